@@ -1,0 +1,1 @@
+"""chimera-bench: reproducible benchmarking of zero-shot semantic segmentation. The harness, independent of any method."""

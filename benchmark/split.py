@@ -1,0 +1,83 @@
+"""Which classes are seen, which are unseen, and on which parts of which data set a method is trained and scored."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from benchmark.frozen import Frozen
+from benchmark.suggest import unknown_name
+
+SPLITS = Path(__file__).resolve().parent.parent / "splits"
+
+
+class Split(Frozen):
+    """A split by class name.
+
+    Attributes:
+        name: of the split; the file's stem.
+        dataset: name in the data catalog.
+        classes: every class that is scored, in the order of the score maps. Classes of the data set that are not
+            listed here are IGNORE, in training and in evaluation.
+        unseen: those of `classes` without masks in training: their pixels are IGNORE there (inductive setting).
+        train: part of the data set that is trained on.
+        evaluate: part of the data set that is scored.
+        template: prompt around a class name.
+        source: where the split comes from.
+    """
+
+    name: str
+    dataset: str
+    classes: tuple[str, ...] = Field(min_length=1)
+    unseen: tuple[str, ...]
+    train: str = "train"
+    evaluate: str = "test"
+    template: str = "a photo of a {}"
+    source: str = ""
+
+    @model_validator(mode="after")
+    def _is_a_partition(self) -> Self:
+        if len(set(self.classes)) < len(self.classes):
+            twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
+            raise ValueError(f"split {self.name!r} lists {twice} twice")
+        unknown = sorted(set(self.unseen) - set(self.classes))
+        if unknown:
+            raise ValueError(f"split {self.name!r} withholds {unknown}, which are not among its classes")
+        if self.template.count("{}") != 1:
+            raise ValueError(f"split {self.name!r}: template {self.template!r} needs exactly one {{}}")
+        return self
+
+    @cached_property
+    def seen(self) -> tuple[str, ...]:
+        """The classes with masks in training, in order."""
+        return tuple(name for name in self.classes if name not in self.unseen)
+
+    @cached_property
+    def is_seen(self) -> tuple[bool, ...]:
+        """For every class, whether it is seen."""
+        return tuple(name not in self.unseen for name in self.classes)
+
+
+def split_names(folder: Path = SPLITS) -> list[str]:
+    """The splits that ship, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_split(name: str) -> Split:
+    """Read a split by name, or by the path of a YAML file.
+
+    Raises:
+        KeyError: no such split; names the nearest.
+        ValueError: the file is not a valid split; says where.
+    """
+    path = Path(name) if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
+    if not path.is_file():
+        raise KeyError(unknown_name("split", name, split_names()))
+    try:
+        return Split.model_validate({"name": path.stem} | (yaml.safe_load(path.read_text()) or {}))
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ValueError(f"{path} is not a valid split: {error}") from error

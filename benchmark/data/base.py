@@ -1,0 +1,47 @@
+"""What a data set is to the rest of the suite: named parts of labelled images, in one vocabulary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One image as it lies in the data set, before any split.
+
+    Attributes:
+        image: (H, W, 3) uint8 RGB.
+        labels: (H, W) uint8 or int32, an index into the data set's classes or 255.
+        image_id: unique within the part.
+        file_name: a path, or the address in a procedural world.
+    """
+
+    image: NDArray[np.uint8]
+    labels: NDArray[np.integer]
+    image_id: str
+    file_name: str
+
+
+class Dataset(Protocol):
+    """Labelled images by part and index."""
+
+    @property
+    def name(self) -> str:
+        """In the catalog."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in label order."""
+
+    def size(self, part: str) -> int:
+        """How many images a part has. Raises KeyError for an unknown part, naming those there are."""
+
+    def read(self, part: str, index: int) -> Labelled:
+        """One image. Raises ValueError naming the file where it is missing or broken."""
+
+    def fingerprint(self) -> str:
+        """SHA-256 hex of the content: the same wherever the same pixels lie."""

@@ -1,0 +1,109 @@
+"""The stuff of the toybox: ten textures without a shape of their own.
+
+A texture is a function of (draws, size) that returns mixing weights 0..255 between the two colours of its class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmark.data.toybox.grid import Plane, pixel_grid, rotate, sine, smooth_noise
+from benchmark.seeding import Draws
+
+Texture = Callable[[Draws, int], Plane]
+
+
+def _grass(draws: Draws, size: int) -> Plane:
+    blades = smooth_noise(draws, size, cell=2, stretch=5)
+    return np.clip((blades - 128) * 2 + 128, 0, 255)
+
+
+def _water(draws: Draws, size: int) -> Plane:
+    x, y = pixel_grid(size)
+    period = draws.integer(10, 15)
+    bend = sine(x * 256 // draws.integer(28, 44) + draws.integer(0, 256)) * 3 // 1024
+    return 128 + sine((y + bend) * 256 // period + draws.integer(0, 256)) * 120 // 1024
+
+
+def _sand(draws: Draws, size: int) -> Plane:
+    grains = draws.integers(0, 256, shape=(size, size))
+    return np.where(grains < 36, 0, 170 + grains // 4)
+
+
+def _brick_wall(draws: Draws, size: int) -> Plane:
+    x, y = pixel_grid(size)
+    height, width = draws.integer(9, 13), draws.integer(18, 26)
+    y = y + draws.integer(0, height)
+    row = y // height
+    x = x + draws.integer(0, width) + (row % 2) * (width // 2)
+    mortar = (y % height < 2) | (x % width < 2)
+    tone = (row * 7919 + (x // width) * 104729) % 60
+    return np.where(mortar, 255, tone)
+
+
+def _wood_floor(draws: Draws, size: int) -> Plane:
+    _, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
+    plank = draws.integer(14, 20)
+    grain = smooth_noise(draws, size, cell=3, stretch=1)
+    wave = sine((y * 3 + grain // 16) * 8 + (y // plank) * 57)
+    tone = 110 + wave * 60 // 1024 + (y // plank) * 7919 % 50
+    return np.where(y % plank < 2, 255, np.clip(tone, 0, 255))
+
+
+def _tiled_floor(draws: Draws, size: int) -> Plane:
+    x, y = rotate(*pixel_grid(size), angle=draws.integer(-16, 17))
+    tile = draws.integer(12, 18)
+    odd: Plane = (x // tile + y // tile) % 2
+    seam = (x % tile < 1) | (y % tile < 1)
+    return np.where(seam, 128, odd * 255)
+
+
+def _sky(draws: Draws, size: int) -> Plane:
+    clouds = (smooth_noise(draws, size, cell=24) + smooth_noise(draws, size, cell=11) // 2) * 2 // 3
+    return np.clip((clouds - 120) * 4, 0, 255)
+
+
+def _gravel(draws: Draws, size: int) -> Plane:
+    x, y = pixel_grid(size)
+    step = draws.integer(9, 13)
+    cells = size // step + 3
+    jitter = draws.integers(0, step * 3 // 4, shape=(2, cells, cells))
+    nearest = np.full((size, size), 1 << 40, dtype=np.int64)
+    second = nearest.copy()
+    for dy in (0, 1, 2):
+        for dx in (0, 1, 2):
+            i, j = y // step + dy, x // step + dx
+            py, px = (i - 1) * step + jitter[0, i, j], (j - 1) * step + jitter[1, i, j]
+            distance = (x - px) ** 2 + (y - py) ** 2
+            second = np.minimum(second, np.maximum(nearest, distance))
+            nearest = np.minimum(nearest, distance)
+    return np.where(second - nearest < 2 * step, 0, np.clip(255 - nearest * 3, 90, 255))
+
+
+def _snow(draws: Draws, size: int) -> Plane:
+    drifts = smooth_noise(draws, size, cell=17) // 3
+    sparkle = draws.integers(0, 100, shape=(size, size)) < 2
+    return np.where(sparkle, 255, drifts)
+
+
+def _carpet(draws: Draws, size: int) -> Plane:
+    x, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
+    period = draws.integer(12, 18)
+    fold = np.abs(x % period - period // 2)
+    return ((y + fold + draws.integer(0, period)) % period < period // 2) * 255
+
+
+STUFF: dict[str, Texture] = {
+    "grass": _grass,
+    "water": _water,
+    "sand": _sand,
+    "brick wall": _brick_wall,
+    "wood floor": _wood_floor,
+    "tiled floor": _tiled_floor,
+    "sky": _sky,
+    "gravel": _gravel,
+    "snow": _snow,
+    "carpet": _carpet,
+}

@@ -1,0 +1,228 @@
+"""The counter against hand-counted images and against a slow recount in plain Python."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from benchmark.evaluation.counter import Counter
+from benchmark.evaluation.counts import GAMMAS, Counts, Totals, merge
+
+CLASSES = ("cat", "dog", "cow", "owl")
+SEEN = (True, False, True, False)
+Image = tuple[Tensor, Tensor]
+
+
+def count(images: list[Image], *, seen: tuple[bool, ...] = SEEN) -> Counts:
+    counter = Counter(CLASSES[: len(seen)], seen)
+    for number, (scores, truth) in enumerate(images):
+        counter.update(scores, truth, image_id=f"{number:03}")
+    return counter.counts()
+
+
+def scores_of(labels: list[list[int]], *, classes: int = 4) -> Tensor:
+    """(K, H, W) scores whose argmax is `labels`."""
+    return torch.nn.functional.one_hot(torch.tensor(labels), classes).permute(2, 0, 1).float()
+
+
+def lists(totals: Totals) -> list[list[int]]:
+    return [array.tolist() for array in totals]
+
+
+def predict_slowly(scores: list[float], gamma: float, *, seen: tuple[bool, ...]) -> int:
+    """The class of one pixel at gamma, straight from the definition."""
+    ids = range(len(scores))
+    if gamma == 0 or all(seen) or not any(seen):
+        return max(ids, key=scores.__getitem__)
+    total = sum(math.exp(score - max(scores)) for score in scores)
+    p = [math.exp(score - max(scores)) / total for score in scores]
+    best_seen = max((k for k in ids if seen[k]), key=scores.__getitem__)
+    best_unseen = max((k for k in ids if not seen[k]), key=scores.__getitem__)
+    return best_seen if p[best_seen] - p[best_unseen] >= gamma else best_unseen
+
+
+def recount(images: list[Image], gamma: float, *, seen: tuple[bool, ...] = SEEN) -> list[list[int]]:
+    """Intersection, prediction and truth, pixel by pixel."""
+    both, predicted, true = ([0] * len(seen) for _ in range(3))
+    for scores, truth in images:
+        for y, x in np.ndindex(*truth.shape):
+            label = int(truth[y, x])
+            if label == 255:
+                continue
+            guess = predict_slowly(scores[:, y, x].tolist(), gamma, seen=seen)
+            predicted[guess] += 1
+            true[label] += 1
+            both[label] += guess == label
+    return [both, predicted, true]
+
+
+def random_images(number: int, *, seed: int, scale: float = 1.0) -> list[Image]:
+    """6 x 5 pixels, float64 scores, a fifth of the labels 255."""
+    draw = torch.Generator().manual_seed(seed)
+    images = []
+    for _ in range(number):
+        labels = torch.tensor([0, 1, 2, 3, 255])[torch.randint(0, 5, (6, 5), generator=draw)]
+        images.append((scale * torch.randn(4, 6, 5, generator=draw, dtype=torch.float64), labels))
+    return images
+
+
+def test_a_hand_counted_image() -> None:
+    counts = count([(scores_of([[0, 1], [2, 2]]), torch.tensor([[0, 2], [2, 255]]))])
+    assert lists(counts.totals()) == [[1, 0, 1, 0], [1, 1, 1, 0], [1, 0, 2, 0]]
+
+
+def test_every_labelled_pixel_is_counted_once() -> None:
+    images = random_images(3, seed=0)
+    counts, labelled = count(images), sum(int((truth != 255).sum()) for _, truth in images)
+    assert counts.prediction.sum() == counts.truth.sum() == labelled
+    assert counts.margin_prediction.sum() == 2 * labelled
+
+
+def test_what_is_predicted_on_ignored_pixels_changes_nothing() -> None:
+    (scores, truth), *_ = random_images(1, seed=1)
+    other = torch.where(truth == 255, scores.flip(0), scores)
+    assert count([(scores, truth)]) == count([(other, truth)])
+
+
+def test_an_image_without_labels_is_kept_as_a_row_of_zeros() -> None:
+    counts = count([(torch.zeros(4, 2, 2), torch.full((2, 2), 255))])
+    assert counts.image_ids == ("000",) and lists(counts.totals()) == [[0] * 4] * 3
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_totals_equal_a_slow_recount_also_where_scores_tie(data: st.DataObject) -> None:
+    seen = tuple(data.draw(st.lists(st.booleans(), min_size=1, max_size=4)))
+    number = st.integers(-2, 2)
+    height, width = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 3))
+    size = height * width
+    scores = data.draw(st.lists(number, min_size=size * len(seen), max_size=size * len(seen)))
+    label = st.sampled_from([*range(len(seen)), 255])
+    truth = torch.tensor(data.draw(st.lists(label, min_size=size, max_size=size))).reshape(height, width)
+    images = [(torch.tensor(scores).float().reshape(len(seen), height, width), truth)]
+    assert lists(count(images, seen=seen).totals()) == recount(images, 0, seen=seen)
+    assert lists(count(images, seen=seen).at_gamma(0)) == recount(images, 0, seen=seen)
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 10.0])
+def test_the_sweep_equals_a_recount_at_every_gamma(scale: float) -> None:
+    images = random_images(3, seed=2, scale=scale)
+    counts = count(images)
+    for gamma in GAMMAS.tolist():
+        assert lists(counts.at_gamma(gamma)) == recount(images, gamma)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+def test_a_split_with_one_group_has_totals_and_no_sweep(flag: bool) -> None:
+    images = random_images(2, seed=3)
+    counts = count(images, seen=(flag,) * 4)
+    assert lists(counts.at_gamma(0.5)) == recount(images, 0)
+    assert not counts.has_sweep and not counts.margin_prediction.any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_gamma_zero_is_the_argmax_in_every_float_type(dtype: torch.dtype) -> None:
+    images = [(scores.to(dtype), truth) for scores, truth in random_images(4, seed=4, scale=0.01)]
+    assert lists(count(images).at_gamma(0)) == recount(images, 0) == lists(count(images).totals())
+
+
+def test_near_ties_that_the_softmax_cannot_tell_apart_follow_the_raw_scores() -> None:
+    scores = torch.zeros(4, 1, 1, dtype=torch.float64)
+    scores[3] = 1e-300
+    counts = count([(scores, torch.tensor([[3]]))])
+    assert lists(counts.at_gamma(0))[0] == [0, 0, 0, 1]
+    assert lists(counts.at_gamma(-0.01))[1] == [1, 0, 0, 0]
+
+
+def test_huge_scores_do_not_overflow() -> None:
+    counts = count([(1e30 * scores_of([[0, 1]]), torch.tensor([[0, 1]]))])
+    assert lists(counts.at_gamma(0.99)) == [[1, 1, 0, 0]] * 3
+
+
+def test_a_margin_that_equals_gamma_still_gives_the_seen_class() -> None:
+    counts = count([(1e30 * scores_of([[0, 1]]), torch.tensor([[0, 1]]))])  # margins 1 and -1, exactly
+    assert lists(counts.at_gamma(1))[1] == [1, 1, 0, 0]
+    assert lists(counts.at_gamma(-1))[1] == [2, 0, 0, 0]
+
+
+def test_the_layout_of_the_scores_in_memory_does_not_matter() -> None:
+    images = random_images(2, seed=5)
+    strided = [(scores.permute(1, 2, 0).contiguous().permute(2, 0, 1), truth) for scores, truth in images]
+    assert count(images) == count(strided)
+
+
+def test_neither_the_order_of_images_nor_sharding_changes_the_counts() -> None:
+    images = random_images(5, seed=6)
+    shards = [Counter(CLASSES, SEEN) for _ in range(2)]
+    for number in reversed(range(5)):
+        shards[number % 2].update(*images[number], image_id=f"{number:03}")
+    assert merge([shard.counts() for shard in shards]) == count(images)
+
+
+def test_labels_may_be_bytes_and_scores_may_need_gradients() -> None:
+    (scores, truth), *_ = random_images(1, seed=7)
+    assert count([(scores.requires_grad_(), truth.byte())]) == count([(scores.detach(), truth)])
+
+
+def test_a_counter_without_images_gives_counts_of_none() -> None:
+    assert Counter(CLASSES, SEEN).counts().image_ids == ()
+
+
+def test_more_than_255_classes_need_another_label_to_ignore() -> None:
+    names = [str(k) for k in range(300)]
+    with pytest.raises(ValueError, match="also the id of class '255'"):
+        Counter(names, [True] * 300)
+    counter = Counter(names, [k < 200 for k in range(300)], ignore=65535)
+    counter.update(torch.eye(300)[:, None, 255:257], torch.tensor([[255, 65535]]), image_id="a")
+    assert counter.counts().totals().intersection.nonzero()[0].tolist() == [255]
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "complaint"),
+    [
+        (torch.zeros(3, 2, 2), torch.zeros(2, 2, dtype=torch.long), r"\(3, 2, 2\), expected \(4, H, W\)"),
+        (torch.zeros(2, 2), torch.zeros(2, 2, dtype=torch.long), r"\(2, 2\), expected \(4, H, W\)"),
+        (torch.zeros(4, 0, 2), torch.zeros(0, 2, dtype=torch.long), r"expected \(4, H, W\)"),
+        (torch.zeros(4, 2, 2), torch.zeros(2, 3, dtype=torch.long), r"\(2, 3\), expected \(2, 2\)"),
+        (torch.zeros(4, 2, 2).long(), torch.zeros(2, 2, dtype=torch.long), "not a label map"),
+        (torch.zeros(4, 2, 2), torch.zeros(2, 2), "expected integers"),
+        (torch.zeros(4, 2, 2), torch.full((2, 2), 4), r"labels \[4\], expected 0 to 3 or 255"),
+        (torch.zeros(4, 2, 2), torch.full((2, 2), -1), r"labels \[-1\]"),
+        (torch.full((4, 2, 2), math.nan), torch.zeros(2, 2, dtype=torch.long), "16 of 16 scores of image 'x'"),
+        (torch.tensor([0, -math.inf]).repeat(4, 1, 1), torch.zeros(1, 2).long(), "4 of 8 scores of image 'x'"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_and_leaves_no_trace(scores: Tensor, truth: Tensor, complaint: str) -> None:
+    counter = Counter(CLASSES, SEEN)
+    with pytest.raises(ValueError, match=complaint):
+        counter.update(scores, truth, image_id="x")
+    assert counter.counts() == Counter(CLASSES, SEEN).counts()
+
+
+def test_an_image_cannot_be_counted_twice() -> None:
+    counter, (image, *_) = Counter(CLASSES, SEEN), random_images(1, seed=8)
+    counter.update(*image, image_id="x")
+    before = counter.counts()
+    with pytest.raises(ValueError, match="image 'x' was counted before"):
+        counter.update(*image, image_id="x")
+    assert counter.counts() == before
+
+
+def test_counts_taken_earlier_do_not_move_with_the_counter() -> None:
+    counter, images = Counter(CLASSES, SEEN), random_images(2, seed=9)
+    counter.update(*images[0], image_id="000")
+    early = counter.counts()
+    counter.update(*images[1], image_id="001")
+    assert early == count(images[:1])
+
+
+@pytest.mark.parametrize("seen", [(), (True,)])
+def test_flags_and_classes_must_be_as_many(seen: tuple[bool, ...]) -> None:
+    with pytest.raises(ValueError, match="seen flags for"):
+        Counter(CLASSES[: 2 * len(seen)], seen)

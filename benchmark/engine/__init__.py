@@ -1,0 +1,1 @@
+"""Trainers. Every engine runs the same method object with the same samples, optimizer groups and counter."""

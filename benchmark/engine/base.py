@@ -1,0 +1,49 @@
+"""What every engine does, whatever it is built on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from benchmark.data.loader import TestView, TrainView
+from benchmark.evaluation.counts import Counts
+from benchmark.method import Budget, Method
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What an engine reports while it works.
+
+    Attributes:
+        stage: "train" or "evaluate".
+        done, total: iterations or images.
+        losses: latest scalar losses by name; empty in evaluation.
+        learning_rate: of the latest step; 0 in evaluation.
+    """
+
+    stage: str
+    done: int
+    total: int
+    losses: dict[str, float]
+    learning_rate: float = 0.0
+
+
+Observer = Callable[[Progress], None]
+
+
+class Engine(Protocol):
+    """Trains and evaluates a method."""
+
+    name: str
+
+    def fit(
+        self, method: Method, data: TrainView, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
+    ) -> None:
+        """Train in place, from the checkpoint where there is a whole one, and leave a final checkpoint."""
+
+    def evaluate(
+        self, method: Method, data: TestView, *, classes: Sequence[str], seen: Sequence[bool], observe: Observer
+    ) -> Counts:
+        """Count every labelled pixel once."""

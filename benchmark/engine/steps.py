@@ -1,0 +1,138 @@
+"""What happens in one step of training and of evaluation, the same for every engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from benchmark.data.loader import TrainView
+from benchmark.engine.base import Observer, Progress
+from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.optimizer import learning_rate
+from benchmark.evaluation.counter import Counter
+from benchmark.evaluation.counts import Counts
+from benchmark.method import Budget, Method, Moment
+from benchmark.seeding import seed_globals
+from benchmark.types import Batch, Losses, Prediction, Sample
+
+
+def begin_iteration(
+    method: Method, optimizer: torch.optim.Optimizer, *, budget: Budget, seed: int, iteration: int
+) -> float:
+    """Set moment, global random streams and learning rate for an iteration; returns the rate."""
+    method.moment = Moment(seed, iteration, budget.iterations)
+    seed_globals(seed, "global", iteration)
+    rate = learning_rate(budget, iteration)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
+
+
+def initialise(method: Method, data: TrainView, *, budget: Budget, seed: int, device: torch.device) -> None:
+    """Let the method look at training images before its first iteration, in eval mode and without gradients.
+
+    Raises:
+        ValueError: it changed what no checkpoint holds, so that a resumed run would be another one.
+    """
+    if not budget.init_images:
+        return
+    method.eval()
+    method.moment = Moment(seed, 0, budget.iterations)
+    seed_globals(seed, "initialise")
+    before = _frozen_versions(method)
+    with torch.no_grad():
+        method.initialise(to_device(batch, device) for batch in data.initial(budget.init_images))
+    lost = [name for name, version in _frozen_versions(method).items() if before.get(name) != version]
+    if lost:
+        raise ValueError(
+            f"initialise changed {', '.join(lost[:3])}, frozen and so in no checkpoint: do not freeze them"
+        )
+
+
+def total(losses: Losses, *, iteration: int) -> Tensor:
+    """The sum that is minimised.
+
+    Raises:
+        FloatingPointError: a loss is not finite; names iteration and losses.
+        ValueError: there are no losses, or one is not a scalar.
+    """
+    if not losses:
+        raise ValueError("a method with trainable parameters gave no losses: freeze them or set budget.iterations=0")
+    for name, value in losses.items():
+        if value.ndim:
+            raise ValueError(f"loss {name!r} has shape {tuple(value.shape)}, expected a scalar: reduce it")
+    bad = [f"{name}={value.item()}" for name, value in losses.items() if not torch.isfinite(value)]
+    if bad:
+        raise FloatingPointError(f"loss is not finite at iteration {iteration}: {', '.join(bad)}")
+    return torch.stack(list(losses.values())).sum()
+
+
+def clip(parameters: Iterable[Tensor], *, norm: float, iteration: int) -> None:
+    """Scale gradients down to a norm. Raises FloatingPointError where theirs is not finite."""
+    found = torch.nn.utils.clip_grad_norm_(parameters, norm)
+    if not torch.isfinite(found):
+        raise FloatingPointError(f"the gradient is not finite at iteration {iteration}: its norm is {found.item()}")
+
+
+def readings(losses: Losses) -> dict[str, float]:
+    """The losses as numbers."""
+    return {name: float(value.detach()) for name, value in losses.items()}
+
+
+def predictions(
+    predict: Callable[[Batch], list[Prediction]],
+    method: Method,
+    data: Iterable[tuple[Sample, Tensor]],
+    *,
+    device: torch.device,
+) -> Iterator[tuple[Sample, Prediction, Tensor]]:
+    """Sample, prediction and truth of every image, one after the other, each with its own random streams.
+
+    Without gradients; a method that differentiates in `predict` switches them on itself.
+    """
+    method.eval()
+    for sample, truth in data:
+        seed_globals(method.moment.seed, "evaluate", sample["image_id"])
+        with torch.no_grad():
+            answers = predict(to_device([sample], device))
+        if len(answers) != 1:
+            raise ValueError(f"{type(method).__name__}.predict gave {len(answers)} predictions for one sample")
+        yield sample, answers[0], truth
+
+
+def count(
+    answers: Iterable[tuple[Sample, Prediction, Tensor]],
+    *,
+    classes: Sequence[str],
+    seen: Sequence[bool],
+    observe: Observer,
+    total: int,
+) -> Counts:
+    """Count the pixels of every answer."""
+    counter = Counter(classes, seen)
+    for done, (sample, prediction, truth) in enumerate(answers, start=1):
+        counter.update(prediction["sem_seg"], truth, image_id=sample["image_id"])
+        observe(Progress("evaluate", done, total, {}))
+    return counter.counts()
+
+
+def _frozen_versions(method: Method) -> dict[str, tuple[int, int]]:
+    """Where each tensor outside the checkpoint lies and how often it was written to."""
+    kept = trainable_state(method)
+    outside = {name: value for name, value in method.state_dict().items() if name not in kept}
+    return {name: (value.data_ptr(), value._version) for name, value in outside.items()}
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with its tensors on a device."""
+    return [_sample_to(sample, device) for sample in batch]
+
+
+def _sample_to(sample: Sample, device: torch.device) -> Sample:
+    moved = sample.copy()
+    moved["image"] = sample["image"].to(device, non_blocking=True)
+    if "sem_seg" in sample:
+        moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True)
+    return moved

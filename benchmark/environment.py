@@ -1,0 +1,129 @@
+"""Where a run takes place: code, packages, machine. Recorded beside a run, not part of its identity."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from benchmark.run import Environment
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("benchmark", "methods")
+KINDS = (".json", ".py", ".safetensors")
+BESIDE = (
+    "benchmark/cli",
+    "benchmark/doctor.py",
+    "benchmark/evaluation/scores.py",
+    "benchmark/local.py",
+    "benchmark/pretrain",
+    "benchmark/report",
+    "benchmark/stats.py",
+    "benchmark/study.py",
+    "benchmark/verify.py",
+)
+"""What starts runs or reads finished ones, or makes weights that are sources themselves: an edit changes no result."""
+PACKAGES = (
+    "detectron2",
+    "lightning-fabric",
+    "numpy",
+    "open-clip-torch",
+    "pillow",
+    "pydantic",
+    "safetensors",
+    "scipy",
+    "segmentation-models-pytorch",
+    "timm",
+    "torch",
+    "torchvision",
+)
+
+
+def describe_environment() -> Environment:
+    """The environment of this process."""
+    import torch
+
+    return Environment(
+        code_digest=code_digest(),
+        commit=commit(),
+        python=platform.python_version(),
+        packages=package_versions(),
+        platform=f"{platform.system()} {platform.machine()}",
+        device=device_name(),
+        threads=torch.get_num_threads(),
+    )
+
+
+@cache
+def code_digest(root: Path = ROOT) -> str:
+    """SHA-256 over name and content of everything that a result may depend on: code and weights of the package.
+
+    Read once a process, as a process runs the code that it loaded.
+    """
+    digest = hashlib.sha256()
+    for path in _sources(root):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def commit(root: Path = ROOT) -> str:
+    """Git commit of the checkout, with "+" where sources differ from it; empty outside a checkout."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not head or Path(top).resolve() != root:
+        return ""
+    is_dirty = bool(_git(root, "status", "--porcelain", "--", *SOURCES, "splits"))
+    return f"{head}+" if is_dirty else head
+
+
+def package_versions() -> dict[str, str]:
+    """Versions of the installed distributions that results may depend on."""
+    found: dict[str, str] = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def device_name() -> str:
+    """The accelerator's name, or the processor's."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({_processor()})"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    for folder in SOURCES:
+        for path in sorted((root / folder).rglob("*")):
+            name = path.relative_to(root).as_posix()
+            is_beside = any(name == one or name.startswith(f"{one}/") for one in BESIDE)
+            if path.suffix in KINDS and path.is_file() and not is_beside:
+                yield path
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git answers; empty where there is no git, no checkout or no answer."""
+    command = ["git", "-C", str(root), *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,189 @@
+"""One run, from its spec to its record: the whole path of the suite."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import math
+import os
+import time
+import traceback
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import cost
+from benchmark.data.base import Dataset
+from benchmark.data.catalog import open_dataset
+from benchmark.data.loader import TestView, TrainView
+from benchmark.engine import checkpoint
+from benchmark.engine.base import Engine, Observer, Progress
+from benchmark.engine.optimizer import is_trained
+from benchmark.engine.steps import to_device
+from benchmark.environment import code_digest, describe_environment
+from benchmark.evaluation.counts import Counts
+from benchmark.method import Budget, Method
+from benchmark.resolve import build, recipe_of, split_of
+from benchmark.run import Cost, Failure, RunRecord, RunSpec
+from benchmark.split import Split
+from benchmark.store import Store
+
+ENGINES = {"fabric": "benchmark.engine.fabric:FabricEngine", "detectron2": "benchmark.engine.d2:Detectron2Engine"}
+HEARTBEAT_S = 2.0
+REPORTS = 500
+"""Losses are kept of about so many iterations of a run."""
+TAIL_LINES = 30
+LOG_LINES = 20
+"""So many lines a stage go into the log."""
+
+_log = logging.getLogger(__name__)
+
+
+def execute(
+    spec: RunSpec,
+    *,
+    store: Store,
+    workers: int = 0,
+    threads: int = 1,
+    observe: Observer | None = None,
+    checkpoint_every: int = 0,
+) -> RunRecord:
+    """Do one run, or go on with it from its checkpoint, and keep what comes of it.
+
+    Args:
+        spec: what to run; of a run that is done the record is returned.
+        store: where it is kept.
+        workers: processes that read ahead; they change no result.
+        threads: of torch on the CPU.
+        observe: told of every step.
+        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
+
+    Returns:
+        The record. Whatever goes wrong within the run makes it a failed one.
+
+    Raises:
+        OSError: the record cannot be kept.
+    """
+    if store.state(spec.id) == "done":
+        return store.record(spec.id)
+    prepare_torch(threads)
+    attempt = store.begin_attempt(spec, code=code_digest())
+    known: dict[str, Any] = {"attempts": attempt.number, "started": attempt.started, "spec": spec}
+    known["environment"] = describe_environment()
+    try:
+        known |= _described(spec)
+        tell = _reporter(spec, store=store, observe=observe)
+        counts, spent = _measured(spec, store=store, workers=workers, observe=tell, checkpoint_every=checkpoint_every)
+        record = RunRecord(**known, state="done", counts_digest=counts.digest(), cost=spent, finished=_now())
+        store.save_result(record, counts)
+    except Exception as error:
+        _log.exception("%s failed", spec.id)
+        record = RunRecord(**known, state="failed", failure=failure_of(error), finished=_now())
+        store.save_failure(record)
+    return record
+
+
+def prepare_torch(threads: int) -> None:
+    """Set the CPU threads and, on CUDA, ask for algorithms that give the same bits every time."""
+    torch.set_num_threads(threads)
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def open_engine(spec: RunSpec, *, checkpoint_every: int = 0) -> Engine:
+    """The trainer that a spec asks for. Raises ValueError where it is not installed."""
+    module, _, name = ENGINES[spec.engine].partition(":")
+    try:
+        maker = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"engine {spec.engine!r} is not installed here ({error}); use engine 'fabric'") from error
+    engine: Engine = maker(precision=spec.budget.precision, run=spec.digest(), checkpoint_every=checkpoint_every)
+    return engine
+
+
+def failure_of(error: Exception) -> Failure:
+    """An exception as one clear line, with the end of its traceback."""
+    message = str(error)
+    if isinstance(error, KeyError) and error.args:
+        message = str(error.args[0]) if " " in str(error.args[0]) else f"there is no {message}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = f"the disk is full: {error.strerror}; make room and run it again"
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    line = " ".join(message.split()) or "no message; see the log"
+    return Failure(kind=type(error).__name__, message=line[:500], log_tail="\n".join(lines[-TAIL_LINES:]))
+
+
+def _measured(
+    spec: RunSpec, *, store: Store, workers: int, observe: Observer, checkpoint_every: int
+) -> tuple[Counts, Cost]:
+    split = split_of(spec)
+    dataset = open_dataset(split.dataset)
+    if dataset.fingerprint() != spec.dataset_fingerprint:
+        raise ValueError(f"data set {split.dataset!r} changed since this run was planned: plan it again")
+    budget = Budget(**spec.budget.model_dump())
+    train = TrainView(dataset, split, batch_size=budget.batch_size, crop=budget.crop, seed=spec.seed, workers=workers)
+    test = TestView(dataset, split, limit=spec.limit, workers=workers)
+    method = build(spec)
+    engine = open_engine(spec, checkpoint_every=checkpoint_every)
+    path = store.checkpoint(spec.id)
+    method.set_classes(split.seen)
+    engine.fit(method, train, budget=budget, seed=spec.seed, checkpoint=path, observe=observe)
+    method.set_classes(split.classes)
+    counts = engine.evaluate(method, test, classes=split.classes, seen=split.is_seen, observe=observe)
+    return counts, _cost(method, dataset, split=split, train=train, budget=budget, path=path)
+
+
+def _cost(method: Method, dataset: Dataset, *, split: Split, train: TrainView, budget: Budget, path: Path) -> Cost:
+    device = next((tensor.device for tensor in method.state_dict().values()), torch.device("cpu"))
+    image, _ = next(iter(TestView(dataset, split, limit=1)))
+    training = next(train.batches(0, 1)) if is_trained(method, budget) else None
+    return cost.measure(
+        method,
+        to_device([image], device),
+        split=split,
+        training=training and to_device(training, device),
+        train_seconds=checkpoint.read(path)["seconds"],
+        precision=budget.precision,
+    )
+
+
+def _described(spec: RunSpec) -> dict[str, str]:
+    recipe = recipe_of(spec)
+    traits = recipe.traits
+    return {"title": recipe.title, "supervision": traits.supervision, "reconstruction": traits.reconstruction}
+
+
+def _reporter(spec: RunSpec, *, store: Store, observe: Observer | None) -> Observer:
+    """Passes steps on: every one to `observe`, some to the store."""
+    store.heartbeat(spec.id, {"stage": "prepare", "done": 0, "total": 0})
+    every = math.ceil(max(1, spec.budget.iterations) / REPORTS)
+    told = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        is_last = progress.done == progress.total
+        if progress.stage == "train" and (is_last or (progress.done - 1) % every == 0):
+            store.log_losses(spec.id, progress.done - 1, progress.losses)
+        if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
+            _log.info("%s", _line(progress))
+        if is_last or time.monotonic() - told >= HEARTBEAT_S:
+            store.heartbeat(spec.id, asdict(progress))
+            told = time.monotonic()
+        if observe is not None:
+            observe(progress)
+
+    return report
+
+
+def _line(progress: Progress) -> str:
+    losses = "".join(f"  {name} {value:.4f}" for name, value in progress.losses.items())
+    return f"{progress.stage} {progress.done}/{progress.total}{losses}"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,55 @@
+"""Small runs that the tests of engine and runner have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmark.data.base import Dataset
+from benchmark.data.catalog import open_dataset
+from benchmark.data.loader import TrainView
+from benchmark.engine.fabric import FabricEngine
+from benchmark.method import Budget, Method
+from benchmark.resolve import build, resolve, split_of
+from benchmark.run import RunSpec
+
+METHOD = str(Path(__file__).with_name("small_method.py"))
+
+
+def small_spec(variant: str = "Small", **overrides: Any) -> RunSpec:
+    """A run of a second; overrides with two underscores for a dot."""
+    dotted: Mapping[str, Any] = {key.replace("__", "."): value for key, value in overrides.items()}
+    return resolve(f"{METHOD}/{variant}", split="toybox", seed=3, overrides=dotted, limit=3)
+
+
+@cache
+def toybox() -> Dataset:
+    """One for all tests of a process, as it keeps the scenes it drew."""
+    return open_dataset("toybox")
+
+
+def fit(spec: RunSpec, checkpoint: Path, *, stop: int = 0, run: str = "", every: int = 0, workers: int = 0) -> Method:
+    """Train, or go on; with `stop`, be interrupted right after so many iterations."""
+    method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
+    data = TrainView(toybox(), split, batch_size=budget.batch_size, crop=budget.crop, seed=spec.seed, workers=workers)
+
+    def observe(progress: object) -> None:
+        if getattr(progress, "done", 0) == stop:
+            raise KeyboardInterrupt
+
+    method.set_classes(split.seen)
+    engine = FabricEngine(precision=budget.precision, run=run, checkpoint_every=every)
+    engine.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
+    return method
+
+
+def same_state(one: Method, other: Method) -> bool:
+    """Whether every bit of two methods' states is the same."""
+    states: list[dict[str, Tensor]] = [one.state_dict(), other.state_dict()]
+    assert states[0].keys() == states[1].keys()
+    return all(torch.equal(value, states[1][name]) for name, value in states[0].items())

@@ -1,0 +1,96 @@
+"""A method with everything that a checkpoint must get right: dropout, running statistics, a memory, frozen parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
+from benchmark.split import Split
+from benchmark.types import IGNORE, Batch, Losses, Prediction
+
+
+class Drop(Config):
+    """Dropout of whole channels."""
+
+    kind: Literal["drop"] = "drop"
+    rate: float = 0.3
+
+
+class SmallConfig(Config):
+    """Width of the features, and the dropout between body and classes."""
+
+    width: int = 4
+    drop: Drop | None = Drop()
+
+
+class Small(Method):
+    """A frozen colour map, one convolution, and a row a class."""
+
+    mean: Tensor
+    memory: Tensor
+
+    def __init__(self, *, width: int, drop: nn.Module, classes: Sequence[str]) -> None:
+        super().__init__()
+        self.known = tuple(classes)
+        self.names = self.known
+        self.trunk = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).requires_grad_(False)
+        self.body = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), drop)
+        self.rows = nn.Parameter(torch.randn(len(classes), width))
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("memory", torch.zeros(5))
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Score these of the known classes."""
+        self.names = tuple(names)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Cross-entropy, and a term that depends on what was seen before."""
+        labels = torch.stack([sample["sem_seg"] for sample in batch])
+        noise = torch.rand(1, generator=self.moment.generator("memory"))
+        self.memory[self.moment.iteration % len(self.memory)] += noise[0].to(self.memory)
+        classify = F.cross_entropy(self.scores(batch), labels, ignore_index=IGNORE)
+        return {"classify": classify, "remember": self.rows.square().mean() * self.memory.mean()}
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        """Scores at full size."""
+        return [{"sem_seg": scores} for scores in self.scores(batch)]
+
+    def initialise(self, batches: Iterable[Batch]) -> None:
+        """Mean colour of the first images."""
+        colours = [sample["image"].mean(dim=(1, 2)) for batch in batches for sample in batch]
+        self.mean.copy_(torch.stack(colours).mean(dim=0)[:, None, None])
+
+    def scores(self, batch: Batch) -> Tensor:
+        """(B, K, H, W)."""
+        images = torch.stack([sample["image"] for sample in batch])
+        features = self.body(self.trunk((images - self.mean) / 255))
+        rows = self.rows[[self.known.index(name) for name in self.names]]
+        return torch.einsum("bdhw,kd->bkhw", features, rows)
+
+
+def build(config: SmallConfig, split: Split) -> Small:
+    """Parts from their configs."""
+    drop = nn.Dropout2d(config.drop.rate) if config.drop else nn.Identity()
+    return Small(width=config.width, drop=drop, classes=split.classes)
+
+
+VARIANTS: dict[str, SmallConfig] = {
+    "Small": SmallConfig(),
+    "no drop": SmallConfig(drop=None),
+    "drop 0.5, wide": SmallConfig(width=8, drop=Drop(rate=0.5)),
+}
+
+RECIPE = Recipe(
+    title="Small",
+    paper="none",
+    traits=Traits(supervision=Supervision.SEEN_MASKS),
+    variants=VARIANTS,
+    build=build,
+    budgets={"*": Budget(iterations=12, batch_size=2, learning_rate=1e-2, init_images=3)},
+    presets={"toybox": {"width": 6, "drop.rate": 0.2}},
+)

@@ -1,0 +1,1 @@
+"""What more than one method is made of."""

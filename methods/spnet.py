@@ -1,0 +1,99 @@
+"""SPNet: Semantic Projection Network (Xian et al., CVPR 2019).
+
+Idea in a sentence: a segmentation network predicts word vectors instead of class scores, so that a new class needs
+only its word.
+
+Official code: subhc/SPNet (MIT). We differ in the words: CLIP's text vectors (`embedding=clip_text`) where the paper
+concatenates word2vec and fastText; in the body, which is the one that every method of this suite shares; and in the
+optimizer (the suite's AdamW instead of SGD). Calibrated stacking (SPNet-C) is the suite's gamma sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
+from benchmark.split import Split
+from benchmark.types import Batch, Losses, Prediction
+from methods.blocks.body import Body, BodyConfig
+from methods.blocks.clip import ClipConfig, load_clip
+from methods.blocks.losses import PixelTextConfig, PixelTextLoss
+from methods.blocks.pixels import stack_images, stack_labels, to_predictions
+from methods.blocks.text import TextBank
+from methods.blocks.toy import toy_presets
+
+
+class SpNetConfig(Config):
+    """Body and words.
+
+    Attributes:
+        clip: whose text tower gives the words; its image tower is not used.
+        body: the trained body.
+        embedding: kind of word vectors.
+    """
+
+    clip: ClipConfig = ClipConfig()
+    body: BodyConfig = BodyConfig()
+    embedding: Literal["clip_text"] = "clip_text"
+
+
+class SpNet(Method):
+    """Body, linear map into the word space, inner product with the words (features not normalised)."""
+
+    def __init__(self, *, body: Body, text: TextBank, dimension: int) -> None:
+        super().__init__()
+        self.body, self.text = body, text
+        self.project = nn.Conv2d(body.channels, dimension, kernel_size=1)
+        self.pixel_text = PixelTextLoss(PixelTextConfig(focal=0, dice=0))
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Score these classes from now on."""
+        self.text.set_classes(names)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Cross-entropy over seen classes, unlabelled pixels ignored."""
+        images = stack_images(batch, stride=self.body.stride)
+        losses: Losses = self.pixel_text(self.scores(images), stack_labels(batch, size=images.shape[2:]))
+        return losses
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        """Inner products with the words, image by image."""
+        answers: list[Prediction] = []
+        for sample in batch:
+            images = stack_images([sample], stride=self.body.stride)
+            answers += to_predictions(self.scores(images), [sample], padded=(images.shape[2], images.shape[3]))
+        return answers
+
+    def scores(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) RGB 0-255 to (B, K, H/stride, W/stride)."""
+        return torch.einsum("bdhw,kd->bkhw", self.project(self.body(images)), self.text())
+
+
+def build(config: SpNetConfig, split: Split) -> SpNet:
+    """Parts from their configs."""
+    clip = load_clip(config.clip)
+    dimension = int(clip.text_projection.shape[1])
+    return SpNet(body=Body(config.body), text=TextBank(clip, template=split.template), dimension=dimension)
+
+
+VARIANTS: dict[str, SpNetConfig] = {"SPNet": SpNetConfig()}
+
+RECIPE = Recipe(
+    title="SPNet",
+    paper="CVPR 2019",
+    traits=Traits(
+        supervision=Supervision.SEEN_MASKS,
+        reconstruction="SPNet uses CLIP's text vectors and the suite's body and optimizer.",
+    ),
+    variants=VARIANTS,
+    build=build,
+    budgets={
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3),
+        "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, crop=512),
+    },
+    presets=toy_presets(),
+)

@@ -1,0 +1,72 @@
+"""Every method and variant, set up as in a run on the embedded world, and tiny inputs for it."""
+
+from __future__ import annotations
+
+import copy
+from functools import cache
+
+import torch
+
+from benchmark.method import Method, Moment
+from benchmark.registry import describe, method_names
+from benchmark.resolve import build, resolve
+from benchmark.run import RunSpec
+from benchmark.seeding import torch_generator
+from benchmark.split import load_split
+from benchmark.types import IGNORE, Batch
+
+CASES = [f"{name}/{variant}" for name in method_names() for variant in describe(name).variants]
+SPLIT = load_split("toybox")
+
+
+@cache
+def spec_of(case: str) -> RunSpec:
+    """The run of a case, with the presets of the embedded world."""
+    return resolve(case, split=SPLIT.name, seed=0)
+
+
+@cache
+def _initialised(case: str) -> Method:
+    method = build(spec_of(case))
+    method.set_classes(SPLIT.seen)
+    if spec_of(case).budget.init_images:
+        with torch.no_grad():
+            method.eval().initialise([training_batch()])
+    return method
+
+
+def in_training(case: str) -> Method:
+    """A fresh copy of the method in the middle of its training: seen vocabulary, training mode."""
+    method = copy.deepcopy(_initialised(case))
+    method.moment = Moment(seed=0, iteration=3, iterations=10)
+    return method.train()
+
+
+def in_evaluation(case: str) -> Method:
+    """A fresh copy of the method as it is scored: whole vocabulary, evaluation mode."""
+    method = copy.deepcopy(_initialised(case))
+    method.set_classes(SPLIT.classes)
+    return method.eval()
+
+
+def training_batch() -> Batch:
+    """Two pictures of one size, labelled in blocks with seen classes and IGNORE."""
+    generator = torch_generator("training batch")
+    images = 255 * torch.rand(2, 3, 32, 32, generator=generator)
+    blocks = torch.randint(0, len(SPLIT.seen) + 3, (2, 4, 4), generator=generator)
+    labels = blocks.masked_fill(blocks >= len(SPLIT.seen), IGNORE).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    names = ("first", "second")
+    return [
+        {"image": image, "height": 32, "width": 32, "file_name": name, "image_id": name, "sem_seg": label}
+        for image, label, name in zip(images, labels, names, strict=True)
+    ]
+
+
+def requests() -> Batch:
+    """Two pictures of different sizes, to be answered at two other sizes."""
+    generator = torch_generator("requests")
+    wide, high = 255 * torch.rand(3, 32, 48, generator=generator), 255 * torch.rand(3, 48, 24, generator=generator)
+    return [
+        {"image": wide, "height": 20, "width": 30, "file_name": "wide", "image_id": "wide"},
+        {"image": high, "height": 72, "width": 36, "file_name": "high", "image_id": "high"},
+    ]

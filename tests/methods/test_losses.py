@@ -1,0 +1,49 @@
+"""Pixel-text losses."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from benchmark.types import IGNORE
+from methods.blocks.losses import PixelTextConfig, PixelTextLoss, cross_entropy, dice, focal
+
+LOGITS = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)  # two pixels, two classes
+LABELS = torch.tensor([[[0, 1]]])
+P = 1 / (1 + math.exp(-2))  # of class 0 at the first pixel
+
+
+def test_cross_entropy_is_the_mean_over_labelled_pixels() -> None:
+    assert float(cross_entropy(LOGITS, LABELS)) == pytest.approx((-math.log(P) + math.log(2)) / 2)
+
+
+def test_focal_fades_easy_pixels() -> None:
+    wanted = ((1 - P) ** 2 * -math.log(P) + 0.25 * math.log(2)) / 2
+    assert float(focal(LOGITS, LABELS)) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_dice_is_the_mean_over_present_classes() -> None:
+    first = 1 - (2 * P + 1) / (P + 0.5 + 1 + 1)
+    second = 1 - (2 * 0.5 + 1) / ((1 - P) + 0.5 + 1 + 1)
+    assert float(dice(LOGITS, LABELS)) == pytest.approx((first + second) / 2, rel=1e-5)
+
+
+@pytest.mark.parametrize("term", [cross_entropy, focal, dice])
+def test_unlabelled_pixels_weigh_nothing(term) -> None:  # type: ignore[no-untyped-def]
+    logits = torch.cat([LOGITS, torch.full((1, 2, 1, 3), 9.0)], dim=3).requires_grad_()
+    labels = torch.cat([LABELS, torch.full((1, 1, 3), IGNORE)], dim=2)
+    term(logits, labels).backward()
+    assert float(term(logits.detach(), labels)) == pytest.approx(float(term(LOGITS, LABELS)))
+    assert torch.equal(logits.grad[..., 2:], torch.zeros(1, 2, 1, 3))
+
+
+@pytest.mark.parametrize("term", [cross_entropy, focal, dice])
+def test_an_image_without_labels_costs_nothing(term) -> None:  # type: ignore[no-untyped-def]
+    assert float(term(LOGITS, torch.full_like(LABELS, IGNORE))) == 0
+
+
+def test_terms_of_weight_zero_are_not_computed() -> None:
+    losses = PixelTextLoss(PixelTextConfig(focal=0, dice=2.0))(LOGITS, LABELS)
+    assert sorted(losses) == ["loss_cross_entropy", "loss_dice"]
+    assert float(losses["loss_dice"]) == pytest.approx(2 * float(dice(LOGITS, LABELS)))

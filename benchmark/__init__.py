@@ -1,1 +1,1 @@
-"""chimera-bench: reproducible benchmarking of zero-shot semantic segmentation. The harness, independent of any method."""
+"""The harness of chimera-bench, independent of which method is measured."""

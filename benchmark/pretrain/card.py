@@ -24,15 +24,16 @@ def write_clip_card(path: Path, *, history: Mapping[str, str], figures: ClipFigu
             [
                 "# Model card: toy CLIP",
                 "",
-                "An `open_clip` model of toy size (`toy-ViT-16.json`), trained on toybox pictures and captions that name",
-                "every class, without masks. It plays the part that CLIP's pre-training plays for real pictures.",
+                "An `open_clip` model of toy size (`toy-ViT-16.json`), trained on toybox pictures and captions that",
+                "name every class, without masks. It plays the part that CLIP's pre-training plays for real pictures.",
                 "Written by `chimera-bench pretrain toy-clip`.",
                 "",
                 *_history(history),
                 "## What it can do",
                 "",
-                f"Zero-shot accuracy on held-out single-class crops: {figures.accuracy_over(split.classes):.1f} % over all"
-                f" classes, {figures.accuracy_over(split.seen):.1f} % over seen and"
+                "Zero-shot accuracy on held-out single-class crops: "
+                f"{figures.accuracy_over(split.classes):.1f} % over all classes, "
+                f"{figures.accuracy_over(split.seen):.1f} % over seen and"
                 f" {figures.accuracy_over(split.unseen):.1f} % over unseen ones.",
                 "",
                 *_dense("Value path (MaskCLIP), test part, training-free", figures.dense),
@@ -57,8 +58,8 @@ def write_body_card(path: Path, *, history: Mapping[str, str], accuracy: float, 
             [
                 "# Model card: toy body",
                 "",
-                "Encoder and decoder of the body that every trained method starts from on toybox, pre-trained to name the",
-                "one class in a portrait. It saw only classes that are seen in every toybox split:",
+                "Encoder and decoder of the body that every trained method starts from on toybox, pre-trained to name",
+                "the one class in a portrait. It saw only classes that are seen in every toybox split:",
                 f"{', '.join(classes)}.",
                 "Written by `chimera-bench pretrain toy-body`.",
                 "",

@@ -1,4 +1,4 @@
-"""The trainable segmentation body: an encoder and a decoder from segmentation-models-pytorch, without its classifier."""
+"""The trained segmentation body: encoder and decoder from segmentation-models-pytorch, without a classifier."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ The toy model that ships is one more open_clip configuration (`toy-ViT-16`, weig
 from __future__ import annotations
 
 import logging
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +68,16 @@ def _pretrained(config: ClipConfig) -> Clip:
     if source not in tags and not Path(source).is_file():
         hint = unknown_name(f"weights for {config.model}", config.weights, [*tags, "random"])
         raise ValueError(f"{hint}; or give the path of a file that exists")
+    wanted = (open_clip.get_pretrained_cfg(config.model, source) or {}).get("quick_gelu")
+    if wanted is not None and wanted != open_clip.get_model_config(config.model).get("quick_gelu", False):
+        raise ValueError(
+            f"weights {config.weights!r} and model {config.model!r} differ in their activation function: OpenAI's "
+            f"weights need the name that ends in -quickgelu, most others the one without"
+        )
     chatter = logging.getLogger().level
     logging.getLogger().setLevel(logging.CRITICAL)  # open_clip logs to the root; what matters is raised below
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message="QuickGELU mismatch")
-            return open_clip.create_model(config.model, pretrained=source)
-    except UserWarning as error:
-        raise ValueError(
-            f"weights {config.weights!r} and model {config.model!r} differ in their activation function: "
-            f"OpenAI's weights need the model's -quickgelu name ({error})"
-        ) from error
+        return open_clip.create_model(config.model, pretrained=source)
     except (RuntimeError, OSError, SafetensorError) as error:
         line = str(error).splitlines()[0][:200]
         raise ValueError(

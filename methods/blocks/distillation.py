@@ -1,4 +1,4 @@
-"""Selective Global Distillation (SGD): an image's dense features, where they are most like its CLS token, learn from it."""
+"""Selective Global Distillation (SGD): dense features learn from the CLS token, those most like it first."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import torch
@@ -138,7 +139,7 @@ class PlainHead(Head):
         self._trunk = (trunk,)  # in a tuple: not a submodule
         self.norm = ChannelNorm(layers[0])
         self.hidden = nn.Sequential(
-            *(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in zip(layers[:-2], layers[1:-1], strict=True))
+            *(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in pairwise(layers[:-1]))
         )
         self.project = nn.Conv2d(layers[-2], layers[-1], kernel_size=1)
 

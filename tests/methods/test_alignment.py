@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
 from torch import Tensor
+
+from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
 
 
 def unit(*shape: int) -> Tensor:
@@ -15,7 +16,8 @@ def unit(*shape: int) -> Tensor:
 
 def test_alignment_starts_as_no_alignment() -> None:
     text, dense = unit(5, 8), unit(2, 9, 8)
-    torch.testing.assert_close(SemanticAlignment(SamConfig(heads=2), dimension=8)(text, dense), NoAlignment()(text, dense))
+    sam = SemanticAlignment(SamConfig(heads=2), dimension=8)
+    torch.testing.assert_close(sam(text, dense), NoAlignment()(text, dense))
 
 
 def test_a_class_is_aligned_independently_of_the_others() -> None:

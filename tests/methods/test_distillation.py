@@ -7,9 +7,10 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
+
 from benchmark.method import Moment
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig, kept, pick_weights
-from torch import Tensor
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from methods.blocks.clip import ClipConfig, load_clip
 from methods.blocks.heads import ClipSemanticHead, PlainHead
 from methods.blocks.ridge import Ridge
 from methods.blocks.visual import VisualTrunk, to_map
-from torch import Tensor, nn
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,9 @@ def images() -> Tensor:
 
 
 @pytest.mark.parametrize("blocks", [1, 2, None])
-def test_head_fed_with_clips_own_tokens_gives_clips_dense_output(trunk: VisualTrunk, images: Tensor, blocks: int | None) -> None:
+def test_head_fed_with_clips_own_tokens_gives_clips_dense_output(
+    trunk: VisualTrunk, images: Tensor, blocks: int | None
+) -> None:
     head = ClipSemanticHead(trunk, channels=8, blocks=blocks, attention="vanilla")
     tokens, _ = trunk.embed(images)
     entering = trunk.blocks(tokens, start=0, stop=head.start)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+
 from benchmark.types import IGNORE
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss, cross_entropy, dice, focal
 
@@ -30,7 +33,7 @@ def test_dice_is_the_mean_over_present_classes() -> None:
 
 
 @pytest.mark.parametrize("term", [cross_entropy, focal, dice])
-def test_unlabelled_pixels_weigh_nothing(term) -> None:  # type: ignore[no-untyped-def]
+def test_unlabelled_pixels_weigh_nothing(term: Callable[[Tensor, Tensor], Tensor]) -> None:
     logits = torch.cat([LOGITS, torch.full((1, 2, 1, 3), 9.0)], dim=3).requires_grad_()
     labels = torch.cat([LABELS, torch.full((1, 1, 3), IGNORE)], dim=2)
     term(logits, labels).backward()
@@ -39,7 +42,7 @@ def test_unlabelled_pixels_weigh_nothing(term) -> None:  # type: ignore[no-untyp
 
 
 @pytest.mark.parametrize("term", [cross_entropy, focal, dice])
-def test_an_image_without_labels_costs_nothing(term) -> None:  # type: ignore[no-untyped-def]
+def test_an_image_without_labels_costs_nothing(term: Callable[[Tensor, Tensor], Tensor]) -> None:
     assert float(term(LOGITS, torch.full_like(LABELS, IGNORE))) == 0
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from methods.blocks.clip import ClipConfig, load_clip
 from methods.blocks.text import TextBank
-from torch import nn
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +46,16 @@ def test_misspelt_model_names_the_nearest() -> None:
 
 
 def test_wrong_activation_is_an_error_before_anything_is_fetched() -> None:
-    with pytest.raises(ValueError, match="quickgelu|cannot load"):
+    with pytest.raises(ValueError, match=r"differ in their activation function.*-quickgelu"):
         load_clip(ClipConfig(model="ViT-B-16", weights="openai"))
 
 
 def test_missing_weight_file_says_what_was_given() -> None:
-    with pytest.raises(ValueError, match="no weights for toy-ViT-16 'nowhere.pt'"):
+    with pytest.raises(ValueError, match=r"no weights for toy-ViT-16 'nowhere\.pt'"):
         load_clip(ClipConfig(model="toy-ViT-16", weights="nowhere.pt"))
 
 
-def test_truncated_weight_file_is_one_clear_line(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_truncated_weight_file_is_one_clear_line(tmp_path: Path) -> None:
     broken = tmp_path / "clip.safetensors"
     broken.write_bytes(b"\x10\x00")
     with pytest.raises(ValueError, match="cannot load weights"):

@@ -48,8 +48,7 @@ def smooth_noise(draws: Draws, size: int, *, cell: int, stretch: int = 1) -> Pla
     i, j, fy, fx = y // row, x // column, y % row, x % column
     top = lattice[i, j] * (column - fx) + lattice[i, j + 1] * fx
     bottom = lattice[i + 1, j] * (column - fx) + lattice[i + 1, j + 1] * fx
-    noise: Plane = (top * (row - fy) + bottom * fy) // (row * column)
-    return noise
+    return np.asarray((top * (row - fy) + bottom * fy) // (row * column), dtype=np.int64)
 
 
 def ellipse(u: Plane, v: Plane, *, centre: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.bool_]:

@@ -57,11 +57,11 @@ def _tiled_floor(draws: Draws, size: int) -> Plane:
     tile = draws.integer(12, 18)
     odd: Plane = (x // tile + y // tile) % 2
     seam = (x % tile < 1) | (y % tile < 1)
-    return np.where(seam, 128, odd * 255)
+    return np.asarray(np.where(seam, 128, odd * 255), dtype=np.int64)
 
 
 def _sky(draws: Draws, size: int) -> Plane:
-    clouds = (smooth_noise(draws, size, cell=24) + smooth_noise(draws, size, cell=11) // 2) * 2 // 3
+    clouds: Plane = (smooth_noise(draws, size, cell=24) + smooth_noise(draws, size, cell=11) // 2) * 2 // 3
     return np.clip((clouds - 120) * 4, 0, 255)
 
 
@@ -92,7 +92,7 @@ def _carpet(draws: Draws, size: int) -> Plane:
     x, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
     period = draws.integer(12, 18)
     fold = np.abs(x % period - period // 2)
-    return ((y + fold + draws.integer(0, period)) % period < period // 2) * 255
+    return np.where((y + fold + draws.integer(0, period)) % period < period // 2, 255, 0)
 
 
 STUFF: dict[str, Texture] = {

@@ -1,0 +1,47 @@
+# Everything a fresh machine needs: Python 3.11 or newer with venv, git, make, and the package index.
+#   make demo        the embedded experiment, from nothing to a table
+#   make test        the test suite
+#   make test-slow   also the tests marked slow
+#   make lint        style and types
+#   make format      mend what of the style can be mended by machine
+#   make clean       remove the virtual environment
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/installed
+
+.PHONY: demo test test-slow lint format clean
+
+demo: $(READY)
+	@$(BIN)/chimera-bench demo
+
+test: $(READY)
+	@$(BIN)/python -m pytest
+
+test-slow: $(READY)
+	@$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(READY)
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m mypy
+
+format: $(READY)
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+# Installs once, and again when the requirements change. The full log of pip lies beside the environment's programs.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "chimera-bench needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environment without pip; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV): once, about two minutes and 6 GB (torch with CUDA)."
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[dev]' 2>&1; \
+	   echo "pip ended with $$?"; } | tee $(VENV)/install.log | grep -E '^(Collecting|Installing|Successfully|ERROR|pip)' || true
+	@grep -qx 'pip ended with 0' $(VENV)/install.log || \
+	  { echo "Installation failed; the whole log is in $(VENV)/install.log" >&2; exit 1; }
+	@touch $@

@@ -30,8 +30,8 @@ class BodyBudget:
     """How long and on what the toy body is pre-trained."""
 
     seed: int = 0
-    portraits: int = 6_000
-    steps: int = 1_500
+    portraits: int = 4_000
+    steps: int = 800
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.01

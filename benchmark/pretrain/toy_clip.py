@@ -31,7 +31,7 @@ class ClipBudget:
     seed: int = 0
     scenes: int = 16_000
     portraits: int = 8_000
-    steps: int = 2_000
+    steps: int = 2_400
     batch: int = 128
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.05

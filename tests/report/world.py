@@ -1,0 +1,122 @@
+"""A small store made by hand: runs without training, with counts whose scores can be worked out on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from benchmark.evaluation.counts import GAMMAS, Counts
+from benchmark.run import BudgetSpec, Cost, Environment, Failure, RunRecord, RunSpec
+from benchmark.store import Store
+from benchmark.study import Plan, PlanRow
+
+CLASSES = ("grass", "water", "cup", "fish")
+SEEN = (True, True, False, False)
+BUDGET = BudgetSpec(
+    iterations=600,
+    batch_size=16,
+    learning_rate=1e-3,
+    weight_decay=1e-2,
+    warmup=0.05,
+    clip_norm=1.0,
+    init_images=0,
+    crop=0,
+    precision="32-true",
+)
+COST = Cost(
+    trainable_parameters=250_000,
+    total_parameters=14_000_000,
+    inference_flops=2_500_000_000,
+    training_flops=9_000_000_000,
+    latency_ms=12.5,
+    train_seconds=240.0,
+    peak_memory_mb=800.0,
+    image_size=(64, 64),
+)
+
+
+def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
+    """Every image has 100 pixels of each class, of which `right[image][class]` are predicted right.
+
+    The others of grass are predicted as water and vice versa, the others of cup as fish and vice versa. So an IoU is
+    right / (200 - right of the other class of the pair), summed over images.
+    """
+    intersection = np.array(right, dtype=np.int64)
+    prediction = intersection + (100 - intersection)[:, [1, 0, 3, 2]]
+    margin = np.zeros((len(CLASSES), len(GAMMAS) + 1), dtype=np.int64)
+    margin[:, 100] = intersection.sum(axis=0)
+    return Counts(
+        image_ids=tuple(f"image{at:02d}" for at in range(len(right))),
+        classes=CLASSES,
+        seen=SEEN,
+        intersection=sparse.csr_array(intersection),
+        prediction=sparse.csr_array(prediction),
+        truth=sparse.csr_array(np.full_like(intersection, 100)),
+        margin_intersection=margin,
+        margin_prediction=margin,
+    )
+
+
+def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec:
+    """A spec of the method `demo`."""
+    fields: dict[str, Any] = {
+        "method": "demo",
+        "variant": variant,
+        "config": {},
+        "split": "toybox",
+        "split_digest": "5",
+        "dataset_fingerprint": "f",
+        "seed": seed,
+        "budget": BUDGET,
+    }
+    return RunSpec(**fields | changes)
+
+
+def environment(code: str = "c0") -> Environment:
+    """Where a run took place, with another digest of the code if asked."""
+    return Environment(
+        code_digest=code, commit="", python="3.11", packages={}, platform="Linux", device="cpu (test)", threads=1
+    )
+
+
+def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "c0", **changes: Any) -> str:
+    """Keep a run; returns its id."""
+    fields: dict[str, Any] = {
+        "spec": spec,
+        "environment": environment(code),
+        "title": "Demo",
+        "supervision": "seen_masks",
+        "attempts": 1,
+        "started": "2030-01-01T00:00:00+00:00",
+        "finished": "2030-01-01T00:10:00+00:00",
+    }
+    if isinstance(counts, Failure):
+        store.save_failure(RunRecord(**fields | {"state": "failed", "failure": counts} | changes))
+    else:
+        done = {"state": "done", "counts_digest": counts.digest(), "cost": COST}
+        store.save_result(RunRecord(**fields | done | changes), counts)
+    return spec.id
+
+
+def plan_of(rows: Mapping[str, Mapping[int, str]]) -> Plan:
+    """A plan of rows given as label to id by seed."""
+    planned = tuple(PlanRow(label=label, method="demo", ids=dict(ids)) for label, ids in rows.items())
+    return Plan(study="demo", title="Demo study", split="toybox", rows=planned)
+
+
+def even(seen: int, unseen: int, *, images: int = 4) -> Counts:
+    """Images that are all alike: so many pixels of each seen and each unseen class are right."""
+    return hand_counts([[seen, seen, unseen, unseen]] * images)
+
+
+def two_rows(store: Store) -> Plan:
+    """ "paper" with three seeds, and "no SGD", which is worse on every image."""
+    ids: dict[str, dict[int, str]] = {"paper": {}, "no SGD": {}}
+    for seed in range(3):
+        for label, lost in (("paper", 0), ("no SGD", 20)):
+            right = [[80 + seed, 80, 60 + image - lost, 60 - lost] for image in range(4)]
+            ids[label][seed] = save(store, spec_of(label, seed=seed), hand_counts(right))
+    return plan_of(ids)

@@ -64,7 +64,7 @@ def test_a_full_disk_costs_a_warning_and_leaves_no_draft(
     [
         ({"CHIMERA_BENCH_CACHE": "/own", "XDG_CACHE_HOME": "/shared"}, "/own"),
         ({"XDG_CACHE_HOME": "/shared"}, "/shared/chimera-bench"),
-        ({"HOME": "/home/me"}, "/home/me/.cache/chimera-bench"),
+        ({"HOME": "/people/me"}, "/people/me/.cache/chimera-bench"),
     ],
 )
 def test_the_folder_follows_the_environment(

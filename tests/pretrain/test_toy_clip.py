@@ -8,6 +8,7 @@ import open_clip
 import pytest
 import torch
 import torch.nn.functional as F
+
 from benchmark.pretrain.schedule import warm_cosine
 from benchmark.pretrain.toy_clip import ClipBudget, contrastive_loss, train_toy_clip
 from methods.blocks.clip import ASSETS, TOY_MODEL

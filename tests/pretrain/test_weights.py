@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
 from benchmark.pretrain.command import always_seen, world_digest
 from benchmark.pretrain.weights import read_history, save_weights
 from benchmark.split import load_split
 from methods.blocks.clip import ASSETS
-from safetensors.torch import load_file
 
 SHIPPED = ["toy_clip", "toy_body"]
 

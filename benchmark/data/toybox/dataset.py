@@ -26,9 +26,9 @@ SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
 """Scenes by part. The parts share no scene: the part is in the address of every draw."""
 
 DIGESTS: Mapping[str, str] = {
-    "toybox-v1-train-1600": "8456a46997b1b11d32899744cd17183073847064ad7be1245bbcdc88bb86c934",
-    "toybox-v1-val-300": "d5b4942f5b55e6a39e52f07dcb48751ae3de24c382f0542aef4002522a80a034",
-    "toybox-v1-test-400": "0e5c5832854861ee013f8bbe04716a2bb16def9d2bcf803f409e755cb0dfbd66",
+    "toybox-v2-train-1600": "685f726969e26667c4c82799f6025fdd47cdf23ce72d64021083482e42fcc83e",
+    "toybox-v2-val-300": "01e39b6742ba20371491378eb21643303d60f0275e528e6f2f0845b12da71c6b",
+    "toybox-v2-test-400": "89f4755722a9a55031643d5b1f546516986f466bab140e82a54dfa54eb46b83d",
 }
 """`part_digest` by `part_key`, of the standard parts. `standard_digests()` makes them anew for a new world version."""
 

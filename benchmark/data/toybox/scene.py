@@ -20,7 +20,7 @@ from benchmark.seeding import Draws
 SIZE = 64
 """Height and width of a scene in pixels."""
 
-WORLD_VERSION = 1
+WORLD_VERSION = 2
 """Raised whenever a pixel of any scene changes."""
 
 CLASSES: tuple[str, ...] = (*STUFF, *THINGS)
@@ -115,13 +115,13 @@ def scene(part: str, index: int) -> Scene:
     """
     draws = Draws("toybox", WORLD_VERSION, part, index)
     canvas = _Canvas()
-    stuff = draws.sample(tuple(STUFF), draws.integer(1, 4))
-    things = draws.sample(tuple(THINGS), draws.integer(1, 4))
+    stuff = draws.sample(tuple(STUFF), draws.integer(1, 3))
+    things = draws.sample(tuple(THINGS), draws.integer(1, 3))
     for layer, name in enumerate(stuff):
         where = np.ones((_FINE, _FINE), dtype=bool) if layer == 0 else _side_of_wavy_line(draws)
         canvas.paint(where, name=name, rgb=_textured(draws, name), depth=FAR - layer * 10_000)
     for layer, name in enumerate(things):
-        _add_thing(canvas, draws, name=name, depth=NEAR + (len(things) - layer) * 5_000, halves=(24, 42), margin=20)
+        _add_thing(canvas, draws, name=name, depth=NEAR + (len(things) - layer) * 5_000, halves=(28, 50), margin=26)
     return _developed(canvas, draws)
 
 

@@ -1,0 +1,23 @@
+"""`doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import typer
+
+from benchmark.cli.console import AsJson, say, say_json, store_of
+
+
+def doctor(context: typer.Context, as_json: AsJson = False) -> None:
+    """Can this machine run the suite? Exit code 1 only for what prevents running."""
+    from benchmark.doctor import examine
+
+    checks = []
+    for check in examine(store_of(context).root):
+        checks.append(check)
+        if not as_json:
+            say(f"{check.level:<4}  {check.name}: {check.text}")
+    if as_json:
+        say_json([asdict(check) for check in checks])
+    raise typer.Exit(1 if any(check.level == "bad" for check in checks) else 0)

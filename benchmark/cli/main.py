@@ -1,0 +1,64 @@
+"""All commands in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from benchmark.cli import data, doctor, pretrain, reports, runs, status, studies
+from benchmark.cli.errors import report
+
+app = typer.Typer(
+    name="chimera-bench",
+    help="Reproducible benchmarking of zero-shot semantic segmentation. Begin with: chimera-bench demo",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help is as clear, and there in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("demo")(runs.demo)
+app.command("list")(studies.list_all)
+app.command("plan")(studies.plan)
+app.command("run")(runs.run)
+app.command("status")(status.status)
+app.command("show")(status.show)
+app.command("logs")(status.logs)
+app.command("table")(reports.table)
+app.command("plot")(reports.plot)
+app.command("compare")(reports.compare)
+app.command("verify")(runs.verify)
+app.add_typer(data.app, name="data")
+app.add_typer(pretrain.app, name="pretrain")
+app.command("doctor")(doctor.doctor)
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    runs: Annotated[
+        Path, typer.Option(envvar="CHIMERA_BENCH_RUNS", help="Folder of run records.", file_okay=False)
+    ] = Path("runs"),
+) -> None:
+    context.obj = runs
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and end the process.
+
+    Exit codes: 0 all good, 1 error, 2 usage, 3 finished with failed runs, 130 interrupted.
+    """
+    try:
+        app(args=list(arguments) if arguments is not None else None, prog_name="chimera-bench")
+    except BrokenPipeError:  # what reads our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
+    sys.exit(0)

@@ -1,0 +1,153 @@
+"""What there is to run, and which runs a study consists of."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_columns, say_json, store_of
+
+if TYPE_CHECKING:
+    from benchmark.store import Store
+    from benchmark.study import Plan, Study
+
+
+def list_all(as_json: AsJson = False) -> None:
+    """Methods with their variants, studies, splits."""
+    methods, broken = _methods()
+    studies, splits = _studies(), _splits()
+    if as_json:
+        say_json({"methods": methods, "broken": broken, "studies": studies, "splits": splits})
+        return
+    say("Methods, with their variants")
+    for method in methods:
+        say(f"  {method['name']}: {method['summary']}")
+        for variant in method["variants"]:
+            say(f"    {shlex.quote(method['name'] + '/' + variant)}")
+    for name, reason in broken.items():
+        say(f"  {name}: cannot be read: {reason}")
+    say("\nStudies")
+    for study in studies:
+        say(f"  {study['name']}: {study['title']} ({study['rows']} rows x {study['seeds']} seeds, {study['split']})")
+    say("\nSplits")
+    for split in splits:
+        say(f"  {split['name']}: {split['dataset']}, {split['seen']} seen and {split['unseen']} unseen classes")
+    say("\nRun one:   chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
+    say("Run all:   chimera-bench run STUDY")
+
+
+def plan(
+    context: typer.Context,
+    study: Annotated[str, typer.Argument(help="Name of a study, or path of its YAML file.")],
+    overrides: Overrides = None,
+    name: Annotated[str | None, typer.Option(help="What to call the plan.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Which runs a study consists of. Keeps the plan, says where each run stands, and starts nothing."""
+    from benchmark.study import expand, load_study
+
+    store = store_of(context)
+    planned = expand(changed_study(load_study(study), changes=overrides_of(overrides), name=name))
+    store.write_plan(planned.plan)
+    if as_json:
+        say_json(plan_json(planned.plan, store))
+        return
+    show_plan(planned.plan, store)
+    words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
+    words += ["--name", name] if name else []
+    note(f"kept as {planned.plan.study!r}; run it with: {command(store, *words)}")
+
+
+def changed_study(
+    study: Study,
+    *,
+    changes: Mapping[str, Any],
+    name: str | None = None,
+    **fields: Any,
+) -> Study:
+    """A study with other settings; it gets a name of its own, so that its table is not mistaken for the original's.
+
+    Args:
+        study: stays as it is.
+        changes: dotted overrides for every row.
+        name: of the changed study; made of what was changed where None.
+        fields: other fields of the study; None leaves one as it is.
+    """
+    given = {key: value for key, value in fields.items() if value is not None and value != getattr(study, key)}
+    words = [f"{key}={_word(value)}" for key, value in {**given, **changes}.items()]
+    if words:
+        given["title"] = f"{study.title} [{', '.join(words)}]"
+        given["set"] = {**study.set, **changes}
+        kept = [{key: value for key, value in row.set.items() if key not in changes} for row in study.rows]
+        given["rows"] = [row.model_dump() | {"set": own} for row, own in zip(study.rows, kept, strict=True)]
+    return type(study).model_validate(study.model_dump() | given | {"name": name or _name(study.name, words)})
+
+
+def _word(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _name(study: str, words: Sequence[str]) -> str:
+    text = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", "+".join([study, *words])).strip("-")
+    return text if len(text) <= 120 else f"{text[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def show_plan(plan: Plan, store: Store) -> None:
+    """Print rows by seeds, with the state of each run."""
+    seeds = sorted({seed for row in plan.rows for seed in row.ids})
+    states = {run_id: store.state(run_id) for run_id in plan.ids}
+    say(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
+    rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
+    say_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
+    say(tally(list(states.values())))
+
+
+def plan_json(plan: Plan, store: Store) -> dict[str, Any]:
+    """A plan with the state of each run."""
+    return plan.model_dump(mode="json") | {"states": {run_id: store.state(run_id) for run_id in plan.ids}}
+
+
+def tally(states: Sequence[str]) -> str:
+    """How many are in which state, in one line."""
+    order = ("done", "running", "failed", "broken", "interrupted", "missing")
+    return " · ".join(f"{states.count(state)} {state}" for state in order if state in states) or "no runs"
+
+
+def _methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
+    from benchmark.registry import describe, method_names
+
+    found: list[dict[str, Any]] = []
+    broken: dict[str, str] = {}
+    for name in method_names():
+        try:
+            entry = describe(name)
+        except ValueError as error:
+            broken[name] = str(error)
+            continue
+        words = {"name": entry.name, "title": entry.title, "summary": entry.summary, "source": str(entry.source)}
+        found.append(words | {"variants": list(entry.variants)})
+    return found, broken
+
+
+def _studies() -> list[dict[str, Any]]:
+    from benchmark.study import load_study, study_names
+
+    studies = [load_study(name) for name in study_names()]
+    return [
+        {"name": one.name, "title": one.title, "rows": len(one.rows), "seeds": len(one.seeds), "split": one.split}
+        for one in studies
+    ]
+
+
+def _splits() -> list[dict[str, Any]]:
+    from benchmark.split import load_split, split_names
+
+    splits = [load_split(name) for name in split_names()]
+    return [
+        {"name": one.name, "dataset": one.dataset, "seen": len(one.seen), "unseen": len(one.unseen)} for one in splits
+    ]

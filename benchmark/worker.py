@@ -1,0 +1,81 @@
+"""One run in a process of its own: `python -m benchmark.worker SPEC.json --store ROOT`.
+
+It holds the run's lock, writes its output into the log of its attempt, and leaves a record. It ends with 0 when the run
+is done, with 3 when it failed and says why in a record, with `BUSY` when another process works on the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.files import read_value
+from benchmark.lock import Busy, holding
+from benchmark.run import RunSpec
+from benchmark.store import Store
+
+FAILED, BUSY = 3, 75
+
+_log = logging.getLogger("worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one spec; returns the exit code."""
+    parser = argparse.ArgumentParser(description="Run one spec file.")
+    parser.add_argument("spec", type=Path)
+    parser.add_argument("--store", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
+    given = parser.parse_args(arguments)
+    spec, store = read_value(RunSpec, given.spec), Store(given.store)
+    try:
+        with holding(store.folder(spec.id)):
+            return _run(spec, store, threads=given.threads, workers=given.workers)
+    except Busy:
+        return BUSY
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _run(spec: RunSpec, store: Store, *, threads: int, workers: int) -> int:
+    if store.state(spec.id) == "done":
+        return 0
+    _write_output_to(store.upcoming(spec.id) / "log.txt")
+    _log.info("%s, attempt %d, process %d", spec.id, len(store.attempts(spec.id)) + 1, os.getpid())
+    from benchmark.runner import execute
+
+    record = execute(spec, store=store, threads=threads, workers=workers)
+    _log.info("%s", record.state)
+    return 0 if record.state == "done" else FAILED
+
+
+def _write_output_to(log: Path) -> None:
+    """Send all that this process writes, also from outside Python, to a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+    faulthandler.enable()
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stdout,
+        format="%(asctime)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        force=True,
+    )
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Commands as a user gives them, in this process."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+
+from benchmark.cli import main
+
+TINY = "tests/cli/tiny_method.py"
+
+
+class Said(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
+    """Give a command; returns its exit code and what it printed."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert isinstance(ended.value.code, int)
+    return Said(ended.value.code, out, err)

@@ -1,0 +1,65 @@
+"""What goes wrong is one line; what should not have gone wrong also leaves a traceback in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.cli.errors import is_expected, one_line
+from benchmark.run import BudgetSpec
+from benchmark.split import load_split
+from tests.cli.shell import say
+
+
+def _caught(fails: Callable[[], object]) -> Exception:
+    with pytest.raises(Exception) as caught:
+        fails()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [
+        lambda: load_split("toybx"),
+        lambda: Path("/nowhere/at/all").read_text(),
+        lambda: BudgetSpec.model_validate({}),
+    ],
+)
+def test_messages_for_the_caller_are_expected(fails: Callable[[], object]) -> None:
+    error = _caught(fails)
+    assert is_expected(error) and "\n" not in one_line(error)
+
+
+@pytest.mark.parametrize(
+    "fails",
+    [lambda: {}["key"], lambda: [][1], lambda: np.zeros(2) + np.zeros(3), lambda: None.x],  # type: ignore[attr-defined]
+)
+def test_mistakes_of_the_code_are_not_expected(fails: Callable[[], object]) -> None:
+    assert not is_expected(_caught(fails))
+
+
+def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def fails() -> list[str]:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("benchmark.study.study_names", fails)
+    code, _, err = say(capsys, "--runs", str(tmp_path), "list")
+    log = tmp_path / "crash.log"
+    assert code == 1
+    assert err == f"error: ZeroDivisionError: a mistake (unexpected; traceback in {log})\n"
+    assert "Traceback" in log.read_text() and "chimera-bench --runs" in log.read_text()
+
+
+def test_a_crash_is_told_even_where_nothing_can_be_written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
+    monkeypatch.setattr("benchmark.study.study_names", lambda: [][1])
+    code, _, err = say(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
+    assert code == 1 and "IndexError" in err and "Traceback" in err

@@ -1,0 +1,159 @@
+"""What starts runs: names, overrides, what is left out, exit codes. The pool itself is replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.cli.studies import changed_study
+from benchmark.local import Outcome
+from benchmark.run import Failure, RunSpec
+from benchmark.store import Store
+from benchmark.study import load_study
+from tests.cli.shell import TINY, say
+from tests.report.world import even, save
+
+FAILURE = Failure(kind="ValueError", message="no")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store that every command of the test uses."""
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
+    """The specs that were given to the pool, which makes a result of every one of them."""
+    given: list[RunSpec] = []
+
+    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, Outcome]:
+        given.extend(specs)
+        for spec in specs:
+            if spec.seed == 13:
+                raise KeyboardInterrupt
+            store.begin_attempt(spec)
+            save(store, spec, FAILURE if spec.seed == 9 else even(80, 60))
+        return {spec.id: Outcome("failed" if spec.seed == 9 else "done") for spec in specs}
+
+    monkeypatch.setattr("benchmark.local.run_all", run_all)
+    return given
+
+
+def test_a_run_is_done_once_and_then_left_alone(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say(capsys, "run", TINY, "--set", "scale=0.5").code == 0
+    code, out, err = say(capsys, "run", TINY, "--set", "scale=0.5")
+    assert (code, len(started)) == (0, 1)
+    assert "1 done already" in err and "hIoU" in out
+    assert started[0].config["scale"] == 0.5
+
+
+def test_several_seeds_are_several_runs(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    say(capsys, "run", f"{TINY}/no scale", "--seed", "1", "--seed", "2", "--limit", "3")
+    assert [(spec.seed, spec.variant, spec.limit) for spec in started] == [(1, "no scale", 3), (2, "no scale", 3)]
+
+
+def test_a_failed_run_gives_exit_code_3_until_it_is_retried(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert say(capsys, "run", TINY, "--seed", "9").code == 3
+    code, _, err = say(capsys, "run", TINY, "--seed", "9")
+    assert (code, len(started)) == (3, 1)
+    assert "1 failed before, not run again; to try again: --retry-failed" in err
+    say(capsys, "run", TINY, "--seed", "9", "--retry-failed")
+    assert len(started) == 2
+
+
+def test_an_interrupt_gives_exit_code_130_and_says_what_is_kept(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = say(capsys, "run", TINY, "--seed", "13")
+    assert code == 130
+    assert "interrupted: 1 missing" in err and "goes on from there" in err
+
+
+def test_a_dry_run_starts_and_writes_nothing(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = say(capsys, "run", "ablations", "--dry-run")
+    assert (code, started) == (0, [])
+    assert "25 missing" in out
+    assert not store.root.exists()
+
+
+@pytest.mark.parametrize(("seed", "plan"), [("1", "peers"), ("7", "peers+seeds=7")])
+def test_some_seeds_of_a_study_belong_to_its_plan_and_others_to_one_of_their_own(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], seed: str, plan: str
+) -> None:
+    assert say(capsys, "run", "peers", "--seed", seed).code == 0
+    assert [(spec.method, spec.seed) for spec in started] == [
+        ("chimera_seg", int(seed)),
+        ("maskclip", int(seed)),
+        ("spnet", int(seed)),
+    ]
+    assert store.plan_names() == [plan]
+
+
+def test_a_changed_study_has_a_name_and_title_of_its_own() -> None:
+    study = load_study("head_depth")
+    changed = changed_study(study, changes={"head.blocks": 2, "budget.iterations": 5})
+    assert changed.name == "head_depth+head.blocks=2+budget.iterations=5"
+    assert changed.title.endswith("[head.blocks=2, budget.iterations=5]")
+    assert all("head.blocks" not in row.set for row in changed.rows)
+    assert changed_study(study, changes={}) == study
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("run", "chimera_sge"), "did you mean 'chimera_seg'"),
+        (("run", "ablation"), "did you mean 'ablations'"),
+        (("run", "chimera_seg/no SDG"), "did you mean 'no SGD'"),
+        (("run", TINY, "--set", "scal=1"), "did you mean 'scale'"),
+        (("run", TINY, "--set", "scale=wide"), "scale='wide'"),
+        (("run", TINY, "--set", "budget.iteration=1"), "did you mean 'budget.iterations'"),
+        (("run", TINY, "--split", "toybx"), "did you mean 'toybox'"),
+        (("run", TINY, "--engine", "fabrik"), "did you mean 'fabric'"),
+        (("run", "tests/cli/tiny.py"), "did you mean 'tests/cli/tiny_method.py'"),
+        (("run", "nowhere.yaml"), "no study file 'nowhere.yaml'"),
+        (("plan", "hed_depth"), "did you mean 'head_depth'"),
+        (("data", "make", "toybx", "--out", "x"), "did you mean 'toybox'"),
+    ],
+)
+def test_misspelt_names_and_bad_values_are_one_line_and_exit_code_1(
+    store: Store, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
+) -> None:
+    code, out, err = say(capsys, *arguments)
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith("error: ") and hint in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("rnu",), ("run",), ("run", TINY, "--sed", "1"), ("run", TINY, "--set", "scale"), ("status", "a", "b")],
+)
+def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+    code, _, err = say(capsys, *arguments)
+    assert code == 2 and "Usage: chimera-bench" in err
+
+
+def test_a_name_of_both_a_method_and_a_study_asks_which(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.registry.method_names", lambda: ["demo"])
+    code, _, err = say(capsys, "run", "demo")
+    assert code == 1 and "both a method and a study" in err
+
+
+def test_plan_says_where_every_run_stands(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = say(capsys, "plan", "ablations")
+    assert code == 0 and "25 missing" in out and "no CSH" in out
+    assert store.plan_names() == ["ablations"]

@@ -1,0 +1,78 @@
+"""A method small enough for tests: a linear map of colours, which may be told to fail or to die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
+from benchmark.split import Split
+from benchmark.types import Batch, Losses, Prediction
+
+
+class TinyConfig(Config):
+    """What happens in training."""
+
+    scale: float = 0.01
+    end: Literal["well", "raise", "die"] = "well"
+    pause_s: float = 0.0
+
+
+class Tiny(Method):
+    """Colours to classes."""
+
+    def __init__(self, config: TinyConfig, *, classes: int) -> None:
+        super().__init__()
+        self.config = config
+        self.linear = nn.Conv2d(3, classes, 1)
+        self.names: tuple[str, ...] = ()
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Keep the names; the first channels are theirs."""
+        self.names = tuple(names)
+
+    def losses(self, batch: Batch) -> Losses:
+        """Cross-entropy, or the end."""
+        time.sleep(self.config.pause_s)
+        if self.config.end == "raise":
+            raise ValueError("the loss was told to fail")
+        if self.config.end == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        pairs = [(self.scores(sample["image"]), sample["sem_seg"]) for sample in batch]
+        sums = [
+            F.cross_entropy(scores[None], labels[None], reduction="sum", ignore_index=255) for scores, labels in pairs
+        ]
+        return {"loss": torch.stack(sums).mean() / pairs[0][1].numel()}
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        """Scores at full size."""
+        return [{"sem_seg": self.scores(sample["image"])[: len(self.names)]} for sample in batch]
+
+    def scores(self, image: Tensor) -> Tensor:
+        """(3, H, W) to (K, H, W)."""
+        scores: Tensor = self.linear(image * self.config.scale)
+        return scores
+
+
+def build(config: TinyConfig, split: Split) -> Tiny:
+    """One weight a class and colour."""
+    return Tiny(config, classes=len(split.classes))
+
+
+VARIANTS: dict[str, TinyConfig] = {"Tiny": TinyConfig(), "no scale": TinyConfig(scale=0.0)}
+
+RECIPE = Recipe(
+    title="Tiny",
+    paper="none",
+    traits=Traits(supervision=Supervision.SEEN_MASKS),
+    variants=VARIANTS,
+    build=build,
+    budgets={"*": Budget(iterations=3, batch_size=2)},
+)

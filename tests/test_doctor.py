@@ -1,0 +1,56 @@
+"""The doctor: every answer is a line, and only what prevents running is bad."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmark import doctor
+from tests.cli.shell import say
+
+
+def test_every_subject_is_looked_at_here(tmp_path: Path) -> None:
+    names = [check.name for check in doctor.examine(tmp_path)]
+    assert {"python", "packages", "torch", "threads", "weights", "records", "cache", "git", "slurm"} <= set(names)
+
+
+def test_a_missing_package_is_bad_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_requirements", lambda: ["pydantic>=2", "no-such-package>=1"])
+    assert [(check.level, "no-such-package>=1" in check.text) for check in doctor._packages()] == [
+        ("ok", False),
+        ("bad", True),
+    ]
+
+
+def test_an_old_package_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_requirements", lambda: ["pydantic>=999"])
+    assert doctor._packages()[-1].level == "warn"
+
+
+def test_little_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "LEAST_FREE_GIB", 1e9)
+    assert doctor._room("records", tmp_path / "not" / "there").level == "warn"
+
+
+def test_a_file_in_place_of_the_folder_is_bad(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert doctor._room("records", tmp_path / "file" / "runs").level == "bad"
+
+
+def test_a_check_that_cannot_be_made_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> list[doctor.Check]:
+        raise OSError("no answer")
+
+    monkeypatch.setattr(doctor, "_git", fails)
+    assert [check.level for check in doctor.examine(tmp_path) if check.name == "git"] == ["warn"]
+
+
+def test_something_bad_gives_exit_code_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "examine", lambda _: [doctor.Check("torch", "bad", "gone")])
+    code, out, _ = say(capsys, "--runs", str(tmp_path), "doctor", "--json")
+    assert code == 1
+    assert json.loads(out) == [{"name": "torch", "level": "bad", "text": "gone"}]

@@ -47,7 +47,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
     def fails() -> list[str]:
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr("benchmark.study.study_names", fails)
+    monkeypatch.setattr("benchmark.cli.studies._studies", fails)
     code, _, err = say(capsys, "--runs", str(tmp_path), "list")
     log = tmp_path / "crash.log"
     assert code == 1
@@ -60,6 +60,6 @@ def test_a_crash_is_told_even_where_nothing_can_be_written(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
-    monkeypatch.setattr("benchmark.study.study_names", lambda: [][1])
+    monkeypatch.setattr("benchmark.cli.studies._studies", lambda: [][1])
     code, _, err = say(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
     assert code == 1 and "IndexError" in err and "Traceback" in err

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from benchmark.files import first_complaint
 from benchmark.frozen import Frozen
+from benchmark.prompts import Prompts
 from benchmark.suggest import unknown_name
 
 SPLITS = Path(__file__).resolve().parent.parent / "splits"
+BACKGROUND = "background"
 
 
 class Split(Frozen):
@@ -26,7 +29,12 @@ class Split(Frozen):
         unseen: those of `classes` without masks in training: their pixels are IGNORE there (inductive setting).
         train: part of the data set that is trained on.
         evaluate: part of the data set that is scored.
-        template: prompt around a class name.
+        protocol: what it is run under unless another is asked for, see `benchmark.protocol`.
+        prompts: words for the class names, where the protocol brings none.
+        background: of a data set that labels what is in no class: its pixels are IGNORE ("excluded"), or a class of its
+            own, first among `classes` ("class"). "none" for data sets without one.
+        images: how many images a part must have; a run on fewer is refused. Parts that are not listed may have any.
+        note: a warning to whoever uses the split.
         source: where the split comes from.
     """
 
@@ -36,7 +44,11 @@ class Split(Frozen):
     unseen: tuple[str, ...]
     train: str = "train"
     evaluate: str = "test"
-    template: str = "a photo of a {}"
+    protocol: str = "plain"
+    prompts: Prompts = Prompts()
+    background: Literal["excluded", "class", "none"] = "none"
+    images: dict[str, int] = Field(default_factory=dict)
+    note: str = ""
     source: str = ""
 
     @model_validator(mode="after")
@@ -47,8 +59,11 @@ class Split(Frozen):
         unknown = sorted(set(self.unseen) - set(self.classes))
         if unknown:
             raise ValueError(f"split {self.name!r} withholds {unknown}, which are not among its classes")
-        if self.template.count("{}") != 1:
-            raise ValueError(f"split {self.name!r}: template {self.template!r} needs exactly one {{}}")
+        if (self.background == "class") != (BACKGROUND in self.classes):
+            raise ValueError(
+                f"split {self.name!r} says background: {self.background}, and {BACKGROUND!r} is "
+                f"{'' if BACKGROUND in self.classes else 'not '}among its classes"
+            )
         return self
 
     @cached_property
@@ -79,5 +94,7 @@ def load_split(name: str) -> Split:
         raise KeyError(unknown_name("split", name, split_names()))
     try:
         return Split.model_validate({"name": path.stem} | (yaml.safe_load(path.read_text()) or {}))
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
-        raise ValueError(f"{path} is not a valid split: {error}") from error
+    except ValidationError as error:
+        raise ValueError(f"{path} is not a valid split: {first_complaint(error)}") from error
+    except (yaml.YAMLError, TypeError) as error:
+        raise ValueError(f"{path} is not a valid split: {' '.join(str(error).split())}") from error

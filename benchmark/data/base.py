@@ -15,7 +15,7 @@ class Labelled:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) uint8 or int32, an index into the data set's classes or 255.
+        labels: (H, W) integers, an index into the data set's K classes or `benchmark.types.ignore_label(K)`.
         image_id: unique within the part.
         file_name: a path, or the address in a procedural world.
     """
@@ -43,5 +43,8 @@ class Dataset(Protocol):
     def read(self, part: str, index: int) -> Labelled:
         """One image. Raises ValueError naming the file where it is missing or broken."""
 
-    def fingerprint(self) -> str:
-        """SHA-256 hex of the content: the same wherever the same pixels lie."""
+    def labels_in(self, part: str, index: int) -> frozenset[int]:
+        """Which classes an image shows, as indices into `classes`. Raises like `read`."""
+
+    def fingerprint(self, *parts: str) -> str:
+        """SHA-256 hex of the content of some parts, of all where none is named: the same wherever the same lies."""

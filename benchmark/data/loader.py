@@ -17,82 +17,72 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from benchmark.data.base import Dataset, Labelled
+from benchmark.data.labels import LabelTable
+from benchmark.data.resize import fitted, resized
 from benchmark.data.samplers import EndlessOrder, Key
-from benchmark.data.transforms import Augment, cropping_parts, training_parts
+from benchmark.data.transforms import Augment, plain_parts, training_parts
+from benchmark.protocol import Protocol, TestGeometry, TrainImages
 from benchmark.seeding import torch_generator
 from benchmark.split import Split
 from benchmark.suggest import unknown_name
-from benchmark.types import IGNORE, Batch, Sample
+from benchmark.types import Batch, Sample
 
-_UNDEFINED = -1
-
-
-class LabelTable:
-    """Translates ids of a data set to labels of a split, by class name.
-
-    Args:
-        classes: of the data set, in id order.
-        kept: names that get their index here as label; the other classes become IGNORE.
-
-    Raises:
-        ValueError: more than 255 classes on either side, as 255 is IGNORE.
-    """
-
-    def __init__(self, classes: Sequence[str], *, kept: Sequence[str]) -> None:
-        if max(len(classes), len(kept)) > IGNORE:
-            raise ValueError(
-                f"{len(classes)} classes of which {len(kept)} are kept: label {IGNORE} means ignore, so there can be "
-                f"at most {IGNORE} classes; merge or leave out some"
-            )
-        label_of = {name: label for label, name in enumerate(kept)}
-        self._table = np.full(IGNORE + 1, _UNDEFINED, dtype=np.int64)
-        self._table[: len(classes)] = [label_of.get(name, IGNORE) for name in classes]
-        self._table[IGNORE] = IGNORE
-
-    def __call__(self, labelled: Labelled) -> Tensor:
-        """Labels (H, W) long.
-
-        Raises:
-            ValueError: the mask has ids that are neither a class nor 255, or another size than the picture.
-        """
-        ids = labelled.labels
-        if ids.shape != labelled.image.shape[:2]:
-            raise ValueError(
-                f"{labelled.file_name}: the mask has (rows, columns) {ids.shape}, the picture "
-                f"{labelled.image.shape[:2]}; they must agree"
-            )
-        in_table = (ids >= 0) & (ids <= IGNORE)
-        labels = np.where(in_table, self._table[np.where(in_table, ids, 0)], _UNDEFINED)
-        if (labels == _UNDEFINED).any():
-            wrong = np.unique(ids[labels == _UNDEFINED]).tolist()
-            raise ValueError(
-                f"{labelled.file_name}: the mask has ids {wrong[:10]}, which are neither a class "
-                f"(0 to {int((self._table[:IGNORE] != _UNDEFINED).sum()) - 1}) nor {IGNORE} for ignore"
-            )
-        return torch.from_numpy(labels)
+_PADDING, _WITHHELD = -2, -3
+"""Labels of what lies outside a picture and of unseen classes, while a transductive sample is made; not seen later."""
 
 
 @dataclass(frozen=True)
 class _Reader(TorchDataset[Sample]):
-    """One part of a data set as finished samples, by key. Picklable, so that any kind of worker process can have it."""
+    """One part of a data set as finished samples, by key. Picklable, so that any kind of worker process can have it.
+
+    Attributes:
+        spare: the label of pixels that pseudo labels may fill; None in the inductive setting.
+    """
 
     dataset: Dataset
     part: str
     table: LabelTable
     augment: Augment
+    spare: int | None = None
 
     def __getitem__(self, key: Key) -> Sample:
         labelled = self.dataset.read(self.part, key.image)
-        pixels = torch.from_numpy(np.ascontiguousarray(labelled.image)).permute(2, 0, 1).float()
-        image, labels = self.augment(pixels, self.table(labelled), key)
+        image, labels = self.augment(_pixels(labelled), self.table(labelled), key)
         height, width = labels.shape
-        return {
+        sample: Sample = {
             "image": image,
             "height": height,
             "width": width,
             "file_name": labelled.file_name,
             "image_id": labelled.image_id,
             "sem_seg": labels,
+        }
+        return sample if self.spare is None else _with_unlabelled(sample, spare=self.spare, ignore=self.table.ignore)
+
+
+@dataclass(frozen=True)
+class _Scored(TorchDataset[Sample]):
+    """The scored part as samples at the protocol's size; `sem_seg` keeps the size of the truth."""
+
+    dataset: Dataset
+    part: str
+    table: LabelTable
+    geometry: TestGeometry
+    antialias: bool
+
+    def __getitem__(self, key: Key) -> Sample:
+        labelled = self.dataset.read(self.part, key.image)
+        truth = self.table(labelled)
+        height, width = truth.shape
+        image, side = _pixels(labelled), self.geometry.short_side
+        size = fitted((height, width), short_side=side, longest=self.geometry.longest) if side else (height, width)
+        return {
+            "image": resized(image, size, antialias=self.antialias).contiguous(),
+            "height": height,
+            "width": width,
+            "file_name": labelled.file_name,
+            "image_id": labelled.image_id,
+            "sem_seg": truth,
         }
 
 
@@ -104,39 +94,45 @@ class TrainView:
     Args:
         dataset: the one that the split names.
         split: which classes and which part.
+        protocol: what is done to the images, and which of them take part.
         batch_size: images a batch.
-        crop: side of square training crops in pixels; 0 for whole pictures.
         seed: of order and augmentation.
         workers: processes that read ahead; 0 reads in this one.
 
     Raises:
-        ValueError: a class of the split is not in the data set, or a number is out of range.
+        ValueError: the split does not fit the data set, no image takes part, or a number is out of range.
         KeyError: the data set has no such part.
     """
 
     def __init__(
-        self, dataset: Dataset, split: Split, *, batch_size: int, crop: int, seed: int, workers: int = 0
+        self, dataset: Dataset, split: Split, *, protocol: Protocol, batch_size: int, seed: int, workers: int = 0
     ) -> None:
-        _check_split(dataset, split)
+        check_fits(dataset, split)
         _check_least(1, batch_size=batch_size)
-        _check_least(0, crop=crop, workers=workers)
-        self._size = _size(dataset, split.train)
-        self._batch_size = batch_size
-        self._workers = workers
-        self._order = EndlessOrder(self._size, seed=seed)
+        _check_least(0, workers=workers)
+        self._images = taking_part(dataset, split, protocol.train_images)
+        self._batch_size, self._workers = batch_size, workers
+        self._order = EndlessOrder(len(self._images), seed=seed)
+        is_located = protocol.setting == "transductive, unseen located"
         table = LabelTable(dataset.classes, kept=split.seen)
-        self._reader = _Reader(dataset, split.train, table, Augment(seed, "augment", training_parts(crop)))
-        self._first = _Reader(dataset, split.train, table, Augment(seed, "initial", cropping_parts(crop)))
+        first = plain_parts(protocol.train, antialias=protocol.antialias, ignore=table.ignore, padding=table.ignore)
+        self._first = _Reader(dataset, split.train, table, Augment(seed, "initial", first))
+        spare = None if protocol.setting == "inductive" else _WITHHELD if is_located else table.ignore
+        if is_located:
+            table = LabelTable(dataset.classes, kept=split.seen, marked=dict.fromkeys(split.unseen, _WITHHELD))
+        padding = table.ignore if spare is None else _PADDING
+        parts = training_parts(protocol.train, antialias=protocol.antialias, ignore=table.ignore, padding=padding)
+        self._reader = _Reader(dataset, split.train, table, Augment(seed, "augment", parts), spare)
 
     def __len__(self) -> int:
-        """Images in the training part."""
-        return self._size
+        """Images that take part in training."""
+        return len(self._images)
 
     def batches(self, start: int, stop: int) -> Iterator[Batch]:
         """The batches of iterations `start` to `stop` - 1."""
         if not 0 <= start <= stop:
             raise ValueError(f"batches {start} to {stop}: expected 0 <= start <= stop")
-        keys = (self._order.batch(iteration, batch_size=self._batch_size) for iteration in range(start, stop))
+        keys = (self._batch(iteration) for iteration in range(start, stop))
         yield from _deliver(self._reader, keys, workers=self._workers)
 
     def initial(self, count: int) -> Iterator[Batch]:
@@ -145,11 +141,15 @@ class TrainView:
         A count above the number of images gives all of them. Labels are withheld as in training.
         """
         _check_least(0, count=count)
-        count = min(count, self._size)
+        count = min(count, len(self))
         spans = [range(first, min(first + self._batch_size, count)) for first in range(0, count, self._batch_size)]
-        keys = ([Key(0, position, self._order.index(position)) for position in span] for span in spans)
+        keys = ([Key(0, position, self._images[self._order.index(position)]) for position in span] for span in spans)
         # read here and not by workers: a caller may keep all of it, and workers' tensors hold open files
         yield from _deliver(self._first, keys, workers=0)
+
+    def _batch(self, iteration: int) -> list[Key]:
+        keys = self._order.batch(iteration, batch_size=self._batch_size)
+        return [key._replace(image=self._images[key.image]) for key in keys]
 
 
 class TestView:
@@ -160,38 +160,41 @@ class TestView:
     Args:
         dataset: the one that the split names.
         split: which classes and which part.
+        protocol: at which size images are shown.
         limit: only the first images; 0 for all.
         workers: processes that read ahead; 0 reads in this one.
 
     Raises:
-        ValueError: a class of the split is not in the data set, or a number is out of range.
+        ValueError: the split does not fit the data set, or a number is out of range.
         KeyError: the data set has no such part.
     """
 
     __test__ = False  # not a pytest class, whatever its name begins with
 
-    def __init__(self, dataset: Dataset, split: Split, *, limit: int = 0, workers: int = 0) -> None:
-        _check_split(dataset, split)
+    def __init__(
+        self, dataset: Dataset, split: Split, *, protocol: Protocol, limit: int = 0, workers: int = 0
+    ) -> None:
+        check_fits(dataset, split)
         _check_least(0, limit=limit, workers=workers)
-        size = _size(dataset, split.evaluate)
+        size = dataset.size(split.evaluate)
         self._size = min(limit, size) if limit else size
         self._workers = workers
         table = LabelTable(dataset.classes, kept=split.classes)
-        self._reader = _Reader(dataset, split.evaluate, table, Augment(0, "none", ()))
+        self._reader = _Scored(dataset, split.evaluate, table, protocol.test, protocol.antialias)
 
     def __len__(self) -> int:
         """Images that are scored."""
         return self._size
 
     def __iter__(self) -> Iterator[tuple[Sample, Tensor]]:
-        """Samples without `sem_seg`, each with its truth (H, W) long; 255 is not scored."""
+        """Samples without `sem_seg`, each with its truth (H, W) long; `ignore_label` of the classes is not scored."""
         keys = ([Key(0, 0, index)] for index in range(self._size))
         for (sample,) in _deliver(self._reader, keys, workers=self._workers):
             truth = sample.pop("sem_seg")
-            yield sample, truth
+            yield sample, truth.long()
 
 
-def _deliver(reader: _Reader, keys: Iterable[list[Key]], *, workers: int) -> Iterator[Batch]:
+def _deliver(reader: _Reader | _Scored, keys: Iterable[list[Key]], *, workers: int) -> Iterator[Batch]:
     loader: DataLoader[Sample] = DataLoader(
         reader,
         batch_sampler=keys,
@@ -207,22 +210,64 @@ def _as_it_is(batch: Batch) -> Batch:
     return batch
 
 
-def _check_split(dataset: Dataset, split: Split) -> None:
+def taking_part(dataset: Dataset, split: Split, images: TrainImages) -> Sequence[int]:
+    """Which images of the training part take part, as indices, ascending.
+
+    Raises:
+        ValueError: none does.
+    """
+    size = dataset.size(split.train)
+    if images == "all":
+        return range(size)
+    seen, unseen = (
+        {dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen)
+    )
+    shown = [dataset.labels_in(split.train, index) for index in range(size)]
+    kept = [bool(one & seen) if images == "labelled" else not one & unseen for one in shown]
+    if not any(kept):
+        raise ValueError(f"no image of part {split.train!r} of {dataset.name!r} is left of {size} (images: {images})")
+    return tuple(np.flatnonzero(kept).tolist())
+
+
+def check_fits(dataset: Dataset, split: Split) -> None:
+    """Whether a split can be run on a data set.
+
+    Raises:
+        ValueError: a class of the split is not in the data set, or a part is empty or not as large as the split says.
+        KeyError: the data set has no such part.
+    """
     missing = [name for name in split.classes if name not in dataset.classes]
     if missing:
         reason = unknown_name("class", missing[0], dataset.classes)
         more = f" Also missing: {', '.join(missing[1:])}." if missing[1:] else ""
         raise ValueError(f"split {split.name!r} does not fit data set {dataset.name!r}: {reason}.{more}")
+    for part in (split.train, split.evaluate):
+        size, expected = dataset.size(part), split.images.get(part)
+        if size < 1:
+            raise ValueError(f"part {part!r} of data set {dataset.name!r} is empty")
+        if expected not in (None, size):
+            raise ValueError(
+                f"split {split.name!r} wants {expected} images in part {part!r} of {dataset.name!r}, and {size} are "
+                f"there: complete them (chimera-bench data check {dataset.name}), or run a split file of your own that "
+                f"says images: {{{part}: {size}}}"
+            )
+
+
+def _pixels(labelled: Labelled) -> Tensor:
+    """(3, H, W) bytes, a view of the picture."""
+    return torch.from_numpy(labelled.image).permute(2, 0, 1)
+
+
+def _with_unlabelled(sample: Sample, *, spare: int, ignore: int) -> Sample:
+    """The sample with its spare pixels marked, and all labels that only the loader knows turned into `ignore`."""
+    labels = sample["sem_seg"]
+    finished = sample.copy()
+    finished["unlabelled"] = labels == spare
+    finished["sem_seg"] = labels.masked_fill((labels == _PADDING) | (labels == _WITHHELD), ignore)
+    return finished
 
 
 def _check_least(least: int, **numbers: int) -> None:
     for name, value in numbers.items():
         if value < least:
             raise ValueError(f"{name} is {value}, expected at least {least}")
-
-
-def _size(dataset: Dataset, part: str) -> int:
-    size = dataset.size(part)
-    if size < 1:
-        raise ValueError(f"part {part!r} of data set {dataset.name!r} is empty")
-    return size

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from benchmark.data.base import Labelled
 from benchmark.data.loader import TrainView
+from benchmark.protocol import Protocol, TrainGeometry
 from benchmark.split import Split
 from benchmark.types import Batch
 
@@ -17,6 +18,8 @@ SPLIT = Split(name="tiny", dataset="tiny", classes=("owl", "dog", "cat"), unseen
 """In another order than the data set's, and without cow and bee."""
 
 SIZE, SIDE = 7, 8
+CROPS = Protocol(train=TrainGeometry(crop=6))
+PLAIN = Protocol()
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,10 @@ class Tiny:
         image = noise.integers(0, 256, (*shape, 3), dtype=np.uint8)
         return Labelled(image, labels.astype(np.int32), f"{index}", f"{part}/{index}.png")
 
-    def fingerprint(self) -> str:
+    def labels_in(self, part: str, index: int) -> frozenset[int]:
+        return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}
+
+    def fingerprint(self, *parts: str) -> str:
         return "tiny"
 
 
@@ -58,14 +64,17 @@ class Relabelled:
         table = np.array([*self.ids, *range(len(self.ids), 256)])
         return replace(labelled, labels=table[labelled.labels])
 
-    def fingerprint(self) -> str:
-        return self.inner.fingerprint()
+    def labels_in(self, part: str, index: int) -> frozenset[int]:
+        return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}
+
+    def fingerprint(self, *parts: str) -> str:
+        return self.inner.fingerprint(*parts)
 
 
 def train_view(
-    dataset: Tiny | Relabelled | None = None, *, seed: int = 0, crop: int = 6, workers: int = 0
+    dataset: Tiny | Relabelled | None = None, *, seed: int = 0, protocol: Protocol = CROPS, workers: int = 0
 ) -> TrainView:
-    return TrainView(dataset or Tiny(), SPLIT, batch_size=3, crop=crop, seed=seed, workers=workers)
+    return TrainView(dataset or Tiny(), SPLIT, protocol=protocol, batch_size=3, seed=seed, workers=workers)
 
 
 def same(first: list[Batch], second: list[Batch]) -> bool:

@@ -1,0 +1,86 @@
+"""The transductive setting: names of unseen classes are known in training, and pixels without a label get one.
+
+As the ZegCLIP family does it (ZegCLIP, arXiv 2212.03588, section 3.4; MaskCLIP+, arXiv 2112.01071): the first half of
+training is inductive; then the method, with all names, labels spare pixels itself with the likeliest unseen class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from benchmark.method import Method
+from benchmark.split import Split
+from benchmark.types import Batch, Losses, Prediction, Sample, ignore_label
+
+BEGIN = 0.5
+"""The share of training that is inductive."""
+
+
+class SelfTraining(Method):
+    """Trains another method with pseudo labels of its own.
+
+    Args:
+        method: what is trained.
+        split: its classes; labels of samples index its seen ones.
+    """
+
+    def __init__(self, method: Method, split: Split) -> None:
+        super().__init__()
+        self.method, self._seen, self._all = method, split.seen, split.classes
+        self._names: Sequence[str] = ()
+        self.register_buffer("_label_of_seen", _indices(split, split.seen), persistent=False)
+        self.register_buffer("_unseen", _indices(split, split.unseen), persistent=False)
+
+    _label_of_seen: Tensor
+    _unseen: Tensor
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        """Score these classes from now on; in training, all names take the place of the seen ones when it is time."""
+        self.method.set_classes(names)
+        self._names = tuple(names)
+
+    def initialise(self, batches: Iterable[Batch]) -> None:
+        """The inner method's."""
+        self.method.moment = self.moment
+        self.method.initialise(batches)
+
+    def losses(self, batch: Batch) -> Losses:
+        """The inner method's: on seen labels at first, later on all labels and pseudo labels."""
+        self.method.moment = self.moment
+        if self.moment.progress < BEGIN:
+            return self.method.losses(batch)
+        if self._names == self._seen:
+            self.set_classes(self._all)
+        return self.method.losses([self._filled(sample) for sample in batch])
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        """The inner method's."""
+        self.method.moment = self.moment
+        return self.method.predict(batch)
+
+    def _filled(self, sample: Sample) -> Sample:
+        """The sample with labels among all classes, and pseudo labels in its spare pixels."""
+        labels, old, new = sample["sem_seg"], ignore_label(len(self._seen)), ignore_label(len(self._all))
+        is_labelled = labels != old
+        known = self._label_of_seen[labels.masked_fill(~is_labelled, 0)].masked_fill(~is_labelled, new)
+        filled = sample.copy()
+        filled["sem_seg"] = torch.where(sample["unlabelled"], self._guess(sample), known)
+        return filled
+
+    @torch.no_grad()
+    def _guess(self, sample: Sample) -> Tensor:
+        """(H, W) the likeliest unseen class of every pixel, as the method sees it in evaluation mode."""
+        height, width = sample["image"].shape[1:]
+        asked = sample.copy()
+        asked["height"], asked["width"] = height, width
+        self.method.eval()
+        scores = self.method.predict([asked])[0]["sem_seg"]
+        self.method.train()
+        return self._unseen[scores[self._unseen].argmax(dim=0)]
+
+
+def _indices(split: Split, names: Sequence[str]) -> Tensor:
+    return torch.tensor([split.classes.index(name) for name in names], dtype=torch.long)

@@ -15,9 +15,11 @@ from benchmark.run import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("benchmark", "methods")
-KINDS = (".json", ".py", ".safetensors")
+KINDS = (".json", ".py", ".safetensors", ".yaml")
 BESIDE = (
     "benchmark/cli",
+    "benchmark/data/check.py",
+    "benchmark/data/prepare",
     "benchmark/doctor.py",
     "benchmark/evaluation/scores.py",
     "benchmark/gallery.py",
@@ -27,6 +29,7 @@ BESIDE = (
     "benchmark/pretrain",
     "benchmark/report",
     "benchmark/stats.py",
+    "benchmark/studies",
     "benchmark/store.py",
     "benchmark/study.py",
     "benchmark/verify.py",

@@ -1,4 +1,4 @@
-"""Runs on this machine: a bounded pool of processes, one run each, one thread each.
+"""Runs on this machine: a bounded pool of processes, one run each.
 
 A run that dies takes no other with it: where a process ends without a record, the failure is recorded here, with the
 signal and the end of its log.
@@ -76,9 +76,18 @@ class _Job:
     log: Path
 
 
+@dataclass(frozen=True)
+class Resources:
+    """What each process may use: CPU threads, and processes that read images ahead."""
+
+    threads: int = 1
+    workers: int = 0
+
+
 @dataclass
 class _Pool:
     store: Store
+    each: Resources
     waiting: deque[RunSpec]
     running: dict[str, _Job] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -94,7 +103,13 @@ def cores() -> int:
 
 
 def run_all(
-    specs: Sequence[RunSpec], *, store: Store, jobs: int | None = None, observe: Watcher | None = None
+    specs: Sequence[RunSpec],
+    *,
+    store: Store,
+    jobs: int | None = None,
+    threads: int = 1,
+    workers: int = 0,
+    observe: Watcher | None = None,
 ) -> dict[str, Outcome]:
     """Run every spec that is not done yet; what failed before is tried again.
 
@@ -102,6 +117,8 @@ def run_all(
         specs: in the order in which they begin.
         store: where they are kept.
         jobs: processes at a time; as many as there are processors where None.
+        threads: of each process on the CPU; sums may differ in the last bit under another number.
+        workers: processes of each run that read images ahead; they change no result.
         observe: told where the pool stands, several times a second.
 
     Returns:
@@ -110,7 +127,7 @@ def run_all(
     Raises:
         KeyboardInterrupt: interrupted, or told to end; the pool's own processes are ended first.
     """
-    pool = _Pool(store, deque({spec.id: spec for spec in specs}.values()))
+    pool = _Pool(store, Resources(threads, workers), deque({spec.id: spec for spec in specs}.values()))
     watch = observe or (lambda _: None)
     with _told_to_end_is_interrupted():
         try:
@@ -147,20 +164,21 @@ def _start(pool: _Pool, *, jobs: int) -> None:
             pool.outcomes[spec.id] = Outcome("done" if state == "done" else "elsewhere")
             continue
         log = pool.store.upcoming(spec.id) / "log.txt"
-        pool.running[spec.id] = _Job(spec, _worker(spec, pool.store), int(log.parent.name), log)
+        pool.running[spec.id] = _Job(spec, _worker(spec, pool), int(log.parent.name), log)
 
 
-def _worker(spec: RunSpec, store: Store) -> subprocess.Popen[bytes]:
-    path = store.write_spec(spec)
-    command = [sys.executable, "-m", "benchmark.worker", str(path), "--store", str(store.root), "--threads", "1"]
+def _worker(spec: RunSpec, pool: _Pool) -> subprocess.Popen[bytes]:
+    path, each = pool.store.write_spec(spec), pool.each
+    command = [sys.executable, "-m", "benchmark.worker", str(path), "--store", str(pool.store.root)]
+    command += ["--threads", str(each.threads), "--workers", str(each.workers)]
     # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order
-    return subprocess.Popen(command, env=_environment(), stdin=subprocess.DEVNULL, start_new_session=True)
+    return subprocess.Popen(command, env=_environment(each.threads), stdin=subprocess.DEVNULL, start_new_session=True)
 
 
-def _environment() -> dict[str, str]:
-    """One thread for every numerical library; and this package, also where it is not installed."""
+def _environment(count: int) -> dict[str, str]:
+    """So many threads for every numerical library; and this package, also where it is not installed."""
     root = Path(__file__).resolve().parent.parent
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(count))
     found = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     path = found if root.name in ("site-packages", "dist-packages") else [*found, str(root)]
     return os.environ | threads | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
@@ -171,10 +189,10 @@ def _collect(pool: _Pool) -> None:
         code = job.process.poll()
         if code is not None:
             del pool.running[run_id]
-            pool.outcomes[run_id] = _outcome(job, pool.store, code=code)
+            pool.outcomes[run_id] = _outcome(job, pool.store, code=code, threads=pool.each.threads)
 
 
-def _outcome(job: _Job, store: Store, *, code: int) -> Outcome:
+def _outcome(job: _Job, store: Store, *, code: int, threads: int) -> Outcome:
     """What a process left; where it left no record, one is written in its stead."""
     run_id = job.spec.id
     try:
@@ -182,7 +200,7 @@ def _outcome(job: _Job, store: Store, *, code: int) -> Outcome:
             return Outcome("elsewhere")
         with holding(store.folder(run_id)):
             if not _has_left_record(job, store):
-                _record_death(job, store, code=code)
+                _record_death(job, store, code=code, threads=threads)
         record = store.record(run_id)
     except Busy:
         return Outcome("elsewhere")
@@ -196,14 +214,14 @@ def _has_left_record(job: _Job, store: Store) -> bool:
     return (store.folder(job.spec.id) / "record.json").exists() and store.record(job.spec.id).attempts >= job.number
 
 
-def _record_death(job: _Job, store: Store, *, code: int) -> None:
+def _record_death(job: _Job, store: Store, *, code: int, threads: int) -> None:
     from benchmark.environment import describe_environment
 
     if len(store.attempts(job.spec.id)) < job.number:
         store.begin_attempt(job.spec)
     record = RunRecord(
         spec=job.spec,
-        environment=describe_environment().model_copy(update={"threads": 1}),
+        environment=describe_environment().model_copy(update={"threads": threads}),
         state="failed",
         failure=Failure(kind=_kind(code), message=how_it_ended(code), log_tail=last_lines(job.log, LOG_LINES)),
         attempts=job.number,

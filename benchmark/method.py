@@ -85,7 +85,6 @@ class Budget(Frozen):
         warmup: fraction of the iterations with a linearly rising rate; then a cosine falls to 0.
         clip_norm: upper bound of the gradient's norm.
         init_images: training images given to `Method.initialise` before the first iteration.
-        crop: height and width of training crops in pixels; 0 for whole images.
         precision: of the forward pass.
     """
 
@@ -96,7 +95,6 @@ class Budget(Frozen):
     warmup: float = 0.05
     clip_norm: float = 1.0
     init_images: int = 0
-    crop: int = 0
     precision: str = "32-true"
 
 

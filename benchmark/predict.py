@@ -15,8 +15,10 @@ from torch import Tensor
 
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TestView
+from benchmark.data.resize import resized
 from benchmark.engine import steps
 from benchmark.engine.checkpoint import Checkpoint
+from benchmark.evaluation.counter import Counter
 from benchmark.method import Method, Moment
 from benchmark.resolve import build, split_of
 from benchmark.run import RunSpec
@@ -38,8 +40,9 @@ class Scene:
 
     @property
     def picture(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB, of the size of the truth where the sample is not resized."""
-        return self.sample["image"].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        """(H, W, 3) RGB, of the size of the truth."""
+        image = resized(self.sample["image"], (self.sample["height"], self.sample["width"]), antialias=True)
+        return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -56,7 +59,7 @@ def read_scenes(spec: RunSpec, image_ids: Sequence[str]) -> list[Scene]:
     """
     split = split_of(spec)
     wanted, found = set(image_ids), {}
-    for sample, truth in TestView(open_dataset(split.dataset), split, limit=spec.limit):
+    for sample, truth in TestView(open_dataset(split.dataset), split, protocol=spec.protocol, limit=spec.limit):
         if sample["image_id"] in wanted:
             found[sample["image_id"]] = Scene(sample, truth)
         if len(found) == len(wanted):
@@ -77,7 +80,9 @@ def predict_labels(store: Store, run_id: str, scenes: Sequence[Scene]) -> list[N
     method = restore(store, spec)
     pairs = ((scene.sample, scene.truth) for scene in scenes)
     answers = steps.predictions(method, method, pairs, device=torch.device("cpu"))
-    return [prediction["sem_seg"].argmax(dim=0).cpu().numpy() for _, prediction, _ in answers]
+    split = split_of(spec)
+    counter = Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma)
+    return [counter.decide(prediction["sem_seg"]) for _, prediction, _ in answers]
 
 
 def restore(store: Store, spec: RunSpec) -> Method:

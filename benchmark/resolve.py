@@ -10,20 +10,25 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from benchmark.data.catalog import open_dataset
-from benchmark.frozen import canonical_json
+from benchmark.data.loader import check_fits
+from benchmark.frozen import Frozen, canonical_json
 from benchmark.method import Config, Method, Recipe
+from benchmark.protocol import Protocol, Schedule, load_protocol
 from benchmark.registry import load_recipe, source_digest
 from benchmark.run import BudgetSpec, RunSpec
 from benchmark.seeding import seed_globals
+from benchmark.selftraining import SelfTraining
+from benchmark.sliding import SlidingWindow
 from benchmark.split import Split, load_split
 from benchmark.suggest import unknown_name
 
 ENGINES = ("fabric", "detectron2")
 PRECISIONS = ("32-true", "bf16-mixed")
-_BUDGET = "budget."
+_BUDGET, _PROTOCOL = "budget.", "protocol."
 
 Changes = Mapping[tuple[str, ...], Any]
 ModelT = TypeVar("ModelT", bound=BaseModel)
+FrozenT = TypeVar("FrozenT", bound=Frozen)
 
 
 def resolve(
@@ -31,6 +36,7 @@ def resolve(
     *,
     split: str,
     seed: int,
+    protocol: str = "",
     overrides: Mapping[str, Any] | None = None,
     engine: str = "fabric",
     limit: int = 0,
@@ -42,14 +48,16 @@ def resolve(
             spaces, hyphens and underscores do not matter in a variant.
         split: name, or path of a YAML file.
         seed: of every random draw.
-        overrides: dotted key to value: fields of the config, or "budget." and a field of the budget. A value may
-            replace a whole part. Whatever YAML made of it, it is turned into the field's type.
+        protocol: name, or path of a YAML file; the split's own where empty.
+        overrides: dotted key to value: fields of the config, "budget." and a field of the budget, or "protocol." and a
+            field of the protocol. A value may replace a whole part. Whatever YAML made of it, it is turned into the
+            field's type.
         engine: which trainer.
         limit: score only the first images; 0 for all.
 
     Raises:
-        KeyError: an unknown method, variant, split, engine or key; names the nearest.
-        ValueError: an impossible value; names the field and what is possible.
+        KeyError: an unknown method, variant, split, protocol, engine or key; names the nearest.
+        ValueError: an impossible value, or data that are missing, broken or not those of the split.
     """
     name, label = split_name(method)
     recipe = load_recipe(name)
@@ -60,17 +68,21 @@ def resolve(
         raise KeyError(unknown_name("engine", engine, ENGINES))
     is_external = name.endswith(".py")
     config = _text(_config(recipe, variant, dataset=the_split.dataset, overrides=given), name=name)
-    budget = _budget(recipe, dataset=the_split.dataset, overrides=given)
+    rules = load_protocol(protocol or the_split.protocol, dataset=the_split.dataset)
+    rules = changed(rules, _by_path(_starting(_PROTOCOL, given)), path=("protocol",))
+    budget = _budget(recipe, dataset=the_split.dataset, schedule=rules.schedule, overrides=_starting(_BUDGET, given))
+    parts = {"budget": budget.model_dump(mode="json"), "protocol": rules.model_dump(mode="json")}
     fields = {
         "method": Path(name).stem if is_external else name,
         "source": name if is_external else "",
         "source_digest": source_digest(name),
         "variant": variant,
-        "overrides": _settled(given, {**config, "budget": budget.model_dump(mode="json")}),
+        "overrides": _settled(given, config | parts),
         "config": config,
         "split": split,
         "split_digest": the_split.digest(),
-        "dataset_fingerprint": open_dataset(the_split.dataset).fingerprint(),
+        "protocol": rules,
+        "dataset_fingerprint": fingerprint_of(the_split),
         "engine": engine,
         "seed": seed,
         "budget": budget,
@@ -91,7 +103,28 @@ def build(spec: RunSpec) -> Method:
         raise ValueError(f"{unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
     config = _validated(type(recipe.variants[spec.variant]), spec.config, path=())
     seed_globals(spec.seed, "init")
-    return recipe.build(config, split)
+    return under_protocol(recipe.build(config, split), split, spec.protocol)
+
+
+def under_protocol(method: Method, split: Split, protocol: Protocol) -> Method:
+    """The method within what its protocol puts around every method: self-training, a sliding window, or nothing."""
+    if protocol.setting != "inductive" and any(parameter.requires_grad for parameter in method.parameters()):
+        method = SelfTraining(method, split)
+    if protocol.test.window:
+        method = SlidingWindow(method, side=protocol.test.window, stride=protocol.test.stride)
+    return method
+
+
+def fingerprint_of(split: Split) -> str:
+    """The hash of the data that a split uses.
+
+    Raises:
+        KeyError: there is no such data set or part.
+        ValueError: the data are missing, broken, or do not fit the split.
+    """
+    dataset = open_dataset(split.dataset)
+    check_fits(dataset, split)
+    return dataset.fingerprint(split.train, split.evaluate)
 
 
 def recipe_of(spec: RunSpec) -> Recipe[Any]:
@@ -103,11 +136,16 @@ def recipe_of(spec: RunSpec) -> Recipe[Any]:
 
 
 def split_of(spec: RunSpec) -> Split:
-    """The split of a spec. Raises ValueError where it is another than when the spec was made."""
+    """The split of a spec, worded as its protocol wants it.
+
+    Raises:
+        ValueError: it is another than when the spec was made.
+    """
     split = load_split(spec.split)
     if split.digest() != spec.split_digest:
         raise ValueError(f"split {spec.split!r} changed since this run was planned: plan it again")
-    return split
+    prompts = spec.protocol.prompts
+    return split if prompts is None else split.model_copy(update={"prompts": prompts})
 
 
 def split_name(method: str) -> tuple[str, str]:
@@ -139,7 +177,7 @@ def _config(recipe: Recipe[Any], variant: str, *, dataset: str, overrides: Mappi
     """The variant's config with the data set's presets, then the overrides."""
     config: Config = recipe.variants[variant]
     presets = _presets(recipe, variant, dataset=dataset)
-    changes = {key: value for key, value in overrides.items() if not key.startswith(_BUDGET)}
+    changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
     return changed(changed(config, _by_path(presets)), _by_path(changes))
 
 
@@ -164,8 +202,8 @@ def _at(config: Config, key: str) -> tuple[Any, ...]:
     return (value,)
 
 
-def changed(config: Config, changes: Changes, *, path: tuple[str, ...] = ()) -> Config:
-    """The config with other values, validated.
+def changed(config: FrozenT, changes: Changes, *, path: tuple[str, ...] = ()) -> FrozenT:
+    """A config with other values, validated.
 
     Args:
         config: stays as it is.
@@ -194,21 +232,28 @@ def _changed_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> An
         raise ValueError(f"both {name} and {inner} are given: put all into {name}={{...}}")
     if value is None:
         raise ValueError(f"{inner}: {name} is switched off here; give it as a whole, {name}={{...}}")
-    if not isinstance(value, Config):
+    if not isinstance(value, Frozen):
         raise ValueError(f"{inner}: {name} is one value, {value!r}; it has no settings of its own")
     return changed(value, changes, path=path)
 
 
-def _budget(recipe: Recipe[Any], *, dataset: str, overrides: Mapping[str, Any]) -> BudgetSpec:
-    given = {key.removeprefix(_BUDGET): value for key, value in overrides.items() if key.startswith(_BUDGET)}
-    known = list(BudgetSpec.model_fields)
-    for name in given:
-        if name not in known:
-            raise KeyError(unknown_name("setting", _BUDGET + name, [_BUDGET + field for field in known]))
-    budget = _validated(BudgetSpec, recipe.budget_for(dataset).model_dump() | given, path=("budget",))
+def _budget(
+    recipe: Recipe[Any], *, dataset: str, schedule: Schedule | None, overrides: Mapping[str, Any]
+) -> BudgetSpec:
+    """The recipe's budget, under the protocol's schedule where anything is trained, then the overrides."""
+    fields = recipe.budget_for(dataset).model_dump()
+    if schedule is not None and fields["iterations"]:
+        fields |= schedule.model_dump()
+    budget = _validated(BudgetSpec, fields, path=("budget",))
+    budget = changed(budget, _by_path(overrides), path=("budget",))
     if budget.precision not in PRECISIONS:
         raise ValueError(f"budget.precision={budget.precision!r}: expected one of {', '.join(PRECISIONS)}")
     return budget
+
+
+def _starting(prefix: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The overrides below a prefix, without it."""
+    return {key.removeprefix(prefix): value for key, value in overrides.items() if key.startswith(prefix)}
 
 
 def _text(config: Config, *, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from benchmark.frozen import Frozen
+from benchmark.protocol import Protocol
 
 EngineName = Literal["fabric", "detectron2"]
 
@@ -23,7 +24,6 @@ class BudgetSpec(Frozen):
     warmup: float = Field(ge=0, le=1)
     clip_norm: float = Field(gt=0)
     init_images: int = Field(ge=0)
-    crop: int = Field(ge=0)
     precision: str
 
 
@@ -38,7 +38,8 @@ class RunSpec(Frozen):
         overrides: what was changed with dotted keys, as given; already part of `config` and `budget`.
         config: the method's whole configuration.
         split: name; `split_digest` is the hash of its content.
-        dataset_fingerprint: hash of the data set's content.
+        protocol: the rules, whole.
+        dataset_fingerprint: hash of the content of the parts that the split uses.
         engine: which trainer runs it.
         seed: of every random draw.
         budget: what training may spend.
@@ -53,6 +54,7 @@ class RunSpec(Frozen):
     config: dict[str, Any]
     split: str
     split_digest: str
+    protocol: Protocol
     dataset_fingerprint: str
     engine: EngineName = "fabric"
     seed: int = Field(ge=0)
@@ -64,14 +66,18 @@ class RunSpec(Frozen):
         """Readable text and 16 hex digits of the hash of the canonical JSON; usable as a folder's name."""
         words = [self.method, self.variant, *(f"{key}={value}" for key, value in sorted(self.overrides.items()))]
         text = re.sub(r"[^a-z0-9.=]+", "-", "-".join(words).lower()).strip("-")[:80]
-        split = re.sub(r"[^A-Za-z0-9._]+", "-", self.split.rpartition("/")[2].removesuffix(".yaml"))
-        return f"{text}-{split}-s{self.seed}-{self.digest()[:16]}"
+        names = [self.split.rpartition("/")[2].removesuffix(".yaml"), *self._named_protocol()]
+        where = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(names))
+        return f"{text}-{where}-s{self.seed}-{self.digest()[:16]}"
 
     @property
     def label(self) -> str:
         """The row this run belongs to: variant and overrides, without the seed."""
         changed = ", ".join(f"{key}={value}" for key, value in sorted(self.overrides.items()))
         return f"{self.variant} [{changed}]" if changed else self.variant
+
+    def _named_protocol(self) -> list[str]:
+        return [] if self.protocol.name == "plain" else [self.protocol.name]
 
 
 class Environment(Frozen):

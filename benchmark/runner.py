@@ -17,7 +17,6 @@ from typing import Any
 import torch
 
 from benchmark import cost
-from benchmark.data.base import Dataset
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TestView, TrainView
 from benchmark.engine import checkpoint
@@ -26,11 +25,12 @@ from benchmark.engine.optimizer import is_trained
 from benchmark.engine.steps import to_device
 from benchmark.environment import code_digest, describe_environment
 from benchmark.evaluation.counts import Counts
-from benchmark.method import Budget, Method
+from benchmark.method import Budget, Method, Supervision
 from benchmark.resolve import build, recipe_of, split_of
 from benchmark.run import Cost, Failure, RunRecord, RunSpec
 from benchmark.split import Split
 from benchmark.store import Store
+from benchmark.types import Sample
 
 ENGINES = {"fabric": "benchmark.engine.fabric:FabricEngine", "detectron2": "benchmark.engine.d2:Detectron2Engine"}
 HEARTBEAT_S = 2.0
@@ -123,24 +123,29 @@ def _measured(
 ) -> tuple[Counts, Cost]:
     split = split_of(spec)
     dataset = open_dataset(split.dataset)
-    if dataset.fingerprint() != spec.dataset_fingerprint:
+    if dataset.fingerprint(split.train, split.evaluate) != spec.dataset_fingerprint:
         raise ValueError(f"data set {split.dataset!r} changed since this run was planned: plan it again")
     budget = Budget(**spec.budget.model_dump())
-    train = TrainView(dataset, split, batch_size=budget.batch_size, crop=budget.crop, seed=spec.seed, workers=workers)
-    test = TestView(dataset, split, limit=spec.limit, workers=workers)
+    rules = spec.protocol
+    train = TrainView(
+        dataset, split, protocol=rules, batch_size=budget.batch_size, seed=spec.seed, workers=workers
+    )
+    test = TestView(dataset, split, protocol=rules, limit=spec.limit, workers=workers)
     method = build(spec)
     engine = open_engine(spec, checkpoint_every=checkpoint_every)
     path = store.checkpoint(spec.id)
     method.set_classes(split.seen)
     engine.fit(method, train, budget=budget, seed=spec.seed, checkpoint=path, observe=observe)
     method.set_classes(split.classes)
-    counts = engine.evaluate(method, test, classes=split.classes, seen=split.is_seen, observe=observe)
-    return counts, _cost(method, dataset, split=split, train=train, budget=budget, path=path)
+    counts = engine.evaluate(
+        method, test, classes=split.classes, seen=split.is_seen, gamma=rules.gamma, observe=observe
+    )
+    image, _ = next(iter(TestView(dataset, split, protocol=rules, limit=1)))
+    return counts, _cost(method, image, split=split, train=train, budget=budget, path=path)
 
 
-def _cost(method: Method, dataset: Dataset, *, split: Split, train: TrainView, budget: Budget, path: Path) -> Cost:
+def _cost(method: Method, image: Sample, *, split: Split, train: TrainView, budget: Budget, path: Path) -> Cost:
     device = next((tensor.device for tensor in method.state_dict().values()), torch.device("cpu"))
-    image, _ = next(iter(TestView(dataset, split, limit=1)))
     training = next(train.batches(0, 1)) if is_trained(method, budget) else None
     return cost.measure(
         method,
@@ -155,7 +160,10 @@ def _cost(method: Method, dataset: Dataset, *, split: Split, train: TrainView, b
 def _described(spec: RunSpec) -> dict[str, str]:
     recipe = recipe_of(spec)
     traits = recipe.traits
-    return {"title": recipe.title, "supervision": traits.supervision, "reconstruction": traits.reconstruction}
+    supervision = traits.supervision
+    if spec.protocol.setting != "inductive" and spec.budget.iterations:
+        supervision = Supervision.SEEN_MASKS_UNSEEN_NAMES
+    return {"title": recipe.title, "supervision": supervision, "reconstruction": traits.reconstruction}
 
 
 def _reporter(spec: RunSpec, *, store: Store, observe: Observer | None) -> Observer:

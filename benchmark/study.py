@@ -41,6 +41,7 @@ class Study(Frozen):
         title: caption of the table.
         rows: in the order of the table; the first is what others are compared with.
         split: which every row is trained and scored on.
+        protocol: which every row is run under; the split's own where empty.
         seeds: every row is run with each.
         set: dotted overrides of every row, such as budget.iterations.
         engine: which trainer runs them.
@@ -51,6 +52,7 @@ class Study(Frozen):
     title: str
     rows: tuple[StudyRow, ...] = Field(min_length=1)
     split: str
+    protocol: str = ""
     seeds: tuple[int, ...] = Field(min_length=1)
     set: dict[str, Any] = Field(default_factory=dict)
     engine: EngineName = "fabric"
@@ -168,7 +170,13 @@ def _resolved(study: Study, row: StudyRow, *, at: int, seed: int) -> RunSpec:
     overrides = {**study.set, **row.set}
     try:
         return resolve(
-            row.method, split=study.split, seed=seed, overrides=overrides, engine=study.engine, limit=study.limit
+            row.method,
+            split=study.split,
+            protocol=study.protocol,
+            seed=seed,
+            overrides=overrides,
+            engine=study.engine,
+            limit=study.limit,
         )
     except KeyError as error:
         raise KeyError(f"study {study.name!r}, row {at} ({row.method}): {error.args[0]}") from error

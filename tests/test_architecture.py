@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BASE = "files frozen lock suggest trace"
+BASE = "cache files frozen lock prompts protocol suggest trace"
 VALUES = f"{BASE} run seeding split types"
 COUNTED = f"{VALUES} evaluation stats"
 TRAINED = f"{COUNTED} data method"
@@ -29,7 +29,8 @@ ALLOWED = {
     "methods.blocks": f"{BASE} method seeding split types",
     "methods": f"{BASE} method seeding split types methods.blocks",
     "registry": f"{BASE} method run split",
-    "resolve": f"{TRAINED} registry",
+    "resolve": f"{TRAINED} registry selftraining sliding",
+    "selftraining sliding": f"{BASE} method split types",
     "environment": VALUES,
     "cost engine": TRAINED,
     "study": f"{VALUES} resolve",

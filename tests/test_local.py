@@ -32,9 +32,9 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Lets processes run the given code, with their output in the log, instead of the real worker."""
 
     def use(code: str) -> None:
-        def start(spec: RunSpec, store: Store) -> subprocess.Popen[bytes]:
-            store.write_spec(spec)
-            log = store.upcoming(spec.id) / "log.txt"
+        def start(spec: RunSpec, pool: local._Pool) -> subprocess.Popen[bytes]:
+            pool.store.write_spec(spec)
+            log = pool.store.upcoming(spec.id) / "log.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as file:
                 return subprocess.Popen([sys.executable, "-c", code], stdout=file)

@@ -22,9 +22,12 @@ SHOWN_FAILURES = 5
 
 Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; may be repeated.")]
 SplitName = Annotated[str | None, typer.Option("--split", help="Split to train and score on.")]
+ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Rules of the run; the split's if not given.")]
 EngineName = Annotated[str | None, typer.Option("--engine", help="fabric or detectron2.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=0, help="Score only the first images (testing only).")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be run and stop.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of each run.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes of each run that read images ahead.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")]
 
 
@@ -34,11 +37,14 @@ def run(
         str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="A method, a method's .py file, or a study.")
     ],
     split: SplitName = None,
+    protocol: ProtocolName = None,
     seed: Seeds = None,
     overrides: Overrides = None,
     engine: EngineName = None,
     limit: Limit = None,
     jobs: Jobs = None,
+    threads: Threads = 1,
+    workers: Workers = 0,
     plan_name: Annotated[str | None, typer.Option("--name", help="What to call the plan of a changed study.")] = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
@@ -46,16 +52,17 @@ def run(
     """Run a method, or all of a study. What is done already is not run again."""
     store, changes = store_of(context), overrides_of(overrides)
     if is_study(name):
-        fields = {"split": split, "engine": engine, "limit": limit, "seeds": tuple(seed or ())}
+        fields = {"split": split, "protocol": protocol, "engine": engine, "limit": limit, "seeds": tuple(seed or ())}
         specs, plan = _study_specs(name, changes=changes, plan_name=plan_name, fields=fields)
     else:
-        specs, plan = _specs_of(name, split, seed, changes=changes, engine=engine, limit=limit), None
+        setting = {"split": split or "toybox", "protocol": protocol or "", "engine": engine or "fabric"}
+        specs, plan = _specs_of(name, seed, overrides=changes, limit=limit or 0, **setting), None
     if dry_run:
         _say_specs(store, specs)
         return
     if plan is not None:
         store.write_plan(plan)
-    code = run_specs(store, specs, jobs=jobs, retry_failed=retry_failed)
+    code = run_specs(store, specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
     _say_results(store, specs, plan)
     raise typer.Exit(code)
 
@@ -138,7 +145,15 @@ def is_study(name: str) -> bool:
     raise KeyError(unknown_name("method or study", method, [*method_names(), *study_names()]))
 
 
-def run_specs(store: Store, specs: Sequence[RunSpec], *, jobs: int | None, retry_failed: bool) -> int:
+def run_specs(
+    store: Store,
+    specs: Sequence[RunSpec],
+    *,
+    jobs: int | None,
+    retry_failed: bool,
+    threads: int = 1,
+    workers: int = 0,
+) -> int:
     """Run what is not done, telling what is left out and why; returns the exit code."""
     from benchmark.local import cores, run_all
 
@@ -146,11 +161,13 @@ def run_specs(store: Store, specs: Sequence[RunSpec], *, jobs: int | None, retry
     labels = {spec.id: label(spec) for spec in specs}
     failed = skipped_failed
     if open_specs:
-        jobs = min(jobs or cores(), len(open_specs))
+        jobs = min(jobs or max(1, cores() // threads), len(open_specs))
         note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
             with watching(labels) as watch:
-                outcomes = run_all(open_specs, store=store, jobs=jobs, observe=watch)
+                outcomes = run_all(
+                    open_specs, store=store, jobs=jobs, threads=threads, workers=workers, observe=watch
+                )
         except KeyboardInterrupt:
             _note_interrupted(store, specs)
             raise typer.Exit(INTERRUPTED) from None
@@ -166,23 +183,10 @@ def label(spec: RunSpec) -> str:
     return f"{spec.method}/{spec.label} seed {spec.seed}"
 
 
-def _specs_of(
-    name: str,
-    split: str | None,
-    seeds: Sequence[int] | None,
-    *,
-    changes: dict[str, Any],
-    engine: str | None,
-    limit: int | None,
-) -> tuple[RunSpec, ...]:
+def _specs_of(name: str, seeds: Sequence[int] | None, **setting: Any) -> tuple[RunSpec, ...]:
     from benchmark.resolve import resolve
 
-    return tuple(
-        resolve(
-            name, split=split or "toybox", seed=seed, overrides=changes, engine=engine or "fabric", limit=limit or 0
-        )
-        for seed in seeds or (0,)
-    )
+    return tuple(resolve(name, seed=seed, **setting) for seed in seeds or (0,))
 
 
 def _study_specs(

@@ -21,11 +21,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def list_all(as_json: AsJson = False) -> None:
-    """Methods with their variants, studies, splits."""
+    """Methods with their variants, studies, splits, protocols."""
     methods, broken = _methods()
-    studies, splits = _studies(), _splits()
+    studies, splits, protocols = _studies(), _splits(), _protocols()
     if as_json:
-        say_json({"methods": methods, "broken": broken, "studies": studies, "splits": splits})
+        found = {"methods": methods, "broken": broken, "studies": studies, "splits": splits, "protocols": protocols}
+        say_json(found)
         return
     say("Methods, with their variants")
     for method in methods:
@@ -39,7 +40,9 @@ def list_all(as_json: AsJson = False) -> None:
         say(f"  {study['name']}: {study['title']} ({study['rows']} rows x {study['seeds']} seeds, {study['split']})")
     say("\nSplits")
     for split in splits:
-        say(f"  {split['name']}: {split['dataset']}, {split['seen']} seen and {split['unseen']} unseen classes")
+        words = f"{split['dataset']}, {split['seen']} seen and {split['unseen']} unseen classes"
+        say(f"  {split['name']}: {words}, protocol {split['protocol']}")
+    say(f"\nProtocols\n  {', '.join(protocols)}")
     say("\nRun one:   chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
     say("Run all:   chimera-bench run STUDY")
 
@@ -157,9 +160,14 @@ def _splits() -> list[dict[str, Any]]:
             "dataset": one.get("dataset", ""),
             "seen": len(one.get("classes", ())) - len(one.get("unseen", ())),
             "unseen": len(one.get("unseen", ())),
+            "protocol": one.get("protocol", "plain"),
         }
         for name, one in _shipped(ROOT / "splits")
     ]
+
+
+def _protocols() -> list[str]:
+    return sorted(path.stem for path in (ROOT / "splits" / "protocols").glob("*.yaml"))
 
 
 def _shipped(folder: Path) -> list[tuple[str, dict[str, Any]]]:

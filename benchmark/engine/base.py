@@ -44,6 +44,13 @@ class Engine(Protocol):
         """Train in place, from the checkpoint where there is a whole one, and leave a final checkpoint."""
 
     def evaluate(
-        self, method: Method, data: TestView, *, classes: Sequence[str], seen: Sequence[bool], observe: Observer
+        self,
+        method: Method,
+        data: TestView,
+        *,
+        classes: Sequence[str],
+        seen: Sequence[bool],
+        gamma: float,
+        observe: Observer,
     ) -> Counts:
         """Count every labelled pixel once."""

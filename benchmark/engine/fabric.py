@@ -15,6 +15,7 @@ from benchmark.engine import steps
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.checkpoint import Checkpoint
 from benchmark.engine.optimizer import is_trained, make_optimizer
+from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
 from benchmark.method import Budget, Method, Moment
 
@@ -70,12 +71,19 @@ class FabricEngine:
             file.save(method, None, iteration=budget.iterations)
 
     def evaluate(
-        self, method: Method, data: TestView, *, classes: Sequence[str], seen: Sequence[bool], observe: Observer
+        self,
+        method: Method,
+        data: TestView,
+        *,
+        classes: Sequence[str],
+        seen: Sequence[bool],
+        gamma: float,
+        observe: Observer,
     ) -> Counts:
         """Count every labelled pixel once."""
         module = self._fabric.setup_module(method)
         answers = steps.predictions(module, method, data, device=self.device)
-        return steps.count(answers, classes=classes, seen=seen, observe=observe, total=len(data))
+        return steps.count(answers, Counter(classes, seen, gamma=gamma), observe=observe, total=len(data))
 
     def _train(
         self,

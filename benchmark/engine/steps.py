@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -103,15 +103,9 @@ def predictions(
 
 
 def count(
-    answers: Iterable[tuple[Sample, Prediction, Tensor]],
-    *,
-    classes: Sequence[str],
-    seen: Sequence[bool],
-    observe: Observer,
-    total: int,
+    answers: Iterable[tuple[Sample, Prediction, Tensor]], counter: Counter, *, observe: Observer, total: int
 ) -> Counts:
     """Count the pixels of every answer."""
-    counter = Counter(classes, seen)
     for done, (sample, prediction, truth) in enumerate(answers, start=1):
         counter.update(prediction["sem_seg"], truth, image_id=sample["image_id"])
         observe(Progress("evaluate", done, total, {}))
@@ -126,13 +120,15 @@ def _frozen_versions(method: Method) -> dict[str, tuple[int, int]]:
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
-    """The batch with its tensors on a device."""
+    """The batch with its tensors on a device, pictures as floats and labels as long there."""
     return [_sample_to(sample, device) for sample in batch]
 
 
 def _sample_to(sample: Sample, device: torch.device) -> Sample:
     moved = sample.copy()
-    moved["image"] = sample["image"].to(device, non_blocking=True)
+    moved["image"] = sample["image"].to(device, non_blocking=True).float()
     if "sem_seg" in sample:
-        moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True)
+        moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True).long()
+    if "unlabelled" in sample:
+        moved["unlabelled"] = sample["unlabelled"].to(device, non_blocking=True)
     return moved

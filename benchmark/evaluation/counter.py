@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix
-from benchmark.types import IGNORE
+from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, gamma_index
+from benchmark.types import ignore_label
 
 BINS = len(GAMMAS) + 1
 ZERO = int(np.flatnonzero(GAMMAS == 0)[0])
@@ -27,17 +27,23 @@ class Counter:
     Args:
         classes: K different names, in the order of the scores.
         seen: K flags: does the class have masks in training?
-        ignore: the label of pixels that are not counted; more than 255 classes need another one than 255.
+        gamma: of `GAMMAS`, the offset at which predictions are counted per image; the sweep has them all.
+        ignore: the label of pixels that are not counted; `ignore_label` of the number of classes where None.
 
     Raises:
-        ValueError: flags and classes differ in number, there are no classes, or `ignore` is the id of a class.
+        ValueError: flags and classes differ in number, there are no classes, `gamma` is not on the grid, or `ignore`
+            is the id of a class.
     """
 
-    def __init__(self, classes: Sequence[str], seen: Sequence[bool], *, ignore: int = IGNORE) -> None:
+    def __init__(
+        self, classes: Sequence[str], seen: Sequence[bool], *, gamma: float = 0.0, ignore: int | None = None
+    ) -> None:
+        ignore = ignore_label(len(classes)) if ignore is None else ignore
         if not classes or len(classes) != len(seen):
             raise ValueError(f"{len(seen)} seen flags for {len(classes)} classes: give one per class, at least one")
         if 0 <= ignore < len(classes):
             raise ValueError(f"ignore={ignore} is also the id of class {classes[ignore]!r}: give ignore=65535, say")
+        self._threshold = gamma_index(gamma)
         self.classes, self.seen, self.ignore = tuple(classes), tuple(bool(flag) for flag in seen), ignore
         self._seen_ids = [k for k, is_seen in enumerate(self.seen) if is_seen]
         self._unseen_ids = [k for k, is_seen in enumerate(self.seen) if not is_seen]
@@ -49,8 +55,9 @@ class Counter:
         """Count one image.
 
         Args:
-            scores: (K, H, W) finite floats on any device, higher is likelier, before any calibration. The argmax is
-                the prediction, the first class where several are highest. The gamma sweep takes them for logits.
+            scores: (K, H, W) finite floats on any device, higher is likelier, before any calibration. At gamma 0 the
+                argmax is the prediction, the first class where several are highest; other gammas take the scores for
+                logits.
             truth: (H, W) integers: the id of a class or `ignore`.
             image_id: a name that no other image of this counter has.
 
@@ -86,13 +93,21 @@ class Counter:
             seen, unseen, bins = self._candidates(scores, labelled=labelled)
             for candidate in (seen, unseen):
                 self._add_margins(candidate, truth, bins=bins)
-            prediction = np.where(bins > ZERO, seen, unseen)
+            prediction = np.where(bins > self._threshold, seen, unseen)
         else:
             prediction = _numpy(_best(scores, range(len(self.classes)))[1])[labelled]
         right = truth[prediction == truth]
         rows = [np.bincount(ids, minlength=len(self.classes)) for ids in (right, prediction, truth)]
         counted: Matrix = sparse.csr_array(np.stack(rows).astype(np.int64))
         return counted
+
+    def decide(self, scores: Tensor) -> Integers:
+        """The class of every pixel at this counter's gamma: scores (K, H, W) to (H, W)."""
+        if not (self._seen_ids and self._unseen_ids):
+            return _numpy(_best(scores, range(len(self.classes)))[1])
+        everywhere = np.ones(scores.shape[1:], dtype=np.bool_)
+        seen, unseen, bins = self._candidates(scores, labelled=everywhere)
+        return np.where(bins > self._threshold, seen, unseen).reshape(everywhere.shape)
 
     def _candidates(self, scores: Tensor, *, labelled: NDArray[np.bool_]) -> tuple[Integers, Integers, Integers]:
         """Best seen class, best unseen class and margin bin of the P labelled pixels, (P,) each."""

@@ -92,7 +92,7 @@ class Counts:
         return any(self.seen) and not all(self.seen)
 
     def totals(self) -> Totals:
-        """Counts of the whole data set as the raw scores decide it, (K,) each."""
+        """Counts of the whole data set at the gamma they were counted with, (K,) each."""
         return Totals(
             intersection=np.asarray(self.intersection.sum(axis=0), dtype=np.int64),
             prediction=np.asarray(self.prediction.sum(axis=0), dtype=np.int64),
@@ -103,8 +103,9 @@ class Counts:
         """Counts of the whole data set at every gamma: intersection and prediction (G, K), truth (K,).
 
         At gamma a pixel takes its best seen class if that leads its best unseen class by gamma or more, else its best
-        unseen class. At 0 this is exactly the argmax of the raw scores. Without seen or without unseen classes every
-        gamma gives `totals`: an offset that all classes share changes no argmax.
+        unseen class. At 0 this is exactly the argmax of the raw scores, and at the gamma of the counter it is
+        `totals`. Without seen or without unseen classes every gamma gives `totals`: an offset that all classes share
+        changes no argmax.
         """
         totals = self.totals()
         if not self.has_sweep:
@@ -121,11 +122,8 @@ class Counts:
         Raises:
             ValueError: gamma is not one of `GAMMAS`.
         """
-        nearest = int(np.abs(GAMMAS - gamma).argmin())
-        if not abs(GAMMAS[nearest] - gamma) < 1e-9:
-            raise ValueError(f"gamma {gamma} is not on the grid -1, -0.99 … 1; the nearest is {GAMMAS[nearest]:g}")
-        swept = self.sweep()
-        return Totals(swept.intersection[nearest], swept.prediction[nearest], swept.truth)
+        at, swept = gamma_index(gamma), self.sweep()
+        return Totals(swept.intersection[at], swept.prediction[at], swept.truth)
 
     def _swept(self, margin: Integers) -> Integers:
         """(G, K) the pixels of each class's margin counts that it gets at each gamma."""
@@ -154,6 +152,14 @@ class Counts:
         """
         with draft_of(path) as draft:
             draft.write_bytes(_zipped(_arrays(self)))
+
+
+def gamma_index(gamma: float) -> int:
+    """Where a gamma stands among `GAMMAS`. Raises ValueError naming the nearest where it is not one of them."""
+    nearest = int(np.abs(GAMMAS - gamma).argmin())
+    if not abs(GAMMAS[nearest] - gamma) < 1e-9:
+        raise ValueError(f"gamma {gamma} is not on the grid -1, -0.99 … 1; the nearest is {GAMMAS[nearest]:g}")
+    return nearest
 
 
 def load(path: Path) -> Counts:

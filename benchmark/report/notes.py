@@ -51,9 +51,8 @@ def budget_text(row: Row) -> str:
     budget = row.records[0].spec.budget
     if not budget.iterations:
         return "no training"
-    size = f"{budget.crop}x{budget.crop} crops" if budget.crop else "whole images"
     return (
-        f"{budget.iterations} iterations of {budget.batch_size} images ({size}), learning rate "
+        f"{budget.iterations} iterations of {budget.batch_size} images, learning rate "
         f"{budget.learning_rate:g}, weight decay {budget.weight_decay:g}, {budget.precision}"
     )
 
@@ -73,11 +72,11 @@ def _setting_notes(rows: Sequence[Row], setting: Setting) -> list[str]:
         f"{len(counts.image_ids)} images{engine}."
     )
     limit = f"TESTING ONLY: scored on the first {setting.limit} images of the evaluation part."
-    how = (
-        f"Scores in percent; IoU convention {setting.convention}: {CONVENTION_TEXTS[setting.convention]}. "
-        "Offset gamma of the seen classes: none."
-    )
-    return [where, *([limit] if setting.limit else []), how]
+    protocol = next(record.spec.protocol for row in rows for record in row.records)
+    gamma = f"{protocol.gamma:g} off their softmax" if protocol.gamma else "none"
+    rules = f"Protocol {protocol.name}: {protocol.in_words()}. Offset gamma of the seen classes: {gamma}."
+    how = f"Scores in percent; IoU convention {setting.convention}: {CONVENTION_TEXTS[setting.convention]}."
+    return [where, *([limit] if setting.limit else []), rules, how]
 
 
 def _interval_notes(rows: Sequence[Row]) -> list[str]:

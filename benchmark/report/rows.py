@@ -32,6 +32,8 @@ class Setting(NamedTuple):
 
     split: str
     split_digest: str
+    protocol: str
+    protocol_digest: str
     dataset_fingerprint: str
     limit: int
     convention: Convention
@@ -191,7 +193,7 @@ def shared_setting(rows: Sequence[Row]) -> Setting | None:
     """What the rows share; None where nothing is done yet.
 
     Raises:
-        ValueError: they differ in convention, split, data or limit, and so cannot stand in one table.
+        ValueError: they differ in convention, split, protocol, data or limit, and so cannot stand in one table.
     """
     conventions = {row.convention for row in rows}
     if len(conventions) > 1:
@@ -244,7 +246,15 @@ def _cell(store: Store, run_id: str, *, seed: int, convention: Convention) -> Ce
 
 def _setting(record: RunRecord, convention: Convention) -> Setting:
     spec = record.spec
-    return Setting(spec.split, spec.split_digest, spec.dataset_fingerprint, spec.limit, convention)
+    return Setting(
+        spec.split,
+        spec.split_digest,
+        spec.protocol.name,
+        spec.protocol.digest(),
+        spec.dataset_fingerprint,
+        spec.limit,
+        convention,
+    )
 
 
 def _marked(cell: Cell, code: str) -> Cell:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.method import Config
-from benchmark.types import IGNORE, Losses
+from benchmark.types import Losses, ignore_label
 
 
 class PixelTextConfig(Config):
@@ -26,20 +26,23 @@ class PixelTextConfig(Config):
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean over labelled pixels; 0 where there are none. logits: (B, K, H, W); labels: (B, H, W)."""
-    count = (labels != IGNORE).sum().clamp_min(1)
-    return F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="sum") / count
+    ignore = ignore_label(logits.shape[1])
+    count = (labels != ignore).sum().clamp_min(1)
+    return F.cross_entropy(logits, labels, ignore_index=ignore, reduction="sum") / count
 
 
 def focal(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Cross-entropy with easy pixels faded by (1 - p)^gamma; mean over labelled pixels, 0 where there are none."""
-    nll = F.cross_entropy(logits, labels, ignore_index=IGNORE, reduction="none")
-    return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != IGNORE).sum().clamp_min(1)
+    ignore = ignore_label(logits.shape[1])
+    nll = F.cross_entropy(logits, labels, ignore_index=ignore, reduction="none")
+    return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != ignore).sum().clamp_min(1)
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
     """1 - (2·Σpm + 1) / (Σp + Σm + 1), mean over the classes present in the batch; 0 where there are none."""
-    labelled = (labels != IGNORE).unsqueeze(1)
-    truth = F.one_hot(labels.masked_fill(labels == IGNORE, 0), logits.shape[1]).movedim(3, 1) * labelled
+    is_labelled = labels != ignore_label(logits.shape[1])
+    labelled = is_labelled.unsqueeze(1)
+    truth = F.one_hot(labels.masked_fill(~is_labelled, 0), logits.shape[1]).movedim(3, 1) * labelled
     guess = logits.softmax(dim=1) * labelled
     overlap = torch.einsum("bkhw,bkhw->k", guess, truth.to(guess.dtype))
     areas = guess.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
@@ -65,7 +68,7 @@ class PixelTextLoss(nn.Module):
 
         Args:
             scores: (B, K, h, w) scaled cosines.
-            labels: (B, H, W) long, IGNORE where nothing is known.
+            labels: (B, H, W) long, `benchmark.types.ignore_label(K)` where nothing is known.
         """
         logits = F.interpolate(scores, size=labels.shape[1:], mode="bilinear", align_corners=False)
         return {f"loss_{name}": weight * term(logits, labels) for name, (weight, term) in self._terms.items()}

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.types import IGNORE, Batch, Prediction
+from benchmark.types import Batch, Prediction, ignore_label
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -49,13 +49,20 @@ def stack_images(batch: Batch, *, stride: int) -> Tensor:
     return canvas
 
 
-def stack_labels(batch: Batch, *, size: Sequence[int]) -> Tensor:
-    """Label maps side by side, padded with IGNORE: (B, height, width) long; size: height and width.
+def stack_labels(batch: Batch, *, size: Sequence[int], classes: int) -> Tensor:
+    """Label maps side by side, padded with the label to ignore.
+
+    Args:
+        size: height and width of the result.
+        classes: how many are being trained; it decides which label is ignored.
+
+    Returns:
+        (B, height, width) long.
 
     Raises:
         ValueError: a sample has no labels.
     """
-    canvas = batch[0]["image"].new_full((len(batch), *size), IGNORE, dtype=torch.long)
+    canvas = batch[0]["image"].new_full((len(batch), *size), ignore_label(classes), dtype=torch.long)
     for labels, sample in zip(canvas, batch, strict=True):
         if "sem_seg" not in sample:
             raise ValueError(f"sample {sample['image_id']!r} has no sem_seg: training needs labels")

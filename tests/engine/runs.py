@@ -36,7 +36,9 @@ def toybox() -> Dataset:
 def fit(spec: RunSpec, checkpoint: Path, *, stop: int = 0, run: str = "", every: int = 0, workers: int = 0) -> Method:
     """Train, or go on; with `stop`, be interrupted right after so many iterations."""
     method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
-    data = TrainView(toybox(), split, batch_size=budget.batch_size, crop=budget.crop, seed=spec.seed, workers=workers)
+    data = TrainView(
+        toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
+    )
 
     def observe(progress: object) -> None:
         if getattr(progress, "done", 0) == stop:

@@ -9,12 +9,20 @@ import torch
 
 from benchmark.data.loader import TestView
 from benchmark.engine import checkpoint
-from benchmark.engine.base import Progress
+from benchmark.engine.base import Observer, Progress
 from benchmark.engine.fabric import FabricEngine
+from benchmark.evaluation.counts import Counts
 from benchmark.method import Method
+from benchmark.protocol import Protocol
 from benchmark.resolve import build, split_of
+from benchmark.split import Split
 from tests.engine.runs import fit, same_state, small_spec, toybox
 from tests.engine.small_method import Small
+
+
+def scored(method: Method, view: TestView, split: Split, *, observe: Observer) -> Counts:
+    engine = FabricEngine()
+    return engine.evaluate(method, view, classes=split.classes, seen=split.is_seen, gamma=0.0, observe=observe)
 
 
 @pytest.mark.parametrize("stop", [1, 6, 12])
@@ -108,8 +116,8 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 def test_every_image_is_scored_once_and_reported() -> None:
     spec, heard = small_spec(), list[Progress]()
     method, split = build(spec), split_of(spec)
-    view = TestView(toybox(), split, limit=2)
-    counts = FabricEngine().evaluate(method, view, classes=split.classes, seen=split.is_seen, observe=heard.append)
+    view = TestView(toybox(), split, protocol=Protocol(), limit=2)
+    counts = scored(method, view, split, observe=heard.append)
     assert counts.truth.sum() == sum(int((truth != 255).sum()) for _, truth in view)
     assert [(one.stage, one.done, one.total) for one in heard] == [("evaluate", 1, 2), ("evaluate", 2, 2)]
 
@@ -118,9 +126,9 @@ def test_predicting_more_than_was_asked_for_is_an_error(monkeypatch: pytest.Monk
     spec = small_spec()
     method, split = build(spec), split_of(spec)
     monkeypatch.setattr(type(method), "predict", lambda self, batch: [])
-    view = TestView(toybox(), split, limit=1)
+    view = TestView(toybox(), split, protocol=Protocol(), limit=1)
     with pytest.raises(ValueError, match="gave 0 predictions"):
-        FabricEngine().evaluate(method, view, classes=split.classes, seen=split.is_seen, observe=lambda _: None)
+        scored(method, view, split, observe=lambda _: None)
 
 
 def test_slurm_variables_of_a_job_do_not_disturb_one_process(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,11 +174,11 @@ def test_a_counter_without_images_gives_counts_of_none() -> None:
     assert Counter(CLASSES, SEEN).counts().image_ids == ()
 
 
-def test_more_than_255_classes_need_another_label_to_ignore() -> None:
+def test_more_than_255_classes_have_another_label_to_ignore() -> None:
     names = [str(k) for k in range(300)]
     with pytest.raises(ValueError, match="also the id of class '255'"):
-        Counter(names, [True] * 300)
-    counter = Counter(names, [k < 200 for k in range(300)], ignore=65535)
+        Counter(names, [True] * 300, ignore=255)
+    counter = Counter(names, [k < 200 for k in range(300)])
     counter.update(torch.eye(300)[:, None, 255:257], torch.tensor([[255, 65535]]), image_id="a")
     assert counter.counts().totals().intersection.nonzero()[0].tolist() == [255]
 
@@ -226,3 +226,28 @@ def test_counts_taken_earlier_do_not_move_with_the_counter() -> None:
 def test_flags_and_classes_must_be_as_many(seen: tuple[bool, ...]) -> None:
     with pytest.raises(ValueError, match="seen flags for"):
         Counter(CLASSES[: 2 * len(seen)], seen)
+
+
+@pytest.mark.parametrize("gamma", [-0.4, 0.0, 0.1, 0.35])
+def test_counts_per_image_are_those_of_the_sweep_at_the_gamma_asked_for(gamma: float) -> None:
+    generator = torch.Generator().manual_seed(3)
+    counter = Counter(("a", "b", "c", "d"), (True, False, True, False), gamma=gamma)
+    for name in ("x", "y"):
+        scores, truth = torch.randn(4, 6, 7, generator=generator), torch.randint(0, 4, (6, 7), generator=generator)
+        counter.update(scores, truth, image_id=name)
+    counts = counter.counts()
+    for ours, swept in zip(counts.totals(), counts.at_gamma(gamma), strict=True):
+        assert ours.tolist() == swept.tolist()
+
+
+def test_a_decision_at_gamma_takes_it_off_the_softmax_of_seen_classes() -> None:
+    scores = torch.randn(4, 9, 9, generator=torch.Generator().manual_seed(4))
+    decided = Counter(("a", "b", "c", "d"), (True, False, True, False), gamma=0.2).decide(scores)
+    lowered = scores.double().softmax(dim=0) - 0.2 * torch.tensor([1.0, 0.0, 1.0, 0.0])[:, None, None]
+    assert decided.tolist() == lowered.argmax(dim=0).tolist()
+    assert decided.tolist() != scores.argmax(dim=0).tolist()
+
+
+def test_a_gamma_between_the_steps_of_the_sweep_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"gamma 0\.123 is not on the grid"):
+        Counter(("a", "b"), (True, False), gamma=0.123)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.protocol import Protocol
 from benchmark.report.paired import differences, is_due
 from benchmark.report.rows import Over, Row, collect, median_cost, shared_setting
 from benchmark.run import Failure
@@ -84,7 +85,9 @@ def test_runs_of_other_code_are_stale(tmp_path: Path) -> None:
     assert [cell.is_stale for cell in collect(store, plan, code="old")[0].cells] == [False, True]
 
 
-@pytest.mark.parametrize("change", [{"limit": 5}, {"dataset_fingerprint": "g"}, {"split_digest": "6"}])
+@pytest.mark.parametrize(
+    "change", [{"limit": 5}, {"dataset_fingerprint": "g"}, {"split_digest": "6"}, {"protocol": Protocol(gamma=0.1)}]
+)
 def test_rows_of_different_settings_are_not_comparable(tmp_path: Path, change: dict[str, Any]) -> None:
     store = Store(tmp_path)
     ids = [save(store, spec, even(80, 60)) for spec in (spec_of(), spec_of(**change))]

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmark.evaluation.counts import GAMMAS, Counts
+from benchmark.protocol import Protocol
 from benchmark.run import BudgetSpec, Cost, Environment, Failure, RunRecord, RunSpec
 from benchmark.store import Store
 from benchmark.study import Plan, PlanRow
@@ -23,7 +24,6 @@ BUDGET = BudgetSpec(
     warmup=0.05,
     clip_norm=1.0,
     init_images=0,
-    crop=0,
     precision="32-true",
 )
 COST = Cost(
@@ -68,6 +68,7 @@ def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec
         "config": {},
         "split": "toybox",
         "split_digest": "5",
+        "protocol": Protocol(),
         "dataset_fingerprint": "f",
         "seed": seed,
         "budget": BUDGET,

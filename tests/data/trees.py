@@ -1,0 +1,281 @@
+"""Tiny data sets on disk, laid out by hand as people lay out the real ones."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmark.data.folder import FolderDataset
+from benchmark.data.info import DatasetInfo, load_info
+from benchmark.data.layout import find
+
+HEIGHT, WIDTH = 6, 8
+
+
+@dataclass(frozen=True)
+class Tree:
+    """One layout.
+
+    Attributes:
+        dataset, layout: their names.
+        files: picture and mask of every image.
+        parts: which images the reader must find, by part.
+        value, name: what a mask has where it shows a class, and that class.
+        void: what a mask has where it shows nothing.
+        lists: text files.
+    """
+
+    dataset: str
+    layout: str
+    files: Sequence[tuple[str, str]]
+    parts: Mapping[str, Sequence[str]]
+    value: int
+    name: str
+    void: int | None = 255
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+    def grow(self, folder: Path) -> Path:
+        """Write all of it; the upper row of every mask shows the class, the rest is void or the class too."""
+        for picture, mask in self.files:
+            save_picture(folder / picture)
+            values = np.full((HEIGHT, WIDTH), self.value if self.void is None else self.void)
+            values[0] = self.value
+            save_mask(folder / mask, values)
+        for path, text in self.lists.items():
+            write(folder / path, text.encode())
+        return folder
+
+
+def write(path: Path, content: bytes) -> Path:
+    """A file, with the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def save_picture(
+    path: Path, *, size: tuple[int, int] = (HEIGHT, WIDTH), orientation: int = 1, mode: str = "RGB"
+) -> Path:
+    """A JPEG that differs from file to file."""
+    noise = np.random.default_rng(list(path.stem.encode())).integers(0, 256, (*size, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = io.BytesIO()
+    Image.fromarray(noise).convert(mode).save(content, "JPEG", exif=exif if orientation > 1 else b"")
+    return write(path, content.getvalue())
+
+
+def save_mask(path: Path, values: NDArray[Any], *, palette: bool = False) -> Path:
+    """A mask: 16 bits where it is a TIFF, else 8, grey or with a palette."""
+    image = Image.fromarray(values.astype(np.uint16 if path.suffix == ".tif" else np.uint8))
+    if palette:
+        image.putpalette([level for value in range(256) for level in (255 - value, value, 7)])
+    content = io.BytesIO()
+    image.save(content, "TIFF" if path.suffix == ".tif" else "PNG")
+    return write(path, content.getvalue())
+
+
+def opened(info: DatasetInfo | str, folder: Path, *, layout: str = "") -> FolderDataset:
+    """The data set in a folder."""
+    info = load_info(info) if isinstance(info, str) else info
+    found = find(info, [folder], layout=layout)
+    assert found is not None
+    return FolderDataset(info, found)
+
+
+def counting(dataset: str, **counts: int) -> DatasetInfo:
+    """A data set that is whole with fewer images."""
+    info = load_info(dataset)
+    return info.model_copy(update={"counts": info.counts | counts})
+
+
+VOC, CONTEXT = "VOCdevkit/VOC2012", "VOCdevkit/VOC2010"
+VOC_LISTS = f"{VOC}/ImageSets/Segmentation"
+
+VOC_MMSEG = Tree(
+    "voc12",
+    "mmseg",
+    [
+        (f"{VOC}/JPEGImages/2007_01.jpg", f"{VOC}/SegmentationClass/2007_01.png"),
+        (f"{VOC}/JPEGImages/2007_02.jpg", f"{VOC}/SegmentationClassAug/2007_02.png"),
+        (f"{VOC}/JPEGImages/2007_03.jpg", f"{VOC}/SegmentationClass/2007_03.png"),
+    ],
+    {"train": ["2007_01"], "train_aug": ["2007_01", "2007_02"], "val": ["2007_03"]},
+    value=20,
+    name="tvmonitor",
+    lists={
+        f"{VOC_LISTS}/train.txt": "2007_01\n",
+        f"{VOC_LISTS}/aug.txt": "2007_02\n",
+        f"{VOC_LISTS}/val.txt": "2007_03\n",
+    },
+)
+VOC_PARTS = {"train_aug": ["2007_01", "2007_02"], "val": ["2007_03"]}
+VOC_DETECTRON2 = Tree(
+    "voc12",
+    "detectron2",
+    [(f"VOC2012/JPEGImages/2007_0{n}.jpg", f"VOC2012/SegmentationClassAug/2007_0{n}.png") for n in (1, 2, 3)],
+    VOC_PARTS,
+    value=20,
+    name="tvmonitor",
+    lists={"VOC2012/train.txt": "2007_01\n2007_02\n", "VOC2012/val.txt": "2007_03\n"},
+)
+COCO_PARTS = {"train": ["000000000009"], "val": ["000000000139"]}
+COCO_NAMES = [("train2017", "000000000009"), ("val2017", "000000000139")]
+COCO_RAW = Tree(
+    "coco_stuff164k",
+    "detectron2",
+    [(f"coco/{part}/{name}.jpg", f"coco/stuffthingmaps/{part}/{name}.png") for part, name in COCO_NAMES],
+    COCO_PARTS,
+    value=181,
+    name="wood",
+)
+CONTEXT_LISTS = {
+    f"{CONTEXT}/ImageSets/SegmentationContext/train.txt": "2008_01\n",
+    f"{CONTEXT}/ImageSets/SegmentationContext/val.txt": "2008_02\n",
+}
+ADE_NAMES = [("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")]
+ADE_PARTS = {"train": ["ADE_train_00000001"], "val": ["ADE_val_00000001"]}
+FULL = "ADE20K_2021_17_01"
+
+TREES = [
+    VOC_MMSEG,
+    VOC_DETECTRON2,
+    Tree(
+        "voc12",
+        "trainaug",
+        [(f"JPEGImages/2007_0{n}.jpg", f"SegmentationClass/2007_0{n}.png") for n in (1, 2, 3)],
+        VOC_PARTS,
+        value=20,
+        name="tvmonitor",
+        lists={
+            "ImageSets/Segmentation/trainaug.txt": "2007_01\n2007_02\n",
+            "ImageSets/Segmentation/val.txt": "2007_03\n",
+        },
+    ),
+    Tree(
+        "voc12",
+        "detectron2_converted",
+        [
+            (f"VOC2012/JPEGImages/2007_0{n}.jpg", f"VOC2012/annotations_detectron2/{part}/2007_0{n}.png")
+            for n, part in ((1, "train"), (2, "train"), (3, "val"))
+        ],
+        VOC_PARTS,
+        value=19,
+        name="tvmonitor",
+        lists=VOC_DETECTRON2.lists,
+    ),
+    Tree(
+        "voc12",
+        "zegformer",
+        [
+            (f"VOCZERO/images/{part}/2007_0{n}.jpg", f"VOCZERO/annotations/{part}/2007_0{n}.png")
+            for n, part in ((1, "train"), (2, "train"), (3, "val"))
+        ],
+        VOC_PARTS,
+        value=20,
+        name="tvmonitor",
+    ),
+    Tree(
+        "coco_stuff164k",
+        "mmseg",
+        [
+            (
+                f"coco_stuff164k/images/{part}/{name}.jpg",
+                f"coco_stuff164k/annotations/{part}/{name}_labelTrainIds.png",
+            )
+            for part, name in COCO_NAMES
+        ],
+        COCO_PARTS,
+        value=170,
+        name="wood",
+    ),
+    Tree(
+        "coco_stuff164k",
+        "mmseg_raw",
+        [
+            (f"coco/coco_stuff/images/{part}/{name}.jpg", f"coco/coco_stuff/annotations/{part}/{name}.png")
+            for part, name in COCO_NAMES
+        ],
+        COCO_PARTS,
+        value=181,
+        name="wood",
+    ),
+    COCO_RAW,
+    Tree(
+        "coco_stuff164k",
+        "detectron2_converted",
+        [(f"coco/{part}/{name}.jpg", f"coco/stuffthingmaps_detectron2/{part}/{name}.png") for part, name in COCO_NAMES],
+        COCO_PARTS,
+        value=170,
+        name="wood",
+    ),
+    Tree(
+        "pascal_context",
+        "mmseg",
+        [(f"{CONTEXT}/JPEGImages/2008_0{n}.jpg", f"{CONTEXT}/SegmentationClassContext/2008_0{n}.png") for n in (1, 2)],
+        {"train": ["2008_01"], "val": ["2008_02"]},
+        value=59,
+        name="wood",
+        void=None,
+        lists=CONTEXT_LISTS,
+    ),
+    Tree(
+        "pascal_context",
+        "detectron2",
+        [
+            (f"pcontext/{part}/image/2008_0{n}.jpg", f"pcontext/{part}/label/2008_0{n}.png")
+            for n, part in ((1, "train"), (2, "val"))
+        ],
+        {"train": ["2008_01"], "val": ["2008_02"]},
+        value=58,
+        name="wood",
+    ),
+    Tree(
+        "ade20k_150",
+        "mmseg",
+        [
+            (
+                f"ade/ADEChallengeData2016/images/{part}/{name}.jpg",
+                f"ade/ADEChallengeData2016/annotations/{part}/{name}.png",
+            )
+            for part, name in ADE_NAMES
+        ],
+        ADE_PARTS,
+        value=150,
+        name="flag",
+        void=0,
+    ),
+    Tree(
+        "ade20k_150",
+        "detectron2",
+        [
+            (
+                f"ADEChallengeData2016/images/{part}/{name}.jpg",
+                f"ADEChallengeData2016/annotations_detectron2/{part}/{name}.png",
+            )
+            for part, name in ADE_NAMES
+        ],
+        ADE_PARTS,
+        value=149,
+        name="flag",
+    ),
+    Tree(
+        "ade20k_847",
+        "detectron2",
+        [
+            (f"{FULL}/images_detectron2/{part}/{name}.jpg", f"{FULL}/annotations_detectron2/{part}/{name}.tif")
+            for part, name in ADE_NAMES
+        ],
+        ADE_PARTS,
+        value=846,
+        name="adding machine, totalizer, totaliser",
+        void=65535,
+    ),
+]

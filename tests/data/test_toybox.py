@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.cache import keep_arrays
+from benchmark.cache import keep_arrays
 from benchmark.data.catalog import dataset_names, open_dataset
 from benchmark.data.toybox import dataset as module
 from benchmark.data.toybox.dataset import DIGESTS, SIZES, ToyBox, draw_part, part_digest, part_key, standard_digests

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.cache import Arrays, keep_arrays, load_arrays
 from benchmark.data.base import Labelled
-from benchmark.data.cache import Arrays, keep_arrays, load_arrays
 from benchmark.data.toybox.captions import caption
 from benchmark.data.toybox.scene import CLASSES, WORLD_VERSION, Scene, scene
 from benchmark.frozen import canonical_json
@@ -76,9 +76,16 @@ class ToyBox:
         """One sentence that names every tag of a scene, always the same."""
         return caption_for(part, index, tags=self.scene(part, index).tags)
 
-    def fingerprint(self) -> str:
-        """SHA-256 hex over class names and the digests of all parts; standard parts need not be drawn for it."""
-        digests = {part: kept.digest() for part, kept in self._parts.items()}
+    def labels_in(self, part: str, index: int) -> frozenset[int]:
+        """Which classes a scene shows. Raises like `read`."""
+        return frozenset(np.unique(self._part(part).pixels(index)[1]).tolist())
+
+    def fingerprint(self, *parts: str) -> str:
+        """SHA-256 hex over class names and the digests of some parts, of all where none is named.
+
+        Standard parts need not be drawn for it. Raises KeyError for an unknown part.
+        """
+        digests = {part: self._part(part).digest() for part in parts or self.parts}
         content = {"name": self.name, "classes": self.classes, "parts": digests}
         return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchmark.cli import data, doctor, pretrain, reports, runs, status, studies
+from benchmark.cli.console import note
 from benchmark.cli.errors import report
 
 app = typer.Typer(
@@ -45,8 +46,35 @@ def _options(
     runs: Annotated[
         Path, typer.Option(envvar="CHIMERA_BENCH_RUNS", help="Folder of run records.", file_okay=False)
     ] = Path("runs"),
+    data_folders: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            envvar="CHIMERA_BENCH_DATA",
+            metavar="DIR",
+            help=f"Folder in which real data sets lie; several with {os.pathsep!r} between them.",
+        ),
+    ] = "",
 ) -> None:
     context.obj = runs
+    _tell_of_long_reading()
+    if data_folders:
+        # in the environment, so that processes started from here look there too
+        given = [os.path.abspath(os.path.expanduser(one)) for one in data_folders.split(os.pathsep) if one]
+        os.environ["CHIMERA_BENCH_DATA"] = os.pathsep.join(given)
+
+
+def _tell_of_long_reading() -> None:
+    """Show on stderr what is logged while a data set is read for the first time, which may take minutes."""
+    import logging
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(record.getMessage())
+
+    log = logging.getLogger("benchmark.data.folder")
+    log.setLevel(logging.INFO)
+    log.handlers = [Notes()]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -20,6 +20,7 @@ BESIDE = (
     "benchmark/cli",
     "benchmark/data/check.py",
     "benchmark/data/prepare",
+    "benchmark/data/speed.py",
     "benchmark/doctor.py",
     "benchmark/evaluation/scores.py",
     "benchmark/gallery.py",

@@ -185,7 +185,7 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
     if not path.is_file():
         raise KeyError(unknown_name("protocol", name, protocol_names()))
     try:
-        fields = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         own = fields.pop("datasets", {}).get(dataset) or {}
         return Protocol.model_validate({"name": path.stem} | _merged(fields, own))
     except ValidationError as error:
@@ -201,8 +201,8 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
-        is_table = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(old, value) if is_table else value
+        are_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merged(old or {}, value) if are_tables else value
     return merged
 
 

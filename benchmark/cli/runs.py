@@ -62,7 +62,9 @@ def run(
         return
     if plan is not None:
         store.write_plan(plan)
-    code = run_specs(store, specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
+    code = run_specs(
+        store, specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=plan
+    )
     _say_results(store, specs, plan)
     raise typer.Exit(code)
 
@@ -84,7 +86,7 @@ def demo(
         _say_specs(store, planned.specs)
         return
     store.write_plan(planned.plan)
-    code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed)
+    code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
     say()
     show_table(store, planned.plan)
     out = store.root / "reports" / planned.plan.study
@@ -153,12 +155,13 @@ def run_specs(
     retry_failed: bool,
     threads: int = 1,
     workers: int = 0,
+    plan: Plan | None = None,
 ) -> int:
     """Run what is not done, telling what is left out and why; returns the exit code."""
     from benchmark.local import cores, run_all
 
     open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
-    labels = {spec.id: label(spec) for spec in specs}
+    labels = {spec.id: label(spec) for spec in specs} | (_row_labels(plan) if plan is not None else {})
     failed = skipped_failed
     if open_specs:
         jobs = min(jobs or max(1, cores() // threads), len(open_specs))
@@ -176,6 +179,11 @@ def run_specs(
         for run_id in lost[:SHOWN_FAILURES]:
             note(f"its log: {command(store, 'logs', run_id)}")
     return FINISHED_WITH_FAILURES if failed else 0
+
+
+def _row_labels(plan: Plan) -> dict[str, str]:
+    """What a study calls its runs: the row and the seed, without what all rows have in common."""
+    return {run_id: f"{row.label} seed {seed}" for row in plan.rows for seed, run_id in row.ids.items()}
 
 
 def label(spec: RunSpec) -> str:

@@ -11,6 +11,7 @@ import torch
 from benchmark.data.base import Labelled
 from benchmark.data.loader import TestView, TrainView, taking_part
 from benchmark.protocol import Protocol, RatioRange, TestGeometry, TrainGeometry
+from benchmark.types import Batch
 from tests.data.cases import SIDE, SIZE, SPLIT, Relabelled, Tiny, same
 
 GEOMETRY = TrainGeometry(
@@ -25,8 +26,8 @@ def view(dataset: Tiny | Relabelled, setting: str) -> TrainView:
     return TrainView(dataset, SPLIT, protocol=protocol, batch_size=3, seed=0)
 
 
-def batches(dataset: Tiny | Relabelled, setting: str) -> list[list[dict[str, torch.Tensor]]]:
-    return list(view(dataset, setting).batches(0, 4))  # type: ignore[arg-type]
+def batches(dataset: Tiny | Relabelled, setting: str) -> list[Batch]:
+    return list(view(dataset, setting).batches(0, 4))
 
 
 def spare(dataset: Tiny | Relabelled, setting: str) -> list[torch.Tensor]:

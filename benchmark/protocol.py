@@ -1,7 +1,7 @@
 """Under which rules a number was made: what training sees, what is done to images, how class names are worded.
 
 A protocol is a small YAML file in `splits/protocols`. Fields under `datasets: NAME:` take the place of the general ones
-on that data set. A run holds its whole protocol, and a table never mixes two.
+on that data set; `like: NAME` begins with all that another protocol says. A run holds its whole protocol, and a table never mixes two.
 """
 
 from __future__ import annotations
@@ -181,11 +181,9 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
         KeyError: no such protocol; names the nearest.
         ValueError: the file is not a valid protocol; says where.
     """
-    path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
-    if not path.is_file():
-        raise KeyError(unknown_name("protocol", name, protocol_names()))
+    path = _path(name)
     try:
-        fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        fields = _written(path)
         own = fields.pop("datasets", {}).get(dataset) or {}
         return Protocol.model_validate({"name": path.stem} | _merged(fields, own))
     except ValidationError as error:
@@ -194,6 +192,22 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {error.args[0]}") from error
     except (yaml.YAMLError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a valid protocol: {' '.join(str(error).split())}") from error
+
+
+def _path(name: str) -> Path:
+    path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
+    if not path.is_file():
+        raise KeyError(unknown_name("protocol", name, protocol_names()))
+    return path
+
+
+def _written(path: Path, *, within: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """What a file says, on top of what it is like; `within` are the files that led here."""
+    if path in within:
+        raise KeyError(f"{path.stem!r} is like itself, by way of {', '.join(one.stem for one in within)}")
+    fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    like = fields.pop("like", None)
+    return fields if like is None else _merged(_written(_path(like), within=(*within, path)), fields)
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

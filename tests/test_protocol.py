@@ -46,6 +46,19 @@ def test_tables_within_tables_are_merged() -> None:
     assert (resize.sides[0], resize.sides[-1], resize.longest) == (320, 960, 2560)
 
 
+def test_a_protocol_may_begin_with_all_that_another_one_says() -> None:
+    one, other = (load_protocol(name, dataset="voc12") for name in ("zegclip", "zegclip-transductive"))
+    changes = {"name": other.name, "setting": other.setting, "gamma": 0.0, "source": other.source}
+    assert other == one.model_copy(update=changes) and other.setting == "transductive, unseen located"
+
+
+def test_a_protocol_that_is_like_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"like: {path}", encoding="utf-8")
+    with pytest.raises(ValueError, match="'mine' is like itself"):
+        load_protocol(str(path), dataset="voc12")
+
+
 def test_zsseg_drops_pictures_without_a_seen_class_and_zegclip_keeps_them() -> None:
     kept = {name: load_protocol(name, dataset="voc12").train_images for name in ("zsseg", "zegclip", "zs3")}
     assert kept == {"zsseg": "labelled", "zegclip": "all", "zs3": "without unseen"}
@@ -65,6 +78,7 @@ def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
         ("train: {resize: {kind: ratio, short_side: 8, long_side: 8, low: 2}}", "low is 2.0, above high"),
         ("prompts: {templates: nowhere}", "no file of prompts 'nowhere'"),
         ("prompts: {templates: [no name]}", "needs exactly one {}"),
+        ("like: nothing", "no protocol 'nothing'"),
         ("- a\n- list", "not a valid protocol"),
         ("setting: [", "not a valid protocol"),
     ],

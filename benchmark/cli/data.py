@@ -16,6 +16,7 @@ from benchmark.cli.prepare import prepare
 if TYPE_CHECKING:
     from benchmark.data.check import PartReport, Report, SplitReport
     from benchmark.data.info import DatasetInfo
+    from benchmark.data.layout import Found
 
 app = typer.Typer(help="Data sets: check and convert real ones, write or draw the embedded one.", no_args_is_help=True)
 app.command("prepare")(prepare)
@@ -49,7 +50,7 @@ def check(
         raise ValueError(
             f"no folder is given to look for {name} in: chimera-bench data check {name} --root DIR. {info.get}"
         )
-    report = check_dataset(info, folders, parts=part or (), layout=layout, full=full, observe=_teller())
+    report = check_dataset(info, folders, parts=part or (), layout=layout, full=full, announce=_announcer(info), observe=_teller())
     if report is None:
         _say_absent(info, looked_for(info, folders, layout=layout), as_json=as_json)
     elif as_json:
@@ -150,13 +151,24 @@ def _say_absent(info: DatasetInfo, lines: list[str], *, as_json: bool) -> None:
     say(f"Get it: {info.get}")
 
 
+def _announcer(info: DatasetInfo) -> Callable[[Found], None]:
+    """Says what is there at once; reading it may take minutes."""
+
+    def announce(found: Found) -> None:
+        parts = [f"{part} {len(files)} of {info.counts[part]} images" for part, files in found.parts.items()]
+        note(f"{info.title}: layout {found.layout} in {found.root}; {', '.join(parts)}; now reading them")
+
+    return announce
+
+
 def _lines(info: DatasetInfo, report: Report) -> Iterator[str]:
     yield f"{info.title}: layout {report.layout} in {report.root}"
     for part in report.parts:
         yield f"  {part.part}: {_part_words(part, part.part in info.optional)}"
     yield _speed(report)
     for one in report.splits:
-        yield f"split {one.split}: {_split_words(one)}"
+        protocol = f" (protocol {one.protocol})" if one.protocol else ""
+        yield f"split {one.split}{protocol}: {_split_words(one)}"
     for text in filter(None, (info.layouts[report.layout].note, info.note)):
         yield f"note: {text}"
     if not report.problems:

@@ -62,6 +62,7 @@ def run(
         return
     if plan is not None:
         store.write_plan(plan)
+    _note_split(specs)
     code = run_specs(
         store, specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=plan
     )
@@ -179,6 +180,15 @@ def run_specs(
         for run_id in lost[:SHOWN_FAILURES]:
             note(f"its log: {command(store, 'logs', run_id)}")
     return FINISHED_WITH_FAILURES if failed else 0
+
+
+def _note_split(specs: Sequence[RunSpec]) -> None:
+    """Say what the split warns of."""
+    from benchmark.split import load_split
+
+    for name in dict.fromkeys(spec.split for spec in specs):
+        if load_split(name).note:
+            note(f"split {name}: {load_split(name).note}")
 
 
 def _row_labels(plan: Plan) -> dict[str, str]:

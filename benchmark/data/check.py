@@ -48,6 +48,7 @@ class SplitReport:
 
     Attributes:
         split: its name.
+        protocol: that it is run under unless another is asked for.
         part: that it trains on.
         images: how many were counted; broken ones are not.
         with_unseen: of these, how many show a class that is withheld.
@@ -56,6 +57,7 @@ class SplitReport:
     """
 
     split: str
+    protocol: str = ""
     part: str = ""
     images: int = 0
     with_unseen: int = 0
@@ -100,6 +102,7 @@ def check_dataset(
     parts: Sequence[str] = (),
     layout: str = "",
     full: bool = False,
+    announce: Callable[[Found], None] = lambda found: None,
     observe: Observe = lambda part, done, total: None,
 ) -> Report | None:
     """Look at every file of a data set.
@@ -110,6 +113,7 @@ def check_dataset(
         parts: only these; all if empty.
         layout: only in this one.
         full: decode every picture; otherwise pictures are seen to begin and end as pictures do.
+        announce: told which layout was found and which images it lists, before any file is read.
         observe: told how far it is.
 
     Returns:
@@ -125,6 +129,7 @@ def check_dataset(
     found = find(info, folders, layout=layout)
     if found is None:
         return None
+    announce(found)
     dataset = FolderDataset(info, found)
     wanted = [part for part in info.counts if part in (parts or info.counts)]
     findings = {
@@ -209,12 +214,13 @@ def _split_reports(info: DatasetInfo, findings: dict[str, Findings]) -> Iterator
 
 def _split_report(split: Split, info: DatasetInfo, findings: dict[str, Findings]) -> SplitReport:
     if split.train not in findings:
-        return SplitReport(split.name, split.train, fault=f"part {split.train!r} was not looked at")
+        return SplitReport(split.name, split.protocol, split.train, fault=f"part {split.train!r} was not looked at")
     seen = {index for index, name in enumerate(info.classes) if name in split.seen}
     unseen = {index for index, name in enumerate(info.classes) if name in split.unseen}
     shown = [set(one.classes) for one in findings[split.train].each if isinstance(one, Facts)]
     return SplitReport(
         split.name,
+        split.protocol,
         split.train,
         images=len(shown),
         with_unseen=sum(bool(classes & unseen) for classes in shown),

@@ -11,6 +11,7 @@ from benchmark.evaluation.scores import Convention
 from benchmark.report.paired import Difference
 from benchmark.report.rows import SHOWN, Row, Setting
 from benchmark.run import RunRecord
+from benchmark.split import load_split
 from benchmark.stats import Interval, t_interval
 
 CONVENTION_TEXTS: dict[Convention, str] = {
@@ -76,7 +77,17 @@ def _setting_notes(rows: Sequence[Row], setting: Setting) -> list[str]:
     gamma = f"{protocol.gamma:g} off their softmax" if protocol.gamma else "none"
     rules = f"Protocol {protocol.name}: {protocol.in_words()}. Offset gamma of the seen classes: {gamma}."
     how = f"Scores in percent; IoU convention {setting.convention}: {CONVENTION_TEXTS[setting.convention]}."
-    return [where, *([limit] if setting.limit else []), rules, how]
+    warning = _split_note(setting)
+    return [where, *([warning] if warning else []), *([limit] if setting.limit else []), rules, how]
+
+
+def _split_note(setting: Setting) -> str:
+    """The warning of the split, as far as its file is still the one that was run."""
+    try:
+        split = load_split(setting.split)
+    except (KeyError, ValueError):
+        return ""
+    return f"On this split: {split.note}." if split.note and split.digest() == setting.split_digest else ""
 
 
 def _interval_notes(rows: Sequence[Row]) -> list[str]:

@@ -26,7 +26,7 @@ def test_studies_are_listed_as_they_are(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_splits_are_listed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     full = [load_split(name) for name in split_names()]
-    wanted = [(one.name, one.dataset, len(one.seen), len(one.unseen)) for one in full]
+    wanted = [(one.name, one.dataset, len(one.seen), len(one.unseen), one.protocol) for one in full]
     assert [tuple(one.values()) for one in listed(capsys)["splits"]] == wanted
 
 

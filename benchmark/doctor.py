@@ -52,6 +52,7 @@ def examine(root: Path) -> Iterator[Check]:
         "torch": _torch,
         "threads": _threads,
         "weights": _weights,
+        "data": _data,
         "records": lambda: [_room("records", root)],
         "cache": _cache,
         "git": _git,
@@ -127,8 +128,23 @@ def _weights() -> list[Check]:
     return [Check("weights", "ok", sizes)]
 
 
+def _data() -> list[Check]:
+    """Real data sets that are found; how whole they are is for `data check`."""
+    from benchmark.data.info import info_names, load_info
+    from benchmark.data.layout import data_folders, find
+
+    folders = data_folders()
+    if not folders:
+        return [Check("data", "ok", "no folder of real data sets is given (--data); toybox needs none")]
+    found = {name: find(load_info(name), folders) for name in info_names()}
+    there = [f"{name} in {one.root}" for name, one in found.items() if one is not None]
+    if not there:
+        return [Check("data", "warn", f"no data set is found in {', '.join(map(str, folders))}; see chimera-bench data")]
+    return [Check("data", "ok", "; ".join(there))]
+
+
 def _cache() -> list[Check]:
-    from benchmark.data.cache import cache_folder
+    from benchmark.cache import cache_folder
 
     return [_room("cache", cache_folder())]
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IGNORE = 255
 """The label of pixels that are neither trained on nor scored."""
@@ -52,5 +53,5 @@ class Prediction(TypedDict):
 
 
 Batch = list[Sample]
-Losses = dict[str, Tensor]
+Losses = dict[str, "Tensor"]
 """Scalar losses by name, already weighted; their sum is minimised."""

@@ -37,10 +37,11 @@ from methods.blocks.clip import ClipConfig, load_clip
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
-from methods.blocks.pixels import CLIP_MEAN, CLIP_STD, Normalise, stack_images, stack_labels, to_predictions
+from methods.blocks.pixels import Normalise, stack_images, stack_labels, to_predictions
 from methods.blocks.text import TextBank
 from methods.blocks.toy import toy_presets
 from methods.blocks.visual import Grid, VisualTrunk
+from methods.blocks.words import TowerWords, WordsConfig, open_words
 
 
 class ChimeraConfig(Config):
@@ -48,6 +49,7 @@ class ChimeraConfig(Config):
 
     Attributes:
         clip: the frozen CLIP.
+        words: of its text tower, or of a file that must fit it.
         body: the trained body.
         head: CSH, or what replaces it.
         sgd: Selective Global Distillation.
@@ -57,6 +59,7 @@ class ChimeraConfig(Config):
     """
 
     clip: ClipConfig = ClipConfig()
+    words: WordsConfig = TowerWords()
     body: BodyConfig = BodyConfig()
     head: HeadConfig = CshConfig()
     sgd: SgdConfig | None = SgdConfig()
@@ -85,7 +88,7 @@ class ChimeraSeg(Method):
         super().__init__()
         self.trunk, self.text, self.body, self.head = trunk, text, body, head
         self.alignment, self.distillation, self.pixel_text = alignment, distillation, pixel_text
-        self.normalise = Normalise(CLIP_MEAN, CLIP_STD)
+        self.normalise = Normalise(trunk.mean, trunk.std)
         self.log_scale = nn.Parameter(torch.tensor(logit_scale).log())
 
     def set_classes(self, names: Sequence[str]) -> None:
@@ -100,7 +103,9 @@ class ChimeraSeg(Method):
         """Pixel-text terms on seen labels, and SGD."""
         images = stack_images(batch, stride=self.body.stride)
         dense = self.dense(images)
-        losses: Losses = self.pixel_text(self.scores(dense), stack_labels(batch, size=images.shape[2:]))
+        scores = self.scores(dense)
+        labels = stack_labels(batch, size=images.shape[2:], classes=scores.shape[1])
+        losses: Losses = self.pixel_text(scores, labels)
         if self.distillation is not None:
             positions = dense.flatten(2).transpose(1, 2)
             losses["loss_sgd"] = self.distillation(positions, self.teacher_cls(images), moment=self.moment)
@@ -147,10 +152,11 @@ def build(config: ChimeraConfig, split: Split) -> ChimeraSeg:
     """Parts from their configs."""
     clip = load_clip(config.clip)
     trunk = VisualTrunk(clip.visual)
+    words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
     body = Body(config.body)
     return ChimeraSeg(
         trunk=trunk,
-        text=TextBank(clip, template=split.template),
+        text=TextBank(words),
         body=body,
         head=build_head(config.head, trunk=trunk, channels=body.channels),
         alignment=SemanticAlignment(config.sam, dimension=trunk.joint) if config.sam else NoAlignment(),
@@ -191,7 +197,7 @@ RECIPE = Recipe(
     build=build,
     budgets={
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3, init_images=256),
-        "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, init_images=256, crop=512),
+        "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, init_images=256),
     },
     presets=toy_presets(),
 )

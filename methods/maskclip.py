@@ -18,10 +18,11 @@ from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
 from benchmark.split import Split
 from benchmark.types import Batch, Losses, Prediction
 from methods.blocks.clip import ClipConfig, load_clip
-from methods.blocks.pixels import CLIP_MEAN, CLIP_STD, Normalise, stack_images, to_predictions
+from methods.blocks.pixels import Normalise, stack_images, to_predictions
 from methods.blocks.text import TextBank
 from methods.blocks.toy import toy_presets
 from methods.blocks.visual import Attention, Tail, VisualTrunk, to_map
+from methods.blocks.words import TowerWords, WordsConfig, open_words
 
 
 class MaskClipConfig(Config):
@@ -29,12 +30,14 @@ class MaskClipConfig(Config):
 
     Attributes:
         clip: the frozen CLIP.
+        words: of its text tower, or of a file that must fit it.
         attention: "value" is MaskCLIP; "vanilla" takes the patches as CLIP leaves them.
         tail: "full" as in the official code, or "reduced" to the attention's output (ClearCLIP's reading).
         temperature: inverse temperature of the scores.
     """
 
     clip: ClipConfig = ClipConfig()
+    words: WordsConfig = TowerWords()
     attention: Attention = "value"
     tail: Tail = "full"
     temperature: float = 100.0
@@ -46,7 +49,7 @@ class MaskClip(Method):
     def __init__(self, *, trunk: VisualTrunk, text: TextBank, config: MaskClipConfig) -> None:
         super().__init__()
         self.trunk, self.text, self.config = trunk, text, config
-        self.normalise = Normalise(CLIP_MEAN, CLIP_STD)
+        self.normalise = Normalise(trunk.mean, trunk.std)
 
     def set_classes(self, names: Sequence[str]) -> None:
         """Score these classes from now on."""
@@ -75,7 +78,8 @@ class MaskClip(Method):
 def build(config: MaskClipConfig, split: Split) -> MaskClip:
     """Parts from their configs."""
     clip = load_clip(config.clip)
-    return MaskClip(trunk=VisualTrunk(clip.visual), text=TextBank(clip, template=split.template), config=config)
+    words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
+    return MaskClip(trunk=VisualTrunk(clip.visual), text=TextBank(words), config=config)
 
 
 VARIANTS: dict[str, MaskClipConfig] = {

@@ -3,15 +3,18 @@
 Idea in a sentence: a segmentation network predicts word vectors instead of class scores, so that a new class needs
 only its word.
 
-Official code: subhc/SPNet (MIT). We differ in the words: CLIP's text vectors (`embedding=clip_text`) where the paper
-concatenates word2vec and fastText; in the body, which is the one that every method of this suite shares; and in the
-optimizer (the suite's AdamW instead of SGD). Calibrated stacking (SPNet-C) is the suite's gamma sweep.
+Official code: subhc/SPNet (MIT). We differ in the words: CLIP's text vectors where the paper concatenates word2vec and
+fastText; in the body, which is the one that every method of this suite shares; and in the optimizer (the suite's AdamW
+instead of SGD). Calibrated stacking (SPNet-C) is the suite's gamma sweep.
+
+Words may come from a file (`words={kind: file, file: x.npy}`): then no CLIP is loaded or needed. "SPNet, shuffled
+words" is the control: every class has the word of another one, seen among seen and unseen among unseen. Where its
+unseen score is no lower, the meaning of the words did not help.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,34 +23,37 @@ from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
 from benchmark.split import Split
 from benchmark.types import Batch, Losses, Prediction
 from methods.blocks.body import Body, BodyConfig
-from methods.blocks.clip import ClipConfig, load_clip
+from methods.blocks.clip import ClipConfig
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 from methods.blocks.pixels import stack_images, stack_labels, to_predictions
 from methods.blocks.text import TextBank
 from methods.blocks.toy import toy_presets
+from methods.blocks.words import ShuffleConfig, TowerWords, WordsConfig, open_words, shuffle_words
 
 
 class SpNetConfig(Config):
     """Body and words.
 
     Attributes:
-        clip: whose text tower gives the words; its image tower is not used.
+        clip: whose text tower gives the words; its image tower is not used, and nothing of it with words from a file.
+        words: of that tower, or of a file.
+        shuffle: hand the words to wrong classes, as a control.
         body: the trained body.
-        embedding: kind of word vectors.
     """
 
     clip: ClipConfig = ClipConfig()
+    words: WordsConfig = TowerWords()
+    shuffle: ShuffleConfig | None = None
     body: BodyConfig = BodyConfig()
-    embedding: Literal["clip_text"] = "clip_text"
 
 
 class SpNet(Method):
     """Body, linear map into the word space, inner product with the words (features not normalised)."""
 
-    def __init__(self, *, body: Body, text: TextBank, dimension: int) -> None:
+    def __init__(self, *, body: Body, text: TextBank) -> None:
         super().__init__()
         self.body, self.text = body, text
-        self.project = nn.Conv2d(body.channels, dimension, kernel_size=1)
+        self.project = nn.Conv2d(body.channels, text.dimension, kernel_size=1)
         self.pixel_text = PixelTextLoss(PixelTextConfig(focal=0, dice=0))
 
     def set_classes(self, names: Sequence[str]) -> None:
@@ -57,7 +63,9 @@ class SpNet(Method):
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy over seen classes, unlabelled pixels ignored."""
         images = stack_images(batch, stride=self.body.stride)
-        losses: Losses = self.pixel_text(self.scores(images), stack_labels(batch, size=images.shape[2:]))
+        scores = self.scores(images)
+        labels = stack_labels(batch, size=images.shape[2:], classes=scores.shape[1])
+        losses: Losses = self.pixel_text(scores, labels)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
@@ -75,12 +83,16 @@ class SpNet(Method):
 
 def build(config: SpNetConfig, split: Split) -> SpNet:
     """Parts from their configs."""
-    clip = load_clip(config.clip)
-    dimension = int(clip.text_projection.shape[1])
-    return SpNet(body=Body(config.body), text=TextBank(clip, template=split.template), dimension=dimension)
+    words = open_words(config.words, clip=config.clip, split=split)
+    if config.shuffle is not None:
+        words = shuffle_words(words, split=split, config=config.shuffle)
+    return SpNet(body=Body(config.body), text=TextBank(words))
 
 
-VARIANTS: dict[str, SpNetConfig] = {"SPNet": SpNetConfig()}
+VARIANTS: dict[str, SpNetConfig] = {
+    "SPNet": SpNetConfig(),
+    "SPNet, shuffled words": SpNetConfig(shuffle=ShuffleConfig()),
+}
 
 RECIPE = Recipe(
     title="SPNet",
@@ -93,7 +105,7 @@ RECIPE = Recipe(
     build=build,
     budgets={
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3),
-        "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, crop=512),
+        "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4),
     },
     presets=toy_presets(),
 )

@@ -18,19 +18,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from benchmark.files import first_complaint
 from benchmark.frozen import Frozen
 from benchmark.suggest import unknown_name
+from benchmark.types import ignore_label
 
 SETS = Path(__file__).resolve().parent / "sets"
 
 ILLEGAL = -1
 """In a table, of mask values that stand for nothing."""
-
-
-def ignore_of(classes: int) -> int:
-    """The label to ignore beside so many classes.
-
-    The same as `benchmark.types.ignore_label`, which is not imported because torch comes with it; a test compares them.
-    """
-    return 255 if classes <= 255 else 65535
 
 
 class Ids(Frozen):
@@ -69,7 +62,7 @@ class Ids(Frozen):
         """What every mask value below `size` means: 256 for masks of 8 bits, 65536 for those of 16.
 
         Returns:
-            (size,) class indices; `ignore_of(classes)` where the value means ignore; ILLEGAL elsewhere.
+            (size,) class indices; `ignore_label(classes)` where the value means ignore; ILLEGAL elsewhere.
         """
         table = np.full(size, ILLEGAL, dtype=np.int32)
         for value, label in self.pairs().items():
@@ -77,7 +70,7 @@ class Ids(Frozen):
                 table[value] = label
         for value in self.ignored:
             if value < size:
-                table[value] = ignore_of(self.classes)
+                table[value] = ignore_label(self.classes)
         return table
 
     def expected(self) -> str:
@@ -191,7 +184,7 @@ class DatasetInfo(Frozen):
     @property
     def ignore(self) -> int:
         """The label of pixels that belong to no class: 255, or 65535 beside more than 255 classes."""
-        return ignore_of(len(self.classes))
+        return ignore_label(len(self.classes))
 
 
 def info_names(folder: Path = SETS) -> list[str]:

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.data.decode import Mask
-from benchmark.data.info import ILLEGAL, Ids, ignore_of
+from benchmark.data.info import ILLEGAL, Ids
+from benchmark.types import ignore_label
 
 Labels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W) indices into the classes, or `ignore_of` their number."""
+"""(H, W) indices into the classes, or `ignore_label` their number."""
 
 _SHOWN = 10
 
@@ -25,7 +26,7 @@ class MaskTable:
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
-        self._ignore = ignore_of(ids.classes)
+        self._ignore = ignore_label(ids.classes)
         self._tables: dict[int, tuple[NDArray[np.int32], Labels]] = {}
 
     def __call__(self, values: Mask, path: Path) -> Labels:

@@ -16,6 +16,7 @@ from benchmark.data.toybox.crops import single_class_crops
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.scores import Scores, score
 from benchmark.pretrain.images import resized
+from benchmark.protocol import Protocol
 from benchmark.seeding import torch_generator
 from benchmark.split import Split, load_split
 from methods.blocks.clip import Clip
@@ -49,7 +50,7 @@ class ClipFigures:
 def measure_clip(clip: Clip) -> ClipFigures:
     """Measure a trained toy CLIP on held-out crops and on the test part of the toybox."""
     split = load_split(SPLIT)
-    texts = encode_names(clip, split.classes, template=split.template)
+    texts = encode_names(clip, split.classes, prompts=split.prompts)
     return ClipFigures(
         accuracy=crop_accuracy(clip, texts, split=split, count=CROPS),
         dense=_score_test_part(lambda image: _value_path(clip, image, texts), split=split),
@@ -97,6 +98,6 @@ class _Guess:
 
 def _score_test_part(predict: Callable[[Tensor], Tensor], *, split: Split) -> Scores:
     counter = Counter(split.classes, split.is_seen)
-    for sample, truth in TestView(open_dataset(split.dataset), split):
+    for sample, truth in TestView(open_dataset(split.dataset), split, protocol=Protocol()):
         counter.update(predict(sample["image"]), truth, image_id=sample["image_id"])
     return score(counter.counts(), "d2-main")

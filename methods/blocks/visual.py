@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Grid = tuple[int, int]
+Colour = tuple[float, float, float]
 Attention = Literal["vanilla", "value"]
 """How the last block mixes tokens: as trained, or every token attending to itself alone (MaskCLIP's value path)."""
 
@@ -71,6 +72,8 @@ class VisualTrunk(nn.Module):
         self.joint: int = visual.proj.shape[1]
         self.patch: int = visual.patch_size[0]
         self.trained: Grid = visual.grid_size
+        self.mean: Colour = visual.image_mean
+        self.std: Colour = visual.image_std
         self.depth: int = len(visual.transformer.resblocks)
 
     def embed(self, images: Tensor) -> tuple[Tensor, Grid]:

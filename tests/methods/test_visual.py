@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import numpy as np
+import open_clip
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.seeding import torch_generator
 from methods.blocks.clip import ClipConfig, load_clip
-from methods.blocks.visual import Tail, VisualTrunk, resize_positions, to_map, value_path
+from methods.blocks.visual import Grid, Tail, VisualTrunk, resize_positions, to_map, value_path
 
 CLIP = load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
 
@@ -67,6 +72,32 @@ def test_resized_positions_keep_the_class_row_and_follow_the_map() -> None:
     resized = resize_positions(torch.cat([torch.full((1, 1), 9.0), rows]), trained=(2, 3), grid=(4, 3))
     assert resized[0].item() == 9
     torch.testing.assert_close(resized[1:].reshape(4, 3)[:, 0], torch.tensor([0.0, 0.25, 0.75, 1.0]))
+
+
+@pytest.mark.parametrize(("trained", "grid"), [((4, 4), (4, 7)), ((4, 4), (2, 9)), ((3, 5), (6, 4))])
+def test_resized_positions_are_weighted_means_of_the_nearest_four(trained: Grid, grid: Grid) -> None:
+    positions = _random(1 + trained[0] * trained[1], 3)
+    resized = resize_positions(positions, trained=trained, grid=grid)
+    known = positions[1:].reshape(*trained, 3).numpy()
+    rows, columns = (_between(*sizes) for sizes in zip(trained, grid, strict=True))
+    expected = torch.tensor(np.einsum("yh,xw,hwc->yxc", rows, columns, known), dtype=torch.float32)
+    torch.testing.assert_close(resized[1:].reshape(*grid, 3), expected, rtol=0, atol=1e-5)
+    assert torch.equal(resized[0], positions[0])
+
+
+def _between(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old) weights of linear interpolation between pixel centres, the ends held."""
+    places = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(old)))
+
+
+@pytest.mark.parametrize("grid", [(4, 7), (6, 3)])
+def test_resized_positions_are_open_clips_own_for_a_square_it_was_trained_on(grid: Grid) -> None:
+    positions = _random(1 + 16, 3)
+    state, tower = {"visual.positional_embedding": positions}, SimpleNamespace(visual=SimpleNamespace(grid_size=grid))
+    open_clip.model.resize_pos_embed(state, tower, interpolation="bilinear", antialias=False)
+    resized = resize_positions(positions, trained=(4, 4), grid=grid)
+    torch.testing.assert_close(resized, state["visual.positional_embedding"], rtol=0, atol=1e-6)
 
 
 def test_another_grid_gives_one_token_a_patch_in_row_major_order(trunk: VisualTrunk) -> None:

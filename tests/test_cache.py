@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.cache import cache_folder, keep_arrays, load_arrays
+from benchmark.cache import cache_folder, keep_arrays, load_arrays
 
 ARRAYS = {"numbers": np.arange(250, dtype=np.uint8)}
 

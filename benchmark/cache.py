@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from benchmark.files import draft_of
 
 VARIABLE = "CHIMERA_BENCH_CACHE"
 
-Arrays = dict[str, NDArray[np.uint8]]
+Arrays = dict[str, NDArray[Any]]
 
 _HASH_BYTES = 32
 
@@ -59,7 +60,7 @@ def load_arrays(name: str) -> Arrays | None:
         return {key: archive[key] for key in archive.files}
 
 
-def keep_arrays(name: str, arrays: Mapping[str, NDArray[np.uint8]]) -> bool:
+def keep_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
     """Keep arrays under a name, whole or not at all; False, with a warning, where that is impossible."""
     archive = io.BytesIO()
     np.savez(archive, allow_pickle=False, **arrays)

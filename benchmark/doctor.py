@@ -139,7 +139,7 @@ def _data() -> list[Check]:
     found = {name: find(load_info(name), folders) for name in info_names()}
     there = [f"{name} in {one.root}" for name, one in found.items() if one is not None]
     if not there:
-        return [Check("data", "warn", f"no data set is found in {', '.join(map(str, folders))}; see chimera-bench data")]
+        return [Check("data", "warn", f"no data set is found in {', '.join(map(str, folders))}: chimera-bench data")]
     return [Check("data", "ok", "; ".join(there))]
 
 

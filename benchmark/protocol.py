@@ -1,7 +1,8 @@
 """Under which rules a number was made: what training sees, what is done to images, how class names are worded.
 
 A protocol is a small YAML file in `splits/protocols`. Fields under `datasets: NAME:` take the place of the general ones
-on that data set; `like: NAME` begins with all that another protocol says. A run holds its whole protocol, and a table never mixes two.
+on that data set; `like: NAME` begins with all that another protocol says. A run holds its whole protocol, and a table
+never mixes two.
 """
 
 from __future__ import annotations

@@ -7,9 +7,10 @@ Official code: subhc/SPNet (MIT). We differ in the words: CLIP's text vectors wh
 fastText; in the body, which is the one that every method of this suite shares; and in the optimizer (the suite's AdamW
 instead of SGD). Calibrated stacking (SPNet-C) is the suite's gamma sweep.
 
-Words may come from a file (`words={kind: file, file: x.npy}`): then no CLIP is loaded or needed. "SPNet, shuffled
-words" is the control: every class has the word of another one, seen among seen and unseen among unseen. Where its
-unseen score is no lower, the meaning of the words did not help.
+Words may come from a file (`words={kind: file, file: x.npy}`): then no CLIP is loaded or needed. Two rows are controls,
+in which every class has the word of another one, seen among seen and unseen among unseen. Shuffled from the start, a
+seen class's word is a label as good as any, and an unseen one's is wrong: where the unseen score is no lower, the
+meaning of the words did not help. Shuffled at scoring, what was learnt is asked for by wrong names.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def build(config: SpNetConfig, split: Split) -> SpNet:
 VARIANTS: dict[str, SpNetConfig] = {
     "SPNet": SpNetConfig(),
     "SPNet, shuffled words": SpNetConfig(shuffle=ShuffleConfig()),
+    "SPNet, words shuffled at scoring": SpNetConfig(shuffle=ShuffleConfig(begin="scoring")),
 }
 
 RECIPE = Recipe(

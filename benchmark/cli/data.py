@@ -50,7 +50,15 @@ def check(
         raise ValueError(
             f"no folder is given to look for {name} in: chimera-bench data check {name} --root DIR. {info.get}"
         )
-    report = check_dataset(info, folders, parts=part or (), layout=layout, full=full, announce=_announcer(info), observe=_teller())
+    report = check_dataset(
+        info,
+        folders,
+        parts=part or (),
+        layout=layout,
+        full=full,
+        announce=_announcer(info),
+        observe=_teller(),
+    )
     if report is None:
         _say_absent(info, looked_for(info, folders, layout=layout), as_json=as_json)
     elif as_json:

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import segmentation_models_pytorch as smp
+from pydantic import model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.method import Config
 from methods.blocks.clip import ASSETS
+from methods.blocks.content import with_digest
 from methods.blocks.pixels import IMAGENET_MEAN, IMAGENET_STD, Normalise
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
@@ -25,6 +27,7 @@ class BodyConfig(Config):
         encoder: a name of segmentation-models-pytorch ("resnet50") or timm ("tu-convnext_tiny").
         weights: "imagenet" (fetched by segmentation-models-pytorch), "toy" (the ones that ship), the path of a
             safetensors file, or None for random ones.
+        sha256: of a file given by path, filled in when the config is made.
         depth: stages of the encoder; with dilation the output stride is the one below all the same.
         stride: pixels per feature, in both directions.
         channels: width of the features.
@@ -37,6 +40,12 @@ class BodyConfig(Config):
     stride: Literal[8, 16] = 8
     channels: int = 256
     rates: tuple[int, int, int] = (12, 24, 36)
+    sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _content_is_named(cls, given: Any) -> Any:
+        return with_digest(given, "weights")
 
 
 class Body(nn.Module):

@@ -20,11 +20,13 @@ from typing import Any
 
 import open_clip
 import torch
+from pydantic import model_validator
 
 from benchmark.method import Config
 from benchmark.seeding import address
 from benchmark.suggest import unknown_name
 from methods.blocks.checkpoint import fill, read_checkpoint
+from methods.blocks.content import with_digest
 from methods.blocks.weights import SUFFIXES, Pretraining, find_weights, listed, recognise
 
 Clip = Any
@@ -48,10 +50,17 @@ class ClipConfig(Config):
         model: an open_clip architecture; OpenAI's weights need the `-quickgelu` ones.
         weights: an open_clip tag, the path of a file (.safetensors, a state dict of torch.save, or OpenAI's archive),
             "toy" or "random". Files of tags are looked for in $CHIMERA_BENCH_WEIGHTS first.
+        sha256: of a file given by path, filled in when the config is made.
     """
 
     model: str = "ViT-B-16-quickgelu"
     weights: str = "openai"
+    sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _content_is_named(cls, given: Any) -> Any:
+        return with_digest(given, "weights")
 
 
 def load_clip(config: ClipConfig) -> Clip:

@@ -95,17 +95,30 @@ def open_words(config: TowerWords | FileWords, *, clip: ClipConfig, split: Split
 
 
 class ShuffleConfig(Config):
-    """Words handed to the wrong classes, as a control. seed: of the draw, the same for all seeds of training."""
+    """Words handed to the wrong classes, as a control.
+
+    Attributes:
+        seed: of the draw, the same for all seeds of training.
+        begin: with "training", or only with "scoring", after the right words were learnt.
+    """
 
     seed: int = Field(default=0, ge=0)
+    begin: Literal["training", "scoring"] = "training"
 
 
 @dataclass(frozen=True, eq=False)
 class ShuffledWords:
-    """A source whose words went to other names. Names without a partner keep their own word."""
+    """A source whose words went to other names. Names without a partner keep their own word.
+
+    Attributes:
+        words: the source.
+        partner: whose word a name gets.
+        spared: vocabularies of these names alone keep their words.
+    """
 
     words: Words
     partner: Mapping[str, str]
+    spared: frozenset[str] = frozenset()
 
     @property
     def dimension(self) -> int:
@@ -113,7 +126,9 @@ class ShuffledWords:
         return self.words.dimension
 
     def vectors(self, names: Sequence[str]) -> Tensor:
-        """(K, D): the words of the partners."""
+        """(K, D): the words of the partners, or right ones for a vocabulary that is spared."""
+        if self.spared.issuperset(names):
+            return self.words.vectors(names)
         return self.words.vectors([self.partner.get(name, name) for name in names])
 
 
@@ -132,7 +147,9 @@ def shuffle_words(words: Words, *, split: Split, config: ShuffleConfig) -> Shuff
         if len(names) == 1:
             raise ValueError(f"split {split.name!r} has one {group} class, {names[0]!r}: its word cannot be another's")
         partner |= _derangement(names, Draws("shuffled words", config.seed, group))
-    return ShuffledWords(words, partner)
+    if config.begin == "scoring" and not split.unseen:
+        raise ValueError(f"split {split.name!r} has no unseen class: nothing tells its scoring from its training")
+    return ShuffledWords(words, partner, frozenset(split.seen) if config.begin == "scoring" else frozenset())
 
 
 def _derangement(names: Sequence[str], draws: Draws) -> dict[str, str]:

@@ -279,6 +279,15 @@ def test_other_seeds_are_other_orders() -> None:
     assert _shuffled(SPLIT, SPLIT.classes, seed=0) != _shuffled(SPLIT, SPLIT.classes, seed=1)
 
 
+def test_words_shuffled_at_scoring_are_right_for_the_vocabulary_of_training() -> None:
+    table = FileVectors("x.npy", SPLIT.classes, torch.eye(len(SPLIT.classes)))
+    words = shuffle_words(table, split=SPLIT, config=ShuffleConfig(begin="scoring"))
+    assert torch.equal(words.vectors(SPLIT.seen), table.vectors(SPLIT.seen))
+    always = shuffle_words(table, split=SPLIT, config=ShuffleConfig())
+    assert torch.equal(words.vectors(SPLIT.classes), always.vectors(SPLIT.classes))
+    assert not torch.equal(words.vectors(SPLIT.classes), table.vectors(SPLIT.classes))
+
+
 def test_shuffled_words_are_the_same_for_every_vocabulary() -> None:
     whose = dict(zip(SPLIT.classes, _shuffled(SPLIT, SPLIT.classes), strict=True))
     assert _shuffled(SPLIT, SPLIT.seen) == [whose[name] for name in SPLIT.seen]

@@ -27,6 +27,8 @@ class MaskTable:
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
         self._ignore = ignore_label(ids.classes)
+        # a label that is no class; where none is left below the ignored one, that one has to serve for both
+        self._illegal = self._ignore - (ids.classes < self._ignore)
         self._tables: dict[int, tuple[NDArray[np.int32], Labels]] = {}
 
     def __call__(self, values: Mask, path: Path) -> Labels:
@@ -42,10 +44,11 @@ class MaskTable:
         Raises:
             ValueError: values that the table does not have, naming the file, the values and those expected.
         """
-        meanings, labels = self._table(2 ** (8 * values.dtype.itemsize))
-        if not (meanings != ILLEGAL).take(values).all():
-            self.classes_in(values, path)
-        return labels.take(values)
+        _, table = self._table(2 ** (8 * values.dtype.itemsize))
+        labels: Labels = table.take(values)
+        if (labels == self._illegal).any():
+            self.classes_in(values, path)  # which says what is wrong
+        return labels
 
     def classes_in(self, values: Mask, path: Path) -> tuple[int, ...]:
         """The classes that occur, sorted. Raises like a call."""
@@ -60,8 +63,7 @@ class MaskTable:
         """What values mean, and the labels they become; made when the first mask of a kind is seen."""
         if size not in self._tables:
             meanings = self._ids.table(size)
-            # illegal values become the ignored label here, and are never seen: they are found before
-            wide = np.where(meanings == ILLEGAL, self._ignore, meanings).astype(np.uint16)
+            wide = np.where(meanings == ILLEGAL, self._illegal, meanings).astype(np.uint16)
             self._tables[size] = meanings, wide.astype(np.uint8) if self._ignore < 2**8 else wide
         return self._tables[size]
 

@@ -48,10 +48,15 @@ CLIP_MEAN_RGB = (122.77, 116.75, 104.09)
 
 CROP_TRIES = 10
 COUNT_EVERY = 8
-"""Rows and columns between the pixels that decide whether a crop is mixed: all of them would take most of the time."""
+"""Every eighth pixel of every eighth row decides whether a crop is mixed: all of them would take most of the time."""
 
 TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 FROM_YIQ = np.linalg.inv(TO_YIQ)
+
+
+def _every(span: slice) -> slice:
+    """Which of every eighth rows or columns lie within a span."""
+    return slice(-(-span.start // COUNT_EVERY), -(-span.stop // COUNT_EVERY))
 
 
 def _integer(low: int, high: int, generator: torch.Generator) -> int:
@@ -96,22 +101,18 @@ class RandomCrop:
         tall, wide = target_size((height, width), self.resize, generator)
         size = (min(tall, self.side), min(wide, self.side)) if self.side else (tall, wide)
         source = (max(1, round(size[0] * height / tall)), max(1, round(size[1] * width / wide)))
+        some = view.labels[::COUNT_EVERY, ::COUNT_EVERY].numpy()
         for _ in range(CROP_TRIES if self.largest_share < 1 else 1):
             top = _integer(0, height - source[0] + 1, generator)
             left = _integer(0, width - source[1] + 1, generator)
             rows, columns = slice(top, top + source[0]), slice(left, left + source[1])
-            if self.largest_share == 1 or self._is_mixed(view.labels[rows, columns]):
+            if self.largest_share == 1 or self._is_mixed(some[_every(rows), _every(columns)]):
                 break
         return View(view.image[:, rows, columns], view.labels[rows, columns], size)
 
-    def _is_mixed(self, labels: Tensor) -> bool:
-        """Whether there are several classes and none has more than its share, on every eighth row and column.
-
-        Args:
-            labels: (h, w).
-        """
-        some = labels[::COUNT_EVERY, ::COUNT_EVERY].numpy()
-        areas = np.bincount(some[(some >= 0) & (some != self.ignore)])
+    def _is_mixed(self, labels: NDArray[np.integer]) -> bool:
+        """Whether there are several classes and none has more than its share. labels: of some pixels."""
+        areas = np.bincount(labels[(labels >= 0) & (labels != self.ignore)])
         return bool(np.count_nonzero(areas) > 1 and areas.max() < self.largest_share * areas.sum())
 
 

@@ -122,17 +122,17 @@ def test_crops_full_of_one_class_are_drawn_again() -> None:
     image = torch.zeros(3, 320, 320)
 
     def mixed(share: float) -> float:
-        """How many of 200 crops show both; by hand, 32 in 257 places, and 1 - (248 / 257)^10 with ten tries."""
+        """How many of 200 crops show both; by hand, 32 in 257 places, and 1 - (241 / 257)^10 with ten tries."""
         crop = RandomCrop(64, largest_share=share)
         cuts = [Augment(0, "a", (crop,))(image, labels, Key(0, slot, 0))[1] for slot in range(200)]
         return sum(len(cut.unique()) == 2 for cut in cuts) / len(cuts)
 
-    assert 0.05 < mixed(1.0) < 0.2 and 0.2 < mixed(0.75) < 0.4
+    assert 0.05 < mixed(1.0) < 0.2 and 0.36 < mixed(0.75) < 0.6
 
 
 def test_ignored_pixels_make_no_crop_mixed() -> None:
     def is_mixed(*row: int) -> bool:
-        return RandomCrop(8, largest_share=0.75)._is_mixed(torch.tensor([row]).repeat_interleave(8, dim=1))
+        return RandomCrop(8, largest_share=0.75)._is_mixed(np.array([row]))
 
     assert not is_mixed(3, 3, 255, 255) and not is_mixed(255, 255) and not is_mixed(-3, 3, -3)
     assert is_mixed(1, 1, 2, 255) and not is_mixed(1, 1, 1, 2)

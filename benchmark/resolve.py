@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from benchmark.data.catalog import open_dataset
+from benchmark.data.layout import data_folders
 from benchmark.data.loader import check_fits
 from benchmark.frozen import Frozen, canonical_json
 from benchmark.method import Config, Method, Recipe
@@ -82,7 +84,7 @@ def resolve(
         "split": split,
         "split_digest": the_split.digest(),
         "protocol": rules,
-        "dataset_fingerprint": fingerprint_of(the_split),
+        "dataset_fingerprint": fingerprint_of(split, digest=the_split.digest(), folders=data_folders()),
         "engine": engine,
         "seed": seed,
         "budget": budget,
@@ -115,13 +117,21 @@ def under_protocol(method: Method, split: Split, protocol: Protocol) -> Method:
     return method
 
 
-def fingerprint_of(split: Split) -> str:
-    """The hash of the data that a split uses.
+@lru_cache(maxsize=32)
+def fingerprint_of(name: str, *, digest: str, folders: tuple[Path, ...]) -> str:
+    """The hash of the data that a split uses. The cells of a grid share them: they are looked at once a process.
+
+    Args:
+        name: of the split, or its path.
+        digest: of the split, so that another content is another question.
+        folders: in which data sets are looked for, likewise.
 
     Raises:
+        FileNotFoundError: the data set is in none of them.
         KeyError: there is no such data set or part.
-        ValueError: the data are missing, broken, or do not fit the split.
+        ValueError: the data are broken, or do not fit the split.
     """
+    split = load_split(name)
     dataset = open_dataset(split.dataset)
     check_fits(dataset, split)
     return dataset.fingerprint(split.train, split.evaluate)

@@ -127,9 +127,7 @@ def _measured(
         raise ValueError(f"data set {split.dataset!r} changed since this run was planned: plan it again")
     budget = Budget(**spec.budget.model_dump())
     rules = spec.protocol
-    train = TrainView(
-        dataset, split, protocol=rules, batch_size=budget.batch_size, seed=spec.seed, workers=workers
-    )
+    train = TrainView(dataset, split, protocol=rules, batch_size=budget.batch_size, seed=spec.seed, workers=workers)
     test = TestView(dataset, split, protocol=rules, limit=spec.limit, workers=workers)
     method = build(spec)
     engine = open_engine(spec, checkpoint_every=checkpoint_every)

@@ -19,7 +19,7 @@ from benchmark.report.columns import (
 )
 from benchmark.report.compare import Comparison
 from benchmark.report.export import plain, row_fields
-from benchmark.report.notes import CONVENTION_TEXTS
+from benchmark.report.notes import CONVENTION_TEXTS, gamma_text
 from benchmark.report.rows import SHOWN
 from benchmark.report.sheet import UNSEEN_MARK, Entry, Note, Sheet
 from benchmark.run import Cost
@@ -105,7 +105,8 @@ def _costs(comparison: Comparison) -> Sheet:
 
 def _notes(comparison: Comparison) -> list[str]:
     convention = comparison.a.convention
-    texts = [f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}. Offset gamma: none."]
+    gamma = f"Offset gamma: {gamma_text(comparison.a)}."
+    texts = [f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}. {gamma}"]
     first = next(iter(comparison.differences.values()), None)
     if first is not None:
         paired = first.paired
@@ -129,7 +130,7 @@ def _json_text(comparison: Comparison) -> str:
         "a": row_fields(comparison.a, None) | {"run_ids": [cell.run_id for cell in comparison.a.cells]},
         "b": row_fields(comparison.b, None) | {"run_ids": [cell.run_id for cell in comparison.b.cells]},
         "convention": comparison.a.convention,
-        "gamma": None,
+        "gamma": comparison.a.gamma or None,
         "differences": {
             metric: {
                 "difference": one.paired.difference,

@@ -26,7 +26,7 @@ def json_text(
     value = {
         "title": sheet.title,
         "convention": rows[0].convention,
-        "gamma": None,
+        "gamma": next((row.gamma for row in rows if row.records), 0.0) or None,
         "setting": setting._asdict() if setting is not None else None,
         "classes": list(classes.classes) if classes is not None else [],
         "seen": list(classes.seen) if classes is not None else [],
@@ -97,7 +97,7 @@ def _line(row: Row, setting: Setting | None, difference: Difference | None) -> d
         **row_fields(row, difference),
         **given,
         "convention": row.convention,
-        "gamma": "none",
+        "gamma": row.gamma or "none",
         "run_ids": " ".join(cell.run_id for cell in row.cells),
         "stale": " ".join(cell.run_id for cell in row.cells if cell.is_stale),
         "problems": "; ".join(f"seed {cell.seed}: {cell.problem}" for cell in row.cells if cell.problem),

@@ -58,6 +58,11 @@ def budget_text(row: Row) -> str:
     )
 
 
+def gamma_text(row: Row) -> str:
+    """The offset of the seen classes in words."""
+    return f"{row.gamma:g} off their softmax" if row.gamma else "none"
+
+
 def runs_digest(rows: Sequence[Row]) -> str:
     """A short hash of which runs with which pixel counts stand behind the rows."""
     known = sorted((record.spec.id, record.counts_digest or "") for row in rows for record in row.records)
@@ -73,9 +78,9 @@ def _setting_notes(rows: Sequence[Row], setting: Setting) -> list[str]:
         f"{len(counts.image_ids)} images{engine}."
     )
     limit = f"TESTING ONLY: scored on the first {setting.limit} images of the evaluation part."
-    protocol = next(record.spec.protocol for row in rows for record in row.records)
-    gamma = f"{protocol.gamma:g} off their softmax" if protocol.gamma else "none"
-    rules = f"Protocol {protocol.name}: {protocol.in_words()}. Offset gamma of the seen classes: {gamma}."
+    done = next(row for row in rows if row.records)
+    protocol = done.records[0].spec.protocol
+    rules = f"Protocol {protocol.name}: {protocol.in_words()}. Offset gamma of the seen classes: {gamma_text(done)}."
     how = f"Scores in percent; IoU convention {setting.convention}: {CONVENTION_TEXTS[setting.convention]}."
     warning = _split_note(setting)
     return [where, *([warning] if warning else []), *([limit] if setting.limit else []), rules, how]

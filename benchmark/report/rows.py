@@ -128,6 +128,11 @@ class Row:
         return self._said("reconstruction")
 
     @property
+    def gamma(self) -> float:
+        """The offset of the seen classes at which the runs were counted: that of their protocol; 0 for none."""
+        return next((record.spec.protocol.gamma for record in self.records), 0.0)
+
+    @property
     def cost(self) -> Cost | None:
         """Median over the runs that are done; None where none was measured."""
         return median_cost([record.cost for record in self.records if record.cost is not None])

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.evaluation.counts import GAMMAS
+from benchmark.evaluation.counts import GAMMAS, gamma_index
 from benchmark.evaluation.scores import Floats, gamma_curve
 from benchmark.report.rows import Row
 from benchmark.report.style import (
@@ -62,11 +62,12 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMA
     with drawing(out, "gamma", size=(PAGE_IN, COLUMN_IN * 0.86), formats=formats) as figure:
         left, right = figure.subplots(1, 2)
         for row, colour, marker in shown:
-            _curves(left, right, mean_curve(row), colour=colour, marker=marker, label=shortened(row.label))
+            at = gamma_index(row.gamma)
+            _curves(left, right, mean_curve(row), at=at, colour=colour, marker=marker, label=shortened(row.label))
         left.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)", xlim=(0, None), ylim=(0, None))
         right.set(xlabel="offset gamma of the seen classes (swept, not chosen)", ylabel="hIoU (%)", ylim=(0, None))
         right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
-        right.axvline(0, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)))
+        right.axvline(shown[0][0].gamma, color=GREY, linewidth=0.6, linestyle=(0, (4, 3)))
         grid(right)
         _level_lines(left)
         _legend_below(figure, [*right.get_legend_handles_labels()[0], _level_key()])
@@ -103,12 +104,12 @@ def _point(axes: Axes, row: Row, *, colour: tuple[float, float, float], marker: 
 
 
 def _curves(
-    left: Axes, right: Axes, curve: Floats, *, colour: tuple[float, float, float], marker: str, label: str
+    left: Axes, right: Axes, curve: Floats, *, at: int, colour: tuple[float, float, float], marker: str, label: str
 ) -> None:
+    """Both curves of a row, with its marker where it was counted; at: index among the gammas."""
     gammas, seen, unseen, hiou = curve.T
-    zero = int(np.flatnonzero(GAMMAS == 0)[0])
-    left.plot(unseen, seen, color=colour, linewidth=1, marker=marker, markevery=[zero], markersize=4.5)
-    right.plot(gammas, hiou, color=colour, linewidth=1, marker=marker, markevery=[zero], markersize=4.5, label=label)
+    left.plot(unseen, seen, color=colour, linewidth=1, marker=marker, markevery=[at], markersize=4.5)
+    right.plot(gammas, hiou, color=colour, linewidth=1, marker=marker, markevery=[at], markersize=4.5, label=label)
 
 
 def _level_lines(axes: Axes) -> None:

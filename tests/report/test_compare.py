@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.protocol import Protocol
 from benchmark.report.compare import compare, find_runs
 from benchmark.report.compare_text import FORMS, render
 from benchmark.run import Failure
@@ -104,3 +105,14 @@ def test_json_holds_every_class_and_run(tmp_path: Path) -> None:
     assert [one["name"] for one in value["classes"]] == ["grass", "water", "cup", "fish"]
     assert value["b"]["run_ids"] == list(worse.values())
     assert value["differences"]["hiou"]["interval_over"] == "images and seeds"
+
+
+def test_both_forms_say_at_which_gamma_the_sides_were_counted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    one, other = (
+        save(store, spec_of(variant, protocol=Protocol(gamma=0.1)), counts)
+        for variant, counts in (("paper", even(80, 60)), ("no SGD", even(70, 50)))
+    )
+    comparison = compare(store, {0: one}, {0: other}, labels=("paper", "no SGD"))
+    assert "Offset gamma: 0.1 off their softmax." in " ".join(render(comparison).split())
+    assert json.loads(render(comparison, fmt="json"))["gamma"] == 0.1

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.protocol import Protocol
 from benchmark.report.rows import Row, collect
 from benchmark.report.sheet import Note, letter, marked_notes
 from benchmark.report.table import FORMS, render
@@ -163,6 +164,15 @@ def test_csv_and_json_trace_every_row_to_its_runs(tmp_path: Path) -> None:
         [100 * 80 / 120] * 2 + [100 * 61.5 / 140, 100 * 60 / 138.5], abs=1e-5
     )
     assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", None, "none")
+
+
+def test_every_form_says_at_which_gamma_the_runs_were_counted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = save(store, spec_of(protocol=Protocol(gamma=0.1)), even(80, 60))
+    rows = collect(store, plan_of({"one": {0: run}}))
+    assert "gamma of the seen classes: 0.1 off their softmax" in " ".join(render(rows).split())
+    assert json.loads(render(rows, fmt="json"))["gamma"] == 0.1
+    assert next(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))["gamma"] == "0.1"
 
 
 def test_differences_can_be_asked_for_and_refused(tmp_path: Path) -> None:

@@ -44,6 +44,28 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+def write_new(path: Path, text: str) -> None:
+    """Write a file that nobody else has written: of several processes at once, one succeeds.
+
+    Raises:
+        FileExistsError: there is one.
+        OSError: it cannot be written; nothing is left behind.
+    """
+    draft = path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        _flush(draft)
+        os.link(draft, path)  # ours and not rename, which would take the place of another's
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, f"{path} exists already: another process wrote it") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot write {path}: {reason}; nothing was left behind") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def written(value: Frozen) -> str:
     """JSON for people and for `git diff`: two spaces, one field a line, a newline at the end."""
     return json.dumps(value.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,7 +1,8 @@
 """One process at a time works on a run: a lock file that names its owner and outlives nobody.
 
 Made with O_EXCL, which also holds on network file systems. A lock whose owner died on this host is taken over; one of
-another host is believed for as long as its run gives signs of life.
+another host is believed for as long as its run gives signs of life; one of an earlier start of the same job is taken
+over whether its owner lives or not, as the scheduler gave that start up.
 """
 
 from __future__ import annotations
@@ -20,10 +21,30 @@ from benchmark.frozen import Frozen
 
 SILENT_S = 900
 """A lock of another host counts as abandoned after so many seconds without a heartbeat."""
+JOB = "CHIMERA_BENCH_JOB"
+"""The variable in which a launcher tells its processes to which job they belong: a `Job` as JSON."""
 
 
 class Busy(Exception):
     """Another process works on this run; the message names it."""
+
+
+class Job(Frozen):
+    """The job of a cluster's scheduler that a process belongs to.
+
+    Attributes:
+        id: the same however often the job is started again.
+        restart: how often it was; the scheduler has given up every process of an earlier start.
+        node: where it runs, as the scheduler calls it.
+    """
+
+    id: str
+    restart: int = 0
+    node: str = ""
+
+    def replaces(self, other: Job | None) -> bool:
+        """Whether the other is an earlier start of the same job."""
+        return other is not None and self.id == other.id and self.restart > other.restart
 
 
 class Owner(Frozen):
@@ -32,11 +53,13 @@ class Owner(Frozen):
     Attributes:
         pid, host: of the process.
         born: its start time in the system's ticks, against reused process numbers; empty where unknown.
+        job: None outside of a cluster's job.
     """
 
     pid: int
     host: str
     born: str = ""
+    job: Job | None = None
 
     @property
     def is_here(self) -> bool:
@@ -57,7 +80,8 @@ class Owner(Frozen):
 
 def this_process() -> Owner:
     """The owner that this process writes into its locks."""
-    return Owner(pid=os.getpid(), host=socket.gethostname(), born=_born(os.getpid()))
+    job = Job.model_validate_json(os.environ[JOB]) if os.environ.get(JOB) else None
+    return Owner(pid=os.getpid(), host=socket.gethostname(), born=_born(os.getpid()), job=job)
 
 
 @contextmanager
@@ -75,6 +99,11 @@ def holding(folder: Path) -> Iterator[None]:
     finally:
         if _read(folder / "lock") == me:
             (folder / "lock").unlink()
+
+
+def release(folder: Path) -> None:
+    """Take away the lock of an owner that is known to be gone; one that lives on after all will be superseded."""
+    (folder / "lock").unlink(missing_ok=True)
 
 
 def owner(folder: Path) -> Owner | None:
@@ -99,7 +128,7 @@ def _take_over(lock: Path, me: Owner) -> None:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
         held = owner(lock.parent)
-        if held is not None:
+        if held is not None and not (me.job is not None and me.job.replaces(held.job)):
             raise Busy(f"process {held.pid} on {held.host} works on {lock.parent.name}")
         if _read(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < 5:
             raise Busy(f"another process just started on {lock.parent.name}")

@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchmark.files import draft_of, read_value, write_text, written
-from benchmark.frozen import Frozen
-from benchmark.lock import Owner, owner, this_process
+from benchmark.attempts import Attempt, Superseded, attempt_folder, is_latest, mark_of, read_attempts, stalls
+from benchmark.files import draft_of, read_value, write_new, write_text, written
+from benchmark.lock import owner, this_process
 from benchmark.run import RunRecord, RunSpec
 from benchmark.suggest import unknown_name
 from benchmark.trace import append_losses, read_heartbeat, read_losses, write_heartbeat
@@ -38,22 +38,6 @@ State = Literal["done", "failed", "broken", "running", "interrupted", "missing"]
 """done and failed have a record, a broken one cannot be read; interrupted was begun and nobody works on it."""
 
 _ID = re.compile(r".+-s\d+-[0-9a-f]{16}")
-
-
-class Attempt(Frozen):
-    """One start of a run.
-
-    Attributes:
-        number: from 1.
-        started: UTC, ISO 8601.
-        owner: the process that made it.
-        code: digest of the package's source at that time; empty where the caller did not say.
-    """
-
-    number: int
-    started: str
-    owner: Owner
-    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +142,7 @@ class Store:
 
     def upcoming(self, run_id: str) -> Path:
         """The folder that the next attempt will get; where its log may already be opened."""
-        return self._attempt_folder(run_id, len(self.attempts(run_id)) + 1)
+        return attempt_folder(self.folder(run_id), len(self.attempts(run_id)) + 1)
 
     def begin_attempt(self, spec: RunSpec, *, code: str = "") -> Attempt:
         """Start another attempt. A failure before it moves into that attempt's folder.
@@ -168,21 +152,35 @@ class Store:
                 trained half by one version and half by another.
 
         Raises:
-            FileExistsError: the run is already done.
+            FileExistsError: the run is already done, or another process just began the same attempt.
         """
         self.write_spec(spec)
-        before = self.attempts(spec.id)
-        attempt = Attempt(number=len(before) + 1, started=_now(), owner=this_process(), code=code)
+        folder, before = self.folder(spec.id), self.attempts(spec.id)
         if self.state(spec.id) == "done":
             raise FileExistsError(f"{spec.id} is already done: a record is never edited")
         self._put_aside(spec.id, before, code=code)
-        write_text(self._attempt_folder(spec.id, attempt.number) / "attempt.json", written(attempt))
+        attempt = Attempt(
+            number=len(before) + 1,
+            started=_now(),
+            owner=this_process(),
+            code=code,
+            checkpoint=mark_of(self.checkpoint(spec.id)),
+        )
+        write_new(attempt_folder(folder, attempt.number) / "attempt.json", written(attempt))
         return attempt
 
     def attempts(self, run_id: str) -> list[Attempt]:
         """Every attempt, the first first."""
-        paths = sorted(self.folder(run_id).glob("attempts/*/attempt.json"), key=lambda path: int(path.parent.name))
-        return [read_value(Attempt, path) for path in paths]
+        return read_attempts(self.folder(run_id))
+
+    def stalls(self, run_id: str, *, after: int = 0) -> int:
+        """How many of the latest attempts in a row brought the run no further; the first `after` do not count."""
+        return stalls(self.attempts(run_id)[after:], checkpoint=mark_of(self.checkpoint(run_id)))
+
+    def check_latest(self, run_id: str, number: int) -> None:
+        """Raises Superseded where an attempt later than `number` has begun."""
+        if not is_latest(self.folder(run_id), number):
+            raise Superseded(f"attempt {number} of {run_id} was given up and {number + 1} has begun: it writes no more")
 
     def log(self, run_id: str, number: int | None = None) -> Path:
         """The log of an attempt; of the latest that has one where no number is given.
@@ -235,6 +233,7 @@ class Store:
         Raises:
             ValueError: the record does not name these counts.
             FileExistsError: the run already has a record.
+            Superseded: a later attempt at it has begun.
             OSError: they cannot be written; what was there before is intact.
         """
         digest = counts.digest()
@@ -243,7 +242,7 @@ class Store:
         self._refuse_second(record)
         with draft_of(self.folder(record.spec.id) / "counts.npz") as draft:
             counts.save(draft)
-        write_text(self.folder(record.spec.id) / "record.json", written(record))
+        self._write_record(record)
 
     def save_failure(self, record: RunRecord) -> None:
         """Keep why a run has no result. Raises like `save_result`."""
@@ -252,7 +251,7 @@ class Store:
                 f"the record of {record.spec.id} is not that of a failure: give state='failed' and a failure"
             )
         self._refuse_second(record)
-        write_text(self.folder(record.spec.id) / "record.json", written(record))
+        self._write_record(record)
 
     def record(self, run_id: str) -> RunRecord:
         """What came of a run. Raises ValueError naming the file where it is missing, broken, or of another run."""
@@ -293,18 +292,21 @@ class Store:
             raise ValueError(f"{path} does not hold the counts its record was written with: copy the folder again")
         return counts
 
-    def _attempt_folder(self, run_id: str, number: int) -> Path:
-        return self.folder(run_id) / "attempts" / f"{number:02d}"
-
     def _refuse_second(self, record: RunRecord) -> None:
         path = self.folder(record.spec.id) / "record.json"
         if path.exists():
             raise FileExistsError(f"{path} exists, and a record is never edited: move its folder away to run it again")
+        self.check_latest(record.spec.id, record.attempts)
+
+    def _write_record(self, record: RunRecord) -> None:
+        self.check_latest(record.spec.id, record.attempts)
+        write_new(self.folder(record.spec.id) / "record.json", written(record))
 
     def _put_aside(self, run_id: str, before: Sequence[Attempt], *, code: str) -> None:
         """Move what must not stand in the way of another attempt into the folder of the last one."""
-        is_other_code = bool(before and code and before[-1].code and before[-1].code != code)
-        old = self._attempt_folder(run_id, len(before))
+        known = [attempt.code for attempt in before if attempt.code]
+        is_other_code = bool(known and code and known[-1] != code)
+        old = attempt_folder(self.folder(run_id), len(before))
         for name in ["record.json"] + ["checkpoint.pt"] * is_other_code:
             if (self.folder(run_id) / name).exists():
                 old.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.lock import Busy, Owner, holding, owner, this_process
+from benchmark.lock import JOB, Busy, Job, Owner, holding, owner, release, this_process
 
 CHILD = """
 import sys, time
@@ -102,3 +102,26 @@ def test_those_that_take_over_wait_for_each_other(tmp_path: Path) -> None:
 def test_looking_for_an_owner_changes_nothing(tmp_path: Path) -> None:
     assert owner(tmp_path / "absent") is None
     assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize(("job", "restart", "is_taken"), [("7", 1, True), ("7", 0, False), ("8", 1, False)])
+def test_a_later_start_of_the_same_job_takes_the_lock_of_a_living_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, restart: int, is_taken: bool
+) -> None:
+    _write(tmp_path, this_process().model_copy(update={"job": Job(id="7", restart=0)}))
+    monkeypatch.setenv(JOB, Job(id=job, restart=restart, node="n2").canonical())
+    if is_taken:
+        with holding(tmp_path):
+            assert owner(tmp_path).job.node == "n2"
+    else:
+        with pytest.raises(Busy), holding(tmp_path):
+            pass
+
+
+def test_who_lost_a_lock_to_another_does_not_remove_the_others(tmp_path: Path) -> None:
+    other = Owner(pid=1, host="elsewhere")
+    with holding(tmp_path):
+        _write(tmp_path, other)
+    assert owner(tmp_path) == other
+    release(tmp_path)
+    assert owner(tmp_path) is None

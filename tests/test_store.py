@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.attempts import Superseded
 from benchmark.run import Failure
 from benchmark.store import Store
 from tests.report.world import even, plan_of, save, spec_of
@@ -125,6 +126,25 @@ def test_a_checkpoint_made_by_other_code_is_put_aside(store: Store, code: str, i
     store.begin_attempt(SPEC, code=code)
     assert store.checkpoint(SPEC.id).exists() == is_kept
     assert (store.folder(SPEC.id) / "attempts" / "01" / "checkpoint.pt").exists() != is_kept
+
+
+def test_an_attempt_that_has_been_overtaken_writes_nothing(store: Store) -> None:
+    store.begin_attempt(SPEC)
+    store.begin_attempt(SPEC)
+    with pytest.raises(Superseded, match=r"attempt 1 of .* 2 has begun"):
+        save(store, SPEC, even(80, 60), attempts=1)
+    with pytest.raises(Superseded):
+        store.check_latest(SPEC.id, 1)
+    assert store.state(SPEC.id) == "interrupted"
+    save(store, SPEC, even(80, 60), attempts=2)
+
+
+def test_an_attempt_without_a_code_does_not_hide_that_the_code_changed(store: Store) -> None:
+    store.begin_attempt(SPEC, code="a")
+    store.begin_attempt(SPEC)
+    store.checkpoint(SPEC.id).write_bytes(b"weights")
+    store.begin_attempt(SPEC, code="b")
+    assert not store.checkpoint(SPEC.id).exists()
 
 
 def test_a_log_opened_early_belongs_to_the_coming_attempt(store: Store) -> None:

@@ -17,15 +17,19 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("benchmark", "methods")
 KINDS = (".json", ".py", ".safetensors", ".yaml")
 BESIDE = (
+    "benchmark/attempts.py",
     "benchmark/cli",
     "benchmark/data/check.py",
     "benchmark/data/prepare",
     "benchmark/data/speed.py",
     "benchmark/doctor.py",
+    "benchmark/endings.py",
     "benchmark/evaluation/scores.py",
     "benchmark/gallery.py",
     "benchmark/local.py",
     "benchmark/lock.py",
+    "benchmark/memory.py",
+    "benchmark/planning.py",
     "benchmark/predict.py",
     "benchmark/pretrain",
     "benchmark/report",

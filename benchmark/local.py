@@ -1,7 +1,8 @@
 """Runs on this machine: a bounded pool of processes, one run each.
 
 A run that dies takes no other with it: where a process ends without a record, the failure is recorded here, with the
-signal and the end of its log.
+signal and the end of its log. Within a cluster's job a run has several lives: its process is started again from the
+last checkpoint, until attempts in a row bring it no further.
 """
 
 from __future__ import annotations
@@ -12,27 +13,28 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from benchmark.files import last_lines
-from benchmark.lock import Busy, holding
-from benchmark.run import Failure, RunRecord, RunSpec
+from benchmark import endings
+from benchmark.endings import log_tail, record_failure
+from benchmark.lock import JOB, Busy, holding, owner, this_process
+from benchmark.memory import memory_kills
+from benchmark.run import RunSpec
 from benchmark.store import Store
 
 POLL_S = 0.2
 GRACE_S = 10.0
 """Processes that are told to end have so long before they are killed."""
 
-LOG_LINES = 30
-_BUSY, _TOLD = 75, 130  # as `benchmark.worker` says it, which imports what is not needed here
+RESTART_PAUSE_S = 2.0
+"""Between the death of a process and the next try, as whatever ended it may be about to end all."""
 
-Ending = Literal["done", "failed", "elsewhere"]
+Ending = Literal["done", "failed", "interrupted", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Outcome:
     """How a run ended for this pool.
 
     Attributes:
-        state: "elsewhere" where another process works on it.
+        state: "elsewhere" where another process works on it; "interrupted" where it was told to end and can go on.
         message: why it failed, one line; else empty.
     """
 
@@ -78,10 +80,31 @@ class _Job:
 
 @dataclass(frozen=True)
 class Resources:
-    """What each process may use: CPU threads, and processes that read images ahead."""
+    """What each process may use: CPU threads, and processes that read images ahead; and how often it saves.
+
+    Attributes:
+        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
+    """
 
     threads: int = 1
     workers: int = 0
+    checkpoint_every: int = 0
+
+
+ALONE = Resources()
+
+
+@dataclass(frozen=True)
+class Lives:
+    """How often a run may be started again.
+
+    Attributes:
+        count: attempts in a row without progress after which it has failed.
+        after: by id, how many attempts there were before; those do not count.
+    """
+
+    count: int
+    after: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass
@@ -89,8 +112,17 @@ class _Pool:
     store: Store
     each: Resources
     waiting: deque[RunSpec]
+    lives: Lives | None = None
     running: dict[str, _Job] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    rests_until: float = 0.0
+    memory_kills: int = 0
+
+    def has_lives(self, run_id: str) -> bool:
+        """Whether a run may be started once more."""
+        if self.lives is None:
+            return False
+        return self.store.stalls(run_id, after=self.lives.after.get(run_id, 0)) < self.lives.count
 
     def snapshot(self) -> Snapshot:
         beats = {run_id: _own_heartbeat(self.store, job) for run_id, job in self.running.items()}
@@ -107,8 +139,9 @@ def run_all(
     *,
     store: Store,
     jobs: int | None = None,
-    threads: int = 1,
-    workers: int = 0,
+    each: Resources = ALONE,
+    lives: Lives | None = None,
+    grace_s: float = GRACE_S,
     observe: Watcher | None = None,
 ) -> dict[str, Outcome]:
     """Run every spec that is not done yet; what failed before is tried again.
@@ -117,8 +150,9 @@ def run_all(
         specs: in the order in which they begin.
         store: where they are kept.
         jobs: processes at a time; as many as there are processors where None.
-        threads: of each process on the CPU; sums may differ in the last bit under another number.
-        workers: processes of each run that read images ahead; they change no result.
+        each: what each process may use; under another number of threads sums may differ in the last bit.
+        lives: of every run; without them a process that dies is a run that failed.
+        grace_s: seconds that processes have to save what they did when this one is told to end.
         observe: told where the pool stands, several times a second.
 
     Returns:
@@ -127,7 +161,8 @@ def run_all(
     Raises:
         KeyboardInterrupt: interrupted, or told to end; the pool's own processes are ended first.
     """
-    pool = _Pool(store, Resources(threads, workers), deque({spec.id: spec for spec in specs}.values()))
+    waiting = deque({spec.id: spec for spec in specs}.values())
+    pool = _Pool(store, each, waiting, lives=lives, memory_kills=memory_kills() or 0)
     watch = observe or (lambda _: None)
     with _told_to_end_is_interrupted():
         try:
@@ -137,7 +172,7 @@ def run_all(
                 time.sleep(POLL_S)
                 _collect(pool)
         finally:
-            end_processes([job.process for job in pool.running.values()])
+            end_processes([job.process for job in pool.running.values()], grace_s=grace_s)
     watch(pool.snapshot())
     return pool.outcomes
 
@@ -157,22 +192,49 @@ def end_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: floa
 
 
 def _start(pool: _Pool, *, jobs: int) -> None:
-    while pool.waiting and len(pool.running) < jobs:
+    while pool.waiting and len(pool.running) < jobs and time.monotonic() >= pool.rests_until:
         spec = pool.waiting.popleft()
         state = pool.store.state(spec.id)
-        if state in ("done", "running"):
+        if state in ("done", "running") and not _is_left_behind(spec, pool.store):
             pool.outcomes[spec.id] = Outcome("done" if state == "done" else "elsewhere")
-            continue
-        log = pool.store.upcoming(spec.id) / "log.txt"
-        pool.running[spec.id] = _Job(spec, _worker(spec, pool), int(log.parent.name), log)
+        elif pool.lives is not None and not pool.has_lives(spec.id):
+            pool.outcomes[spec.id] = _given_up(spec, pool)
+        else:
+            log = pool.store.upcoming(spec.id) / "log.txt"
+            process = start_worker(spec, store=pool.store, each=pool.each)
+            pool.running[spec.id] = _Job(spec, process, int(log.parent.name), log)
 
 
-def _worker(spec: RunSpec, pool: _Pool) -> subprocess.Popen[bytes]:
-    path, each = pool.store.write_spec(spec), pool.each
-    command = [sys.executable, "-m", "benchmark.worker", str(path), "--store", str(pool.store.root)]
+def _is_left_behind(spec: RunSpec, store: Store) -> bool:
+    """Whether who works on a run belongs to an earlier start of the job that this process belongs to."""
+    me, held = this_process(), owner(store.folder(spec.id))
+    return held is not None and me.job is not None and me.job.replaces(held.job)
+
+
+def start_worker(
+    spec: RunSpec, *, store: Store, each: Resources, is_assistant: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start the process of a run, or one that assists the first of a run that is spread over several."""
+    command = [sys.executable, "-m", "benchmark.worker", str(store.write_spec(spec)), "--store", str(store.root)]
     command += ["--threads", str(each.threads), "--workers", str(each.workers)]
-    # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order
-    return subprocess.Popen(command, env=_environment(each.threads), stdin=subprocess.DEVNULL, start_new_session=True)
+    command += ["--checkpoint-every", str(each.checkpoint_every)]
+    command += ["--assist"] if is_assistant else []
+    environment = _environment(each.threads)
+    # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order; not in a
+    # job, where the scheduler may find the processes by their session
+    apart = JOB not in environment
+    with _held_back(signal.SIGUSR2):
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=apart)
+
+
+@contextmanager
+def _held_back(number: signal.Signals) -> Iterator[None]:
+    """A process started meanwhile gets this signal once it asks for it: a scheduler warns all processes of a job."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _environment(count: int) -> dict[str, str]:
@@ -189,23 +251,36 @@ def _collect(pool: _Pool) -> None:
         code = job.process.poll()
         if code is not None:
             del pool.running[run_id]
-            pool.outcomes[run_id] = _outcome(job, pool.store, code=code, threads=pool.each.threads)
+            outcome = _outcome(job, pool, code=code)
+            if outcome is None:
+                pool.waiting.append(job.spec)
+                pool.rests_until = time.monotonic() + RESTART_PAUSE_S
+            else:
+                pool.outcomes[run_id] = outcome
 
 
-def _outcome(job: _Job, store: Store, *, code: int, threads: int) -> Outcome:
-    """What a process left; where it left no record, one is written in its stead."""
-    run_id = job.spec.id
+def _outcome(job: _Job, pool: _Pool, *, code: int) -> Outcome | None:
+    """What a process left; where it left no record, one is written in its stead. None for another try."""
+    run_id, store = job.spec.id, pool.store
     try:
-        if code == _BUSY:
+        if code in (endings.BUSY, endings.SUPERSEDED):
             return Outcome("elsewhere")
         with holding(store.folder(run_id)):
             if not _has_left_record(job, store):
-                _record_death(job, store, code=code, threads=threads)
+                if len(store.attempts(run_id)) < job.number:
+                    store.begin_attempt(job.spec)  # in its stead: a process that dies early has used up a life too
+                by_memory = _was_killed_for_memory(pool, code=code)
+                if pool.has_lives(run_id) and not by_memory:
+                    return None
+                if code == endings.TOLD and pool.lives is None:
+                    return Outcome("interrupted", endings.how_it_ended(code))
+                failure = endings.failure_of_exit(code, log_tail=log_tail(store, run_id), by_memory=by_memory)
+                record_failure(job.spec, failure, store=store, number=job.number, threads=pool.each.threads)
         record = store.record(run_id)
     except Busy:
         return Outcome("elsewhere")
     except (OSError, ValueError) as error:
-        return Outcome("failed", f"{how_it_ended(code)}; its record is lost: {error}")
+        return Outcome("failed", f"{endings.how_it_ended(code)}; its record is lost: {error}")
     return Outcome(record.state, record.failure.message if record.failure else "")
 
 
@@ -214,40 +289,21 @@ def _has_left_record(job: _Job, store: Store) -> bool:
     return (store.folder(job.spec.id) / "record.json").exists() and store.record(job.spec.id).attempts >= job.number
 
 
-def _record_death(job: _Job, store: Store, *, code: int, threads: int) -> None:
-    from benchmark.environment import describe_environment
-
-    if len(store.attempts(job.spec.id)) < job.number:
-        store.begin_attempt(job.spec)
-    record = RunRecord(
-        spec=job.spec,
-        environment=describe_environment().model_copy(update={"threads": threads}),
-        state="failed",
-        failure=Failure(kind=_kind(code), message=how_it_ended(code), log_tail=last_lines(job.log, LOG_LINES)),
-        attempts=job.number,
-        started=store.attempts(job.spec.id)[-1].started,
-        finished=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-    store.save_failure(record)
+def _was_killed_for_memory(pool: _Pool, *, code: int) -> bool:
+    before, pool.memory_kills = pool.memory_kills, memory_kills() or 0
+    return code == -signal.SIGKILL and pool.memory_kills > before
 
 
-def how_it_ended(code: int) -> str:
-    """One line on a process that ended without a record."""
-    if code == _TOLD:
-        return "the process was told to end, by SIGTERM or SIGINT from outside; what it had saved is kept"
-    if code >= 0:
-        return f"the process ended with exit code {code} and left no record"
-    hint = ": killed from outside, or for want of memory" if -code == signal.SIGKILL else ""
-    return f"the process was ended by signal {-code}{hint}"
-
-
-def _kind(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
+def _given_up(spec: RunSpec, pool: _Pool) -> Outcome:
+    """Attempts that other starts of this job made brought the run no further: it has failed."""
+    store, lives = pool.store, pool.lives or Lives(1)
+    failure = endings.no_progress(lives.count, log_tail=log_tail(store, spec.id))
     try:
-        return signal.Signals(-code).name
-    except ValueError:
-        return f"signal {-code}"
+        with holding(store.folder(spec.id)):
+            record_failure(spec, failure, store=store, threads=pool.each.threads)
+    except Busy:
+        return Outcome("elsewhere")
+    return Outcome("failed", failure.message)
 
 
 def _own_heartbeat(store: Store, job: _Job) -> dict[str, Any] | None:

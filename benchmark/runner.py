@@ -9,7 +9,7 @@ import math
 import os
 import time
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from benchmark import cost
+from benchmark.attempts import Attempt, Superseded
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TestView, TrainView
 from benchmark.engine import checkpoint
@@ -39,6 +40,8 @@ REPORTS = 500
 TAIL_LINES = 30
 LOG_LINES = 20
 """So many lines a stage go into the log."""
+LINGER_S = 20.0
+"""A job may end with the first of its tasks that fails: others leave the first so much time to record the failure."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +70,7 @@ def execute(
 
     Raises:
         OSError: the record cannot be kept.
+        Superseded: a later attempt has begun; nothing more was written.
     """
     if store.state(spec.id) == "done":
         return store.record(spec.id)
@@ -76,14 +80,28 @@ def execute(
     known["environment"] = describe_environment()
     try:
         known |= _described(spec)
-        tell = _reporter(spec, store=store, observe=observe)
+        tell = _reporter(attempt, spec, store=store, observe=observe)
         counts, spent = _measured(spec, store=store, workers=workers, observe=tell, checkpoint_every=checkpoint_every)
         record = RunRecord(**known, state="done", counts_digest=counts.digest(), cost=spent, finished=_now())
-        store.save_result(record, counts)
+        return _saved(record, counts, store=store)
+    except Superseded:
+        raise
     except Exception as error:
         _log.exception("%s failed", spec.id)
         record = RunRecord(**known, state="failed", failure=failure_of(error), finished=_now())
         store.save_failure(record)
+    return record
+
+
+def _saved(record: RunRecord, counts: Counts, *, store: Store) -> RunRecord:
+    """Keep a result; where a process that was given up had the same one first, its record is the one that stays."""
+    try:
+        store.save_result(record, counts)
+    except FileExistsError:
+        there = store.record(record.spec.id)
+        if there.counts_digest != record.counts_digest:
+            raise
+        return there
     return record
 
 
@@ -96,13 +114,16 @@ def prepare_torch(threads: int) -> None:
 
 
 def open_engine(spec: RunSpec, *, checkpoint_every: int = 0) -> Engine:
-    """The trainer that a spec asks for. Raises ValueError where it is not installed."""
+    """The trainer that a spec asks for. Raises ValueError where it is not installed, or the job does not fit."""
     module, _, name = ENGINES[spec.engine].partition(":")
     try:
         maker = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
         raise ValueError(f"engine {spec.engine!r} is not installed here ({error}); use engine 'fabric'") from error
-    engine: Engine = maker(precision=spec.budget.precision, run=spec.digest(), checkpoint_every=checkpoint_every)
+    budget = spec.budget
+    engine: Engine = maker(
+        precision=budget.precision, run=spec.digest(), checkpoint_every=checkpoint_every, shards=budget.shards
+    )
     return engine
 
 
@@ -118,33 +139,78 @@ def failure_of(error: Exception) -> Failure:
     return Failure(kind=type(error).__name__, message=line[:500], log_tail="\n".join(lines[-TAIL_LINES:]))
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """What an engine works on."""
+
+    split: Split
+    train: TrainView
+    test: TestView
+    method: Method
+
+
 def _measured(
     spec: RunSpec, *, store: Store, workers: int, observe: Observer, checkpoint_every: int
 ) -> tuple[Counts, Cost]:
-    split = split_of(spec)
+    engine = open_engine(spec, checkpoint_every=checkpoint_every)
+    parts = engine.agree(lambda: _prepared(spec, workers=workers))
+    path, budget = store.checkpoint(spec.id), Budget(**spec.budget.model_dump())
+    counts = _counted(spec, parts, engine=engine, path=path, observe=observe)
+    dataset = open_dataset(parts.split.dataset)
+    image, _ = next(iter(TestView(dataset, parts.split, protocol=spec.protocol, limit=1)))
+    return counts, _cost(parts.method, image, split=parts.split, train=parts.train, budget=budget, path=path)
+
+
+def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
+    """Do the part of a later process in a run that is spread over several; the first one does `execute`.
+
+    Nothing is written: the checkpoint is read here, and what comes of the run is kept there.
+
+    Args:
+        spec, store, workers, threads: the same as those of the first process.
+
+    Raises:
+        ValueError: this process is the first one.
+        Exception: whatever went wrong here; the first process is told, records it, and has time to do so.
+        KeyboardInterrupt: this or another process was told to end, or another is gone.
+    """
+    prepare_torch(threads)
+    try:
+        engine = open_engine(spec)
+        if engine.is_first:
+            raise ValueError(f"{spec.id}: this is the first process of the run, or the only one: execute it")
+        parts = engine.agree(lambda: _prepared(spec, workers=workers))
+        _counted(spec, parts, engine=engine, path=store.checkpoint(spec.id), observe=lambda _: None)
+    except Exception:
+        time.sleep(LINGER_S)
+        raise
+
+
+def _prepared(spec: RunSpec, *, workers: int) -> _Parts:
+    split, rules = split_of(spec), spec.protocol
     dataset = open_dataset(split.dataset)
     if dataset.fingerprint(split.train, split.evaluate) != spec.dataset_fingerprint:
         raise ValueError(f"data set {split.dataset!r} changed since this run was planned: plan it again")
-    budget = Budget(**spec.budget.model_dump())
-    rules = spec.protocol
-    train = TrainView(dataset, split, protocol=rules, batch_size=budget.batch_size, seed=spec.seed, workers=workers)
+    size = spec.budget.batch_size
+    train = TrainView(dataset, split, protocol=rules, batch_size=size, seed=spec.seed, workers=workers)
     test = TestView(dataset, split, protocol=rules, limit=spec.limit, workers=workers)
-    method = build(spec)
-    engine = open_engine(spec, checkpoint_every=checkpoint_every)
-    path = store.checkpoint(spec.id)
+    return _Parts(split, train, test, build(spec))
+
+
+def _counted(spec: RunSpec, parts: _Parts, *, engine: Engine, path: Path, observe: Observer) -> Counts:
+    """Train, then count."""
+    method, split, budget = parts.method, parts.split, Budget(**spec.budget.model_dump())
     method.set_classes(split.seen)
-    engine.fit(method, train, budget=budget, seed=spec.seed, checkpoint=path, observe=observe)
+    engine.fit(method, parts.train, budget=budget, seed=spec.seed, checkpoint=path, observe=observe)
     method.set_classes(split.classes)
-    counts = engine.evaluate(
-        method, test, classes=split.classes, seen=split.is_seen, gamma=rules.gamma, observe=observe
-    )
-    image, _ = next(iter(TestView(dataset, split, protocol=rules, limit=1)))
-    return counts, _cost(method, image, split=split, train=train, budget=budget, path=path)
+    gamma = spec.protocol.gamma
+    return engine.evaluate(method, parts.test, classes=split.classes, seen=split.is_seen, gamma=gamma, observe=observe)
 
 
 def _cost(method: Method, image: Sample, *, split: Split, train: TrainView, budget: Budget, path: Path) -> Cost:
     device = next((tensor.device for tensor in method.state_dict().values()), torch.device("cpu"))
-    training = next(train.batches(0, 1)) if is_trained(method, budget) else None
+    shard = slice(budget.batch_size // budget.shards)
+    training = next(train.batches(0, 1, slots=shard)) if is_trained(method, budget) else None
     return cost.measure(
         method,
         to_device([image], device),
@@ -164,8 +230,8 @@ def _described(spec: RunSpec) -> dict[str, str]:
     return {"title": recipe.title, "supervision": supervision, "reconstruction": traits.reconstruction}
 
 
-def _reporter(spec: RunSpec, *, store: Store, observe: Observer | None) -> Observer:
-    """Passes steps on: every one to `observe`, some to the store."""
+def _reporter(attempt: Attempt, spec: RunSpec, *, store: Store, observe: Observer | None) -> Observer:
+    """Passes steps on: every one to `observe`, some to the store, as long as no later attempt has begun."""
     store.heartbeat(spec.id, {"stage": "prepare", "done": 0, "total": 0})
     every = math.ceil(max(1, spec.budget.iterations) / REPORTS)
     told = time.monotonic()
@@ -178,6 +244,7 @@ def _reporter(spec: RunSpec, *, store: Store, observe: Observer | None) -> Obser
         if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
             _log.info("%s", _line(progress))
         if is_last or time.monotonic() - told >= HEARTBEAT_S:
+            store.check_latest(spec.id, attempt.number)
             store.heartbeat(spec.id, asdict(progress))
             told = time.monotonic()
         if observe is not None:

@@ -1,7 +1,8 @@
 """One run in a process of its own: `python -m benchmark.worker SPEC.json --store ROOT`.
 
 It holds the run's lock, writes its output into the log of its attempt, and leaves a record. It ends with 0 when the run
-is done, with 3 when it failed and says why in a record, with `BUSY` when another process works on the run.
+is done, with 3 when it failed and says why in a record, with `BUSY` when another process works on the run, with
+`SUPERSEDED` when another took it over, with `TOLD` when a signal told it to end: training is saved first then.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark import stopping
+from benchmark.attempts import Superseded
 from benchmark.files import read_value
 from benchmark.lock import Busy, holding
 from benchmark.run import RunSpec
 from benchmark.store import Store
 
-FAILED, BUSY = 3, 75
+FAILED, BUSY, SUPERSEDED, TOLD = 3, 75, 76, 130
 
 _log = logging.getLogger("worker")
 
@@ -32,25 +35,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--checkpoint-every", type=int, default=0)
     given = parser.parse_args(arguments)
     spec, store = read_value(RunSpec, given.spec), Store(given.store)
     try:
         with holding(store.folder(spec.id)):
-            return _run(spec, store, threads=given.threads, workers=given.workers)
+            return _run(spec, store, given)
     except Busy:
         return BUSY
+    except Superseded as error:
+        _log.warning("%s", error)
+        return SUPERSEDED
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        _log.info("told to end")
+        return TOLD
 
 
-def _run(spec: RunSpec, store: Store, *, threads: int, workers: int) -> int:
+def _run(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
     if store.state(spec.id) == "done":
         return 0
     _write_output_to(store.upcoming(spec.id) / "log.txt")
     _log.info("%s, attempt %d, process %d", spec.id, len(store.attempts(spec.id)) + 1, os.getpid())
     from benchmark.runner import execute
 
-    record = execute(spec, store=store, threads=threads, workers=workers)
+    record = execute(
+        spec, store=store, threads=given.threads, workers=given.workers, checkpoint_every=given.checkpoint_every
+    )
     _log.info("%s", record.state)
     return 0 if record.state == "done" else FAILED
 
@@ -72,10 +82,8 @@ def _write_output_to(log: Path) -> None:
     )
 
 
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+        signal.signal(number, lambda *_: stopping.ask())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # held back by whoever started this process until now
     sys.exit(main())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import local, worker
-from benchmark.local import Snapshot, run_all
+from benchmark import endings, local, worker
+from benchmark.local import Lives, Snapshot, run_all
 from benchmark.lock import holding
 from benchmark.run import Failure, RunSpec
 from benchmark.store import Store
@@ -32,14 +32,14 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Lets processes run the given code, with their output in the log, instead of the real worker."""
 
     def use(code: str) -> None:
-        def start(spec: RunSpec, pool: local._Pool) -> subprocess.Popen[bytes]:
-            pool.store.write_spec(spec)
-            log = pool.store.upcoming(spec.id) / "log.txt"
+        def start(spec: RunSpec, *, store: Store, each: local.Resources) -> subprocess.Popen[bytes]:
+            store.write_spec(spec)
+            log = store.upcoming(spec.id) / "log.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as file:
                 return subprocess.Popen([sys.executable, "-c", code], stdout=file)
 
-        monkeypatch.setattr(local, "_worker", start)
+        monkeypatch.setattr(local, "start_worker", start)
         monkeypatch.setattr("benchmark.environment.describe_environment", environment)
 
     return use
@@ -74,6 +74,52 @@ def test_a_death_in_a_second_attempt_does_not_pass_for_the_first_failure(store: 
     assert record.failure is not None and record.failure.kind == "SIGKILL"
 
 
+def test_with_lives_a_process_that_dies_is_started_again(
+    store: Store, fake: Fake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(local, "RESTART_PAUSE_S", 0.0)
+    mark = tmp_path / "begun"
+    fake(f"import os, pathlib; p = pathlib.Path({str(mark)!r}); p.exists() or (p.touch(), os.kill(os.getpid(), 9))")
+    outcome = run_all(SPECS[:1], store=store, jobs=1, lives=Lives(2))[SPECS[0].id]
+    assert mark.exists() and "exit code 0" in outcome.message
+
+
+def test_attempts_without_progress_use_up_the_lives(store: Store, fake: Fake) -> None:
+    fake("raise AssertionError")
+    for _ in range(3):
+        store.begin_attempt(SPECS[0])
+    outcome = run_all(SPECS[:1], store=store, lives=Lives(3))[SPECS[0].id]
+    failure = store.record(SPECS[0].id).failure
+    assert outcome.state == "failed" and len(store.attempts(SPECS[0].id)) == 3
+    assert failure is not None and failure.kind == "no progress" and "3 attempts" in failure.message
+
+
+def test_progress_and_attempts_before_the_job_do_not_use_up_lives(store: Store, fake: Fake) -> None:
+    fake("raise SystemExit(1)")
+    for _ in range(3):
+        store.begin_attempt(SPECS[0])
+    assert store.stalls(SPECS[0].id) == 3 and store.stalls(SPECS[0].id, after=2) == 1
+    store.checkpoint(SPECS[0].id).write_bytes(b"further")
+    assert store.stalls(SPECS[0].id) == 0
+
+
+def test_a_process_that_is_told_to_end_leaves_a_run_that_can_go_on(store: Store, fake: Fake) -> None:
+    fake(f"raise SystemExit({endings.TOLD})")
+    assert run_all(SPECS[:1], store=store)[SPECS[0].id].state == "interrupted"
+    assert not (store.folder(SPECS[0].id) / "record.json").exists()
+
+
+def test_a_kill_for_want_of_memory_is_a_failure_at_once(
+    store: Store, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kills = iter(range(9))
+    monkeypatch.setattr(local, "memory_kills", lambda: next(kills))
+    fake(DIE)
+    run_all(SPECS[:1], store=store, lives=Lives(3))
+    failure = store.record(SPECS[0].id).failure
+    assert failure is not None and failure.kind == "OUT_OF_MEMORY" and len(store.attempts(SPECS[0].id)) == 1
+
+
 def test_there_are_never_more_processes_than_jobs(store: Store, fake: Fake) -> None:
     fake("raise SystemExit(1)")
     seen: list[Snapshot] = []
@@ -97,9 +143,9 @@ def test_an_interrupt_ends_own_processes_and_leaves_no_failure(
     ended: list[subprocess.Popen[bytes]] = []
     end = local.end_processes
 
-    def end_and_keep(processes: list[subprocess.Popen[bytes]]) -> None:
+    def end_and_keep(processes: list[subprocess.Popen[bytes]], *, grace_s: float) -> None:
         ended.extend(processes)
-        end(processes)
+        end(processes, grace_s=grace_s)
 
     monkeypatch.setattr(local, "end_processes", end_and_keep)
     with pytest.raises(KeyboardInterrupt):
@@ -124,7 +170,7 @@ def test_a_process_that_does_not_listen_is_killed() -> None:
 def test_a_worker_leaves_a_locked_run_alone(store: Store) -> None:
     path = store.write_spec(SPECS[0])
     with holding(store.folder(SPECS[0].id)):
-        assert worker.main([str(path), "--store", str(store.root)]) == local._BUSY == worker.BUSY
+        assert worker.main([str(path), "--store", str(store.root)]) == endings.BUSY == worker.BUSY
     assert store.attempts(SPECS[0].id) == []
 
 

@@ -1,17 +1,19 @@
 # Everything a fresh machine needs: Python 3.11 or newer with venv, git, make, and the package index.
-#   make demo        the embedded experiment, from nothing to a table
-#   make test        the test suite
-#   make test-slow   also the tests marked slow
-#   make lint        style and types
-#   make format      mend what of the style can be mended by machine
-#   make clean       remove the virtual environment
+#   make demo          the embedded experiment, from nothing to a table
+#   make test          the test suite
+#   make test-slow     also the tests marked slow
+#   make test-cluster  the slow tests that need a SLURM cluster, which they start on this machine
+#   make cluster-up    a SLURM cluster on this machine, to try things out; make cluster-down ends it
+#   make lint          style and types
+#   make format        mend what of the style can be mended by machine
+#   make clean         remove the virtual environment
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/installed
 
-.PHONY: demo test test-slow lint format clean
+.PHONY: demo test test-slow test-cluster cluster-up cluster-down lint format clean
 
 demo: $(READY)
 	@$(BIN)/chimera-bench demo
@@ -21,6 +23,16 @@ test: $(READY)
 
 test-slow: $(READY)
 	@$(BIN)/python -m pytest -m "slow or not slow"
+
+test-cluster: $(READY)
+	@$(BIN)/python -m pytest -m slow tests/slurm
+
+cluster-up: $(READY)
+	@$(BIN)/python -m slurm.testing up
+	@echo '# or: eval "$$($(BIN)/python -m slurm.testing env)"; then sbatch, squeue and scancel work as on a login node'
+
+cluster-down: $(READY)
+	@$(BIN)/python -m slurm.testing down
 
 lint: $(READY)
 	@$(BIN)/python -m ruff check .

@@ -1,0 +1,266 @@
+"""The cluster that other tests stand on: it runs jobs, fails as it is told, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from slurm.testing import (
+    Cluster,
+    ClusterError,
+    Layout,
+    commands,
+    config,
+    daemons,
+    missing_programs,
+    obstacle,
+    processes,
+    stop_abandoned,
+)
+from tests.slurm.conftest import PLAIN, Within
+
+SLEEP = "srun sleep 500"
+
+
+@pytest.fixture
+def small() -> Layout:
+    """One node and no accounts: up within a fifth of a second."""
+    layout = Layout(nodes=1, accounting=False)
+    if reason := obstacle(layout):
+        pytest.skip(reason)
+    return layout
+
+
+@pytest.fixture
+def own(small: Layout) -> Iterator[Cluster]:
+    """A cluster that a test may stop by itself."""
+    cluster = Cluster(small)
+    cluster.start()
+    yield cluster
+    cluster.stop()
+
+
+def submit(cluster: Cluster, line: str, *options: str) -> str:
+    """Submit a job of one line; its id."""
+    return cluster.call("sbatch", "--parsable", "--output=/dev/null", *options, f"--wrap={line}").strip()
+
+
+def started(cluster: Cluster, job: str, *, count: int = 1) -> list[int]:
+    """Processes of a job that has begun to sleep so many times."""
+
+    def sleeping() -> list[int]:
+        return [pid for pid in cluster.processes_of_job(job) if processes.name(pid) == "sleep"]
+
+    assert processes.until(lambda: len(sleeping()) == count, timeout_s=20), cluster.call("squeue")
+    return cluster.processes_of_job(job)
+
+
+def is_gone(cluster: Cluster) -> bool:
+    """Whether neither files nor processes are left."""
+    return not cluster.place.root.exists() and not processes.carrying(cluster.environment)
+
+
+def python(*lines: str) -> str:
+    """What a process of its own writes."""
+    code = "; ".join(["from pathlib import Path", *lines])
+    return subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def test_a_job_runs_on_the_node_it_asked_for(cluster: Cluster, tmp_path: Path) -> None:
+    submit(cluster, f"echo $SLURMD_NODENAME > {tmp_path}/node", "--nodelist=n3")
+    cluster.wait_idle()
+    assert (tmp_path / "node").read_text() == "n3\n"
+
+
+def test_accounting_knows_how_a_job_ended(cluster: Cluster) -> None:
+    job = submit(cluster, "exit 3")
+    question = ("sacct", "-X", "--noheader", "--parsable2", "-o", "State,ExitCode", "-j", job)
+    assert processes.until(lambda: cluster.call(*question) == "FAILED|3:0\n", timeout_s=20), cluster.call(*question)
+
+
+def test_a_plain_cluster_keeps_no_accounts(plain_cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="accounting storage is disabled"):
+        plain_cluster.call("sacct")
+
+
+def test_gpus_are_given_out_by_number(plain_cluster: Cluster, tmp_path: Path) -> None:
+    submit(plain_cluster, f"echo $CUDA_VISIBLE_DEVICES > {tmp_path}/devices", "--gpus-per-node=2")
+    plain_cluster.wait_idle()
+    assert (tmp_path / "devices").read_text() == "0,1\n"
+
+
+def test_two_clusters_run_side_by_side(cluster: Cluster, plain_cluster: Cluster) -> None:
+    job = submit(plain_cluster, "sleep 500")
+    started(plain_cluster, job)
+    assert job in plain_cluster.call("squeue")
+    assert job not in cluster.call("squeue")
+    assert not cluster.processes_of_job(job)
+
+
+def test_commands_below_a_command_find_the_cluster(plain_cluster: Cluster, within: Within) -> None:
+    code = "import subprocess; subprocess.run(['scontrol', 'show', 'node', 'n2'], check=True)"
+    assert "NodeName=n2" in within(plain_cluster, sys.executable, "-c", code).stdout
+
+
+def test_an_array_larger_than_the_layout_says_is_refused(plain_cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="Invalid job array specification"):
+        submit(plain_cluster, "true", f"--array={PLAIN.max_array_size}")
+
+
+def test_more_jobs_than_the_limit_are_refused(cluster: Cluster) -> None:
+    cluster.limit_jobs(3)
+    try:
+        with pytest.raises(ClusterError, match="AssocMaxSubmitJobLimit"):
+            submit(cluster, "true", "--array=0-3")
+    finally:
+        cluster.limit_jobs(None)
+    submit(cluster, "true", "--array=0-3")
+
+
+def test_processes_of_one_task_are_told_from_those_of_its_array(plain_cluster: Cluster) -> None:
+    array = submit(plain_cluster, "sleep 500", "--array=0-2")
+    everything = started(plain_cluster, array, count=3)
+    assert {*started(plain_cluster, f"{array}_1")} < {*everything}
+
+
+def test_a_killed_node_takes_its_processes_with_it_and_no_others(plain_cluster: Cluster) -> None:
+    jobs = [submit(plain_cluster, SLEEP, f"--nodelist={node}") for node in ("n1", "n2")]
+    for job in jobs:
+        started(plain_cluster, job, count=1)
+    plain_cluster.kill_node("n2")
+    assert plain_cluster.processes_of_job(jobs[0])
+    assert not plain_cluster.processes_of_job(jobs[1])
+
+
+def test_jobs_run_on_where_only_the_daemon_of_their_node_is_killed(plain_cluster: Cluster) -> None:
+    job = submit(plain_cluster, "sleep 500", "--nodelist=n2")
+    before = started(plain_cluster, job)
+    plain_cluster.kill_slurmd("n2")
+    assert plain_cluster.processes_of_job(job) == before
+    plain_cluster.start_node("n2")
+    assert plain_cluster.node_states()["n2"] == "mixed"
+
+
+@pytest.mark.slow
+def test_a_killed_node_goes_down_and_its_job_begins_again_elsewhere(plain_cluster: Cluster) -> None:
+    job = submit(plain_cluster, SLEEP, "--nodelist=n2")
+    started(plain_cluster, job)
+    plain_cluster.kill_node("n2")
+    assert processes.until(lambda: plain_cluster.node_states()["n2"] == "down*", timeout_s=60)
+    plain_cluster.start_node("n2")
+    assert started(plain_cluster, job)
+
+
+@pytest.mark.slow
+def test_a_controller_that_was_killed_still_knows_its_jobs(plain_cluster: Cluster) -> None:
+    job = submit(plain_cluster, "sleep 500")
+    before = started(plain_cluster, job)
+    state = plain_cluster.place.root / "state" / "job_state"
+    seen = time.time()
+    assert processes.until(lambda: state.stat().st_mtime > seen, timeout_s=20)
+    plain_cluster.restart_controller(down_s=0.5)
+    assert job in plain_cluster.call("squeue", "--states=running")
+    assert plain_cluster.processes_of_job(job) == before
+
+
+def test_accounts_of_an_outage_are_kept(cluster: Cluster) -> None:
+    cluster.stop_accounting()
+    with pytest.raises(ClusterError, match="Connection refused"):
+        cluster.call("sacct")
+    job = submit(cluster, "true")
+    cluster.wait_idle()
+    cluster.start_accounting()
+    question = ("sacct", "-X", "--noheader", "-o", "State", "-j", job)
+    assert processes.until(lambda: "COMPLETED" in cluster.call(*question), timeout_s=30)
+
+
+def test_a_stop_leaves_no_process_and_no_file(own: Cluster) -> None:
+    started(own, submit(own, SLEEP))
+    own.stop()
+    assert is_gone(own)
+
+
+def test_an_error_inside_stops_the_cluster(small: Layout) -> None:
+    with pytest.raises(ZeroDivisionError), Cluster(small) as cluster:
+        started(cluster, submit(cluster, SLEEP))
+        raise ZeroDivisionError
+    assert is_gone(cluster)
+
+
+def test_a_start_that_fails_says_why_and_leaves_nothing(small: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "GRES", "Nonsense=1\n")
+    cluster = Cluster(small)
+    with pytest.raises(ClusterError, match="unrecognized key: Nonsense"):
+        cluster.start()
+    assert is_gone(cluster)
+
+
+def test_a_dead_controller_does_not_hinder_a_stop(own: Cluster) -> None:
+    started(own, submit(own, SLEEP))
+    daemons.kill(own.place, "slurmctld")
+    own.stop()
+    assert is_gone(own)
+
+
+def test_another_process_may_stop_a_cluster(own: Cluster) -> None:
+    python("from slurm.testing import Cluster", f"Cluster.at(Path({str(own.place.root)!r})).stop()")
+    assert is_gone(own)
+
+
+def test_a_cluster_whose_process_was_killed_is_stopped_by_the_next(small: Layout) -> None:
+    lines = (f"cluster = Cluster({small!r})", "cluster.start()", "print(cluster.place.root)")
+    left = Cluster.at(Path(python("from slurm.testing import Cluster, Layout", *lines)))
+    assert left.is_up
+    stop_abandoned()
+    assert is_gone(left)
+
+
+def test_a_running_cluster_is_not_abandoned(own: Cluster) -> None:
+    stop_abandoned()
+    assert own.is_up
+
+
+def test_logs_are_kept_where_asked(small: Layout, tmp_path: Path) -> None:
+    with Cluster(small, keep_logs=tmp_path / "logs"):
+        pass
+    assert {"slurmctld.log", "slurmd-n1.log", "munged.log"} <= {path.name for path in (tmp_path / "logs").iterdir()}
+
+
+@pytest.mark.slow
+def test_a_step_beyond_its_memory_is_out_of_memory() -> None:
+    layout = Layout(nodes=1, memory_limits=True)
+    if reason := obstacle(layout):
+        pytest.skip(reason)
+    with Cluster(layout) as cluster:
+        job = submit(cluster, f"srun {sys.executable} -c 'bytearray(200 * 2**20)'", "--mem=50")
+        question = ("sacct", "--noheader", "-o", "State%20", "-j", f"{job}.0")
+        assert processes.until(lambda: "OUT_OF_MEMORY" in cluster.call(*question), timeout_s=20)
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(commands, "PATH", "/nowhere")
+    assert "slurmctld" in missing_programs()
+    assert "mariadbd" not in missing_programs(accounting=False)
+    with pytest.raises(ClusterError, match=r"lacks .*munged.* apt install"):
+        Cluster().start()
+
+
+def test_a_host_without_an_address_is_told_what_to_do(small: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "nowhere.invalid")
+    assert "add the line `127.0.0.1 nowhere.invalid`" in obstacle(small)
+
+
+def test_a_node_nobody_knows_is_refused_by_name(plain_cluster: Cluster) -> None:
+    with pytest.raises(ValueError, match="no node 'n9'; there are: n1, n2"):
+        plain_cluster.kill_node("n9")
+
+
+def test_ports_lie_side_by_side_and_below_those_of_outgoing_connections() -> None:
+    ports = config.free_ports(5)
+    assert ports == [*range(ports[0], ports[0] + 5)]
+    assert ports[-1] < 32768

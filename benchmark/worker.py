@@ -36,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--checkpoint-every", type=int, default=0)
+    parser.add_argument("--assist", action="store_true", help="take a part in a run that another process records")
     given = parser.parse_args(arguments)
     spec, store = read_value(RunSpec, given.spec), Store(given.store)
     try:
+        if given.assist:
+            return _assist(spec, store, given)
         with holding(store.folder(spec.id)):
             return _run(spec, store, given)
     except Busy:
@@ -63,6 +66,13 @@ def _run(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
     )
     _log.info("%s", record.state)
     return 0 if record.state == "done" else FAILED
+
+
+def _assist(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
+    from benchmark.runner import assist
+
+    assist(spec, store=store, threads=given.threads, workers=given.workers)
+    return 0
 
 
 def _write_output_to(log: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchmark.cli import data, doctor, pretrain, reports, runs, status, studies
+from benchmark.cli import cluster, data, doctor, look, pretrain, reports, runs, status, studies
 from benchmark.cli.console import note
 from benchmark.cli.errors import report
 
@@ -28,9 +28,13 @@ app.command("demo")(runs.demo)
 app.command("list")(studies.list_all)
 app.command("plan")(studies.plan)
 app.command("run")(runs.run)
+app.command("submit")(cluster.submit)
 app.command("status")(status.status)
-app.command("show")(status.show)
-app.command("logs")(status.logs)
+app.command("retry")(cluster.retry)
+app.command("cancel")(cluster.cancel)
+app.command("collect")(cluster.collect)
+app.command("show")(look.show)
+app.command("logs")(look.logs)
 app.command("table")(reports.table)
 app.command("plot")(reports.plot)
 app.command("compare")(reports.compare)

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli.choice import (
+    Choice,
+    EngineName,
+    Limit,
+    Name,
+    PlanName,
+    ProtocolName,
+    Seeds,
+    SplitName,
+    choose,
+)
 from benchmark.cli.console import AsJson, Jobs, Overrides, command, note, overrides_of, say, say_json, store_of
 from benchmark.cli.progress import watching
 from benchmark.cli.studies import changed_study, tally
@@ -20,11 +31,6 @@ if TYPE_CHECKING:
 FINISHED_WITH_FAILURES, INTERRUPTED = 3, 130
 SHOWN_FAILURES = 5
 
-Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; may be repeated.")]
-SplitName = Annotated[str | None, typer.Option("--split", help="Split to train and score on.")]
-ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Rules of the run; the split's if not given.")]
-EngineName = Annotated[str | None, typer.Option("--engine", help="fabric or detectron2.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=0, help="Score only the first images (testing only).")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be run and stop.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of each run.")]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes of each run that read images ahead.")]
@@ -33,9 +39,7 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try failed ru
 
 def run(
     context: typer.Context,
-    name: Annotated[
-        str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="A method, a method's .py file, or a study.")
-    ],
+    name: Name,
     split: SplitName = None,
     protocol: ProtocolName = None,
     seed: Seeds = None,
@@ -45,29 +49,38 @@ def run(
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
-    plan_name: Annotated[str | None, typer.Option("--name", help="What to call the plan of a changed study.")] = None,
+    plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Run a method, or all of a study. What is done already is not run again."""
-    store, changes = store_of(context), overrides_of(overrides)
-    if is_study(name):
-        fields = {"split": split, "protocol": protocol, "engine": engine, "limit": limit, "seeds": tuple(seed or ())}
-        specs, plan = _study_specs(name, changes=changes, plan_name=plan_name, fields=fields)
-    else:
-        setting = {"split": split or "toybox", "protocol": protocol or "", "engine": engine or "fabric"}
-        specs, plan = _specs_of(name, seed, overrides=changes, limit=limit or 0, **setting), None
-    if dry_run:
-        _say_specs(store, specs)
-        return
-    if plan is not None:
-        store.write_plan(plan)
-    _note_split(specs)
-    code = run_specs(
-        store, specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=plan
+    """Run a method, or all of a study, on this machine. What is done already is not run again."""
+    fields = {"split": split, "protocol": protocol, "engine": engine, "limit": limit}
+    store = store_of(context)
+    choice = choose(
+        name,
+        store=store,
+        keep=not dry_run,
+        overrides=overrides_of(overrides),
+        seeds=seed,
+        plan_name=plan_name,
+        **fields,
     )
-    _say_results(store, specs, plan)
-    raise typer.Exit(code)
+    if dry_run:
+        say_runs(store, choice.ids)
+        return
+    raise typer.Exit(
+        run_here(store_of(context), choice, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
+    )
+
+
+def run_here(store: Store, choice: Choice, *, jobs: int | None, threads: int, workers: int, retry_failed: bool) -> int:
+    """Run what is not done and print what came of it; returns the exit code."""
+    note_splits(choice.splits)
+    code = run_specs(
+        store, choice.specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=choice.plan
+    )
+    _say_results(store, choice.specs, choice.plan)
+    return code
 
 
 def demo(
@@ -84,7 +97,7 @@ def demo(
     store = store_of(context)
     planned = expand(changed_study(load_study("demo"), changes=overrides_of(overrides)))
     if dry_run:
-        _say_specs(store, planned.specs)
+        say_runs(store, planned.plan.ids)
         return
     store.write_plan(planned.plan)
     code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
@@ -122,32 +135,6 @@ def verify(
     raise typer.Exit(0 if verdict.is_same else 1)
 
 
-def is_study(name: str) -> bool:
-    """Whether a name stands for a study rather than a method.
-
-    Raises:
-        ValueError: it stands for both.
-        KeyError: it stands for neither; names the nearest.
-    """
-    from benchmark.registry import method_names
-    from benchmark.study import STUDIES, study_names
-    from benchmark.suggest import unknown_name
-
-    if name.endswith((".yaml", ".yml")):
-        return True
-    method = name.partition("/")[0]
-    if ".py" in name or (method in method_names() and name not in study_names()):
-        return False
-    if name in method_names():
-        path = STUDIES / f"{name}.yaml"
-        raise ValueError(
-            f"{name!r} is both a method and a study: say {name}/VARIANT for the method, {path} for the study"
-        )
-    if name in study_names():
-        return True
-    raise KeyError(unknown_name("method or study", method, [*method_names(), *study_names()]))
-
-
 def run_specs(
     store: Store,
     specs: Sequence[RunSpec],
@@ -159,7 +146,7 @@ def run_specs(
     plan: Plan | None = None,
 ) -> int:
     """Run what is not done, telling what is left out and why; returns the exit code."""
-    from benchmark.local import cores, run_all
+    from benchmark.local import Resources, cores, run_all
 
     open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
     labels = {spec.id: label(spec) for spec in specs} | (_row_labels(plan) if plan is not None else {})
@@ -169,9 +156,7 @@ def run_specs(
         note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
             with watching(labels) as watch:
-                outcomes = run_all(
-                    open_specs, store=store, jobs=jobs, threads=threads, workers=workers, observe=watch
-                )
+                outcomes = run_all(open_specs, store=store, jobs=jobs, each=Resources(threads, workers), observe=watch)
         except KeyboardInterrupt:
             _note_interrupted(store, specs)
             raise typer.Exit(INTERRUPTED) from None
@@ -182,11 +167,11 @@ def run_specs(
     return FINISHED_WITH_FAILURES if failed else 0
 
 
-def _note_split(specs: Sequence[RunSpec]) -> None:
-    """Say what the split warns of."""
+def note_splits(names: Sequence[str]) -> None:
+    """Say what splits warn of."""
     from benchmark.split import load_split
 
-    for name in dict.fromkeys(spec.split for spec in specs):
+    for name in names:
         if load_split(name).note:
             note(f"split {name}: {load_split(name).note}")
 
@@ -199,26 +184,6 @@ def _row_labels(plan: Plan) -> dict[str, str]:
 def label(spec: RunSpec) -> str:
     """What to call a run in a line."""
     return f"{spec.method}/{spec.label} seed {spec.seed}"
-
-
-def _specs_of(name: str, seeds: Sequence[int] | None, **setting: Any) -> tuple[RunSpec, ...]:
-    from benchmark.resolve import resolve
-
-    return tuple(resolve(name, seed=seed, **setting) for seed in seeds or (0,))
-
-
-def _study_specs(
-    name: str, *, changes: dict[str, Any], plan_name: str | None, fields: dict[str, Any]
-) -> tuple[tuple[RunSpec, ...], Plan]:
-    """What to run of a study, and its plan; some of its seeds are a part of the same plan, others are another."""
-    from benchmark.study import expand, load_study
-
-    study, seeds = load_study(name), fields.pop("seeds")
-    is_part = set(seeds) <= set(study.seeds)
-    fields |= {} if is_part else {"seeds": seeds}
-    planned = expand(changed_study(study, changes=changes, name=plan_name, **fields))
-    specs = tuple(spec for spec in planned.specs if not seeds or spec.seed in seeds)
-    return specs, planned.plan
 
 
 def _open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:
@@ -243,10 +208,12 @@ def _stale_words(store: Store, done: Sequence[str]) -> str:
     return f" ({len(stale)} by other code than the present; to run those again, move their folders out of {store.root})"
 
 
-def _say_specs(store: Store, specs: Sequence[RunSpec]) -> None:
-    for spec in specs:
-        say(f"{store.state(spec.id):<12} {spec.id}")
-    say(tally([store.state(spec.id) for spec in specs]))
+def say_runs(store: Store, ids: Sequence[str]) -> None:
+    """What would be run, and where it stands."""
+    states = [store.state(run_id) for run_id in ids]
+    for state, run_id in zip(states, ids, strict=True):
+        say(f"{state:<12} {run_id}")
+    say(tally(states))
 
 
 def _say_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:

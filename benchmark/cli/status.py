@@ -1,68 +1,76 @@
-"""What looks at runs and changes nothing: `status`, `show`, `logs`."""
+"""Where every run stands: `status`. Reads only, and never changes a run."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import AsJson, duration, losses_text, say, say_columns, say_json, store_of
+from benchmark.cli.console import (
+    AsJson,
+    command,
+    duration,
+    losses_text,
+    note,
+    out,
+    say,
+    say_columns,
+    say_json,
+    store_of,
+)
 from benchmark.cli.studies import tally
 
 if TYPE_CHECKING:
-    from benchmark.run import RunRecord, RunSpec
+    from benchmark.run import RunRecord
     from benchmark.store import Store
+    from slurm.overview import Overview, Stand
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or a part of it that fits one run.")]
+LEAST_POLL_S = 10.0
+"""A scheduler is not asked more often, whatever is asked for."""
 
 
 def status(
     context: typer.Context,
     study: Annotated[str | None, typer.Argument(help="Only the runs of this study, as last planned.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again and again until every run has ended.")] = False,
+    every_s: Annotated[float, typer.Option("--every", min=LEAST_POLL_S, help="Seconds between two looks.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Where every run stands. Reads only, and never changes a run."""
+    """Where every run stands, here and on the cluster. Reads only, and never changes a run."""
+    from slurm.overview import overview
+
     store = store_of(context)
-    entries = [_entry(store, run_id) for run_id in _ids(store, study)]
-    if as_json:
-        say_json(entries)
-        return
+    while True:
+        found = overview(store, _ids(store, study))
+        entries = [_entry(store, stand) for stand in found.stands]
+        if as_json:
+            say_json(entries)
+        else:
+            _show(store, found, entries, clear=watch)
+        if not watch or not any(stand.is_alive for stand in found.stands):
+            return
+        time.sleep(every_s)
+
+
+def _show(store: Store, found: Overview, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
+    if clear and out().is_terminal:
+        out().clear()
     if entries:
-        say_columns(["state", "progress", "attempts", "run", "latest"], [_cells(entry) for entry in entries])
+        heads = ["state", "progress", "tries", "node", "run", "latest"]
+        say_columns(heads, [_cells(entry) for entry in entries])
     say(f"{tally([entry['state'] for entry in entries])} in {store.root}")
     stale = sum(entry["stale"] for entry in entries)
     if stale:
         say(f"{stale} made by other code than the present (*)")
-    broken = [entry for entry in entries if entry["state"] == "broken"]
-    for entry in broken:
-        say(f"broken: {entry['message']}")
-
-
-def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """Everything about one run. Spec, environment, scores under all conventions, cost, failure."""
-    store = store_of(context)
-    found = store.find(run_id)
-    details = _details(store, found)
-    if as_json:
-        say_json(details)
-        return
-    for line in _lines(details):
-        say(line)
-
-
-def logs(
-    context: typer.Context,
-    run_id: RunId,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Which attempt; the latest if not given.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Only the last lines; 0 for all.")] = 0,
-) -> None:
-    """The log of a run."""
-    store = store_of(context)
-    path = store.log(store.find(run_id), attempt)
-    text = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in text[-lines:] if lines else text:
-        say(line)
+    for entry in entries:
+        if entry["state"] == "broken":
+            say(f"broken: {entry['message']}")
+    for line in found.sight.notes:
+        note(line)
+    if any(stand.state in ("interrupted", "lost") and stand.place for stand in found.stands):
+        note(f"interrupted and lost runs go on when they are sent again: {command(store, 'submit', 'STUDY')}")
 
 
 def _ids(store: Store, study: str | None) -> list[str]:
@@ -74,23 +82,36 @@ def _ids(store: Store, study: str | None) -> list[str]:
         try:
             ids |= dict.fromkeys(store.plan(name).ids)
         except ValueError as error:
-            typer.echo(f"warning: {error}", err=True)
+            note(f"warning: {error}")
     return list(ids)
 
 
-def _entry(store: Store, run_id: str) -> dict[str, Any]:
+def _entry(store: Store, stand: Stand) -> dict[str, Any]:
+    """What there is to say of a run, also as JSON."""
+    entry: dict[str, Any] = {"id": stand.id, "state": stand.state, "stage": "", "done": 0, "total": 0}
+    entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": stand.reason, "stale": False}
+    entry |= {"job": "", "node": ""}
+    if stand.place is not None and stand.place.target is not None:
+        entry["job"] = "_".join(map(str, stand.place.target))
+    if stand.state in ("done", "failed", "broken"):
+        return entry | _ended(store, stand.id)
+    return entry | _underway(store, stand)
+
+
+def _underway(store: Store, stand: Stand) -> dict[str, Any]:
     from benchmark.trace import seconds_left
 
-    state = store.state(run_id)
-    entry: dict[str, Any] = {"id": run_id, "state": state, "stage": "", "done": 0, "total": 0, "seconds_left": None}
-    entry |= {"attempts": 0, "losses": {}, "message": "", "stale": False}
-    if state in ("done", "failed", "broken"):
-        return entry | _ended(store, run_id)
-    entry["attempts"] = len(store.attempts(run_id))
-    beat = store.last_heartbeat(run_id) or {}
-    entry |= {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
-    entry["seconds_left"] = seconds_left(beat) if state == "running" else None
-    return entry
+    attempts = store.attempts(stand.id)
+    job = attempts[-1].owner.job if attempts else None
+    beat = store.last_heartbeat(stand.id) or {}
+    found = {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
+    is_running = stand.state == "running"
+    node = stand.view.node if stand.view is not None else job.node if job is not None else ""
+    return found | {
+        "attempts": len(attempts),
+        "node": node if is_running else "",
+        "seconds_left": seconds_left(beat) if is_running else None,
+    }
 
 
 def _ended(store: Store, run_id: str) -> dict[str, Any]:
@@ -114,69 +135,5 @@ def _cells(entry: dict[str, Any]) -> list[str]:
     if entry["seconds_left"] is not None:
         progress += f", {duration(entry['seconds_left'])} left"
     state = entry["state"] + ("*" if entry["stale"] else "")
-    latest = entry["message"] if entry["state"] == "failed" else losses_text(entry["losses"])
-    return [state, progress, str(entry["attempts"] or ""), entry["id"], latest]
-
-
-def _details(store: Store, run_id: str) -> dict[str, Any]:
-    state = store.state(run_id)
-    details: dict[str, Any] = {"id": run_id, "state": state, "folder": str(store.folder(run_id))}
-    if state not in ("done", "failed", "broken"):
-        return details | {"spec": _dumped(store.spec(run_id)), "heartbeat": store.last_heartbeat(run_id)}
-    record = store.record(run_id)
-    details |= {"stale": is_stale(record)} | record.model_dump(mode="json") | {"spec": _dumped(record.spec)}
-    if record.state == "done":
-        details["scores"] = _scores(store, run_id)
-    return details
-
-
-def _dumped(spec: RunSpec) -> dict[str, Any]:
-    return spec.model_dump(mode="json")
-
-
-def _scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
-    """Scores by convention and metric, and IoU by class under the first."""
-    from benchmark.evaluation.scores import CONVENTIONS, METRICS, score
-
-    found: dict[str, dict[str, float]] = {}
-    counts = store.counts(run_id)
-    by_convention = {convention: score(counts, convention) for convention in CONVENTIONS}
-    for name, scores in by_convention.items():
-        found[name] = {metric: getattr(scores, metric) for metric in METRICS}
-    first = by_convention[CONVENTIONS[0]]
-    per_class = dict(zip(counts.classes, first.iou, strict=True))
-    return found | {f"IoU by class ({CONVENTIONS[0]})": per_class}
-
-
-def _lines(details: dict[str, Any]) -> list[str]:
-    """A few sections, each a title and indented entries."""
-    lines = [f"{details['id']}: {details['state']}" + (", STALE: made by other code" if details.get("stale") else "")]
-    for key in ("title", "supervision", "reconstruction", "attempts", "started", "finished", "folder", "counts_digest"):
-        if details.get(key):
-            lines.append(f"  {key}: {details[key]}")
-    for title in ("spec", "environment", "heartbeat", "cost"):
-        if details.get(title):
-            lines += ["", title, *_indented(details[title])]
-    if details.get("scores"):
-        lines += ["", "scores, in percent", *_score_lines(details["scores"])]
-    failure = details.get("failure")
-    if failure:
-        lines += ["", f"failure: {failure['kind']}: {failure['message']}"]
-        lines += [f"  | {line}" for line in failure["log_tail"].splitlines()]
-    return lines
-
-
-def _indented(values: dict[str, Any], depth: int = 1) -> list[str]:
-    lines: list[str] = []
-    for key, value in values.items():
-        nested = isinstance(value, dict) and value
-        lines.append(f"{'  ' * depth}{key}:" + ("" if nested else f" {value}"))
-        lines += _indented(value, depth + 1) if nested else []
-    return lines
-
-
-def _score_lines(scores: dict[str, dict[str, float]]) -> Sequence[str]:
-    lines = []
-    for name, values in scores.items():
-        lines.append(f"  {name}: " + "  ".join(f"{key} {value:.2f}" for key, value in values.items()))
-    return lines
+    said = [entry["message"] if entry["state"] != "broken" else "", losses_text(entry["losses"])]
+    return [state, progress, str(entry["attempts"] or ""), entry["node"], entry["id"], "; ".join(filter(None, said))]

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from benchmark.study import Plan, Study
 
 ROOT = Path(__file__).resolve().parents[2]
+SHOWN_SEEDS = 10
+"""So many seeds have a column each in a plan."""
 
 
 def list_all(as_json: AsJson = False) -> None:
@@ -55,18 +57,18 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Which runs a study consists of. Keeps the plan, says where each run stands, and starts nothing."""
-    from benchmark.study import expand, load_study
+    from benchmark.planning import planned
+    from benchmark.study import load_study
 
     store = store_of(context)
-    planned = expand(changed_study(load_study(study), changes=overrides_of(overrides), name=name))
-    store.write_plan(planned.plan)
+    found = planned(changed_study(load_study(study), changes=overrides_of(overrides), name=name), store).plan
     if as_json:
-        say_json(plan_json(planned.plan, store))
+        say_json(plan_json(found, store))
         return
-    show_plan(planned.plan, store)
+    show_plan(found, store)
     words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
     words += ["--name", name] if name else []
-    note(f"kept as {planned.plan.study!r}; run it with: {command(store, *words)}")
+    note(f"kept as {found.study!r}; run it with: {command(store, *words)}")
 
 
 def changed_study(
@@ -104,12 +106,16 @@ def _name(study: str, words: Sequence[str]) -> str:
 
 
 def show_plan(plan: Plan, store: Store) -> None:
-    """Print rows by seeds, with the state of each run."""
+    """Print rows by seeds, with the state of each run; of many seeds, only how many runs are in which state."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
     states = {run_id: store.state(run_id) for run_id in plan.ids}
     say(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
-    rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
-    say_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
+    if len(seeds) > SHOWN_SEEDS:
+        tallies = [[row.label, tally([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
+        say_columns(["row", f"{len(seeds)} seeds"], tallies)
+    else:
+        rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
+        say_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
     say(tally(list(states.values())))
 
 
@@ -120,7 +126,7 @@ def plan_json(plan: Plan, store: Store) -> dict[str, Any]:
 
 def tally(states: Sequence[str]) -> str:
     """How many are in which state, in one line."""
-    order = ("done", "running", "failed", "broken", "interrupted", "missing")
+    order = ("done", "running", "waiting", "failed", "broken", "interrupted", "lost", "unknown", "missing")
     return " · ".join(f"{states.count(state)} {state}" for state in order if state in states) or "no runs"
 
 

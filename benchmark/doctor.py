@@ -177,8 +177,20 @@ def _detectron2() -> list[Check]:
 
 
 def _slurm() -> list[Check]:
+    from slurm.settings import Unreachable, remarks, settings
+
     found = shutil.which("sbatch")
-    return [Check("slurm", "ok", f"sbatch at {found}" if found else "no sbatch here; runs are local")]
+    if not found:
+        return [Check("slurm", "ok", "no sbatch here; runs are local")]
+    try:
+        cluster = settings()
+    except Unreachable as error:
+        return [Check("slurm", "warn", f"sbatch at {found}, but SLURM does not answer: {error}")]
+    size = f", arrays of up to {cluster.max_array_size}" if cluster.max_array_size else ""
+    return [
+        Check("slurm", "ok", f"sbatch at {found}, SLURM {cluster.version}{size}"),
+        *(Check("slurm", "warn", line) for line in remarks(cluster)),
+    ]
 
 
 def _version(name: str) -> str:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -70,12 +70,12 @@ Watcher = Callable[[Snapshot], None]
 
 @dataclass(frozen=True)
 class _Job:
-    """A process, and the number of the attempt it makes at a run."""
+    """A process, the number of the attempt it makes at a run, and the device it was given."""
 
     spec: RunSpec
     process: subprocess.Popen[bytes]
     number: int
-    log: Path
+    device: str
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,13 @@ class Resources:
 
     Attributes:
         checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
+        devices: names of CUDA devices among which runs are spread evenly; where empty every run sees all there are.
     """
 
     threads: int = 1
     workers: int = 0
     checkpoint_every: int = 0
+    devices: tuple[str, ...] = ()
 
 
 ALONE = Resources()
@@ -117,6 +119,11 @@ class _Pool:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     rests_until: float = 0.0
     memory_kills: int = 0
+
+    def free_device(self) -> str:
+        """The device that the fewest runs work on; empty where devices are not shared out."""
+        taken = Counter(job.device for job in self.running.values())
+        return min(self.each.devices, key=lambda device: taken[device], default="")
 
     def has_lives(self, run_id: str) -> bool:
         """Whether a run may be started once more."""
@@ -200,9 +207,9 @@ def _start(pool: _Pool, *, jobs: int) -> None:
         elif pool.lives is not None and not pool.has_lives(spec.id):
             pool.outcomes[spec.id] = _given_up(spec, pool)
         else:
-            log = pool.store.upcoming(spec.id) / "log.txt"
-            process = start_worker(spec, store=pool.store, each=pool.each)
-            pool.running[spec.id] = _Job(spec, process, int(log.parent.name), log)
+            number, device = int(pool.store.upcoming(spec.id).name), pool.free_device()
+            process = start_worker(spec, store=pool.store, each=pool.each, device=device)
+            pool.running[spec.id] = _Job(spec, process, number, device)
 
 
 def _is_left_behind(spec: RunSpec, store: Store) -> bool:
@@ -212,14 +219,14 @@ def _is_left_behind(spec: RunSpec, store: Store) -> bool:
 
 
 def start_worker(
-    spec: RunSpec, *, store: Store, each: Resources, is_assistant: bool = False
+    spec: RunSpec, *, store: Store, each: Resources, device: str = "", is_assistant: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start the process of a run, or one that assists the first of a run that is spread over several."""
+    """Start the process of a run, on one device if told, or one that assists the first of a run on several tasks."""
     command = [sys.executable, "-m", "benchmark.worker", str(store.write_spec(spec)), "--store", str(store.root)]
     command += ["--threads", str(each.threads), "--workers", str(each.workers)]
     command += ["--checkpoint-every", str(each.checkpoint_every)]
     command += ["--assist"] if is_assistant else []
-    environment = _environment(each.threads)
+    environment = _environment(each.threads) | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
     # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order; not in a
     # job, where the scheduler may find the processes by their session
     apart = JOB not in environment

@@ -126,7 +126,9 @@ def _together(store: Store, manifest: Manifest, run_id: str) -> int:
 
 
 def _each(manifest: Manifest) -> Resources:
-    return Resources(manifest.threads, manifest.workers, manifest.checkpoint_every)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    devices = tuple(filter(None, visible.split(","))) if manifest.at_once > 1 else ()
+    return Resources(manifest.threads, manifest.workers, manifest.checkpoint_every, devices)
 
 
 class _Endings:

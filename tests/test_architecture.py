@@ -45,7 +45,7 @@ ALLOWED = {
     "slurm": f"{VALUES} endings local store",
     "verify": f"{COUNTED} local store",
     "gallery predict": f"{TRAINED} engine predict report resolve store study",
-    "doctor": f"{VALUES} data environment local registry store",
+    "doctor": f"{VALUES} data environment local registry slurm store",
     "cli": (
         f"{COUNTED} data doctor environment gallery local planning predict pretrain registry report resolve runner slurm store "
         "study verify"

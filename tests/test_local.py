@@ -32,12 +32,12 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Lets processes run the given code, with their output in the log, instead of the real worker."""
 
     def use(code: str) -> None:
-        def start(spec: RunSpec, *, store: Store, each: local.Resources) -> subprocess.Popen[bytes]:
+        def start(spec: RunSpec, *, store: Store, each: local.Resources, device: str) -> subprocess.Popen[bytes]:
             store.write_spec(spec)
             log = store.upcoming(spec.id) / "log.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as file:
-                return subprocess.Popen([sys.executable, "-c", code], stdout=file)
+                return subprocess.Popen([sys.executable, "-c", code, device], stdout=file)
 
         monkeypatch.setattr(local, "start_worker", start)
         monkeypatch.setattr("benchmark.environment.describe_environment", environment)
@@ -126,6 +126,12 @@ def test_there_are_never_more_processes_than_jobs(store: Store, fake: Fake) -> N
     run_all(SPECS, store=store, jobs=2, observe=seen.append)
     assert max(len(snapshot.running) for snapshot in seen) == 2
     assert len(seen[-1].outcomes) == 4
+
+
+def test_devices_are_shared_out_evenly(store: Store, fake: Fake) -> None:
+    fake("import sys, time; print(sys.argv[1], flush=True); time.sleep(1)")
+    run_all(SPECS, store=store, jobs=4, each=local.Resources(devices=("4", "6")))
+    assert sorted(store.log(spec.id).read_text() for spec in SPECS) == ["4\n", "4\n", "6\n", "6\n"]
 
 
 def test_done_runs_and_runs_of_others_are_left_alone(store: Store, fake: Fake) -> None:

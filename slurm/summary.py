@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 
 from benchmark.attempts import Attempt
@@ -20,8 +21,9 @@ def summary(store: Store, ids: Collection[str]) -> list[str]:
         return []
     targets = {(one.sent.job, task) for one in sent if one.sent for task in _tasks_with(one, wanted)}
     known = history(targets, since=min(one.manifest.created for one in sent))
-    names = {one.manifest.name for one in sent}
-    attempts = [view for view in known.attempts if view.name in names]
+    by_name = {one.manifest.name: one.manifest for one in sent}
+    # ours of the GPUs, as not every site keeps account of them
+    attempts = [replace(view, gpus=by_name[view.name].gpus) for view in known.attempts if view.name in by_name]
     if not attempts:
         return [*known.notes, _from_files(store, sent, wanted)]
     lines = []

@@ -1,0 +1,84 @@
+"""`submit`, `retry`, `cancel`, `collect` where there is no cluster; tests/slurm/scenarios has one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.run import Failure
+from benchmark.store import Store
+from slurm.submission import Manifest, mark_sent, write_manifest
+from tests.cli.shell import TINY, say
+from tests.report.world import even, plan_of, save, spec_of
+
+Capsys = pytest.CaptureFixture[str]
+
+PROFILE = "executor: slurm\npartition: gpu\nmem_gb: 2\nsetup: [module load cuda]\n"
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store that every command of the test uses, and no SLURM."""
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setenv("PATH", str(tmp_path / "no programs"))
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    path = tmp_path / "mine.yaml"
+    path.write_text(PROFILE)
+    return str(path)
+
+
+def test_a_dry_run_prints_the_script_and_writes_nothing(store: Store, profile: str, capsys: Capsys) -> None:
+    said = say(capsys, "submit", TINY, "--seed", "0", "--seed", "1", "--cluster", profile, "--dry-run")
+    assert said.code == 0 and "# 2 runs in an array of 2" in said.out
+    assert "#SBATCH --partition=gpu" in said.out and "module load cuda" in said.out
+    assert not store.root.exists()
+
+
+def test_without_slurm_submit_says_so_in_one_line(store: Store, profile: str, capsys: Capsys) -> None:
+    said = say(capsys, "submit", TINY, "--cluster", profile)
+    assert said.code == 1 and said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert not list(store.root.glob("submissions/*/manifest.json"))
+
+
+def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None:
+    said = say(capsys, "submit", TINY, "--cluster", "slrum")
+    assert said.code == 1 and "did you mean 'slurm'" in said.err
+
+
+def test_the_debug_executor_runs_in_this_process(store: Store, capsys: Capsys) -> None:
+    tiny = ("--set", "budget.iterations=1", "--limit", "1")
+    assert say(capsys, "submit", TINY, "--cluster", "debug", *tiny).out.startswith("done ")
+    said = say(capsys, "submit", TINY, "--cluster", "debug", "--set", "end=raise", *tiny)
+    assert said.code == 3 and said.out.startswith("failed ")
+
+
+def test_retry_of_what_has_not_failed_starts_nothing(store: Store, capsys: Capsys) -> None:
+    run_id = save(store, spec_of(), even(80, 60))
+    assert say(capsys, "retry", run_id, "--cluster", "local").out == "none of them has failed\n"
+
+
+def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: Capsys) -> None:
+    ids = [spec_of(seed=seed).id for seed in range(2)]
+    for seed in range(2):
+        store.write_spec(spec_of(seed=seed))
+    fields = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "created": 0, "store": str(store.root)}
+    numbers = {"lives": 3, "at_once": 2, "threads": 1, "workers": 0, "grace_s": 5}
+    mark_sent(write_manifest(store, Manifest.model_validate(fields | numbers | {"tasks": [ids]})).parent, "7")
+    said = say(capsys, "cancel", ids[0])
+    assert said.code == 1 and "shares its job with" in said.err
+    assert say(capsys, "cancel", *ids, "--dry-run").out == "7_0\n"
+
+
+def test_collect_accounts_for_every_run_and_tells_of_failures(store: Store, capsys: Capsys) -> None:
+    specs = [spec_of(seed=seed) for seed in range(3)]
+    store.write_plan(plan_of({"paper": {spec.seed: spec.id for spec in specs}}))
+    save(store, specs[0], even(80, 60))
+    store.begin_attempt(specs[1])
+    save(store, specs[1], Failure(kind="OUT_OF_MEMORY", message="no"))
+    said = say(capsys, "collect", "demo")
+    assert said.code == 3 and said.out.startswith("1 done · 1 failed · 1 missing")

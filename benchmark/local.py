@@ -321,9 +321,10 @@ def _own_heartbeat(store: Store, job: _Job) -> dict[str, Any] | None:
 
 @contextmanager
 def _told_to_end_is_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP act like Ctrl-C meanwhile; nothing changes outside the main thread."""
+    """SIGTERM and SIGHUP act like Ctrl-C meanwhile, once; nothing changes outside the main thread."""
 
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+    def interrupt(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)  # so that a second one does not cut short what the first one began
         raise KeyboardInterrupt
 
     try:

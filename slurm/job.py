@@ -4,8 +4,8 @@ It starts one process a run, starts those again that die, and tells them to save
 no result: every run writes its own record. A run that is spread over several tasks has one process in each, and where
 one of them dies the element as a whole goes back into the queue.
 
-It ends with 0 when all runs are done, with 3 when some failed, with `AGAIN` when the element is to be queued again (the
-batch script does that), with 130 when it was told to end for good.
+It ends with 0 when all runs are done, with 3 when some failed, with `AGAIN` when the element is to be queued again,
+which the batch script does; SLURM queues nothing again that was cancelled.
 """
 
 from __future__ import annotations
@@ -25,20 +25,17 @@ from benchmark.store import Store
 from slurm.sbatch import AGAIN
 from slurm.submission import Manifest, mark_sent, read_manifest
 
-FAILED, TOLD = 3, 130
+FAILED = 3
+WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
 
 _log = logging.getLogger("job")
 
 
-class _Warnings:
-    """Remembers whether SLURM warned of an end that it wants the job to come back from, which it does by SIGUSR2."""
-
-    def __init__(self) -> None:
-        self.came = False
-
-    def __call__(self, number: int, _frame: object) -> None:
-        self.came |= number == signal.SIGUSR2
-        raise KeyboardInterrupt
+def _warn(_number: int, _frame: object) -> None:
+    """SLURM is about to end this job. More such signals may follow; what the first one began goes on undisturbed."""
+    for number in WARNINGS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,16 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mark_sent(path.parent, array_of(os.environ))
     ids = manifest.tasks[int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]
     _log.info("%s, start %d, on %s: %s", job.id, job.restart + 1, job.node, ", ".join(ids))
-    warnings = _Warnings()
-    for number in (signal.SIGUSR2, signal.SIGTERM):
-        signal.signal(number, warnings)
-    return _work(manifest, ids, warnings=warnings)
+    for number in WARNINGS:
+        signal.signal(number, _warn)
+    return _work(manifest, ids)
 
 
 def this_job(environment: Mapping[str, str]) -> Job:
     """The job of this process, from SLURM's variables."""
+    # not SLURM_JOB_ID: the last element of an array has that of the array
+    element = f"{array_of(environment)}_{environment.get('SLURM_ARRAY_TASK_ID', '0')}"
     return Job(
-        id=f"slurm {environment.get('SLURM_CLUSTER_NAME', '')} {environment.get('SLURM_JOB_ID', '?')}",
+        id=f"slurm {environment.get('SLURM_CLUSTER_NAME', '')} {element}",
         restart=int(environment.get("SLURM_RESTART_COUNT") or 0),  # not set on the first start
         node=environment.get("SLURMD_NODENAME", ""),
     )
@@ -74,7 +72,7 @@ def array_of(environment: Mapping[str, str]) -> str:
     return environment.get("SLURM_ARRAY_JOB_ID") or environment.get("SLURM_JOB_ID", "")
 
 
-def _work(manifest: Manifest, ids: Sequence[str], *, warnings: _Warnings) -> int:
+def _work(manifest: Manifest, ids: Sequence[str]) -> int:
     store = Store(manifest.store)
     is_spread = int(os.environ.get("SLURM_NTASKS") or 1) > 1
     try:
@@ -84,11 +82,16 @@ def _work(manifest: Manifest, ids: Sequence[str], *, warnings: _Warnings) -> int
         _side_by_side(store, manifest, still_open)
     except KeyboardInterrupt:
         if not all(has_ended(store, run_id, manifest=manifest) for run_id in ids):
-            _log.info("warned of the end: to be queued again" if warnings.came else "told to end")
-            return AGAIN if warnings.came else TOLD
+            _log.info("told to end, to be queued again")
+            return AGAIN if _is_first() else 0
     states = [store.state(run_id) for run_id in ids]
     _log.info("%d runs: %s", len(ids), ", ".join(sorted(set(states))))
     return FAILED if "failed" in states or "broken" in states else 0
+
+
+def _is_first() -> bool:
+    """Whether this is the first task of its element; srun passes on the highest exit code of them all."""
+    return int(os.environ.get("SLURM_PROCID") or 0) == 0
 
 
 def has_ended(store: Store, run_id: str, *, manifest: Manifest) -> bool:
@@ -111,7 +114,8 @@ def _side_by_side(store: Store, manifest: Manifest, ids: Sequence[str]) -> None:
 
 def _together(store: Store, manifest: Manifest, run_id: str) -> int:
     """This task's part of a run that is spread over several; SLURM ends the other tasks where this one fails."""
-    is_first = os.environ.get("SLURM_PROCID") == "0"
+    is_first = _is_first()
+    number = len(store.attempts(run_id)) + 1
     stalls = store.stalls(run_id, after=manifest.attempts.get(run_id, 0))
     if is_first and stalls >= manifest.lives:
         record_failure(store.spec(run_id), no_progress(stalls, log_tail=log_tail(store, run_id)), store=store)
@@ -122,6 +126,8 @@ def _together(store: Store, manifest: Manifest, run_id: str) -> int:
     finally:
         end_processes([process], grace_s=manifest.grace_s)
     _log.info("%s: task %s ended with %d", run_id, os.environ.get("SLURM_PROCID"), code)
+    if is_first and code not in (0, FAILED) and len(store.attempts(run_id)) < number:
+        store.begin_attempt(store.spec(run_id))  # in its stead: a process that dies early has used up a life too
     return code if code in (0, FAILED) else AGAIN
 
 

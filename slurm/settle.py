@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmark.endings import LOG_LINES, TOLD, log_tail, record_failure
+from benchmark.endings import LOG_LINES, log_tail, record_failure
 from benchmark.files import last_lines
 from benchmark.lock import Busy, holding
 from benchmark.run import Failure
@@ -45,7 +45,7 @@ def _failure(store: Store, stand: Stand) -> Failure | None:
     if stand.view is None or stand.place is None or stand.state not in ("interrupted", "missing"):
         return None
     state, code = word_of(stand.view.state), stand.view.exit_code
-    is_broken = state == "FAILED" and code in range(1, 128) and code not in (AGAIN, TOLD) and not stand.view.signal
+    is_broken = state == "FAILED" and code in range(1, 128) and code != AGAIN and not stand.view.signal
     if state not in FAILURES and not is_broken:
         return None
     ending = f" with exit code {code}" if is_broken else ""

@@ -213,8 +213,8 @@ def _manifest(array: Array, grid: Grid) -> files.Manifest:
         workers=each.workers,
         checkpoint_every=each.checkpoint_every,
         grace_s=max(LEAST_GRACE_S, resources.signal_delay_s - MARGIN_S),
-        gpus=resources.gpus_per_node * resources.nodes,
-        cpus=resources.cpus_per_task * resources.tasks,
+        gpus=resources.gpus,
+        cpus=resources.cpus,
         store=str(grid.store.root.absolute()),
         variables=files.own_variables(),
     )

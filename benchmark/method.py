@@ -58,20 +58,30 @@ class Traits:
 
 @dataclass(frozen=True)
 class Moment:
-    """Where training stands: set by the engine before every iteration, read by schedules and random draws."""
+    """Where training stands: set by the engine before every iteration, read by schedules and random draws.
+
+    Attributes:
+        shard: which part of the iteration's batch; see `Budget.shards`.
+    """
 
     seed: int = 0
     iteration: int = 0
     iterations: int = 1
+    shard: int = 0
 
     @property
     def progress(self) -> float:
         """From 0 at the first iteration to 1 at the last."""
         return self.iteration / max(1, self.iterations - 1)
 
+    @property
+    def address(self) -> tuple[Part, ...]:
+        """Of this iteration, and of the shard unless it is the first, which draws as the whole batch would."""
+        return (self.iteration, "shard", self.shard) if self.shard else (self.iteration,)
+
     def generator(self, *purpose: Part) -> torch.Generator:
-        """A generator for one draw of this iteration."""
-        return torch_generator(self.seed, self.iteration, *purpose)
+        """A generator for one draw of this iteration and shard."""
+        return torch_generator(self.seed, *self.address, *purpose)
 
 
 class Budget(Frozen):
@@ -86,6 +96,9 @@ class Budget(Frozen):
         clip_norm: upper bound of the gradient's norm.
         init_images: training images given to `Method.initialise` before the first iteration.
         precision: of the forward pass.
+        shards: equal parts of each batch, each with its own forward pass, so that as many processes may share the
+            work. Losses that look across a batch, and batch norm, see a shard. Part of the run: other shards, other
+            results.
     """
 
     iterations: int = 600
@@ -96,6 +109,7 @@ class Budget(Frozen):
     clip_norm: float = 1.0
     init_images: int = 0
     precision: str = "32-true"
+    shards: int = 1
 
 
 class Method(nn.Module, ABC):

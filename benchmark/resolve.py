@@ -73,7 +73,7 @@ def resolve(
     rules = load_protocol(protocol or the_split.protocol, dataset=the_split.dataset)
     rules = changed(rules, _by_path(_starting(_PROTOCOL, given)), path=("protocol",))
     budget = _budget(recipe, dataset=the_split.dataset, schedule=rules.schedule, overrides=_starting(_BUDGET, given))
-    parts = {"budget": budget.model_dump(mode="json"), "protocol": rules.model_dump(mode="json")}
+    parts = {"budget": dict(budget), "protocol": rules.model_dump(mode="json")}
     fields = {
         "method": Path(name).stem if is_external else name,
         "source": name if is_external else "",

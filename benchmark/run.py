@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from benchmark.frozen import Frozen
 from benchmark.protocol import Protocol
@@ -25,6 +25,21 @@ class BudgetSpec(Frozen):
     clip_norm: float = Field(gt=0)
     init_images: int = Field(ge=0)
     precision: str
+    shards: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _shards_are_equal(self) -> Self:
+        if self.batch_size % self.shards:
+            raise ValueError(
+                f"shards={self.shards} does not divide batch_size={self.batch_size}: every shard gets as many images"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _whole_as_ever(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without `shards` where there is one: such a run has the id that it had before there were shards."""
+        fields: dict[str, Any] = handler(self)
+        return {name: value for name, value in fields.items() if (name, value) != ("shards", 1)}
 
 
 class RunSpec(Frozen):

@@ -128,11 +128,11 @@ class TrainView:
         """Images that take part in training."""
         return len(self._images)
 
-    def batches(self, start: int, stop: int) -> Iterator[Batch]:
-        """The batches of iterations `start` to `stop` - 1."""
+    def batches(self, start: int, stop: int, *, slots: slice = slice(None)) -> Iterator[Batch]:
+        """The batches of iterations `start` to `stop` - 1, or only some slots of each."""
         if not 0 <= start <= stop:
             raise ValueError(f"batches {start} to {stop}: expected 0 <= start <= stop")
-        keys = (self._batch(iteration) for iteration in range(start, stop))
+        keys = (self._batch(iteration)[slots] for iteration in range(start, stop))
         yield from _deliver(self._reader, keys, workers=self._workers)
 
     def initial(self, count: int) -> Iterator[Batch]:
@@ -187,8 +187,16 @@ class TestView:
         return self._size
 
     def __iter__(self) -> Iterator[tuple[Sample, Tensor]]:
-        """Samples without `sem_seg`, each with its truth (H, W) long; `ignore_label` of the classes is not scored."""
-        keys = ([Key(0, 0, index)] for index in range(self._size))
+        """All images; see `images`."""
+        return self.images()
+
+    def images(self, *, first: int = 0, step: int = 1) -> Iterator[tuple[Sample, Tensor]]:
+        """Samples without `sem_seg`, each with its truth (H, W) long; `ignore_label` of the classes is not scored.
+
+        Args:
+            first, step: every `step`-th image from the `first` on, so that several may share them.
+        """
+        keys = ([Key(0, 0, index)] for index in range(first, self._size, step))
         for (sample,) in _deliver(self._reader, keys, workers=self._workers):
             truth = sample.pop("sem_seg")
             yield sample, truth.long()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from benchmark.data.loader import TestView, TrainView
 from benchmark.evaluation.counts import Counts
 from benchmark.method import Budget, Method
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,16 @@ Observer = Callable[[Progress], None]
 
 
 class Engine(Protocol):
-    """Trains and evaluates a method."""
+    """Trains and evaluates a method, alone or as one of the processes that work on a run together."""
 
     name: str
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes what comes of the run."""
+
+    def agree(self, work: Callable[[], T]) -> T:
+        """Do something in every process of the run; where it fails in one, it fails in all."""
 
     def fit(
         self, method: Method, data: TrainView, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import time
 import zipfile
@@ -121,6 +122,15 @@ def trainable_state(method: Method) -> dict[str, Any]:
         for name, value in method.state_dict().items()
         if name not in frozen_names and not name.startswith(folders)
     }
+
+
+def state_digest(method: Method) -> str:
+    """SHA-256 of what training can change, in hex."""
+    digest = hashlib.sha256()
+    for name, value in trainable_state(method).items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _is_frozen(module: nn.Module) -> bool:

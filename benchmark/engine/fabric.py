@@ -2,73 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import TypeVar
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
+from benchmark import stopping
 from benchmark.data.loader import TestView, TrainView
 from benchmark.engine import steps
 from benchmark.engine.base import Observer, Progress
-from benchmark.engine.checkpoint import Checkpoint
+from benchmark.engine.checkpoint import Checkpoint, state_digest
+from benchmark.engine.launch import open_fabric
 from benchmark.engine.optimizer import is_trained, make_optimizer
+from benchmark.engine.place import find_place
+from benchmark.engine.shards import Gradient, Readings, slots_of
+from benchmark.engine.team import Team
 from benchmark.evaluation.counter import Counter
-from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.counts import Counts, merge
 from benchmark.method import Budget, Method, Moment
+from benchmark.types import Batch
+
+T = TypeVar("T")
 
 
 class FabricEngine:
     """Trains and evaluates on one device: the first CUDA device where there is one, else the CPU.
+
+    A run of several shards may have a process for each, the tasks of a SLURM job: see `benchmark.engine.place`.
 
     Args:
         precision: of the forward passes, "32-true" or "bf16-mixed".
         accelerator: "auto", "cpu" or "cuda".
         run: digest of the spec, so that no checkpoint of another run is taken for this one's.
         checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
+        shards: of every batch, as in the budget.
+
+    Raises:
+        ValueError: the job's tasks do not fit the shards.
     """
 
     name = "fabric"
 
     def __init__(
-        self, *, precision: str = "32-true", accelerator: str = "auto", run: str = "", checkpoint_every: int = 0
+        self,
+        *,
+        precision: str = "32-true",
+        accelerator: str = "auto",
+        run: str = "",
+        checkpoint_every: int = 0,
+        shards: int = 1,
     ) -> None:
-        if accelerator == "auto":
-            accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-        # its own environment, as a job's SLURM variables would be taken for a request of several processes
-        alone = LightningEnvironment()
-        self._fabric = Fabric(accelerator=accelerator, devices=1, precision=cast(Any, precision), plugins=alone)
-        self._precision, self._run, self._every = precision, run, checkpoint_every
+        self._team = Team(find_place(shards, os.environ))
+        self._fabric = open_fabric(self._team.place, accelerator=accelerator, precision=precision)
+        self._precision, self._shards = precision, shards
+        self._run, self._every = run, checkpoint_every
 
     @property
     def device(self) -> torch.device:
         """Where the method runs."""
         return self._fabric.device
 
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes."""
+        return self._team.place.is_first
+
+    def agree(self, work: Callable[[], T]) -> T:
+        """Do something in every process of the run; where it fails in one, it fails in all."""
+        return self._team.agree(work)
+
     def fit(
         self, method: Method, data: TrainView, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
     ) -> None:
         """Train in place, from the checkpoint where there is one, and leave a final checkpoint.
 
+        Asked to stop, it ends the iteration, saves and raises KeyboardInterrupt.
+
         Raises:
-            ValueError: the checkpoint is broken or of another run, or the budget asks for another precision.
+            ValueError: the checkpoint is broken or of another run, the budget asks for another precision or other
+                shards, or processes do not begin alike.
             FloatingPointError: a loss or gradient is not finite.
+            RuntimeError: another process of the run failed.
         """
-        if budget.precision != self._precision:
-            raise ValueError(f"budget.precision={budget.precision!r}, but this engine was made for {self._precision!r}")
+        given, made_for = (budget.precision, budget.shards), (self._precision, self._shards)
+        if given != made_for:
+            raise ValueError(f"precision and shards of the budget are {given}, but this engine was made for {made_for}")
         method.to(self.device)
         file = Checkpoint(checkpoint, run=self._run, every=self._every)
         optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
-        begin = file.load(method, optimizer)
-        if begin is None:
-            steps.initialise(method, data, budget=budget, seed=seed, device=self.device)
-        if optimizer is not None:
-            self._train(method, data, optimizer, begin=begin or 0, budget=budget, seed=seed, file=file, observe=observe)
-        method.moment = Moment(seed, max(0, budget.iterations - 1), budget.iterations)
-        if begin is None or begin < budget.iterations:
-            file.save(method, None, iteration=budget.iterations)
+        begin = self._begin(method, data, optimizer, budget=budget, seed=seed, file=file)
+        with stopping.deferring():
+            if optimizer is not None:
+                self._train(
+                    method, data, optimizer, begin=begin or 0, budget=budget, seed=seed, file=file, observe=observe
+                )
+            method.moment = Moment(seed, max(0, budget.iterations - 1), budget.iterations)
+            if self.is_first and (begin is None or begin < budget.iterations):
+                file.save(method, None, iteration=budget.iterations)
 
     def evaluate(
         self,
@@ -80,10 +112,42 @@ class FabricEngine:
         gamma: float,
         observe: Observer,
     ) -> Counts:
-        """Count every labelled pixel once."""
+        """Count every labelled pixel once. Processes share the images; progress is told of this one's."""
         module = self._fabric.setup_module(method)
-        answers = steps.predictions(module, method, data, device=self.device)
-        return steps.count(answers, Counter(classes, seen, gamma=gamma), observe=observe, total=len(data))
+        rank, size = self._team.place.rank, self._team.place.size
+
+        def own() -> Counts:
+            answers = steps.predictions(module, method, data.images(first=rank, step=size), device=self.device)
+            total = len(range(rank, len(data), size))
+            return steps.count(answers, Counter(classes, seen, gamma=gamma), observe=observe, total=total)
+
+        return merge(self._team.together(own))
+
+    def _begin(
+        self,
+        method: Method,
+        data: TrainView,
+        optimizer: torch.optim.Optimizer | None,
+        *,
+        budget: Budget,
+        seed: int,
+        file: Checkpoint,
+    ) -> int | None:
+        """Load the checkpoint, or initialise the method; the iterations done, None where there is no checkpoint."""
+
+        def begun() -> tuple[int | None, str]:
+            done = file.load(method, optimizer)
+            if done is None:
+                steps.initialise(method, data, budget=budget, seed=seed, device=self.device)
+            return done, "" if self._team.place.is_alone else state_digest(method)
+
+        begins = self._team.together(begun)
+        if len(set(begins)) > 1:
+            told = ", ".join(f"iteration {done or 0} and parameters {digest[:8]}" for done, digest in begins)
+            raise ValueError(
+                f"the processes of this run begin differently ({told}): give them processors of one kind and one store"
+            )
+        return begins[0][0]
 
     def _train(
         self,
@@ -99,14 +163,27 @@ class FabricEngine:
     ) -> None:
         module, stepper = self._fabric.setup(method, optimizer)
         trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
-        method.train()
-        for iteration, batch in enumerate(data.batches(begin, budget.iterations), start=begin):
-            if iteration > begin and file.is_due(iteration):
-                file.save(method, optimizer, iteration=iteration)
-            rate = steps.begin_iteration(method, optimizer, budget=budget, seed=seed, iteration=iteration)
-            losses = module(steps.to_device(batch, self.device))
+
+        def differentiate(samples: Batch, moment: Moment) -> Readings:
+            steps.set_moment(method, moment)
+            losses = module(steps.to_device(samples, self.device))
             stepper.zero_grad()
-            self._fabric.backward(steps.total(losses, iteration=iteration))
+            self._fabric.backward(steps.total(losses, iteration=moment.iteration))
+            return steps.readings(losses)
+
+        gradient = Gradient(method, differentiate, shards=self._shards, team=self._team)
+        slots = slots_of(self._team.place, batch_size=budget.batch_size)
+        method.train()
+        for iteration, batch in enumerate(data.batches(begin, budget.iterations, slots=slots), start=begin):
+            if iteration > begin and self.is_first and file.is_due(iteration):
+                file.save(method, optimizer, iteration=iteration)
+            rate = steps.set_rate(optimizer, budget=budget, iteration=iteration)
+            losses = gradient.take(batch, Moment(seed, iteration, budget.iterations))
             steps.clip(trained, norm=budget.clip_norm, iteration=iteration)
             stepper.step()
-            observe(Progress("train", iteration + 1, budget.iterations, steps.readings(losses), rate))
+            observe(Progress("train", iteration + 1, budget.iterations, losses, rate))
+            if self._team.any(stopping.is_asked()):
+                if self.is_first:
+                    file.save(method, optimizer, iteration=iteration + 1)
+                self._team.wait()  # as a job may end with the first of its tasks that ends, saved or not
+                raise KeyboardInterrupt

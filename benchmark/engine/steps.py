@@ -18,16 +18,18 @@ from benchmark.seeding import seed_globals
 from benchmark.types import Batch, Losses, Prediction, Sample
 
 
-def begin_iteration(
-    method: Method, optimizer: torch.optim.Optimizer, *, budget: Budget, seed: int, iteration: int
-) -> float:
-    """Set moment, global random streams and learning rate for an iteration; returns the rate."""
-    method.moment = Moment(seed, iteration, budget.iterations)
-    seed_globals(seed, "global", iteration)
+def set_rate(optimizer: torch.optim.Optimizer, *, budget: Budget, iteration: int) -> float:
+    """Set the learning rate of an iteration; returns it."""
     rate = learning_rate(budget, iteration)
     for group in optimizer.param_groups:
         group["lr"] = rate
     return rate
+
+
+def set_moment(method: Method, moment: Moment) -> None:
+    """Set moment and global random streams for one shard of an iteration."""
+    method.moment = moment
+    seed_globals(moment.seed, "global", *moment.address)
 
 
 def initialise(method: Method, data: TrainView, *, budget: Budget, seed: int, device: torch.device) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,22 @@ def toybox() -> Dataset:
     return open_dataset("toybox")
 
 
-def fit(spec: RunSpec, checkpoint: Path, *, stop: int = 0, run: str = "", every: int = 0, workers: int = 0) -> Method:
-    """Train, or go on; with `stop`, be interrupted right after so many iterations."""
+def interrupt() -> None:
+    """What Ctrl-C does outside of `stopping.deferring`."""
+    raise KeyboardInterrupt
+
+
+def fit(
+    spec: RunSpec,
+    checkpoint: Path,
+    *,
+    stop: int = 0,
+    how: Callable[[], None] = interrupt,
+    run: str = "",
+    every: int = 0,
+    workers: int = 0,
+) -> Method:
+    """Train, or go on; with `stop`, be stopped right after so many iterations."""
     method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
     data = TrainView(
         toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
@@ -42,10 +56,10 @@ def fit(spec: RunSpec, checkpoint: Path, *, stop: int = 0, run: str = "", every:
 
     def observe(progress: object) -> None:
         if getattr(progress, "done", 0) == stop:
-            raise KeyboardInterrupt
+            how()
 
     method.set_classes(split.seen)
-    engine = FabricEngine(precision=budget.precision, run=run, checkpoint_every=every)
+    engine = FabricEngine(precision=budget.precision, run=run, checkpoint_every=every, shards=budget.shards)
     engine.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
     return method
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from benchmark import stopping
 from benchmark.data.loader import TestView
 from benchmark.engine import checkpoint
 from benchmark.engine.base import Observer, Progress
@@ -32,6 +33,16 @@ def test_interrupted_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path, st
     with pytest.raises(KeyboardInterrupt):
         fit(spec, tmp_path / "parts.pt", stop=stop, every=4)
     assert same_state(whole, fit(spec, tmp_path / "parts.pt", every=4))
+
+
+@pytest.mark.parametrize("stop", [1, 6, 12])
+def test_asked_to_stop_it_saves_the_iterations_done(tmp_path: Path, stop: int) -> None:
+    spec, path = small_spec(), tmp_path / "parts.pt"
+    whole = fit(spec, tmp_path / "whole.pt")
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, path, stop=stop, how=stopping.ask)
+    assert checkpoint.read(path)["iteration"] == stop
+    assert same_state(whole, fit(spec, path))
 
 
 def test_training_moves_what_is_trained_and_nothing_else(tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ def budget_text(row: Row) -> str:
     budget = row.records[0].spec.budget
     if not budget.iterations:
         return "no training"
+    parts = f" in {budget.shards} parts" if budget.shards > 1 else ""
     return (
-        f"{budget.iterations} iterations of {budget.batch_size} images, learning rate "
+        f"{budget.iterations} iterations of {budget.batch_size} images{parts}, learning rate "
         f"{budget.learning_rate:g}, weight decay {budget.weight_decay:g}, {budget.precision}"
     )
 

@@ -48,8 +48,7 @@ class MethodEntry:
 
 def method_names(folder: Path = METHODS) -> list[str]:
     """Every method that has a name, sorted: files of the folder and installed entry points."""
-    files = {path.stem for path in folder.glob("*.py") if not path.name.startswith(("_", "."))}
-    return sorted(files | {point.name for point in entry_points(group=GROUP)})
+    return sorted(_shipped(folder) | {point.name for point in entry_points(group=GROUP)})
 
 
 def is_path(name: str) -> bool:
@@ -69,10 +68,12 @@ def source_of(name: str) -> Path:
         if not path.is_file():
             raise KeyError(unknown_name("method file", name, (str(near) for near in sorted(path.parent.glob("*.py")))))
         return path
-    shipped = METHODS / f"{name}.py"
-    if name not in method_names():
-        raise KeyError(unknown_name("method", name, method_names()))
-    return shipped if shipped.is_file() else _installed_file(_entry_point(name))
+    if name in _shipped(METHODS):  # first, as a look at all that is installed takes long, and a grid asks for each row
+        return METHODS / f"{name}.py"
+    names = method_names()
+    if name not in names:
+        raise KeyError(unknown_name("method", name, names))
+    return _installed_file(_entry_point(name))
 
 
 def source_digest(name: str) -> str:
@@ -80,6 +81,10 @@ def source_digest(name: str) -> str:
     source = source_of(name)
     is_shipped = not is_path(name) and source.parent == METHODS
     return "" if is_shipped else hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def _shipped(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.py") if not path.name.startswith(("_", "."))}
 
 
 def describe(name: str) -> MethodEntry:

@@ -9,6 +9,7 @@
     ROOT/<id>/lock              who works on it, see `benchmark.lock`
     ROOT/<id>/attempts/NN/      attempt.json, log.txt, and the record of a failure that was tried again
     ROOT/plans/<study>.json     which runs a study consists of
+    ROOT/plans/<study>.memo     how that was made, see `benchmark.planning`; may vanish
 
 Reading changes nothing, not even the existence of ROOT, and needs no torch.
 """
@@ -217,15 +218,21 @@ class Store:
 
     def state(self, run_id: str) -> State:
         """Where a run stands."""
-        path = self.folder(run_id) / "record.json"
-        if owner(self.folder(run_id)) is not None and not path.is_file():
-            return "running"
+        return self.look(run_id)[0]
+
+    def look(self, run_id: str) -> tuple[State, RunRecord | None]:
+        """Where a run stands, and its record where it has one that can be read: both from one reading."""
+        folder = self.folder(run_id)
+        path = folder / "record.json"
+        if owner(folder) is not None and not path.is_file():
+            return "running", None
         if not path.is_file():
-            return "interrupted" if any(self.folder(run_id).glob("attempts/*")) else "missing"
+            return ("interrupted" if any(folder.glob("attempts/*")) else "missing"), None
         try:
-            return self.record(run_id).state
+            record = self.record(run_id)
         except ValueError:
-            return "broken"
+            return "broken", None
+        return record.state, record
 
     def save_result(self, record: RunRecord, counts: Counts) -> None:
         """Keep the counts, then the record, which is what makes the run done.

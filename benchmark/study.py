@@ -1,10 +1,12 @@
 """A study is a grid as data: rows by seeds. Planned, it is a list of runs. Nothing here runs, stores or draws anything.
 
 `expand` needs torch, because it asks the method files for their configurations; everything else does not.
+`benchmark.planning` calls it only where a study, or what its runs are made of, has changed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -107,10 +109,26 @@ class Plan(Frozen):
 
 @dataclass(frozen=True)
 class Planned:
-    """A plan and what to run for it, in the order of `Plan.ids`."""
+    """A plan and what to run for it.
+
+    Attributes:
+        plan: which runs.
+        firsts: the spec of every row with the first seed of the study; the row's others differ in nothing else.
+    """
 
     plan: Plan
-    specs: tuple[RunSpec, ...]
+    firsts: tuple[RunSpec, ...]
+
+    @property
+    def specs(self) -> tuple[RunSpec, ...]:
+        """What to run, in the order of `Plan.ids`."""
+        return tuple(self.specs_of(self.plan.ids))
+
+    def specs_of(self, ids: Sequence[str]) -> list[RunSpec]:
+        """What to run for some of the runs, in the order given. Raises KeyError for one that is not planned."""
+        cells = zip(self.plan.rows, self.firsts, strict=True)
+        known = {run_id: (first, seed) for row, first in cells for seed, run_id in row.ids.items()}
+        return [_with_seed(*known[run_id]) for run_id in ids]
 
 
 def study_names(folder: Path = STUDIES) -> list[str]:
@@ -141,21 +159,25 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
 
 
 def expand(study: Study) -> Planned:
-    """Resolve every cell.
+    """Resolve every row once; its cells differ in the seed alone.
 
     Raises:
         KeyError, ValueError: a row cannot be resolved, or two rows are the same; names the row.
     """
-    rows: list[PlanRow] = []
-    specs: list[RunSpec] = []
-    for at, row in enumerate(study.rows, start=1):
-        cells = [_resolved(study, row, at=at, seed=seed) for seed in study.seeds]
-        ids = {seed: cell.id for seed, cell in zip(study.seeds, cells, strict=True)}
-        rows.append(PlanRow(label=_label(row, variant=cells[0].variant), method=cells[0].method, ids=ids))
-        specs += cells
+    firsts = tuple(_resolved(study, row, at=at) for at, row in enumerate(study.rows, start=1))
+    rows = tuple(_planned(row, first, seeds=study.seeds) for row, first in zip(study.rows, firsts, strict=True))
     _check_rows_differ(study, rows)
-    plan = Plan(study=study.name, title=study.title, split=study.split, rows=tuple(rows), limit=study.limit)
-    return Planned(plan, tuple(specs))
+    return Planned(Plan(study=study.name, title=study.title, split=study.split, rows=rows, limit=study.limit), firsts)
+
+
+def _planned(row: StudyRow, first: RunSpec, *, seeds: Sequence[int]) -> PlanRow:
+    ids = {seed: _with_seed(first, seed).id for seed in seeds}
+    return PlanRow(label=_label(row, variant=first.variant), method=first.method, ids=ids)
+
+
+def _with_seed(spec: RunSpec, seed: int) -> RunSpec:
+    """The same with another seed. Not `model_copy`, which would hand on the id that the spec has worked out."""
+    return RunSpec.model_validate({name: getattr(spec, name) for name in RunSpec.model_fields} | {"seed": seed})
 
 
 def _label(row: StudyRow, *, variant: str) -> str:
@@ -164,7 +186,8 @@ def _label(row: StudyRow, *, variant: str) -> str:
     return row.label or (f"{variant} [{changed}]" if changed else variant)
 
 
-def _resolved(study: Study, row: StudyRow, *, at: int, seed: int) -> RunSpec:
+def _resolved(study: Study, row: StudyRow, *, at: int) -> RunSpec:
+    """The row with the first seed."""
     from benchmark.resolve import resolve
 
     overrides = {**study.set, **row.set}
@@ -173,7 +196,7 @@ def _resolved(study: Study, row: StudyRow, *, at: int, seed: int) -> RunSpec:
             row.method,
             split=study.split,
             protocol=study.protocol,
-            seed=seed,
+            seed=study.seeds[0],
             overrides=overrides,
             engine=study.engine,
             limit=study.limit,
@@ -184,11 +207,15 @@ def _resolved(study: Study, row: StudyRow, *, at: int, seed: int) -> RunSpec:
         raise ValueError(f"study {study.name!r}, row {at} ({row.method}): {error}") from error
 
 
-def _check_rows_differ(study: Study, rows: list[PlanRow]) -> None:
+def _check_rows_differ(study: Study, rows: Sequence[PlanRow]) -> None:
     """Two rows with one name cannot be told apart; two rows with one run would count it twice."""
-    for at, row in enumerate(rows):
-        for other in rows[:at]:
-            if set(row.ids.values()) & set(other.ids.values()):
-                raise ValueError(f"study {study.name!r}: rows {other.label!r} and {row.label!r} are the same runs")
-            if (row.label, row.method) == (other.label, other.method):
-                raise ValueError(f"study {study.name!r}: two rows are called {row.label!r}; give one another label")
+    row_of: dict[str, PlanRow] = {}
+    names: set[tuple[str, str]] = set()
+    for row in rows:
+        other = next((row_of[run_id] for run_id in row.ids.values() if run_id in row_of), None)
+        if other is not None:
+            raise ValueError(f"study {study.name!r}: rows {other.label!r} and {row.label!r} are the same runs")
+        if (row.label, row.method) in names:
+            raise ValueError(f"study {study.name!r}: two rows are called {row.label!r}; give one another label")
+        row_of |= dict.fromkeys(row.ids.values(), row)
+        names.add((row.label, row.method))

@@ -6,10 +6,11 @@ What nobody knows stays unknown: no run is called failed because a scheduler is 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from benchmark.run import RunRecord
 from benchmark.store import State, Store
 from slurm.queue import Sight, look
 from slurm.states import MEANINGS, alive, phase_of
@@ -37,6 +38,7 @@ class Stand:
         reason: one line; empty where there is nothing to say.
         place: where it was last submitted to; None for a run that never was.
         view: what the scheduler says of its job, None where it says nothing.
+        record: what came of it, where that can be read.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Stand:
     reason: str = ""
     place: Place | None = None
     view: JobView | None = None
+    record: RunRecord | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -65,14 +68,19 @@ def overview(store: Store, ids: Sequence[str]) -> Overview:
     Raises:
         ValueError: a submission's file is broken.
     """
-    found, states = places(store), {run_id: store.state(run_id) for run_id in ids}
+    found, looks = places(store), {run_id: store.look(run_id) for run_id in ids}
     asked = {
-        run_id: found[run_id] for run_id in ids if run_id in found and not _has_ended(store, run_id, states, found)
+        run_id: found[run_id]
+        for run_id, (state, record) in looks.items()
+        if run_id in found and not _has_ended(state, record, found[run_id])
     }
     sent = [place for place in asked.values() if place.submission.sent]
     since = min((place.submission.manifest.created for place in sent), default=time.time())
     sight = look({target for place in sent if (target := place.target)}, since=since)
-    stands = [_stand(store, run_id, states[run_id], place=asked.get(run_id), sight=sight) for run_id in ids]
+    stands = [
+        replace(_stand(store, run_id, state, place=asked.get(run_id), sight=sight), record=record)
+        for run_id, (state, record) in looks.items()
+    ]
     return Overview(tuple(stands), sight)
 
 
@@ -128,11 +136,11 @@ def _unseen(state: State, place: Place, *, begun: Standing, reachable: bool, now
     return begun, f"the scheduler does not know job {sent.job} any more"
 
 
-def _has_ended(store: Store, run_id: str, states: Mapping[str, State], found: Mapping[str, Place]) -> bool:
+def _has_ended(state: State, record: RunRecord | None, place: Place) -> bool:
     """Whether its own record says how it ended; a failure that was sent again afterwards is not the end."""
-    if states[run_id] != "failed":
-        return states[run_id] in ("done", "broken")
-    return store.record(run_id).attempts > found[run_id].submission.manifest.attempts.get(run_id, 0)
+    if state != "failed" or record is None:
+        return state in ("done", "broken")
+    return record.attempts > place.submission.manifest.attempts.get(record.spec.id, 0)
 
 
 def _stand(store: Store, run_id: str, state: State, *, place: Place | None, sight: Sight) -> Stand:

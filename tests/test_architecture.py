@@ -43,6 +43,7 @@ ALLOWED = {
     "local": f"{VALUES} endings store",
     "pretrain": f"{TRAINED} methods.blocks",
     "slurm": f"{VALUES} endings local store",
+    "slurm.testing": f"{VALUES} local method slurm store",
     "verify": f"{COUNTED} local store",
     "gallery predict": f"{TRAINED} engine predict report resolve store study",
     "doctor": f"{VALUES} data environment local registry slurm store",
@@ -55,8 +56,8 @@ ALLOWED = {
 
 # Parts on the way of --help, list, status, table and show. Importing one imports none of HEAVY.
 LIGHT = (
-    f"{BASE} __main__ cli environment evaluation.counts evaluation.scores planning registry report run seeding slurm "
-    "split stats store study"
+    f"{BASE} __main__ cli environment evaluation.counts evaluation.scores planning registry report run seeding "
+    "slurm.overview slurm.settle slurm.submit slurm.summary split stats store study"
 )
 HEAVY = {"lightning_fabric", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
 
@@ -167,6 +168,11 @@ def test_an_import_of_torch_is_noticed_through_other_modules() -> None:
 def test_at_most_one_file_imports_detectron2() -> None:
     files = {module for module, tree in _trees().items() if any("detectron2" in name for name in _imports(tree))}
     assert files <= {"benchmark.engine.d2"}
+
+
+def test_method_files_import_nothing_heavy_but_torch() -> None:
+    files = [name for name in _trees() if name.startswith("methods.") and name.count(".") == 1]
+    assert {name: _heavy(name) - {"torch"} for name in files if _heavy(name) - {"torch"}} == {}
 
 
 def test_only_the_command_line_prints() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from benchmark.resolve import resolve
 from benchmark.study import Plan, Study, expand, load_study, study_names
 
 TINY = "tests/cli/tiny_method.py"
@@ -33,6 +35,32 @@ def test_a_plan_has_every_row_by_every_seed_in_order() -> None:
     assert [row.label for row in planned.plan.rows] == ["Tiny", "Tiny [scale=0.5]"]
     assert planned.plan.ids == tuple(spec.id for spec in planned.specs)
     assert [spec.seed for spec in planned.specs] == [0, 1, 0, 1]
+
+
+def test_every_cell_is_the_run_that_resolving_it_alone_gives() -> None:
+    scales, seeds, budget = (9.0, 12.5), (4, 0, 17), {"budget.iterations": 5}
+    rows = [{"method": "chimera_seg", "set": {"logit_scale": scale}} for scale in scales]
+    planned = expand(_study(rows=rows, seeds=seeds, set=budget))
+    alone = [
+        resolve("chimera_seg", split="toybox", seed=seed, overrides={**budget, "logit_scale": scale})
+        for scale in scales
+        for seed in seeds
+    ]
+    assert planned.specs == tuple(alone)
+    assert [spec.id for spec in planned.specs] == [spec.id for spec in alone] == list(planned.plan.ids)
+
+
+def test_some_runs_can_be_asked_for_in_any_order() -> None:
+    planned = expand(_study(rows=[TINY, f"{TINY}/no scale"]))
+    some = planned.plan.ids[3], planned.plan.ids[0]
+    assert [spec.id for spec in planned.specs_of(some)] == list(some)
+
+
+def test_a_thousand_seeds_are_planned_within_a_second() -> None:
+    expand(_study(seeds=[0]))  # the method file is run and the data are looked at
+    began = time.process_time()
+    assert len(set(expand(_study(seeds=list(range(1000)))).plan.ids)) == 1000
+    assert time.process_time() - began < 1
 
 
 def test_a_plan_is_the_same_after_being_written_and_read() -> None:

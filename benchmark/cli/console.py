@@ -26,6 +26,8 @@ Jobs = Annotated[
 ]
 UNLIMITED = 10_000
 """Columns of an output that is no terminal: nothing is cut off there."""
+FOLDED_ROWS = 200
+"""Longer tables are not folded to the terminal's width: that takes a millisecond a row."""
 
 
 def store_of(context: typer.Context) -> Store:
@@ -66,7 +68,7 @@ def say_json(value: Any) -> None:
 
 def say_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns; long cells fold in a terminal and are whole in a file."""
-    if not sys.stdout.isatty():
+    if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
         widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
         for line in lines:

@@ -92,23 +92,23 @@ def demo(
 ) -> None:
     """Everything once, in minutes. Chimera-Seg, its ablations and two peers on toybox, to a table and figures."""
     from benchmark.cli.reports import show_table, write_figures, write_pictures
-    from benchmark.study import expand, load_study
+    from benchmark.planning import planned
+    from benchmark.study import load_study
 
     store = store_of(context)
-    planned = expand(changed_study(load_study("demo"), changes=overrides_of(overrides)))
+    found = planned(changed_study(load_study("demo"), changes=overrides_of(overrides)), store, keep=not dry_run)
     if dry_run:
-        say_runs(store, planned.plan.ids)
+        say_runs(store, found.plan.ids)
         return
-    store.write_plan(planned.plan)
-    code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
+    code = run_specs(store, found.specs, jobs=jobs, retry_failed=retry_failed, plan=found.plan)
     say()
-    show_table(store, planned.plan)
-    out = store.root / "reports" / planned.plan.study
+    show_table(store, found.plan)
+    out = store.root / "reports" / found.plan.study
     say("\nFigures")
-    for path in [*write_figures(store, planned.plan, out), *write_pictures(store, planned.plan, out)]:
+    for path in [*write_figures(store, found.plan, out), *write_pictures(store, found.plan, out)]:
         say(f"  {path}")
-    done = next((run_id for run_id in planned.plan.ids if store.state(run_id) == "done"), "ID")
-    say(f"\nThe table again:    {command(store, 'table', planned.plan.study)}")
+    done = next((run_id for run_id in found.plan.ids if store.state(run_id) == "done"), "ID")
+    say(f"\nThe table again:    {command(store, 'table', found.plan.study)}")
     say(f"One run in detail:  {command(store, 'show', done)}")
     say(f"Remake a number:    {command(store, 'verify', done)}")
     raise typer.Exit(code)

@@ -94,7 +94,7 @@ def _entry(store: Store, stand: Stand) -> dict[str, Any]:
     if stand.place is not None and stand.place.target is not None:
         entry["job"] = "_".join(map(str, stand.place.target))
     if stand.state in ("done", "failed", "broken"):
-        return entry | _ended(store, stand.id)
+        return entry | _ended(store, stand)
     return entry | _underway(store, stand)
 
 
@@ -114,9 +114,9 @@ def _underway(store: Store, stand: Stand) -> dict[str, Any]:
     }
 
 
-def _ended(store: Store, run_id: str) -> dict[str, Any]:
+def _ended(store: Store, stand: Stand) -> dict[str, Any]:
     try:
-        record = store.record(run_id)
+        record = stand.record or store.record(stand.id)
     except ValueError as error:
         return {"message": str(error)}
     message = f"{record.failure.kind}: {record.failure.message}" if record.failure else ""

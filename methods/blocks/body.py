@@ -6,7 +6,6 @@ import warnings
 from pathlib import Path
 from typing import Any, Literal
 
-import segmentation_models_pytorch as smp
 from pydantic import model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -72,6 +71,8 @@ class Body(nn.Module):
 
 
 def _network(config: BodyConfig) -> Any:
+    import segmentation_models_pytorch as smp  # not above: it takes seconds, and a plan builds nothing
+
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Initializing zero-element tensors")

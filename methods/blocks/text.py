@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
 
-import open_clip
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -68,6 +67,8 @@ def encode_names(clip: Clip, names: Sequence[str], *, prompts: Prompts) -> Tenso
 
 def _tokens(clip: Clip, texts: Sequence[str], *, classes: Sequence[str]) -> Tensor:
     """(T, L) token ids. open_clip cuts longer texts without a word; a column too many shows which would be."""
+    import open_clip  # not above: it takes seconds, and a plan encodes nothing
+
     tokens: Tensor = open_clip.tokenize(list(texts), context_length=clip.context_length + 1)
     too_long = tokens[:, -1] != 0
     if too_long.any():

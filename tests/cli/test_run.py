@@ -157,3 +157,12 @@ def test_plan_says_where_every_run_stands(store: Store, capsys: pytest.CaptureFi
     code, out, _ = say(capsys, "plan", "ablations")
     assert code == 0 and "25 missing" in out and "no CSH" in out
     assert store.plan_names() == ["ablations"]
+
+
+def test_a_plan_of_many_seeds_counts_states_in_place_of_a_column_for_each(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "many.yaml"
+    path.write_text(f"title: Many\nsplit: toybox\nrows: [{TINY}]\nseeds: {list(range(30))}\n")
+    code, out, _ = say(capsys, "plan", str(path))
+    assert code == 0 and out.splitlines()[1:3] == ["row   30 seeds", "Tiny  30 missing"]

@@ -9,28 +9,23 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
 from benchmark import endings
 from benchmark.endings import log_tail, record_failure
-from benchmark.lock import JOB, Busy, holding, owner, this_process
+from benchmark.lock import Busy, holding, owner, this_process
 from benchmark.memory import memory_kills
+from benchmark.processes import GRACE_S, Resources, Running, Starter, end_processes, start_worker
 from benchmark.run import RunSpec
 from benchmark.store import Store
 
 POLL_S = 0.2
-GRACE_S = 10.0
-"""Processes that are told to end have so long before they are killed."""
-
 RESTART_PAUSE_S = 2.0
 """Between the death of a process and the next try, as whatever ended it may be about to end all."""
 
@@ -73,24 +68,9 @@ class _Job:
     """A process, the number of the attempt it makes at a run, and the device it was given."""
 
     spec: RunSpec
-    process: subprocess.Popen[bytes]
+    process: Running
     number: int
     device: str
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What each process may use: CPU threads, and processes that read images ahead; and how often it saves.
-
-    Attributes:
-        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
-        devices: names of CUDA devices among which runs are spread evenly; where empty every run sees all there are.
-    """
-
-    threads: int = 1
-    workers: int = 0
-    checkpoint_every: int = 0
-    devices: tuple[str, ...] = ()
 
 
 ALONE = Resources()
@@ -114,6 +94,7 @@ class _Pool:
     store: Store
     each: Resources
     waiting: deque[RunSpec]
+    start: Starter
     lives: Lives | None = None
     running: dict[str, _Job] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -147,6 +128,7 @@ def run_all(
     store: Store,
     jobs: int | None = None,
     each: Resources = ALONE,
+    start: Starter | None = None,
     lives: Lives | None = None,
     grace_s: float = GRACE_S,
     observe: Watcher | None = None,
@@ -158,6 +140,7 @@ def run_all(
         store: where they are kept.
         jobs: processes at a time; as many as there are processors where None.
         each: what each process may use; under another number of threads sums may differ in the last bit.
+        start: starts the process of a run; `start_worker` where None.
         lives: of every run; without them a process that dies is a run that failed.
         grace_s: seconds that processes have to save what they did when this one is told to end.
         observe: told where the pool stands, several times a second.
@@ -169,7 +152,7 @@ def run_all(
         KeyboardInterrupt: interrupted, or told to end; the pool's own processes are ended first.
     """
     waiting = deque({spec.id: spec for spec in specs}.values())
-    pool = _Pool(store, each, waiting, lives=lives, memory_kills=memory_kills() or 0)
+    pool = _Pool(store, each, waiting, start or start_worker, lives=lives, memory_kills=memory_kills() or 0)
     watch = observe or (lambda _: None)
     with _told_to_end_is_interrupted():
         try:
@@ -184,20 +167,6 @@ def run_all(
     return pool.outcomes
 
 
-def end_processes(processes: Sequence[subprocess.Popen[bytes]], *, grace_s: float = GRACE_S) -> None:
-    """Tell own processes to end, and kill those that do not in time."""
-    for process in processes:
-        process.terminate()
-    until = time.monotonic() + grace_s
-    try:
-        for process in processes:
-            process.wait(timeout=max(0.0, until - time.monotonic()))
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
 def _start(pool: _Pool, *, jobs: int) -> None:
     while pool.waiting and len(pool.running) < jobs and time.monotonic() >= pool.rests_until:
         spec = pool.waiting.popleft()
@@ -208,7 +177,7 @@ def _start(pool: _Pool, *, jobs: int) -> None:
             pool.outcomes[spec.id] = _given_up(spec, pool)
         else:
             number, device = int(pool.store.upcoming(spec.id).name), pool.free_device()
-            process = start_worker(spec, store=pool.store, each=pool.each, device=device)
+            process = pool.start(spec, store=pool.store, each=pool.each, device=device)
             pool.running[spec.id] = _Job(spec, process, number, device)
 
 
@@ -216,41 +185,6 @@ def _is_left_behind(spec: RunSpec, store: Store) -> bool:
     """Whether who works on a run belongs to an earlier start of the job that this process belongs to."""
     me, held = this_process(), owner(store.folder(spec.id))
     return held is not None and me.job is not None and me.job.replaces(held.job)
-
-
-def start_worker(
-    spec: RunSpec, *, store: Store, each: Resources, device: str = "", is_assistant: bool = False
-) -> subprocess.Popen[bytes]:
-    """Start the process of a run, on one device if told, or one that assists the first of a run on several tasks."""
-    command = [sys.executable, "-m", "benchmark.worker", str(store.write_spec(spec)), "--store", str(store.root)]
-    command += ["--threads", str(each.threads), "--workers", str(each.workers)]
-    command += ["--checkpoint-every", str(each.checkpoint_every)]
-    command += ["--assist"] if is_assistant else []
-    environment = _environment(each.threads) | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
-    # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order; not in a
-    # job, where the scheduler may find the processes by their session
-    apart = JOB not in environment
-    with _held_back(signal.SIGUSR2):
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=apart)
-
-
-@contextmanager
-def _held_back(number: signal.Signals) -> Iterator[None]:
-    """A process started meanwhile gets this signal once it asks for it: a scheduler warns all processes of a job."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _environment(count: int) -> dict[str, str]:
-    """So many threads for every numerical library; and this package, also where it is not installed."""
-    root = Path(__file__).resolve().parent.parent
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(count))
-    found = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
-    path = found if root.name in ("site-packages", "dist-packages") else [*found, str(root)]
-    return os.environ | threads | ({"PYTHONPATH": os.pathsep.join(path)} if path else {})
 
 
 def _collect(pool: _Pool) -> None:

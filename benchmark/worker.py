@@ -92,8 +92,13 @@ def _write_output_to(log: Path) -> None:
     )
 
 
-if __name__ == "__main__":
+def listen() -> None:
+    """From now on signals ask this process to end where nothing is lost."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
         signal.signal(number, lambda *_: stopping.ask())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # held back by whoever started this process until now
+
+
+if __name__ == "__main__":
+    listen()
     sys.exit(main())

@@ -19,8 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmark.endings import log_tail, no_progress, record_failure
-from benchmark.local import Lives, Resources, Snapshot, end_processes, run_all, start_worker
+from benchmark.local import Lives, Snapshot, run_all
 from benchmark.lock import JOB, Job
+from benchmark.processes import Resources, end_processes, start_warm, start_worker
 from benchmark.store import Store
 from slurm.sbatch import AGAIN
 from slurm.submission import Manifest, mark_sent, read_manifest
@@ -106,6 +107,7 @@ def _side_by_side(store: Store, manifest: Manifest, ids: Sequence[str]) -> None:
         store=store,
         jobs=manifest.at_once,
         each=_each(manifest),
+        start=start_warm if len(ids) > manifest.at_once else None,
         lives=Lives(manifest.lives, manifest.attempts),
         grace_s=manifest.grace_s,
         observe=_Endings(),

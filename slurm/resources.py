@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from benchmark import local
+from benchmark import processes
 from benchmark.frozen import Frozen
 from benchmark.suggest import unknown_name
 
@@ -71,7 +71,9 @@ class Resources(Frozen):
         srun_args: further options of srun.
         mail_type, mail_user: as sbatch has them.
         additional_parameters: further options of sbatch, without the dashes before them; true for a flag.
-        runs_per_job: runs that share the processors and GPUs of a job.
+        runs_per_job: runs that a job works on.
+        side_by_side: how many of them at a time, sharing the processors and GPUs of the job; all where None. With fewer
+            than all, torch is loaded once a job and not once a run.
         threads: CPU threads of each run; where None its share of the processors, or 1 where there are GPUs. Sums may
             differ in the last bit under another number.
         workers: processes of each run that read images ahead; where None none, or what the thread of a run on a GPU
@@ -105,6 +107,7 @@ class Resources(Frozen):
     mail_user: Text | None = None
     additional_parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
     runs_per_job: int = Field(default=1, ge=1)
+    side_by_side: int | None = Field(default=None, ge=1)
     threads: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=0)
     checkpoint_every: int = Field(default=0, ge=0)
@@ -171,13 +174,18 @@ class Resources(Frozen):
         return self.nodes * (self.gpus_per_node or self._gpus_in_gres())
 
     @property
-    def each(self) -> local.Resources:
+    def at_once(self) -> int:
+        """Runs that a job works on at a time."""
+        return min(self.side_by_side or self.runs_per_job, self.runs_per_job)
+
+    @property
+    def each(self) -> processes.Resources:
         """What each run of a job may use."""
-        share = max(1, self.cpus_per_task // self.runs_per_job)
+        share = max(1, self.cpus_per_task // self.at_once)
         threads = self.threads or (1 if self.gpus else share)
         rest = max(0, share - threads) if self.gpus else 0
         workers = rest if self.workers is None else self.workers
-        return local.Resources(threads, workers, self.checkpoint_every)
+        return processes.Resources(threads, workers, self.checkpoint_every)
 
     def _gpus_in_gres(self) -> int:
         """The number in `gpu`, `gpu:2` or `gpu:a100:2`, one of several with commas between."""

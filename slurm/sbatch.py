@@ -37,7 +37,17 @@ _QUEUE_AGAIN = (
     "esac",
 )
 
-_NOT_SUBMITITS = {"checkpoint_every", "container", "lives", "python", "requeue", "runs_per_job", "threads", "workers"}
+_NOT_SUBMITITS = {
+    "checkpoint_every",
+    "container",
+    "lives",
+    "python",
+    "requeue",
+    "runs_per_job",
+    "side_by_side",
+    "threads",
+    "workers",
+}
 _WHERE = ("account", "clusters", "constraint", "partition", "qos", "reservation", "wckey")
 _OF_A_JOB = ("PMI", "SLURM_", "SRUN_")
 _OF_THE_CLUSTER = {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_UMASK"}

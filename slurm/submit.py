@@ -208,7 +208,7 @@ def _manifest(array: Array, grid: Grid) -> files.Manifest:
         tasks=array.tasks,
         attempts={run_id: count for run_id, count in attempts.items() if count},
         lives=resources.lives,
-        at_once=resources.runs_per_job,
+        at_once=resources.at_once,
         threads=each.threads,
         workers=each.workers,
         checkpoint_every=each.checkpoint_every,

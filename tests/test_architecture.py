@@ -40,15 +40,18 @@ ALLOWED = {
     "runner": f"{TRAINED} cost engine environment registry resolve store",
     "worker": f"{VALUES} engine environment runner store",
     "endings": f"{VALUES} environment store",
-    "local": f"{VALUES} endings store",
+    "local": f"{VALUES} endings processes store",
+    "processes": f"{VALUES} store warm",
+    "warm": "worker",
+    "warm_server": "runner worker",
     "pretrain": f"{TRAINED} methods.blocks",
-    "slurm": f"{VALUES} endings local store",
+    "slurm": f"{VALUES} endings local processes store",
     "slurm.testing": f"{VALUES} local method slurm store",
     "verify": f"{COUNTED} local store",
     "gallery predict": f"{TRAINED} engine predict report resolve store study",
     "doctor": f"{VALUES} data environment local registry slurm store",
     "cli": (
-        f"{COUNTED} data doctor environment gallery local planning predict pretrain registry report resolve runner slurm store "
+        f"{COUNTED} data doctor environment gallery local planning predict processes pretrain registry report resolve runner slurm store "
         "study verify"
     ),
     "__main__": "cli",

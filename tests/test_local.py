@@ -12,6 +12,7 @@ import pytest
 from benchmark import endings, local, worker
 from benchmark.local import Lives, Snapshot, run_all
 from benchmark.lock import holding
+from benchmark.processes import Resources, end_processes
 from benchmark.run import Failure, RunSpec
 from benchmark.store import Store
 from tests.report.world import environment, even, save, spec_of
@@ -32,7 +33,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """Lets processes run the given code, with their output in the log, instead of the real worker."""
 
     def use(code: str) -> None:
-        def start(spec: RunSpec, *, store: Store, each: local.Resources, device: str) -> subprocess.Popen[bytes]:
+        def start(spec: RunSpec, *, store: Store, each: Resources, device: str) -> subprocess.Popen[bytes]:
             store.write_spec(spec)
             log = store.upcoming(spec.id) / "log.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +131,7 @@ def test_there_are_never_more_processes_than_jobs(store: Store, fake: Fake) -> N
 
 def test_devices_are_shared_out_evenly(store: Store, fake: Fake) -> None:
     fake("import sys, time; print(sys.argv[1], flush=True); time.sleep(1)")
-    run_all(SPECS, store=store, jobs=4, each=local.Resources(devices=("4", "6")))
+    run_all(SPECS, store=store, jobs=4, each=Resources(devices=("4", "6")))
     assert sorted(store.log(spec.id).read_text() for spec in SPECS) == ["4\n", "4\n", "6\n", "6\n"]
 
 
@@ -147,7 +148,7 @@ def test_an_interrupt_ends_own_processes_and_leaves_no_failure(
 ) -> None:
     fake("import time; time.sleep(60)")
     ended: list[subprocess.Popen[bytes]] = []
-    end = local.end_processes
+    end = end_processes
 
     def end_and_keep(processes: list[subprocess.Popen[bytes]], *, grace_s: float) -> None:
         ended.extend(processes)
@@ -168,7 +169,7 @@ def test_a_process_that_does_not_listen_is_killed() -> None:
     code = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline() == b"deaf\n"
-    local.end_processes([process], grace_s=0.2)
+    end_processes([process], grace_s=0.2)
     process.stdout.close()
     assert process.returncode == -9
 

@@ -146,7 +146,8 @@ def run_specs(
     plan: Plan | None = None,
 ) -> int:
     """Run what is not done, telling what is left out and why; returns the exit code."""
-    from benchmark.local import Resources, cores, run_all
+    from benchmark.local import cores, run_all
+    from benchmark.processes import Resources
 
     open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
     labels = {spec.id: label(spec) for spec in specs} | (_row_labels(plan) if plan is not None else {})

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.strategies.ddp import DDPStrategy
 
 from benchmark.engine.place import Place
+
+
+@contextmanager
+def _unseen(package: str) -> Iterator[None]:
+    """An import of this package fails meanwhile; where it is loaded already nothing changes."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]  # this is how Python spells it
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+# Fabric imports all of torchmetrics only to see its version, which takes longer than torch itself
+with _unseen("torchmetrics"):
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+    from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+    from lightning_fabric.strategies.ddp import DDPStrategy
 
 
 def open_fabric(place: Place, *, accelerator: str, precision: str) -> Fabric:

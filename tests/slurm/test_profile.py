@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.local import Resources as Each
+from benchmark.processes import Resources as Each
 from slurm.profile import PROFILES, DebugProfile, LocalProfile, SlurmProfile, load_profile, profile_names
 from slurm.resources import Resources
 from slurm.sbatch import Batch, script

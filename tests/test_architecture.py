@@ -43,7 +43,7 @@ ALLOWED = {
     "local": f"{VALUES} endings processes store",
     "processes": f"{VALUES} store warm",
     "warm": "worker",
-    "warm_server": "runner worker",
+    "warm_server": "engine runner worker",
     "pretrain": f"{TRAINED} methods.blocks",
     "slurm": f"{VALUES} endings local processes store",
     "slurm.testing": f"{VALUES} local method slurm store",

@@ -7,7 +7,7 @@ import pickle
 import time
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
@@ -63,7 +63,7 @@ class Checkpoint:
             "optimizer": optimizer.state_dict() if optimizer is not None else {},
         }
         with draft_of(self.path) as draft, draft.open("wb") as file:
-            torch.save(content, file)
+            _write(content, file)
         self._saved = time.monotonic()
         self._save_cost = self._saved - begun
 
@@ -86,6 +86,15 @@ class Checkpoint:
                 raise ValueError(_broken(self.path, f"its optimizer does not fit: {error}")) from error
         self._seconds_before = float(content["seconds"])
         return int(content["iteration"])
+
+
+def _write(content: dict[str, Any], file: IO[bytes]) -> None:
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch closes its archive all the same, and complains of that
+            raise error.__context__ from None
+        raise
 
 
 def read(path: Path) -> dict[str, Any]:

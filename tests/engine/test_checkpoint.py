@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zipfile
 from pathlib import Path
 
@@ -121,3 +123,18 @@ def test_the_clock_asks_for_a_save_only_when_it_is_cheap(tmp_path: Path, monkeyp
     assert not file.is_due(2)
     now += 2
     assert file.is_due(3)
+
+
+def test_a_disk_that_fills_up_while_torch_writes_is_called_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def save(_content: object, _file: object) -> None:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            raise RuntimeError("unexpected pos 1792 vs 1686")
+
+    monkeypatch.setattr(torch, "save", save)
+    with pytest.raises(OSError, match="No space left") as full:
+        Checkpoint(tmp_path / "checkpoint.pt", run="r").save(build(small_spec()), None, iteration=1)
+    assert full.value.errno == errno.ENOSPC

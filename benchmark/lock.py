@@ -81,7 +81,12 @@ class Owner(Frozen):
 def this_process() -> Owner:
     """The owner that this process writes into its locks."""
     job = Job.model_validate_json(os.environ[JOB]) if os.environ.get(JOB) else None
-    return Owner(pid=os.getpid(), host=socket.gethostname(), born=_born(os.getpid()), job=job)
+    return process(os.getpid()).model_copy(update={"job": job})
+
+
+def process(pid: int) -> Owner:
+    """A process of this machine, as an owner; tells later whether it is still the same one that lives."""
+    return Owner(pid=pid, host=socket.gethostname(), born=_born(pid))
 
 
 @contextmanager

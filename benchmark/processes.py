@@ -74,7 +74,10 @@ def start_warm(spec: RunSpec, *, store: Store, each: Resources, device: str = ""
     from benchmark.warm import WarmProcess
 
     os.environ.update(surroundings(each))
-    return WarmProcess(_arguments(spec, store=store, each=each), surroundings(each, device=device))
+    try:
+        return WarmProcess(_arguments(spec, store=store, each=each), surroundings(each, device=device))
+    except (EOFError, OSError):  # its server was killed, or cannot be started; a cold start only takes longer
+        return start_worker(spec, store=store, each=each, device=device)
 
 
 def _arguments(spec: RunSpec, *, store: Store, each: Resources) -> list[str]:

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
+
+from benchmark import lock
+
+LOST = 255
+"""What `multiprocessing` says of a process whose server has died."""
+WAIT_S = 0.05
 
 
 class WarmProcess:
@@ -28,6 +37,7 @@ class WarmProcess:
         context.set_forkserver_preload(["benchmark.warm_server"])
         self._process: ForkServerProcess = context.Process(target=_work, args=(tuple(arguments), dict(environment)))
         self._process.start()
+        self._owner = lock.process(self.pid)
 
     @property
     def pid(self) -> int:
@@ -35,24 +45,31 @@ class WarmProcess:
         return self._process.pid or 0
 
     def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs."""
-        return self._process.exitcode
+        """The exit code, negative for a signal; None while it runs. `LOST` where only its server knew."""
+        code = self._process.exitcode
+        return None if code == LOST and self._owner.is_alive else code
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, once there is one. Raises TimeoutExpired where there is none in time."""
-        self._process.join(timeout)
-        code = self._process.exitcode
-        if code is None:
-            raise subprocess.TimeoutExpired("benchmark.worker", timeout or 0.0)
+        until = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if until is not None and time.monotonic() >= until:
+                raise subprocess.TimeoutExpired("benchmark.worker", timeout or 0.0)
+            time.sleep(WAIT_S)
         return code
 
     def terminate(self) -> None:
         """Tell it to end."""
-        self._process.terminate()
+        self._send(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it."""
-        self._process.kill()
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def _work(arguments: tuple[str, ...], environment: dict[str, str]) -> None:

@@ -42,7 +42,7 @@ ALLOWED = {
     "endings": f"{VALUES} environment store",
     "local": f"{VALUES} endings processes store",
     "processes": f"{VALUES} store warm",
-    "warm": "worker",
+    "warm": "lock worker",
     "warm_server": "engine runner worker",
     "pretrain": f"{TRAINED} methods.blocks",
     "slurm": f"{VALUES} endings local processes store",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,7 @@ from benchmark.processes import Resources, Starter, end_processes, start_warm
 from benchmark.resolve import resolve
 from benchmark.run import RunSpec
 from benchmark.store import Store
+from benchmark.warm import LOST
 
 
 def _spec(seed: int = 0, *, overrides: Mapping[str, object] | None = None) -> RunSpec:
@@ -37,6 +40,18 @@ def test_a_warm_worker_that_is_told_to_end_saves_and_says_so(tmp_path: Path) -> 
     end_processes([process])
     assert process.poll() == 130 and store.checkpoint(spec.id).exists()
     assert store.state(spec.id) == "interrupted"
+
+
+def test_a_worker_lives_on_when_its_server_dies_and_can_still_be_ended(tmp_path: Path) -> None:
+    spec, store = _spec(overrides={"pause_s": 0.3, "budget.iterations": 500}), Store(tmp_path)
+    process = start_warm(spec, store=store, each=Resources())
+    server = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
+    os.kill(server, signal.SIGKILL)
+    while not (store.last_heartbeat(spec.id) or {}).get("done"):
+        time.sleep(0.05)
+    assert process.poll() is None
+    end_processes([process])
+    assert process.poll() == LOST and store.checkpoint(spec.id).exists()
 
 
 def test_a_warm_worker_that_dies_shows_the_signal(tmp_path: Path) -> None:

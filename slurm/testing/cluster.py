@@ -121,6 +121,8 @@ class Cluster:
     def repair(self) -> None:
         """Start what does not run, cancel every job and put every node into service."""
         place = self.place
+        if not daemons.running(place, "munged"):
+            daemons.start_munge(place)
         if self.layout.accounting and not daemons.running(place, "slurmdbd"):
             self.start_accounting()
         if not self.is_up:
@@ -128,11 +130,12 @@ class Cluster:
         for node in self.layout.node_names:
             if not daemons.running(place, _slurmd(node)):
                 self.start_node(node)
-        self.cancel_jobs()
+        # a job that ended while the controller was away stays "completing" for most of a minute
+        self.cancel_jobs(timeout_s=60)
         for node, state in self.node_states().items():
             if state.startswith(("down", "drain")):
                 self.call("scontrol", "update", f"nodename={node}", "state=resume")
-        self.wait_idle()
+        self.wait_idle(timeout_s=60)
 
     def node_states(self) -> dict[str, str]:
         """What `sinfo` says of each node: idle, mixed, allocated, down*, ..."""

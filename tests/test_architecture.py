@@ -51,8 +51,8 @@ ALLOWED = {
     "gallery predict": f"{TRAINED} engine predict report resolve store study",
     "doctor": f"{VALUES} data environment local registry slurm store",
     "cli": (
-        f"{COUNTED} data doctor environment gallery local planning predict processes pretrain registry report resolve runner slurm store "
-        "study verify"
+        f"{COUNTED} data doctor environment gallery local planning predict pretrain processes registry report resolve "
+        "runner slurm store study verify"
     ),
     "__main__": "cli",
 }

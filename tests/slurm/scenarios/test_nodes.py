@@ -1,0 +1,80 @@
+"""Nodes and their daemons fail under runs, which go on elsewhere or where they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from slurm.testing import processes
+from tests.slurm.scenarios.grid import Grid, Try
+
+pytestmark = pytest.mark.slow
+
+LONG = {"budget.iterations": 600}
+
+
+def test_a_run_whose_node_is_set_down_goes_on(grid: Grid) -> None:
+    run = grid.start()
+    grid.cluster.call("scontrol", "update", f"nodename={grid.node(run)}", "state=down", "reason=test")
+    grid.wait_attempt(2, run)
+    grid.finish()
+    assert grid.tries(run) == [Try(1, False), Try(2, True)]
+
+
+def test_a_run_that_is_not_to_be_queued_again_goes_on_when_it_is_sent_again(grid: Grid) -> None:
+    run = grid.start(requeue=False)
+    grid.cluster.call("scontrol", "update", f"nodename={grid.node(run)}", "state=down", "reason=test")
+    grid.wait_standing("interrupted", run)
+    assert "1 runs sent" in grid.submit().out
+    grid.finish()
+    assert grid.tries(run) == [Try(1, False), Try(1, True)]
+
+
+def test_a_run_whose_node_crashes_goes_on_on_another(grid: Grid) -> None:
+    run = grid.start()
+    crashed = grid.node(run)
+    grid.cluster.kill_node(crashed)
+    grid.wait_attempt(2, run)
+    assert grid.node(run) != crashed
+    grid.cluster.start_node(crashed)
+    grid.finish()
+    assert grid.tries(run) == [Try(1, False), Try(2, True)]
+
+
+def test_a_process_that_outlives_its_node_is_fenced_off(grid: Grid) -> None:
+    run = grid.start(changes=LONG)
+    left_behind = grid.worker(run)
+    grid.cluster.kill_slurmd(grid.node(run))
+    grid.wait_attempt(2, run)
+    assert processes.is_alive(left_behind)
+    grid.finish()
+    grid.wait(lambda: not processes.is_alive(left_behind), what="the first process ends")
+    assert grid.tries(run) == [Try(1, False), Try(2, True)]
+    assert "it writes no more" in grid.store.log(run, 1).read_text()
+    assert grid.store.record(run).attempts == 2
+
+
+def test_a_run_whose_batch_step_loses_its_daemon_is_not_run_again(grid: Grid) -> None:
+    run = grid.start()
+    grid.kill_step_daemon(run, "batch")
+    grid.finish()
+    grid.wait_empty(timeout_s=120)
+    assert grid.tries(run) == [Try(1, False)]
+
+
+def test_a_run_that_outlives_its_job_is_left_alone(grid: Grid) -> None:
+    run = grid.start(changes=LONG)
+    grid.kill_step_daemon(run, "0")
+    grid.wait_empty()
+    assert grid.standing(run) == "running"
+    assert "0 runs sent" in grid.submit().out
+    grid.finish()
+    assert grid.tries(run) == [Try(1, False)]
+
+
+def test_a_run_whose_batch_script_is_killed_goes_on_when_it_is_sent_again(grid: Grid) -> None:
+    run = grid.start()
+    grid.kill(run, "slurm_script")
+    grid.wait_standing("interrupted", run)
+    assert "1 runs sent" in grid.submit().out
+    grid.finish()
+    assert grid.tries(run) == [Try(1, False), Try(1, True)]

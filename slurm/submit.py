@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +26,8 @@ from slurm.settle import settle
 
 LARGEST_ARRAY = 1000
 """Where the cluster does not say: SLURM's own default."""
+WRITERS = 8
+"""Files that are written at a time."""
 WAIT_S = 120.0
 """A submitter waits so long for another one to finish."""
 
@@ -178,11 +181,12 @@ def _room(array: Array, cluster: ClusterSettings, *, profile: SlurmProfile) -> i
 
 def _lay_down(array: Array, specs: Mapping[str, RunSpec], *, store: Store) -> None:
     """Write what an array runs, and take away the locks of processes that are known to be gone."""
-    for ids in array.tasks:
-        for run_id in ids:
-            store.write_spec(specs[run_id])
-            if store.state(run_id) == "running":
-                release(store.folder(run_id))
+    wanted = [specs[run_id] for ids in array.tasks for run_id in ids]
+    with ThreadPoolExecutor(WRITERS) as writers:  # each waits for its disk
+        list(writers.map(store.write_spec, wanted))
+    for spec in wanted:
+        if (store.folder(spec.id) / "lock").exists() and store.state(spec.id) == "running":
+            release(store.folder(spec.id))
 
 
 def _send(array: Array, grid: Grid) -> files.Submission:

@@ -193,7 +193,7 @@ def _send(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool,
     note_splits(choice.splits)
     receipt = sending.submit(grid)
     _say_receipt(store, choice, receipt, retry_failed=retry_failed)
-    return 0
+    return 0 if receipt.before.sight.reachable else 1
 
 
 def _say_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed: bool) -> None:

@@ -32,7 +32,7 @@ def is_expected(error: Exception) -> bool:
 
     from benchmark.lock import Busy
 
-    if isinstance(error, ValidationError | OSError | Busy):
+    if isinstance(error, ValidationError | OSError | Busy) or type(error).__module__.startswith("slurm."):
         return True
     if isinstance(error, KeyError):
         return " " in str(error.args[0]) if error.args else False
@@ -64,7 +64,7 @@ def _raised_here(error: Exception) -> bool:
         return False
     last = frames[-1]
     path = Path(last.filename).resolve()
-    return path.is_relative_to(_OURS) or path.is_relative_to(_OURS.parent / "methods")
+    return any(path.is_relative_to(ours) for ours in (_OURS, _OURS.parent / "methods", _OURS.parent / "slurm"))
 
 
 def _write_crash(error: Exception, arguments: Sequence[str]) -> Path:

@@ -42,12 +42,23 @@ def test_a_dry_run_prints_the_script_and_writes_nothing(store: Store, profile: s
 def test_without_slurm_submit_says_so_in_one_line(store: Store, profile: str, capsys: Capsys) -> None:
     said = say(capsys, "submit", TINY, "--cluster", profile)
     assert said.code == 1 and said.err.startswith("error: ") and said.err.count("\n") == 1
+    assert "unexpected" not in said.err
     assert not list(store.root.glob("submissions/*/manifest.json"))
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None:
     said = say(capsys, "submit", TINY, "--cluster", "slrum")
     assert said.code == 1 and "did you mean 'slurm'" in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("partitoin: gpu", "did you mean 'partition'"), ("timeout_min: 10:30", "whole minutes"), ("mem_gb: -1", "mem_gb")],
+)
+def test_what_is_wrong_with_a_profile_is_one_line(tmp_path: Path, line: str, expected: str, capsys: Capsys) -> None:
+    (tmp_path / "bad.yaml").write_text(f"executor: slurm\n{line}\n")
+    said = say(capsys, "submit", TINY, "--cluster", str(tmp_path / "bad.yaml"))
+    assert said.code == 1 and expected in said.err and "unexpected" not in said.err and said.err.count("\n") == 1
 
 
 def test_the_debug_executor_runs_in_this_process(store: Store, capsys: Capsys) -> None:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmark import endings
 from benchmark.endings import log_tail, no_progress, record_failure
 from benchmark.local import Lives, Snapshot, run_all
 from benchmark.lock import JOB, Job
@@ -128,9 +129,13 @@ def _together(store: Store, manifest: Manifest, run_id: str) -> int:
     finally:
         end_processes([process], grace_s=manifest.grace_s)
     _log.info("%s: task %s ended with %d", run_id, os.environ.get("SLURM_PROCID"), code)
-    if is_first and code not in (0, FAILED) and len(store.attempts(run_id)) < number:
+    if code in (endings.BUSY, endings.SUPERSEDED):
+        return FAILED  # the run is another's: no other start of this element, and an end to its other tasks
+    if code in (0, FAILED):
+        return code
+    if is_first and len(store.attempts(run_id)) < number:
         store.begin_attempt(store.spec(run_id))  # in its stead: a process that dies early has used up a life too
-    return code if code in (0, FAILED) else AGAIN
+    return AGAIN
 
 
 def _each(manifest: Manifest) -> Resources:

@@ -48,11 +48,11 @@ class Choice:
         return self.specs_of(self.ids)
 
 
-def of_specs(specs: Sequence[RunSpec]) -> Choice:
-    """Runs that belong to no plan; at least one."""
+def of_specs(specs: Sequence[RunSpec], *, name: str = "") -> Choice:
+    """Some runs, at least one; called after their method where no name is given."""
     by_id = {spec.id: spec for spec in specs}
     splits = tuple(dict.fromkeys(spec.split for spec in specs))
-    return Choice(specs[0].method, tuple(by_id), splits, lambda ids: [by_id[run_id] for run_id in ids])
+    return Choice(name or specs[0].method, tuple(by_id), splits, lambda ids: [by_id[run_id] for run_id in ids])
 
 
 def choose(

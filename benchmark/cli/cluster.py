@@ -85,7 +85,8 @@ def retry(
     if not failed:
         say("none of them has failed")
         return
-    choice = of_specs([store.spec(run_id) for run_id in failed])
+    study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for it
+    choice = of_specs([store.spec(run_id) for run_id in failed], name=study)
     raise typer.Exit(_start(store, choice, profile, dry_run=dry_run, retry_failed=True))
 
 
@@ -137,6 +138,8 @@ def collect(
             break
         note(tally([stand.state for stand in found.stands]))
         time.sleep(POLL_S)
+    for line in found.sight.notes:
+        note(line)
     states = ["failed" if stand.id in settled else stand.state for stand in found.stands]
     usage = summary(store, ids)
     if as_json:
@@ -218,9 +221,13 @@ def _say_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed
 
 def _named(store: Store, names: Sequence[str]) -> list[str]:
     """Ids of the runs of a planned study, or of runs that are named."""
-    if len(names) == 1 and names[0] in store.plan_names():
+    if _is_plan(store, names):
         return list(store.plan(names[0]).ids)
     return [store.find(name) for name in names]
+
+
+def _is_plan(store: Store, names: Sequence[str]) -> bool:
+    return len(names) == 1 and names[0] in store.plan_names()
 
 
 def _refuse_shared(alive: Sequence[Stand], wanted: set[str]) -> None:

@@ -73,6 +73,18 @@ def test_retry_of_what_has_not_failed_starts_nothing(store: Store, capsys: Capsy
     assert say(capsys, "retry", run_id, "--cluster", "local").out == "none of them has failed\n"
 
 
+def test_retry_of_a_study_asks_for_what_the_profile_says_of_that_study(
+    store: Store, tmp_path: Path, capsys: Capsys
+) -> None:
+    (tmp_path / "mine.yaml").write_text(f"{PROFILE}studies: {{grid: {{timeout_min: 77}}}}\n")
+    store.begin_attempt(spec_of())
+    save(store, spec_of(), Failure(kind="ValueError", message="no"))
+    store.write_plan(plan_of({"paper": {0: spec_of().id}}).model_copy(update={"study": "grid"}))
+    arguments = ("--cluster", str(tmp_path / "mine.yaml"), "--dry-run")
+    assert "#SBATCH --time=77" in say(capsys, "retry", "grid", *arguments).out
+    assert "#SBATCH --time" not in say(capsys, "retry", spec_of().id, *arguments).out
+
+
 def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: Capsys) -> None:
     ids = [spec_of(seed=seed).id for seed in range(2)]
     for seed in range(2):

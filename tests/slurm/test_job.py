@@ -1,0 +1,68 @@
+"""What a task of an element does, with processes of paper; tests/slurm/scenarios has real ones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark import endings
+from benchmark.store import Store
+from slurm import job
+from slurm.sbatch import AGAIN
+from slurm.submission import Manifest
+from tests.report.world import spec_of
+
+SPEC = spec_of()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "runs")
+    store.write_spec(SPEC)
+    return store
+
+
+def _ended(store: Store, monkeypatch: pytest.MonkeyPatch, *, code: int, rank: int = 0) -> int:
+    """The exit code of a task of a run over two tasks, whose process ends with `code`."""
+
+    def start(*_: object, **__: object) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", f"raise SystemExit({code})"])
+
+    monkeypatch.setattr(job, "start_worker", start)
+    monkeypatch.setenv("SLURM_NTASKS", "2")
+    monkeypatch.setenv("SLURM_PROCID", str(rank))
+    fields: dict[str, Any] = {
+        "id": "1-s-0123abcd",
+        "study": "s",
+        "profile": "p",
+        "created": 0,
+        "store": str(store.root),
+    }
+    numbers: dict[str, Any] = {"lives": 2, "at_once": 1, "threads": 1, "workers": 0, "grace_s": 5}
+    return job._work(Manifest(tasks=((SPEC.id,),), **fields, **numbers), [SPEC.id])
+
+
+@pytest.mark.parametrize("code", [endings.BUSY, endings.SUPERSEDED])
+def test_a_spread_run_that_is_anothers_is_neither_started_again_nor_taken_over(
+    store: Store, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    store.begin_attempt(SPEC)
+    assert _ended(store, monkeypatch, code=code) == job.FAILED
+    assert len(store.attempts(SPEC.id)) == 1
+
+
+def test_a_spread_run_whose_process_dies_early_uses_up_its_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [_ended(store, monkeypatch, code=1) for _ in range(2)] == [AGAIN] * 2
+    assert len(store.attempts(SPEC.id)) == 2
+    assert _ended(store, monkeypatch, code=1) == job.FAILED
+    failure = store.record(SPEC.id).failure
+    assert failure is not None and failure.kind == "no progress"
+
+
+def test_a_later_task_whose_process_dies_brings_the_element_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _ended(store, monkeypatch, code=1, rank=1) == AGAIN
+    assert store.attempts(SPEC.id) == []

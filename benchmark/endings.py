@@ -11,7 +11,8 @@ from benchmark.store import Store
 
 LOG_LINES = 30
 OUT_OF_MEMORY = "OUT_OF_MEMORY"
-BUSY, SUPERSEDED, TOLD = 75, 76, 130  # as `benchmark.worker` says it, which imports what is not needed here
+BUSY, SUPERSEDED, TOLD = 75, 76, 130
+"""Exit codes of a worker that leaves no record: another process works on the run, took it over, or told it to end."""
 
 
 def failure_of_exit(code: int, *, log_tail: str, by_memory: bool = False) -> Failure:

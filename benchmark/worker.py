@@ -18,12 +18,13 @@ from pathlib import Path
 
 from benchmark import stopping
 from benchmark.attempts import Superseded
+from benchmark.endings import BUSY, SUPERSEDED, TOLD
 from benchmark.files import read_value
 from benchmark.lock import Busy, holding
 from benchmark.run import RunSpec
 from benchmark.store import Store
 
-FAILED, BUSY, SUPERSEDED, TOLD = 3, 75, 76, 130
+FAILED = 3
 
 _log = logging.getLogger("worker")
 

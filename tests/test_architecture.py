@@ -38,7 +38,7 @@ ALLOWED = {
     "store": f"{COUNTED} study",
     "report": f"{COUNTED} store study",
     "runner": f"{TRAINED} cost engine environment registry resolve store",
-    "worker": f"{VALUES} engine environment runner store",
+    "worker": f"{VALUES} endings engine environment runner store",
     "endings": f"{VALUES} environment store",
     "local": f"{VALUES} endings processes store",
     "processes": f"{VALUES} store warm",

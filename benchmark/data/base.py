@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Address(NamedTuple):
+    """What an image is called.
+
+    Attributes:
+        image_id: unique within the part.
+        file_name: a path, or the address in a procedural world.
+    """
+
+    image_id: str
+    file_name: str
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,9 @@ class Dataset(Protocol):
 
     def read(self, part: str, index: int) -> Labelled:
         """One image. Raises ValueError naming the file where it is missing or broken."""
+
+    def address(self, part: str, index: int) -> Address:
+        """What an image is called, without reading it. Raises KeyError or IndexError for one that is not there."""
 
     def labels_in(self, part: str, index: int) -> frozenset[int]:
         """Which classes an image shows, as indices into `classes`. Raises like `read`."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.data.base import Labelled
+from benchmark.data.base import Address, Labelled
 from benchmark.data.decode import decode_mask, decode_picture, header_of, read_content
 from benchmark.data.index import Finding, Findings, Index, Observe
 from benchmark.data.info import DatasetInfo
@@ -70,7 +70,11 @@ class FolderDataset:
         labels = self._tables[pair.ids](decode_mask(read_content(mask), mask), mask)
         if image.shape[:2] != labels.shape:
             raise ValueError(size_mismatch(root, pair, header=header_of(content, picture), mask=labels.shape))
-        return Labelled(image, labels, image_id=files.image_ids[index], file_name=str(picture))
+        return Labelled(image, labels, *self.address(part, index))
+
+    def address(self, part: str, index: int) -> Address:
+        """Image id and path of the picture. Raises like `read` for what is not there."""
+        return Address(self._part(part).image_ids[self._checked(part, index)], str(self.paths(part, index)[0]))
 
     def paths(self, part: str, index: int) -> tuple[Path, Path]:
         """Picture and mask of one image. Raises like `read` for what is not there."""

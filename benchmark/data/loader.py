@@ -147,6 +147,10 @@ class TrainView:
         # read here and not by workers: a caller may keep all of it, and workers' tensors hold open files
         yield from _deliver(self._first, keys, workers=0)
 
+    def sample(self, key: Key) -> Sample:
+        """One augmented image of the part by its address; a pure function of it and the seed."""
+        return self._reader[key]
+
     def _batch(self, iteration: int) -> list[Key]:
         keys = self._order.batch(iteration, batch_size=self._batch_size)
         return [key._replace(image=self._images[key.image]) for key in keys]
@@ -171,9 +175,7 @@ class TestView:
 
     __test__ = False  # not a pytest class, whatever its name begins with
 
-    def __init__(
-        self, dataset: Dataset, split: Split, *, protocol: Protocol, limit: int = 0, workers: int = 0
-    ) -> None:
+    def __init__(self, dataset: Dataset, split: Split, *, protocol: Protocol, limit: int = 0, workers: int = 0) -> None:
         check_fits(dataset, split)
         _check_least(0, limit=limit, workers=workers)
         size = dataset.size(split.evaluate)
@@ -198,8 +200,11 @@ class TestView:
         """
         keys = ([Key(0, 0, index)] for index in range(first, self._size, step))
         for (sample,) in _deliver(self._reader, keys, workers=self._workers):
-            truth = sample.pop("sem_seg")
-            yield sample, truth.long()
+            yield _parted(sample)
+
+    def sample(self, index: int) -> tuple[Sample, Tensor]:
+        """One image of the part, as `images` gives it."""
+        return _parted(self._reader[Key(0, 0, index)])
 
 
 def _deliver(reader: _Reader | _Scored, keys: Iterable[list[Key]], *, workers: int) -> Iterator[Batch]:
@@ -212,6 +217,12 @@ def _deliver(reader: _Reader | _Scored, keys: Iterable[list[Key]], *, workers: i
         generator=torch_generator("loader"),
     )
     yield from loader
+
+
+def _parted(sample: Sample) -> tuple[Sample, Tensor]:
+    """A sample without its truth, and the truth."""
+    truth = sample.pop("sem_seg")
+    return sample, truth.long()
 
 
 def _as_it_is(batch: Batch) -> Batch:
@@ -227,9 +238,7 @@ def taking_part(dataset: Dataset, split: Split, images: TrainImages) -> Sequence
     size = dataset.size(split.train)
     if images == "all":
         return range(size)
-    seen, unseen = (
-        {dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen)
-    )
+    seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
     shown = [dataset.labels_in(split.train, index) for index in range(size)]
     kept = [bool(one & seen) if images == "labelled" else not one & unseen for one in shown]
     if not any(kept):

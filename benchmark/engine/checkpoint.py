@@ -15,7 +15,10 @@ from torch import Tensor, nn
 from benchmark.files import draft_of
 from benchmark.method import Method
 
-FORMAT = "chimera-bench checkpoint 1"
+FORMAT = "chimera-bench checkpoint 2"
+"""The state lies under "model", so that Detectron2's checkpointer and fvcore's can read it too."""
+OLDER = "chimera-bench checkpoint 1"
+"""The same but for that name."""
 COST_SHARE = 0.02
 """Saving by the clock takes at most this share of the time."""
 LEAST_INTERVAL_S = 30.0
@@ -59,7 +62,7 @@ class Checkpoint:
             "run": self.run,
             "iteration": iteration,
             "seconds": self.seconds,
-            "state": trainable_state(method),
+            "model": trainable_state(method),
             "optimizer": optimizer.state_dict() if optimizer is not None else {},
         }
         with draft_of(self.path) as draft, draft.open("wb") as file:
@@ -78,7 +81,7 @@ class Checkpoint:
         content = read(self.path)
         if content["run"] != self.run:
             raise ValueError(f"checkpoint {self.path} is of another run: move it away to start this run again")
-        _put(method, content["state"], path=self.path)
+        _put(method, content["model"], path=self.path)
         if optimizer is not None and content["optimizer"]:
             try:
                 optimizer.load_state_dict(content["optimizer"])
@@ -98,7 +101,7 @@ def _write(content: dict[str, Any], file: IO[bytes]) -> None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content: "run", "iteration", "seconds", "state", "optimizer".
+    """A checkpoint's content: "run", "iteration", "seconds", "model", "optimizer".
 
     Raises:
         ValueError: it is not a whole checkpoint of this package.
@@ -111,6 +114,8 @@ def read(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError) as error:
         raise ValueError(_broken(path, " ".join(str(error).split())[:120])) from error
+    if isinstance(content, dict) and content.get("format") == OLDER:
+        content |= {"format": FORMAT, "model": content.pop("state")}
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(_broken(path, f"expected the format {FORMAT!r}"))
     return content

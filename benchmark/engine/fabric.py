@@ -16,13 +16,13 @@ from benchmark.engine.base import Observer, Progress
 from benchmark.engine.checkpoint import Checkpoint, state_digest
 from benchmark.engine.launch import open_fabric
 from benchmark.engine.optimizer import is_trained, make_optimizer
+from benchmark.engine.passes import Pass
 from benchmark.engine.place import find_place
-from benchmark.engine.shards import Gradient, Readings, slots_of
+from benchmark.engine.shards import Gradient, slots_of
 from benchmark.engine.team import Team
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
 from benchmark.method import Budget, Method, Moment
-from benchmark.types import Batch
 
 T = TypeVar("T")
 
@@ -86,9 +86,7 @@ class FabricEngine:
             FloatingPointError: a loss or gradient is not finite.
             RuntimeError: another process of the run failed.
         """
-        given, made_for = (budget.precision, budget.shards), (self._precision, self._shards)
-        if given != made_for:
-            raise ValueError(f"precision and shards of the budget are {given}, but this engine was made for {made_for}")
+        steps.check_made_for(budget, precision=self._precision, shards=self._shards)
         method.to(self.device)
         file = Checkpoint(checkpoint, run=self._run, every=self._every)
         optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
@@ -164,13 +162,9 @@ class FabricEngine:
         module, stepper = self._fabric.setup(method, optimizer)
         trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
 
-        def differentiate(samples: Batch, moment: Moment) -> Readings:
-            steps.set_moment(method, moment)
-            losses = module(steps.to_device(samples, self.device))
-            stepper.zero_grad()
-            self._fabric.backward(steps.total(losses, iteration=moment.iteration))
-            return steps.readings(losses)
-
+        differentiate = Pass(
+            method, module, clear=stepper.zero_grad, backward=self._fabric.backward, device=self.device
+        )
         gradient = Gradient(method, differentiate, shards=self._shards, team=self._team)
         slots = slots_of(self._team.place, batch_size=budget.batch_size)
         method.train()

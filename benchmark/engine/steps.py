@@ -18,6 +18,13 @@ from benchmark.seeding import seed_globals
 from benchmark.types import Batch, Losses, Prediction, Sample
 
 
+def check_made_for(budget: Budget, *, precision: str, shards: int) -> None:
+    """Raises ValueError where a budget is not the one that an engine was made for."""
+    given, made_for = (budget.precision, budget.shards), (precision, shards)
+    if given != made_for:
+        raise ValueError(f"precision and shards of the budget are {given}, but this engine was made for {made_for}")
+
+
 def set_rate(optimizer: torch.optim.Optimizer, *, budget: Budget, iteration: int) -> float:
     """Set the learning rate of an iteration; returns it."""
     rate = learning_rate(budget, iteration)
@@ -96,12 +103,19 @@ def predictions(
     """
     method.eval()
     for sample, truth in data:
-        seed_globals(method.moment.seed, "evaluate", sample["image_id"])
-        with torch.no_grad():
-            answers = predict(to_device([sample], device))
-        if len(answers) != 1:
-            raise ValueError(f"{type(method).__name__}.predict gave {len(answers)} predictions for one sample")
-        yield sample, answers[0], truth
+        yield sample, answer(predict, method, sample, device=device), truth
+
+
+def answer(
+    predict: Callable[[Batch], list[Prediction]], method: Method, sample: Sample, *, device: torch.device
+) -> Prediction:
+    """The prediction for one image, with random streams of its own and without gradients."""
+    seed_globals(method.moment.seed, "evaluate", sample["image_id"])
+    with torch.no_grad():
+        answers = predict(to_device([sample], device))
+    if len(answers) != 1:
+        raise ValueError(f"{type(method).__name__}.predict gave {len(answers)} predictions for one sample")
+    return answers[0]
 
 
 def count(

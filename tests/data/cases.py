@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.base import Labelled
+from benchmark.data.base import Address, Labelled
 from benchmark.data.loader import TrainView
 from benchmark.protocol import Protocol, TrainGeometry
 from benchmark.split import Split
@@ -38,7 +38,10 @@ class Tiny:
         noise = np.random.default_rng([index, len(part)])
         labels = noise.choice([0, 1, 2, 3, 4, 255], shape) if self.ids is None else self.ids
         image = noise.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        return Labelled(image, labels.astype(np.int32), f"{index}", f"{part}/{index}.png")
+        return Labelled(image, labels.astype(np.int32), *self.address(part, index))
+
+    def address(self, part: str, index: int) -> Address:
+        return Address(f"{index}", f"{part}/{index}.png")
 
     def labels_in(self, part: str, index: int) -> frozenset[int]:
         return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}
@@ -63,6 +66,9 @@ class Relabelled:
         labelled = self.inner.read(part, index)
         table = np.array([*self.ids, *range(len(self.ids), 256)])
         return replace(labelled, labels=table[labelled.labels])
+
+    def address(self, part: str, index: int) -> Address:
+        return self.inner.address(part, index)
 
     def labels_in(self, part: str, index: int) -> frozenset[int]:
         return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}

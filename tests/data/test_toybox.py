@@ -179,3 +179,9 @@ def test_every_split_of_the_toybox_fits_it() -> None:
     splits = [split for split in map(load_split, split_names()) if split.dataset == "toybox"]
     assert splits and all(set(split.classes) <= set(CLASSES) for split in splits)
     assert all(ToyBox().size(part) for split in splits for part in (split.train, split.evaluate))
+
+
+def test_a_scene_is_called_the_same_before_and_after_it_is_drawn() -> None:
+    world = ToyBox()
+    labelled = world.read("test", 3)
+    assert world.address("test", 3) == (labelled.image_id, labelled.file_name)

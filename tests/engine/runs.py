@@ -13,6 +13,7 @@ from torch import Tensor
 from benchmark.data.base import Dataset
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TrainView
+from benchmark.engine.base import Engine, Observer, Progress
 from benchmark.engine.fabric import FabricEngine
 from benchmark.method import Budget, Method
 from benchmark.resolve import build, resolve, split_of
@@ -47,20 +48,23 @@ def fit(
     run: str = "",
     every: int = 0,
     workers: int = 0,
+    engine: Callable[..., Engine] = FabricEngine,
+    watch: Observer = lambda _: None,
 ) -> Method:
-    """Train, or go on; with `stop`, be stopped right after so many iterations."""
+    """Train, or go on; with `stop`, be stopped right after so many iterations; `watch` is told of every one."""
     method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
     data = TrainView(
         toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
     )
 
-    def observe(progress: object) -> None:
-        if getattr(progress, "done", 0) == stop:
+    def observe(progress: Progress) -> None:
+        watch(progress)
+        if progress.done == stop:
             how()
 
     method.set_classes(split.seen)
-    engine = FabricEngine(precision=budget.precision, run=run, checkpoint_every=every, shards=budget.shards)
-    engine.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
+    trainer = engine(precision=budget.precision, run=run, checkpoint_every=every, shards=budget.shards)
+    trainer.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
     return method
 
 

@@ -46,6 +46,14 @@ def _saved(path: Path) -> Path:
     return path
 
 
+def test_a_file_of_the_older_format_is_read(tmp_path: Path) -> None:
+    path = _saved(tmp_path / "checkpoint.pt")
+    content = checkpoints.read(path)
+    older = content | {"format": checkpoints.OLDER, "state": content["model"]}
+    torch.save({name: value for name, value in older.items() if name != "model"}, path)
+    assert checkpoints.read(path).keys() == content.keys()
+
+
 @pytest.mark.parametrize("content", [b"", b"no zip file at all", b"PK\x03\x04"])
 def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(content)

@@ -28,7 +28,7 @@ CHIMERA = {"budget.shards": 2, "budget.batch_size": 8, "budget.iterations": 6, "
 
 def is_same(spec: RunSpec, store: Store, other: Store) -> bool:
     """Whether two stores hold the same run to the last bit."""
-    states = [checkpoint.read(one.checkpoint(spec.id))["state"] for one in (store, other)]
+    states = [checkpoint.read(one.checkpoint(spec.id))["model"] for one in (store, other)]
     counted = {one.record(spec.id).counts_digest for one in (store, other)}
     return len(counted) == 1 and all(torch.equal(value, states[1][name]) for name, value in states[0].items())
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmark.data.base import Labelled
+from benchmark.data.base import Address, Labelled
 from benchmark.data.loader import TrainView
 from benchmark.engine.fabric import FabricEngine
 from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
@@ -41,7 +41,10 @@ class World:
 
     def read(self, part: str, index: int) -> Labelled:
         image = Draws("leak image", index).integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
-        return Labelled(image, self.labels[index], image_id=str(index), file_name=str(index))
+        return Labelled(image, self.labels[index], *self.address(part, index))
+
+    def address(self, part: str, index: int) -> Address:
+        return Address(str(index), str(index))
 
     def labels_in(self, part: str, index: int) -> frozenset[int]:
         return frozenset(range(len(self.classes)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.cache import Arrays, keep_arrays, load_arrays
-from benchmark.data.base import Labelled
+from benchmark.data.base import Address, Labelled
 from benchmark.data.toybox.captions import caption
 from benchmark.data.toybox.scene import CLASSES, WORLD_VERSION, Scene, scene
 from benchmark.frozen import canonical_json
@@ -65,7 +65,12 @@ class ToyBox:
     def read(self, part: str, index: int) -> Labelled:
         """One scene; labels are uint8 indices into `classes`, every pixel has one. Raises IndexError out of range."""
         image, labels = self._part(part).pixels(index)
-        return Labelled(image, labels, image_id=f"{index:06d}", file_name=f"toybox://{part}/{index:06d}")
+        return Labelled(image, labels, *self.address(part, index))
+
+    def address(self, part: str, index: int) -> Address:
+        """What a scene is called; nothing is drawn. Raises IndexError out of range."""
+        self._part(part).check(index)
+        return Address(f"{index:06d}", f"toybox://{part}/{index:06d}")
 
     def scene(self, part: str, index: int) -> Scene:
         """All that is known of one scene, depth and tags included; drawn anew at every call."""

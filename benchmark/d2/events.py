@@ -1,0 +1,40 @@
+"""Where Detectron2's event storage is written to: its log lines, metrics.json and TensorBoard."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+from detectron2.utils.events import CommonMetricPrinter, EventWriter, JSONWriter, TensorboardXWriter
+
+from benchmark.files import write_text
+
+METRICS = "metrics.json"
+
+
+def open_writers(folder: Path, *, begin: int, iterations: int) -> list[EventWriter]:
+    """Detectron2's own writers; TensorBoard's where it is installed.
+
+    What an attempt wrote that was killed after the checkpoint is dropped, so that every iteration stands there once.
+
+    Args:
+        folder: of the files.
+        begin: the first iteration that is still to be done.
+        iterations: all there are.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    drop_from(folder / METRICS, begin)
+    writers: list[EventWriter] = [CommonMetricPrinter(iterations), JSONWriter(str(folder / METRICS))]
+    if importlib.util.find_spec("tensorboard") is not None:
+        writers.append(TensorboardXWriter(str(folder), purge_step=begin))
+    return writers
+
+
+def drop_from(path: Path, begin: int) -> None:
+    """Drop the lines of an iteration and later ones, and a last line that was cut short, from a file of metrics."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = "".join(line for line in lines if line.endswith("\n") and json.loads(line)["iteration"] < begin)
+    write_text(path, kept)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from benchmark.data.catalog import open_dataset
 from benchmark.data.layout import data_folders
 from benchmark.data.loader import check_fits
-from benchmark.frozen import Frozen, canonical_json
+from benchmark.dotted import below, by_path, changed, validated
+from benchmark.frozen import canonical_json
 from benchmark.method import Config, Method, Recipe
 from benchmark.protocol import Protocol, Schedule, load_protocol
 from benchmark.registry import load_recipe, source_digest
@@ -28,9 +30,53 @@ ENGINES = ("fabric", "detectron2")
 PRECISIONS = ("32-true", "bf16-mixed")
 _BUDGET, _PROTOCOL = "budget.", "protocol."
 
-Changes = Mapping[tuple[str, ...], Any]
-ModelT = TypeVar("ModelT", bound=BaseModel)
-FrozenT = TypeVar("FrozenT", bound=Frozen)
+
+@dataclass(frozen=True)
+class Setting:
+    """A method with all that is set of it, before any data are looked at.
+
+    Attributes:
+        recipe, variant, config: of the method.
+        split: worded as the protocol wants it.
+        protocol: the rules, whole.
+        budget: of the recipe, the protocol and the overrides.
+    """
+
+    recipe: Recipe[Any]
+    variant: str
+    config: Config
+    split: Split
+    protocol: Protocol
+    budget: BudgetSpec
+
+    def build(self, seed: int) -> Method:
+        """The method, freshly initialised from a seed, its vocabulary not yet set."""
+        seed_globals(seed, "init")
+        return under_protocol(self.recipe.build(self.config, self.split), self.split, self.protocol)
+
+
+def settle(method: str, *, split: str, protocol: str = "", overrides: Mapping[str, Any] | None = None) -> Setting:
+    """What a method on a split comes to. Arguments as of `resolve`, which raises the same for them."""
+    name, label = split_name(method)
+    recipe = load_recipe(name)
+    variant = find_variant(recipe, label, name=name)
+    the_split = load_split(split)
+    dataset, given = the_split.dataset, _as_json(overrides or {})
+    config = _config(recipe, variant, dataset=dataset, overrides=given)
+    rules = rules_for(the_split, protocol=protocol, overrides=given)
+    budget = _budget(recipe, dataset=dataset, schedule=rules.schedule, overrides=below(_BUDGET, given))
+    return Setting(recipe, variant, config, _worded(the_split, rules), rules, budget)
+
+
+def rules_for(split: Split, *, protocol: str = "", overrides: Mapping[str, Any] | None = None) -> Protocol:
+    """A protocol, the split's own where none is named, with what overrides below "protocol." change of it.
+
+    Raises:
+        KeyError: an unknown protocol or key; names the nearest.
+        ValueError: an impossible value.
+    """
+    rules = load_protocol(protocol or split.protocol, dataset=split.dataset)
+    return changed(rules, by_path(below(_PROTOCOL, overrides or {})), path=("protocol",))
 
 
 def resolve(
@@ -61,36 +107,32 @@ def resolve(
         KeyError: an unknown method, variant, split, protocol, engine or key; names the nearest.
         ValueError: an impossible value, or data that are missing, broken or not those of the split.
     """
-    name, label = split_name(method)
-    recipe = load_recipe(name)
-    variant = find_variant(recipe, label, name=name)
-    the_split = load_split(split)
+    setting = settle(method, split=split, protocol=protocol, overrides=overrides)
+    name, _ = split_name(method)
     given = _as_json(overrides or {})
     if engine not in ENGINES:
         raise KeyError(unknown_name("engine", engine, ENGINES))
     is_external = name.endswith(".py")
-    config = _text(_config(recipe, variant, dataset=the_split.dataset, overrides=given), name=name)
-    rules = load_protocol(protocol or the_split.protocol, dataset=the_split.dataset)
-    rules = changed(rules, _by_path(_starting(_PROTOCOL, given)), path=("protocol",))
-    budget = _budget(recipe, dataset=the_split.dataset, schedule=rules.schedule, overrides=_starting(_BUDGET, given))
-    parts = {"budget": dict(budget), "protocol": rules.model_dump(mode="json")}
+    split_digest = load_split(split).digest()
+    config = _text(setting.config, name=name)
+    parts = {"budget": dict(setting.budget), "protocol": setting.protocol.model_dump(mode="json")}
     fields = {
         "method": Path(name).stem if is_external else name,
         "source": name if is_external else "",
         "source_digest": source_digest(name),
-        "variant": variant,
+        "variant": setting.variant,
         "overrides": _settled(given, config | parts),
         "config": config,
         "split": split,
-        "split_digest": the_split.digest(),
-        "protocol": rules,
-        "dataset_fingerprint": fingerprint_of(split, digest=the_split.digest(), folders=data_folders()),
+        "split_digest": split_digest,
+        "protocol": setting.protocol,
+        "dataset_fingerprint": fingerprint_of(split, digest=split_digest, folders=data_folders()),
         "engine": engine,
         "seed": seed,
-        "budget": budget,
+        "budget": setting.budget,
         "limit": limit,
     }
-    return _validated(RunSpec, fields, path=())
+    return validated(RunSpec, fields, path=())
 
 
 def build(spec: RunSpec) -> Method:
@@ -103,9 +145,8 @@ def build(spec: RunSpec) -> Method:
     split = split_of(spec)
     if spec.variant not in recipe.variants:
         raise ValueError(f"{unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
-    config = _validated(type(recipe.variants[spec.variant]), spec.config, path=())
-    seed_globals(spec.seed, "init")
-    return under_protocol(recipe.build(config, split), split, spec.protocol)
+    config = validated(type(recipe.variants[spec.variant]), spec.config, path=())
+    return Setting(recipe, spec.variant, config, split, spec.protocol, spec.budget).build(spec.seed)
 
 
 def under_protocol(method: Method, split: Split, protocol: Protocol) -> Method:
@@ -154,7 +195,11 @@ def split_of(spec: RunSpec) -> Split:
     split = load_split(spec.split)
     if split.digest() != spec.split_digest:
         raise ValueError(f"split {spec.split!r} changed since this run was planned: plan it again")
-    prompts = spec.protocol.prompts
+    return _worded(split, spec.protocol)
+
+
+def _worded(split: Split, protocol: Protocol) -> Split:
+    prompts = protocol.prompts
     return split if prompts is None else split.model_copy(update={"prompts": prompts})
 
 
@@ -188,7 +233,7 @@ def _config(recipe: Recipe[Any], variant: str, *, dataset: str, overrides: Mappi
     config: Config = recipe.variants[variant]
     presets = _presets(recipe, variant, dataset=dataset)
     changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
-    return changed(changed(config, _by_path(presets)), _by_path(changes))
+    return changed(changed(config, by_path(presets)), by_path(changes))
 
 
 def _presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> dict[str, Any]:
@@ -212,41 +257,6 @@ def _at(config: Config, key: str) -> tuple[Any, ...]:
     return (value,)
 
 
-def changed(config: FrozenT, changes: Changes, *, path: tuple[str, ...] = ()) -> FrozenT:
-    """A config with other values, validated.
-
-    Args:
-        config: stays as it is.
-        changes: value by the names on the way to its field.
-        path: of the config itself within a larger one, for messages.
-
-    Raises:
-        KeyError: no such field; names the nearest.
-        ValueError: an impossible value; names the field and what is possible.
-    """
-    fields = {name: getattr(config, name) for name in type(config).model_fields}
-    for name in dict.fromkeys(key[0] for key in changes):
-        if name not in fields:
-            raise KeyError(unknown_name("setting", _dotted(path, name), [_dotted(path, field) for field in fields]))
-        inner = {key[1:]: value for key, value in changes.items() if key[0] == name}
-        fields[name] = _changed_field(fields[name], inner, path=(*path, name))
-    return _validated(type(config), fields, path=path) if changes else config
-
-
-def _changed_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> Any:
-    if () in changes and len(changes) == 1:
-        return changes[()]
-    name = _dotted(path)
-    inner = _dotted(path, *next(key for key in changes if key))
-    if () in changes:
-        raise ValueError(f"both {name} and {inner} are given: put all into {name}={{...}}")
-    if value is None:
-        raise ValueError(f"{inner}: {name} is switched off here; give it as a whole, {name}={{...}}")
-    if not isinstance(value, Frozen):
-        raise ValueError(f"{inner}: {name} is one value, {value!r}; it has no settings of its own")
-    return changed(value, changes, path=path)
-
-
 def _budget(
     recipe: Recipe[Any], *, dataset: str, schedule: Schedule | None, overrides: Mapping[str, Any]
 ) -> BudgetSpec:
@@ -254,51 +264,22 @@ def _budget(
     fields = recipe.budget_for(dataset).model_dump()
     if schedule is not None and fields["iterations"]:
         fields |= schedule.model_dump()
-    budget = _validated(BudgetSpec, fields, path=("budget",))
-    budget = changed(budget, _by_path(overrides), path=("budget",))
+    budget = validated(BudgetSpec, fields, path=("budget",))
+    budget = changed(budget, by_path(overrides), path=("budget",))
     if budget.precision not in PRECISIONS:
         raise ValueError(f"budget.precision={budget.precision!r}: expected one of {', '.join(PRECISIONS)}")
     return budget
 
 
-def _starting(prefix: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The overrides below a prefix, without it."""
-    return {key.removeprefix(prefix): value for key, value in overrides.items() if key.startswith(prefix)}
-
-
 def _text(config: Config, *, name: str) -> dict[str, Any]:
     """The config as JSON; reading it back must give the same config, or the run would not be the one described."""
     text = config.model_dump(mode="json")
-    if _validated(type(config), text, path=()) != config:
+    if validated(type(config), text, path=()) != config:
         raise ValueError(
             f"the config of {name} is another after being written and read as JSON: give parts that may stand in "
             "for each other a field kind: Literal[...], and use no infinities"
         )
     return text
-
-
-def _validated(kind: type[ModelT], fields: Mapping[str, Any], *, path: tuple[str, ...]) -> ModelT:
-    try:
-        return kind.model_validate(fields)
-    except ValidationError as error:
-        lines = [_line(dict(one), path) for one in error.errors(include_url=False, include_context=False)]
-        raise ValueError("; ".join(lines)) from error
-
-
-def _line(error: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    """What was given where, and what is possible there."""
-    name = _dotted(path, *map(str, error["loc"]))
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = "" if isinstance(error["input"], (Mapping, BaseModel)) else f"={error['input']!r}"
-    return f"{name}{given}: {message}" if name else message
-
-
-def _dotted(path: Sequence[str], *names: str) -> str:
-    return ".".join((*path, *names))
-
-
-def _by_path(changes: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    return {tuple(key.split(".")): value for key, value in changes.items()}
 
 
 def _settled(overrides: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -106,18 +106,12 @@ def losses_text(losses: Any, *, most: int = 4) -> str:
 
 def overrides_of(given: Sequence[str] | None) -> dict[str, Any]:
     """`--set key=value` as a dict; values are read as YAML, as in a study."""
-    import yaml
+    from benchmark.dotted import parse_overrides
 
-    changes: dict[str, Any] = {}
-    for text in given or ():
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise typer.BadParameter(f"{text!r} is not KEY=VALUE, such as sgd.keep_end=0.1", param_hint="--set")
-        try:
-            changes[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise typer.BadParameter(f"{text!r}: the value cannot be read as YAML", param_hint="--set") from error
-    return changes
+    try:
+        return parse_overrides(given or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from error
 
 
 def _without_nan(value: Any) -> Any:

@@ -10,7 +10,7 @@ fixed projection layers of CLIP's visual encoder with lightweight trainable comp
 features of high similarity to the CLS token, fewer of them as training goes on; SAM aligns dense features with
 embeddings of the frozen text encoder. Where we had to choose, the alternatives are variants of this file:
 
-- body: DeepLabV3 on any encoder (not a variant; `body.*`).
+- body: DeepLabV3 on any encoder, or one of Detectron2's (not a variant; `body.*`).
 - CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = a trained linear map of the
   mean feature; last k = 1 block as trained ("vanilla"). Alternatives: k, the value path, trained layers instead.
 - start of training: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, and so
@@ -32,7 +32,7 @@ from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
 from benchmark.split import Split
 from benchmark.types import Batch, Losses, Prediction
 from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
-from methods.blocks.body import Body, BodyConfig
+from methods.blocks.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
 from methods.blocks.clip import ClipConfig, load_clip
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
@@ -60,7 +60,7 @@ class ChimeraConfig(Config):
 
     clip: ClipConfig = ClipConfig()
     words: WordsConfig = TowerWords()
-    body: BodyConfig = BodyConfig()
+    body: AnyBodyConfig = BodyConfig()
     head: HeadConfig = CshConfig()
     sgd: SgdConfig | None = SgdConfig()
     sam: SamConfig | None = SamConfig()
@@ -78,7 +78,7 @@ class ChimeraSeg(Method):
         *,
         trunk: VisualTrunk,
         text: TextBank,
-        body: Body,
+        body: AnyBody,
         head: Head,
         alignment: nn.Module,
         distillation: SelectiveGlobalDistillation | None,
@@ -153,7 +153,7 @@ def build(config: ChimeraConfig, split: Split) -> ChimeraSeg:
     clip = load_clip(config.clip)
     trunk = VisualTrunk(clip.visual)
     words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
-    body = Body(config.body)
+    body = build_body(config.body)
     return ChimeraSeg(
         trunk=trunk,
         text=TextBank(words),

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
 from benchmark.split import Split
 from benchmark.types import Batch, Losses, Prediction
-from methods.blocks.body import Body, BodyConfig
+from methods.blocks.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
 from methods.blocks.clip import ClipConfig
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 from methods.blocks.pixels import stack_images, stack_labels, to_predictions
@@ -45,13 +45,13 @@ class SpNetConfig(Config):
     clip: ClipConfig = ClipConfig()
     words: WordsConfig = TowerWords()
     shuffle: ShuffleConfig | None = None
-    body: BodyConfig = BodyConfig()
+    body: AnyBodyConfig = BodyConfig()
 
 
 class SpNet(Method):
     """Body, linear map into the word space, inner product with the words (features not normalised)."""
 
-    def __init__(self, *, body: Body, text: TextBank) -> None:
+    def __init__(self, *, body: AnyBody, text: TextBank) -> None:
         super().__init__()
         self.body, self.text = body, text
         self.project = nn.Conv2d(body.channels, text.dimension, kernel_size=1)
@@ -87,7 +87,7 @@ def build(config: SpNetConfig, split: Split) -> SpNet:
     words = open_words(config.words, clip=config.clip, split=split)
     if config.shuffle is not None:
         words = shuffle_words(words, split=split, config=config.shuffle)
-    return SpNet(body=Body(config.body), text=TextBank(words))
+    return SpNet(body=build_body(config.body), text=TextBank(words))
 
 
 VARIANTS: dict[str, SpNetConfig] = {

@@ -1,12 +1,16 @@
-"""The trained segmentation body: encoder and decoder from segmentation-models-pytorch, without a classifier."""
+"""The trained segmentation body: encoder and decoder from segmentation-models-pytorch, without a classifier.
+
+Or one of Detectron2's, see `methods.blocks.d2.body`.
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Discriminator, Tag, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -14,6 +18,7 @@ from torch import Tensor, nn
 from benchmark.method import Config
 from methods.blocks.clip import ASSETS
 from methods.blocks.content import with_digest
+from methods.blocks.d2.body import PREFIX, D2Body, D2BodyConfig
 from methods.blocks.pixels import IMAGENET_MEAN, IMAGENET_STD, Normalise
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
@@ -47,6 +52,24 @@ class BodyConfig(Config):
         return with_digest(given, "weights")
 
 
+def _kind(given: Any) -> str | None:
+    """Which body a value describes. Not a field: it would be part of the text of runs that were made without it."""
+    if isinstance(given, str):
+        return "d2" if given.startswith(PREFIX) else None
+    names_config = isinstance(given, Mapping) and "config" in given
+    return "d2" if names_config or isinstance(given, D2BodyConfig) else "smp"
+
+
+AnyBodyConfig = Annotated[
+    Annotated[BodyConfig, Tag("smp")] | Annotated[D2BodyConfig, Tag("d2")],
+    Discriminator(
+        _kind,
+        custom_error_type="body",
+        custom_error_message=f"expected {PREFIX}<config>, as in {PREFIX}Misc/semantic_R_50_FPN_1x.yaml, or fields",
+    ),
+]
+
+
 class Body(nn.Module):
     """Images to features: (B, 3, H, W) RGB 0-255 to (B, channels, H/stride, W/stride)."""
 
@@ -68,6 +91,14 @@ class Body(nn.Module):
             raise ValueError(f"images are {tuple(images.shape[2:])}, the body needs multiples of {self.stride}")
         features: Tensor = self.decoder(self.encoder(self.normalise(images)))
         return features
+
+
+AnyBody = Body | D2Body
+
+
+def build_body(config: BodyConfig | D2BodyConfig) -> AnyBody:
+    """The body of a config. Raises what its class raises where it cannot be built."""
+    return D2Body(config) if isinstance(config, D2BodyConfig) else Body(config)
 
 
 def _network(config: BodyConfig) -> Any:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 
-def with_digest(given: Any, field: str) -> Any:
-    """The fields of a config, with `sha256` of the file that one of them names; as they are where it names none.
+def with_digest(given: Any, field: str, *, into: str = "sha256") -> Any:
+    """The fields of a config, with the SHA-256 of the file that one of them names; as they are where it names none.
 
     For a validator that runs before all others.
 
@@ -23,9 +23,9 @@ def with_digest(given: Any, field: str) -> Any:
     if not path.is_file():
         return given
     found = file_digest(path)
-    if given.get("sha256", "") not in ("", found):
+    if given.get(into, "") not in ("", found):
         raise ValueError(f"{path} has another content than when this run was planned: plan it again")
-    return {**given, "sha256": found}
+    return {**given, into: found}
 
 
 def file_digest(path: Path) -> str:

@@ -24,7 +24,7 @@ from benchmark.engine import checkpoint
 from benchmark.engine.base import Engine, Observer, Progress
 from benchmark.engine.optimizer import is_trained
 from benchmark.engine.steps import to_device
-from benchmark.environment import code_digest, describe_environment
+from benchmark.environment import code_digest, describe_environment, package_versions
 from benchmark.evaluation.counts import Counts
 from benchmark.method import Budget, Method, Supervision
 from benchmark.resolve import build, recipe_of, split_of
@@ -82,6 +82,7 @@ def execute(
         known |= _described(spec)
         tell = _reporter(attempt, spec, store=store, observe=observe)
         counts, spent = _measured(spec, store=store, workers=workers, observe=tell, checkpoint_every=checkpoint_every)
+        known["environment"] = known["environment"].model_copy(update={"packages": package_versions()})  # those loaded
         record = RunRecord(**known, state="done", counts_digest=counts.digest(), cost=spent, finished=_now())
         return _saved(record, counts, store=store)
     except Superseded:

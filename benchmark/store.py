@@ -6,6 +6,7 @@
     ROOT/<id>/history.jsonl     losses, one line a report
     ROOT/<id>/heartbeat.json    where it stands
     ROOT/<id>/checkpoint.pt     where it goes on
+    ROOT/<id>/metrics.json      and events.out.tfevents.*: what Detectron2's writers keep, under that engine
     ROOT/<id>/lock              who works on it, see `benchmark.lock`
     ROOT/<id>/attempts/NN/      attempt.json, log.txt, and the record of a failure that was tried again
     ROOT/plans/<study>.json     which runs a study consists of

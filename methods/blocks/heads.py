@@ -138,9 +138,7 @@ class PlainHead(Head):
         super().__init__()
         self._trunk = (trunk,)  # in a tuple: not a submodule
         self.norm = ChannelNorm(layers[0])
-        self.hidden = nn.Sequential(
-            *(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in pairwise(layers[:-1]))
-        )
+        self.hidden = nn.Sequential(*(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in pairwise(layers[:-1])))
         self.project = nn.Conv2d(layers[-2], layers[-1], kernel_size=1)
 
     def forward(self, features: Tensor) -> Tensor:

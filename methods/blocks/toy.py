@@ -8,9 +8,7 @@ from methods.blocks.body import BodyConfig
 from methods.blocks.clip import TOY_MODEL, ClipConfig
 
 TOY_CLIP_CONFIG = ClipConfig(model=TOY_MODEL, weights="toy")
-TOY_BODY_CONFIG = BodyConfig(
-    encoder="tu-test_resnet", weights="toy", depth=3, stride=8, channels=96, rates=(1, 2, 3)
-)
+TOY_BODY_CONFIG = BodyConfig(encoder="tu-test_resnet", weights="toy", depth=3, stride=8, channels=96, rates=(1, 2, 3))
 
 
 def toy_presets(*, clip: bool = True, body: bool = True) -> dict[str, dict[str, Any]]:

@@ -22,6 +22,8 @@ from benchmark.local import cores
 Level = Literal["ok", "warn", "bad"]
 GIB = 2**30
 LEAST_FREE_GIB = 2.0
+_USES = {"cv2": "pictures by its Visualizer", "tensorboard": "TensorBoard files of runs"}
+"""What Detectron2 does with packages that it can be imported without."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -171,9 +173,32 @@ def _git() -> list[Check]:
 
 
 def _detectron2() -> list[Check]:
-    if importlib.util.find_spec("detectron2") is None:
-        return [Check("detectron2", "ok", "not installed; only needed for --engine detectron2")]
-    return [Check("detectron2", "ok", f"{_version('detectron2') or 'installed'}")]
+    """Where it is found it is loaded, as nothing less says whether it works."""
+    from benchmark.environment import detectron2_version
+    from benchmark.require import require_detectron2
+
+    found = importlib.util.find_spec("detectron2")
+    if found is None:
+        return [Check("detectron2", "ok", "not installed; only needed for --engine detectron2 and bodies d2:...")]
+    try:
+        require_detectron2()
+    except ValueError as error:
+        return [Check("detectron2", "warn", str(error))]
+    lacks = [f"without {name}: no {use}" for name, use in _USES.items() if importlib.util.find_spec(name) is None]
+    text = f"{detectron2_version()} at {Path(str(found.origin)).parent}"
+    return [Check("detectron2", "ok", "; ".join([text, *lacks])), _extension()]
+
+
+def _extension() -> Check:
+    """Detectron2's compiled part: where it does not load, Detectron2 goes on without it and says nothing."""
+    needed = "only rotated boxes and deformable convolution need it"
+    if importlib.util.find_spec("detectron2._C") is None:
+        return Check("detectron2", "ok", f"no compiled extension; {needed}")
+    try:
+        importlib.import_module("detectron2._C")
+    except ImportError as error:
+        return Check("detectron2", "warn", f"its compiled extension does not load ({error}), build it anew; {needed}")
+    return Check("detectron2", "ok", "its compiled extension loads")
 
 
 def _slurm() -> list[Check]:

@@ -6,7 +6,8 @@ import hashlib
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,12 +20,27 @@ KINDS = (".json", ".py", ".safetensors", ".yaml")
 BESIDE = (
     "benchmark/attempts.py",
     "benchmark/cli",
+    "benchmark/d2/architectures.py",
+    "benchmark/d2/catalog.py",
+    "benchmark/d2/configs.py",
+    "benchmark/d2/contract.py",
+    "benchmark/d2/evaluator.py",
+    "benchmark/d2/files.py",
+    "benchmark/d2/lazy.py",
+    "benchmark/d2/mapper.py",
+    "benchmark/d2/register.py",
+    "benchmark/d2/solver.py",
+    "benchmark/d2/train_net.py",
+    "benchmark/d2/yacs.py",
     "benchmark/data/check.py",
     "benchmark/data/prepare",
     "benchmark/data/speed.py",
     "benchmark/doctor.py",
     "benchmark/endings.py",
+    "benchmark/engine/overhead.py",
     "benchmark/evaluation/scores.py",
+    "benchmark/evaluation/speed.py",
+    "benchmark/evaluation/sem_seg.py",
     "benchmark/gallery.py",
     "benchmark/local.py",
     "benchmark/lock.py",
@@ -36,6 +52,7 @@ BESIDE = (
     "benchmark/predict.py",
     "benchmark/pretrain",
     "benchmark/report",
+    "benchmark/require.py",
     "benchmark/stats.py",
     "benchmark/studies",
     "benchmark/store.py",
@@ -44,7 +61,6 @@ BESIDE = (
 )
 """What starts runs or reads finished ones, or makes weights that are sources themselves: an edit changes no result."""
 PACKAGES = (
-    "detectron2",
     "lightning-fabric",
     "numpy",
     "open-clip-torch",
@@ -57,6 +73,7 @@ PACKAGES = (
     "torch",
     "torchvision",
 )
+BELOW_DETECTRON2 = ("fvcore", "iopath", "omegaconf")
 
 
 def describe_environment() -> Environment:
@@ -80,27 +97,54 @@ def code_digest(root: Path = ROOT) -> str:
 
     Read once a process, as a process runs the code that it loaded.
     """
-    digest = hashlib.sha256()
-    for path in _sources(root):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
-    return digest.hexdigest()
+    return _digest(root, _sources(root))
 
 
-def commit(root: Path = ROOT) -> str:
+def commit(root: Path = ROOT, *, sources: Iterable[str] = (*SOURCES, "splits")) -> str:
     """Git commit of the checkout, with "+" where sources differ from it; empty outside a checkout."""
     top = _git(root, "rev-parse", "--show-toplevel")
     head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not head or Path(top).resolve() != root:
         return ""
-    is_dirty = bool(_git(root, "status", "--porcelain", "--", *SOURCES, "splits"))
+    is_dirty = bool(_git(root, "status", "--porcelain", "--", *sources))
     return f"{head}+" if is_dirty else head
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of the installed distributions that results may depend on."""
+    """Versions of the packages that results may depend on; of Detectron2 and what it needs once it is loaded."""
+    versions = _versions(PACKAGES)
+    if getattr(sys.modules.get("detectron2"), "__file__", None):
+        versions |= {"detectron2": detectron2_version()} | _versions(BELOW_DETECTRON2)
+    return dict(sorted(versions.items()))
+
+
+def detectron2_version() -> str:
+    """Version of the Detectron2 that is loaded, and its commit, or else a digest of its sources.
+
+    Its version alone says little: of the last release and of all that came after, for years, it is 0.6.
+    """
+    package = sys.modules["detectron2"]
+    folder = Path(str(package.__file__)).resolve().parent
+    return f"{package.__version__} {commit(folder.parent, sources=(folder.name,)) or _sources_digest(folder)}"
+
+
+@cache
+def _sources_digest(folder: Path) -> str:
+    return f"sources {_digest(folder, sorted(folder.rglob('*.py')))[:16]}"
+
+
+def _digest(root: Path, paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(root).as_posix()} {content}\n".encode())
+    return digest.hexdigest()
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    """By name of the distribution; those that are not installed are left out."""
     found: dict[str, str] = {}
-    for name in PACKAGES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

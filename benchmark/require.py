@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from importlib.metadata import packages_distributions, version
 from importlib.util import find_spec
 
 INSTALLATION = "https://detectron2.readthedocs.io/en/latest/tutorials/install.html"
 PARTS = ("checkpoint", "config", "data", "engine", "evaluation", "modeling", "solver", "structures")
 PREREQUISITES = ("fvcore", "iopath", "omegaconf", "pycocotools")
 """What a plain source tree of Detectron2 needs beside us to be imported; each brings what it needs itself."""
+
+
+def require_engine(name: str) -> None:
+    """Load what an engine needs beside us. Raises ValueError where that cannot be done; says what to do."""
+    if name == "detectron2":
+        require_detectron2()
 
 
 def require_detectron2() -> None:
@@ -53,20 +58,20 @@ def _complaint(error: Exception) -> str:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     other = _distribution(package)
     if not other:
-        return f"cannot be loaded ({said}): take its newest commit, and the packages that asks for ({INSTALLATION})"
+        return f"cannot be loaded ({said}): take its newest commit, and the packages that it asks for ({INSTALLATION})"
     return f"does not work with {other} ({said}): take the newest of both ({INSTALLATION})"
 
 
 def _package_at_fault(error: Exception) -> str:
     """The package in which something was not found; empty where the error is of another kind."""
-    if isinstance(error, ImportError):
-        module = error.name
-    else:
-        module = getattr(getattr(error, "obj", None), "__name__", None)  # the module that lacks an attribute
+    lacking = getattr(error, "obj", None)  # the module that does not have an attribute
+    module = error.name if isinstance(error, ImportError) else getattr(lacking, "__name__", None)
     return (module or "").partition(".")[0]
 
 
 def _distribution(package: str) -> str:
     """Name and version of the distribution that a package other than Detectron2 is of; empty where there is none."""
+    from importlib.metadata import packages_distributions, version  # not above, as every command loads this file
+
     names = packages_distributions().get(package, [])
     return f"{names[0]} {version(names[0])}" if names and package != "detectron2" else ""

@@ -7,12 +7,13 @@ What was sent and not kept is found again by its name. One submitter at a time w
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmark.lock import Busy, holding, release
+from benchmark.require import require_engine
 from benchmark.run import RunSpec
 from benchmark.store import Store
 from slurm import submission as files
@@ -85,7 +86,7 @@ def submit(grid: Grid) -> Receipt:
         Busy: another submitter is at work.
         SubmissionRefused: the scheduler takes none of it, or not all of it; what it took is kept.
         Uncertain: nobody knows whether the scheduler took it; the next call finds out.
-        ValueError: the profile does not fit a run, or a file is broken.
+        ValueError: the profile does not fit a run, an engine is not installed, or a file is broken.
         OSError: a file cannot be written; nothing was sent that is not kept.
     """
     with _alone(grid.store):
@@ -94,6 +95,7 @@ def submit(grid: Grid) -> Receipt:
         failed = set(settle(grid.store, before.stands))
         open_ids = [stand.id for stand in before.stands if is_open(stand, retry=grid.retry, failed=failed)]
         specs = {spec.id: spec for spec in grid.specs(open_ids)} if open_ids else {}
+        _require_engines(specs.values(), profile=grid.profile)
         arrays, waiting = _fitting(list(specs.values()), grid) if specs else ([], 0)
         sent: list[files.Submission] = []
         for array in arrays:
@@ -104,6 +106,14 @@ def submit(grid: Grid) -> Receipt:
                 waiting += sum(one.runs for one in arrays[len(sent) :])
                 break
         return Receipt(tuple(sent), before, adopted, waiting)
+
+
+def _require_engines(specs: Iterable[RunSpec], *, profile: SlurmProfile) -> None:
+    """Raises ValueError where jobs would find an engine missing; not where they may find more than is here."""
+    if profile.base.python or profile.base.container or profile.base.setup:
+        return
+    for engine in {spec.engine for spec in specs}:
+        require_engine(engine)
 
 
 def preview(grid: Grid) -> list[tuple[Array, str]]:

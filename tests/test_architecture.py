@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BASE = "attempts cache dotted files frozen lock memory prompts protocol require stopping suggest trace"
+BASE = "attempts cache dotted files frozen lock memory prompts protocol require resident stopping suggest trace"
 VALUES = f"{BASE} run seeding split types"
 COUNTED = f"{VALUES} evaluation stats"
 TRAINED = f"{COUNTED} coarse data method"
@@ -31,7 +31,7 @@ ALLOWED = {
     "methods": f"{BASE} method seeding split types methods.blocks",
     "registry": f"{BASE} method run split",
     "resolve": f"{TRAINED} registry selftraining sliding",
-    "selftraining sliding": f"{BASE} method split types",
+    "selftraining sliding": f"{BASE} coarse method split types",
     "environment": VALUES,
     "cost engine": TRAINED,
     "d2": f"{TRAINED} engine registry resolve",
@@ -53,8 +53,8 @@ ALLOWED = {
     "gallery predict": f"{TRAINED} engine predict report resolve store study",
     "doctor": f"{VALUES} data environment local registry slurm store",
     "cli": (
-        f"{COUNTED} d2 data doctor engine environment gallery local planning predict pretrain processes registry "
-        "report resolve runner slurm store study verify"
+        f"{COUNTED} d2 data doctor engine environment gallery local method planning predict pretrain processes "
+        "registry report resolve runner slurm store study verify"
     ),
     "__main__": "cli",
 }

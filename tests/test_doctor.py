@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -54,3 +57,42 @@ def test_something_bad_gives_exit_code_1(
     code, out, _ = say(capsys, "--runs", str(tmp_path), "doctor", "--json")
     assert code == 1
     assert json.loads(out) == [{"name": "torch", "level": "bad", "text": "gone"}]
+
+
+def test_a_detectron2_that_does_not_work_is_a_warning_that_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise ValueError("needs omegaconf")
+
+    fake = ModuleType("detectron2")
+    fake.__spec__ = ModuleSpec("detectron2", loader=None)
+    monkeypatch.setitem(sys.modules, "detectron2", fake)
+    monkeypatch.setattr("benchmark.require.require_detectron2", refuse)
+    assert doctor._detectron2() == [doctor.Check("detectron2", "warn", "needs omegaconf")]
+
+
+def test_without_detectron2_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    assert [check.level for check in doctor._detectron2()] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "text"),
+    [
+        (None, "ok", "no compiled extension"),
+        ("raise ImportError('undefined symbol')", "warn", "does not load (undefined symbol)"),
+        ("", "ok", "loads"),
+    ],
+)
+def test_an_extension_of_detectron2_that_does_not_load_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str | None, level: str, text: str
+) -> None:
+    if code is not None:
+        (tmp_path / "_C.py").write_text(code)
+    fake = ModuleType("detectron2")
+    fake.__path__ = [str(tmp_path)]
+    monkeypatch.setitem(sys.modules, "detectron2", fake)
+    monkeypatch.setitem(sys.modules, "detectron2._C", fake)
+    monkeypatch.delitem(sys.modules, "detectron2._C")
+    check = doctor._extension()
+    assert check.level == level
+    assert text in check.text

@@ -23,6 +23,7 @@ from benchmark.cli.choice import (
 from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_json, store_of
 from benchmark.cli.runs import FINISHED_WITH_FAILURES, DryRun, RetryFailed, note_splits, run_here, say_runs
 from benchmark.cli.studies import tally
+from benchmark.require import require_engine
 
 if TYPE_CHECKING:
     from benchmark.run import RunSpec
@@ -175,6 +176,8 @@ def _debug(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int
     from benchmark.lock import holding
     from benchmark.runner import execute
 
+    for engine in {spec.engine for spec in specs}:
+        require_engine(engine)
     states = []
     for spec in specs:
         with holding(store.folder(spec.id)):

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchmark.cli import cluster, data, doctor, look, pretrain, reports, runs, status, studies
+from benchmark.cli import cluster, d2, data, doctor, look, pretrain, reports, runs, speed, status, studies
 from benchmark.cli.console import note
 from benchmark.cli.errors import report
 
@@ -41,6 +41,8 @@ app.command("compare")(reports.compare)
 app.command("verify")(runs.verify)
 app.add_typer(data.app, name="data")
 app.add_typer(pretrain.app, name="pretrain")
+app.add_typer(d2.app, name="d2")
+app.add_typer(speed.app, name="speed")
 app.command("doctor")(doctor.doctor)
 
 

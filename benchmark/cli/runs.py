@@ -22,6 +22,7 @@ from benchmark.cli.choice import (
 from benchmark.cli.console import AsJson, Jobs, Overrides, command, note, overrides_of, say, say_json, store_of
 from benchmark.cli.progress import watching
 from benchmark.cli.studies import changed_study, tally
+from benchmark.require import require_engine
 
 if TYPE_CHECKING:
     from benchmark.run import RunSpec
@@ -124,6 +125,7 @@ def verify(
 
     store = store_of(context)
     found = store.find(run_id)
+    require_engine(store.spec(found).engine)
     note(f"running {found} again in a scratch folder")
     with watching({found: label(store.spec(found))}) as watch:
         verdict = again.verify(found, store, observe=watch)
@@ -150,6 +152,8 @@ def run_specs(
     from benchmark.processes import Resources
 
     open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
+    for engine in {spec.engine for spec in open_specs}:
+        require_engine(engine)  # here, as each run would fail with it and keep a record of that
     labels = {spec.id: label(spec) for spec in specs} | (_row_labels(plan) if plan is not None else {})
     failed = skipped_failed
     if open_specs:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,3 +171,15 @@ def test_the_lock_of_a_process_that_its_scheduler_gave_up_is_taken_away(store: S
     assert submit(_grid(store)).runs == 0 and lock.exists()
     paper.state = "NODE_FAIL"
     assert submit(_grid(store)).runs == 4 and not lock.exists()
+
+
+@pytest.mark.parametrize(("base", "refused"), [({}, True), ({"python": "/opt/env/bin/python"}, False)])
+def test_an_engine_that_jobs_would_not_find_is_refused_before_anything_is_sent(
+    store: Store, paper: Paper, monkeypatch: pytest.MonkeyPatch, base: dict, refused: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    wanted = [spec.model_copy(update={"engine": "detectron2"}) for spec in SPECS.values()]
+    grid = replace(_grid(store, **base), ids=[spec.id for spec in wanted], specs=lambda _: wanted)
+    with pytest.raises(ValueError, match="Detectron2 is not installed") if refused else nullcontext():
+        submit(grid)
+    assert bool(paper.batches) is not refused

@@ -7,13 +7,10 @@ One multiply-add is 2 operations.
 
 from __future__ import annotations
 
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from benchmark.method import Method
+from benchmark.resident import peak_memory_mb
 from benchmark.run import Cost
 from benchmark.split import Split
 from benchmark.types import Batch
@@ -37,6 +35,9 @@ def measure(
     method: Method, image: Batch, *, split: Split, training: Batch | None, train_seconds: float, precision: str
 ) -> Cost:
     """Measure a method. It changes what the method remembers (statistics, memory banks): do it last.
+
+    The latency is that of the whole answer: scores of all classes at full size, whether or not the method makes them
+    before they are asked for. The memory is what the run needed, whose evaluation may not ask for all at once.
 
     Args:
         method: on its device.
@@ -55,7 +56,7 @@ def measure(
     with torch.no_grad(), cast:
         inference_flops = count_flops(lambda: method(image))
         used = used_parameters(method, image)
-        latency_ms = median_ms(lambda: method(image))
+        latency_ms = median_ms(lambda: method(image)[0]["sem_seg"])
     method.set_classes(split.seen)
     with cast:
         per_image = training_flops(method, training) if training else 0
@@ -109,17 +110,6 @@ def median_ms(action: Callable[[], Any], *, limit_s: float = LATENCY_LIMIT_S) ->
             torch.cuda.synchronize()
         times.append(1000 * (time.perf_counter() - start))
     return statistics.median(times[1:])
-
-
-def peak_memory_mb() -> float:
-    """Largest resident set of this process in MB."""
-    try:
-        # not getrusage on Linux: there a child begins with the peak of the process that started it
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
-    except (OSError, StopIteration):
-        unit = 2**20 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 class _Touched(TorchFunctionMode):

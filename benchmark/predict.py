@@ -82,7 +82,7 @@ def predict_labels(store: Store, run_id: str, scenes: Sequence[Scene]) -> list[N
     answers = steps.predictions(method, method, pairs, device=torch.device("cpu"))
     split = split_of(spec)
     counter = Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma)
-    return [counter.decide(prediction["sem_seg"]) for _, prediction, _ in answers]
+    return [counter.decide(prediction) for _, prediction, _ in answers]
 
 
 def restore(store: Store, spec: RunSpec) -> Method:

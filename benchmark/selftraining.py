@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
+from benchmark.coarse import label_map
 from benchmark.method import Method
 from benchmark.split import Split
 from benchmark.types import Batch, Losses, Prediction, Sample, ignore_label
@@ -31,11 +32,10 @@ class SelfTraining(Method):
         super().__init__()
         self.method, self._seen, self._all = method, split.seen, split.classes
         self._names: Sequence[str] = ()
-        self.register_buffer("_label_of_seen", _indices(split, split.seen), persistent=False)
-        self.register_buffer("_unseen", _indices(split, split.unseen), persistent=False)
+        self.register_buffer("_label_of_seen", _indices(split), persistent=False)
+        self._unseen = frozenset(split.classes.index(name) for name in split.unseen)
 
     _label_of_seen: Tensor
-    _unseen: Tensor
 
     def set_classes(self, names: Sequence[str]) -> None:
         """Score these classes from now on; in training, all names take the place of the seen ones when it is time."""
@@ -77,10 +77,11 @@ class SelfTraining(Method):
         asked = sample.copy()
         asked["height"], asked["width"] = height, width
         self.method.eval()
-        scores = self.method.predict([asked])[0]["sem_seg"]
+        guess = label_map(self.method.predict([asked])[0], among=self._unseen)
         self.method.train()
-        return self._unseen[scores[self._unseen].argmax(dim=0)]
+        return guess
 
 
-def _indices(split: Split, names: Sequence[str]) -> Tensor:
-    return torch.tensor([split.classes.index(name) for name in names], dtype=torch.long)
+def _indices(split: Split) -> Tensor:
+    """Which of all classes each seen class is."""
+    return torch.tensor([split.classes.index(name) for name in split.seen], dtype=torch.long)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import cast
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.coarse import LazyPrediction, scores_of, shape_of
 from benchmark.method import Method
 from benchmark.types import Batch, Losses, Prediction, Sample
 
@@ -43,29 +46,56 @@ class SlidingWindow(Method):
         return self.method.losses(batch)
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Mean scores of all windows over a pixel, then bilinear to the size that is asked for."""
+        """Mean scores of all windows over a pixel, then bilinear to the size that is asked for; made when read."""
         self.method.moment = self.moment
-        return [{"sem_seg": self._scores(sample)} for sample in batch]
+        return cast(list[Prediction], [self._windowed(sample) for sample in batch])
 
-    def _scores(self, sample: Sample) -> Tensor:
-        """(K, height, width) of one sample."""
+    def _windowed(self, sample: Sample) -> WindowedPrediction:
         height, width = sample["image"].shape[1:]
         boxes = list(windows(height, width, side=self.side, stride=self.stride))
-        first = self._window(sample, boxes[0])
-        total, visits = first.new_zeros((len(first), height, width)), first.new_zeros((height, width))
-        for at, (rows, columns) in enumerate(boxes):
-            total[:, rows, columns] += self._window(sample, (rows, columns)) if at else first
-            visits[rows, columns] += 1
-        size = (sample["height"], sample["width"])
-        mean = (total / visits)[None]
-        return mean[0] if mean.shape[2:] == size else F.interpolate(mean, size=size, mode="bilinear")[0]
+        return WindowedPrediction(
+            windows=[self._window(sample, box) for box in boxes],
+            boxes=boxes,
+            inside=(height, width),
+            size=(sample["height"], sample["width"]),
+        )
 
-    def _window(self, sample: Sample, box: Box) -> Tensor:
-        """(K, h, w) of one window at its own size."""
+    def _window(self, sample: Sample, box: Box) -> Prediction:
+        """The answer for one window at its own size."""
         piece = sample.copy()
         piece["image"] = sample["image"][:, box[0], box[1]]
         piece["height"], piece["width"] = piece["image"].shape[1:]
-        return self.method.predict([piece])[0]["sem_seg"]
+        return self.method.predict([piece])[0]
+
+
+class WindowedPrediction(LazyPrediction):
+    """Mean scores of overlapping windows.
+
+    Keys:
+        windows: a prediction for each.
+        boxes: their rows and columns in the image.
+        inside: height and width of the image.
+        size: height and width that the answer must have.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(K, height, width)."""
+        height, width = self["size"]
+        return shape_of(self["windows"][0])[0], height, width
+
+    def scores(self, classes: slice) -> Tensor:
+        """Averaged where windows overlap, then bilinear to the size asked for, if another."""
+        parts = (scores_of(window, classes) for window in self["windows"])
+        first = next(parts)
+        height, width = self["inside"]
+        total, visits = first.new_zeros((len(first), height, width)), first.new_zeros((height, width))
+        for part, (rows, columns) in zip(chain([first], parts), self["boxes"], strict=True):
+            total[:, rows, columns] += part
+            visits[rows, columns] += 1
+        mean = (total / visits)[None]
+        is_done = mean.shape[2:] == self["size"]
+        return mean[0] if is_done else F.interpolate(mean, size=self["size"], mode="bilinear")[0]
 
 
 def windows(height: int, width: int, *, side: int, stride: int) -> Iterator[Box]:

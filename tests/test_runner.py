@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from benchmark import cost, runner
+from benchmark import cost, resident, runner
 from benchmark.engine import checkpoint
 from benchmark.engine.base import Progress
 from benchmark.environment import ROOT, code_digest, commit
@@ -211,7 +211,7 @@ def test_parameters_of_a_teacher_are_not_counted() -> None:
 def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:
     kept = torch.ones(64, 2**20)
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    assert kept.numel() * 4 / 2**20 < cost.peak_memory_mb() <= highest + 1
+    assert kept.numel() * 4 / 2**20 < resident.peak_memory_mb() <= highest + 1
 
 
 def test_an_edit_of_a_source_changes_the_code_digest_and_one_of_a_report_does_not(tmp_path: Path) -> None:

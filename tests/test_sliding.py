@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from benchmark import coarse
+from benchmark.coarse import score_maps
 from benchmark.method import Method, Moment
 from benchmark.sliding import SlidingWindow, windows
 from benchmark.types import Batch, Losses, Prediction, Sample
+from methods.blocks.pixels import to_predictions
 
 
 class Windowed(Method):
@@ -75,6 +78,26 @@ def test_an_image_within_one_window_is_scored_as_without() -> None:
 def test_answers_have_the_size_that_is_asked_for() -> None:
     scores = SlidingWindow(Windowed(), side=4, stride=3).predict([sample(picture(6, 9), height=12, width=18)])
     assert scores[0]["sem_seg"].shape == (2, 12, 18)
+
+
+class Coarse(Windowed):
+    """35 classes with scores in a quarter of the resolution."""
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        factors = torch.arange(35.0)[:, None, None]
+        scores = torch.stack([(factors * sample["image"][0, ::4, ::4].float()).sin() for sample in batch])
+        height, width = batch[0]["image"].shape[1:]
+        return to_predictions(scores, batch, padded=(height, width))
+
+
+@pytest.mark.parametrize("size", [(90, 84), (45, 70)])
+def test_windows_are_averaged_a_few_classes_at_a_time(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
+    monkeypatch.setattr(coarse, "CHUNK_SCORES", 1)
+    asked = sample(picture(90, 84), height=size[0], width=size[1])
+    (answer,) = SlidingWindow(Coarse(), side=72, stride=40).predict([asked])
+    maps = score_maps(answer)
+    assert [len(chunk) for chunk in maps.chunks()] == [16, 19]
+    assert torch.equal(torch.stack(list(maps)), answer["sem_seg"])
 
 
 def test_a_batch_is_answered_in_order() -> None:

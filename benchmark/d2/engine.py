@@ -194,7 +194,7 @@ class _Evaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no types
 
     def process(self, inputs: Batch, outputs: list[Prediction]) -> None:
         for sample, prediction in zip(inputs, outputs, strict=True):
-            self._counter.update(prediction["sem_seg"], sample["sem_seg"], image_id=sample["image_id"])
+            self._counter.update(prediction, sample["sem_seg"], image_id=sample["image_id"])
             self._done += 1
             self._observe(Progress("evaluate", self._done, self._total, {}))
 

@@ -23,6 +23,7 @@ from benchmark.evaluation.counts import Counts, merge
 from benchmark.evaluation.scores import Convention, score
 from benchmark.evaluation.sem_seg import SEM_SEG_CONVENTIONS, sem_seg_results
 from benchmark.suggest import unknown_name
+from benchmark.types import Prediction
 
 COUNTS_FILE = "counts.npz"
 
@@ -76,7 +77,7 @@ class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
         self._counter = Counter(self._classes, self._seen, gamma=self._gamma, ignore=self._ignore)
         self.counts = None
 
-    def process(self, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Mapping[str, Tensor]]) -> None:
+    def process(self, inputs: Sequence[Mapping[str, Any]], outputs: Sequence[Prediction]) -> None:
         """Count images.
 
         Args:
@@ -90,7 +91,7 @@ class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
         for given, output in zip(inputs, outputs, strict=True):
             file_name = given["file_name"]
             truth = _mask(self._mask_of[file_name])
-            self._counter.update(output["sem_seg"], truth, image_id=str(given.get("image_id", file_name)))
+            self._counter.update(output, truth, image_id=str(given.get("image_id", file_name)))
 
     def evaluate(self) -> OrderedDict[str, dict[str, float]] | None:
         """Scores in percent: those of `SemSegEvaluator` by its names, and mIoU_seen, mIoU_unseen and hIoU.

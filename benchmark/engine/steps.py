@@ -123,7 +123,7 @@ def count(
 ) -> Counts:
     """Count the pixels of every answer."""
     for done, (sample, prediction, truth) in enumerate(answers, start=1):
-        counter.update(prediction["sem_seg"], truth, image_id=sample["image_id"])
+        counter.update(prediction, truth, image_id=sample["image_id"])
         observe(Progress("evaluate", done, total, {}))
     return counter.counts()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from benchmark.coarse import CoarsePrediction
 from benchmark.types import Batch, Prediction, ignore_label
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -72,17 +73,19 @@ def stack_labels(batch: Batch, *, size: Sequence[int], classes: int) -> Tensor:
 
 
 def to_predictions(scores: Tensor, batch: Batch, *, padded: tuple[int, int]) -> list[Prediction]:
-    """Score maps at the sizes that the samples ask for.
+    """Score maps at the sizes that the samples ask for, made when they are read.
 
     Args:
         scores: (B, K, h, w) over the padded images.
         padded: height and width of the padded images.
     """
-    scores = F.interpolate(scores.float(), size=padded, mode="bilinear", align_corners=False)
-    answers: list[Prediction] = []
-    for one, sample in zip(scores, batch, strict=True):
-        inside = one[None, :, : sample["image"].shape[1], : sample["image"].shape[2]]
-        size = (sample["height"], sample["width"])
-        answer = inside if inside.shape[2:] == size else F.interpolate(inside, size=size, mode="bilinear")
-        answers.append({"sem_seg": answer[0]})
-    return answers
+    answers = [
+        CoarsePrediction(
+            coarse=one,
+            padded=tuple(padded),
+            inside=tuple(sample["image"].shape[1:]),
+            size=(sample["height"], sample["width"]),
+        )
+        for one, sample in zip(scores.float().split(1), batch, strict=True)
+    ]
+    return cast(list[Prediction], answers)

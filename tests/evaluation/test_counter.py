@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmark import coarse
+from benchmark.coarse import CoarsePrediction
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import GAMMAS, Counts, Totals, merge
 
@@ -203,6 +205,43 @@ def test_what_cannot_be_counted_is_refused_and_leaves_no_trace(scores: Tensor, t
     with pytest.raises(ValueError, match=complaint):
         counter.update(scores, truth, image_id="x")
     assert counter.counts() == Counter(CLASSES, SEEN).counts()
+
+
+def lazy(scores: Tensor) -> CoarsePrediction:
+    """Of (K, h, w) scores, an answer of 40 x 56."""
+    return CoarsePrediction(coarse=scores[None], padded=(40, 56), inside=(37, 52), size=(40, 56))
+
+
+@pytest.mark.parametrize("flags", [(True, True, False), (True,)])
+def test_scores_that_are_made_when_they_are_read_are_counted_as_any(
+    monkeypatch: pytest.MonkeyPatch, flags: tuple[bool, ...]
+) -> None:
+    monkeypatch.setattr(coarse, "CHUNK_SCORES", 1)
+    draw = torch.Generator().manual_seed(10)
+    answer = lazy(torch.randn(40, 5, 7, generator=draw))
+    counters = [Counter([str(k) for k in range(40)], [flags[k % len(flags)] for k in range(40)]) for _ in range(2)]
+    truth = torch.randint(0, 40, (40, 56), generator=draw)
+    for counter, scores in zip(counters, (answer, answer["sem_seg"]), strict=True):
+        counter.update(scores, truth, image_id="a")
+    assert counters[0].counts() == counters[1].counts()
+
+
+def test_a_fault_in_the_last_of_such_scores_is_found_and_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(coarse, "CHUNK_SCORES", 1)
+    scores = torch.zeros(40, 5, 7)
+    scores[39] = math.inf
+    counter = Counter([str(k) for k in range(40)], [k % 3 > 0 for k in range(40)])
+    before = counter.counts()
+    with pytest.raises(ValueError, match="2240 of 89600 scores of image 'a' are not finite"):
+        counter.update(lazy(scores), torch.zeros(40, 56, dtype=torch.long), image_id="a")
+    assert counter.counts() == before
+
+
+@pytest.mark.parametrize("gamma", [0, 0.2])
+def test_a_decision_is_the_same_on_scores_that_are_made_when_they_are_read(gamma: float) -> None:
+    answer = lazy(torch.randn(4, 5, 7, generator=torch.Generator().manual_seed(11)).round(decimals=1))
+    counter = Counter(CLASSES, SEEN, gamma=gamma)
+    assert counter.decide(answer).tolist() == counter.decide(answer["sem_seg"]).tolist()
 
 
 def test_an_image_cannot_be_counted_twice() -> None:

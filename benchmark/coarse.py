@@ -43,7 +43,10 @@ class LazyPrediction(dict[str, Any], ABC):
 
     @abstractmethod
     def scores(self, classes: slice) -> Tensor:
-        """The score maps of some classes, (k, height, width)."""
+        """The score maps of some classes, (k, height, width).
+
+        Other parts than those that `ScoreMaps` reads may be rounded otherwise in their last bit.
+        """
 
     def __missing__(self, key: str) -> Tensor:
         if key != "sem_seg":

@@ -136,7 +136,7 @@ class Cost(Frozen):
         trainable_parameters, total_parameters: numbers of scalars; total includes the frozen parts used at test time.
         inference_flops: floating point operations (2 a multiply-add) of `predict` on one image of `image_size`.
         training_flops: of one image's share of a training step, backward included; 0 where nothing is trained.
-        latency_ms: median wall time of `predict` on one image.
+        latency_ms: median wall time of `predict` on one image, its scores at full size included.
         train_seconds: wall time in `fit`, over all attempts.
         peak_memory_mb: largest resident set of the process.
         image_size: height and width in pixels of the image measured.

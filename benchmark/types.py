@@ -46,7 +46,8 @@ class Prediction(TypedDict):
     """The answer for one image.
 
     Keys:
-        sem_seg: (K, height, width) float scores before calibration; K = the classes last given to `set_classes`.
+        sem_seg: (K, height, width) float scores before calibration; K = the classes last given to `set_classes`. It may
+            be made when it is asked for, see `benchmark.coarse`.
     """
 
     sem_seg: Tensor

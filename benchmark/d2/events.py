@@ -32,9 +32,14 @@ def open_writers(folder: Path, *, begin: int, iterations: int) -> list[EventWrit
 
 
 def drop_from(path: Path, begin: int) -> None:
-    """Drop the lines of an iteration and later ones, and a last line that was cut short, from a file of metrics."""
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = "".join(line for line in lines if line.endswith("\n") and json.loads(line)["iteration"] < begin)
-    write_text(path, kept)
+    """Drop the lines of an iteration and later ones, and those that a kill or a full disk cut short, from metrics."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        write_text(path, "".join(f"{line}\n" for line in lines if _is_before(line, begin)))
+
+
+def _is_before(line: str, begin: int) -> bool:
+    try:
+        return bool(json.loads(line)["iteration"] < begin)
+    except (ValueError, TypeError, KeyError):
+        return False

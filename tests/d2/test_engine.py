@@ -15,6 +15,7 @@ pytest.importorskip("detectron2", reason="Detectron2 is not installed")
 
 from benchmark import stopping
 from benchmark.d2.engine import Detectron2Engine
+from benchmark.d2.events import drop_from
 from benchmark.d2.trainer import Trainer
 from benchmark.engine import checkpoint
 from benchmark.engine.base import Progress
@@ -155,6 +156,13 @@ def test_after_a_kill_no_iteration_stands_in_metrics_json_twice(tmp_path: Path) 
     assert [line["iteration"] for line in metrics(tmp_path)][:2] == [19, 39]
     fit(spec, path, every=30, engine=Detectron2Engine)
     assert [line["iteration"] for line in metrics(tmp_path)] == [19, 39, 59]
+
+
+def test_lines_that_were_cut_short_are_dropped_from_metrics_json(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text('{"iteration": 19}\n{"iterat\n{"iteration": 39}\n{"iteration": 59}\n{"iteration": 4')
+    drop_from(path, 40)
+    assert [line["iteration"] for line in metrics(tmp_path)] == [19, 39]
 
 
 def test_tensorboard_has_losses_and_rates(tmp_path: Path) -> None:

@@ -158,9 +158,12 @@ def register_split(given: str) -> tuple[str, str]:
 
     Raises:
         KeyError, ValueError: see `load_split`.
+        ValueError: there is one of that name.
     """
     split = load_split(given)
     views = View(split, given, is_train=True), View(split, given, is_train=False)
+    if any(view.name in VIEWS for view in views):
+        raise ValueError(f"a split named {split.name!r} is registered already: give {given} another name")
     for view in views:
         DatasetCatalog.register(view.name, view.records)
         MetadataCatalog.get(view.name).set(**view.metadata())

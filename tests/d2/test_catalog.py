@@ -186,3 +186,8 @@ def test_an_address_of_nothing_is_no_file(address: str) -> None:
 def test_nothing_can_be_written_to_an_address() -> None:
     with pytest.raises(ValueError, match="opened with mode 'wb', expected 'rb'"):
         PathManager.open("chimera://toybox/test/labels/1.png", "wb")
+
+
+def test_two_splits_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="a split named 'toybox' is registered already"):
+        register_split("toybox")

@@ -28,7 +28,7 @@ from benchmark.environment import code_digest, describe_environment, package_ver
 from benchmark.evaluation.counts import Counts
 from benchmark.method import Budget, Method, Supervision
 from benchmark.resolve import build, recipe_of, split_of
-from benchmark.run import Cost, Failure, RunRecord, RunSpec
+from benchmark.run import Cost, Environment, Failure, RunRecord, RunSpec
 from benchmark.split import Split
 from benchmark.store import Store
 from benchmark.types import Sample
@@ -82,16 +82,22 @@ def execute(
         known |= _described(spec)
         tell = _reporter(attempt, spec, store=store, observe=observe)
         counts, spent = _measured(spec, store=store, workers=workers, observe=tell, checkpoint_every=checkpoint_every)
-        known["environment"] = known["environment"].model_copy(update={"packages": package_versions()})  # those loaded
+        known["environment"] = _as_loaded(known["environment"])
         record = RunRecord(**known, state="done", counts_digest=counts.digest(), cost=spent, finished=_now())
         return _saved(record, counts, store=store)
     except Superseded:
         raise
     except Exception as error:
         _log.exception("%s failed", spec.id)
+        known["environment"] = _as_loaded(known["environment"])
         record = RunRecord(**known, state="failed", failure=failure_of(error), finished=_now())
         store.save_failure(record)
     return record
+
+
+def _as_loaded(environment: Environment) -> Environment:
+    """With the packages that were loaded on the way; some are only where a run needs them."""
+    return environment.model_copy(update={"packages": package_versions()})
 
 
 def _saved(record: RunRecord, counts: Counts, *, store: Store) -> RunRecord:

@@ -1,4 +1,4 @@
-"""All that knows Detectron2: the engine built on it, and our data sets, methods and scores in its own world.
+"""Where the suite meets Detectron2: the engine built on it, and our data sets, methods and scores in its own world.
 
 Importing anything of this package loads Detectron2, and raises ValueError with one line where that cannot be done.
 """

@@ -48,5 +48,5 @@ class Trainer(SimpleTrainer):  # type: ignore[misc]  # it has no types
         waited_s = time.perf_counter() - begun
         self.losses = self._gradient.take(batch, replace(self._first, iteration=self.iter))
         self.after_backward()
-        self.storage.put_scalars(data_time=waited_s, total_loss=sum(self.losses.values()), **self.losses)
+        self.storage.put_scalars(**{"data_time": waited_s, "total_loss": sum(self.losses.values())} | self.losses)
         self.optimizer.step()

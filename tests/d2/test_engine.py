@@ -19,7 +19,8 @@ from benchmark.d2.events import drop_from
 from benchmark.d2.trainer import Trainer
 from benchmark.engine import checkpoint
 from benchmark.engine.base import Progress
-from benchmark.resolve import resolve
+from benchmark.engine.fabric import FabricEngine
+from benchmark.resolve import build, resolve
 from benchmark.run import RunRecord, RunSpec
 from benchmark.runner import execute
 from benchmark.store import Store
@@ -96,7 +97,7 @@ def test_asked_to_stop_it_saves_the_iterations_done_and_goes_on_under_either_eng
 
 KILLED = """
 import os, signal, sys
-from benchmark.resolve import resolve
+from benchmark.resolve import build, resolve
 from benchmark.runner import execute
 from benchmark.store import Store
 
@@ -118,6 +119,30 @@ def test_killed_and_resumed_it_gives_what_fabric_gives_undisturbed(tmp_path: Pat
     records = [execute(spec, store=store) for spec in (ours, theirs)]
     assert records[0].counts_digest == records[1].counts_digest
     assert losses(store, ours) == losses(store, theirs)
+
+
+def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    whole = fit(small_spec(), path, engine=Detectron2Engine)
+    before, seconds = (tmp_path / "metrics.json").read_text(), checkpoint.read(path)["seconds"]
+    assert same_state(whole, fit(small_spec(), path, stop=1, engine=Detectron2Engine))
+    assert ((tmp_path / "metrics.json").read_text(), checkpoint.read(path)["seconds"]) == (before, seconds)
+
+
+def test_a_loss_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = type(build(small_spec()))
+    own = method.losses
+    monkeypatch.setattr(method, "losses", lambda self, batch: {"total_loss": own(self, batch)["classify"]})
+    whole, other = (
+        fit(small_spec(), tmp_path / one.name / "c.pt", engine=one) for one in (FabricEngine, Detectron2Engine)
+    )
+    assert same_state(whole, other)
+
+
+def test_a_failed_run_says_which_detectron2_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Trainer, "run_step", lambda self: 1 / 0)
+    record = execute(resolved("spnet", "detectron2"), store=Store(tmp_path))
+    assert record.state == "failed" and "detectron2" in record.environment.packages
 
 
 def metrics(folder: Path) -> list[dict]:

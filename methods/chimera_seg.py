@@ -14,7 +14,7 @@ embeddings of the frozen text encoder. Where we had to choose, the alternatives 
 - CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = a trained linear map of the
   mean feature; last k = 1 block as trained ("vanilla"). Alternatives: k, the value path, trained layers instead.
 - start of training: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, and so
-  does whatever replaces CSH (`benchmark.method.Method.initialise`).
+  does whatever replaces CSH (`benchmark.core.method.Method.initialize`).
 - SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine fall of the picked share.
 - SAM: residual cross-attention from names to pixels, zero at the start.
 - loss: cross-entropy + focal + dice over scaled cosines, labelled pixels only; the scale is learned.
@@ -28,20 +28,21 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.split import Split
-from benchmark.types import Batch, Losses, Prediction
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Losses, Prediction
 from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
-from methods.blocks.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
-from methods.blocks.clip import ClipConfig, load_clip
+from methods.blocks.bodies.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
+from methods.blocks.class_embeddings.sources import TowerWords, WordsConfig, open_words
+from methods.blocks.class_embeddings.text_bank import TextBank
+from methods.blocks.clip.config import ClipConfig, load_clip
+from methods.blocks.clip.image_encoder import ClipImageEncoder, Grid
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
+from methods.blocks.images import Normalize, stack_images, stack_labels, to_predictions
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
-from methods.blocks.pixels import Normalise, stack_images, stack_labels, to_predictions
-from methods.blocks.text import TextBank
 from methods.blocks.toy import toy_presets
-from methods.blocks.visual import Grid, VisualTrunk
-from methods.blocks.words import TowerWords, WordsConfig, open_words
 
 
 class ChimeraConfig(Config):
@@ -76,7 +77,7 @@ class ChimeraSeg(Method):
     def __init__(
         self,
         *,
-        trunk: VisualTrunk,
+        trunk: ClipImageEncoder,
         text: TextBank,
         body: AnyBody,
         head: Head,
@@ -88,14 +89,14 @@ class ChimeraSeg(Method):
         super().__init__()
         self.trunk, self.text, self.body, self.head = trunk, text, body, head
         self.alignment, self.distillation, self.pixel_text = alignment, distillation, pixel_text
-        self.normalise = Normalise(trunk.mean, trunk.std)
+        self.normalize = Normalize(trunk.mean, trunk.std)
         self.log_scale = nn.Parameter(torch.tensor(logit_scale).log())
 
     def set_classes(self, names: Sequence[str]) -> None:
         """Score these classes from now on."""
         self.text.set_classes(names)
 
-    def initialise(self, batches: Iterable[Batch]) -> None:
+    def initialize(self, batches: Iterable[Batch]) -> None:
         """Let the head's trained maps start from CLIP's own tokens."""
         self.head.start_from(self._pairs(batch) for batch in batches)
 
@@ -108,7 +109,7 @@ class ChimeraSeg(Method):
         losses: Losses = self.pixel_text(scores, labels)
         if self.distillation is not None:
             positions = dense.flatten(2).transpose(1, 2)
-            losses["loss_sgd"] = self.distillation(positions, self.teacher_cls(images), moment=self.moment)
+            losses["loss_sgd"] = self.distillation(positions, self.teacher_cls(images), step_context=self.step_context)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
@@ -145,13 +146,13 @@ class ChimeraSeg(Method):
         height, width = (max(1, round(side / patch)) * patch for side in images.shape[2:])
         if (height, width) != tuple(images.shape[2:]):
             images = F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
-        return self.trunk.embed(self.normalise(images))
+        return self.trunk.embed(self.normalize(images))
 
 
 def build(config: ChimeraConfig, split: Split) -> ChimeraSeg:
     """Parts from their configs."""
     clip = load_clip(config.clip)
-    trunk = VisualTrunk(clip.visual)
+    trunk = ClipImageEncoder(clip.visual)
     words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
     body = build_body(config.body)
     return ChimeraSeg(

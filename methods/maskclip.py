@@ -14,15 +14,16 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.split import Split
-from benchmark.types import Batch, Losses, Prediction
-from methods.blocks.clip import ClipConfig, load_clip
-from methods.blocks.pixels import Normalise, stack_images, to_predictions
-from methods.blocks.text import TextBank
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Losses, Prediction
+from methods.blocks.class_embeddings.sources import TowerWords, WordsConfig, open_words
+from methods.blocks.class_embeddings.text_bank import TextBank
+from methods.blocks.clip.config import ClipConfig, load_clip
+from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Tail, to_map
+from methods.blocks.images import Normalize, stack_images, to_predictions
 from methods.blocks.toy import toy_presets
-from methods.blocks.visual import Attention, Tail, VisualTrunk, to_map
-from methods.blocks.words import TowerWords, WordsConfig, open_words
 
 
 class MaskClipConfig(Config):
@@ -46,10 +47,10 @@ class MaskClipConfig(Config):
 class MaskClip(Method):
     """CLIP's value path and a cosine classifier."""
 
-    def __init__(self, *, trunk: VisualTrunk, text: TextBank, config: MaskClipConfig) -> None:
+    def __init__(self, *, trunk: ClipImageEncoder, text: TextBank, config: MaskClipConfig) -> None:
         super().__init__()
         self.trunk, self.text, self.config = trunk, text, config
-        self.normalise = Normalise(trunk.mean, trunk.std)
+        self.normalize = Normalize(trunk.mean, trunk.std)
 
     def set_classes(self, names: Sequence[str]) -> None:
         """Score these classes from now on."""
@@ -69,7 +70,7 @@ class MaskClip(Method):
 
     def scores(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) RGB 0-255 to (B, K, H/patch, W/patch)."""
-        tokens, grid = self.trunk.embed(self.normalise(images))
+        tokens, grid = self.trunk.embed(self.normalize(images))
         dense = self.trunk.finish(tokens, start=0, attention=self.config.attention, tail=self.config.tail)
         cosines = F.normalize(dense[:, 1:], dim=2) @ self.text().T
         return self.config.temperature * to_map(cosines, grid)
@@ -79,7 +80,7 @@ def build(config: MaskClipConfig, split: Split) -> MaskClip:
     """Parts from their configs."""
     clip = load_clip(config.clip)
     words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
-    return MaskClip(trunk=VisualTrunk(clip.visual), text=TextBank(words), config=config)
+    return MaskClip(trunk=ClipImageEncoder(clip.visual), text=TextBank(words), config=config)
 
 
 VARIANTS: dict[str, MaskClipConfig] = {

@@ -20,16 +20,17 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.split import Split
-from benchmark.types import Batch, Losses, Prediction
-from methods.blocks.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
-from methods.blocks.clip import ClipConfig
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Losses, Prediction
+from methods.blocks.bodies.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
+from methods.blocks.class_embeddings.sources import ShuffleConfig, TowerWords, WordsConfig, open_words, shuffle_words
+from methods.blocks.class_embeddings.text_bank import TextBank
+from methods.blocks.clip.config import ClipConfig
+from methods.blocks.images import stack_images, stack_labels, to_predictions
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
-from methods.blocks.pixels import stack_images, stack_labels, to_predictions
-from methods.blocks.text import TextBank
 from methods.blocks.toy import toy_presets
-from methods.blocks.words import ShuffleConfig, TowerWords, WordsConfig, open_words, shuffle_words
 
 
 class SpNetConfig(Config):

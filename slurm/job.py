@@ -18,14 +18,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmark import endings
-from benchmark.endings import log_tail, no_progress, record_failure
-from benchmark.local import Lives, Snapshot, run_all
-from benchmark.lock import JOB, Job
-from benchmark.processes import Resources, end_processes, start_warm, start_worker
-from benchmark.store import Store
-from slurm.sbatch import AGAIN
-from slurm.submission import Manifest, mark_sent, read_manifest
+from benchmark.execution.local_pool import Lives, Snapshot, run_all
+from benchmark.execution.worker_process import Resources, end_processes, start_warm, start_worker
+from benchmark.store import failures
+from benchmark.store.failures import log_tail, no_progress, record_failure
+from benchmark.store.store import Store
+from benchmark.utils.lock import JOB, Job
+from slurm.requests.manifest import Manifest, mark_sent, read_manifest
+from slurm.requests.sbatch import AGAIN
 
 FAILED = 3
 WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
@@ -129,7 +129,7 @@ def _together(store: Store, manifest: Manifest, run_id: str) -> int:
     finally:
         end_processes([process], grace_s=manifest.grace_s)
     _log.info("%s: task %s ended with %d", run_id, os.environ.get("SLURM_PROCID"), code)
-    if code in (endings.BUSY, endings.SUPERSEDED):
+    if code in (failures.BUSY, failures.SUPERSEDED):
         return FAILED  # the run is another's: no other start of this element, and an end to its other tasks
     if code in (0, FAILED):
         return code

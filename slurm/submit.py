@@ -12,18 +12,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from benchmark.lock import Busy, holding, release
-from benchmark.require import require_engine
-from benchmark.run import RunSpec
-from benchmark.store import Store
-from slurm import submission as files
-from slurm.arrays import Array, arranged, fitting
-from slurm.overview import Overview, Stand, overview
-from slurm.profile import SlurmProfile
-from slurm.queue import find, queued
-from slurm.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain, script, send
-from slurm.settings import ClusterSettings, Unreachable, settings, submit_limit
-from slurm.settle import settle
+from benchmark.core.run_spec import RunSpec
+from benchmark.store.store import Store
+from benchmark.utils.lock import Busy, holding, release
+from benchmark.utils.optional_packages import require_engine
+from slurm.requests import manifest as files
+from slurm.requests.arrays import Array, arranged, fitting
+from slurm.requests.profile import SlurmProfile
+from slurm.requests.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain, script, send
+from slurm.scheduler.cluster_config import ClusterSettings, Unreachable, settings, submit_limit
+from slurm.scheduler.queue import find, queued
+from slurm.status.reconcile import settle
+from slurm.status.run_status import Overview, Stand, overview
 
 LARGEST_ARRAY = 1000
 """Where the cluster does not say: SLURM's own default."""

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from benchmark.run import RunSpec
-    from benchmark.store import Store
-    from benchmark.study import Plan, Study
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.core.study import Plan, Study
+    from benchmark.store.store import Store
 
 Name = Annotated[
     str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="A method, a method's .py file, or a study.")
@@ -20,7 +20,7 @@ Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, h
 SplitName = Annotated[str | None, typer.Option("--split", help="Split to train and score on.")]
 ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Rules of the run; the split's if not given.")]
 EngineName = Annotated[str | None, typer.Option("--engine", help="fabric or detectron2.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=0, help="Score only the first images (testing only).")]
+Limit = Annotated[int | None, typer.Option("--max-images", min=0, help="Score only the first images (testing only).")]
 PlanName = Annotated[str | None, typer.Option("--name", help="What to call the plan of a changed study.")]
 
 
@@ -82,7 +82,7 @@ def choose(
     if is_study(name):
         study = _changed(name, changes=overrides, seeds=tuple(seeds or ()), plan_name=plan_name, fields=fields)
         return _of_study(study, store=store, keep=keep, seeds=tuple(seeds or ()))
-    from benchmark.resolve import resolve
+    from benchmark.planning.resolve import resolve
 
     given = {key: value for key, value in fields.items() if value is not None}
     setting = {"split": "toybox"} | given
@@ -96,9 +96,9 @@ def is_study(name: str) -> bool:
         ValueError: it stands for both.
         KeyError: it stands for neither; names the nearest.
     """
-    from benchmark.registry import method_names
-    from benchmark.study import STUDIES, study_names
-    from benchmark.suggest import unknown_name
+    from benchmark.core.study import STUDIES, study_names
+    from benchmark.planning.registry import method_names
+    from benchmark.utils.did_you_mean import unknown_name
 
     if name.endswith((".yaml", ".yml")):
         return True
@@ -120,7 +120,7 @@ def _changed(
 ) -> Study:
     """The study with its changes; some of its seeds are a part of the same one, others make another."""
     from benchmark.cli.studies import changed_study
-    from benchmark.study import load_study
+    from benchmark.core.study import load_study
 
     study = load_study(name)
     is_part = set(seeds) <= set(study.seeds)
@@ -128,7 +128,7 @@ def _changed(
 
 
 def _of_study(study: Study, *, store: Store, keep: bool, seeds: tuple[int, ...]) -> Choice:
-    from benchmark.planning import planned
+    from benchmark.planning.plan_cache import planned
 
     found = planned(study, store, keep=keep)
     wanted = set(seeds or study.seeds)

@@ -23,13 +23,13 @@ from benchmark.cli.choice import (
 from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_json, store_of
 from benchmark.cli.runs import FINISHED_WITH_FAILURES, DryRun, RetryFailed, note_splits, run_here, say_runs
 from benchmark.cli.studies import tally
-from benchmark.require import require_engine
+from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
-    from benchmark.run import RunSpec
-    from benchmark.store import Store
-    from slurm.overview import Stand
-    from slurm.profile import Profile, SlurmProfile
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.store.store import Store
+    from slurm.requests.profile import Profile, SlurmProfile
+    from slurm.status.run_status import Stand
     from slurm.submit import Receipt
 
 POLL_S = 30.0
@@ -49,16 +49,16 @@ def submit(
     seed: Seeds = None,
     overrides: Overrides = None,
     engine: EngineName = None,
-    limit: Limit = None,
+    max_images: Limit = None,
     plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
     """Send what is open of a study, or of a method's runs, to a cluster; returns at once."""
-    from slurm.profile import load_profile
+    from slurm.requests.profile import load_profile
 
     profile = load_profile(cluster)
-    fields = {"split": split, "protocol": protocol, "engine": engine, "limit": limit}
+    fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     store = store_of(context)
     choice = choose(
         name,
@@ -79,7 +79,7 @@ def retry(
     dry_run: DryRun = False,
 ) -> None:
     """Send failed runs again: all of a planned study, or those that are named."""
-    from slurm.profile import load_profile
+    from slurm.requests.profile import load_profile
 
     store, profile = store_of(context), load_profile(cluster)
     failed = [run_id for run_id in _named(store, names) if store.state(run_id) in ("failed", "broken")]
@@ -97,8 +97,8 @@ def cancel(
     dry_run: DryRun = False,
 ) -> None:
     """Cancel the jobs of a planned study, or of runs. What they had saved is kept; submit goes on from there."""
-    from slurm import queue
-    from slurm.overview import overview
+    from slurm.scheduler import queue
+    from slurm.status.run_status import overview
 
     store = store_of(context)
     wanted = set(_named(store, names))
@@ -126,9 +126,9 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Account for every run of a study: dead jobs become failures, and what was used is summed up."""
-    from slurm.overview import overview
-    from slurm.settle import settle
-    from slurm.summary import summary
+    from slurm.status.accounting import summary
+    from slurm.status.reconcile import settle
+    from slurm.status.run_status import overview
 
     store = store_of(context)
     ids = store.plan(study).ids
@@ -173,8 +173,8 @@ def _start(store: Store, choice: Choice, profile: Profile, *, dry_run: bool, ret
 
 def _debug(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
     """One run after the other in this process."""
-    from benchmark.lock import holding
-    from benchmark.runner import execute
+    from benchmark.execution.runner import execute
+    from benchmark.utils.lock import holding
 
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)

@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.store import Store
+    from benchmark.store.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
 Overrides = Annotated[
@@ -32,7 +32,7 @@ FOLDED_ROWS = 200
 
 def store_of(context: typer.Context) -> Store:
     """The store of the folder given with --runs."""
-    from benchmark.store import Store
+    from benchmark.store.store import Store
 
     return Store(context.find_root().obj)
 
@@ -106,7 +106,7 @@ def losses_text(losses: Any, *, most: int = 4) -> str:
 
 def overrides_of(given: Sequence[str] | None) -> dict[str, Any]:
     """`--set key=value` as a dict; values are read as YAML, as in a study."""
-    from benchmark.dotted import parse_overrides
+    from benchmark.core.overrides import parse_overrides
 
     try:
         return parse_overrides(given or ())

@@ -26,10 +26,10 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Write a config for Detectron2's own programs."""
-    from benchmark.d2.configs import choose
-    from benchmark.d2.lazy import lazy_text
-    from benchmark.d2.yacs import yacs_text
-    from benchmark.files import write_new
+    from benchmark.d2.configs.configs import choose
+    from benchmark.d2.configs.lazy import lazy_text
+    from benchmark.d2.configs.yacs import yacs_text
+    from benchmark.utils.atomic_files import write_new
 
     texts = {".yaml": yacs_text, ".py": lazy_text}
     if out.suffix not in texts:
@@ -44,7 +44,7 @@ def config(
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """Data sets and architectures of ours, by name."""
-    from benchmark.d2.configs import architectures, datasets
+    from benchmark.d2.configs.configs import architectures, datasets
 
     data, models = datasets(), architectures()
     if as_json:

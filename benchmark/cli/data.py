@@ -14,9 +14,9 @@ from benchmark.cli.console import AsJson, duration, note, say, say_json
 from benchmark.cli.prepare import prepare
 
 if TYPE_CHECKING:
-    from benchmark.data.check import PartReport, Report, SplitReport
-    from benchmark.data.info import DatasetInfo
-    from benchmark.data.layout import Found
+    from benchmark.data.folders.check import PartReport, Report, SplitReport
+    from benchmark.data.folders.dataset_spec import DatasetInfo
+    from benchmark.data.folders.discovery import Found
 
 app = typer.Typer(help="Data sets: check and convert real ones, write or draw the embedded one.", no_args_is_help=True)
 app.command("prepare")(prepare)
@@ -38,9 +38,9 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Are all files of a data set there and whole? Exit code 1 where one is not."""
-    from benchmark.data.check import check_dataset, looked_for
-    from benchmark.data.info import load_info
-    from benchmark.data.layout import data_folders
+    from benchmark.data.folders.check import check_dataset, looked_for
+    from benchmark.data.folders.dataset_spec import load_info
+    from benchmark.data.folders.discovery import data_folders
 
     if name == "toybox":
         raise ValueError("toybox has no files to check: it is drawn when it is needed")
@@ -77,12 +77,12 @@ def speed(
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read; 0 for none.")] = 0,
 ) -> None:
     """How fast training images arrive, beside bare decoding of the same files with Pillow."""
-    from benchmark.data import speed as timing
+    from benchmark.core.protocol import load_protocol
+    from benchmark.core.split import load_split
     from benchmark.data.catalog import open_dataset
-    from benchmark.data.folder import FolderDataset
-    from benchmark.protocol import load_protocol
-    from benchmark.runner import prepare_torch
-    from benchmark.split import load_split
+    from benchmark.data.folders.dataset import FolderDataset
+    from benchmark.execution.runner import prepare_torch
+    from benchmark.profiling import data_loading as timing
 
     given = load_split(split)
     dataset = open_dataset(given.dataset)
@@ -104,9 +104,9 @@ def make(
     part: Part = None,
 ) -> None:
     """Write a procedural data set to a folder, in the layout of Pascal VOC."""
-    from benchmark.data.export import export_voc
     from benchmark.data.toybox.dataset import ToyBox
-    from benchmark.suggest import unknown_name
+    from benchmark.data.toybox.export import export_voc
+    from benchmark.utils.did_you_mean import unknown_name
 
     if name != "toybox":
         raise KeyError(unknown_name("procedural data set", name, ["toybox"]))
@@ -121,8 +121,8 @@ def sheet(
     split: Annotated[str, typer.Option(help="Split whose classes are shown.")] = "toybox",
 ) -> None:
     """Draw every class of the toybox, with its name and whether it is seen."""
-    from benchmark.data.toybox.sheet import write_sheet
-    from benchmark.split import load_split
+    from benchmark.core.split import load_split
+    from benchmark.data.toybox.contact_sheet import write_sheet
 
     say(str(write_sheet(out, load_split(split))))
 

@@ -11,7 +11,7 @@ from benchmark.cli.console import AsJson, say, say_json, store_of
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     """Can this machine run the suite? Exit code 1 only for what prevents running."""
-    from benchmark.doctor import examine
+    from benchmark.cli.doctor_checks import examine
 
     checks = []
     for check in examine(store_of(context).root):

@@ -11,10 +11,10 @@ import typer
 from benchmark.cli.console import AsJson, Overrides, note, overrides_of, say_columns, say_json
 
 if TYPE_CHECKING:
-    from benchmark.engine.overhead import Overhead
-    from benchmark.method import Method
-    from benchmark.run import RunSpec
-    from benchmark.types import Batch
+    from benchmark.core.method import Method
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.core.types import Batch
+    from benchmark.profiling.engine_overhead import Overhead
 
 STEPS = {"budget.iterations": 221, "budget.batch_size": 6, "budget.init_images": 0}
 """Ten periods that count; of Chimera-Seg on toybox, about 100 ms each on one core."""
@@ -32,9 +32,9 @@ def engines(
     as_json: AsJson = False,
 ) -> None:
     """What a training step takes longer in each engine than in a bare loop, data not counted."""
-    from benchmark.engine.overhead import Empty
-    from benchmark.resolve import build, resolve, split_of
-    from benchmark.runner import prepare_torch
+    from benchmark.execution.runner import prepare_torch
+    from benchmark.planning.resolve import build, resolve, split_of
+    from benchmark.profiling.engine_overhead import Empty
 
     spec = resolve(name, split=split, seed=0, overrides=STEPS | overrides_of(overrides))
     prepare_torch(threads)
@@ -50,11 +50,11 @@ def engines(
 
 def _measured(spec: RunSpec, methods: Mapping[str, Method], batches: Sequence[Batch]) -> dict[str, dict[str, Overhead]]:
     """By engine and method; an engine that is not here is left out."""
-    from benchmark.engine.overhead import measure
-    from benchmark.method import Budget
-    from benchmark.require import require_engine
-    from benchmark.resolve import ENGINES
-    from benchmark.runner import open_engine
+    from benchmark.core.budget import Budget
+    from benchmark.execution.runner import open_engine
+    from benchmark.planning.resolve import ENGINES
+    from benchmark.profiling.engine_overhead import measure
+    from benchmark.utils.optional_packages import require_engine
 
     budget = Budget(**spec.budget.model_dump())
     found: dict[str, dict[str, Overhead]] = {}
@@ -74,11 +74,11 @@ def _measured(spec: RunSpec, methods: Mapping[str, Method], batches: Sequence[Ba
 
 def _batches(spec: RunSpec) -> list[Batch]:
     from benchmark.data.catalog import open_dataset
-    from benchmark.data.loader import TrainView
-    from benchmark.resolve import split_of
+    from benchmark.data.loader import TrainLoader
+    from benchmark.planning.resolve import split_of
 
     split, size = split_of(spec), spec.budget.batch_size
-    view = TrainView(open_dataset(split.dataset), split, protocol=spec.protocol, batch_size=size, seed=spec.seed)
+    view = TrainLoader(open_dataset(split.dataset), split, protocol=spec.protocol, batch_size=size, seed=spec.seed)
     return list(view.batches(0, DIFFERENT_BATCHES))
 
 

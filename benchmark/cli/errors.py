@@ -13,7 +13,9 @@ from pathlib import Path
 
 import typer
 
-_OURS = Path(__file__).resolve().parent.parent
+from benchmark.utils.paths import ROOT
+
+_OURS = ROOT / "benchmark"
 
 
 def report(error: Exception, arguments: Sequence[str]) -> int:
@@ -30,7 +32,7 @@ def is_expected(error: Exception) -> bool:
     """Whether the message was written for whoever called, rather than for whoever wrote the code."""
     from pydantic import ValidationError
 
-    from benchmark.lock import Busy
+    from benchmark.utils.lock import Busy
 
     if isinstance(error, ValidationError | OSError | Busy) or type(error).__module__.startswith("slurm."):
         return True
@@ -43,7 +45,7 @@ def one_line(error: Exception) -> str:
     """The message without line breaks, and without the quotes that KeyError puts around it."""
     from pydantic import ValidationError
 
-    from benchmark.files import first_complaint
+    from benchmark.utils.atomic_files import first_complaint
 
     if isinstance(error, ValidationError):
         return f"{error.title}: {first_complaint(error)}"

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchmark.cli import cluster, d2, data, doctor, look, pretrain, reports, runs, speed, status, studies
+from benchmark.cli import cluster, d2, data, doctor, pretrain, reports, runs, show, speed, status, studies
 from benchmark.cli.console import note
 from benchmark.cli.errors import report
 
@@ -33,8 +33,8 @@ app.command("status")(status.status)
 app.command("retry")(cluster.retry)
 app.command("cancel")(cluster.cancel)
 app.command("collect")(cluster.collect)
-app.command("show")(look.show)
-app.command("logs")(look.logs)
+app.command("show")(show.show)
+app.command("logs")(show.logs)
 app.command("table")(reports.table)
 app.command("plot")(reports.plot)
 app.command("compare")(reports.compare)
@@ -78,7 +78,7 @@ def _tell_of_long_reading() -> None:
         def emit(self, record: logging.LogRecord) -> None:
             note(record.getMessage())
 
-    log = logging.getLogger("benchmark.data.folder")
+    log = logging.getLogger("benchmark.data.folders.dataset")
     log.setLevel(logging.INFO)
     log.handlers = [Notes()]
 

@@ -34,7 +34,7 @@ def prepare(
 ) -> None:
     """Convert a data set's masks. Interrupted, it goes on where it was; every broken original is named at the end."""
     from benchmark.data.prepare import run
-    from benchmark.local import cores
+    from benchmark.execution.local_pool import cores
 
     with _progress() as observe:
         outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), observe=observe)

@@ -33,8 +33,8 @@ def toy_clip(
 
     import torch
 
-    from benchmark.pretrain.command import pretrain_toy_clip
-    from benchmark.pretrain.toy_clip import ClipBudget
+    from methods.pretrain.command import pretrain_toy_clip
+    from methods.pretrain.toy_clip import ClipBudget
 
     torch.set_num_threads(threads)
     budget = ClipBudget(seed=seed)
@@ -56,8 +56,8 @@ def toy_body(
 
     import torch
 
-    from benchmark.pretrain.command import pretrain_toy_body
-    from benchmark.pretrain.toy_body import BodyBudget
+    from methods.pretrain.command import pretrain_toy_body
+    from methods.pretrain.toy_body import BodyBudget
 
     torch.set_num_threads(threads)
     budget = BodyBudget(seed=seed)

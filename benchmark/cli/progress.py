@@ -13,7 +13,7 @@ from benchmark.cli.console import duration, losses_text, note
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmark.local import Outcome, Snapshot, Watcher
+    from benchmark.execution.local_pool import Outcome, Snapshot, Watcher
 
 LINES_EVERY_S = 15.0
 
@@ -80,7 +80,7 @@ class _Lines:
 
 def where(beat: Mapping[str, Any] | None) -> str:
     """Where a run stands, in words: stage, how far, how long still, latest losses."""
-    from benchmark.trace import seconds_left
+    from benchmark.store.progress import seconds_left
 
     if beat is None:
         return "starting"

@@ -10,9 +10,9 @@ import typer
 from benchmark.cli.console import AsJson, note, say, store_of
 
 if TYPE_CHECKING:
+    from benchmark.core.study import Plan
     from benchmark.evaluation.scores import Convention as EvaluationConvention
-    from benchmark.store import Store
-    from benchmark.study import Plan
+    from benchmark.store.store import Store
 
 Convention = Annotated[str, typer.Option("--convention", help="How absent classes count: d2-main, d2-0.6 or mmseg.")]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study, as last planned or run here.")]
@@ -27,7 +27,7 @@ def table(
     as_json: AsJson = False,
 ) -> None:
     """The table of a study, from its records alone."""
-    from benchmark.files import write_text
+    from benchmark.utils.atomic_files import write_text
 
     store = store_of(context)
     text = table_text(store, store.plan(_stem(study)), fmt="json" if as_json else fmt, convention=convention)
@@ -41,7 +41,7 @@ def table(
 def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
     """A study's table in one of its forms."""
     from benchmark.report import rows
-    from benchmark.report.table import render
+    from benchmark.report.tables.table import render
 
     found = rows.collect(store, plan, convention=known_convention(convention))
     return render(found, fmt=fmt, title=plan.title)
@@ -70,8 +70,8 @@ def plot(
 
 def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-main") -> list[Path]:
     """Draw what records give of a study; returns the files."""
-    from benchmark.report import plot as figures
     from benchmark.report import rows
+    from benchmark.report.figures import plot as figures
 
     found = rows.collect(store, plan, convention=known_convention(convention))
     out.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-
 
 def write_pictures(store: Store, plan: Plan, out: Path) -> list[Path]:
     """Draw what trained methods make of a few images; tells of rows that are left out."""
-    from benchmark.gallery import draw_gallery
+    from benchmark.qualitative.gallery import draw_gallery
 
     gallery = draw_gallery(store, plan, out)
     for label, reason in gallery.left_out.items():
@@ -98,8 +98,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image."""
-    from benchmark.report import compare as comparing
-    from benchmark.report.compare_text import render
+    from benchmark.report import comparison as comparing
+    from benchmark.report.tables.comparison_text import render
 
     store = store_of(context)
     plan = store.plan(_stem(study)) if study is not None else None
@@ -112,7 +112,7 @@ def compare(
 def known_convention(name: str) -> EvaluationConvention:
     """The convention of a name. Raises KeyError naming the nearest."""
     from benchmark.evaluation.scores import CONVENTIONS
-    from benchmark.suggest import unknown_name
+    from benchmark.utils.did_you_mean import unknown_name
 
     for convention in CONVENTIONS:
         if convention == name:

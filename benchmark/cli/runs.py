@@ -22,12 +22,12 @@ from benchmark.cli.choice import (
 from benchmark.cli.console import AsJson, Jobs, Overrides, command, note, overrides_of, say, say_json, store_of
 from benchmark.cli.progress import watching
 from benchmark.cli.studies import changed_study, tally
-from benchmark.require import require_engine
+from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
-    from benchmark.run import RunSpec
-    from benchmark.store import Store
-    from benchmark.study import Plan
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.core.study import Plan
+    from benchmark.store.store import Store
 
 FINISHED_WITH_FAILURES, INTERRUPTED = 3, 130
 SHOWN_FAILURES = 5
@@ -46,7 +46,7 @@ def run(
     seed: Seeds = None,
     overrides: Overrides = None,
     engine: EngineName = None,
-    limit: Limit = None,
+    max_images: Limit = None,
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
@@ -55,7 +55,7 @@ def run(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Run a method, or all of a study, on this machine. What is done already is not run again."""
-    fields = {"split": split, "protocol": protocol, "engine": engine, "limit": limit}
+    fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     store = store_of(context)
     choice = choose(
         name,
@@ -93,8 +93,8 @@ def demo(
 ) -> None:
     """Everything once, in minutes. Chimera-Seg, its ablations and two peers on toybox, to a table and figures."""
     from benchmark.cli.reports import show_table, write_figures, write_pictures
-    from benchmark.planning import planned
-    from benchmark.study import load_study
+    from benchmark.core.study import load_study
+    from benchmark.planning.plan_cache import planned
 
     store = store_of(context)
     found = planned(changed_study(load_study("demo"), changes=overrides_of(overrides)), store, keep=not dry_run)
@@ -121,7 +121,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Remake a run and compare. The pixel counts must be the same, bit for bit; they are made in a scratch folder."""
-    from benchmark import verify as again
+    from benchmark.execution import verify as again
 
     store = store_of(context)
     found = store.find(run_id)
@@ -148,8 +148,8 @@ def run_specs(
     plan: Plan | None = None,
 ) -> int:
     """Run what is not done, telling what is left out and why; returns the exit code."""
-    from benchmark.local import cores, run_all
-    from benchmark.processes import Resources
+    from benchmark.execution.local_pool import cores, run_all
+    from benchmark.execution.worker_process import Resources
 
     open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
     for engine in {spec.engine for spec in open_specs}:
@@ -174,7 +174,7 @@ def run_specs(
 
 def note_splits(names: Sequence[str]) -> None:
     """Say what splits warn of."""
-    from benchmark.split import load_split
+    from benchmark.core.split import load_split
 
     for name in names:
         if load_split(name).note:
@@ -205,7 +205,7 @@ def _open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tupl
 
 
 def _stale_words(store: Store, done: Sequence[str]) -> str:
-    from benchmark.environment import code_digest
+    from benchmark.store.environment import code_digest
 
     stale = [run_id for run_id in done if store.record(run_id).environment.code_digest != code_digest()]
     if not stale:

@@ -11,7 +11,7 @@ from benchmark.cli.console import AsJson, note, say_columns, say_json
 from benchmark.cli.engines import engines
 
 if TYPE_CHECKING:
-    from benchmark.evaluation.speed import Case, Speed
+    from benchmark.profiling.label_maps import Case, Speed
 
 app = typer.Typer(help="Measure what the suite's own parts cost on this machine.", no_args_is_help=True)
 app.command("engines")(engines)
@@ -33,7 +33,7 @@ def labels(
     """
     import torch
 
-    from benchmark.evaluation.speed import CASES, TASKS, measure
+    from benchmark.profiling.label_maps import CASES, TASKS, measure
 
     torch.set_num_threads(1)
     found: list[tuple[str, Case, Speed]] = []

@@ -23,9 +23,9 @@ from benchmark.cli.console import (
 from benchmark.cli.studies import tally
 
 if TYPE_CHECKING:
-    from benchmark.run import RunRecord
-    from benchmark.store import Store
-    from slurm.overview import Overview, Stand
+    from benchmark.core.run_record import RunRecord
+    from benchmark.store.store import Store
+    from slurm.status.run_status import Overview, Stand
 
 LEAST_POLL_S = 10.0
 """A scheduler is not asked more often, whatever is asked for."""
@@ -39,7 +39,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Where every run stands, here and on the cluster. Reads only, and never changes a run."""
-    from slurm.overview import overview
+    from slurm.status.run_status import overview
 
     store = store_of(context)
     while True:
@@ -99,7 +99,7 @@ def _entry(store: Store, stand: Stand) -> dict[str, Any]:
 
 
 def _underway(store: Store, stand: Stand) -> dict[str, Any]:
-    from benchmark.trace import seconds_left
+    from benchmark.store.progress import seconds_left
 
     attempts = store.attempts(stand.id)
     job = attempts[-1].owner.job if attempts else None
@@ -125,7 +125,7 @@ def _ended(store: Store, stand: Stand) -> dict[str, Any]:
 
 def is_stale(record: RunRecord) -> bool:
     """Whether a result was made by other code than the present. A failure has no result."""
-    from benchmark.environment import code_digest
+    from benchmark.store.environment import code_digest
 
     return record.state == "done" and record.environment.code_digest != code_digest()
 

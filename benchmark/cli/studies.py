@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_columns, say_json, store_of
+from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
-    from benchmark.store import Store
-    from benchmark.study import Plan, Study
+    from benchmark.core.study import Plan, Study
+    from benchmark.store.store import Store
 
-ROOT = Path(__file__).resolve().parents[2]
 SHOWN_SEEDS = 10
 """So many seeds have a column each in a plan."""
 
@@ -57,8 +57,8 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Which runs a study consists of. Keeps the plan, says where each run stands, and starts nothing."""
-    from benchmark.planning import planned
-    from benchmark.study import load_study
+    from benchmark.core.study import load_study
+    from benchmark.planning.plan_cache import planned
 
     store = store_of(context)
     found = planned(changed_study(load_study(study), changes=overrides_of(overrides), name=name), store).plan
@@ -131,7 +131,7 @@ def tally(states: Sequence[str]) -> str:
 
 
 def _methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
-    from benchmark.registry import describe, method_names
+    from benchmark.planning.registry import describe, method_names
 
     found: list[dict[str, Any]] = []
     broken: dict[str, str] = {}

@@ -3,6 +3,6 @@
 Importing anything of this package loads Detectron2, and raises ValueError with one line where that cannot be done.
 """
 
-from benchmark.require import require_detectron2
+from benchmark.utils.optional_packages import require_detectron2
 
 require_detectron2()

@@ -18,12 +18,12 @@ from detectron2.utils.file_io import PathManager
 from PIL import Image
 from torch import Tensor
 
+from benchmark.core.types import Prediction
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
+from benchmark.evaluation.detectron2_scores import SEM_SEG_CONVENTIONS, sem_seg_results
 from benchmark.evaluation.scores import Convention, score
-from benchmark.evaluation.sem_seg import SEM_SEG_CONVENTIONS, sem_seg_results
-from benchmark.suggest import unknown_name
-from benchmark.types import Prediction
+from benchmark.utils.did_you_mean import unknown_name
 
 COUNTS_FILE = "counts.npz"
 

@@ -5,10 +5,10 @@ Nothing is built, no data are read and no method's code runs: beside loading Det
 
 from detectron2.utils.file_io import PathManager
 
-from benchmark.d2.architectures import register_methods
-from benchmark.d2.catalog import register_split
-from benchmark.d2.files import SplitFiles
-from benchmark.split import split_names
+from benchmark.core.split import split_names
+from benchmark.d2.catalogs.catalog import register_split
+from benchmark.d2.catalogs.files import SplitFiles
+from benchmark.d2.models.architectures import register_methods
 
 PathManager.register_handler(SplitFiles())
 for _name in split_names():

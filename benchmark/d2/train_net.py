@@ -19,12 +19,12 @@ from detectron2.engine import DefaultTrainer, default_argument_parser, default_s
 from torch import nn
 
 import benchmark.d2.register  # noqa: F401  # makes splits and methods known
-from benchmark.d2.architectures import add_chimera_config
+from benchmark.core.overrides import parse_overrides
+from benchmark.core.split import load_split
+from benchmark.d2.configs.solver import adamw
 from benchmark.d2.evaluator import CountsEvaluator
-from benchmark.d2.solver import adamw
-from benchmark.dotted import parse_overrides
-from benchmark.resolve import rules_for
-from benchmark.split import load_split
+from benchmark.d2.models.architectures import add_chimera_config
+from benchmark.planning.resolve import rules_for
 
 
 class Trainer(DefaultTrainer):  # type: ignore[misc]  # it has no types

@@ -22,12 +22,12 @@ class Address(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Labelled:
+class RawSample:
     """One image as it lies in the data set, before any split.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) integers, an index into the data set's K classes or `benchmark.types.ignore_label(K)`.
+        labels: (H, W) integers, an index into the data set's K classes or `benchmark.core.types.ignore_label(K)`.
         image_id: unique within the part.
         file_name: a path, or the address in a procedural world.
     """
@@ -39,7 +39,7 @@ class Labelled:
 
 
 class Dataset(Protocol):
-    """Labelled images by part and index."""
+    """RawSample images by part and index."""
 
     @property
     def name(self) -> str:
@@ -52,7 +52,7 @@ class Dataset(Protocol):
     def size(self, part: str) -> int:
         """How many images a part has. Raises KeyError for an unknown part, naming those there are."""
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         """One image. Raises ValueError naming the file where it is missing or broken."""
 
     def address(self, part: str, index: int) -> Address:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Callable
 
 from benchmark.data.base import Dataset
-from benchmark.data.folder import FolderDataset
-from benchmark.data.info import DatasetInfo, info_names, load_info
-from benchmark.data.layout import VARIABLE, data_folders, find
+from benchmark.data.folders.dataset import FolderDataset
+from benchmark.data.folders.dataset_spec import DatasetInfo, info_names, load_info
+from benchmark.data.folders.discovery import VARIABLE, data_folders, find
 from benchmark.data.toybox.dataset import ToyBox
-from benchmark.suggest import unknown_name
+from benchmark.utils.did_you_mean import unknown_name
 
 DATASETS: dict[str, Callable[[], Dataset]] = {"toybox": ToyBox}
 """Data sets without files: name to what opens it. Opening reads nothing; the first image does."""

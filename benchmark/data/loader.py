@@ -16,16 +16,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from benchmark.data.base import Dataset, Labelled
-from benchmark.data.labels import LabelTable
+from benchmark.core.protocol import EvalTransform, Protocol, TrainImages
+from benchmark.core.seeding import torch_generator
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Sample
+from benchmark.data.base import Dataset, RawSample
+from benchmark.data.label_maps import LabelTable
 from benchmark.data.resize import fitted, resized
 from benchmark.data.samplers import EndlessOrder, Key
 from benchmark.data.transforms import Augment, plain_parts, training_parts
-from benchmark.protocol import Protocol, TestGeometry, TrainImages
-from benchmark.seeding import torch_generator
-from benchmark.split import Split
-from benchmark.suggest import unknown_name
-from benchmark.types import Batch, Sample
+from benchmark.utils.did_you_mean import unknown_name
 
 _PADDING, _WITHHELD = -2, -3
 """Labels of what lies outside a picture and of unseen classes, while a transductive sample is made; not seen later."""
@@ -67,7 +67,7 @@ class _Scored(TorchDataset[Sample]):
     dataset: Dataset
     part: str
     table: LabelTable
-    geometry: TestGeometry
+    geometry: EvalTransform
     antialias: bool
 
     def __getitem__(self, key: Key) -> Sample:
@@ -86,7 +86,7 @@ class _Scored(TorchDataset[Sample]):
         }
 
 
-class TrainView:
+class TrainLoader:
     """Training batches of a split: seen classes only, augmented, without end.
 
     Labels are indices into `split.seen`, the names that a method is given before `fit`.
@@ -156,7 +156,7 @@ class TrainView:
         return [key._replace(image=self._images[key.image]) for key in keys]
 
 
-class TestView:
+class EvalLoader:
     """The scored images of a split, in order, each with its truth.
 
     Truth labels are indices into `split.classes`.
@@ -165,7 +165,7 @@ class TestView:
         dataset: the one that the split names.
         split: which classes and which part.
         protocol: at which size images are shown.
-        limit: only the first images; 0 for all.
+        max_images: only the first images; 0 for all.
         workers: processes that read ahead; 0 reads in this one.
 
     Raises:
@@ -175,11 +175,13 @@ class TestView:
 
     __test__ = False  # not a pytest class, whatever its name begins with
 
-    def __init__(self, dataset: Dataset, split: Split, *, protocol: Protocol, limit: int = 0, workers: int = 0) -> None:
+    def __init__(
+        self, dataset: Dataset, split: Split, *, protocol: Protocol, max_images: int = 0, workers: int = 0
+    ) -> None:
         check_fits(dataset, split)
-        _check_least(0, limit=limit, workers=workers)
+        _check_least(0, max_images=max_images, workers=workers)
         size = dataset.size(split.evaluate)
-        self._size = min(limit, size) if limit else size
+        self._size = min(max_images, size) if max_images else size
         self._workers = workers
         table = LabelTable(dataset.classes, kept=split.classes)
         self._reader = _Scored(dataset, split.evaluate, table, protocol.test, protocol.antialias)
@@ -270,7 +272,7 @@ def check_fits(dataset: Dataset, split: Split) -> None:
             )
 
 
-def _pixels(labelled: Labelled) -> Tensor:
+def _pixels(labelled: RawSample) -> Tensor:
     """(3, H, W) bytes, a view of the picture."""
     return torch.from_numpy(labelled.image).permute(2, 0, 1)
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.protocol import RatioRange, Resize, ShortSides
+from benchmark.core.protocol import RatioRange, Resize, ShortSides
 
 Size = tuple[int, int]
 """Height and width in pixels."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 
-from benchmark.seeding import torch_generator
+from benchmark.core.seeding import torch_generator
 
 
 class Key(NamedTuple):

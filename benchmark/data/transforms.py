@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from benchmark.core.protocol import Resize, TrainGeometry
+from benchmark.core.seeding import torch_generator
+from benchmark.core.types import IGNORE
 from benchmark.data.resize import Size, resized, resized_labels, target_size
 from benchmark.data.samplers import Key
-from benchmark.protocol import Resize, TrainGeometry
-from benchmark.seeding import torch_generator
-from benchmark.types import IGNORE
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +178,7 @@ class Finish:
 
     Attributes:
         side: of the square in pixels; 0 fills nothing up.
-        antialias: see `benchmark.protocol.Protocol`.
+        antialias: see `benchmark.core.protocol.Protocol`.
         padding: the label of what is filled in.
     """
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from benchmark.data.loader import TestView, TrainView
+from benchmark.core.budget import Budget
+from benchmark.core.method import Method
+from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.evaluation.counts import Counts
-from benchmark.method import Budget, Method
 
 T = TypeVar("T")
 
@@ -48,14 +49,14 @@ class Engine(Protocol):
         """Do something in every process of the run; where it fails in one, it fails in all."""
 
     def fit(
-        self, method: Method, data: TrainView, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
+        self, method: Method, data: TrainLoader, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
     ) -> None:
         """Train in place, from the checkpoint where there is a whole one, and leave a final checkpoint."""
 
     def evaluate(
         self,
         method: Method,
-        data: TestView,
+        data: EvalLoader,
         *,
         classes: Sequence[str],
         seen: Sequence[bool],

@@ -12,8 +12,8 @@ from typing import IO, Any
 import torch
 from torch import Tensor, nn
 
-from benchmark.files import draft_of
-from benchmark.method import Method
+from benchmark.core.method import Method
+from benchmark.utils.atomic_files import draft_of
 
 FORMAT = "chimera-bench checkpoint 2"
 """The state lies under "model", so that Detectron2's checkpointer and fvcore's can read it too."""

@@ -9,20 +9,20 @@ from typing import TypeVar
 
 import torch
 
-from benchmark import stopping
-from benchmark.data.loader import TestView, TrainView
-from benchmark.engine import steps
+from benchmark.core.budget import Budget
+from benchmark.core.method import Method, StepContext
+from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.engine import interrupts, steps
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.checkpoint import Checkpoint, state_digest
-from benchmark.engine.launch import open_fabric
+from benchmark.engine.fabric_setup import open_fabric
+from benchmark.engine.micro_batches import Gradient, slots_of
 from benchmark.engine.optimizer import is_trained, make_optimizer
 from benchmark.engine.passes import Pass
 from benchmark.engine.place import find_place
-from benchmark.engine.shards import Gradient, slots_of
-from benchmark.engine.team import Team
+from benchmark.engine.team import ProcessGroup
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
-from benchmark.method import Budget, Method, Moment
 
 T = TypeVar("T")
 
@@ -30,17 +30,17 @@ T = TypeVar("T")
 class FabricEngine:
     """Trains and evaluates on one device: the first CUDA device where there is one, else the CPU.
 
-    A run of several shards may have a process for each, the tasks of a SLURM job: see `benchmark.engine.place`.
+    A run of several micro_batches may have a process for each, the tasks of a SLURM job: see `benchmark.engine.place`.
 
     Args:
         precision: of the forward passes, "32-true" or "bf16-mixed".
         accelerator: "auto", "cpu" or "cuda".
         run: digest of the spec, so that no checkpoint of another run is taken for this one's.
         checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
-        shards: of every batch, as in the budget.
+        micro_batches: of every batch, as in the budget.
 
     Raises:
-        ValueError: the job's tasks do not fit the shards.
+        ValueError: the job's tasks do not fit the micro_batches.
     """
 
     name = "fabric"
@@ -52,11 +52,11 @@ class FabricEngine:
         accelerator: str = "auto",
         run: str = "",
         checkpoint_every: int = 0,
-        shards: int = 1,
+        micro_batches: int = 1,
     ) -> None:
-        self._team = Team(find_place(shards, os.environ))
+        self._team = ProcessGroup(find_place(micro_batches, os.environ))
         self._fabric = open_fabric(self._team.place, accelerator=accelerator, precision=precision)
-        self._precision, self._shards = precision, shards
+        self._precision, self._shards = precision, micro_batches
         self._run, self._every = run, checkpoint_every
 
     @property
@@ -74,7 +74,7 @@ class FabricEngine:
         return self._team.agree(work)
 
     def fit(
-        self, method: Method, data: TrainView, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
+        self, method: Method, data: TrainLoader, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
     ) -> None:
         """Train in place, from the checkpoint where there is one, and leave a final checkpoint.
 
@@ -82,28 +82,28 @@ class FabricEngine:
 
         Raises:
             ValueError: the checkpoint is broken or of another run, the budget asks for another precision or other
-                shards, or processes do not begin alike.
+                micro_batches, or processes do not begin alike.
             FloatingPointError: a loss or gradient is not finite.
             RuntimeError: another process of the run failed.
         """
-        steps.check_made_for(budget, precision=self._precision, shards=self._shards)
+        steps.check_made_for(budget, precision=self._precision, micro_batches=self._shards)
         method.to(self.device)
         file = Checkpoint(checkpoint, run=self._run, every=self._every)
         optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
         begin = self._begin(method, data, optimizer, budget=budget, seed=seed, file=file)
-        with stopping.deferring():
+        with interrupts.deferring():
             if optimizer is not None:
                 self._train(
                     method, data, optimizer, begin=begin or 0, budget=budget, seed=seed, file=file, observe=observe
                 )
-            method.moment = Moment(seed, max(0, budget.iterations - 1), budget.iterations)
+            method.step_context = StepContext(seed, max(0, budget.iterations - 1), budget.iterations)
             if self.is_first and (begin is None or begin < budget.iterations):
                 file.save(method, None, iteration=budget.iterations)
 
     def evaluate(
         self,
         method: Method,
-        data: TestView,
+        data: EvalLoader,
         *,
         classes: Sequence[str],
         seen: Sequence[bool],
@@ -124,19 +124,19 @@ class FabricEngine:
     def _begin(
         self,
         method: Method,
-        data: TrainView,
+        data: TrainLoader,
         optimizer: torch.optim.Optimizer | None,
         *,
         budget: Budget,
         seed: int,
         file: Checkpoint,
     ) -> int | None:
-        """Load the checkpoint, or initialise the method; the iterations done, None where there is no checkpoint."""
+        """Load the checkpoint, or initialize the method; the iterations done, None where there is no checkpoint."""
 
         def begun() -> tuple[int | None, str]:
             done = file.load(method, optimizer)
             if done is None:
-                steps.initialise(method, data, budget=budget, seed=seed, device=self.device)
+                steps.initialize(method, data, budget=budget, seed=seed, device=self.device)
             return done, "" if self._team.place.is_alone else state_digest(method)
 
         begins = self._team.together(begun)
@@ -150,7 +150,7 @@ class FabricEngine:
     def _train(
         self,
         method: Method,
-        data: TrainView,
+        data: TrainLoader,
         optimizer: torch.optim.Optimizer,
         *,
         begin: int,
@@ -165,18 +165,18 @@ class FabricEngine:
         differentiate = Pass(
             method, module, clear=stepper.zero_grad, backward=self._fabric.backward, device=self.device
         )
-        gradient = Gradient(method, differentiate, shards=self._shards, team=self._team)
+        gradient = Gradient(method, differentiate, micro_batches=self._shards, team=self._team)
         slots = slots_of(self._team.place, batch_size=budget.batch_size)
         method.train()
         for iteration, batch in enumerate(data.batches(begin, budget.iterations, slots=slots), start=begin):
             if iteration > begin and self.is_first and file.is_due(iteration):
                 file.save(method, optimizer, iteration=iteration)
             rate = steps.set_rate(optimizer, budget=budget, iteration=iteration)
-            losses = gradient.take(batch, Moment(seed, iteration, budget.iterations))
+            losses = gradient.take(batch, StepContext(seed, iteration, budget.iterations))
             steps.clip(trained, norm=budget.clip_norm, iteration=iteration)
             stepper.step()
             observe(Progress("train", iteration + 1, budget.iterations, losses, rate))
-            if self._team.any(stopping.is_asked()):
+            if self._team.any(interrupts.is_asked()):
                 if self.is_first:
                     file.save(method, optimizer, iteration=iteration + 1)
                 self._team.wait()  # as a job may end with the first of its tasks that ends, saved or not

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from benchmark.method import Budget
+from benchmark.core.budget import Budget
 
 
 def is_trained(method: nn.Module, budget: Budget) -> bool:

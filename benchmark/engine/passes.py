@@ -1,4 +1,4 @@
-"""Forward and backward through one shard, the same for every engine."""
+"""Forward and backward through one micro_batch, the same for every engine."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from benchmark.core.method import Method, StepContext
+from benchmark.core.types import Batch, Losses
 from benchmark.engine import steps
-from benchmark.engine.shards import Readings
-from benchmark.method import Method, Moment
-from benchmark.types import Batch, Losses
+from benchmark.engine.micro_batches import Readings
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Pass:
     backward: Callable[[Tensor], None]
     device: torch.device
 
-    def __call__(self, samples: Batch, moment: Moment) -> Readings:
+    def __call__(self, samples: Batch, step_context: StepContext) -> Readings:
         """The losses of a shard; raises as `steps.total` does."""
-        steps.set_moment(self.method, moment)
+        steps.set_moment(self.method, step_context)
         losses = self.forward(steps.to_device(samples, self.device))
         self.clear()
-        self.backward(steps.total(losses, iteration=moment.iteration))
+        self.backward(steps.total(losses, iteration=step_context.iteration))
         return steps.readings(losses)

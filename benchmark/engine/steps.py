@@ -7,22 +7,25 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
-from benchmark.data.loader import TrainView
+from benchmark.core.budget import Budget
+from benchmark.core.method import Method, StepContext
+from benchmark.core.seeding import seed_globals
+from benchmark.core.types import Batch, Losses, Prediction, Sample
+from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.checkpoint import trainable_state
 from benchmark.engine.optimizer import learning_rate
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
-from benchmark.method import Budget, Method, Moment
-from benchmark.seeding import seed_globals
-from benchmark.types import Batch, Losses, Prediction, Sample
 
 
-def check_made_for(budget: Budget, *, precision: str, shards: int) -> None:
+def check_made_for(budget: Budget, *, precision: str, micro_batches: int) -> None:
     """Raises ValueError where a budget is not the one that an engine was made for."""
-    given, made_for = (budget.precision, budget.shards), (precision, shards)
+    given, made_for = (budget.precision, budget.micro_batches), (precision, micro_batches)
     if given != made_for:
-        raise ValueError(f"precision and shards of the budget are {given}, but this engine was made for {made_for}")
+        raise ValueError(
+            f"precision and micro_batches of the budget are {given}, but this engine was made for {made_for}"
+        )
 
 
 def set_rate(optimizer: torch.optim.Optimizer, *, budget: Budget, iteration: int) -> float:
@@ -33,13 +36,13 @@ def set_rate(optimizer: torch.optim.Optimizer, *, budget: Budget, iteration: int
     return rate
 
 
-def set_moment(method: Method, moment: Moment) -> None:
-    """Set moment and global random streams for one shard of an iteration."""
-    method.moment = moment
-    seed_globals(moment.seed, "global", *moment.address)
+def set_moment(method: Method, step_context: StepContext) -> None:
+    """Set step_context and global random streams for one shard of an iteration."""
+    method.step_context = step_context
+    seed_globals(step_context.seed, "global", *step_context.rng_key)
 
 
-def initialise(method: Method, data: TrainView, *, budget: Budget, seed: int, device: torch.device) -> None:
+def initialize(method: Method, data: TrainLoader, *, budget: Budget, seed: int, device: torch.device) -> None:
     """Let the method look at training images before its first iteration, in eval mode and without gradients.
 
     Raises:
@@ -48,15 +51,15 @@ def initialise(method: Method, data: TrainView, *, budget: Budget, seed: int, de
     if not budget.init_images:
         return
     method.eval()
-    method.moment = Moment(seed, 0, budget.iterations)
+    method.step_context = StepContext(seed, 0, budget.iterations)
     seed_globals(seed, "initialise")
     before = _frozen_versions(method)
     with torch.no_grad():
-        method.initialise(to_device(batch, device) for batch in data.initial(budget.init_images))
+        method.initialize(to_device(batch, device) for batch in data.initial(budget.init_images))
     lost = [name for name, version in _frozen_versions(method).items() if before.get(name) != version]
     if lost:
         raise ValueError(
-            f"initialise changed {', '.join(lost[:3])}, frozen and so in no checkpoint: do not freeze them"
+            f"initialize changed {', '.join(lost[:3])}, frozen and so in no checkpoint: do not freeze them"
         )
 
 
@@ -110,7 +113,7 @@ def answer(
     predict: Callable[[Batch], list[Prediction]], method: Method, sample: Sample, *, device: torch.device
 ) -> Prediction:
     """The prediction for one image, with random streams of its own and without gradients."""
-    seed_globals(method.moment.seed, "evaluate", sample["image_id"])
+    seed_globals(method.step_context.seed, "evaluate", sample["image_id"])
     with torch.no_grad():
         answers = predict(to_device([sample], device))
     if len(answers) != 1:

@@ -30,7 +30,7 @@ class _Failed:
     message: str
 
 
-class Team:
+class ProcessGroup:
     """The processes of a run: each calls the same methods in the same order.
 
     Args:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from benchmark.coarse import Answer, ScoreMaps, best, label_map, score_maps
+from benchmark.core.lazy_scores import Answer, ScoreMaps, best, label_map, score_maps
+from benchmark.core.types import ignore_label
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, gamma_index
-from benchmark.types import ignore_label
 
 BINS = len(GAMMAS) + 1
 ZERO = int(np.flatnonzero(GAMMAS == 0)[0])

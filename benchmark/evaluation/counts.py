@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmark.files import draft_of
+from benchmark.utils.atomic_files import draft_of
 
 Integers: TypeAlias = NDArray[np.int64]
 Matrix: TypeAlias = "sparse.csr_array[np.int64, tuple[int, int]]"

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.evaluation.counts import GAMMAS, Counts
-from benchmark.suggest import unknown_name
+from benchmark.utils.did_you_mean import unknown_name
 
 Convention = Literal["d2-main", "d2-0.6", "mmseg"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.evaluation.scores import Metric
+from benchmark.evaluation.stats import Paired, holm, paired_bootstrap
 from benchmark.report.rows import Row
-from benchmark.stats import Paired, holm, paired_bootstrap
 
 
 @dataclass(frozen=True)

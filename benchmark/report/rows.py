@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from benchmark.core.run_record import Cost, RunRecord
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import Convention, Floats, Metric, Scores, score
-from benchmark.run import Cost, RunRecord
-from benchmark.stats import Interval, image_bootstrap, t_interval
-from benchmark.store import State, Store
+from benchmark.evaluation.stats import Interval, image_bootstrap, t_interval
+from benchmark.store.store import State, Store
 
 if TYPE_CHECKING:
-    from benchmark.study import Plan
+    from benchmark.core.study import Plan
 
 Over = Literal["auto", "seeds", "images"]
 SHOWN: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
@@ -35,7 +35,7 @@ class Setting(NamedTuple):
     protocol: str
     protocol_digest: str
     dataset_fingerprint: str
-    limit: int
+    max_images: int
     convention: Convention
 
 
@@ -257,7 +257,7 @@ def _setting(record: RunRecord, convention: Convention) -> Setting:
         spec.protocol.name,
         spec.protocol.digest(),
         spec.dataset_fingerprint,
-        spec.limit,
+        spec.max_images,
         convention,
     )
 

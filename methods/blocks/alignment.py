@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmark.method import Config
+from benchmark.core.method import Config
 
 
 class SamConfig(Config):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmark.method import Config, Moment
+from benchmark.core.method import Config, StepContext
 
 Pick = Literal["top", "random", "bottom", "soft"]
 
@@ -78,16 +78,16 @@ class SelectiveGlobalDistillation(nn.Module):
         self.register_buffer("bank", torch.zeros(config.bank, dimension))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
-    def forward(self, dense: Tensor, cls: Tensor, *, moment: Moment) -> Tensor:
+    def forward(self, dense: Tensor, cls: Tensor, *, step_context: StepContext) -> Tensor:
         """The weighted loss, and this batch's CLS tokens into the bank.
 
         Args:
             dense: (B, N, D) unit vectors.
             cls: (B, D) unit vectors of the frozen teacher.
         """
-        count = kept(self.config, progress=moment.progress, positions=dense.shape[1])
+        count = kept(self.config, progress=step_context.progress, positions=dense.shape[1])
         weights = pick_weights(
-            dense, cls, pick=self.config.pick, count=count, generator=moment.generator("sgd", "pick")
+            dense, cls, pick=self.config.pick, count=count, generator=step_context.generator("sgd", "pick")
         )
         if self.config.objective == "cosine":
             loss = 1 - torch.einsum("bn,bnd,bd->b", weights, dense, cls).mean()

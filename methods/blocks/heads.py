@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from benchmark.method import Config
+from benchmark.core.method import Config
+from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Grid, resize_positions, to_map
 from methods.blocks.ridge import Ridge
-from methods.blocks.visual import Attention, Grid, VisualTrunk, resize_positions, to_map
 
 
 class CshConfig(Config):
@@ -87,7 +87,7 @@ class ClipSemanticHead(Head):
     need CLIP's first blocks at test time.
     """
 
-    def __init__(self, trunk: VisualTrunk, *, channels: int, blocks: int | None, attention: Attention) -> None:
+    def __init__(self, trunk: ClipImageEncoder, *, channels: int, blocks: int | None, attention: Attention) -> None:
         super().__init__()
         self.trunk, self.attention = trunk, attention
         self.start = 0 if blocks is None else trunk.depth - blocks
@@ -134,7 +134,7 @@ class PlainHead(Head):
         layers: widths from the body's channels to the joint dimension, (C, D) or (C, hidden, D).
     """
 
-    def __init__(self, trunk: VisualTrunk, *, layers: tuple[int, ...]) -> None:
+    def __init__(self, trunk: ClipImageEncoder, *, layers: tuple[int, ...]) -> None:
         super().__init__()
         self._trunk = (trunk,)  # in a tuple: not a submodule
         self.norm = ChannelNorm(layers[0])
@@ -156,7 +156,7 @@ class PlainHead(Head):
         set_linear(self.project, *ridge.solve())
 
 
-def build_head(config: CshConfig | LinearConfig | MlpConfig, *, trunk: VisualTrunk, channels: int) -> Head:
+def build_head(config: CshConfig | LinearConfig | MlpConfig, *, trunk: ClipImageEncoder, channels: int) -> Head:
     """The head of a config."""
     match config:
         case CshConfig():

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.method import Config
-from benchmark.types import Losses, ignore_label
+from benchmark.core.method import Config
+from benchmark.core.types import Losses, ignore_label
 
 
 class PixelTextConfig(Config):
@@ -68,7 +68,7 @@ class PixelTextLoss(nn.Module):
 
         Args:
             scores: (B, K, h, w) scaled cosines.
-            labels: (B, H, W) long, `benchmark.types.ignore_label(K)` where nothing is known.
+            labels: (B, H, W) long, `benchmark.core.types.ignore_label(K)` where nothing is known.
         """
         logits = F.interpolate(scores, size=labels.shape[1:], mode="bilinear", align_corners=False)
         return {f"loss_{name}": weight * term(logits, labels) for name, (weight, term) in self._terms.items()}

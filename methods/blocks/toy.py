@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from methods.blocks.body import BodyConfig
-from methods.blocks.clip import TOY_MODEL, ClipConfig
+from methods.blocks.bodies.body import BodyConfig
+from methods.blocks.clip.config import TOY_MODEL, ClipConfig
 
 TOY_CLIP_CONFIG = ClipConfig(model=TOY_MODEL, weights="toy")
 TOY_BODY_CONFIG = BodyConfig(encoder="tu-test_resnet", weights="toy", depth=3, stride=8, channels=96, rates=(1, 2, 3))

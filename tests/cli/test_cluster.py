@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.run import Failure
-from benchmark.store import Store
-from slurm.submission import Manifest, mark_sent, write_manifest
+from benchmark.core.run_record import Failure
+from benchmark.store.store import Store
+from slurm.requests.manifest import Manifest, mark_sent, write_manifest
 from tests.cli.shell import TINY, say
 from tests.report.world import even, plan_of, save, spec_of
 
@@ -62,7 +62,7 @@ def test_what_is_wrong_with_a_profile_is_one_line(tmp_path: Path, line: str, exp
 
 
 def test_the_debug_executor_runs_in_this_process(store: Store, capsys: Capsys) -> None:
-    tiny = ("--set", "budget.iterations=1", "--limit", "1")
+    tiny = ("--set", "budget.iterations=1", "--max-images", "1")
     assert say(capsys, "submit", TINY, "--cluster", "debug", *tiny).out.startswith("done ")
     said = say(capsys, "submit", TINY, "--cluster", "debug", "--set", "end=raise", *tiny)
     assert said.code == 3 and said.out.startswith("failed ")

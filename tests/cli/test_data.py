@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.catalog import open_dataset
-from benchmark.data.info import DatasetInfo
+from benchmark.data.folders.dataset_spec import DatasetInfo
 from tests.cli.shell import Said, say
 from tests.data.trees import VOC_MMSEG, counting, write
 
@@ -29,7 +29,7 @@ def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 def small(monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
     """VOC with as few images as the tree has."""
     info = counting("voc12", train=1, train_aug=2, val=1)
-    monkeypatch.setattr("benchmark.data.info.load_info", lambda name: info)
+    monkeypatch.setattr("benchmark.data.folders.dataset_spec.load_info", lambda name: info)
     return info
 
 
@@ -140,7 +140,7 @@ def test_the_folder_is_left_to_processes_started_later(
 
 def test_checking_does_without_torch() -> None:
     command = (
-        "import sys; from benchmark.data import check; print({'torch', 'torchvision', 'pandas'} & set(sys.modules))"
+        "import sys; from benchmark.data.folders import check; print({'torch', 'torchvision', 'pandas'} & set(sys.modules))"
     )
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True, check=True)

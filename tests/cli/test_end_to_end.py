@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store import Store
+from benchmark.store.store import Store
 from tests.cli.shell import TINY, say
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store in which the tiny method was run once, on two images."""
     root = tmp_path_factory.mktemp("runs")
-    done = _start(root, "run", TINY, "--limit", "2")
+    done = _start(root, "run", TINY, "--max-images", "2")
     assert done.wait() == 0
     return root
 
@@ -59,7 +59,7 @@ def test_a_run_can_be_verified(runs: Path, capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.slow
 def test_an_interrupt_keeps_the_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    arguments = ("run", TINY, "--limit", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
+    arguments = ("run", TINY, "--max-images", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
     command = _start(tmp_path, *arguments)
     run_id = _wait_for(tmp_path, "running")
     owner = json.loads((tmp_path / run_id / "lock").read_text())["pid"]
@@ -73,7 +73,7 @@ def test_an_interrupt_keeps_the_checkpoint_and_the_same_command_goes_on(tmp_path
 
 @pytest.mark.slow
 def test_two_commands_at_once_run_every_cell_once(tmp_path: Path) -> None:
-    arguments = ("run", TINY, "--limit", "2", "--seed", "0", "--seed", "1", "--set", "pause_s=0.5", "-j", "2")
+    arguments = ("run", TINY, "--max-images", "2", "--seed", "0", "--seed", "1", "--set", "pause_s=0.5", "-j", "2")
     commands = [_start(tmp_path, *arguments) for _ in range(2)]
     assert [command.wait() for command in commands] == [0, 0]
     _wait_for(tmp_path, "done")
@@ -83,7 +83,7 @@ def test_two_commands_at_once_run_every_cell_once(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_from_outside_is_recorded_and_can_be_retried(tmp_path: Path) -> None:
-    arguments = ("run", TINY, "--limit", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
+    arguments = ("run", TINY, "--max-images", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
     command = _start(tmp_path, *arguments)
     run_id = _wait_for(tmp_path, "running")
     os.kill(json.loads((tmp_path / run_id / "lock").read_text())["pid"], signal.SIGKILL)

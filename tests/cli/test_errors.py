@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmark.cli.errors import is_expected, one_line
-from benchmark.run import BudgetSpec
-from benchmark.split import load_split
+from benchmark.core.budget import Budget
+from benchmark.core.split import load_split
 from tests.cli.shell import say
 
 
@@ -25,7 +25,7 @@ def _caught(fails: Callable[[], object]) -> Exception:
     [
         lambda: load_split("toybx"),
         lambda: Path("/nowhere/at/all").read_text(),
-        lambda: BudgetSpec.model_validate({}),
+        lambda: Budget.model_validate({}),
     ],
 )
 def test_messages_for_the_caller_are_expected(fails: Callable[[], object]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli import studies
-from benchmark.split import load_split, split_names
-from benchmark.study import load_study, study_names
+from benchmark.core.split import load_split, split_names
+from benchmark.core.study import load_study, study_names
 
 
 def listed(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str | int]]]:

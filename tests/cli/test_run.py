@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from benchmark.cli.studies import changed_study
-from benchmark.local import Outcome
-from benchmark.run import Failure, RunSpec
-from benchmark.store import Store
-from benchmark.study import load_study
+from benchmark.core.run_record import Failure
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.study import load_study
+from benchmark.execution.local_pool import Outcome
+from benchmark.store.store import Store
 from tests.cli.shell import TINY, say
 from tests.report.world import even, save
 
@@ -40,7 +41,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
             save(store, spec, FAILURE if spec.seed == 9 else even(80, 60))
         return {spec.id: Outcome("failed" if spec.seed == 9 else "done") for spec in specs}
 
-    monkeypatch.setattr("benchmark.local.run_all", run_all)
+    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
     return given
 
 
@@ -57,8 +58,8 @@ def test_a_run_is_done_once_and_then_left_alone(
 def test_several_seeds_are_several_runs(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    say(capsys, "run", f"{TINY}/no scale", "--seed", "1", "--seed", "2", "--limit", "3")
-    assert [(spec.seed, spec.variant, spec.limit) for spec in started] == [(1, "no scale", 3), (2, "no scale", 3)]
+    say(capsys, "run", f"{TINY}/no scale", "--seed", "1", "--seed", "2", "--max-images", "3")
+    assert [(spec.seed, spec.variant, spec.max_images) for spec in started] == [(1, "no scale", 3), (2, "no scale", 3)]
 
 
 def test_a_failed_run_gives_exit_code_3_until_it_is_retried(
@@ -148,7 +149,7 @@ def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], argum
 def test_a_name_of_both_a_method_and_a_study_asks_which(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.registry.method_names", lambda: ["demo"])
+    monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["demo"])
     code, _, err = say(capsys, "run", "demo")
     assert code == 1 and "both a method and a study" in err
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store import Store
+from benchmark.store.store import Store
 from tests.report.world import even, save, spec_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.data.base import Address, Labelled
+from benchmark.data.base import Address, RawSample
 
 COUNT, HEIGHT = 300, 4
 
@@ -26,11 +26,11 @@ class Numbered:
     def address(self, part: str, index: int) -> Address:
         return Address(f"{part}-{index}", f"numbered://{part}/{index}")
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         labels = np.full((HEIGHT, index + 5), COUNT - 1 - index, dtype=np.uint16)
         labels[:, 0] = index
         image = np.random.default_rng(index).integers(0, 256, (*labels.shape, 3), dtype=np.uint8)
-        return Labelled(image, labels, *self.address(part, index))
+        return RawSample(image, labels, *self.address(part, index))
 
     def labels_in(self, part: str, index: int) -> frozenset[int]:
         return frozenset({index, COUNT - 1 - index})

@@ -21,15 +21,15 @@ from detectron2.data import DatasetCatalog, MetadataCatalog
 from detectron2.evaluation import DatasetEvaluators, SemSegEvaluator
 from PIL import Image
 
+from benchmark.core.protocol import Protocol
+from benchmark.core.split import load_split
 from benchmark.d2.evaluator import CountsEvaluator, convention_of_detectron2
 from benchmark.data.catalog import open_dataset
-from benchmark.data.loader import TestView
+from benchmark.data.loader import EvalLoader
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, load
+from benchmark.evaluation.detectron2_scores import sem_seg_results
 from benchmark.evaluation.scores import score
-from benchmark.evaluation.sem_seg import sem_seg_results
-from benchmark.protocol import Protocol
-from benchmark.split import load_split
 
 # of its way to make arrays of tensors and masks
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -115,7 +115,7 @@ def test_it_counts_what_our_counter_counts() -> None:
     answers, split = outputs(inputs), load_split("toybox")
     evaluated(evaluator, inputs, answers)
     counter = Counter(split.classes, split.is_seen, gamma=0.1)
-    view = TestView(open_dataset("toybox"), split, protocol=Protocol(), limit=2)
+    view = EvalLoader(open_dataset("toybox"), split, protocol=Protocol(), max_images=2)
     for answer, (sample, truth) in zip(answers, view, strict=True):
         counter.update(answer["sem_seg"], truth, image_id=sample["image_id"])
     assert evaluator.counts == counter.counts()

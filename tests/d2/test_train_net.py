@@ -23,12 +23,12 @@ from detectron2.engine import default_argument_parser
 from torch import nn
 
 from benchmark.d2 import train_net
-from benchmark.d2.architectures import add_chimera_config
-from benchmark.d2.configs import choose
-from benchmark.d2.lazy import lazy_text
-from benchmark.d2.yacs import yacs_text
+from benchmark.d2.configs.configs import choose
+from benchmark.d2.configs.lazy import lazy_text
+from benchmark.d2.configs.yacs import yacs_text
+from benchmark.d2.models.architectures import add_chimera_config
 from benchmark.evaluation.counts import Counts, load
-from benchmark.evaluation.sem_seg import sem_seg_results
+from benchmark.evaluation.detectron2_scores import sem_seg_results
 
 pytestmark = [  # of Detectron2, which does not close the config that it copies into its log
     pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),

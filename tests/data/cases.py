@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.base import Address, Labelled
-from benchmark.data.loader import TrainView
-from benchmark.protocol import Protocol, TrainGeometry
-from benchmark.split import Split
-from benchmark.types import Batch
+from benchmark.core.protocol import Protocol, TrainGeometry
+from benchmark.core.split import Split
+from benchmark.core.types import Batch
+from benchmark.data.base import Address, RawSample
+from benchmark.data.loader import TrainLoader
 
 NAMES = ("cat", "dog", "cow", "owl", "bee")
 SPLIT = Split(name="tiny", dataset="tiny", classes=("owl", "dog", "cat"), unseen=("dog",))
@@ -33,12 +33,12 @@ class Tiny:
     def size(self, part: str) -> int:
         return {"train": SIZE, "test": SIZE, "none": 0}[part]
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         shape = (SIDE, SIDE + index)
         noise = np.random.default_rng([index, len(part)])
         labels = noise.choice([0, 1, 2, 3, 4, 255], shape) if self.ids is None else self.ids
         image = noise.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        return Labelled(image, labels.astype(np.int32), *self.address(part, index))
+        return RawSample(image, labels.astype(np.int32), *self.address(part, index))
 
     def address(self, part: str, index: int) -> Address:
         return Address(f"{index}", f"{part}/{index}.png")
@@ -62,7 +62,7 @@ class Relabelled:
     def size(self, part: str) -> int:
         return self.inner.size(part)
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         labelled = self.inner.read(part, index)
         table = np.array([*self.ids, *range(len(self.ids), 256)])
         return replace(labelled, labels=table[labelled.labels])
@@ -79,8 +79,8 @@ class Relabelled:
 
 def train_view(
     dataset: Tiny | Relabelled | None = None, *, seed: int = 0, protocol: Protocol = CROPS, workers: int = 0
-) -> TrainView:
-    return TrainView(dataset or Tiny(), SPLIT, protocol=protocol, batch_size=3, seed=seed, workers=workers)
+) -> TrainLoader:
+    return TrainLoader(dataset or Tiny(), SPLIT, protocol=protocol, batch_size=3, seed=seed, workers=workers)
 
 
 def same(first: list[Batch], second: list[Batch]) -> bool:

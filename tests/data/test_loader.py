@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data.loader import TestView, TrainView
-from benchmark.split import Split
+from benchmark.core.split import Split
+from benchmark.data.loader import EvalLoader, TrainLoader
 from tests.data.cases import NAMES, PLAIN, SIDE, SIZE, SPLIT, Relabelled, Tiny, same, train_view
 
 # From Python 3.12 on, a fork beside other threads warns; ours read only numpy arrays.
@@ -23,7 +23,7 @@ def test_training_batches_do_not_depend_on_workers() -> None:
 
 @forks
 def test_scored_images_do_not_depend_on_workers() -> None:
-    alone, helped = (list(TestView(Tiny(), SPLIT, protocol=PLAIN, workers=workers)) for workers in (0, 2))
+    alone, helped = (list(EvalLoader(Tiny(), SPLIT, protocol=PLAIN, workers=workers)) for workers in (0, 2))
     for (one, truth), (other, same_truth) in zip(alone, helped, strict=True):
         assert one["image_id"] == other["image_id"] and one["image"].equal(other["image"])
         assert truth.equal(same_truth)
@@ -74,7 +74,7 @@ def test_what_lies_under_seen_pixels_reaches_training() -> None:
 
 
 def test_truth_is_every_class_of_the_split_by_name() -> None:
-    for index, (sample, truth) in enumerate(TestView(Tiny(), SPLIT, protocol=PLAIN)):
+    for index, (sample, truth) in enumerate(EvalLoader(Tiny(), SPLIT, protocol=PLAIN)):
         ids = Tiny().read("test", index).labels
         known = [ids == NAMES.index(name) for name in SPLIT.classes]
         assert truth.tolist() == np.select(known, [0, 1, 2], 255).tolist()
@@ -82,14 +82,14 @@ def test_truth_is_every_class_of_the_split_by_name() -> None:
 
 
 def test_scored_pictures_are_untouched() -> None:
-    sample, _ = list(TestView(Tiny(), SPLIT, protocol=PLAIN))[3]
+    sample, _ = list(EvalLoader(Tiny(), SPLIT, protocol=PLAIN))[3]
     assert sample["image"].permute(1, 2, 0).tolist() == Tiny().read("test", 3).image.tolist()
     assert (sample["height"], sample["width"]) == (SIDE, SIDE + 3) and sample["image"].is_contiguous()
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(0, SIZE), (2, 2), (99, SIZE)])
-def test_a_limit_keeps_the_first_images(limit: int, expected: int) -> None:
-    view = TestView(Tiny(), SPLIT, protocol=PLAIN, limit=limit)
+@pytest.mark.parametrize(("max_images", "expected"), [(0, SIZE), (2, 2), (99, SIZE)])
+def test_a_limit_keeps_the_first_images(max_images: int, expected: int) -> None:
+    view = EvalLoader(Tiny(), SPLIT, protocol=PLAIN, max_images=max_images)
     assert [sample["image_id"] for sample, _ in view] == [str(index) for index in range(expected)]
     assert len(view) == expected
 
@@ -106,30 +106,30 @@ def test_initial_gives_each_image_at_most_once(count: int) -> None:
 def test_an_id_that_is_no_class_is_an_error_that_names_file_and_id(wrong: int) -> None:
     dataset = Tiny(ids=np.full((SIDE, SIDE), wrong))
     with pytest.raises(ValueError, match=rf"test/0.png: the mask has ids \[{wrong}\].*\(0 to 4\) nor 255"):
-        next(iter(TestView(dataset, SPLIT, protocol=PLAIN)))
+        next(iter(EvalLoader(dataset, SPLIT, protocol=PLAIN)))
 
 
 def test_a_mask_of_another_size_is_an_error_that_names_the_file() -> None:
     with pytest.raises(ValueError, match=r"test/1.png: the mask has \(rows, columns\) \(8, 8\), the picture \(8, 9\)"):
-        list(TestView(Tiny(ids=np.zeros((SIDE, SIDE), dtype=int)), SPLIT, protocol=PLAIN))
+        list(EvalLoader(Tiny(ids=np.zeros((SIDE, SIDE), dtype=int)), SPLIT, protocol=PLAIN))
 
 
 def test_a_class_that_the_data_set_lacks_is_named_with_the_nearest() -> None:
     split = Split(name="s", dataset="tiny", classes=("cat", "dogg", "cat bus"), unseen=())
     with pytest.raises(ValueError, match=r"split 's'.*no class 'dogg'; did you mean 'dog'.*Also missing: cat bus"):
-        TestView(Tiny(), split, protocol=PLAIN)
+        EvalLoader(Tiny(), split, protocol=PLAIN)
 
 
 def test_an_empty_part_is_refused() -> None:
     with pytest.raises(ValueError, match="part 'none' of data set 'tiny' is empty"):
-        TestView(Tiny(), SPLIT.model_copy(update={"evaluate": "none"}), protocol=PLAIN)
+        EvalLoader(Tiny(), SPLIT.model_copy(update={"evaluate": "none"}), protocol=PLAIN)
 
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": -1}])
 def test_numbers_out_of_range_are_refused_by_name(wrong: dict[str, int]) -> None:
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{name} is {value}, expected at least"):
-        TrainView(Tiny(), SPLIT, protocol=PLAIN, **({"batch_size": 1, "seed": 0, "workers": 0} | wrong))
+        TrainLoader(Tiny(), SPLIT, protocol=PLAIN, **({"batch_size": 1, "seed": 0, "workers": 0} | wrong))
 
 
 def test_batches_that_end_before_they_start_are_refused() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from benchmark.core.protocol import RatioRange, ShortSides
+from benchmark.core.seeding import torch_generator
 from benchmark.data.resize import fitted, resized, resized_labels, target_size
-from benchmark.protocol import RatioRange, ShortSides
-from benchmark.seeding import torch_generator
 
 
 @pytest.mark.parametrize(

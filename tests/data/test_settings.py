@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data.base import Labelled
-from benchmark.data.loader import TestView, TrainView, taking_part
-from benchmark.protocol import Protocol, RatioRange, TestGeometry, TrainGeometry
-from benchmark.types import Batch
+from benchmark.core.protocol import EvalTransform, Protocol, RatioRange, TrainGeometry
+from benchmark.core.types import Batch
+from benchmark.data.base import RawSample
+from benchmark.data.loader import EvalLoader, TrainLoader, taking_part
 from tests.data.cases import SIDE, SIZE, SPLIT, Relabelled, Tiny, same
 
 GEOMETRY = TrainGeometry(
@@ -21,9 +21,9 @@ UNSEEN_AND_VOID_SWAPPED = (0, 2, 1, 3, 4)
 """dog (1) is unseen, cow (2) and bee (4) are not in the split."""
 
 
-def view(dataset: Tiny | Relabelled, setting: str) -> TrainView:
+def view(dataset: Tiny | Relabelled, setting: str) -> TrainLoader:
     protocol = Protocol.model_validate({"setting": setting, "train": GEOMETRY})
-    return TrainView(dataset, SPLIT, protocol=protocol, batch_size=3, seed=0)
+    return TrainLoader(dataset, SPLIT, protocol=protocol, batch_size=3, seed=0)
 
 
 def batches(dataset: Tiny | Relabelled, setting: str) -> list[Batch]:
@@ -73,7 +73,7 @@ def test_which_images_take_part(shown: list[int], labelled: bool, without_unseen
 class OneEach(Tiny):
     """Picture i shows class i alone."""
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         labelled = super().read(part, index)
         return replace(labelled, labels=np.full_like(labelled.labels, index % len(self.classes)))
 
@@ -83,7 +83,7 @@ class OneEach(Tiny):
 )
 def test_images_that_do_not_take_part_are_never_drawn(rule: str, kept: set[str]) -> None:
     rules = Protocol.model_validate({"train_images": rule})
-    view = TrainView(OneEach(), SPLIT, protocol=rules, batch_size=4, seed=0)
+    view = TrainLoader(OneEach(), SPLIT, protocol=rules, batch_size=4, seed=0)
     drawn = [sample["image_id"] for batch in view.batches(0, 30) for sample in batch]
     assert set(drawn) == kept and len(view) == len(kept)
     assert {sample["image_id"] for batch in view.initial(99) for sample in batch} == kept
@@ -91,8 +91,8 @@ def test_images_that_do_not_take_part_are_never_drawn(rule: str, kept: set[str])
 
 @pytest.mark.parametrize("longest", [0, 10])
 def test_scored_images_are_resized_and_their_truth_is_not(longest: int) -> None:
-    rules = Protocol(test=TestGeometry(short_side=16, longest=longest))
-    sample, truth = list(TestView(Tiny(), SPLIT, protocol=rules))[4]
+    rules = Protocol(test=EvalTransform(short_side=16, longest=longest))
+    sample, truth = list(EvalLoader(Tiny(), SPLIT, protocol=rules))[4]
     assert truth.shape == (SIDE, SIDE + 4) == (sample["height"], sample["width"])
     assert sample["image"].shape == ((3, 7, 10) if longest else (3, 16, 24))
 
@@ -100,4 +100,4 @@ def test_scored_images_are_resized_and_their_truth_is_not(longest: int) -> None:
 def test_a_part_of_another_size_than_the_split_says_is_refused() -> None:
     split = SPLIT.model_copy(update={"images": {"train": 10582}})
     with pytest.raises(ValueError, match=r"wants 10582 images in part 'train'.*7 are there.*images: {train: 7}"):
-        TrainView(Tiny(), split, protocol=Protocol(), batch_size=1, seed=0)
+        TrainLoader(Tiny(), split, protocol=Protocol(), batch_size=1, seed=0)

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from benchmark.core.protocol import RatioRange, ShortSides, TrainGeometry
+from benchmark.core.seeding import torch_generator
 from benchmark.data.samplers import Key
 from benchmark.data.transforms import (
     CLIP_MEAN_RGB,
@@ -24,8 +26,6 @@ from benchmark.data.transforms import (
     plain_parts,
     training_parts,
 )
-from benchmark.protocol import RatioRange, ShortSides, TrainGeometry
-from benchmark.seeding import torch_generator
 
 
 def numbered(height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.folder import FolderDataset
-from benchmark.data.info import DatasetInfo, load_info
-from benchmark.data.layout import find
+from benchmark.data.folders.dataset import FolderDataset
+from benchmark.data.folders.dataset_spec import DatasetInfo, load_info
+from benchmark.data.folders.discovery import find
 
 HEIGHT, WIDTH = 6, 8
 

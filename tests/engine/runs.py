@@ -10,14 +10,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmark.core.budget import Budget
+from benchmark.core.method import Method
+from benchmark.core.run_spec import RunSpec
 from benchmark.data.base import Dataset
 from benchmark.data.catalog import open_dataset
-from benchmark.data.loader import TrainView
+from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Engine, Observer, Progress
 from benchmark.engine.fabric import FabricEngine
-from benchmark.method import Budget, Method
-from benchmark.resolve import build, resolve, split_of
-from benchmark.run import RunSpec
+from benchmark.planning.resolve import build, resolve, split_of
 
 METHOD = str(Path(__file__).with_name("small_method.py"))
 
@@ -25,7 +26,7 @@ METHOD = str(Path(__file__).with_name("small_method.py"))
 def small_spec(variant: str = "Small", **overrides: Any) -> RunSpec:
     """A run of a second; overrides with two underscores for a dot."""
     dotted: Mapping[str, Any] = {key.replace("__", "."): value for key, value in overrides.items()}
-    return resolve(f"{METHOD}/{variant}", split="toybox", seed=3, overrides=dotted, limit=3)
+    return resolve(f"{METHOD}/{variant}", split="toybox", seed=3, overrides=dotted, max_images=3)
 
 
 @cache
@@ -53,7 +54,7 @@ def fit(
 ) -> Method:
     """Train, or go on; with `stop`, be stopped right after so many iterations; `watch` is told of every one."""
     method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
-    data = TrainView(
+    data = TrainLoader(
         toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
     )
 
@@ -63,7 +64,7 @@ def fit(
             how()
 
     method.set_classes(split.seen)
-    trainer = engine(precision=budget.precision, run=run, checkpoint_every=every, shards=budget.shards)
+    trainer = engine(precision=budget.precision, run=run, checkpoint_every=every, micro_batches=budget.micro_batches)
     trainer.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
     return method
 

@@ -14,17 +14,17 @@ import sys
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from benchmark import runner, stopping
-from benchmark.engine import checkpoint
+from benchmark.core.method import Method
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.types import Batch, Losses
+from benchmark.engine import checkpoint, interrupts
 from benchmark.engine.base import Progress
 from benchmark.engine.place import Place, find_place
-from benchmark.environment import ROOT
-from benchmark.method import Method
-from benchmark.resolve import build
-from benchmark.run import RunSpec
-from benchmark.runner import assist, execute
-from benchmark.store import Store
-from benchmark.types import Batch, Losses
+from benchmark.execution import runner
+from benchmark.execution.runner import assist, execute
+from benchmark.planning.resolve import build
+from benchmark.store.store import Store
+from benchmark.utils.paths import ROOT
 from tests.engine.runs import fit
 
 LEFT = 9
@@ -79,7 +79,7 @@ def _variables(size: int) -> dict[str, str]:
 
 def _main(root: Path, events: Events) -> None:
     spec, store = RunSpec.model_validate_json(sys.stdin.read()), Store(root)
-    place = find_place(spec.budget.shards, os.environ)
+    place = find_place(spec.budget.micro_batches, os.environ)
     if "stop" in events:
         _stop(spec, store, after=events["stop"], place=place)
     if "failure" in events and not place.is_first:
@@ -100,7 +100,7 @@ def _stop(spec: RunSpec, store: Store, *, after: int, place: Place) -> None:
     store.write_spec(spec)
     path, is_last = store.checkpoint(spec.id), place.rank == place.size - 1
     try:
-        fit(spec, path, run=spec.digest(), stop=after * is_last, how=stopping.ask)
+        fit(spec, path, run=spec.digest(), stop=after * is_last, how=interrupts.ask)
     except KeyboardInterrupt:
         assert checkpoint.read(path)["iteration"] == after
     else:
@@ -111,7 +111,7 @@ def _break(kind: type[Method], *, after: int) -> None:
     good = kind.losses
 
     def losses(self: Method, batch: Batch) -> Losses:
-        if self.moment.iteration == after:
+        if self.step_context.iteration == after:
             raise ValueError(f"broken at iteration {after}")
         return good(self, batch)
 

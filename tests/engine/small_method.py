@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.split import Split
-from benchmark.types import IGNORE, Batch, Losses, Prediction
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.split import Split
+from benchmark.core.types import IGNORE, Batch, Losses, Prediction
 
 
 class Drop(Config):
@@ -51,8 +52,8 @@ class Small(Method):
     def losses(self, batch: Batch) -> Losses:
         """Cross-entropy, and a term that depends on what was seen before."""
         labels = torch.stack([sample["sem_seg"] for sample in batch])
-        noise = torch.rand(1, generator=self.moment.generator("memory"))
-        self.memory[self.moment.iteration % len(self.memory)] += noise[0].to(self.memory)
+        noise = torch.rand(1, generator=self.step_context.generator("memory"))
+        self.memory[self.step_context.iteration % len(self.memory)] += noise[0].to(self.memory)
         classify = F.cross_entropy(self.scores(batch), labels, ignore_index=IGNORE)
         return {"classify": classify, "remember": self.rows.square().mean() * self.memory.mean()}
 
@@ -60,7 +61,7 @@ class Small(Method):
         """Scores at full size."""
         return [{"sem_seg": scores} for scores in self.scores(batch)]
 
-    def initialise(self, batches: Iterable[Batch]) -> None:
+    def initialize(self, batches: Iterable[Batch]) -> None:
         """Mean colour of the first images."""
         colours = [sample["image"].mean(dim=(1, 2)) for batch in batches for sample in batch]
         self.mean.copy_(torch.stack(colours).mean(dim=0)[:, None, None])

@@ -13,7 +13,7 @@ from torch import nn
 
 from benchmark.engine import checkpoint as checkpoints
 from benchmark.engine.checkpoint import Checkpoint, trainable_state
-from benchmark.resolve import build
+from benchmark.planning.resolve import build
 from tests.engine.runs import fit, small_spec
 from tests.engine.small_method import Small
 

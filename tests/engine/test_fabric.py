@@ -7,21 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmark import stopping
-from benchmark.data.loader import TestView
-from benchmark.engine import checkpoint
+from benchmark.core.method import Method
+from benchmark.core.protocol import Protocol
+from benchmark.core.split import Split
+from benchmark.data.loader import EvalLoader
+from benchmark.engine import checkpoint, interrupts
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.fabric import FabricEngine
 from benchmark.evaluation.counts import Counts
-from benchmark.method import Method
-from benchmark.protocol import Protocol
-from benchmark.resolve import build, split_of
-from benchmark.split import Split
+from benchmark.planning.resolve import build, split_of
 from tests.engine.runs import fit, same_state, small_spec, toybox
 from tests.engine.small_method import Small
 
 
-def scored(method: Method, view: TestView, split: Split, *, observe: Observer) -> Counts:
+def scored(method: Method, view: EvalLoader, split: Split, *, observe: Observer) -> Counts:
     engine = FabricEngine()
     return engine.evaluate(method, view, classes=split.classes, seen=split.is_seen, gamma=0.0, observe=observe)
 
@@ -40,7 +39,7 @@ def test_asked_to_stop_it_saves_the_iterations_done(tmp_path: Path, stop: int) -
     spec, path = small_spec(), tmp_path / "parts.pt"
     whole = fit(spec, tmp_path / "whole.pt")
     with pytest.raises(KeyboardInterrupt):
-        fit(spec, path, stop=stop, how=stopping.ask)
+        fit(spec, path, stop=stop, how=interrupts.ask)
     assert checkpoint.read(path)["iteration"] == stop
     assert same_state(whole, fit(spec, path))
 
@@ -83,7 +82,7 @@ def test_a_loss_that_is_not_finite_is_named_with_its_iteration(tmp_path: Path, m
     bad = {"classify": torch.tensor(1.0), "remember": torch.tensor(float("nan"))}
 
     def losses(self: Small, batch: list) -> dict:
-        return bad if self.moment.iteration == 2 else good(self, batch)
+        return bad if self.step_context.iteration == 2 else good(self, batch)
 
     method = type(build(small_spec()))
     monkeypatch.setattr(method, "losses", losses)
@@ -92,18 +91,18 @@ def test_a_loss_that_is_not_finite_is_named_with_its_iteration(tmp_path: Path, m
 
 
 def test_initialising_what_no_checkpoint_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def initialise(self: Small, batches: object) -> None:
+    def initialize(self: Small, batches: object) -> None:
         self.trunk[0].bias.add_(1)
 
-    monkeypatch.setattr(type(build(small_spec())), "initialise", initialise)
-    with pytest.raises(ValueError, match=r"initialise changed trunk\.0\.bias"):
+    monkeypatch.setattr(type(build(small_spec())), "initialise", initialize)
+    with pytest.raises(ValueError, match=r"initialize changed trunk\.0\.bias"):
         fit(small_spec(), tmp_path / "checkpoint.pt")
 
 
 def test_what_initialisation_draws_has_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = small_spec(budget__iterations=0)
     drawn: list[torch.Tensor] = []
-    monkeypatch.setattr(type(build(spec)), "initialise", lambda self, batches: drawn.append(torch.rand(3)))
+    monkeypatch.setattr(type(build(spec)), "initialize", lambda self, batches: drawn.append(torch.rand(3)))
     monkeypatch.setattr(type(build(spec)), "set_classes", lambda self, names: torch.rand(len(drawn)))
     for name in ("one", "other"):
         fit(spec, tmp_path / name)
@@ -127,7 +126,7 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
 def test_every_image_is_scored_once_and_reported() -> None:
     spec, heard = small_spec(), list[Progress]()
     method, split = build(spec), split_of(spec)
-    view = TestView(toybox(), split, protocol=Protocol(), limit=2)
+    view = EvalLoader(toybox(), split, protocol=Protocol(), max_images=2)
     counts = scored(method, view, split, observe=heard.append)
     assert counts.truth.sum() == sum(int((truth != 255).sum()) for _, truth in view)
     assert [(one.stage, one.done, one.total) for one in heard] == [("evaluate", 1, 2), ("evaluate", 2, 2)]
@@ -137,7 +136,7 @@ def test_predicting_more_than_was_asked_for_is_an_error(monkeypatch: pytest.Monk
     spec = small_spec()
     method, split = build(spec), split_of(spec)
     monkeypatch.setattr(type(method), "predict", lambda self, batch: [])
-    view = TestView(toybox(), split, protocol=Protocol(), limit=1)
+    view = EvalLoader(toybox(), split, protocol=Protocol(), max_images=1)
     with pytest.raises(ValueError, match="gave 0 predictions"):
         scored(method, view, split, observe=lambda _: None)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from benchmark.core.budget import Budget
 from benchmark.engine.optimizer import is_trained, learning_rate, make_optimizer
-from benchmark.method import Budget
 
 BUDGET = Budget(iterations=100, learning_rate=0.5, weight_decay=0.1, warmup=0.1)
 

@@ -11,19 +11,19 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-from benchmark import runner
+from benchmark.core.run_spec import RunSpec
 from benchmark.engine import checkpoint
 from benchmark.engine.place import Place
-from benchmark.engine.team import Lost, Team
-from benchmark.resolve import resolve
-from benchmark.run import RunSpec
-from benchmark.runner import assist, execute
-from benchmark.store import Store
+from benchmark.engine.team import Lost, ProcessGroup
+from benchmark.execution import runner
+from benchmark.execution.runner import assist, execute
+from benchmark.planning.resolve import resolve
+from benchmark.store.store import Store
 from tests.engine import several
 from tests.engine.runs import fit, small_spec
 
 SMALL: dict[str, Any] = {"budget__shards": 2, "budget__batch_size": 6}
-CHIMERA = {"budget.shards": 2, "budget.batch_size": 8, "budget.iterations": 6, "budget.init_images": 16}
+CHIMERA = {"budget.micro_batches": 2, "budget.batch_size": 8, "budget.iterations": 6, "budget.init_images": 16}
 
 
 def is_same(spec: RunSpec, store: Store, other: Store) -> bool:
@@ -43,7 +43,7 @@ def test_two_processes_that_one_stopped_give_the_bits_of_one_process(tmp_path: P
 @pytest.mark.slow
 def test_two_processes_killed_and_resumed_give_the_bits_of_one_process(tmp_path: Path) -> None:
     one, two = Store(tmp_path / "1"), Store(tmp_path / "2")
-    spec = resolve("chimera_seg", split="toybox", seed=1, overrides=CHIMERA, limit=5)
+    spec = resolve("chimera_seg", split="toybox", seed=1, overrides=CHIMERA, max_images=5)
     assert execute(spec, store=one).state == "done"
     killed, left = several.start(spec, two.root, death=5)
     assert killed == -signal.SIGKILL and left == several.LEFT
@@ -64,7 +64,7 @@ def test_what_fails_in_another_process_is_on_record(tmp_path: Path) -> None:
 
 
 def test_alone_everything_is_given_back_as_it_is() -> None:
-    alone, tensor = Team(Place()), torch.ones(2)
+    alone, tensor = ProcessGroup(Place()), torch.ones(2)
     assert alone.together(lambda: 3) == [3] and alone.agree(lambda: 4) == 4 and not alone.any(False)
     assert alone.gather(tensor) == [tensor]
 
@@ -73,7 +73,7 @@ def test_a_failure_here_is_told_and_raised_as_it_is(monkeypatch: pytest.MonkeyPa
     told: list[Any] = []
     monkeypatch.setattr(dist, "all_gather_object", lambda values, value: told.append(value))
     with pytest.raises(ZeroDivisionError):
-        Team(Place(1, 2)).together(lambda: 1 / 0)
+        ProcessGroup(Place(1, 2)).together(lambda: 1 / 0)
     assert told[0].message == "ZeroDivisionError: division by zero"
 
 
@@ -83,7 +83,7 @@ def test_a_process_that_is_gone_is_an_interruption(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(dist, "all_gather_object", gone)
     with pytest.raises(Lost, match="another process of this run is gone"):
-        Team(Place(0, 2)).wait()
+        ProcessGroup(Place(0, 2)).wait()
 
 
 def test_tensors_of_all_kinds_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,15 +95,15 @@ def test_tensors_of_all_kinds_are_shared(monkeypatch: pytest.MonkeyPatch) -> Non
         torch.tensor([3], dtype=torch.int8),
     ]
     monkeypatch.setattr(dist, "broadcast", lambda packed, src: sent.append(packed.clone()))
-    Team(Place(0, 2)).share(kinds)
+    ProcessGroup(Place(0, 2)).share(kinds)
     received = [torch.zeros_like(one) for one in kinds]
     monkeypatch.setattr(dist, "broadcast", lambda packed, src: packed.copy_(sent[0]))
-    Team(Place(1, 2)).share(received)
+    ProcessGroup(Place(1, 2)).share(received)
     assert all(torch.equal(*pair) for pair in zip(kinds, received, strict=True))
 
 
 def test_processes_that_begin_differently_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Team, "together", lambda self, work: [work(), (4, "0" * 64)])
+    monkeypatch.setattr(ProcessGroup, "together", lambda self, work: [work(), (4, "0" * 64)])
     with pytest.raises(ValueError, match=r"begin differently \(iteration 0 and parameters , iteration 4"):
         fit(small_spec(), tmp_path / "checkpoint.pt")
 

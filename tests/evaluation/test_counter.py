@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark import coarse
-from benchmark.coarse import CoarsePrediction
+from benchmark.core import lazy_scores
+from benchmark.core.lazy_scores import CoarsePrediction
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import GAMMAS, Counts, Totals, merge
 
@@ -161,10 +161,10 @@ def test_the_layout_of_the_scores_in_memory_does_not_matter() -> None:
 
 def test_neither_the_order_of_images_nor_sharding_changes_the_counts() -> None:
     images = random_images(5, seed=6)
-    shards = [Counter(CLASSES, SEEN) for _ in range(2)]
+    micro_batches = [Counter(CLASSES, SEEN) for _ in range(2)]
     for number in reversed(range(5)):
-        shards[number % 2].update(*images[number], image_id=f"{number:03}")
-    assert merge([shard.counts() for shard in shards]) == count(images)
+        micro_batches[number % 2].update(*images[number], image_id=f"{number:03}")
+    assert merge([micro_batch.counts() for micro_batch in micro_batches]) == count(images)
 
 
 def test_labels_may_be_bytes_and_scores_may_need_gradients() -> None:
@@ -216,7 +216,7 @@ def lazy(scores: Tensor) -> CoarsePrediction:
 def test_scores_that_are_made_when_they_are_read_are_counted_as_any(
     monkeypatch: pytest.MonkeyPatch, flags: tuple[bool, ...]
 ) -> None:
-    monkeypatch.setattr(coarse, "CHUNK_SCORES", 1)
+    monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
     draw = torch.Generator().manual_seed(10)
     answer = lazy(torch.randn(40, 5, 7, generator=draw))
     counters = [Counter([str(k) for k in range(40)], [flags[k % len(flags)] for k in range(40)]) for _ in range(2)]
@@ -227,7 +227,7 @@ def test_scores_that_are_made_when_they_are_read_are_counted_as_any(
 
 
 def test_a_fault_in_the_last_of_such_scores_is_found_and_leaves_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(coarse, "CHUNK_SCORES", 1)
+    monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
     scores = torch.zeros(40, 5, 7)
     scores[39] = math.inf
     counter = Counter([str(k) for k in range(40)], [k % 3 > 0 for k in range(40)])

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from benchmark.core.split import load_split
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import iou, score
-from benchmark.split import load_split
 
 MINI = Path(__file__).resolve().parents[3] / "shared" / "data" / "voc12_mini"
 IMAGES = 24

@@ -7,13 +7,13 @@ from functools import cache
 
 import torch
 
-from benchmark.method import Method, Moment
-from benchmark.registry import describe, method_names
-from benchmark.resolve import build, resolve
-from benchmark.run import RunSpec
-from benchmark.seeding import torch_generator
-from benchmark.split import load_split
-from benchmark.types import IGNORE, Batch
+from benchmark.core.method import Method, StepContext
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.seeding import torch_generator
+from benchmark.core.split import load_split
+from benchmark.core.types import IGNORE, Batch
+from benchmark.planning.registry import describe, method_names
+from benchmark.planning.resolve import build, resolve
 
 CASES = [f"{name}/{variant}" for name in method_names() for variant in describe(name).variants]
 SPLIT = load_split("toybox")
@@ -31,14 +31,14 @@ def _initialised(case: str) -> Method:
     method.set_classes(SPLIT.seen)
     if spec_of(case).budget.init_images:
         with torch.no_grad():
-            method.eval().initialise([training_batch()])
+            method.eval().initialize([training_batch()])
     return method
 
 
 def in_training(case: str) -> Method:
     """A fresh copy of the method in the middle of its training: seen vocabulary, training mode."""
     method = copy.deepcopy(_initialised(case))
-    method.moment = Moment(seed=0, iteration=3, iterations=10)
+    method.step_context = StepContext(seed=0, iteration=3, iterations=10)
     return method.train()
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.core.method import Method
+from benchmark.core.seeding import seed_globals
+from benchmark.core.types import Batch
 from benchmark.engine.checkpoint import trainable_state
-from benchmark.method import Method
-from benchmark.seeding import seed_globals
-from benchmark.types import Batch
 from tests.methods.cases import CASES, SPLIT, in_evaluation, in_training, requests, spec_of, training_batch
 
 pytestmark = pytest.mark.parametrize("case", CASES)

@@ -14,15 +14,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmark.data.base import Address, Labelled
-from benchmark.data.loader import TrainView
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.protocol import Protocol
+from benchmark.core.seeding import KeyedRandom, seed_globals
+from benchmark.core.split import Split
+from benchmark.core.types import IGNORE, Batch, Losses, Prediction
+from benchmark.data.base import Address, RawSample
+from benchmark.data.loader import TrainLoader
 from benchmark.engine.fabric import FabricEngine
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.protocol import Protocol
-from benchmark.registry import load_recipe
-from benchmark.seeding import Draws, seed_globals
-from benchmark.split import Split
-from benchmark.types import IGNORE, Batch, Losses, Prediction
+from benchmark.planning.registry import load_recipe
 from tests.methods.cases import CASES, SPLIT, spec_of
 
 SIDE, IMAGES = 32, 4
@@ -39,9 +40,9 @@ class World:
     def size(self, part: str) -> int:
         return len(self.labels)
 
-    def read(self, part: str, index: int) -> Labelled:
-        image = Draws("leak image", index).integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
-        return Labelled(image, self.labels[index], *self.address(part, index))
+    def read(self, part: str, index: int) -> RawSample:
+        image = KeyedRandom("leak image", index).integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
+        return RawSample(image, self.labels[index], *self.address(part, index))
 
     def address(self, part: str, index: int) -> Address:
         return Address(str(index), str(index))
@@ -66,7 +67,7 @@ Learnt = tuple[list[dict[str, float]], list[Tensor]]
 
 
 def _as_it_is() -> Given:
-    blocks = Draws("leak labels").integers(0, len(SPLIT.classes) + 2, shape=(IMAGES, 8, 8))
+    blocks = KeyedRandom("leak labels").integers(0, len(SPLIT.classes) + 2, shape=(IMAGES, 8, 8))
     labels = np.where(blocks < len(SPLIT.classes), blocks, IGNORE).astype(np.uint8)
     return Given(SPLIT, World(SPLIT.classes, labels.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)))
 
@@ -132,7 +133,7 @@ def _learner(case: str) -> Learner:
 def learnt(learner: Learner, given: Given) -> Learnt:
     """All losses of a short training, and scores of the seen classes after it."""
     shown = given.split if learner.is_withheld else Split(**given.split.model_dump() | {"unseen": ()})
-    view = TrainView(given.world, shown, protocol=Protocol(), batch_size=2, seed=0)
+    view = TrainLoader(given.world, shown, protocol=Protocol(), batch_size=2, seed=0)
     method, losses = learner.method(given.split), list[dict[str, float]]()
     with tempfile.TemporaryDirectory() as folder:
         FabricEngine(accelerator="cpu").fit(

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from benchmark.protocol import Protocol
+from benchmark.core.protocol import Protocol
+from benchmark.core.run_record import Failure
+from benchmark.evaluation.stats import holm, paired_bootstrap
 from benchmark.report.paired import differences, is_due
 from benchmark.report.rows import Over, Row, collect, median_cost, shared_setting
-from benchmark.run import Failure
-from benchmark.stats import holm, paired_bootstrap
-from benchmark.store import Store
+from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows
 
 LOST = Failure(kind="OutOfMemoryError", message="tried to allocate 2 GiB", log_tail="...")
@@ -86,7 +86,8 @@ def test_runs_of_other_code_are_stale(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"limit": 5}, {"dataset_fingerprint": "g"}, {"split_digest": "6"}, {"protocol": Protocol(gamma=0.1)}]
+    "change",
+    [{"max_images": 5}, {"dataset_fingerprint": "g"}, {"split_digest": "6"}, {"protocol": Protocol(gamma=0.1)}],
 )
 def test_rows_of_different_settings_are_not_comparable(tmp_path: Path, change: dict[str, Any]) -> None:
     store = Store(tmp_path)

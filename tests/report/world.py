@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from benchmark.core.budget import Budget
+from benchmark.core.protocol import Protocol
+from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
-from benchmark.protocol import Protocol
-from benchmark.run import BudgetSpec, Cost, Environment, Failure, RunRecord, RunSpec
-from benchmark.store import Store
-from benchmark.study import Plan, PlanRow
+from benchmark.store.store import Store
 
 CLASSES = ("grass", "water", "cup", "fish")
 SEEN = (True, True, False, False)
-BUDGET = BudgetSpec(
+BUDGET = Budget(
     iterations=600,
     batch_size=16,
     learning_rate=1e-3,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from benchmark import endings
-from benchmark.store import Store
+from benchmark.store import failures
+from benchmark.store.store import Store
 from slurm import job
-from slurm.sbatch import AGAIN
-from slurm.submission import Manifest
+from slurm.requests.manifest import Manifest
+from slurm.requests.sbatch import AGAIN
 from tests.report.world import spec_of
 
 SPEC = spec_of()
@@ -46,7 +46,7 @@ def _ended(store: Store, monkeypatch: pytest.MonkeyPatch, *, code: int, rank: in
     return job._work(Manifest(tasks=((SPEC.id,),), **fields, **numbers), [SPEC.id])
 
 
-@pytest.mark.parametrize("code", [endings.BUSY, endings.SUPERSEDED])
+@pytest.mark.parametrize("code", [failures.BUSY, failures.SUPERSEDED])
 def test_a_spread_run_that_is_anothers_is_neither_started_again_nor_taken_over(
     store: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

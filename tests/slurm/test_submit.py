@@ -11,18 +11,19 @@ from typing import Any
 
 import pytest
 
-from benchmark.lock import Busy, holding
-from benchmark.run import Failure, RunSpec
-from benchmark.store import Store
-from slurm import overview as looking
-from slurm import submission as files
+from benchmark.core.run_record import Failure
+from benchmark.core.run_spec import RunSpec
+from benchmark.store.store import Store
+from benchmark.utils.lock import Busy, holding
 from slurm import submit as sending
-from slurm.profile import SlurmProfile
-from slurm.queue import Sight
-from slurm.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain
-from slurm.settings import ClusterSettings
+from slurm.requests import manifest as files
+from slurm.requests.profile import SlurmProfile
+from slurm.requests.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain
+from slurm.scheduler.cluster_config import ClusterSettings
+from slurm.scheduler.job_info import JobView
+from slurm.scheduler.queue import Sight
+from slurm.status import run_status as looking
 from slurm.submit import Grid, submit
-from slurm.view import JobView
 from tests.report.world import even, save, spec_of
 
 SPECS = {spec.id: spec for spec in map(lambda seed: spec_of(seed=seed), range(4))}

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.decode import header_of, read_content
-from benchmark.data.info import load_info
+from benchmark.data.folders.dataset_spec import load_info
+from benchmark.data.folders.decode import header_of, read_content
 from benchmark.data.prepare.opencv import resize_linear, resize_nearest
 from benchmark.data.prepare.plan import Plan, base_of, mask_of
 from benchmark.data.prepare.reading import read_colours

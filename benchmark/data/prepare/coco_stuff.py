@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.decode import read_mask
-from benchmark.data.info import Layout, load_info
+from benchmark.data.folders.dataset_spec import Layout, load_info
+from benchmark.data.folders.decode import read_mask
 from benchmark.data.prepare.plan import Plan, base_of, folder_of, legal, mask_of
 from benchmark.data.prepare.work import Task
 

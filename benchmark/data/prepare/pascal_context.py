@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.decode import picture_size
-from benchmark.data.info import ILLEGAL, Source, load_info
-from benchmark.data.layout import read_list
+from benchmark.data.folders.dataset_spec import ILLEGAL, Source, load_info
+from benchmark.data.folders.decode import picture_size
+from benchmark.data.folders.discovery import read_list
 from benchmark.data.prepare.detail import Detailed, read_detail
 from benchmark.data.prepare.plan import Plan, base_of, folder_of, legal, mask_of, values_of
 from benchmark.data.prepare.reading import read_matlab

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.info import ILLEGAL, Ids, Source
+from benchmark.data.folders.dataset_spec import ILLEGAL, Ids, Source
 from benchmark.data.prepare.work import Task
 
 

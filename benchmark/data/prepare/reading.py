@@ -1,4 +1,4 @@
-"""Originals that `benchmark.data.decode` does not read, as no data set is used with them: colours and MATLAB files."""
+"""Originals that `benchmark.data.folders.decode` does not read, as no data set is used with them: colours and MATLAB files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.decode import check_end, read_content
+from benchmark.data.folders.decode import check_end, read_content
 
 
 def read_colours(path: Path) -> NDArray[np.uint8]:

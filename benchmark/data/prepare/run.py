@@ -14,9 +14,9 @@ from benchmark.data.prepare.coco_stuff import plan_coco_stuff
 from benchmark.data.prepare.pascal_context import plan_detail, plan_official
 from benchmark.data.prepare.plan import Plan
 from benchmark.data.prepare.work import Observe, Outcome, run_tasks
-from benchmark.files import write_text
-from benchmark.lock import Busy, holding
-from benchmark.suggest import unknown_name
+from benchmark.utils.atomic_files import write_text
+from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.lock import Busy, holding
 
 MARKER = "prepared.json"
 VERSION = 1
@@ -28,7 +28,7 @@ class Preparation:
     """Something that can be prepared.
 
     Attributes:
-        dataset: name of its description, see `benchmark.data.info`.
+        dataset: name of its description, see `benchmark.data.folders.dataset_spec`.
         layouts: what a user calls the layouts it can be written in, the usual one first, and their names in the
             description.
         plan: says what to write, given the folder of the originals, the folder for the results, and a layout.

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
-from benchmark.files import draft_of
+from benchmark.utils.atomic_files import draft_of
 
 ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
 """Last bytes of a whole file. Where a TIFF ends, its pixels do."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.things import THINGS
-from benchmark.seeding import Draws
 
 OPENINGS = ("a picture of", "a photo of", "a drawing of", "a small picture of", "a scene with", "there is")
 
 
-def _spoken(draws: Draws, name: str) -> str:
+def _spoken(draws: KeyedRandom, name: str) -> str:
     return f"a {name}" if name in THINGS and draws.chance(60) else name
 
 
-def caption(draws: Draws, tags: tuple[str, ...]) -> str:
+def caption(draws: KeyedRandom, tags: tuple[str, ...]) -> str:
     """One sentence that names every tag once, in random order.
 
     Raises:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.scene import CLASSES, SIZE, Scene, scene
 from benchmark.data.toybox.things import THINGS
-from benchmark.seeding import Draws
 
 MIN_SIDE = 16
 """Smallest side of a crop in pixels."""
@@ -18,7 +18,7 @@ MIN_VISIBLE = 150
 """Fewest pixels of an object in view."""
 
 
-def _thing_crop(view: Scene, index: int, *, draws: Draws) -> NDArray[np.uint8] | None:
+def _thing_crop(view: Scene, index: int, *, draws: KeyedRandom) -> NDArray[np.uint8] | None:
     """The square around an object that the frame does not cut; what is not the object becomes a plain backdrop."""
     mask = view.labels == index
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
@@ -34,7 +34,7 @@ def _thing_crop(view: Scene, index: int, *, draws: Draws) -> NDArray[np.uint8] |
     return np.where(inside, view.image[y : y + side, x : x + side], backdrop)
 
 
-def _stuff_crop(view: Scene, index: int, *, draws: Draws) -> NDArray[np.uint8] | None:
+def _stuff_crop(view: Scene, index: int, *, draws: KeyedRandom) -> NDArray[np.uint8] | None:
     """A square that holds nothing else, if sixteen tries find one."""
     for _ in range(16):
         side = draws.integer(MIN_SIDE, 40)
@@ -53,7 +53,7 @@ def single_class_crops(part: str, count: int, *, classes: tuple[str, ...]) -> It
     """
     found, index = 0, 0
     while found < count:
-        view, draws = scene(part, index), Draws("crop", part, index)
+        view, draws = scene(part, index), KeyedRandom("crop", part, index)
         index += 1
         candidates = [name for name in view.tags if name in classes]
         if not candidates:

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.cache import Arrays, keep_arrays, load_arrays
-from benchmark.data.base import Address, Labelled
+from benchmark.core.seeding import KeyedRandom
+from benchmark.data.base import Address, RawSample
 from benchmark.data.toybox.captions import caption
 from benchmark.data.toybox.scene import CLASSES, WORLD_VERSION, Scene, scene
-from benchmark.frozen import canonical_json
-from benchmark.seeding import Draws
-from benchmark.suggest import unknown_name
+from benchmark.utils.array_cache import Arrays, keep_arrays, load_arrays
+from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.frozen_model import canonical_json
 
 SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
 """Scenes by part. The parts share no scene: the part is in the address of every draw."""
@@ -62,10 +62,10 @@ class ToyBox:
         """How many scenes a part has. Raises KeyError for an unknown part."""
         return self._part(part).size
 
-    def read(self, part: str, index: int) -> Labelled:
+    def read(self, part: str, index: int) -> RawSample:
         """One scene; labels are uint8 indices into `classes`, every pixel has one. Raises IndexError out of range."""
         image, labels = self._part(part).pixels(index)
-        return Labelled(image, labels, *self.address(part, index))
+        return RawSample(image, labels, *self.address(part, index))
 
     def address(self, part: str, index: int) -> Address:
         """What a scene is called; nothing is drawn. Raises IndexError out of range."""
@@ -155,7 +155,7 @@ class _Part:
 
 def caption_for(part: str, index: int, *, tags: tuple[str, ...]) -> str:
     """The caption of a scene whose tags are known."""
-    return caption(Draws("caption", WORLD_VERSION, part, index), tags)
+    return caption(KeyedRandom("caption", WORLD_VERSION, part, index), tags)
 
 
 def part_key(part: str, size: int) -> str:

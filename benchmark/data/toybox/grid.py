@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.seeding import Draws
+from benchmark.core.seeding import KeyedRandom
 
 Plane = NDArray[np.int64]
 
@@ -35,7 +35,7 @@ def pixel_grid(size: int) -> tuple[Plane, Plane]:
     return x, y
 
 
-def smooth_noise(draws: Draws, size: int, *, cell: int, stretch: int = 1) -> Plane:
+def smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) -> Plane:
     """Value noise in 0..255: random lattice values `cell` pixels apart (rows `cell * stretch`), joined linearly.
 
     Returns:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.grid import Plane
-from benchmark.seeding import Draws
 
 Rgb = tuple[int, int, int]
 
@@ -39,12 +39,12 @@ DARK_RGB: Rgb = (44, 40, 44)
 LIGHT_RGB: Rgb = (246, 244, 238)
 
 
-def stray(draws: Draws, colour: Rgb, *, reach: int) -> Plane:
+def stray(draws: KeyedRandom, colour: Rgb, *, reach: int) -> Plane:
     """A colour near `colour`: every channel moves by up to `reach` levels. Returns (3,) in 0..255."""
     return np.clip(np.array(colour) + draws.integers(-reach, reach + 1, shape=(3,)), 0, 255)
 
 
-def thing_palette(draws: Draws, name: str) -> list[Plane]:
+def thing_palette(draws: KeyedRandom, name: str) -> list[Plane]:
     """Body, accent, dark and light colour of one specimen.
 
     One specimen in three swaps the channels of its body colour, so that colour alone does not name a thing.

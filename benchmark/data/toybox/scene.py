@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.grid import ONE, Plane, pixel_grid, rotate, sine
 from benchmark.data.toybox.palette import STUFF_COLOURS, stray, thing_palette
 from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
-from benchmark.seeding import Draws
 
 SIZE = 64
 """Height and width of a scene in pixels."""
@@ -62,14 +62,14 @@ class _Canvas:
         self.depth[where] = depth
 
 
-def _textured(draws: Draws, name: str) -> Plane:
+def _textured(draws: KeyedRandom, name: str) -> Plane:
     """A full sheet of stuff, (_FINE, _FINE, 3)."""
     weight = STUFF[name](draws, _FINE)[..., None]
     low, high = (stray(draws, colour, reach=26) for colour in STUFF_COLOURS[name])
     return (low * (255 - weight) + high * weight) // 255
 
 
-def _side_of_wavy_line(draws: Draws) -> NDArray[np.bool_]:
+def _side_of_wavy_line(draws: KeyedRandom) -> NDArray[np.bool_]:
     """The region on one side of a wavy line at a random tilt."""
     x, y = rotate(*pixel_grid(_FINE), angle=draws.integer(0, 256))
     wave = sine(x * 256 // draws.integer(50, 110) + draws.integer(0, 256)) * draws.integer(0, 9) // ONE
@@ -77,7 +77,9 @@ def _side_of_wavy_line(draws: Draws) -> NDArray[np.bool_]:
     return np.asarray(y + wave > middle + draws.integer(-26, 27))
 
 
-def _add_thing(canvas: _Canvas, draws: Draws, *, name: str, depth: int, halves: tuple[int, int], margin: int) -> None:
+def _add_thing(
+    canvas: _Canvas, draws: KeyedRandom, *, name: str, depth: int, halves: tuple[int, int], margin: int
+) -> None:
     """Paint one object at a random place, size, tilt and handedness.
 
     Args:
@@ -113,7 +115,7 @@ def scene(part: str, index: int) -> Scene:
         part: the name of a disjoint family of scenes ("train", "val", "test", ...).
         index: from 0; there is no last one.
     """
-    draws = Draws("toybox", WORLD_VERSION, part, index)
+    draws = KeyedRandom("toybox", WORLD_VERSION, part, index)
     canvas = _Canvas()
     stuff = draws.sample(tuple(STUFF), draws.integer(1, 3))
     things = draws.sample(tuple(THINGS), draws.integer(1, 3))
@@ -127,7 +129,7 @@ def scene(part: str, index: int) -> Scene:
 
 def portrait(part: str, index: int, *, classes: tuple[str, ...] = CLASSES) -> Scene:
     """Draw one of `classes` by itself: a thing on a plain backdrop (labelled 255), or stuff and nothing else."""
-    draws = Draws("toybox portrait", WORLD_VERSION, part, index)
+    draws = KeyedRandom("toybox portrait", WORLD_VERSION, part, index)
     canvas = _Canvas()
     name = draws.pick(classes)
     everywhere = np.ones((_FINE, _FINE), dtype=bool)
@@ -140,7 +142,7 @@ def portrait(part: str, index: int, *, classes: tuple[str, ...] = CLASSES) -> Sc
     return _developed(canvas, draws)
 
 
-def _developed(canvas: _Canvas, draws: Draws) -> Scene:
+def _developed(canvas: _Canvas, draws: KeyedRandom) -> Scene:
     """The scene that a painted canvas shows, with exposure and noise."""
     gain = draws.integer(210, 290)
     noise = draws.integers(-7, 8, shape=(SIZE, SIZE, 3))

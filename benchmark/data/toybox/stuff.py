@@ -9,30 +9,30 @@ from collections.abc import Callable
 
 import numpy as np
 
+from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.grid import Plane, pixel_grid, rotate, sine, smooth_noise
-from benchmark.seeding import Draws
 
-Texture = Callable[[Draws, int], Plane]
+Texture = Callable[[KeyedRandom, int], Plane]
 
 
-def _grass(draws: Draws, size: int) -> Plane:
+def _grass(draws: KeyedRandom, size: int) -> Plane:
     blades = smooth_noise(draws, size, cell=2, stretch=5)
     return np.clip((blades - 128) * 2 + 128, 0, 255)
 
 
-def _water(draws: Draws, size: int) -> Plane:
+def _water(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
     period = draws.integer(10, 15)
     bend = sine(x * 256 // draws.integer(28, 44) + draws.integer(0, 256)) * 3 // 1024
     return 128 + sine((y + bend) * 256 // period + draws.integer(0, 256)) * 120 // 1024
 
 
-def _sand(draws: Draws, size: int) -> Plane:
+def _sand(draws: KeyedRandom, size: int) -> Plane:
     grains = draws.integers(0, 256, shape=(size, size))
     return np.where(grains < 36, 0, 170 + grains // 4)
 
 
-def _brick_wall(draws: Draws, size: int) -> Plane:
+def _brick_wall(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
     height, width = draws.integer(9, 13), draws.integer(18, 26)
     y = y + draws.integer(0, height)
@@ -43,7 +43,7 @@ def _brick_wall(draws: Draws, size: int) -> Plane:
     return np.where(mortar, 255, tone)
 
 
-def _wood_floor(draws: Draws, size: int) -> Plane:
+def _wood_floor(draws: KeyedRandom, size: int) -> Plane:
     _, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
     plank = draws.integer(14, 20)
     grain = smooth_noise(draws, size, cell=3, stretch=1)
@@ -52,7 +52,7 @@ def _wood_floor(draws: Draws, size: int) -> Plane:
     return np.where(y % plank < 2, 255, np.clip(tone, 0, 255))
 
 
-def _tiled_floor(draws: Draws, size: int) -> Plane:
+def _tiled_floor(draws: KeyedRandom, size: int) -> Plane:
     x, y = rotate(*pixel_grid(size), angle=draws.integer(-16, 17))
     tile = draws.integer(12, 18)
     odd: Plane = (x // tile + y // tile) % 2
@@ -60,12 +60,12 @@ def _tiled_floor(draws: Draws, size: int) -> Plane:
     return np.asarray(np.where(seam, 128, odd * 255), dtype=np.int64)
 
 
-def _sky(draws: Draws, size: int) -> Plane:
+def _sky(draws: KeyedRandom, size: int) -> Plane:
     clouds: Plane = (smooth_noise(draws, size, cell=24) + smooth_noise(draws, size, cell=11) // 2) * 2 // 3
     return np.clip((clouds - 120) * 4, 0, 255)
 
 
-def _gravel(draws: Draws, size: int) -> Plane:
+def _gravel(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
     step = draws.integer(9, 13)
     cells = size // step + 3
@@ -82,13 +82,13 @@ def _gravel(draws: Draws, size: int) -> Plane:
     return np.where(second - nearest < 2 * step, 0, np.clip(255 - nearest * 3, 90, 255))
 
 
-def _snow(draws: Draws, size: int) -> Plane:
+def _snow(draws: KeyedRandom, size: int) -> Plane:
     drifts = smooth_noise(draws, size, cell=17) // 3
     sparkle = draws.integers(0, 100, shape=(size, size)) < 2
     return np.where(sparkle, 255, drifts)
 
 
-def _carpet(draws: Draws, size: int) -> Plane:
+def _carpet(draws: KeyedRandom, size: int) -> Plane:
     x, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
     period = draws.integer(12, 18)
     fold = np.abs(x % period - period // 2)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.store import Store
-from slurm.testing import Cluster, Layout, obstacle, processes
+from benchmark.store.store import Store
+from slurm.testing import Cluster, Layout, obstacle
+from slurm.testing.cluster import processes
 from tests.slurm.scenarios.crawler import ORDERS
 from tests.slurm.scenarios.grid import ROOT, Grid, Reference
 
@@ -20,7 +21,7 @@ OnLayout = Callable[[Layout], Grid]
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     """Does a run in this process, once in a session, and gives its counts digest."""
-    from benchmark.runner import execute
+    from benchmark.execution.runner import execute
 
     store = Store(tmp_path_factory.mktemp("undisturbed"))
 

@@ -15,9 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.method import Budget, Config, Method, Recipe, Supervision, Traits
-from benchmark.split import Split
-from benchmark.types import Batch, Losses, Prediction
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Losses, Prediction
 
 ORDERS = "CHIMERA_BENCH_TEST_ORDERS"
 """The variable that names a folder of orders: a file for a label, or one called "all". Without it, runs rush."""

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from benchmark.run import Failure
-from benchmark.store import Store
-from slurm.submission import places
-from slurm.testing import Cluster, daemons, processes
+from benchmark.core.run_record import Failure
+from benchmark.store.store import Store
+from slurm.requests.manifest import places
+from slurm.testing import Cluster
+from slurm.testing.cluster import daemons, processes
 from tests.cli.shell import Said, say
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -105,7 +106,7 @@ class Grid:
             settings: of the profile.
         """
         rows = [{"method": CRAWLER, "set": {"label": label}} for label in labels or ("run",)]
-        study = {"title": "Grid", "split": "toybox", "rows": rows, "seeds": [*range(seeds)], "limit": 5}
+        study = {"title": "Grid", "split": "toybox", "rows": rows, "seeds": [*range(seeds)], "max_images": 5}
         options = {"additional_parameters": {"hold": True}} if held else {}
         self._study.write_text(json.dumps(study | {"set": changes or {}}))
         self._profile.write_text(json.dumps(DEFAULTS | options | settings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm import overview
+from slurm.status import run_status
 from tests.slurm.scenarios.grid import Grid, Try
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def test_runs_go_on_while_the_controller_is_away(grid: Grid) -> None:
 def test_a_job_that_the_controller_forgot_is_sent_again_and_runs_once(
     grid: Grid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview, "GRACE_S", 1.0)
+    monkeypatch.setattr(run_status, "GRACE_S", 1.0)
     grid.describe(seeds=2, held=True)
     grid.submit()
     grid.cluster.restart_controller(down_s=1.5)

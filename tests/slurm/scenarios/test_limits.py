@@ -25,7 +25,7 @@ def test_a_job_that_is_queued_again_and_again_without_progress_fails_after_its_l
     plain_grid.submit()
     for number in (1, 2):
         plain_grid.wait_training(plain_grid.run, attempt=number)
-        plain_grid.kill(plain_grid.run, "slurm.job", "benchmark.worker")
+        plain_grid.kill(plain_grid.run, "slurm.job", "benchmark.execution.worker")
     plain_grid.wait_state("failed")
     assert plain_grid.failure(plain_grid.run).kind == "no progress"
     assert len(plain_grid.tries(plain_grid.run)) == 2

@@ -7,7 +7,7 @@ from tests.slurm.scenarios.grid import Grid, Try
 
 def test_a_worker_that_is_killed_goes_on_within_its_job(plain_grid: Grid) -> None:
     run = plain_grid.start()
-    plain_grid.kill(run, "benchmark.worker")
+    plain_grid.kill(run, "benchmark.execution.worker")
     plain_grid.finish()
     assert plain_grid.tries(run) == [Try(1, False), Try(1, True)]
 

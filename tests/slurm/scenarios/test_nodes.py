@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slurm.testing import processes
+from slurm.testing.cluster import processes
 from tests.slurm.scenarios.grid import Grid, Try
 
 pytestmark = pytest.mark.slow

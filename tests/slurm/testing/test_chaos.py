@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.attempts import Attempt
-from benchmark.lock import JOB, Job, Owner
-from benchmark.run import Failure
-from benchmark.store import Store
-from slurm.profile import SlurmProfile, load_profile
-from slurm.testing import chaos, thousand
-from slurm.testing.desk import write_study
-from slurm.testing.disturbances import DISTURBANCES, OPENING, dealt
-from slurm.testing.verdict import Cell, Result, compare, in_words, is_good, result_of
+from benchmark.core.run_record import Failure
+from benchmark.store.attempts import Attempt
+from benchmark.store.store import Store
+from benchmark.utils.lock import JOB, Job, Owner
+from slurm.requests.profile import SlurmProfile, load_profile
+from slurm.testing.chaos import __main__ as chaos
+from slurm.testing.chaos.command_runner import write_study
+from slurm.testing.chaos.comparison import Cell, Result, compare, in_words, is_good, result_of
+from slurm.testing.chaos.faults import DISTURBANCES, OPENING, dealt
+from slurm.testing.scale import large_grid
 from tests.report.world import even, save, spec_of
 
 ON_CLUSTER = Job(id="slurm lab 12_0")
@@ -133,6 +134,6 @@ def test_disturbed_runs_have_the_threads_of_undisturbed_ones_and_give_way_to_oth
     assert [one.partition for one in asked] == ["lowg", "lowc", "low"]
 
 
-@pytest.mark.parametrize("path", [thousand.ALONE, thousand.PACKED])
+@pytest.mark.parametrize("path", [large_grid.ALONE, large_grid.PACKED])
 def test_profiles_for_a_thousand_runs_are_profiles(path: Path) -> None:
     assert load_profile(str(path)).executor == "slurm"

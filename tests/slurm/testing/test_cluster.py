@@ -10,18 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from slurm.testing import (
-    Cluster,
-    ClusterError,
-    Layout,
-    commands,
-    config,
-    daemons,
-    missing_programs,
-    obstacle,
-    processes,
-    stop_abandoned,
-)
+from slurm.testing import Cluster, ClusterError, Layout, missing_programs, obstacle, stop_abandoned
+from slurm.testing.cluster import config, daemons, processes, programs
 from tests.slurm.conftest import PLAIN, Within
 
 SLEEP = "srun sleep 500"
@@ -243,7 +233,7 @@ def test_a_step_beyond_its_memory_is_out_of_memory() -> None:
 
 
 def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "PATH", "/nowhere")
+    monkeypatch.setattr(programs, "PATH", "/nowhere")
     assert "slurmctld" in missing_programs()
     assert "mariadbd" not in missing_programs(accounting=False)
     with pytest.raises(ClusterError, match=r"lacks .*munged.* apt install"):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from slurm.testing import Cluster, Layout, __main__, daemons, obstacle
+from slurm.testing import Cluster, Layout, __main__, obstacle
+from slurm.testing.cluster import daemons
 
 UP = ("up", "--nodes=1", "--no-accounting")
 

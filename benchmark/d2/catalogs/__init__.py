@@ -1,0 +1,1 @@
+"""Splits in Detectron2's catalogs."""

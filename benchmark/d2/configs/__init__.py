@@ -1,0 +1,1 @@
+"""Configs for Detectron2's own tools."""

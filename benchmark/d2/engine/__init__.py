@@ -1,0 +1,1 @@
+"""The engine built on Detectron2's trainer."""

@@ -1,0 +1,1 @@
+"""Methods as Detectron2 meta-architectures."""

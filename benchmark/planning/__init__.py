@@ -1,0 +1,1 @@
+"""From the names a user types to resolved runs."""

@@ -1,0 +1,205 @@
+"""Which methods there are. The folder `methods/` is the registry: a file there is a method.
+
+Besides there are files anywhere, named by their path, and installed packages with an entry point in the group
+"chimera_bench.methods". Methods are described from their syntax trees: listing them runs none of their code.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.paths import ROOT
+
+if TYPE_CHECKING:
+    from benchmark.core.method import Recipe
+
+METHODS = ROOT / "methods"
+GROUP = "chimera_bench.methods"
+
+
+@dataclass(frozen=True)
+class MethodEntry:
+    """What can be said of a method without running it.
+
+    Attributes:
+        name: to call it by; the stem of its file, or the name of its entry point.
+        title: of its row in tables; the name where the file does not say it in one literal.
+        summary: first line of the file's docstring.
+        variants: row labels in order, the first is the method itself.
+        source: the file.
+    """
+
+    name: str
+    title: str
+    summary: str
+    variants: tuple[str, ...]
+    source: Path
+
+
+def method_names(folder: Path = METHODS) -> list[str]:
+    """Every method that has a name, sorted: files of the folder and installed entry points."""
+    return sorted(_shipped(folder) | {point.name for point in entry_points(group=GROUP)})
+
+
+def is_path(name: str) -> bool:
+    """Whether a method is given as a file and not by name."""
+    return name.endswith(".py")
+
+
+def source_of(name: str) -> Path:
+    """The file that a method name, or the path of an external file, stands for. A file of the folder goes first.
+
+    Raises:
+        KeyError: there is none; names the nearest.
+        ValueError: an entry point leads nowhere.
+    """
+    if is_path(name):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise KeyError(unknown_name("method file", name, (str(near) for near in sorted(path.parent.glob("*.py")))))
+        return path
+    if name in _shipped(METHODS):  # first, as a look at all that is installed takes long, and a grid asks for each row
+        return METHODS / f"{name}.py"
+    names = method_names()
+    if name not in names:
+        raise KeyError(unknown_name("method", name, names))
+    return _installed_file(_entry_point(name))
+
+
+def source_digest(name: str) -> str:
+    """SHA-256 of a method's file where it lies outside this package, else empty: there, `code_digest` covers it."""
+    source = source_of(name)
+    is_shipped = not is_path(name) and source.parent == METHODS
+    return "" if is_shipped else hashlib.sha256(source.read_bytes()).hexdigest()
+
+
+def _shipped(folder: Path) -> set[str]:
+    return {path.stem for path in folder.glob("*.py") if not path.name.startswith(("_", "."))}
+
+
+def describe(name: str) -> MethodEntry:
+    """Title, summary and variants of a method, read from its syntax tree.
+
+    Raises:
+        KeyError: no such method; names the nearest.
+        ValueError: the file cannot be parsed, or has no RECIPE or no VARIANTS written as a dict with literal keys.
+    """
+    source = source_of(name)
+    try:
+        tree = ast.parse(source.read_bytes(), filename=str(source))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(_broken(source, error)) from error
+    values = dict(_assignments(tree.body))
+    if "RECIPE" not in values:
+        raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
+    stem = Path(name).stem if is_path(name) else name
+    summary = (ast.get_docstring(tree) or "").partition("\n")[0].strip()
+    variants = _literal_keys(values.get("VARIANTS"), source)
+    return MethodEntry(stem, _title(values["RECIPE"]) or stem, summary, variants, source)
+
+
+def load_recipe(name: str) -> Recipe[Any]:
+    """Run a method's file and return its recipe.
+
+    Raises:
+        KeyError: no such method; names the nearest.
+        ValueError: the file cannot be run, or exports no RECIPE with variants.
+    """
+    from benchmark.core.method import Recipe
+
+    source = source_of(name)
+    try:
+        module = _load(name, source)
+    except Exception as error:
+        raise ValueError(_broken(source, error)) from error
+    recipe = getattr(module, "RECIPE", None)
+    if not isinstance(recipe, Recipe):
+        raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
+    if not recipe.variants:
+        raise ValueError(f"the RECIPE of method file {source} has no variants: give at least one config")
+    return recipe
+
+
+def _load(name: str, source: Path) -> ModuleType:
+    if not is_path(name):
+        module_name = f"methods.{name}" if source.parent == METHODS else _entry_point(name).module
+        return importlib.import_module(module_name)
+    # the content is part of the name: after an edit the file is run again, and two files never share a module
+    key = hashlib.sha256(str(source.resolve()).encode() + b"\0" + source.read_bytes()).hexdigest()[:16]
+    module_name = f"_external_method_{key}"
+    if module_name not in sys.modules:
+        _run_file(module_name, source)
+    return sys.modules[module_name]
+
+
+def _run_file(module_name: str, source: Path) -> None:
+    """Run a file as a module of this name; it is in `sys.modules` meanwhile, as dataclasses and pydantic need it."""
+    spec = importlib.util.spec_from_file_location(module_name, source)
+    assert spec is not None and spec.loader is not None  # the name ends with .py
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
+
+
+def _entry_point(name: str) -> EntryPoint:
+    return next(iter(entry_points(group=GROUP, name=name)))
+
+
+def _installed_file(point: EntryPoint) -> Path:
+    """The file of an entry point's module, found without importing the packages around it."""
+    top, *inner = point.module.split(".")
+    spec: ModuleSpec | None = importlib.util.find_spec(top)
+    for depth in range(len(inner)):
+        places = spec.submodule_search_locations if spec is not None else None
+        spec = PathFinder.find_spec(".".join([top, *inner[: depth + 1]]), places) if places is not None else None
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise ValueError(f"entry point {point.name!r} = {point.value!r} leads to no Python file: install it again")
+    return Path(spec.origin)
+
+
+def _assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, ast.expr]]:
+    """Names and values of plain and annotated assignments."""
+    for statement in body:
+        if isinstance(statement, ast.Assign):
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets, value = [statement.target], statement.value
+        else:
+            continue
+        yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
+
+
+def _literal_keys(value: ast.expr | None, source: Path) -> tuple[str, ...]:
+    keys = value.keys if isinstance(value, ast.Dict) else []
+    labels = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+    if not labels or len(labels) < len(keys):
+        raise ValueError(f"method file {source} has no VARIANTS, a dict whose keys are literals: the labels of rows")
+    return tuple(labels)
+
+
+def _title(recipe: ast.expr) -> str:
+    keywords = recipe.keywords if isinstance(recipe, ast.Call) else []
+    values = [keyword.value for keyword in keywords if keyword.arg == "title"]
+    return next((str(value.value) for value in values if isinstance(value, ast.Constant)), "")
+
+
+def _broken(source: Path, error: Exception) -> str:
+    """One line, with the place in the file where there is one."""
+    if isinstance(error, SyntaxError):
+        return f"method file {source} is not valid Python: {error.msg} (line {error.lineno})"
+    return f"method file {source} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,1 @@
+"""Cost of methods and of the benchmark itself."""

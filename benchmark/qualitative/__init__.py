@@ -1,0 +1,1 @@
+"""Predictions of trained methods as images."""

@@ -1,0 +1,1 @@
+"""Methods that wrap a method: sliding window, self-training."""

@@ -1,0 +1,1 @@
+"""Trainable segmentation bodies."""

@@ -1,0 +1,1 @@
+"""CLIP: configuration, loading, weights, image encoder."""

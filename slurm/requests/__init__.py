@@ -1,0 +1,1 @@
+"""What is asked of SLURM: profiles, resources, job arrays, batch scripts, manifests."""

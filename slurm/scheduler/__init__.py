@@ -1,0 +1,1 @@
+"""What SLURM says: jobs, states, configuration."""

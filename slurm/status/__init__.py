@@ -1,0 +1,1 @@
+"""Status of runs on a cluster, and accounting."""

@@ -1,0 +1,1 @@
+"""A SLURM cluster on one host."""

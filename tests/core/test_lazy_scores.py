@@ -1,0 +1,142 @@
+"""Score maps that are made when they are read are those that would have been made at once, to the last bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchmark.core import lazy_scores
+from benchmark.core.lazy_scores import CoarsePrediction, label_map, score_maps, scores_of
+from benchmark.core.types import Batch, Sample
+from benchmark.engine.fabric_setup import open_fabric
+from benchmark.engine.place import find_place
+from methods.blocks.images import to_predictions
+
+STRIDE = 8
+SIZES = [  # of the network's scores, of the image without its padding, and asked for
+    ((4, 6), (32, 48), (32, 48)),
+    ((4, 6), (27, 45), (27, 45)),
+    ((9, 12), (72, 96), (72, 96)),
+    ((9, 12), (72, 93), (72, 93)),
+    ((9, 12), (69, 96), (140, 90)),
+    ((9, 12), (67, 91), (20, 30)),
+]
+
+
+def draw(classes: int, size: tuple[int, int]) -> Tensor:
+    return torch.randn(1, classes, *size, generator=torch.Generator().manual_seed(classes))
+
+
+def sample(inside: tuple[int, int], size: tuple[int, int]) -> Sample:
+    names = {"file_name": "a", "image_id": "a"}
+    return {"image": torch.zeros(3, *inside), "height": size[0], "width": size[1], **names}  # type: ignore[typeddict-item]
+
+
+def predict(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> CoarsePrediction:
+    padded = (scores.shape[2] * STRIDE, scores.shape[3] * STRIDE)
+    (prediction,) = to_predictions(scores, [sample(inside, size)], padded=padded)
+    assert isinstance(prediction, CoarsePrediction)
+    return prediction
+
+
+def at_once(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """(K, height, width), all classes in one go."""
+    padded = (scores.shape[2] * STRIDE, scores.shape[3] * STRIDE)
+    whole = F.interpolate(scores.float(), size=padded, mode="bilinear")[:, :, : inside[0], : inside[1]]
+    return (whole if inside == size else F.interpolate(whole, size=size, mode="bilinear"))[0]
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("classes", [3, 17, 35, 52])
+@pytest.mark.parametrize(("low", "inside", "size"), SIZES)
+def test_maps_are_those_made_at_once(
+    low: tuple[int, int], inside: tuple[int, int], size: tuple[int, int], classes: int, layout: torch.memory_format
+) -> None:
+    scores = draw(classes, low).contiguous(memory_format=layout)
+    prediction, expected = predict(scores, inside, size), at_once(scores, inside, size)
+    assert torch.equal(torch.stack(list(score_maps(prediction))), expected)
+    assert torch.equal(prediction["sem_seg"], expected)
+    assert prediction.shape == expected.shape
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_scores_in_half_precision_are_resized_in_full_precision() -> None:
+    scores = draw(20, (9, 12)).bfloat16()
+    maps = torch.stack(list(score_maps(predict(scores, (72, 96), (72, 96)))))
+    assert torch.equal(maps, at_once(scores, (72, 96), (72, 96))) and maps.dtype is torch.float32
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("scale", [1, 100])
+def test_the_label_map_is_the_argmax_and_the_first_class_wins_ties(scale: int) -> None:
+    scores = (scale * draw(40, (9, 12))).round() / scale  # many are equal at a scale of 1
+    prediction = predict(scores.clamp(max=1), (67, 91), (67, 91))
+    assert torch.equal(label_map(prediction), prediction["sem_seg"].argmax(dim=0))
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_only_classes_that_may_be_chosen_are() -> None:
+    prediction, among = predict(draw(40, (9, 12)), (72, 96), (72, 96)), torch.tensor([5, 6, 20, 39])
+    expected = among[prediction["sem_seg"][among].argmax(dim=0)]
+    assert torch.equal(label_map(prediction, among=among.tolist()), expected)
+
+
+def test_a_label_map_is_made_of_plain_scores_too() -> None:
+    scores = draw(5, (6, 7))[0]
+    assert torch.equal(label_map({"sem_seg": scores}), scores.argmax(dim=0))
+    assert torch.equal(label_map(scores), scores.argmax(dim=0))
+
+
+def test_no_more_than_a_few_classes_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, resize = [], F.interpolate
+
+    def noted(scores: Tensor, **how: Any) -> Tensor:
+        made.append(scores.shape[1])
+        return resize(scores, **how)
+
+    monkeypatch.setattr(F, "interpolate", noted)
+    label_map(predict(draw(99, (64, 64)), (512, 512), (512, 512)))
+    assert sum(made) == 99 and max(made) < 20
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_prediction_answers_for_sem_seg_without_keeping_it() -> None:
+    prediction = predict(draw(4, (4, 6)), (32, 48), (32, 48))
+    keys = sorted(prediction)
+    assert "sem_seg" in prediction and torch.equal(prediction.get("sem_seg"), prediction["sem_seg"])
+    assert sorted(prediction) == keys
+    assert "labels" not in prediction and prediction.get("labels", 0) == 0
+    with pytest.raises(KeyError, match="labels"):
+        prediction["labels"]
+
+
+class _Upsampling(nn.Module):
+    """One convolution, and its scores at full size."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(3, 20, STRIDE, stride=STRIDE)
+
+    def forward(self, batch: Batch) -> list[CoarsePrediction]:
+        return [predict(self.look(one["image"][None]), (72, 96), (72, 96)) for one in batch]
+
+
+def test_an_engine_in_mixed_precision_leaves_predictions_what_they_are() -> None:
+    module, fabric = _Upsampling(), open_fabric(find_place(1, {}), accelerator="cpu", precision="bf16-mixed")
+    asked = sample((72, 96), (72, 96)) | {"image": draw(3, (72, 96))[0]}
+    with torch.no_grad():
+        (ours,) = fabric.setup_module(module)([asked])
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            expected = at_once(module.look(asked["image"][None]), (72, 96), (72, 96))
+    assert isinstance(ours, CoarsePrediction)
+    assert torch.equal(ours["sem_seg"], expected) and torch.equal(scores_of(ours, slice(4)), expected[:4])

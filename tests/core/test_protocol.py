@@ -1,0 +1,100 @@
+"""Protocols as data: what each one says, on which data set, and what is wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.protocol import Protocol, RatioRange, ShortSides, load_protocol, protocol_names
+from benchmark.core.split import load_split, split_names
+
+SETS = ("toybox", "voc12", "coco_stuff164k", "pascal_context", "ade20k_150", "ade20k_847")
+
+
+@pytest.mark.parametrize("name", protocol_names())
+@pytest.mark.parametrize("dataset", SETS)
+def test_every_protocol_is_valid_on_every_data_set_and_says_where_it_comes_from(name: str, dataset: str) -> None:
+    protocol = load_protocol(name, dataset=dataset)
+    assert protocol.name == name and protocol.source
+
+
+@pytest.mark.parametrize("name", split_names())
+def test_every_split_names_a_protocol_that_exists(name: str) -> None:
+    split = load_split(name)
+    assert load_protocol(split.protocol, dataset=split.dataset).name == split.protocol
+
+
+def test_zegclip_trains_like_mmsegmentation_and_scores_by_sliding() -> None:
+    protocol = load_protocol("zegclip", dataset="voc12")
+    assert protocol.train.resize == RatioRange(short_side=512, long_side=2048, low=0.5, high=2)
+    assert (protocol.train.crop, protocol.train.largest_share, protocol.gamma) == (512, 0.75, 0.1)
+    assert protocol.test.model_dump() == {"short_side": 512, "longest": 0, "window": 512, "stride": 426}
+
+
+def test_what_a_protocol_says_of_one_data_set_leaves_the_others_alone() -> None:
+    voc, coco = (load_protocol("zegclip", dataset=name) for name in ("voc12", "coco_stuff164k"))
+    assert voc.prompts is not None and coco.prompts is not None
+    assert (len(voc.prompts.templates), len(coco.prompts.templates)) == (1, 15)
+    assert voc.schedule is not None and coco.schedule is not None
+    assert (voc.schedule.iterations, coco.schedule.iterations) == (20_000, 80_000)
+
+
+def test_tables_within_tables_are_merged() -> None:
+    resize = load_protocol("zsseg", dataset="coco_stuff164k").train.resize
+    assert isinstance(resize, ShortSides)
+    assert (resize.sides[0], resize.sides[-1], resize.longest) == (320, 960, 2560)
+
+
+def test_a_protocol_may_begin_with_all_that_another_one_says() -> None:
+    one, other = (load_protocol(name, dataset="voc12") for name in ("zegclip", "zegclip-transductive"))
+    changes = {"name": other.name, "setting": other.setting, "gamma": 0.0, "source": other.source}
+    assert other == one.model_copy(update=changes) and other.setting == "transductive, unseen located"
+
+
+def test_a_protocol_that_is_like_itself_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"like: {path}", encoding="utf-8")
+    with pytest.raises(ValueError, match="'mine' is like itself"):
+        load_protocol(str(path), dataset="voc12")
+
+
+def test_zsseg_drops_pictures_without_a_seen_class_and_zegclip_keeps_them() -> None:
+    kept = {name: load_protocol(name, dataset="voc12").train_images for name in ("zsseg", "zegclip", "zs3")}
+    assert kept == {"zsseg": "labelled", "zegclip": "all", "zs3": "without unseen"}
+
+
+def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
+    with pytest.raises(KeyError, match="no protocol 'zegclp'; did you mean 'zegclip'"):
+        load_protocol("zegclp", dataset="voc12")
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("gama: 0.1", "gama: Extra inputs"),
+        ("gamma: 0.123", "multiple of 0.01"),
+        ("test: {window: 8}", "stride is 0, expected 1 to 8"),
+        ("train: {resize: {kind: ratio, short_side: 8, long_side: 8, low: 2}}", "low is 2.0, above high"),
+        ("prompts: {templates: nowhere}", "no file of prompts 'nowhere'"),
+        ("prompts: {templates: [no name]}", "needs exactly one {}"),
+        ("like: nothing", "no protocol 'nothing'"),
+        ("- a\n- list", "not a valid protocol"),
+        ("setting: [", "not a valid protocol"),
+    ],
+)
+def test_what_is_wrong_with_a_protocol_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError) as caught:
+        load_protocol(str(path), dataset="voc12")
+    assert str(path) in str(caught.value) and complaint in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_protocol_in_words_names_setting_geometry_and_prompts() -> None:
+    words = load_protocol("zegclip", dataset="coco_stuff164k").in_words()
+    assert words == (
+        "inductive, training on all images, 512x512 crops at 0.5 to 2 times short side 512, "
+        "test images at short side 512, windows of 512 every 426 pixels, 15 prompts"
+    )
+    assert Protocol().in_words() == "inductive, training on all images, whole pictures, test images as they are"

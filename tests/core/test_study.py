@@ -1,0 +1,127 @@
+"""Studies: grids as data, and what they come to."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.study import Plan, Study, load_study, study_names
+from benchmark.planning.expand import expand
+from benchmark.planning.resolve import resolve
+
+TINY = "tests/cli/tiny_method.py"
+
+
+def _study(**changes: object) -> Study:
+    fields = {"name": "tiny", "title": "Tiny", "split": "toybox", "seeds": [0, 1], "rows": [TINY]}
+    return Study.model_validate(fields | changes)
+
+
+def _file(folder: Path, text: str) -> str:
+    path = folder / "grid.yaml"
+    path.write_text(text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", study_names())
+def test_every_study_that_ships_can_be_planned(name: str) -> None:
+    planned = expand(load_study(name))
+    assert len(set(planned.plan.ids)) == len(planned.specs) == len(planned.plan.ids)
+
+
+def test_a_plan_has_every_row_by_every_seed_in_order() -> None:
+    planned = expand(_study(rows=[TINY, {"method": TINY, "set": {"scale": 0.5}}]))
+    assert [row.label for row in planned.plan.rows] == ["Tiny", "Tiny [scale=0.5]"]
+    assert planned.plan.ids == tuple(spec.id for spec in planned.specs)
+    assert [spec.seed for spec in planned.specs] == [0, 1, 0, 1]
+
+
+def test_every_cell_is_the_run_that_resolving_it_alone_gives() -> None:
+    scales, seeds, budget = (9.0, 12.5), (4, 0, 17), {"budget.iterations": 5}
+    rows = [{"method": "chimera_seg", "set": {"logit_scale": scale}} for scale in scales]
+    planned = expand(_study(rows=rows, seeds=seeds, set=budget))
+    alone = [
+        resolve("chimera_seg", split="toybox", seed=seed, overrides={**budget, "logit_scale": scale})
+        for scale in scales
+        for seed in seeds
+    ]
+    assert planned.specs == tuple(alone)
+    assert [spec.id for spec in planned.specs] == [spec.id for spec in alone] == list(planned.plan.ids)
+
+
+def test_some_runs_can_be_asked_for_in_any_order() -> None:
+    planned = expand(_study(rows=[TINY, f"{TINY}/no scale"]))
+    some = planned.plan.ids[3], planned.plan.ids[0]
+    assert [spec.id for spec in planned.specs_of(some)] == list(some)
+
+
+def test_a_thousand_seeds_are_planned_within_a_second() -> None:
+    expand(_study(seeds=[0]))  # the method file is run and the data are looked at
+    began = time.process_time()
+    assert len(set(expand(_study(seeds=list(range(1000)))).plan.ids)) == 1000
+    assert time.process_time() - began < 1
+
+
+def test_a_plan_is_the_same_after_being_written_and_read() -> None:
+    plan = expand(_study()).plan
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_overrides_of_a_row_go_before_those_of_the_study() -> None:
+    planned = expand(_study(set={"scale": 1.0, "budget.iterations": 7}, rows=[{"method": TINY, "set": {"scale": 2.0}}]))
+    assert planned.specs[0].config["scale"] == 2.0
+    assert planned.specs[0].budget.iterations == 7
+
+
+def test_overrides_of_the_study_are_not_repeated_in_every_label() -> None:
+    assert expand(_study(set={"scale": 1.0})).plan.rows[0].label == "Tiny"
+
+
+def test_a_number_that_yaml_reads_as_text_gives_the_same_run(tmp_path: Path) -> None:
+    head = f"title: Tiny\nsplit: toybox\nseeds: [0]\nrows: [{TINY}]\n"
+    written = expand(load_study(_file(tmp_path, head + "set: {scale: 1e-4}\n")))
+    assert written.specs[0].id == expand(_study(seeds=[0], set={"scale": 0.0001})).specs[0].id
+
+
+def test_rows_that_are_the_same_runs_are_refused() -> None:
+    with pytest.raises(ValueError, match="are the same runs"):
+        expand(_study(rows=[TINY, {"method": f"{TINY}/tiny", "label": "again"}]))
+
+
+def test_rows_with_one_name_are_refused() -> None:
+    rows = [{"method": TINY, "label": "x"}, {"method": f"{TINY}/no scale", "label": "x"}]
+    with pytest.raises(ValueError, match="two rows are called 'x'"):
+        expand(_study(rows=rows))
+
+
+def test_an_unknown_setting_names_study_row_and_nearest() -> None:
+    with pytest.raises(KeyError, match=r"study 'tiny', row 1 .*did you mean 'scale'"):
+        expand(_study(set={"scal": 1.0}))
+
+
+def test_an_impossible_value_names_study_and_row() -> None:
+    with pytest.raises(ValueError, match=r"study 'tiny', row 1 .*scale"):
+        expand(_study(set={"scale": "wide"}))
+
+
+def test_an_unknown_study_names_the_nearest() -> None:
+    with pytest.raises(KeyError, match="did you mean 'ablations'"):
+        load_study("ablation")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: T\nsplit: toybox\nseeds: [0]\n", "rows: Field required"),
+        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "splits: Extra inputs"),
+        ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "must be different"),
+        ("title: [", "not a valid study"),
+        ("- 1\n", "not a valid study"),
+    ],
+)
+def test_a_broken_study_file_is_named_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=r"grid\.yaml is not a valid study") as caught:
+        load_study(_file(tmp_path, text))
+    assert said in str(caught.value) and "\n" not in str(caught.value)

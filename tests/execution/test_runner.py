@@ -1,0 +1,244 @@
+"""One run: what it leaves, whatever happens to it."""
+
+from __future__ import annotations
+
+import re
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from benchmark.core.run_spec import RunSpec
+from benchmark.engine import checkpoint
+from benchmark.engine.base import Progress
+from benchmark.execution import runner
+from benchmark.execution.runner import execute, failure_of
+from benchmark.planning.resolve import build
+from benchmark.profiling import cost, process_memory
+from benchmark.store.environment import code_digest, commit
+from benchmark.store.store import Store
+from benchmark.utils.paths import ROOT
+from tests.engine.runs import small_spec
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from benchmark.core.run_spec import RunSpec
+from benchmark.execution.runner import execute
+from benchmark.store.store import Store
+
+def observe(progress):
+    if progress.stage == "train" and progress.done == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+spec = RunSpec.model_validate_json(sys.stdin.read())
+execute(spec, store=Store(Path(sys.argv[1])), observe=observe, checkpoint_every=3)
+"""
+
+
+def kill(spec: RunSpec, root: Path) -> int:
+    """Run a spec in a process that is killed after iteration 7 of 12; its return code."""
+    command = [sys.executable, "-c", KILLED, str(root)]
+    return subprocess.run(command, input=spec.canonical(), text=True, cwd=ROOT, check=False).returncode
+
+
+def test_killed_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path) -> None:
+    spec, whole, parts = small_spec(), Store(tmp_path / "whole"), Store(tmp_path / "parts")
+    assert kill(spec, parts.root) == -signal.SIGKILL
+    assert checkpoint.read(parts.checkpoint(spec.id))["iteration"] == 6
+    resumed, uninterrupted = execute(spec, store=parts), execute(spec, store=whole)
+    assert (resumed.state, resumed.attempts, uninterrupted.attempts) == ("done", 2, 1)
+    assert resumed.counts_digest == uninterrupted.counts_digest
+    states = [checkpoint.read(store.checkpoint(spec.id))["model"] for store in (parts, whole)]
+    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
+    assert [line["iteration"] for line in parts.history(spec.id)] == list(range(12))
+
+
+def test_a_run_leaves_counts_costs_and_a_record(tmp_path: Path) -> None:
+    spec, store, heard = small_spec(), Store(tmp_path), list[Progress]()
+    record = execute(spec, store=store, observe=heard.append)
+    assert store.record(spec.id) == record
+    assert store.counts(spec.id).digest() == record.counts_digest
+    assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
+    assert [one.done for one in heard if one.stage == "train"] == list(range(1, 13))
+    assert record.environment.code_digest == code_digest()
+
+
+def test_loader_workers_change_no_count(tmp_path: Path) -> None:
+    spec = small_spec(budget__iterations=2)
+    alone, helped = (execute(spec, store=Store(tmp_path / str(workers)), workers=workers) for workers in (0, 1))
+    assert alone.counts_digest == helped.counts_digest is not None
+
+
+def test_a_run_that_is_done_is_not_done_again(tmp_path: Path) -> None:
+    spec, store = small_spec(budget__iterations=0), Store(tmp_path)
+    first = execute(spec, store=store)
+    assert execute(spec, store=store) == first
+    assert len(store.attempts(spec.id)) == 1
+
+
+def test_an_exception_becomes_a_record_that_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, store = small_spec(budget__iterations=2), Store(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(build(spec)), "losses", lambda self, batch: {"loss": torch.tensor(float("inf"))})
+        record = execute(spec, store=store)
+    assert record.failure is not None and record.title == "Small"
+    assert record.failure.kind == "FloatingPointError"
+    assert record.failure.message == "loss is not finite at iteration 0: loss=inf"
+    assert record.failure.log_tail.endswith(record.failure.message)
+    assert execute(spec, store=store).state == "done"
+
+
+def test_the_log_has_progress_and_the_whole_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    spec = small_spec(budget__iterations=2)
+    monkeypatch.setattr(type(build(spec)), "predict", lambda self, batch: 1 / 0)
+    execute(spec, store=Store(tmp_path))
+    assert re.search(r"train 2/2  classify \d\.\d{4}  remember", caplog.text)
+    assert "Traceback" in caplog.text and "ZeroDivisionError" in caplog.text
+
+
+def test_a_broken_checkpoint_fails_in_one_line(tmp_path: Path) -> None:
+    spec, store = small_spec(), Store(tmp_path)
+    store.write_spec(spec)
+    store.checkpoint(spec.id).write_bytes(b"half of someth")
+    record = execute(spec, store=store)
+    assert record.failure is not None
+    assert "move it away to start this run again" in record.failure.message
+
+
+def test_a_missing_method_file_fails_in_one_line(tmp_path: Path) -> None:
+    spec = small_spec().model_copy(update={"source": str(tmp_path / "gone.py")})
+    record = execute(spec, store=Store(tmp_path))
+    assert record.failure is not None and record.failure.message.startswith("no method file")
+
+
+@pytest.mark.parametrize("method", ["begin_attempt", "save_failure"])
+def test_a_record_that_cannot_be_kept_is_never_swallowed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "cannot write: No space left on device")
+
+    monkeypatch.setattr(Store, method, full)
+    monkeypatch.setattr(Store, "save_result", full)
+    with pytest.raises(OSError, match="No space left"):
+        execute(small_spec(budget__iterations=0), store=Store(tmp_path))
+
+
+def test_a_full_disk_is_called_that() -> None:
+    failure = failure_of(OSError(28, "cannot write x: No space left on device"))
+    assert failure.message == "the disk is full: cannot write x: No space left on device; make room and run it again"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyError("no split 'a'; did you mean 'b'?"), "no split 'a'; did you mean 'b'?"),
+        (KeyError("sem_seg"), "there is no 'sem_seg'"),
+        (RuntimeError("two\n  lines"), "two lines"),
+        (ValueError(), "no message; see the log"),
+    ],
+)
+def test_a_failure_is_one_line(error: Exception, message: str) -> None:
+    assert failure_of(error).message == message
+
+
+def test_an_interrupt_passes(tmp_path: Path) -> None:
+    def observe(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    spec = small_spec()
+    with pytest.raises(KeyboardInterrupt):
+        execute(spec, store=Store(tmp_path), observe=observe)
+    assert not (Store(tmp_path).folder(spec.id) / "record.json").exists()
+
+
+def test_a_data_set_that_changed_is_not_trained_on(tmp_path: Path) -> None:
+    spec = small_spec().model_copy(update={"dataset_fingerprint": "another"})
+    record = execute(spec, store=Store(tmp_path))
+    assert record.failure is not None and "'toybox' changed since this run was planned" in record.failure.message
+
+
+def test_an_engine_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith(("benchmark.d2", "detectron2"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    with pytest.raises(ValueError, match="Detectron2"):
+        runner.open_engine(small_spec().model_copy(update={"engine": "detectron2"}))
+
+
+def test_operations_parameters_and_size_are_those_worked_out_by_hand(tmp_path: Path) -> None:
+    spent = execute(small_spec(budget__iterations=1), store=Store(tmp_path)).cost
+    assert spent is not None
+    trunk, body, rows = 3 * 3 + 3 + 6, 6 * 27 + 6 + 12, 20 * 6
+    assert (spent.trainable_parameters, spent.total_parameters) == (body + rows, trunk + body + rows)
+    pixels = 64 * 64
+    assert spent.inference_flops == 2 * pixels * (9 + 6 * 27 + 20 * 6)
+    # backward: twice the forward where the input needs a gradient too, once where it does not
+    assert spent.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 15 * 6)
+    assert spent.image_size == (64, 64) and spent.latency_ms > 0 and spent.train_seconds > 0
+
+
+def test_attention_is_counted_in_full() -> None:
+    attention = nn.MultiheadAttention(8, 2, batch_first=True).eval()
+    tokens = torch.randn(1, 5, 8)
+    for grad in (False, True):
+        with torch.set_grad_enabled(grad):
+            counted = cost.count_flops(lambda: attention(tokens, tokens, tokens, need_weights=False))
+        assert counted == 2 * (5 * 8 * 24 + 2 * 5 * 5 * 8 + 5 * 8 * 8)
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_parameters_of_a_teacher_are_not_counted() -> None:
+    student, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
+
+    class Both(nn.Module):
+        def forward(self, images: object) -> torch.Tensor:
+            return F.linear(torch.ones(1, 3), student.weight.T.T, student.bias)
+
+    both = Both()
+    both.parts = nn.ModuleList([student, teacher])
+    assert cost.used_parameters(both, []) == 8  # type: ignore[arg-type]
+
+
+def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:
+    kept = torch.ones(64, 2**20)
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert kept.numel() * 4 / 2**20 < process_memory.peak_memory_mb() <= highest + 1
+
+
+def test_an_edit_of_a_source_changes_the_code_digest_and_one_of_a_report_does_not(tmp_path: Path) -> None:
+    for name in ("benchmark/a.py", "benchmark/report/b.py", "methods/blocks/c.safetensors", "methods/d.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    digest = code_digest.__wrapped__
+    before = digest(tmp_path)
+    (tmp_path / "benchmark/report/b.py").write_text("2")
+    (tmp_path / "methods/d.txt").write_text("2")
+    assert digest(tmp_path) == before
+    (tmp_path / "methods/blocks/c.safetensors").write_text("2")
+    assert digest(tmp_path) != before
+
+
+def test_an_edit_since_the_commit_is_marked(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        names = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", "-C", str(tmp_path), *names, *arguments], check=True, capture_output=True)
+
+    assert commit(tmp_path) == ""
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods/a.py").write_text("1")
+    for arguments in (["init"], ["add", "."], ["commit", "-m", "one"]):
+        git(*arguments)
+    assert len(commit(tmp_path.resolve())) == 40
+    (tmp_path / "methods/b.py").write_text("2")
+    assert commit(tmp_path.resolve()).endswith("+")

@@ -1,0 +1,79 @@
+"""Selective Global Distillation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from benchmark.core.method import StepContext
+from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig, kept, pick_weights
+
+
+def unit(*shape: int, seed: int = 0) -> Tensor:
+    return F.normalize(torch.randn(*shape, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def test_selection_shrinks_from_keep_start_to_keep_end() -> None:
+    config = SgdConfig(keep_start=1.0, keep_end=0.25)
+    counts = [kept(config, progress=step / 10, positions=64) for step in range(11)]
+    assert counts[0] == 64
+    assert counts[-1] == 16
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_schedules_take_their_named_course() -> None:
+    linear = SgdConfig(keep_start=1.0, keep_end=0.2, schedule="linear")
+    cosine = SgdConfig(keep_start=1.0, keep_end=0.2, schedule="cosine")
+    assert kept(linear, progress=0.25, positions=1000) == 800
+    assert kept(cosine, progress=0.25, positions=1000) == round(1000 * (1 - 0.8 * (1 - math.cos(math.pi / 4)) / 2))
+
+
+def test_top_picks_exactly_the_positions_most_like_the_cls_token() -> None:
+    dense, cls = unit(3, 20, 8), unit(3, 8, seed=1)
+    weights = pick_weights(dense, cls, pick="top", count=5, generator=torch.Generator())
+    likeness = [[float(dense[b, n] @ cls[b]) for n in range(20)] for b in range(3)]
+    for row, picked in zip(likeness, weights, strict=True):
+        best = sorted(range(20), key=lambda n: -row[n])[:5]
+        assert sorted(picked.nonzero().flatten().tolist()) == sorted(best)
+
+
+@pytest.mark.parametrize("pick", ["top", "random", "bottom", "soft"])
+def test_weights_of_an_image_sum_to_one(pick: str) -> None:
+    weights = pick_weights(unit(2, 9, 4), unit(2, 4, seed=1), pick=pick, count=3, generator=torch.Generator())  # type: ignore[arg-type]
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+
+
+def test_random_picks_depend_on_the_iteration_alone() -> None:
+    def picked(step_context: StepContext) -> Tensor:
+        generator = step_context.generator("sgd", "pick")
+        return pick_weights(unit(2, 30, 4), unit(2, 4), pick="random", count=3, generator=generator)
+
+    assert torch.equal(picked(StepContext(iteration=5)), picked(StepContext(iteration=5)))
+    assert not torch.equal(picked(StepContext(iteration=5)), picked(StepContext(iteration=6)))
+
+
+def test_first_batch_is_contrasted_with_itself_alone() -> None:
+    dense, cls = unit(4, 6, 8), unit(4, 8, seed=1)
+    loss = SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense, cls, step_context=StepContext())
+    logits = F.normalize(dense.mean(dim=1), dim=1) @ cls.T / 0.07
+    torch.testing.assert_close(loss, F.cross_entropy(logits, torch.arange(4)))
+
+
+def test_bank_keeps_the_newest_tokens() -> None:
+    sgd = SelectiveGlobalDistillation(SgdConfig(bank=5), dimension=8)
+    first, second = unit(3, 8, seed=1), unit(3, 8, seed=2)
+    for cls in (first, second):
+        sgd(unit(3, 6, 8), cls, step_context=StepContext())
+    assert int(sgd.filled) == 5
+    assert torch.equal(sgd.bank, torch.cat([second, first[:2]]))
+
+
+def test_teacher_gets_no_gradient_and_student_does() -> None:
+    dense = unit(4, 6, 8).requires_grad_()
+    SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense, unit(4, 8), step_context=StepContext()).backward()
+    assert dense.grad is not None
+    assert dense.grad.abs().sum() > 0

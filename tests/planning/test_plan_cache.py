@@ -1,0 +1,238 @@
+"""Planning an unchanged study again: the same plan without resolving anything, and never where something changed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from benchmark.core.split import SPLITS, load_split
+from benchmark.core.study import Planned, Study
+from benchmark.planning import plan_cache
+from benchmark.planning.expand import expand
+from benchmark.planning.plan_cache import planned
+from benchmark.planning.resolve import fingerprint_of
+from benchmark.store.environment import PACKAGES
+from benchmark.store.store import Store
+from tests.data.trees import save_mask, save_picture, write
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ROOT / "tests" / "cli" / "tiny_method.py"
+HEAVY = {"lightning_fabric", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
+COMMAND = """
+import sys
+from benchmark.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print("imported:", *sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the studies that were resolved."""
+    names: list[str] = []
+
+    def noted(study: Study) -> Planned:
+        names.append(study.name)
+        return expand(study)
+
+    monkeypatch.setattr("benchmark.planning.expand.expand", noted)
+    return names
+
+
+def _study(**changes: object) -> Study:
+    fields = {"name": "tiny", "title": "Tiny", "split": "toybox", "seeds": [3, 1], "rows": [str(TINY)]}
+    return Study.model_validate(fields | changes)
+
+
+def _voc(folder: Path) -> str:
+    """A VOC of one picture a part; returns the path of a split for it."""
+    for part, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
+        write(folder / "VOC2012" / listed, part.encode())
+        save_picture(folder / "VOC2012" / "JPEGImages" / f"{part}.jpg", size=(8, 8))
+        save_mask(folder / "VOC2012" / "SegmentationClassAug" / f"{part}.png", np.zeros((8, 8), int), palette=True)
+    split = load_split("voc12").model_dump(mode="json") | {"images": {}}
+    write(folder / "mine.yaml", yaml.safe_dump(split).encode())
+    return str(folder / "mine.yaml")
+
+
+def _copied(source: Path, target: Path) -> str:
+    target.write_bytes(source.read_bytes())
+    return str(target)
+
+
+def _appended(path: str, text: str) -> None:
+    with Path(path).open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_an_unchanged_study_is_the_same_plan_and_not_resolved_again(store: Store, resolved: list[str]) -> None:
+    study = _study(rows=[str(TINY), {"method": str(TINY), "set": {"scale": 0.5}}])
+    first, second = planned(study, store), planned(study, store)
+    assert first == second == expand(study)
+    assert second.specs == expand(study).specs
+    assert resolved == ["tiny"] and store.plan("tiny") == second.plan
+
+
+def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
+    planned(_study(name="peers", rows=["maskclip", "spnet"]), store)
+    path = store.root.parent / "peers.yaml"
+    path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [maskclip, spnet]\n")
+    command = [sys.executable, "-c", COMMAND, "--runs", str(store.root), "plan", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "4 missing" in done.stdout
+    assert not set(done.stderr.partition("imported:")[2].split()) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": [1, 3]},
+        {"title": "Other"},
+        {"max_images": 5},
+        {"set": {"scale": 1}},
+        {"set": {"scale": 1.0}},
+        {"set": {"budget.iterations": 3, "scale": 0.5}},
+        {"rows": [{"method": str(TINY), "set": {"budget.iterations": 3, "scale": 0.5}}]},
+        {"rows": [{"method": str(TINY), "set": {"scale": 0.5, "budget.iterations": 3}}]},
+    ],
+)
+def test_a_changed_study_is_resolved_again(store: Store, resolved: list[str], changes: dict[str, object]) -> None:
+    planned(_study(), store)
+    assert planned(_study(**changes), store) == expand(_study(**changes))
+    assert len(resolved) == 2
+
+
+@pytest.mark.parametrize("name", ["code_digest", "package_versions", "platform.python_version"])
+def test_other_code_python_or_packages_make_the_plan_anew(
+    store: Store, resolved: list[str], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    planned(_study(), store)
+    monkeypatch.setattr(f"benchmark.planning.plan_cache.{name}", lambda: "other")
+    planned(_study(), store)
+    assert len(resolved) == 2
+
+
+def test_an_edited_method_file_makes_the_plan_anew(store: Store, resolved: list[str], tmp_path: Path) -> None:
+    method = _copied(TINY, tmp_path / "mine.py")
+    before = planned(_study(rows=[method]), store)
+    _appended(method, "# edited\n")
+    assert planned(_study(rows=[method]), store).plan.ids != before.plan.ids
+
+
+def test_an_edited_split_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
+    split = _copied(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
+    before = planned(_study(split=split), store)
+    _appended(split, "note: edited\n")
+    assert planned(_study(split=split), store).plan.ids != before.plan.ids
+
+
+def test_an_edited_protocol_behind_another_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
+    base = _copied(SPLITS / "protocols" / "plain.yaml", tmp_path / "base.yaml")
+    (tmp_path / "mine.yaml").write_text(f"like: {base}\n")
+    before = planned(_study(protocol=str(tmp_path / "mine.yaml")), store)
+    _appended(base, "antialias: false\n")
+    assert planned(_study(protocol=str(tmp_path / "mine.yaml")), store).plan.ids != before.plan.ids
+
+
+def test_an_edited_file_of_prompts_makes_the_plan_anew(
+    store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan_cache, "SPLITS", tmp_path)
+    (tmp_path / "prompts.txt").write_text("a {}\n")
+    planned(_study(), store)
+    (tmp_path / "prompts.txt").write_text("the {}\n")
+    planned(_study(), store)
+    assert len(resolved) == 2
+
+
+def test_other_pictures_make_the_plan_anew(
+    store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHIMERA_BENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path / "cache"))
+    study = _study(split=_voc(tmp_path))
+    before = planned(study, store)
+    assert planned(study, store) == before and len(resolved) == 1
+    mask = np.full((8, 8), 255)
+    save_mask(tmp_path / "VOC2012" / "SegmentationClassAug" / "val.png", mask, palette=True)
+    fingerprint_of.cache_clear()  # as in another process
+    assert planned(study, store).plan.ids != before.plan.ids
+
+
+def test_a_method_file_that_is_gone_is_named(store: Store, tmp_path: Path) -> None:
+    method = _copied(TINY, tmp_path / "mine.py")
+    planned(_study(rows=[method]), store)
+    Path(method).unlink()
+    with pytest.raises(KeyError, match=r"study 'tiny', row 1 .*no method file"):
+        planned(_study(rows=[method]), store)
+
+
+def test_packages_that_a_method_file_may_import_are_those_whose_versions_are_compared() -> None:
+    outside = plan_cache.KNOWN - sys.stdlib_module_names - {"benchmark", "methods"}
+    owners = packages_distributions()
+    installed = {owner.lower().replace("_", "-") for name in outside for owner in owners.get(name, ())}
+    assert installed <= set(PACKAGES)
+
+
+@pytest.mark.parametrize("line", ["import yaml", "from . import words", "from tests.report import world"])
+def test_a_study_is_resolved_every_time_where_a_method_file_imports_what_nobody_compares(
+    store: Store, resolved: list[str], tmp_path: Path, line: str
+) -> None:
+    method = _copied(TINY, tmp_path / "mine.py")
+    _appended(method, f"def later():\n    {line}\n")
+    for _ in range(2):
+        planned(_study(rows=[method]), store)
+    assert len(resolved) == 2
+
+
+def test_a_study_is_resolved_every_time_where_a_config_names_a_file(
+    store: Store, resolved: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "clip.pt").write_text("weights")
+    study = _study(rows=["maskclip"], set={"clip.weights": str(tmp_path / "clip.pt")})
+    first = planned(study, store)
+    (tmp_path / "clip.pt").write_text("others")
+    assert planned(study, store).plan.ids != first.plan.ids
+    planned(study, store)
+    assert len(resolved) == 3
+
+
+def test_a_file_that_appears_under_a_name_in_a_config_makes_the_plan_anew(
+    store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    planned(_study(rows=["maskclip"]), store)
+    (tmp_path / "toy").write_text("weights of the same name as those that ship")
+    planned(_study(rows=["maskclip"]), store)
+    assert len(resolved) == 2
+
+
+def test_a_broken_memo_is_as_good_as_none(store: Store, resolved: list[str]) -> None:
+    first = planned(_study(), store)
+    memo = store.root / "plans" / "tiny.memo"
+    memo.write_bytes(memo.read_bytes()[:-9])
+    assert planned(_study(), store) == first == planned(_study(), store)
+    assert len(resolved) == 2
+
+
+def test_a_memo_is_no_plan_of_its_own(store: Store) -> None:
+    planned(_study(), store)
+    assert store.plan_names() == ["tiny"]
+
+
+def test_nothing_is_written_where_nothing_is_to_be_kept(store: Store) -> None:
+    assert planned(_study(), store, keep=False).plan.study == "tiny"
+    assert not store.root.exists()

@@ -1,0 +1,124 @@
+"""Methods are found and described without running them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from benchmark.planning import registry
+from benchmark.planning.registry import describe, load_recipe, method_names, source_digest
+from tests.engine.runs import METHOD
+
+FILE = '''"""A summary.
+
+More of it.
+"""
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Recipe, Supervision, Traits
+VARIANTS = {"one": Config(), "two, three": Config()}
+RECIPE = Recipe(title="A Title", paper="", traits=Traits(Supervision.NONE), variants=VARIANTS, build=print, budgets={})
+'''
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return path
+
+
+def test_a_file_is_described_from_its_text(file: Path) -> None:
+    entry = describe(str(file))
+    assert (entry.name, entry.title, entry.summary) == ("mine", "A Title", "A summary.")
+    assert entry.variants == ("one", "two, three")
+    assert entry.source == file
+
+
+def test_describing_runs_nothing_of_the_file(file: Path) -> None:
+    file.write_text(FILE + "\nraise SystemExit\n")
+    assert describe(str(file)).title == "A Title"
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_what_is_described_is_what_loading_gives(name: str) -> None:
+    entry, recipe = describe(name), load_recipe(name)
+    assert entry.variants == tuple(recipe.variants)
+    assert entry.title == recipe.title
+    assert entry.summary
+
+
+def test_every_shipped_file_can_be_called_by_name() -> None:
+    assert {"chimera_seg", "maskclip", "spnet"} <= set(method_names())
+    assert "blocks" not in method_names()
+
+
+def test_an_unknown_method_is_answered_with_the_nearest() -> None:
+    with pytest.raises(KeyError, match="no method 'chimeraseg'; did you mean 'chimera_seg'"):
+        load_recipe("chimeraseg")
+
+
+def test_an_unknown_file_is_answered_with_the_nearest(file: Path) -> None:
+    with pytest.raises(KeyError, match=r"did you mean '.*mine\.py'"):
+        describe(str(file.with_name("nine.py")))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("def broken(:", "not valid Python: invalid syntax .*line 1"),
+        ("VARIANTS = {'a': 1}", "exports no RECIPE"),
+        ("import nothing_of_this_name\nRECIPE = 1\nVARIANTS = {'a': 1}", "No module named 'nothing_of_this_name'"),
+        ("RECIPE = 1\nVARIANTS = {'a': 1}", "exports no RECIPE"),
+    ],
+)
+def test_a_broken_file_is_one_line(file: Path, text: str, complaint: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ValueError, match=complaint) as caught:
+        load_recipe(str(file))
+    assert "\n" not in str(caught.value) and str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["RECIPE = 1", "RECIPE = 1\nVARIANTS = {}", "RECIPE = 1\nVARIANTS = {name: 1}"])
+def test_variants_that_cannot_be_read_are_an_error(file: Path, text: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ValueError, match="has no VARIANTS, a dict whose keys are literals"):
+        describe(str(file))
+
+
+def test_an_edited_file_is_run_again(file: Path) -> None:
+    assert load_recipe(str(file)).title == "A Title"
+    before = source_digest(str(file))
+    file.write_text(FILE.replace("A Title", "Another"))
+    assert load_recipe(str(file)).title == "Another"
+    assert source_digest(str(file)) != before
+
+
+def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "plug_in_of_a_test"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit")
+    (package / "method.py").write_text(FILE)
+    point = EntryPoint("plugged", "plug_in_of_a_test.method", registry.GROUP)
+    monkeypatch.setattr(registry, "entry_points", lambda **_: [point])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert "plugged" in method_names()
+    assert describe("plugged").title == "A Title"
+    (package / "__init__.py").write_text("")
+    assert load_recipe("plugged").title == "A Title"
+
+
+def test_shipped_files_have_no_digest_of_their_own() -> None:
+    assert source_digest("spnet") == ""
+    assert len(source_digest(METHOD)) == 64
+
+
+def test_listing_does_not_import_torch() -> None:
+    code = (
+        "import sys; from benchmark.planning.registry import describe, method_names;"
+        "[describe(name) for name in method_names()]; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=registry.METHODS.parent, check=False).returncode == 0

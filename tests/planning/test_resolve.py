@@ -1,0 +1,173 @@
+"""Every run is fully described before it starts, and impossible ones are refused in one line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmark.core.method import Config
+from benchmark.core.run_spec import RunSpec
+from benchmark.planning import resolve as resolving
+from benchmark.planning.registry import load_recipe
+from benchmark.planning.resolve import build, find_variant, resolve, split_name
+from tests.engine.runs import METHOD, same_state
+
+
+def spec(method: str = METHOD, /, **overrides: Any) -> RunSpec:
+    dotted = {key.replace("__", "."): value for key, value in overrides.items()}
+    return resolve(method, split="toybox", seed=0, overrides=dotted)
+
+
+def test_presets_of_the_data_set_go_in_before_overrides() -> None:
+    assert spec().config == {"width": 6, "drop": {"kind": "drop", "rate": 0.2}}
+    assert spec(width=5).config["width"] == 5
+
+
+def test_presets_leave_alone_what_a_variant_changes() -> None:
+    assert spec(f"{METHOD}/no drop").config == {"width": 6, "drop": None}
+    assert spec(f"{METHOD}/drop 0.5, wide").config == {"width": 8, "drop": {"kind": "drop", "rate": 0.5}}
+
+
+def test_a_preset_that_fits_no_variant_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(load_recipe(METHOD), presets={"toybox": {"widht": 1}})
+    monkeypatch.setattr(resolving, "load_recipe", lambda name: recipe)
+    with pytest.raises(ValueError, match="preset 'widht' for toybox"):
+        spec()
+
+
+def test_a_dotted_key_changes_one_field_of_a_part() -> None:
+    assert spec(drop__rate=0.1).config["drop"] == {"kind": "drop", "rate": 0.1}
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, None), ({"rate": 0.4}, {"kind": "drop", "rate": 0.4})])
+def test_a_part_is_switched_off_or_replaced_as_a_whole(value: object, expected: object) -> None:
+    assert spec(drop=value).config["drop"] == expected
+
+
+def test_what_yaml_takes_for_text_becomes_a_number() -> None:
+    assert spec(budget__learning_rate="1e-4").budget.learning_rate == 1e-4
+
+
+def test_overrides_are_kept_as_given_and_name_the_run() -> None:
+    made = spec(drop__rate=0.1, budget__iterations=7)
+    assert made.overrides == {"drop.rate": 0.1, "budget.iterations": 7}
+    assert "drop.rate=0.1" in made.id
+    assert RunSpec.model_validate_json(made.canonical()) == made
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "complaint"),
+    [
+        ("width", "many", "width='many': Input should be a valid integer"),
+        ("drop.kind", "drip", "drop.kind='drip': Input should be 'drop'"),
+        ("drop", {"rat": 1}, "drop.rat=1: Extra inputs are not permitted"),
+        ("width.more", 1, "width.more: width is one value, 6; it has no settings"),
+        ("budget.iterations", -1, "budget.iterations=-1: Input should be greater than or equal to 0"),
+        ("budget.warmup", 2, "budget.warmup=2: Input should be less than or equal to 1"),
+        ("budget.precision", "8-bit", "budget.precision='8-bit': expected one of 32-true, bf16-mixed"),
+        ("budget.learning_rate", float("nan"), "overrides must be JSON values"),
+    ],
+)
+def test_an_impossible_value_names_the_field_and_what_is_possible(key: str, value: object, complaint: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        resolve(METHOD, split="toybox", seed=0, overrides={key: value})
+    assert str(caught.value).startswith(complaint)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_part_that_is_switched_off_has_no_settings() -> None:
+    with pytest.raises(ValueError, match=r"drop\.rate: drop is switched off here; give it as a whole, drop=\{\.\.\.\}"):
+        spec(f"{METHOD}/no drop", drop__rate=0.1)
+
+
+def test_a_part_is_not_given_twice() -> None:
+    with pytest.raises(ValueError, match=r"both drop and drop\.rate are given"):
+        spec(drop={"rate": 0.1}, drop__rate=0.2)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("widht", "did you mean 'width'"),
+        ("drop.rat", "mean 'drop.rate'"),
+        ("budget.iteration", "mean 'budget.iterations'"),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_nearest(key: str, hint: str) -> None:
+    with pytest.raises(KeyError) as caught:
+        resolve(METHOD, split="toybox", seed=0, overrides={key: 1})
+    assert hint in caught.value.args[0]
+
+
+def test_variants_match_whatever_their_case_and_spaces() -> None:
+    assert spec(f"{METHOD}/NoDrop").variant == "no drop"
+    assert spec(f"{METHOD}/no-drop").variant == "no drop"
+    assert spec().variant == "Small"
+    with pytest.raises(KeyError, match="did you mean 'no drop'"):
+        find_variant(load_recipe(METHOD), "no drops", name="small")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("spnet", ("spnet", "")),
+        ("spnet/w/o words", ("spnet", "w/o words")),
+        ("./a/b.py", ("./a/b.py", "")),
+        ("./a/b.py/w/o c", ("./a/b.py", "w/o c")),
+    ],
+)
+def test_method_and_variant_are_told_apart(text: str, expected: tuple[str, str]) -> None:
+    assert split_name(text) == expected
+
+
+@pytest.mark.parametrize("change", [{"engine": "fabrik"}, {"split": "toyboks"}])
+def test_unknown_engines_and_splits_are_key_errors(change: dict) -> None:
+    with pytest.raises(KeyError, match="did you mean"):
+        resolve(METHOD, **{"split": "toybox", "seed": 0} | change)
+
+
+def test_a_negative_seed_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^seed=-1: Input should be greater than or equal to 0$"):
+        resolve(METHOD, split="toybox", seed=-1)
+
+
+def test_a_method_is_built_from_its_seed_alone() -> None:
+    one, other = spec(), resolve(METHOD, split="toybox", seed=1)
+    first = build(one)
+    torch.rand(3)
+    assert same_state(first, build(one))
+    assert not same_state(first, build(other))
+
+
+def test_a_file_that_changed_is_not_built(tmp_path: Path) -> None:
+    path = tmp_path / "copy.py"
+    path.write_text(Path(METHOD).read_text())
+    made = spec(str(path))
+    path.write_text(Path(METHOD).read_text() + "\n")
+    with pytest.raises(ValueError, match=r"copy\.py changed since this run was planned"):
+        build(made)
+
+
+def test_a_split_that_changed_is_not_built() -> None:
+    with pytest.raises(ValueError, match="split 'toybox' changed"):
+        build(spec().model_copy(update={"split_digest": "0"}))
+
+
+def test_a_config_that_text_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Left(Config):
+        size: int = 1
+
+    class Right(Config):
+        size: int = 1
+
+    class Either(Config):
+        part: Left | Right = Right()
+
+    recipe = replace(load_recipe(METHOD), variants={"either": Either()}, presets={})
+    monkeypatch.setattr(resolving, "load_recipe", lambda name: recipe)
+    with pytest.raises(ValueError, match=r"another after being written and read as JSON: give parts .* a field kind"):
+        spec()

@@ -1,0 +1,54 @@
+"""The sheet of pictures: who is in it, and why others are not. Predictions are replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.split import Split
+from benchmark.core.types import Sample
+from benchmark.qualitative import gallery
+from benchmark.qualitative.predict import Scene
+from benchmark.store.store import Store
+from tests.report.world import CLASSES, even, plan_of, save, spec_of
+
+SPLIT = Split(name="hand", dataset="toybox", classes=CLASSES, unseen=CLASSES[2:])
+
+
+def _scenes(_spec: RunSpec, image_ids: Sequence[str]) -> list[Scene]:
+    sample = Sample(image=torch.zeros(3, 4, 4), height=4, width=4, file_name="", image_id="")
+    return [Scene(sample, torch.ones(4, 4, dtype=torch.long)) for _ in image_ids]
+
+
+def _labels(_store: Store, run_id: str, scenes: Sequence[Scene]) -> list[NDArray[np.int64]]:
+    if "no-sgd" in run_id:
+        raise ValueError("no checkpoint")
+    return [np.zeros((4, 4), dtype=np.int64) for _ in scenes]
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setattr(gallery, "read_scenes", _scenes)
+    monkeypatch.setattr(gallery, "predict_labels", _labels)
+    monkeypatch.setattr(gallery, "split_of", lambda _: SPLIT)
+    return Store(tmp_path / "runs")
+
+
+def test_rows_without_pictures_are_left_out_with_the_reason(store: Store, tmp_path: Path) -> None:
+    rows = {label: {0: save(store, spec_of(label), even(80, 60))} for label in ("paper", "no SGD")}
+    plan = plan_of(rows | {"no SAM": {0: "never run"}})
+    drawn = gallery.draw_gallery(store, plan, tmp_path / "out", count=2)
+    assert drawn.left_out == {"no SGD": "no checkpoint", "no SAM": "no run of it is done"}
+    assert "segmentations.png" in [path.name for path in drawn.paths]
+    assert all(path.is_file() for path in drawn.paths)
+
+
+def test_nothing_is_drawn_of_nothing(store: Store, tmp_path: Path) -> None:
+    drawn = gallery.draw_gallery(store, plan_of({"paper": {0: "never run"}}), tmp_path / "out")
+    assert drawn.paths == [] and not (tmp_path / "out").exists()

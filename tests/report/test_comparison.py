@@ -1,0 +1,118 @@
+"""Two methods side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.protocol import Protocol
+from benchmark.core.run_record import Failure
+from benchmark.report.comparison import compare, find_runs
+from benchmark.report.tables.comparison_text import FORMS, render
+from benchmark.store.store import Store
+from tests.report.world import COST, even, plan_of, save, spec_of, two_rows
+
+
+def test_a_minus_b_is_the_difference_of_what_the_table_says(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in two_rows(store).rows)
+    found = compare(store, better, worse)
+    one, other = (row.estimates["hiou"].mean for row in (found.a, found.b))
+    hiou = found.differences["hiou"]
+    assert hiou.paired.difference == pytest.approx(one - other)
+    assert hiou.paired.interval.low > 0 and hiou.paired.seeds == (3, 3)
+    assert found.differences["miou_seen"].paired.difference == 0
+
+
+def test_classes_differ_as_worked_out_on_paper(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60))
+    grass, _, cup, _ = compare(store, {0: a}, {0: b}).classes
+    assert (grass.name, grass.is_seen) == ("grass", True)
+    assert grass.difference == pytest.approx(100 * 80 / 120 - 100 * 50 / 150)
+    assert (cup.is_seen, cup.difference) == (False, 0)
+
+
+def test_what_else_differs_is_a_caution(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a = save(store, spec_of("a"), even(80, 60))
+    b = save(store, spec_of("b", seed=1), even(50, 60), supervision="none", code="c1")
+    lost = save(store, spec_of("b", seed=2), Failure(kind="ValueError", message="torn"))
+    cautions = compare(store, {0: a}, {1: b, 2: lost}).cautions
+    assert [text.split(":")[0] for text in cautions] == [
+        "different supervision",
+        "different seeds",
+        "different code",
+        "B",
+    ]
+    assert cautions[-1] == "B: seed 2 is left out (ValueError: torn)"
+
+
+def test_sides_are_found_by_row_by_id_and_by_what_seeds_share(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = two_rows(store)
+    ids = plan.rows[1].ids
+    assert find_runs(store, "No sgd", plan=plan) == ("no SGD", ids)
+    assert find_runs(store, ids[2]) == ("demo/no SGD", {2: ids[2]})
+    assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", ids)
+    with pytest.raises(KeyError, match=r"fits 6 runs .* rows of demo: 'paper', 'no SGD'"):
+        find_runs(store, "demo", plan=plan)
+
+
+def test_a_side_without_a_result_cannot_be_compared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a, b = (
+        save(store, spec_of("a"), even(80, 60)),
+        save(store, spec_of("b"), Failure(kind="ValueError", message="torn")),
+    )
+    with pytest.raises(ValueError, match=r"no finished run to compare .*ValueError: torn"):
+        compare(store, {0: a}, {0: b})
+
+
+def test_sides_of_different_splits_cannot_be_compared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a, b = save(store, spec_of(), even(80, 60)), save(store, spec_of(split_digest="other"), even(50, 60))
+    with pytest.raises(ValueError, match="not comparable"):
+        compare(store, {0: a}, {0: b})
+
+
+def test_text_names_both_and_gives_costs_as_ratios(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    half = COST.model_copy(update={"latency_ms": COST.latency_ms / 2})
+    a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60), cost=half)
+    text = render(compare(store, {0: a}, {0: b}, labels=("", "plain")))
+    assert "A: demo/a (1 run)   B: plain (1 run)" in text
+    assert next(line for line in text.splitlines() if line.startswith("test image")).split()[-3:] == [
+        "12.5",
+        "6.25",
+        "2.00x",
+    ]
+
+
+@pytest.mark.parametrize("fmt", FORMS)
+def test_every_form_repeats_to_the_byte(tmp_path: Path, fmt: str) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in two_rows(store).rows)
+    assert render(compare(store, better, worse), fmt=fmt) == render(compare(store, better, worse), fmt=fmt)
+
+
+def test_json_holds_every_class_and_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in plan_of({row.label: row.ids for row in two_rows(store).rows}).rows)
+    value = json.loads(render(compare(store, better, worse), fmt="json"))
+    assert [one["name"] for one in value["classes"]] == ["grass", "water", "cup", "fish"]
+    assert value["b"]["run_ids"] == list(worse.values())
+    assert value["differences"]["hiou"]["interval_over"] == "images and seeds"
+
+
+def test_both_forms_say_at_which_gamma_the_sides_were_counted(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    one, other = (
+        save(store, spec_of(variant, protocol=Protocol(gamma=0.1)), counts)
+        for variant, counts in (("paper", even(80, 60)), ("no SGD", even(70, 50)))
+    )
+    comparison = compare(store, {0: one}, {0: other}, labels=("paper", "no SGD"))
+    assert "Offset gamma: 0.1 off their softmax." in " ".join(render(comparison).split())
+    assert json.loads(render(comparison, fmt="json"))["gamma"] == 0.1

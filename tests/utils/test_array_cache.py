@@ -1,0 +1,77 @@
+"""Kept arrays: whole or absent, and never in the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.utils.array_cache import cache_folder, keep_arrays, load_arrays
+
+ARRAYS = {"numbers": np.arange(250, dtype=np.uint8)}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def test_what_is_kept_is_found(folder: Path) -> None:
+    assert load_arrays("a") is None
+    assert keep_arrays("a", ARRAYS)
+    found = load_arrays("a")
+    assert found is not None and found["numbers"].tolist() == ARRAYS["numbers"].tolist()
+    assert [path.name for path in folder.iterdir()] == ["a.arrays"]
+
+
+@pytest.mark.parametrize("keep_bytes", [0, 10, 32, 100, -1])
+def test_a_file_cut_short_reads_as_absent(folder: Path, keep_bytes: int, caplog: pytest.LogCaptureFixture) -> None:
+    keep_arrays("a", ARRAYS)
+    path = folder / "a.arrays"
+    path.write_bytes(path.read_bytes()[:keep_bytes])
+    assert load_arrays("a") is None and "is broken" in caplog.text
+
+
+def test_one_wrong_bit_is_noticed(folder: Path) -> None:
+    keep_arrays("a", ARRAYS)
+    content = bytearray((folder / "a.arrays").read_bytes())
+    content[150] ^= 1
+    (folder / "a.arrays").write_bytes(content)
+    assert load_arrays("a") is None
+
+
+def test_a_folder_that_cannot_be_made_costs_a_warning(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder.write_text("in the way")
+    assert not keep_arrays("a", ARRAYS) and "CHIMERA_BENCH_CACHE" in caplog.text
+    assert load_arrays("a") is None
+
+
+def test_a_full_disk_costs_a_warning_and_leaves_no_draft(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert not keep_arrays("a", ARRAYS) and "No space left" in caplog.text
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"CHIMERA_BENCH_CACHE": "/own", "XDG_CACHE_HOME": "/shared"}, "/own"),
+        ({"XDG_CACHE_HOME": "/shared"}, "/shared/chimera-bench"),
+        ({"HOME": "/people/me"}, "/people/me/.cache/chimera-bench"),
+    ],
+)
+def test_the_folder_follows_the_environment(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CHIMERA_BENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache_folder() == Path(expected)

@@ -1,0 +1,127 @@
+"""One process at a time works on a run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import select
+import socket
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from benchmark.utils.lock import JOB, Busy, Job, Owner, holding, owner, release, this_process
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from benchmark.utils.lock import Busy, holding
+try:
+    with holding(Path(sys.argv[1])):
+        print(time.time(), flush=True)
+        time.sleep(float(sys.argv[2]))
+        print(time.time(), flush=True)
+except Busy:
+    pass
+"""
+
+
+def _child(folder: Path, *, seconds: float) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD, str(folder), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()})
+
+
+def _write(folder: Path, held: Owner) -> None:
+    (folder / "lock").write_text(held.canonical())
+
+
+def test_a_held_lock_names_its_owner_and_is_given_back(tmp_path: Path) -> None:
+    with holding(tmp_path):
+        assert owner(tmp_path) == this_process()
+    assert owner(tmp_path) is None
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_is_given_back_when_the_work_fails(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), holding(tmp_path):
+        raise RuntimeError
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_of_a_living_process_is_respected(tmp_path: Path) -> None:
+    with holding(tmp_path), pytest.raises(Busy, match=f"process {os.getpid()}"), holding(tmp_path):
+        pass
+
+
+def test_a_lock_of_a_dead_process_is_taken_over(tmp_path: Path) -> None:
+    child = _child(tmp_path, seconds=60)
+    assert child.stdout is not None and child.stdout.readline()
+    child.kill()
+    child.communicate()
+    assert (tmp_path / "lock").exists()
+    with holding(tmp_path):
+        assert owner(tmp_path) == this_process()
+
+
+def test_a_process_number_used_again_is_another_process(tmp_path: Path) -> None:
+    _write(tmp_path, this_process().model_copy(update={"born": "1"}))
+    assert owner(tmp_path) is None
+
+
+@pytest.mark.parametrize(("age_s", "is_held"), [(10, True), (3600, False)])
+def test_a_lock_of_another_host_is_believed_while_its_run_shows_life(tmp_path: Path, age_s: int, is_held: bool) -> None:
+    _write(tmp_path, Owner(pid=1, host=f"not-{socket.gethostname()}"))
+    then = (tmp_path / "lock").stat().st_mtime - age_s
+    os.utime(tmp_path / "lock", (then, then))
+    assert (owner(tmp_path) is not None) == is_held
+
+
+def test_of_many_that_take_over_a_dead_lock_one_has_it_at_a_time(tmp_path: Path) -> None:
+    _write(tmp_path, this_process().model_copy(update={"born": "1"}))
+    children = [_child(tmp_path, seconds=0.5) for _ in range(4)]
+    spans = sorted(tuple(map(float, child.communicate()[0].split())) for child in children)
+    held = [span for span in spans if span]
+    assert held
+    assert all(end <= start for (_, end), (start, _) in pairwise(held))
+
+
+def test_those_that_take_over_wait_for_each_other(tmp_path: Path) -> None:
+    _write(tmp_path, this_process().model_copy(update={"born": "1"}))
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    child = _child(tmp_path, seconds=0)
+    assert child.stdout is not None
+    assert not select.select([child.stdout], [], [], 2.0)[0]
+    os.close(folder)
+    assert len(child.communicate()[0].split()) == 2
+
+
+def test_looking_for_an_owner_changes_nothing(tmp_path: Path) -> None:
+    assert owner(tmp_path / "absent") is None
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize(("job", "restart", "is_taken"), [("7", 1, True), ("7", 0, False), ("8", 1, False)])
+def test_a_later_start_of_the_same_job_takes_the_lock_of_a_living_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, restart: int, is_taken: bool
+) -> None:
+    _write(tmp_path, this_process().model_copy(update={"job": Job(id="7", restart=0)}))
+    monkeypatch.setenv(JOB, Job(id=job, restart=restart, node="n2").canonical())
+    if is_taken:
+        with holding(tmp_path):
+            assert owner(tmp_path).job.node == "n2"
+    else:
+        with pytest.raises(Busy), holding(tmp_path):
+            pass
+
+
+def test_who_lost_a_lock_to_another_does_not_remove_the_others(tmp_path: Path) -> None:
+    other = Owner(pid=1, host="elsewhere")
+    with holding(tmp_path):
+        _write(tmp_path, other)
+    assert owner(tmp_path) == other
+    release(tmp_path)
+    assert owner(tmp_path) is None

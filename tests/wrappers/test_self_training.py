@@ -1,0 +1,84 @@
+"""Self-training: inductive at first, then with pseudo labels of unseen classes in spare pixels alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from benchmark.core.method import Method, StepContext
+from benchmark.core.split import Split
+from benchmark.core.types import Batch, Losses, Prediction
+from benchmark.wrappers.self_training import SelfTraining
+
+SPLIT = Split(name="s", dataset="d", classes=("owl", "dog", "cat", "bee"), unseen=("dog", "bee"))
+
+
+class Recorder(Method):
+    """Keeps the labels it is trained on; in evaluation, bee is likelier than dog where red is above 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+        self.names: Sequence[str] = ()
+        self.seen: list[Tensor] = []
+
+    def set_classes(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def losses(self, batch: Batch) -> Losses:
+        assert self.training
+        self.seen += [sample["sem_seg"] for sample in batch]
+        return {"loss": self.weight}
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        assert not self.training
+        red = batch[0]["image"][0]
+        scores = {"owl": red + 99, "dog": -red, "cat": red + 98, "bee": red}
+        return [{"sem_seg": torch.stack([scores[name] for name in self.names])}]
+
+
+LABELS = torch.tensor([[0, 1, 255, 255, 255]])
+SPARE = torch.tensor([[False, False, True, True, False]])
+RED = torch.tensor([[-1.0, 1.0, -1.0, 1.0, 1.0]])
+
+
+def trained(iteration: int) -> tuple[Recorder, SelfTraining]:
+    inner = Recorder()
+    outer = SelfTraining(inner, SPLIT)
+    outer.set_classes(SPLIT.seen)
+    outer.step_context = StepContext(seed=0, iteration=iteration, iterations=11)
+    image = RED[None].expand(3, -1, -1)
+    sample = {"image": image, "height": 9, "width": 9, "file_name": "", "image_id": ""}
+    outer.train()
+    outer.losses([{**sample, "sem_seg": LABELS, "unlabelled": SPARE}])  # type: ignore[typeddict-item]
+    return inner, outer
+
+
+def test_the_first_half_is_inductive() -> None:
+    inner, _ = trained(iteration=4)
+    assert inner.names == ("owl", "cat") and torch.equal(inner.seen[0], LABELS)
+
+
+def test_the_second_half_fills_spare_pixels_with_the_likelier_unseen_class() -> None:
+    inner, _ = trained(iteration=5)
+    assert inner.names == SPLIT.classes
+    assert inner.seen[0].tolist() == [[0, 2, 1, 3, 255]]  # owl, cat; dog where red < 0, bee where red > 0; padding
+
+
+def test_a_resumed_run_finds_its_vocabulary_again() -> None:
+    inner, outer = trained(iteration=9)
+    outer.set_classes(SPLIT.seen)
+    assert inner.names == SPLIT.seen
+    outer.set_classes(SPLIT.classes)
+    assert inner.names == SPLIT.classes
+
+
+def test_labels_given_are_not_edited_in_place() -> None:
+    trained(iteration=9)
+    assert LABELS.tolist() == [[0, 1, 255, 255, 255]]
+
+
+def test_nothing_of_it_is_kept_in_a_checkpoint() -> None:
+    assert set(SelfTraining(Recorder(), SPLIT).state_dict()) == {"method.weight"}

@@ -20,7 +20,16 @@ from benchmark.cli.choice import (
     choose,
     of_specs,
 )
-from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_json, store_of
+from benchmark.cli.console import (
+    AsJson,
+    Overrides,
+    format_command,
+    open_store,
+    print_json,
+    print_line,
+    print_note,
+    read_overrides,
+)
 from benchmark.cli.runs import FINISHED_WITH_FAILURES, DryRun, RetryFailed, note_splits, run_here, say_runs
 from benchmark.cli.studies import tally
 from benchmark.utils.optional_packages import require_engine
@@ -59,12 +68,12 @@ def submit(
 
     profile = load_profile(cluster)
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    store = store_of(context)
+    store = open_store(context)
     choice = choose(
         name,
         store=store,
         keep=not dry_run,
-        overrides=overrides_of(overrides),
+        overrides=read_overrides(overrides),
         seeds=seed,
         plan_name=plan_name,
         **fields,
@@ -81,10 +90,10 @@ def retry(
     """Send failed runs again: all of a planned study, or those that are named."""
     from slurm.requests.profile import load_profile
 
-    store, profile = store_of(context), load_profile(cluster)
+    store, profile = open_store(context), load_profile(cluster)
     failed = [run_id for run_id in _named(store, names) if store.state(run_id) in ("failed", "broken")]
     if not failed:
-        say("none of them has failed")
+        print_line("none of them has failed")
         return
     study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for it
     choice = of_specs([store.spec(run_id) for run_id in failed], name=study)
@@ -100,22 +109,24 @@ def cancel(
     from slurm.scheduler import queue
     from slurm.status.run_status import overview
 
-    store = store_of(context)
+    store = open_store(context)
     wanted = set(_named(store, names))
     alive = [stand for stand in overview(store, sorted(wanted)).stands if stand.is_alive and stand.place]
     _refuse_shared(alive, wanted)
     targets = {target for stand in alive if stand.place is not None and (target := stand.place.target)}
     here = [run_id for run_id in wanted if store.state(run_id) == "running" and run_id not in {s.id for s in alive}]
     if here:
-        note(f"{len(here)} run on this machine and not in a job; end the command that started them")
+        print_note(f"{len(here)} run on this machine and not in a job; end the command that started them")
     if dry_run:
         for job, task in sorted(targets):
-            say(f"{job}_{task}")
+            print_line(f"{job}_{task}")
         return
     objections = queue.cancel(targets)
     for line in objections:
-        note(line)
-    say(f"{len(alive)} runs in {len(targets)} jobs cancelled" if not objections else "not all could be cancelled")
+        print_note(line)
+    print_line(
+        f"{len(alive)} runs in {len(targets)} jobs cancelled" if not objections else "not all could be cancelled"
+    )
     raise typer.Exit(1 if objections else 0)
 
 
@@ -130,25 +141,25 @@ def collect(
     from slurm.status.reconcile import settle
     from slurm.status.run_status import overview
 
-    store = store_of(context)
+    store = open_store(context)
     ids = store.plan(study).ids
     while True:
         found = overview(store, ids)
         settled = settle(store, found.stands)
         if not wait or not any(stand.is_alive for stand in found.stands):
             break
-        note(tally([stand.state for stand in found.stands]))
+        print_note(tally([stand.state for stand in found.stands]))
         time.sleep(POLL_S)
     for line in found.sight.notes:
-        note(line)
+        print_note(line)
     states = ["failed" if stand.id in settled else stand.state for stand in found.stands]
     usage = summary(store, ids)
     if as_json:
-        say_json({"states": dict(zip(ids, states, strict=True)), "usage": usage})
+        print_json({"states": dict(zip(ids, states, strict=True)), "usage": usage})
     else:
-        say(f"{tally(states)} in {store.root}")
-        for line in [*usage, f"The table: {command(store, 'table', study)}"]:
-            say(line)
+        print_line(f"{tally(states)} in {store.root}")
+        for line in [*usage, f"The table: {format_command(store, 'table', study)}"]:
+            print_line(line)
     raise typer.Exit(FINISHED_WITH_FAILURES if {"failed", "broken"} & set(states) else 0)
 
 
@@ -182,7 +193,7 @@ def _debug(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int
     for spec in specs:
         with holding(store.folder(spec.id)):
             states.append(execute(spec, store=store, threads=threads, workers=workers).state)
-        say(f"{states[-1]:<8} {spec.id}")
+        print_line(f"{states[-1]:<8} {spec.id}")
     return FINISHED_WITH_FAILURES if "failed" in states else 0
 
 
@@ -194,7 +205,7 @@ def _send(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool,
     )
     if dry_run:
         for array, script in sending.preview(grid):
-            say(f"# {array.runs} runs in an array of {len(array.tasks)}\n{script}")
+            print_line(f"# {array.runs} runs in an array of {len(array.tasks)}\n{script}")
         return 0
     note_splits(choice.splits)
     receipt = sending.submit(grid)
@@ -205,21 +216,23 @@ def _send(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool,
 def _say_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed: bool) -> None:
     states = [stand.state for stand in receipt.before.stands]
     for line in receipt.before.sight.notes:
-        note(line)
+        print_note(line)
     if receipt.adopted:
-        note(f"{receipt.adopted} arrays of an earlier submission that had been interrupted were found in the queue")
-    say(f"{len(states)} runs: {tally(states)}")
+        print_note(
+            f"{receipt.adopted} arrays of an earlier submission that had been interrupted were found in the queue"
+        )
+    print_line(f"{len(states)} runs: {tally(states)}")
     for one in receipt.sent:
         runs, tasks = sum(map(len, one.manifest.tasks)), len(one.manifest.tasks)
         job = one.sent.job if one.sent else "?"
-        say(f"sent: job {job}, {one.manifest.name}, {runs} runs in an array of {tasks}")
-    say(f"{receipt.runs} runs sent")
+        print_line(f"sent: job {job}, {one.manifest.name}, {runs} runs in an array of {tasks}")
+    print_line(f"{receipt.runs} runs sent")
     if receipt.waiting:
-        note(f"{receipt.waiting} runs wait for room in the queue: the same command sends them later")
+        print_note(f"{receipt.waiting} runs wait for room in the queue: the same command sends them later")
     if "failed" in states and not retry_failed:
-        note(f"{states.count('failed')} failed before, not sent again; to try again: --retry-failed")
+        print_note(f"{states.count('failed')} failed before, not sent again; to try again: --retry-failed")
     if choice.plan is not None:
-        say(f"Where they stand: {command(store, 'status', choice.name, '--watch')}")
+        print_line(f"Where they stand: {format_command(store, 'status', choice.name, '--watch')}")
 
 
 def _named(store: Store, names: Sequence[str]) -> list[str]:

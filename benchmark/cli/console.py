@@ -30,49 +30,49 @@ FOLDED_ROWS = 200
 """Longer tables are not folded to the terminal's width: that takes a millisecond a row."""
 
 
-def store_of(context: typer.Context) -> Store:
+def open_store(context: typer.Context) -> Store:
     """The store of the folder given with --runs."""
     from benchmark.store.store import Store
 
     return Store(context.find_root().obj)
 
 
-def command(store: Store, *words: str) -> str:
+def format_command(store: Store, *words: str) -> str:
     """A command as the user may give it next, about the same store."""
     given = str(store.root)
     is_default = given == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
     return shlex.join(["chimera-bench", *([] if is_default else ["--runs", given]), *words])
 
 
-def out() -> Console:
+def make_console() -> Console:
     """A console on stdout; as wide as the terminal, or without limit."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Print a line."""
     typer.echo(text)
 
 
-def note(text: str) -> None:
+def print_note(text: str) -> None:
     """Print a line that is not part of the result: on stderr."""
     typer.echo(text, err=True)
 
 
-def say_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print JSON; nan, which JSON does not know, becomes null."""
-    say(json.dumps(_without_nan(value), indent=2, ensure_ascii=False))
+    print_line(json.dumps(_without_nan(value), indent=2, ensure_ascii=False))
 
 
-def say_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns; long cells fold in a terminal and are whole in a file."""
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
         widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
         for line in lines:
-            say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+            print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
         return
     from rich.table import Table
     from rich.text import Text
@@ -82,10 +82,10 @@ def say_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(head, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    out().print(table)
+    make_console().print(table)
 
 
-def duration(seconds: float | None) -> str:
+def format_duration(seconds: float | None) -> str:
     """Time for people: 45 s, 12 min, 3 h 05."""
     if seconds is None:
         return ""
@@ -96,7 +96,7 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
 
 
-def losses_text(losses: Any, *, most: int = 4) -> str:
+def format_losses(losses: Any, *, most: int = 4) -> str:
     """The latest losses in a few words."""
     if not isinstance(losses, dict):
         return ""
@@ -104,7 +104,7 @@ def losses_text(losses: Any, *, most: int = 4) -> str:
     return ", ".join(known[:most]) + (", …" if len(known) > most else "")
 
 
-def overrides_of(given: Sequence[str] | None) -> dict[str, Any]:
+def read_overrides(given: Sequence[str] | None) -> dict[str, Any]:
     """`--set key=value` as a dict; values are read as YAML, as in a study."""
     from benchmark.core.overrides import parse_overrides
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, Overrides, say, say_json
+from benchmark.cli.console import AsJson, Overrides, print_json, print_line
 
 app = typer.Typer(
     help="Detectron2: configs of methods for its own tools, and the names it knows.", no_args_is_help=True
@@ -38,7 +38,7 @@ def config(
         raise ValueError(f"--out {out} exists already: remove it, or give another name")
     choice = choose(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
     write_new(out, texts[out.suffix](choice))
-    say(str(out))
+    print_line(str(out))
 
 
 @app.command("list")
@@ -48,11 +48,11 @@ def list_all(as_json: AsJson = False) -> None:
 
     data, models = datasets(), architectures()
     if as_json:
-        say_json({"datasets": data, "architectures": models})
+        print_json({"datasets": data, "architectures": models})
         return
-    say("Data sets, for DATASETS.TRAIN and DATASETS.TEST")
+    print_line("Data sets, for DATASETS.TRAIN and DATASETS.TEST")
     for name, words in data.items():
-        say(f"  {name}: {words}")
-    say("\nArchitectures, for MODEL.META_ARCHITECTURE")
+        print_line(f"  {name}: {words}")
+    print_line("\nArchitectures, for MODEL.META_ARCHITECTURE")
     for name in models:
-        say(f"  {name}")
+        print_line(f"  {name}")

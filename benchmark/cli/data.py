@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import AsJson, duration, note, say, say_json
+from benchmark.cli.console import AsJson, format_duration, print_json, print_line, print_note
 from benchmark.cli.prepare import prepare
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def check(
     if report is None:
         _say_absent(info, looked_for(info, folders, layout=layout), as_json=as_json)
     elif as_json:
-        say_json(_as_dict(info, report))
+        print_json(_as_dict(info, report))
     else:
         for line in _lines(info, report):
-            say(line)
+            print_line(line)
     raise typer.Exit(0 if report is not None and not report.problems else 1)
 
 
@@ -91,10 +91,10 @@ def speed(
     rules = load_protocol(protocol or given.protocol, dataset=given.dataset)
     prepare_torch(1)
     found = timing.measure(dataset, given, protocol=rules, images=images, workers=workers)
-    say(f"bare Pillow: {found.bare:.0f} images/s (picture and mask)")
-    say(f"as batches:  {found.loaded:.0f} images/s under {rules.name}")
+    print_line(f"bare Pillow: {found.bare:.0f} images/s (picture and mask)")
+    print_line(f"as batches:  {found.loaded:.0f} images/s under {rules.name}")
     rounds = f"{min(found.rounds):.2f} to {max(found.rounds):.2f} over {len(found.rounds)} rounds"
-    say(f"ratio:       {found.ratio:.2f} ({rounds}), {workers or 'no'} workers")
+    print_line(f"ratio:       {found.ratio:.2f} ({rounds}), {workers or 'no'} workers")
 
 
 @app.command("make")
@@ -112,7 +112,7 @@ def make(
         raise KeyError(unknown_name("procedural data set", name, ["toybox"]))
     dataset = ToyBox()
     metadata = export_voc(dataset, part or dataset.parts, out, observe=_tell)
-    say(f"{metadata.parent}: {', '.join(part or dataset.parts)}; described in {metadata.name}")
+    print_line(f"{metadata.parent}: {', '.join(part or dataset.parts)}; described in {metadata.name}")
 
 
 @app.command("sheet")
@@ -124,12 +124,12 @@ def sheet(
     from benchmark.core.split import load_split
     from benchmark.data.toybox.contact_sheet import write_sheet
 
-    say(str(write_sheet(out, load_split(split))))
+    print_line(str(write_sheet(out, load_split(split))))
 
 
 def _tell(done: int, total: int) -> None:
     if done % 500 == 0 or done == total:
-        note(f"{done}/{total} pictures")
+        print_note(f"{done}/{total} pictures")
 
 
 def _teller() -> Callable[[str, int, int], None]:
@@ -144,19 +144,21 @@ def _teller() -> Callable[[str, int, int], None]:
             at, started = part, now
         elif now - told >= TELL_EVERY_S and done < total:
             told = now
-            note(f"{part}: {done}/{total} images read, {duration((now - started) / done * (total - done))} left")
+            print_note(
+                f"{part}: {done}/{total} images read, {format_duration((now - started) / done * (total - done))} left"
+            )
 
     return tell
 
 
 def _say_absent(info: DatasetInfo, lines: list[str], *, as_json: bool) -> None:
     if as_json:
-        say_json({"dataset": info.name, "layout": None, "complete": False, "looked_for": lines, "get": info.get})
+        print_json({"dataset": info.name, "layout": None, "complete": False, "looked_for": lines, "get": info.get})
         return
-    say(f"{info.title}: nothing of it was found. Looked for, by layout:")
+    print_line(f"{info.title}: nothing of it was found. Looked for, by layout:")
     for line in lines:
-        say(f"  {line}")
-    say(f"Get it: {info.get}")
+        print_line(f"  {line}")
+    print_line(f"Get it: {info.get}")
 
 
 def _announcer(info: DatasetInfo) -> Callable[[Found], None]:
@@ -164,7 +166,7 @@ def _announcer(info: DatasetInfo) -> Callable[[Found], None]:
 
     def announce(found: Found) -> None:
         parts = [f"{part} {len(files)} of {info.counts[part]} images" for part, files in found.parts.items()]
-        note(f"{info.title}: layout {found.layout} in {found.root}; {', '.join(parts)}; now reading them")
+        print_note(f"{info.title}: layout {found.layout} in {found.root}; {', '.join(parts)}; now reading them")
 
     return announce
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import typer
 
-from benchmark.cli.console import AsJson, say, say_json, store_of
+from benchmark.cli.console import AsJson, open_store, print_json, print_line
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
@@ -14,10 +14,10 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     from benchmark.cli.doctor_checks import examine
 
     checks = []
-    for check in examine(store_of(context).root):
+    for check in examine(open_store(context).root):
         checks.append(check)
         if not as_json:
-            say(f"{check.level:<4}  {check.name}: {check.text}")
+            print_line(f"{check.level:<4}  {check.name}: {check.text}")
     if as_json:
-        say_json([asdict(check) for check in checks])
+        print_json([asdict(check) for check in checks])
     raise typer.Exit(1 if any(check.level == "bad" for check in checks) else 0)

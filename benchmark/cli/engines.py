@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, Overrides, note, overrides_of, say_columns, say_json
+from benchmark.cli.console import AsJson, Overrides, print_columns, print_json, print_note, read_overrides
 
 if TYPE_CHECKING:
     from benchmark.core.method import Method
@@ -36,16 +36,16 @@ def engines(
     from benchmark.planning.resolve import build, resolve, split_of
     from benchmark.profiling.engine_overhead import Empty
 
-    spec = resolve(name, split=split, seed=0, overrides=STEPS | overrides_of(overrides))
+    spec = resolve(name, split=split, seed=0, overrides=STEPS | read_overrides(overrides))
     prepare_torch(threads)
     method = build(spec)
     method.set_classes(split_of(spec).seen)
     methods = {f"{spec.method}/{spec.variant}": method, "empty": Empty()}
     found = _measured(spec, methods, _batches(spec))
     if as_json:
-        say_json({engine: {of: asdict(one) for of, one in rows.items()} for engine, rows in found.items()})
+        print_json({engine: {of: asdict(one) for of, one in rows.items()} for engine, rows in found.items()})
     else:
-        say_columns(HEADS, [_row(engine, of, one) for engine, rows in found.items() for of, one in rows.items()])
+        print_columns(HEADS, [_row(engine, of, one) for engine, rows in found.items() for of, one in rows.items()])
 
 
 def _measured(spec: RunSpec, methods: Mapping[str, Method], batches: Sequence[Batch]) -> dict[str, dict[str, Overhead]]:
@@ -62,10 +62,10 @@ def _measured(spec: RunSpec, methods: Mapping[str, Method], batches: Sequence[Ba
         try:
             require_engine(engine)
         except ValueError as error:
-            note(f"{engine} is left out: {error}")
+            print_note(f"{engine} is left out: {error}")
             continue
         on_it = spec.model_copy(update={"engine": engine})
-        note(f"{engine}: {budget.iterations} steps with batches of {budget.batch_size}, in turn with a bare loop")
+        print_note(f"{engine}: {budget.iterations} steps with batches of {budget.batch_size}, in turn with a bare loop")
         found[engine] = {
             of: measure(method, batches, engine=open_engine(on_it), budget=budget) for of, method in methods.items()
         }

@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchmark.cli import cluster, d2, data, doctor, pretrain, reports, runs, show, speed, status, studies
-from benchmark.cli.console import note
+from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
 
 app = typer.Typer(
@@ -76,7 +76,7 @@ def _tell_of_long_reading() -> None:
 
     class Notes(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            note(record.getMessage())
+            print_note(record.getMessage())
 
     log = logging.getLogger("benchmark.data.folders.dataset")
     log.setLevel(logging.INFO)

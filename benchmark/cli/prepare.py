@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import Jobs, duration, note, say
+from benchmark.cli.console import Jobs, format_duration, print_line, print_note
 
 LINES_EVERY_S = 10.0
 
@@ -38,14 +38,14 @@ def prepare(
 
     with _progress() as observe:
         outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), observe=observe)
-    say(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} made, {outcome.kept} were there")
+    print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} made, {outcome.kept} were there")
     for line in outcome.broken:
-        note(f"broken: {line}")
+        print_note(f"broken: {line}")
     if outcome.broken:
-        note(f"{len(outcome.broken)} complaints: replace these originals and give the same command again")
+        print_note(f"{len(outcome.broken)} complaints: replace these originals and give the same command again")
         raise typer.Exit(1)
     dataset = run.PREPARATIONS[what].dataset
-    say(f"look whether all is well: chimera-bench data check {dataset} --root {out}")
+    print_line(f"look whether all is well: chimera-bench data check {dataset} --root {out}")
 
 
 @contextmanager
@@ -72,4 +72,4 @@ class _Lines:
         now = time.monotonic()
         if now - self._told >= LINES_EVERY_S or done == total:
             self._told = now
-            note(f"{done}/{total} files, {duration((now - self._started) / done * (total - done))} left")
+            print_note(f"{done}/{total} files, {format_duration((now - self._started) / done * (total - done))} left")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import duration, note, say
+from benchmark.cli.console import format_duration, print_line, print_note
 
 app = typer.Typer(help="Remake the toy weights that ship.", no_args_is_help=True)
 
@@ -76,17 +76,17 @@ def _ready(out: Path) -> Path:
 
 
 def _reporter() -> Callable[[int, int, float], None]:
-    note("drawing pictures")
+    print_note("drawing pictures")
     started = time.monotonic()
 
     def report(step: int, steps: int, loss: float) -> None:
         if (step + 1) % max(1, steps // 50) == 0 or step + 1 == steps:
             left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
-            note(f"{step + 1}/{steps}  loss {loss:.3f}  {duration(left)} left")
+            print_note(f"{step + 1}/{steps}  loss {loss:.3f}  {format_duration(left)} left")
 
     return report
 
 
 def _say_files(out: Path) -> None:
     for path in sorted([*out.glob("toy_*.safetensors"), *out.glob("toy_*.md")]):
-        say(str(path))
+        print_line(str(path))

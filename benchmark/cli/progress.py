@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.console import duration, losses_text, note
+from benchmark.cli.console import format_duration, format_losses, print_note
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -71,11 +71,11 @@ class _Lines:
 
     def __call__(self, snapshot: Snapshot) -> None:
         for line in self._endings.new(snapshot):
-            note(line)
+            print_note(line)
         if time.monotonic() >= self._next and snapshot.running:
             self._next = time.monotonic() + LINES_EVERY_S
             for run_id, beat in snapshot.running.items():
-                note(f"  {self._labels.get(run_id, run_id)}: {where(beat)}")
+                print_note(f"  {self._labels.get(run_id, run_id)}: {where(beat)}")
 
 
 def where(beat: Mapping[str, Any] | None) -> str:
@@ -87,8 +87,8 @@ def where(beat: Mapping[str, Any] | None) -> str:
     stage, done, total = beat.get("stage", ""), beat.get("done", 0), beat.get("total", 0)
     left = seconds_left(beat)
     words = [f"{stage} {done}/{total}" if total else str(stage)]
-    words += [f"{duration(left)} left"] if left is not None and done < total else []
-    words += [losses_text(beat.get("losses"))] if beat.get("losses") else []
+    words += [f"{format_duration(left)} left"] if left is not None and done < total else []
+    words += [format_losses(beat.get("losses"))] if beat.get("losses") else []
     return ", ".join(words)
 
 

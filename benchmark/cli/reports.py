@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, note, say, store_of
+from benchmark.cli.console import AsJson, open_store, print_line, print_note
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
@@ -29,13 +29,13 @@ def table(
     """The table of a study, from its records alone."""
     from benchmark.utils.atomic_files import write_text
 
-    store = store_of(context)
+    store = open_store(context)
     text = table_text(store, store.plan(_stem(study)), fmt="json" if as_json else fmt, convention=convention)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
         write_text(out, text)
-        note(f"written to {out}")
+        print_note(f"written to {out}")
 
 
 def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
@@ -49,7 +49,7 @@ def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = 
 
 def show_table(store: Store, plan: Plan) -> None:
     """Print a study's table."""
-    say(table_text(store, plan).rstrip("\n"))
+    print_line(table_text(store, plan).rstrip("\n"))
 
 
 def plot(
@@ -60,12 +60,12 @@ def plot(
     pictures: Annotated[bool, typer.Option("--pictures", help="Also segmentations, from checkpoints.")] = False,
 ) -> None:
     """Draw the figures of a study."""
-    store = store_of(context)
+    store = open_store(context)
     plan = store.plan(_stem(study))
     for path in write_figures(store, plan, out, convention=convention):
-        say(str(path))
+        print_line(str(path))
     for path in write_pictures(store, plan, out) if pictures else ():
-        say(str(path))
+        print_line(str(path))
 
 
 def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-main") -> list[Path]:
@@ -84,7 +84,7 @@ def write_pictures(store: Store, plan: Plan, out: Path) -> list[Path]:
 
     gallery = draw_gallery(store, plan, out)
     for label, reason in gallery.left_out.items():
-        note(f"no segmentations of {label}: {reason}")
+        print_note(f"no segmentations of {label}: {reason}")
     return gallery.paths
 
 
@@ -101,12 +101,12 @@ def compare(
     from benchmark.report import comparison as comparing
     from benchmark.report.tables.comparison_text import render
 
-    store = store_of(context)
+    store = open_store(context)
     plan = store.plan(_stem(study)) if study is not None else None
     sides = [comparing.find_runs(store, text, plan=plan) for text in (a, b)]
     (label_a, runs_a), (label_b, runs_b) = sides
     found = comparing.compare(store, runs_a, runs_b, labels=(label_a, label_b), convention=known_convention(convention))
-    say(render(found, fmt="json" if as_json else fmt).rstrip("\n"))
+    print_line(render(found, fmt="json" if as_json else fmt).rstrip("\n"))
 
 
 def known_convention(name: str) -> EvaluationConvention:

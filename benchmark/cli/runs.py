@@ -19,7 +19,17 @@ from benchmark.cli.choice import (
     SplitName,
     choose,
 )
-from benchmark.cli.console import AsJson, Jobs, Overrides, command, note, overrides_of, say, say_json, store_of
+from benchmark.cli.console import (
+    AsJson,
+    Jobs,
+    Overrides,
+    format_command,
+    open_store,
+    print_json,
+    print_line,
+    print_note,
+    read_overrides,
+)
 from benchmark.cli.progress import watching
 from benchmark.cli.studies import changed_study, tally
 from benchmark.utils.optional_packages import require_engine
@@ -56,12 +66,12 @@ def run(
 ) -> None:
     """Run a method, or all of a study, on this machine. What is done already is not run again."""
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    store = store_of(context)
+    store = open_store(context)
     choice = choose(
         name,
         store=store,
         keep=not dry_run,
-        overrides=overrides_of(overrides),
+        overrides=read_overrides(overrides),
         seeds=seed,
         plan_name=plan_name,
         **fields,
@@ -70,7 +80,7 @@ def run(
         say_runs(store, choice.ids)
         return
     raise typer.Exit(
-        run_here(store_of(context), choice, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
+        run_here(open_store(context), choice, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
     )
 
 
@@ -96,22 +106,22 @@ def demo(
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import planned
 
-    store = store_of(context)
-    found = planned(changed_study(load_study("demo"), changes=overrides_of(overrides)), store, keep=not dry_run)
+    store = open_store(context)
+    found = planned(changed_study(load_study("demo"), changes=read_overrides(overrides)), store, keep=not dry_run)
     if dry_run:
         say_runs(store, found.plan.ids)
         return
     code = run_specs(store, found.specs, jobs=jobs, retry_failed=retry_failed, plan=found.plan)
-    say()
+    print_line()
     show_table(store, found.plan)
     out = store.root / "reports" / found.plan.study
-    say("\nFigures")
+    print_line("\nFigures")
     for path in [*write_figures(store, found.plan, out), *write_pictures(store, found.plan, out)]:
-        say(f"  {path}")
+        print_line(f"  {path}")
     done = next((run_id for run_id in found.plan.ids if store.state(run_id) == "done"), "ID")
-    say(f"\nThe table again:    {command(store, 'table', found.plan.study)}")
-    say(f"One run in detail:  {command(store, 'show', done)}")
-    say(f"Remake a number:    {command(store, 'verify', done)}")
+    print_line(f"\nThe table again:    {format_command(store, 'table', found.plan.study)}")
+    print_line(f"One run in detail:  {format_command(store, 'show', done)}")
+    print_line(f"Remake a number:    {format_command(store, 'verify', done)}")
     raise typer.Exit(code)
 
 
@@ -123,17 +133,17 @@ def verify(
     """Remake a run and compare. The pixel counts must be the same, bit for bit; they are made in a scratch folder."""
     from benchmark.execution import verify as again
 
-    store = store_of(context)
+    store = open_store(context)
     found = store.find(run_id)
     require_engine(store.spec(found).engine)
-    note(f"running {found} again in a scratch folder")
+    print_note(f"running {found} again in a scratch folder")
     with watching({found: label(store.spec(found))}) as watch:
         verdict = again.verify(found, store, observe=watch)
     if as_json:
-        say_json(again.as_json(verdict))
+        print_json(again.as_json(verdict))
     else:
         for line in again.in_words(verdict):
-            say(line)
+            print_line(line)
     raise typer.Exit(0 if verdict.is_same else 1)
 
 
@@ -158,7 +168,7 @@ def run_specs(
     failed = skipped_failed
     if open_specs:
         jobs = min(jobs or max(1, cores() // threads), len(open_specs))
-        note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
+        print_note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
             with watching(labels) as watch:
                 outcomes = run_all(open_specs, store=store, jobs=jobs, each=Resources(threads, workers), observe=watch)
@@ -168,7 +178,7 @@ def run_specs(
         lost = [run_id for run_id, outcome in outcomes.items() if outcome.state == "failed"]
         failed += len(lost)
         for run_id in lost[:SHOWN_FAILURES]:
-            note(f"its log: {command(store, 'logs', run_id)}")
+            print_note(f"its log: {format_command(store, 'logs', run_id)}")
     return FINISHED_WITH_FAILURES if failed else 0
 
 
@@ -178,7 +188,7 @@ def note_splits(names: Sequence[str]) -> None:
 
     for name in names:
         if load_split(name).note:
-            note(f"split {name}: {load_split(name).note}")
+            print_note(f"split {name}: {load_split(name).note}")
 
 
 def _row_labels(plan: Plan) -> dict[str, str]:
@@ -197,9 +207,9 @@ def _open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tupl
     done = [run_id for run_id, state in states.items() if state == "done"]
     lost = [run_id for run_id, state in states.items() if state in ("failed", "broken")]
     if done:
-        note(f"{len(done)} done already{_stale_words(store, done)}, not run again")
+        print_note(f"{len(done)} done already{_stale_words(store, done)}, not run again")
     if lost and not retry_failed:
-        note(f"{len(lost)} failed before, not run again; to try again: --retry-failed")
+        print_note(f"{len(lost)} failed before, not run again; to try again: --retry-failed")
     left_out = {*done, *(() if retry_failed else lost)}
     return [spec for spec in specs if spec.id not in left_out], 0 if retry_failed else len(lost)
 
@@ -217,32 +227,32 @@ def say_runs(store: Store, ids: Sequence[str]) -> None:
     """What would be run, and where it stands."""
     states = [store.state(run_id) for run_id in ids]
     for state, run_id in zip(states, ids, strict=True):
-        say(f"{state:<12} {run_id}")
-    say(tally(states))
+        print_line(f"{state:<12} {run_id}")
+    print_line(tally(states))
 
 
 def _say_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
     from benchmark.evaluation.scores import score
 
     if plan is not None:
-        say(tally([store.state(spec.id) for spec in specs]))
-        say(f"The table: {command(store, 'table', plan.study)}")
+        print_line(tally([store.state(spec.id) for spec in specs]))
+        print_line(f"The table: {format_command(store, 'table', plan.study)}")
         return
     for spec in specs:
         state = store.state(spec.id)
         if state == "done":
             scores = score(store.counts(spec.id), "d2-main")
             shown = f"S {scores.miou_seen:.2f}  U {scores.miou_unseen:.2f}  hIoU {scores.hiou:.2f}  (d2-main)"
-            say(f"{label(spec)}: {shown}")
+            print_line(f"{label(spec)}: {shown}")
         elif state == "failed":
             failure = store.record(spec.id).failure
-            say(f"{label(spec)}: failed: {failure.message if failure else ''}")
+            print_line(f"{label(spec)}: failed: {failure.message if failure else ''}")
         else:
-            say(f"{label(spec)}: {state}")
-        say(f"  {spec.id}")
+            print_line(f"{label(spec)}: {state}")
+        print_line(f"  {spec.id}")
 
 
 def _note_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
     states = [store.state(spec.id) for spec in specs]
-    note(f"interrupted: {tally(states)}")
-    note(f"Records and checkpoints are kept in {store.root}{os.sep}; the same command goes on from there.")
+    print_note(f"interrupted: {tally(states)}")
+    print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; the same command goes on from there.")

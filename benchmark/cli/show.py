@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import AsJson, say, say_json, store_of
+from benchmark.cli.console import AsJson, open_store, print_json, print_line
 from benchmark.cli.status import is_stale
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or a part
 
 def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
     """Everything about one run. Spec, environment, scores under all conventions, cost, failure."""
-    store = store_of(context)
+    store = open_store(context)
     found = store.find(run_id)
     details = _details(store, found)
     if as_json:
-        say_json(details)
+        print_json(details)
         return
     for line in _lines(details):
-        say(line)
+        print_line(line)
 
 
 def logs(
@@ -37,11 +37,11 @@ def logs(
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Only the last lines; 0 for all.")] = 0,
 ) -> None:
     """The log of a run."""
-    store = store_of(context)
+    store = open_store(context)
     path = _log(store, store.find(run_id), attempt)
     text = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in text[-lines:] if lines else text:
-        say(line)
+        print_line(line)
 
 
 def _log(store: Store, run_id: str, attempt: int | None) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, note, say_columns, say_json
+from benchmark.cli.console import AsJson, print_columns, print_json, print_note
 from benchmark.cli.engines import engines
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def labels(
     found: list[tuple[str, Case, Speed]] = []
     for case in CASES:
         for task in TASKS:
-            note(f"{task}, {case.classes} classes, {case.height} x {case.width} pixels")
+            print_note(f"{task}, {case.classes} classes, {case.height} x {case.width} pixels")
             found.append((task, case, measure(task, case, rounds=rounds)))
     if as_json:
-        say_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in found])
+        print_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in found])
     else:
-        say_columns(HEADS, [_row(task, case, speed) for task, case, speed in found])
+        print_columns(HEADS, [_row(task, case, speed) for task, case, speed in found])
     raise typer.Exit(0 if all(speed.is_identical for _, _, speed in found) else 1)
 
 

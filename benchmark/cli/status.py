@@ -10,15 +10,15 @@ import typer
 
 from benchmark.cli.console import (
     AsJson,
-    command,
-    duration,
-    losses_text,
-    note,
-    out,
-    say,
-    say_columns,
-    say_json,
-    store_of,
+    format_command,
+    format_duration,
+    format_losses,
+    make_console,
+    open_store,
+    print_columns,
+    print_json,
+    print_line,
+    print_note,
 )
 from benchmark.cli.studies import tally
 
@@ -41,12 +41,12 @@ def status(
     """Where every run stands, here and on the cluster. Reads only, and never changes a run."""
     from slurm.status.run_status import overview
 
-    store = store_of(context)
+    store = open_store(context)
     while True:
         found = overview(store, _ids(store, study))
         entries = [_entry(store, stand) for stand in found.stands]
         if as_json:
-            say_json(entries)
+            print_json(entries)
         else:
             _show(store, found, entries, clear=watch)
         if not watch or not any(stand.is_alive for stand in found.stands):
@@ -55,22 +55,24 @@ def status(
 
 
 def _show(store: Store, found: Overview, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
-    if clear and out().is_terminal:
-        out().clear()
+    if clear and make_console().is_terminal:
+        make_console().clear()
     if entries:
         heads = ["state", "progress", "tries", "node", "run", "latest"]
-        say_columns(heads, [_cells(entry) for entry in entries])
-    say(f"{tally([entry['state'] for entry in entries])} in {store.root}")
+        print_columns(heads, [_cells(entry) for entry in entries])
+    print_line(f"{tally([entry['state'] for entry in entries])} in {store.root}")
     stale = sum(entry["stale"] for entry in entries)
     if stale:
-        say(f"{stale} made by other code than the present (*)")
+        print_line(f"{stale} made by other code than the present (*)")
     for entry in entries:
         if entry["state"] == "broken":
-            say(f"broken: {entry['message']}")
+            print_line(f"broken: {entry['message']}")
     for line in found.sight.notes:
-        note(line)
+        print_note(line)
     if any(stand.state in ("interrupted", "lost") and stand.place for stand in found.stands):
-        note(f"interrupted and lost runs go on when they are sent again: {command(store, 'submit', 'STUDY')}")
+        print_note(
+            f"interrupted and lost runs go on when they are sent again: {format_command(store, 'submit', 'STUDY')}"
+        )
 
 
 def _ids(store: Store, study: str | None) -> list[str]:
@@ -82,7 +84,7 @@ def _ids(store: Store, study: str | None) -> list[str]:
         try:
             ids |= dict.fromkeys(store.plan(name).ids)
         except ValueError as error:
-            note(f"warning: {error}")
+            print_note(f"warning: {error}")
     return list(ids)
 
 
@@ -133,7 +135,7 @@ def is_stale(record: RunRecord) -> bool:
 def _cells(entry: dict[str, Any]) -> list[str]:
     progress = f"{entry['stage']} {entry['done']}/{entry['total']}" if entry["total"] else str(entry["stage"])
     if entry["seconds_left"] is not None:
-        progress += f", {duration(entry['seconds_left'])} left"
+        progress += f", {format_duration(entry['seconds_left'])} left"
     state = entry["state"] + ("*" if entry["stale"] else "")
-    said = [entry["message"] if entry["state"] != "broken" else "", losses_text(entry["losses"])]
+    said = [entry["message"] if entry["state"] != "broken" else "", format_losses(entry["losses"])]
     return [state, progress, str(entry["attempts"] or ""), entry["node"], entry["id"], "; ".join(filter(None, said))]

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import AsJson, Overrides, command, note, overrides_of, say, say_columns, say_json, store_of
+from benchmark.cli.console import (
+    AsJson,
+    Overrides,
+    format_command,
+    open_store,
+    print_columns,
+    print_json,
+    print_line,
+    print_note,
+    read_overrides,
+)
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -28,25 +38,27 @@ def list_all(as_json: AsJson = False) -> None:
     studies, splits, protocols = _studies(), _splits(), _protocols()
     if as_json:
         found = {"methods": methods, "broken": broken, "studies": studies, "splits": splits, "protocols": protocols}
-        say_json(found)
+        print_json(found)
         return
-    say("Methods, with their variants")
+    print_line("Methods, with their variants")
     for method in methods:
-        say(f"  {method['name']}: {method['summary']}")
+        print_line(f"  {method['name']}: {method['summary']}")
         for variant in method["variants"]:
-            say(f"    {shlex.quote(method['name'] + '/' + variant)}")
+            print_line(f"    {shlex.quote(method['name'] + '/' + variant)}")
     for name, reason in broken.items():
-        say(f"  {name}: cannot be read: {reason}")
-    say("\nStudies")
+        print_line(f"  {name}: cannot be read: {reason}")
+    print_line("\nStudies")
     for study in studies:
-        say(f"  {study['name']}: {study['title']} ({study['rows']} rows x {study['seeds']} seeds, {study['split']})")
-    say("\nSplits")
+        print_line(
+            f"  {study['name']}: {study['title']} ({study['rows']} rows x {study['seeds']} seeds, {study['split']})"
+        )
+    print_line("\nSplits")
     for split in splits:
         words = f"{split['dataset']}, {split['seen']} seen and {split['unseen']} unseen classes"
-        say(f"  {split['name']}: {words}, protocol {split['protocol']}")
-    say(f"\nProtocols\n  {', '.join(protocols)}")
-    say("\nRun one:   chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
-    say("Run all:   chimera-bench run STUDY")
+        print_line(f"  {split['name']}: {words}, protocol {split['protocol']}")
+    print_line(f"\nProtocols\n  {', '.join(protocols)}")
+    print_line("\nRun one:   chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
+    print_line("Run all:   chimera-bench run STUDY")
 
 
 def plan(
@@ -60,15 +72,15 @@ def plan(
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import planned
 
-    store = store_of(context)
-    found = planned(changed_study(load_study(study), changes=overrides_of(overrides), name=name), store).plan
+    store = open_store(context)
+    found = planned(changed_study(load_study(study), changes=read_overrides(overrides), name=name), store).plan
     if as_json:
-        say_json(plan_json(found, store))
+        print_json(plan_json(found, store))
         return
     show_plan(found, store)
     words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
     words += ["--name", name] if name else []
-    note(f"kept as {found.study!r}; run it with: {command(store, *words)}")
+    print_note(f"kept as {found.study!r}; run it with: {format_command(store, *words)}")
 
 
 def changed_study(
@@ -109,14 +121,14 @@ def show_plan(plan: Plan, store: Store) -> None:
     """Print rows by seeds, with the state of each run; of many seeds, only how many runs are in which state."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
     states = {run_id: store.state(run_id) for run_id in plan.ids}
-    say(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
+    print_line(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
     if len(seeds) > SHOWN_SEEDS:
         tallies = [[row.label, tally([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
-        say_columns(["row", f"{len(seeds)} seeds"], tallies)
+        print_columns(["row", f"{len(seeds)} seeds"], tallies)
     else:
         rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
-        say_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
-    say(tally(list(states.values())))
+        print_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
+    print_line(tally(list(states.values())))
 
 
 def plan_json(plan: Plan, store: Store) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from benchmark.cli import main
 TINY = "tests/cli/tiny_method.py"
 
 
-class Said(NamedTuple):
+class CommandResult(NamedTuple):
     """What a command came to."""
 
     code: int
@@ -19,11 +19,11 @@ class Said(NamedTuple):
     err: str
 
 
-def say(capsys: pytest.CaptureFixture[str], *arguments: str) -> Said:
+def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> CommandResult:
     """Give a command; returns its exit code and what it printed."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     out, err = capsys.readouterr()
     assert isinstance(ended.value.code, int)
-    return Said(ended.value.code, out, err)
+    return CommandResult(ended.value.code, out, err)

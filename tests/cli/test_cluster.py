@@ -9,7 +9,7 @@ import pytest
 from benchmark.core.run_record import Failure
 from benchmark.store.store import Store
 from slurm.requests.manifest import Manifest, mark_sent, write_manifest
-from tests.cli.shell import TINY, say
+from tests.cli.shell import TINY, run_command
 from tests.report.world import even, plan_of, save, spec_of
 
 Capsys = pytest.CaptureFixture[str]
@@ -33,22 +33,22 @@ def profile(tmp_path: Path) -> str:
 
 
 def test_a_dry_run_prints_the_script_and_writes_nothing(store: Store, profile: str, capsys: Capsys) -> None:
-    said = say(capsys, "submit", TINY, "--seed", "0", "--seed", "1", "--cluster", profile, "--dry-run")
-    assert said.code == 0 and "# 2 runs in an array of 2" in said.out
-    assert "#SBATCH --partition=gpu" in said.out and "module load cuda" in said.out
+    result = run_command(capsys, "submit", TINY, "--seed", "0", "--seed", "1", "--cluster", profile, "--dry-run")
+    assert result.code == 0 and "# 2 runs in an array of 2" in result.out
+    assert "#SBATCH --partition=gpu" in result.out and "module load cuda" in result.out
     assert not store.root.exists()
 
 
 def test_without_slurm_submit_says_so_in_one_line(store: Store, profile: str, capsys: Capsys) -> None:
-    said = say(capsys, "submit", TINY, "--cluster", profile)
-    assert said.code == 1 and said.err.startswith("error: ") and said.err.count("\n") == 1
-    assert "unexpected" not in said.err
+    result = run_command(capsys, "submit", TINY, "--cluster", profile)
+    assert result.code == 1 and result.err.startswith("error: ") and result.err.count("\n") == 1
+    assert "unexpected" not in result.err
     assert not list(store.root.glob("submissions/*/manifest.json"))
 
 
 def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None:
-    said = say(capsys, "submit", TINY, "--cluster", "slrum")
-    assert said.code == 1 and "did you mean 'slurm'" in said.err
+    result = run_command(capsys, "submit", TINY, "--cluster", "slrum")
+    assert result.code == 1 and "did you mean 'slurm'" in result.err
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,22 @@ def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None
 )
 def test_what_is_wrong_with_a_profile_is_one_line(tmp_path: Path, line: str, expected: str, capsys: Capsys) -> None:
     (tmp_path / "bad.yaml").write_text(f"executor: slurm\n{line}\n")
-    said = say(capsys, "submit", TINY, "--cluster", str(tmp_path / "bad.yaml"))
-    assert said.code == 1 and expected in said.err and "unexpected" not in said.err and said.err.count("\n") == 1
+    result = run_command(capsys, "submit", TINY, "--cluster", str(tmp_path / "bad.yaml"))
+    assert (
+        result.code == 1 and expected in result.err and "unexpected" not in result.err and result.err.count("\n") == 1
+    )
 
 
 def test_the_debug_executor_runs_in_this_process(store: Store, capsys: Capsys) -> None:
     tiny = ("--set", "budget.iterations=1", "--max-images", "1")
-    assert say(capsys, "submit", TINY, "--cluster", "debug", *tiny).out.startswith("done ")
-    said = say(capsys, "submit", TINY, "--cluster", "debug", "--set", "end=raise", *tiny)
-    assert said.code == 3 and said.out.startswith("failed ")
+    assert run_command(capsys, "submit", TINY, "--cluster", "debug", *tiny).out.startswith("done ")
+    result = run_command(capsys, "submit", TINY, "--cluster", "debug", "--set", "end=raise", *tiny)
+    assert result.code == 3 and result.out.startswith("failed ")
 
 
 def test_retry_of_what_has_not_failed_starts_nothing(store: Store, capsys: Capsys) -> None:
     run_id = save(store, spec_of(), even(80, 60))
-    assert say(capsys, "retry", run_id, "--cluster", "local").out == "none of them has failed\n"
+    assert run_command(capsys, "retry", run_id, "--cluster", "local").out == "none of them has failed\n"
 
 
 def test_retry_of_a_study_asks_for_what_the_profile_says_of_that_study(
@@ -81,8 +83,8 @@ def test_retry_of_a_study_asks_for_what_the_profile_says_of_that_study(
     save(store, spec_of(), Failure(kind="ValueError", message="no"))
     store.write_plan(plan_of({"paper": {0: spec_of().id}}).model_copy(update={"study": "grid"}))
     arguments = ("--cluster", str(tmp_path / "mine.yaml"), "--dry-run")
-    assert "#SBATCH --time=77" in say(capsys, "retry", "grid", *arguments).out
-    assert "#SBATCH --time" not in say(capsys, "retry", spec_of().id, *arguments).out
+    assert "#SBATCH --time=77" in run_command(capsys, "retry", "grid", *arguments).out
+    assert "#SBATCH --time" not in run_command(capsys, "retry", spec_of().id, *arguments).out
 
 
 def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: Capsys) -> None:
@@ -92,9 +94,9 @@ def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: 
     fields = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "created": 0, "store": str(store.root)}
     numbers = {"lives": 3, "at_once": 2, "threads": 1, "workers": 0, "grace_s": 5}
     mark_sent(write_manifest(store, Manifest.model_validate(fields | numbers | {"tasks": [ids]})).parent, "7")
-    said = say(capsys, "cancel", ids[0])
-    assert said.code == 1 and "shares its job with" in said.err
-    assert say(capsys, "cancel", *ids, "--dry-run").out == "7_0\n"
+    result = run_command(capsys, "cancel", ids[0])
+    assert result.code == 1 and "shares its job with" in result.err
+    assert run_command(capsys, "cancel", *ids, "--dry-run").out == "7_0\n"
 
 
 def test_collect_accounts_for_every_run_and_tells_of_failures(store: Store, capsys: Capsys) -> None:
@@ -103,5 +105,5 @@ def test_collect_accounts_for_every_run_and_tells_of_failures(store: Store, caps
     save(store, specs[0], even(80, 60))
     store.begin_attempt(specs[1])
     save(store, specs[1], Failure(kind="OUT_OF_MEMORY", message="no"))
-    said = say(capsys, "collect", "demo")
-    assert said.code == 3 and said.out.startswith("1 done · 1 failed · 1 missing")
+    result = run_command(capsys, "collect", "demo")
+    assert result.code == 3 and result.out.startswith("1 done · 1 failed · 1 missing")

@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.dataset_spec import DatasetInfo
-from tests.cli.shell import Said, say
+from tests.cli.shell import CommandResult, run_command
 from tests.data.trees import VOC_MMSEG, counting, write
 
 ADVICE = "Get it: VOCtrainval_11-May-2012.tar"
@@ -33,8 +33,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
     return info
 
 
-def checked(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> Said:
-    return say(capsys, "data", "check", "voc12", "--root", str(folder), *options)
+def checked(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> CommandResult:
+    return run_command(capsys, "data", "check", "voc12", "--root", str(folder), *options)
 
 
 @pytest.mark.usefixtures("small")
@@ -105,7 +105,7 @@ def test_nothing_found_says_what_was_looked_for(capsys: pytest.CaptureFixture[st
 def test_what_cannot_be_done_is_one_line(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
-    code, out, err = say(capsys, *arguments)
+    code, out, err = run_command(capsys, *arguments)
     assert (code, out) == (1, "") and message in err and err.count("\n") == 1
 
 
@@ -125,7 +125,9 @@ def test_data_sets_are_looked_for_in_every_folder_that_is_given(
     if way == "environment":
         monkeypatch.setenv("CHIMERA_BENCH_DATA", folders)
     options = ("--data", folders) if way == "option" else ()
-    assert f"layout mmseg in {tmp_path}/b/VOCdevkit/VOC2012" in say(capsys, *options, "data", "check", "voc12").out
+    assert (
+        f"layout mmseg in {tmp_path}/b/VOCdevkit/VOC2012" in run_command(capsys, *options, "data", "check", "voc12").out
+    )
 
 
 def test_the_folder_is_left_to_processes_started_later(
@@ -133,15 +135,13 @@ def test_the_folder_is_left_to_processes_started_later(
 ) -> None:
     VOC_MMSEG.grow(tmp_path)
     monkeypatch.chdir(tmp_path)
-    say(capsys, "--data", "VOCdevkit", "list", "--json")
+    run_command(capsys, "--data", "VOCdevkit", "list", "--json")
     assert os.environ["CHIMERA_BENCH_DATA"] == str(tmp_path / "VOCdevkit")
     assert open_dataset("voc12").size("val") == 1
 
 
 def test_checking_does_without_torch() -> None:
-    command = (
-        "import sys; from benchmark.data.folders import check; print({'torch', 'torchvision', 'pandas'} & set(sys.modules))"
-    )
+    command = "import sys; from benchmark.data.folders import check; print({'torch', 'torchvision', 'pandas'} & set(sys.modules))"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from benchmark.cli import doctor_checks
-from tests.cli.shell import say
+from tests.cli.shell import run_command
 
 
 def test_every_subject_is_looked_at_here(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_something_bad_gives_exit_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doctor_checks, "examine", lambda _: [doctor_checks.Check("torch", "bad", "gone")])
-    code, out, _ = say(capsys, "--runs", str(tmp_path), "doctor", "--json")
+    code, out, _ = run_command(capsys, "--runs", str(tmp_path), "doctor", "--json")
     assert code == 1
     assert json.loads(out) == [{"name": "torch", "level": "bad", "text": "gone"}]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.store.store import Store
-from tests.cli.shell import TINY, say
+from tests.cli.shell import TINY, run_command
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,7 +53,7 @@ def test_a_run_leaves_everything_in_its_folder(runs: Path) -> None:
 
 
 def test_a_run_can_be_verified(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = say(capsys, "--runs", str(runs), "verify", "tiny", "--json")
+    code, out, _ = run_command(capsys, "--runs", str(runs), "verify", "tiny", "--json")
     assert code == 0 and json.loads(out)["identical"]
 
 

@@ -11,14 +11,14 @@ import typer
 from typer.testing import CliRunner
 
 from benchmark.cli.engines import engines
-from tests.cli.shell import TINY, say
+from tests.cli.shell import TINY, run_command
 
 
 def test_runs_on_an_engine_that_is_not_here_are_refused_and_leave_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    code, out, err = say(capsys, "--runs", str(tmp_path), "run", TINY, "--engine", "detectron2")
+    code, out, err = run_command(capsys, "--runs", str(tmp_path), "run", TINY, "--engine", "detectron2")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("error: Detectron2 is not installed")
     assert list(tmp_path.iterdir()) == []
@@ -29,7 +29,7 @@ def test_nothing_is_submitted_for_an_engine_that_is_not_here(
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
     wanted = ("submit", TINY, "--engine", "detectron2", "--cluster", "debug")
-    code, _, err = say(capsys, "--runs", str(tmp_path), *wanted)
+    code, _, err = run_command(capsys, "--runs", str(tmp_path), *wanted)
     assert (code, list(tmp_path.iterdir())) == (1, [])
     assert err.splitlines()[-1].startswith("error: Detectron2 is not installed")
 
@@ -38,7 +38,7 @@ def test_what_would_be_run_on_it_can_be_seen_all_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    code, out, _ = say(capsys, "--runs", str(tmp_path), "run", TINY, "--engine", "detectron2", "--dry-run")
+    code, out, _ = run_command(capsys, "--runs", str(tmp_path), "run", TINY, "--engine", "detectron2", "--dry-run")
     assert code == 0
     assert out.startswith("missing")
 

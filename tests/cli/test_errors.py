@@ -11,7 +11,7 @@ import pytest
 from benchmark.cli.errors import is_expected, one_line
 from benchmark.core.budget import Budget
 from benchmark.core.split import load_split
-from tests.cli.shell import say
+from tests.cli.shell import run_command
 
 
 def _caught(fails: Callable[[], object]) -> Exception:
@@ -48,7 +48,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
         raise ZeroDivisionError("a mistake")
 
     monkeypatch.setattr("benchmark.cli.studies._studies", fails)
-    code, _, err = say(capsys, "--runs", str(tmp_path), "list")
+    code, _, err = run_command(capsys, "--runs", str(tmp_path), "list")
     log = tmp_path / "crash.log"
     assert code == 1
     assert err == f"error: ZeroDivisionError: a mistake (unexpected; traceback in {log})\n"
@@ -61,5 +61,5 @@ def test_a_crash_is_told_even_where_nothing_can_be_written(
     (tmp_path / "file").touch()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
     monkeypatch.setattr("benchmark.cli.studies._studies", lambda: [][1])
-    code, _, err = say(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
+    code, _, err = run_command(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
     assert code == 1 and "IndexError" in err and "Traceback" in err

@@ -14,7 +14,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import load_study
 from benchmark.execution.local_pool import Outcome
 from benchmark.store.store import Store
-from tests.cli.shell import TINY, say
+from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save
 
 FAILURE = Failure(kind="ValueError", message="no")
@@ -48,8 +48,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
 def test_a_run_is_done_once_and_then_left_alone(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert say(capsys, "run", TINY, "--set", "scale=0.5").code == 0
-    code, out, err = say(capsys, "run", TINY, "--set", "scale=0.5")
+    assert run_command(capsys, "run", TINY, "--set", "scale=0.5").code == 0
+    code, out, err = run_command(capsys, "run", TINY, "--set", "scale=0.5")
     assert (code, len(started)) == (0, 1)
     assert "1 done already" in err and "hIoU" in out
     assert started[0].config["scale"] == 0.5
@@ -58,25 +58,25 @@ def test_a_run_is_done_once_and_then_left_alone(
 def test_several_seeds_are_several_runs(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    say(capsys, "run", f"{TINY}/no scale", "--seed", "1", "--seed", "2", "--max-images", "3")
+    run_command(capsys, "run", f"{TINY}/no scale", "--seed", "1", "--seed", "2", "--max-images", "3")
     assert [(spec.seed, spec.variant, spec.max_images) for spec in started] == [(1, "no scale", 3), (2, "no scale", 3)]
 
 
 def test_a_failed_run_gives_exit_code_3_until_it_is_retried(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert say(capsys, "run", TINY, "--seed", "9").code == 3
-    code, _, err = say(capsys, "run", TINY, "--seed", "9")
+    assert run_command(capsys, "run", TINY, "--seed", "9").code == 3
+    code, _, err = run_command(capsys, "run", TINY, "--seed", "9")
     assert (code, len(started)) == (3, 1)
     assert "1 failed before, not run again; to try again: --retry-failed" in err
-    say(capsys, "run", TINY, "--seed", "9", "--retry-failed")
+    run_command(capsys, "run", TINY, "--seed", "9", "--retry-failed")
     assert len(started) == 2
 
 
 def test_an_interrupt_gives_exit_code_130_and_says_what_is_kept(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, err = say(capsys, "run", TINY, "--seed", "13")
+    code, _, err = run_command(capsys, "run", TINY, "--seed", "13")
     assert code == 130
     assert "interrupted: 1 missing" in err and "goes on from there" in err
 
@@ -84,7 +84,7 @@ def test_an_interrupt_gives_exit_code_130_and_says_what_is_kept(
 def test_a_dry_run_starts_and_writes_nothing(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, out, _ = say(capsys, "run", "ablations", "--dry-run")
+    code, out, _ = run_command(capsys, "run", "ablations", "--dry-run")
     assert (code, started) == (0, [])
     assert "25 missing" in out
     assert not store.root.exists()
@@ -94,7 +94,7 @@ def test_a_dry_run_starts_and_writes_nothing(
 def test_some_seeds_of_a_study_belong_to_its_plan_and_others_to_one_of_their_own(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], seed: str, plan: str
 ) -> None:
-    assert say(capsys, "run", "peers", "--seed", seed).code == 0
+    assert run_command(capsys, "run", "peers", "--seed", seed).code == 0
     assert [(spec.method, spec.seed) for spec in started] == [
         ("chimera_seg", int(seed)),
         ("maskclip", int(seed)),
@@ -132,7 +132,7 @@ def test_a_changed_study_has_a_name_and_title_of_its_own() -> None:
 def test_misspelt_names_and_bad_values_are_one_line_and_exit_code_1(
     store: Store, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
 ) -> None:
-    code, out, err = say(capsys, *arguments)
+    code, out, err = run_command(capsys, *arguments)
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert err.startswith("error: ") and hint in err
 
@@ -142,7 +142,7 @@ def test_misspelt_names_and_bad_values_are_one_line_and_exit_code_1(
     [("rnu",), ("run",), ("run", TINY, "--sed", "1"), ("run", TINY, "--set", "scale"), ("status", "a", "b")],
 )
 def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
-    code, _, err = say(capsys, *arguments)
+    code, _, err = run_command(capsys, *arguments)
     assert code == 2 and "Usage: chimera-bench" in err
 
 
@@ -150,12 +150,12 @@ def test_a_name_of_both_a_method_and_a_study_asks_which(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["demo"])
-    code, _, err = say(capsys, "run", "demo")
+    code, _, err = run_command(capsys, "run", "demo")
     assert code == 1 and "both a method and a study" in err
 
 
 def test_plan_says_where_every_run_stands(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = say(capsys, "plan", "ablations")
+    code, out, _ = run_command(capsys, "plan", "ablations")
     assert code == 0 and "25 missing" in out and "no CSH" in out
     assert store.plan_names() == ["ablations"]
 
@@ -165,5 +165,5 @@ def test_a_plan_of_many_seeds_counts_states_in_place_of_a_column_for_each(
 ) -> None:
     path = tmp_path / "many.yaml"
     path.write_text(f"title: Many\nsplit: toybox\nrows: [{TINY}]\nseeds: {list(range(30))}\n")
-    code, out, _ = say(capsys, "plan", str(path))
+    code, out, _ = run_command(capsys, "plan", str(path))
     assert code == 0 and out.splitlines()[1:3] == ["row   30 seeds", "Tiny  30 missing"]

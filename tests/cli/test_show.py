@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.store.store import Store
-from tests.cli.shell import say
+from tests.cli.shell import run_command
 from tests.report.world import even, save, spec_of, two_rows
 
 FAILURE = Failure(kind="ValueError", message="the loss is nan", log_tail="line one\nline two")
@@ -23,17 +23,17 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_list_names_every_method_and_study(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = say(capsys, "list")
+    code, out, _ = run_command(capsys, "list")
     assert code == 0
     assert all(name in out for name in ("chimera_seg", "maskclip", "ablations", "toybox_tune"))
 
 
 def test_list_gives_variants_as_they_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "'chimera_seg/no SGD'" in say(capsys, "list").out
+    assert "'chimera_seg/no SGD'" in run_command(capsys, "list").out
 
 
 def test_list_as_json_holds_every_variant(capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(say(capsys, "list", "--json").out)
+    found = json.loads(run_command(capsys, "list", "--json").out)
     variants = {method["name"]: method["variants"] for method in found["methods"]}
     assert "no SGD" in variants["chimera_seg"]
 
@@ -45,12 +45,12 @@ def test_a_broken_method_file_is_listed_and_hides_no_other(
     (tmp_path / "good.py").write_text('"""Good."""\nVARIANTS = {"good": 1}\nRECIPE = 1\n')
     monkeypatch.setattr("benchmark.planning.registry.METHODS", tmp_path)
     monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["broken", "good"])
-    out = say(capsys, "list").out
+    out = run_command(capsys, "list").out
     assert "good: Good." in out and "broken: cannot be read: " in out
 
 
 def test_status_of_nothing_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    assert say(capsys, "status").out == f"no runs in {store.root}\n"
+    assert run_command(capsys, "status").out == f"no runs in {store.root}\n"
 
 
 def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +60,7 @@ def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.Ca
     store.heartbeat(spec_of(seed=2).id, {"stage": "train", "done": 30, "total": 600, "losses": {"loss": 1.5}})
     broken = store.folder(save(store, spec_of(seed=3), FAILURE)) / "record.json"
     broken.write_text("{")
-    code, out, _ = say(capsys, "status")
+    code, out, _ = run_command(capsys, "status")
     assert code == 0
     assert "ValueError: the loss is nan" in out and "train 30/600" in out and "loss 1.5" in out
     assert f"broken: {broken} is broken" in out
@@ -71,19 +71,19 @@ def test_status_of_a_study_has_its_missing_runs(store: Store, capsys: pytest.Cap
     plan = two_rows(store)
     store.write_plan(plan)
     (store.folder(plan.ids[0]) / "record.json").unlink()
-    assert "5 done · 1 missing" in say(capsys, "status", "demo").out
+    assert "5 done · 1 missing" in run_command(capsys, "status", "demo").out
 
 
 def test_status_changes_nothing(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(), FAILURE)
     before = {path: path.stat().st_mtime_ns for path in store.root.rglob("*")}
-    say(capsys, "status")
+    run_command(capsys, "status")
     assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*")} == before
 
 
 def test_show_has_scores_under_every_convention(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(), even(80, 80))
-    out = say(capsys, "show", "demo-paper").out
+    out = run_command(capsys, "show", "demo-paper").out
     assert all(name in out for name in ("d2-main", "d2-0.6", "mmseg"))
     assert "hiou 66.67" in out  # 80 / (200 - 80)
 
@@ -93,14 +93,14 @@ def test_show_says_that_a_run_is_of_other_code(
 ) -> None:
     save(store, spec_of(), even(80, 80), code="c0")
     monkeypatch.setattr("benchmark.store.environment.code_digest", lambda: "c0")
-    assert "STALE" not in say(capsys, "show", "demo-paper").out
+    assert "STALE" not in run_command(capsys, "show", "demo-paper").out
     monkeypatch.setattr("benchmark.store.environment.code_digest", lambda: "c1")
-    assert "STALE" in say(capsys, "show", "demo-paper").out
+    assert "STALE" in run_command(capsys, "show", "demo-paper").out
 
 
 def test_show_of_a_failure_has_the_end_of_its_log(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(), FAILURE)
-    out = say(capsys, "show", "demo-paper").out
+    out = run_command(capsys, "show", "demo-paper").out
     assert "failure: ValueError: the loss is nan" in out and "  | line two" in out
 
 
@@ -109,13 +109,13 @@ def test_logs_prints_the_last_lines_of_the_latest_attempt(store: Store, capsys: 
         log = store.upcoming(spec_of().id) / "log.txt"
         store.begin_attempt(spec_of())
         log.write_text(text)
-    assert say(capsys, "logs", "demo-paper", "-n", "2").out == "two\nthree\n"
-    assert say(capsys, "logs", "demo-paper", "--attempt", "1").out == "old\n"
+    assert run_command(capsys, "logs", "demo-paper", "-n", "2").out == "two\nthree\n"
+    assert run_command(capsys, "logs", "demo-paper", "--attempt", "1").out == "old\n"
 
 
 @pytest.mark.parametrize("command", ["show", "logs", "verify"])
 def test_an_unknown_run_is_answered_in_one_line(store: Store, capsys: pytest.CaptureFixture[str], command: str) -> None:
-    code, out, err = say(capsys, command, "nothing")
+    code, out, err = run_command(capsys, command, "nothing")
     assert (code, out) == (1, "")
     assert err == f"error: no run 'nothing': there are no runs in {store.root}; give another folder with --runs\n"
 
@@ -123,7 +123,7 @@ def test_an_unknown_run_is_answered_in_one_line(store: Store, capsys: pytest.Cap
 @pytest.mark.parametrize("form", ["txt", "md", "csv", "json", "tex"])
 def test_a_table_is_printed_in_every_form(store: Store, capsys: pytest.CaptureFixture[str], form: str) -> None:
     store.write_plan(two_rows(store))
-    code, out, _ = say(capsys, "table", "demo", "--format", form)
+    code, out, _ = run_command(capsys, "table", "demo", "--format", form)
     assert code == 0 and "no SGD" in out
 
 
@@ -140,5 +140,5 @@ def test_misspelt_names_are_answered_with_the_nearest(
     store: Store, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
 ) -> None:
     store.write_plan(two_rows(store))
-    code, _, err = say(capsys, *arguments)
+    code, _, err = run_command(capsys, *arguments)
     assert code == 1 and hint in err and err.count("\n") == 1

@@ -22,7 +22,7 @@ import benchmark.d2.register  # noqa: F401  # first, as it loads Detectron2 with
 from detectron2.data import DatasetCatalog
 
 from benchmark.engine.checkpoint import trainable_state
-from tests.cli.shell import say
+from tests.cli.shell import run_command
 
 # of Detectron2's evaluator: numpy asks torch's tensors for a keyword that they do not have
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -78,7 +78,7 @@ def test_the_configs_in_the_readme_can_be_made(
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^chimera-bench (d2 config .*)$", README.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert len(commands) == 2
-    assert [say(capsys, *shlex.split(command)).code for command in commands] == [0, 0]
+    assert [run_command(capsys, *shlex.split(command)).code for command in commands] == [0, 0]
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:

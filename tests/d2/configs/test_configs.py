@@ -30,7 +30,7 @@ from benchmark.d2.configs.yacs import yacs_text
 from benchmark.d2.models.architectures import add_chimera_config
 from benchmark.engine.optimizer import learning_rate, make_optimizer
 from benchmark.planning.registry import describe, method_names
-from tests.cli.shell import say
+from tests.cli.shell import run_command
 
 Written = dict[str, Any]
 NO_SGD = "chimera_seg/no SGD"
@@ -237,7 +237,7 @@ def test_the_command_writes_a_file_that_says_how_it_was_made(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
 ) -> None:
     file = tmp_path / name
-    code, out, _ = say(capsys, "d2", "config", NO_SGD, "--set", "sgd=null", "--seed", "3", "--out", str(file))
+    code, out, _ = run_command(capsys, "d2", "config", NO_SGD, "--set", "sgd=null", "--seed", "3", "--out", str(file))
     assert (code, out) == (0, f"{file}\n")
     command = f"chimera-bench d2 config '{NO_SGD}' --split toybox --seed 3 --set sgd=null --out {name}"
     assert file.read_text().splitlines()[1] == f"# Made by: {command}"
@@ -251,14 +251,14 @@ def test_the_command_refuses_other_files(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, words: str
 ) -> None:
     (tmp_path / "there.py").write_text("mine = 1\n")
-    code, out, err = say(capsys, "d2", "config", "spnet", "--out", str(tmp_path / name))
+    code, out, err = run_command(capsys, "d2", "config", "spnet", "--out", str(tmp_path / name))
     assert (code, out) == (1, "") and words in err and err.count("\n") == 1
     assert (tmp_path / "there.py").read_text() == "mine = 1\n"
 
 
 def test_the_command_lists_what_is_registered(capsys: pytest.CaptureFixture[str]) -> None:
-    found = json.loads(say(capsys, "d2", "list", "--json").out)
+    found = json.loads(run_command(capsys, "d2", "list", "--json").out)
     assert (found["architectures"], found["datasets"]) == (architectures(), datasets())
-    out = say(capsys, "d2", "list").out
+    out = run_command(capsys, "d2", "list").out
     assert all(f"  {name}\n" in out for name in architectures())
     assert "  chimera_toybox_test: scored part of toybox, 20 classes\n" in out

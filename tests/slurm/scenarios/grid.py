@@ -21,7 +21,7 @@ from benchmark.store.store import Store
 from slurm.requests.manifest import places
 from slurm.testing import Cluster
 from slurm.testing.cluster import daemons, processes
-from tests.cli.shell import Said, say
+from tests.cli.shell import CommandResult, run_command
 
 ROOT = Path(__file__).resolve().parents[3]
 CRAWLER = "tests/slurm/scenarios/crawler.py"
@@ -110,25 +110,25 @@ class Grid:
         options = {"additional_parameters": {"hold": True}} if held else {}
         self._study.write_text(json.dumps(study | {"set": changes or {}}))
         self._profile.write_text(json.dumps(DEFAULTS | options | settings))
-        assert self.say("plan", str(self._study)).code == 0
+        assert self.run_command("plan", str(self._study)).code == 0
 
-    def say(self, verb: str, *arguments: str) -> Said:
+    def run_command(self, verb: str, *arguments: str) -> CommandResult:
         """Give a command."""
-        return say(self.capsys, "--runs", str(self.store.root), verb, *arguments)
+        return run_command(self.capsys, "--runs", str(self.store.root), verb, *arguments)
 
-    def submit(self, *arguments: str) -> Said:
+    def submit(self, *arguments: str) -> CommandResult:
         """Send what is open."""
-        return self.say("submit", str(self._study), "--cluster", str(self._profile), *arguments)
+        return self.run_command("submit", str(self._study), "--cluster", str(self._profile), *arguments)
 
-    def retry(self) -> Said:
+    def retry(self) -> CommandResult:
         """Send what failed."""
-        return self.say("retry", "grid", "--cluster", str(self._profile))
+        return self.run_command("retry", "grid", "--cluster", str(self._profile))
 
     def start(self, *labels: str, **fields: Any) -> str:
         """Submit, and wait until every run has saved something, or trains where it never saves; gives the first run."""
         self.describe(*labels, **fields)
-        said = self.submit()
-        assert said.code == 0, said.err
+        result = self.submit()
+        assert result.code == 0, result.err
         for run_id in self.ids:
             if fields.get("checkpoint_every") == NEVER:
                 self.wait_training(run_id)
@@ -142,7 +142,7 @@ class Grid:
 
     def standings(self) -> list[str]:
         """Where `status` says every run stands, in the order of the plan."""
-        return [str(entry["state"]) for entry in json.loads(self.say("status", "grid", "--json").out)]
+        return [str(entry["state"]) for entry in json.loads(self.run_command("status", "grid", "--json").out)]
 
     def submitter(self, *, path: str = os.environ["PATH"]) -> subprocess.Popen[str]:
         """Begin to submit in a process of its own."""

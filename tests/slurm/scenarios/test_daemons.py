@@ -40,7 +40,7 @@ def test_runs_are_sent_and_end_while_the_accounts_are_away(grid: Grid) -> None:
     run = grid.start()
     assert grid.standing(run) == "running"
     grid.finish()
-    assert grid.say("collect", "grid").code == 0
+    assert grid.run_command("collect", "grid").code == 0
     assert grid.tries(run) == [Try(1, False)]
 
 
@@ -52,7 +52,7 @@ def test_nothing_is_called_failed_while_nobody_may_ask_the_scheduler(grid: Grid)
     grid.submit()
     with grid.without_munge():
         assert grid.standings() == ["running", "unknown"]
-        assert grid.say("collect", "grid").code == 0
+        assert grid.run_command("collect", "grid").code == 0
         assert "0 runs sent" in grid.submit().out
     assert set(grid.standings()) <= {"running", "waiting"}  # the controller may have given the node up meanwhile
     grid.cluster.call("scontrol", "release", grid.target(grid.ids[1]))

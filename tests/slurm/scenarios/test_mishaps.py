@@ -22,7 +22,7 @@ def test_a_job_whose_process_is_killed_is_queued_again_and_goes_on(grid: Grid) -
 
 def test_a_run_that_is_cancelled_goes_on_when_it_is_sent_again(grid: Grid) -> None:
     run = grid.start("cancelled", "kept")
-    assert grid.say("cancel", run).code == 0
+    assert grid.run_command("cancel", run).code == 0
     grid.wait_standing("interrupted", run)
     assert "1 runs sent" in grid.submit().out
     grid.finish()
@@ -35,7 +35,7 @@ def test_an_exception_is_a_failure_of_one_run_and_can_be_tried_again(grid: Grid)
     grid.order("raise", "bad")
     grid.submit()
     grid.wait_ended()
-    assert grid.say("collect", "grid").code == 3
+    assert grid.run_command("collect", "grid").code == 3
     assert grid.failure(grid.ids[1]).message == "the loss was told to fail"
     assert "0 runs sent" in grid.submit().out
     grid.order("rush", "bad")
@@ -47,6 +47,6 @@ def test_a_line_of_setup_that_fails_is_a_failure_that_shows_what_the_job_printed
     plain_grid.describe(setup=["set -e", "cd /nowhere"])
     plain_grid.submit()
     plain_grid.wait_job("FAILED", plain_grid.run)
-    assert plain_grid.say("collect", "grid").code == 3
+    assert plain_grid.run_command("collect", "grid").code == 3
     assert plain_grid.failure(plain_grid.run).kind == "FAILED"
     assert "/nowhere: No such file or directory" in plain_grid.failure(plain_grid.run).log_tail

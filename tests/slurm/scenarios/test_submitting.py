@@ -15,8 +15,8 @@ def test_a_grid_comes_to_what_one_process_comes_to(grid: Grid) -> None:
     assert "2 runs in an array of 1" in grid.submit().out
     grid.finish()
     assert [grid.tries(run) for run in grid.ids] == [[Try(1, False)]] * 2
-    assert grid.say("collect", "grid").code == 0
-    assert "Crawler" in grid.say("table", "grid").out
+    assert grid.run_command("collect", "grid").code == 0
+    assert "Crawler" in grid.run_command("table", "grid").out
     assert "0 runs sent" in grid.submit().out
 
 
@@ -40,8 +40,8 @@ def test_a_job_whose_submitter_was_killed_is_adopted(accounts: str, request: pyt
     grid.describe(held=True)
     grid.kill_submitter(after_sending=True)
     assert grid.standing(grid.run) == "unknown"
-    said = grid.submit()
-    assert "0 runs sent" in said.out and "were found in the queue" in said.err
+    result = grid.submit()
+    assert "0 runs sent" in result.out and "were found in the queue" in result.err
     assert grid.standing(grid.run) == "waiting" and len(grid.queue()) == 1
 
 
@@ -64,7 +64,7 @@ def test_what_a_submitter_died_over_before_it_sent_it_is_sent_by_the_next(plain_
 @pytest.mark.parametrize("settings", [{"partition": "nowhere"}, {"mem_gb": 9999}])
 def test_what_the_scheduler_refuses_is_one_line_and_nothing_is_sent(plain_grid: Grid, settings: dict[str, Any]) -> None:
     plain_grid.describe(seeds=2, **settings)
-    said = plain_grid.submit()
-    assert said.code == 1 and len(said.err.splitlines()) == 1
+    result = plain_grid.submit()
+    assert result.code == 1 and len(result.err.splitlines()) == 1
     assert plain_grid.queue() == []
     assert {plain_grid.standing(run) for run in plain_grid.ids} == {"missing"}

@@ -1,1 +1,1 @@
-"""Methods that wrap a method: sliding window, self-training."""
+"""Methods that wrap another method: sliding window and self-training."""

@@ -1,7 +1,8 @@
-"""The transductive setting: names of unseen classes are known in training, and pixels without a label get one.
+"""Self-training for the transductive setting: the names of unseen classes are known, their pixels get pseudo labels.
 
-As the ZegCLIP family does it (ZegCLIP, arXiv 2212.03588, section 3.4; MaskCLIP+, arXiv 2112.01071): the first half of
-training is inductive; then the method, with all names, labels spare pixels itself with the likeliest unseen class.
+The procedure is that of the ZegCLIP family (ZegCLIP, arXiv 2212.03588, section 3.4; MaskCLIP+, arXiv 2112.01071). The
+first half of training is inductive. In the second half the method knows all names and assigns its most probable unseen
+class to every pixel without a label.
 """
 
 from __future__ import annotations
@@ -16,72 +17,81 @@ from benchmark.core.method import Method
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Losses, Prediction, Sample, ignore_label
 
-BEGIN = 0.5
-"""The share of training that is inductive."""
+INDUCTIVE_SHARE = 0.5
+"""Share of training that is inductive."""
 
 
 class SelfTraining(Method):
-    """Trains another method with pseudo labels of its own.
+    """Method that trains another method with the pseudo labels of that method.
 
     Args:
-        method: what is trained.
-        split: its classes; labels of samples index its seen ones.
+        method: Method to train.
+        split: Split that names the classes; labels of training samples index its seen classes.
     """
 
     def __init__(self, method: Method, split: Split) -> None:
         super().__init__()
         self.method, self._seen, self._all = method, split.seen, split.classes
         self._names: Sequence[str] = ()
-        self.register_buffer("_label_of_seen", _indices(split), persistent=False)
+        self.register_buffer("_label_of_seen", _class_indices(split), persistent=False)
         self._unseen = frozenset(split.classes.index(name) for name in split.unseen)
 
     _label_of_seen: Tensor
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these classes from now on; in training, all names take the place of the seen ones when it is time."""
+        """Set the classes to score; `losses` replaces the seen classes by all classes when self-training begins."""
         self.method.set_classes(names)
         self._names = tuple(names)
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """The inner method's."""
+        """Initialize the inner method."""
         self.method.step_context = self.step_context
         self.method.initialize(batches)
 
     def losses(self, batch: Batch) -> Losses:
-        """The inner method's: on seen labels at first, later on all labels and pseudo labels."""
+        """Return the losses of the inner method: on seen labels first, later on all labels and pseudo labels.
+
+        Args:
+            batch: Samples with image (3, H, W), sem_seg (H, W) and a boolean mask (H, W) of the pixels without a label.
+
+        Returns:
+            Scalar tensors by name.
+        """
         self.method.step_context = self.step_context
-        if self.step_context.progress < BEGIN:
+        if self.step_context.progress < INDUCTIVE_SHARE:
             return self.method.losses(batch)
         if self._names == self._seen:
             self.set_classes(self._all)
-        return self.method.losses([self._filled(sample) for sample in batch])
+        return self.method.losses([self._add_pseudo_labels(sample) for sample in batch])
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """The inner method's."""
+        """Return the predictions of the inner method: sem_seg (K, height, width) for each sample."""
         self.method.step_context = self.step_context
         return self.method.predict(batch)
 
-    def _filled(self, sample: Sample) -> Sample:
-        """The sample with labels among all classes, and pseudo labels in its spare pixels."""
-        labels, old, new = sample["sem_seg"], ignore_label(len(self._seen)), ignore_label(len(self._all))
-        is_labelled = labels != old
-        known = self._label_of_seen[labels.masked_fill(~is_labelled, 0)].masked_fill(~is_labelled, new)
+    def _add_pseudo_labels(self, sample: Sample) -> Sample:
+        """Return a copy of a sample whose labels (H, W) index all classes, with pseudo labels at unlabeled pixels."""
+        # translate labels from indices of seen classes to indices of all classes: (H, W)
+        labels, old_ignore, new_ignore = sample["sem_seg"], ignore_label(len(self._seen)), ignore_label(len(self._all))
+        is_ignored = labels == old_ignore
+        known = self._label_of_seen[labels.masked_fill(is_ignored, 0)].masked_fill(is_ignored, new_ignore)
+        # fill unlabeled pixels; other ignored pixels, such as padding, stay ignored: (H, W)
         filled = sample.copy()
-        filled["sem_seg"] = torch.where(sample["unlabelled"], self._guess(sample), known)
+        filled["sem_seg"] = torch.where(sample["unlabelled"], self._predict_unseen(sample), known)
         return filled
 
     @torch.no_grad()
-    def _guess(self, sample: Sample) -> Tensor:
-        """(H, W) the likeliest unseen class of every pixel, as the method sees it in evaluation mode."""
+    def _predict_unseen(self, sample: Sample) -> Tensor:
+        """Return the most probable unseen class (H, W) of every pixel, predicted in evaluation mode."""
         height, width = sample["image"].shape[1:]
-        asked = sample.copy()
-        asked["height"], asked["width"] = height, width
+        request = sample.copy()
+        request["height"], request["width"] = height, width
         self.method.eval()
-        guess = label_map(self.method.predict([asked])[0], among=self._unseen)
+        pseudo_labels = label_map(self.method.predict([request])[0], among=self._unseen)
         self.method.train()
-        return guess
+        return pseudo_labels
 
 
-def _indices(split: Split) -> Tensor:
-    """Which of all classes each seen class is."""
+def _class_indices(split: Split) -> Tensor:
+    """Return the index (S,) of each seen class among all classes."""
     return torch.tensor([split.classes.index(name) for name in split.seen], dtype=torch.long)

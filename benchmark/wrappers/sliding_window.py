@@ -1,4 +1,4 @@
-"""A sliding window around a method: large images are scored piece by piece, as mmsegmentation's "slide" mode does."""
+"""Sliding window around a method: large images are scored window by window, as in mmsegmentation's "slide" mode."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from benchmark.core.method import Method
 from benchmark.core.types import Batch, Losses, Prediction, Sample
 
 Box = tuple[slice, slice]
+"""Rows and columns of a window."""
 
 
 class SlidingWindow(Method):
-    """Scores windows of an image with another method and averages where they overlap.
+    """Method that scores windows of an image with another method and averages the scores where windows overlap.
 
-    Training is the inner method's own.
+    Training is that of the inner method.
 
     Args:
-        method: what scores a window.
-        side: of the square windows in pixels.
-        stride: pixels between windows.
+        method: Method that scores a window.
+        side: Height and width of a window in pixels.
+        stride: Pixels between the starts of neighboring windows.
     """
 
     def __init__(self, method: Method, *, side: int, stride: int) -> None:
@@ -32,79 +33,107 @@ class SlidingWindow(Method):
         self.method, self.side, self.stride = method, side, stride
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these classes from now on."""
+        """Set the classes that the inner method scores."""
         self.method.set_classes(names)
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """The inner method's."""
+        """Initialize the inner method."""
         self.method.step_context = self.step_context
         self.method.initialize(batches)
 
     def losses(self, batch: Batch) -> Losses:
-        """The inner method's."""
+        """Return the losses of the inner method on whole images (3, H, W): scalar tensors by name."""
         self.method.step_context = self.step_context
         return self.method.losses(batch)
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Mean scores of all windows over a pixel, then bilinear to the size that is asked for; made when read."""
-        self.method.step_context = self.step_context
-        return cast(list[Prediction], [self._windowed(sample) for sample in batch])
+        """Predict each image from its windows; scores are averaged when they are read.
 
-    def _windowed(self, sample: Sample) -> WindowedPrediction:
+        Args:
+            batch: Samples with image (3, H, W) of any size.
+
+        Returns:
+            One prediction per sample in order, with sem_seg (K, height, width): the mean scores of all windows over a
+            pixel, then resized bilinearly to the height and width of the sample.
+        """
+        self.method.step_context = self.step_context
+        return cast(list[Prediction], [self._predict_windows(sample) for sample in batch])
+
+    def _predict_windows(self, sample: Sample) -> WindowedPrediction:
         height, width = sample["image"].shape[1:]
         boxes = list(windows(height, width, side=self.side, stride=self.stride))
         return WindowedPrediction(
-            windows=[self._window(sample, box) for box in boxes],
+            windows=[self._predict_window(sample, box) for box in boxes],
             boxes=boxes,
-            inside=(height, width),
-            size=(sample["height"], sample["width"]),
+            image_size=(height, width),
+            output_size=(sample["height"], sample["width"]),
         )
 
-    def _window(self, sample: Sample, box: Box) -> Prediction:
-        """The answer for one window at its own size."""
-        piece = sample.copy()
-        piece["image"] = sample["image"][:, box[0], box[1]]
-        piece["height"], piece["width"] = piece["image"].shape[1:]
-        return self.method.predict([piece])[0]
+    def _predict_window(self, sample: Sample, box: Box) -> Prediction:
+        """Predict one window at the size of the window."""
+        rows, columns = box
+        window = sample.copy()
+        window["image"] = sample["image"][:, rows, columns]
+        window["height"], window["width"] = window["image"].shape[1:]
+        return self.method.predict([window])[0]
 
 
 class WindowedPrediction(LazyPrediction):
     """Mean scores of overlapping windows.
 
     Keys:
-        windows: a prediction for each.
-        boxes: their rows and columns in the image.
-        inside: height and width of the image.
-        size: height and width that the answer must have.
+        windows: Prediction (K, h, w) of each window.
+        boxes: Rows and columns of each window in the image.
+        image_size: Height and width of the image.
+        output_size: Height and width of the scores to return.
     """
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(K, height, width)."""
-        height, width = self["size"]
+        """Shape (K, height, width) of all scores."""
+        height, width = self["output_size"]
         return shape_of(self["windows"][0])[0], height, width
 
     def scores(self, classes: slice) -> Tensor:
-        """Averaged where windows overlap, then bilinear to the size asked for, if another."""
-        parts = (scores_of(window, classes) for window in self["windows"])
-        first = next(parts)
-        height, width = self["inside"]
+        """Average the scores of some classes over the windows and resize them bilinearly to the output size.
+
+        Args:
+            classes: Range of class indices; N of them.
+
+        Returns:
+            (N, height, width) scores.
+        """
+        window_scores = (scores_of(window, classes) for window in self["windows"])  # (N, h, w) each
+        first = next(window_scores)
+        height, width = self["image_size"]
+        # sum the scores of all windows over a pixel, and count those windows: (N, H, W) and (H, W)
         total, visits = first.new_zeros((len(first), height, width)), first.new_zeros((height, width))
-        for part, (rows, columns) in zip(chain([first], parts), self["boxes"], strict=True):
-            total[:, rows, columns] += part
+        for scores, (rows, columns) in zip(chain([first], window_scores), self["boxes"], strict=True):
+            total[:, rows, columns] += scores
             visits[rows, columns] += 1
+        # average, then resize unless the image has the output size: (1, N, H, W) to (N, height, width)
         mean = (total / visits)[None]
-        is_done = mean.shape[2:] == self["size"]
-        return mean[0] if is_done else F.interpolate(mean, size=self["size"], mode="bilinear")[0]
+        has_output_size = mean.shape[2:] == self["output_size"]
+        return mean[0] if has_output_size else F.interpolate(mean, size=self["output_size"], mode="bilinear")[0]
 
 
 def windows(height: int, width: int, *, side: int, stride: int) -> Iterator[Box]:
-    """Rows and columns of every window: they cover all pixels; the last of a row or column is moved inside."""
+    """Yield rows and columns of every window; they cover all pixels.
+
+    The last window of a row or column of windows is shifted to end at the border of the image.
+
+    Args:
+        height: Height of the image.
+        width: Width of the image.
+        side: Height and width of a window; smaller images have one window of their own size.
+        stride: Pixels between the starts of neighboring windows.
+    """
     for top in _starts(height, side=side, stride=stride):
         for left in _starts(width, side=side, stride=stride):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
 
 def _starts(length: int, *, side: int, stride: int) -> list[int]:
+    """Return the first pixel of each window along one axis."""
     count = max(length - side + stride - 1, 0) // stride + 1
     return [max(0, min(index * stride, length - side)) for index in range(count)]

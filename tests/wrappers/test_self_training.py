@@ -1,4 +1,4 @@
-"""Self-training: inductive at first, then with pseudo labels of unseen classes in spare pixels alone."""
+"""Tests of self-training: inductive first, then with pseudo labels of unseen classes at unlabeled pixels only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SPLIT = Split(name="s", dataset="d", classes=("owl", "dog", "cat", "bee"), unsee
 
 
 class Recorder(Method):
-    """Keeps the labels it is trained on; in evaluation, bee is likelier than dog where red is above 0."""
+    """Method that records its training labels; in evaluation, bee scores above dog where red is above 0."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class Recorder(Method):
 
 
 LABELS = torch.tensor([[0, 1, 255, 255, 255]])
-SPARE = torch.tensor([[False, False, True, True, False]])
+UNLABELED = torch.tensor([[False, False, True, True, False]])
 RED = torch.tensor([[-1.0, 1.0, -1.0, 1.0, 1.0]])
 
 
-def trained(iteration: int) -> tuple[Recorder, SelfTraining]:
+def train_step(iteration: int) -> tuple[Recorder, SelfTraining]:
     inner = Recorder()
     outer = SelfTraining(inner, SPLIT)
     outer.set_classes(SPLIT.seen)
@@ -52,33 +52,33 @@ def trained(iteration: int) -> tuple[Recorder, SelfTraining]:
     image = RED[None].expand(3, -1, -1)
     sample = {"image": image, "height": 9, "width": 9, "file_name": "", "image_id": ""}
     outer.train()
-    outer.losses([{**sample, "sem_seg": LABELS, "unlabelled": SPARE}])  # type: ignore[typeddict-item]
+    outer.losses([{**sample, "sem_seg": LABELS, "unlabelled": UNLABELED}])  # type: ignore[typeddict-item]
     return inner, outer
 
 
 def test_the_first_half_is_inductive() -> None:
-    inner, _ = trained(iteration=4)
+    inner, _ = train_step(iteration=4)
     assert inner.names == ("owl", "cat") and torch.equal(inner.seen[0], LABELS)
 
 
-def test_the_second_half_fills_spare_pixels_with_the_likelier_unseen_class() -> None:
-    inner, _ = trained(iteration=5)
+def test_the_second_half_fills_unlabeled_pixels_with_the_most_probable_unseen_class() -> None:
+    inner, _ = train_step(iteration=5)
     assert inner.names == SPLIT.classes
     assert inner.seen[0].tolist() == [[0, 2, 1, 3, 255]]  # owl, cat; dog where red < 0, bee where red > 0; padding
 
 
-def test_a_resumed_run_finds_its_vocabulary_again() -> None:
-    inner, outer = trained(iteration=9)
+def test_the_vocabulary_can_be_set_again_after_self_training_began() -> None:
+    inner, outer = train_step(iteration=9)
     outer.set_classes(SPLIT.seen)
     assert inner.names == SPLIT.seen
     outer.set_classes(SPLIT.classes)
     assert inner.names == SPLIT.classes
 
 
-def test_labels_given_are_not_edited_in_place() -> None:
-    trained(iteration=9)
+def test_input_labels_are_not_edited_in_place() -> None:
+    train_step(iteration=9)
     assert LABELS.tolist() == [[0, 1, 255, 255, 255]]
 
 
-def test_nothing_of_it_is_kept_in_a_checkpoint() -> None:
+def test_checkpoints_hold_the_state_of_the_inner_method_only() -> None:
     assert set(SelfTraining(Recorder(), SPLIT).state_dict()) == {"method.weight"}

@@ -1,4 +1,4 @@
-"""Sliding windows: every pixel is seen, overlaps are averaged, and the inner method is left as it is."""
+"""Tests of sliding windows: all pixels are covered, overlaps are averaged, the inner method is unchanged."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from benchmark.wrappers.sliding_window import SlidingWindow, windows
 from methods.blocks.images import to_predictions
 
 
-class Windowed(Method):
-    """Scores of class 0 are the red channel; those of class 1 the mean of the whole window it is shown."""
+class RedAndMean(Method):
+    """Method that scores class 0 with the red channel and class 1 with the mean of its whole input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class Windowed(Method):
         return [{"sem_seg": torch.stack([red, red.mean().expand_as(red)])} for red in reds]
 
 
-def sample(image: Tensor, *, height: int = 0, width: int = 0) -> Sample:
+def make_sample(image: Tensor, *, height: int = 0, width: int = 0) -> Sample:
     size = {"height": height or image.shape[1], "width": width or image.shape[2]}
     return {"image": image, **size, "file_name": "a", "image_id": "a"}  # type: ignore[typeddict-item]
 
 
-def picture(height: int, width: int) -> Tensor:
+def make_image(height: int, width: int) -> Tensor:
     return torch.arange(height * width).reshape(1, height, width).expand(3, -1, -1).double()
 
 
@@ -55,33 +55,33 @@ def test_windows_cover_every_pixel_and_stay_inside(height: int, width: int, side
     assert (visits > 0).all()
 
 
-def test_windows_are_where_mmsegmentation_puts_them() -> None:
+def test_windows_are_placed_as_in_mmsegmentation() -> None:
     starts = [(rows.start, columns.start) for rows, columns in windows(512, 1000, side=512, stride=426)]
     assert starts == [(0, 0), (0, 426), (0, 488)]
 
 
-def test_where_windows_overlap_the_mean_of_their_scores_counts() -> None:
-    image = picture(1, 6)
-    scores = SlidingWindow(Windowed(), side=4, stride=2).predict([sample(image)])[0]["sem_seg"]
+def test_scores_are_averaged_where_windows_overlap() -> None:
+    image = make_image(1, 6)
+    scores = SlidingWindow(RedAndMean(), side=4, stride=2).predict([make_sample(image)])[0]["sem_seg"]
     assert torch.equal(scores[0], image[0])
     first, second = image[0, 0, 0:4].mean(), image[0, 0, 2:6].mean()
     both = (first + second) / 2
     assert scores[1, 0].tolist() == [first, first, both, both, second, second]
 
 
-def test_an_image_within_one_window_is_scored_as_without() -> None:
-    inner, image = Windowed(), picture(5, 7)
-    whole = inner.predict([sample(image)])[0]["sem_seg"]
-    assert torch.equal(SlidingWindow(inner, side=8, stride=3).predict([sample(image)])[0]["sem_seg"], whole)
+def test_an_image_that_fits_one_window_is_scored_as_without_windows() -> None:
+    inner, image = RedAndMean(), make_image(5, 7)
+    whole = inner.predict([make_sample(image)])[0]["sem_seg"]
+    assert torch.equal(SlidingWindow(inner, side=8, stride=3).predict([make_sample(image)])[0]["sem_seg"], whole)
 
 
-def test_answers_have_the_size_that_is_asked_for() -> None:
-    scores = SlidingWindow(Windowed(), side=4, stride=3).predict([sample(picture(6, 9), height=12, width=18)])
+def test_predictions_have_the_requested_size() -> None:
+    scores = SlidingWindow(RedAndMean(), side=4, stride=3).predict([make_sample(make_image(6, 9), height=12, width=18)])
     assert scores[0]["sem_seg"].shape == (2, 12, 18)
 
 
-class Coarse(Windowed):
-    """35 classes with scores in a quarter of the resolution."""
+class LowResolution(RedAndMean):
+    """Method that scores 35 classes at a quarter of the resolution."""
 
     def predict(self, batch: Batch) -> list[Prediction]:
         factors = torch.arange(35.0)[:, None, None]
@@ -93,21 +93,22 @@ class Coarse(Windowed):
 @pytest.mark.parametrize("size", [(90, 84), (45, 70)])
 def test_windows_are_averaged_a_few_classes_at_a_time(monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]) -> None:
     monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
-    asked = sample(picture(90, 84), height=size[0], width=size[1])
-    (answer,) = SlidingWindow(Coarse(), side=72, stride=40).predict([asked])
-    maps = score_maps(answer)
+    request = make_sample(make_image(90, 84), height=size[0], width=size[1])
+    (prediction,) = SlidingWindow(LowResolution(), side=72, stride=40).predict([request])
+    maps = score_maps(prediction)
     assert [len(chunk) for chunk in maps.chunks()] == [16, 19]
-    assert torch.equal(torch.stack(list(maps)), answer["sem_seg"])
+    assert torch.equal(torch.stack(list(maps)), prediction["sem_seg"])
 
 
-def test_a_batch_is_answered_in_order() -> None:
-    images = [picture(6, 9), picture(9, 6) + 100]
-    answers = SlidingWindow(Windowed(), side=4, stride=4).predict([sample(image) for image in images])
-    assert all(torch.equal(one["sem_seg"][0], image[0]) for one, image in zip(answers, images, strict=True))
+def test_a_batch_is_predicted_in_order() -> None:
+    images = [make_image(6, 9), make_image(9, 6) + 100]
+    predictions = SlidingWindow(RedAndMean(), side=4, stride=4).predict([make_sample(image) for image in images])
+    pairs = zip(predictions, images, strict=True)
+    assert all(torch.equal(prediction["sem_seg"][0], image[0]) for prediction, image in pairs)
 
 
-def test_training_vocabulary_and_moment_reach_the_inner_method() -> None:
-    inner = Windowed()
+def test_training_vocabulary_and_step_context_reach_the_inner_method() -> None:
+    inner = RedAndMean()
     outer = SlidingWindow(inner, side=4, stride=4)
     outer.set_classes(("a", "b"))
     outer.step_context = StepContext(seed=0, iteration=7, iterations=10)
@@ -116,5 +117,5 @@ def test_training_vocabulary_and_moment_reach_the_inner_method() -> None:
 
 @pytest.mark.parametrize("mode", [True, False])
 def test_the_inner_method_changes_mode_with_the_outer_one(mode: bool) -> None:
-    outer = SlidingWindow(Windowed(), side=4, stride=4).train(mode)
+    outer = SlidingWindow(RedAndMean(), side=4, stride=4).train(mode)
     assert outer.method.training is mode

@@ -1,4 +1,4 @@
-"""What all commands print with."""
+"""Printing and formatting shared by all commands."""
 
 from __future__ import annotations
 
@@ -16,36 +16,34 @@ if TYPE_CHECKING:
 
     from benchmark.store.store import Store
 
-AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable output.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a field: sgd.keep_end=0.1, budget.iterations=100."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a field: sgd.keep_end=0.1, budget.iterations=100."),
 ]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; as many as there are cores.")
-]
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; default: number of cores.")]
 UNLIMITED = 10_000
-"""Columns of an output that is no terminal: nothing is cut off there."""
+"""Width of an output that is not a terminal, so that no line is cut off."""
 FOLDED_ROWS = 200
-"""Longer tables are not folded to the terminal's width: that takes a millisecond a row."""
+"""Largest number of rows folded to the terminal's width; folding takes a millisecond per row."""
 
 
 def open_store(context: typer.Context) -> Store:
-    """The store of the folder given with --runs."""
+    """Open the store in the folder given with --runs."""
     from benchmark.store.store import Store
 
     return Store(context.find_root().obj)
 
 
 def format_command(store: Store, *words: str) -> str:
-    """A command as the user may give it next, about the same store."""
-    given = str(store.root)
-    is_default = given == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
-    return shlex.join(["chimera-bench", *([] if is_default else ["--runs", given]), *words])
+    """Return a command line that the user can run next, on the same store."""
+    root = str(store.root)
+    is_default = root == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
+    return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *words])
 
 
 def make_console() -> Console:
-    """A console on stdout; as wide as the terminal, or without limit."""
+    """Create a console on stdout, as wide as the terminal or, if stdout is not a terminal, of unlimited width."""
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else UNLIMITED, highlight=False, soft_wrap=not sys.stdout.isatty())
@@ -57,20 +55,20 @@ def print_line(text: str = "") -> None:
 
 
 def print_note(text: str) -> None:
-    """Print a line that is not part of the result: on stderr."""
+    """Print a line that is not part of the result to stderr."""
     typer.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:
-    """Print JSON; nan, which JSON does not know, becomes null."""
+    """Print JSON; nan, which JSON does not have, becomes null."""
     print_line(json.dumps(_without_nan(value), indent=2, ensure_ascii=False))
 
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; long cells fold in a terminal and are whole in a file."""
+    """Print aligned columns; long cells are folded in a terminal and complete in a file."""
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         for line in lines:
             print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
         return
@@ -86,7 +84,7 @@ def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Time for people: 45 s, 12 min, 3 h 05."""
+    """Format a duration for people: 45 s, 12 min, 3 h 05."""
     if seconds is None:
         return ""
     whole = round(seconds)
@@ -97,19 +95,19 @@ def format_duration(seconds: float | None) -> str:
 
 
 def format_losses(losses: Any, *, most: int = 4) -> str:
-    """The latest losses in a few words."""
+    """Format the first few losses by name."""
     if not isinstance(losses, dict):
         return ""
     known = [f"{name} {value:.3g}" for name, value in losses.items() if isinstance(value, int | float)]
     return ", ".join(known[:most]) + (", …" if len(known) > most else "")
 
 
-def read_overrides(given: Sequence[str] | None) -> dict[str, Any]:
-    """`--set key=value` as a dict; values are read as YAML, as in a study."""
+def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
+    """Parse `--set key=value` options into a dict; values are YAML, as in a study."""
     from benchmark.core.overrides import parse_overrides
 
     try:
-        return parse_overrides(given or ())
+        return parse_overrides(assignments or ())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from error
 

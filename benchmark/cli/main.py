@@ -1,4 +1,4 @@
-"""All commands in one place."""
+"""The `chimera-bench` program: all commands and the global options."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import typer
 from benchmark.cli import cluster, d2, data, doctor, pretrain, reports, runs, show, speed, status, studies
 from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
+from benchmark.cli.renamed import RenamingGroup
 
 app = typer.Typer(
     name="chimera-bench",
-    help="Reproducible benchmarking of zero-shot semantic segmentation. Begin with: chimera-bench demo",
+    cls=RenamingGroup,
+    help="Reproducible benchmarking of zero-shot semantic segmentation. Start with: chimera-bench demo",
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode=None,  # plain help is as clear, and there in half the time
+    rich_markup_mode=None,  # plain help is as clear and takes half the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -47,7 +49,7 @@ app.command("doctor")(doctor.doctor)
 
 
 @app.callback()
-def _options(
+def _set_global_options(
     context: typer.Context,
     runs: Annotated[
         Path, typer.Option(envvar="CHIMERA_BENCH_RUNS", help="Folder of run records.", file_okay=False)
@@ -58,42 +60,45 @@ def _options(
             "--data",
             envvar="CHIMERA_BENCH_DATA",
             metavar="DIR",
-            help=f"Folder in which real data sets lie; several with {os.pathsep!r} between them.",
+            help=f"Folder of real datasets; several are separated by {os.pathsep!r}.",
         ),
     ] = "",
 ) -> None:
     context.obj = runs
-    _tell_of_long_reading()
+    _print_dataset_log()
     if data_folders:
-        # in the environment, so that processes started from here look there too
-        given = [os.path.abspath(os.path.expanduser(one)) for one in data_folders.split(os.pathsep) if one]
-        os.environ["CHIMERA_BENCH_DATA"] = os.pathsep.join(given)
+        # in the environment, so that processes started from here search there too
+        folders = [os.path.abspath(os.path.expanduser(path)) for path in data_folders.split(os.pathsep) if path]
+        os.environ["CHIMERA_BENCH_DATA"] = os.pathsep.join(folders)
 
 
-def _tell_of_long_reading() -> None:
-    """Show on stderr what is logged while a data set is read for the first time, which may take minutes."""
+def _print_dataset_log() -> None:
+    """Print to stderr what is logged while a dataset is read for the first time, which may take minutes."""
     import logging
 
-    class Notes(logging.Handler):
+    class NoteHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             print_note(record.getMessage())
 
     log = logging.getLogger("benchmark.data.folders.dataset")
     log.setLevel(logging.INFO)
-    log.handlers = [Notes()]
+    log.handlers = [NoteHandler()]
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process.
 
-    Exit codes: 0 all good, 1 error, 2 usage, 3 finished with failed runs, 130 interrupted.
+    Exit codes: 0 success, 1 error, 2 wrong usage, 3 finished with failed runs, 130 interrupted.
+
+    Args:
+        arguments: Command and its options; those of the process if None.
     """
     try:
         if list(sys.argv[1:] if arguments is None else arguments) == ["list"]:
-            studies.list_all()  # past typer's parser, which loads pydantic: half the time of a look
+            studies.list_all()  # without typer's parser, which loads pydantic: half the time
             sys.exit(0)
         app(args=list(arguments) if arguments is not None else None, prog_name="chimera-bench")
-    except BrokenPipeError:  # what reads our output has seen enough
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`data check` and `--data`, as a user gives them."""
+"""`data check` and `--data` on the command line."""
 
 from __future__ import annotations
 
@@ -19,90 +19,93 @@ ADVICE = "Get it: VOCtrainval_11-May-2012.tar"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No folder is given, and nothing is known from before."""
+def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set no data folder and start with an empty cache."""
     monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("CHIMERA_BENCH_DATA", "")
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
-    """VOC with as few images as the tree has."""
+    """Return a description of VOC with as few images as the generated tree has."""
     info = counting("voc12", train=1, train_aug=2, val=1)
     monkeypatch.setattr("benchmark.data.folders.dataset_spec.load_info", lambda name: info)
     return info
 
 
-def checked(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> CommandResult:
+def run_check(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> CommandResult:
     return run_command(capsys, "data", "check", "voc12", "--root", str(folder), *options)
 
 
 @pytest.mark.usefixtures("small")
-def test_a_whole_data_set_is_said_to_be_so(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = checked(capsys, VOC_MMSEG.grow(tmp_path))
-    assert code == 0 and out.endswith("complete and whole\n")
+def test_a_complete_dataset_passes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run_check(capsys, VOC_MMSEG.grow(tmp_path))
+    assert code == 0 and out.endswith("complete and readable\n")
     assert out.startswith(f"PASCAL VOC 2012: layout mmseg in {tmp_path}/VOCdevkit/VOC2012\n  train: 1 images, fingerp")
-    assert "split voc12 (protocol zegclip): 2 training images (train_aug), 2 show an unseen class, 2 only" in out
+    assert (
+        "split voc12 (protocol zegclip): 2 training images (train_aug), 2 contain an unseen class, 2 contain only"
+        in out
+    )
 
 
 @pytest.mark.usefixtures("small")
-def test_the_second_time_no_file_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "6 files read in" in checked(capsys, VOC_MMSEG.grow(tmp_path)).out
-    assert "no file read: all 4 images are known from before" in checked(capsys, tmp_path).out
+def test_the_second_check_reads_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "6 files read in" in run_check(capsys, VOC_MMSEG.grow(tmp_path)).out
+    assert "no file read: all 4 images are in the cache" in run_check(capsys, tmp_path).out
 
 
-def test_too_few_images_are_told_with_where_to_get_the_rest(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = checked(capsys, VOC_MMSEG.grow(tmp_path))
+def test_missing_images_are_reported_with_their_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = run_check(capsys, VOC_MMSEG.grow(tmp_path))
     assert code == 1 and "  val: 1 of 1449 images, fingerprint " in out and ADVICE in out
     assert "3 problems:" in out and "incomplete: part 'train_aug' has 2 images, expected 10582" in out
 
 
 @pytest.mark.usefixtures("small")
-def test_the_first_problems_are_shown_and_the_others_counted(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_the_first_problems_are_shown_and_the_rest_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     names = [f"2007_{number}" for number in range(10, 35)]
     write(VOC_MMSEG.grow(tmp_path) / "VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt", "\n".join(names).encode())
     write(tmp_path / "VOCdevkit/VOC2012/SegmentationClassAug/2007_10.png", b"")
-    code, out, _ = checked(capsys, tmp_path)
+    code, out, _ = run_check(capsys, tmp_path)
     lines = out.splitlines()
     at = next(number for number, line in enumerate(lines) if line == "51 problems:")  # too many, and two files each
     assert code == 1 and "26 images, 25 broken" in out
     assert lines[at + 1].startswith("  too many: ") and "2007_10.jpg is missing" in lines[at + 2]
-    assert lines[at + 21] == "  and 31 more; all of them with --json"
+    assert lines[at + 21] == "  and 31 more; --json lists all"
 
 
 @pytest.mark.usefixtures("small")
 def test_json_holds_every_problem(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    for picture, mask in VOC_MMSEG.files:
-        write(VOC_MMSEG.grow(tmp_path) / picture, b"")
+    for image, mask in VOC_MMSEG.files:
+        write(VOC_MMSEG.grow(tmp_path) / image, b"")
         write(tmp_path / mask, b"")
-    code, out, _ = checked(capsys, tmp_path, "--json")
-    found = json.loads(out)
-    assert code == 1 and found["dataset"] == "voc12" and not found["complete"] and found["layout"] == "mmseg"
-    paths = {problem["path"] for problem in found["problems"]}
-    assert len(paths) == 2 and all("is empty" in problem["text"] for problem in found["problems"])
+    code, out, _ = run_check(capsys, tmp_path, "--json")
+    report = json.loads(out)
+    assert code == 1 and report["dataset"] == "voc12" and not report["complete"] and report["layout"] == "mmseg"
+    paths = {problem["path"] for problem in report["problems"]}
+    assert len(paths) == 2 and all("is empty" in problem["text"] for problem in report["problems"])
 
 
-def test_nothing_found_says_what_was_looked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = checked(capsys, tmp_path)
-    assert code == 1 and "nothing of it was found" in out and ADVICE in out
+def test_a_missing_dataset_lists_the_layouts_that_were_searched(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, _ = run_check(capsys, tmp_path)
+    assert code == 1 and "not found. Searched for these layouts:" in out and ADVICE in out
     assert f"  mmseg: no folder VOCdevkit/VOC2012 or VOC2012 in {tmp_path}; {tmp_path} lacks ImageSets/" in out
-    found = json.loads(checked(capsys, tmp_path, "--json").out)
-    assert found["layout"] is None and not found["complete"] and len(found["looked_for"]) == 5
+    report = json.loads(run_check(capsys, tmp_path, "--json").out)
+    assert report["layout"] is None and not report["complete"] and len(report["searched"]) == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("data", "check", "voc12"), "no folder is given to look for voc12 in: chimera-bench data check voc12 --root"),
-        (("data", "check", "toybox"), "toybox has no files to check"),
+        (("data", "check", "voc12"), "no folder to search for voc12: chimera-bench data check voc12 --root"),
+        (("data", "check", "toybox"), "toybox is generated on demand: it has no files to check"),
         (("data", "check", "coco_stuff"), "did you mean 'coco_stuff164k'"),
-        (("data", "check", "voc12", "--root", ".", "--part", "vall"), "did you mean 'val'"),
+        (("data", "check", "voc12", "--root", ".", "--subset", "vall"), "did you mean 'val'"),
         (("data", "check", "voc12", "--root", ".", "--layout", "mmsegg"), "did you mean 'mmseg'"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(
+def test_an_impossible_check_is_one_line(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     code, out, err = run_command(capsys, *arguments)
@@ -110,27 +113,29 @@ def test_what_cannot_be_done_is_one_line(
 
 
 @pytest.mark.usefixtures("small")
-def test_one_layout_and_one_part_may_be_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_check_can_be_limited_to_one_subset_and_one_layout(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     VOC_MMSEG.grow(tmp_path)
-    assert checked(capsys, tmp_path, "--part", "val", "--full").out.count("fingerprint") == 1
-    assert "layout trainaug in" in checked(capsys, tmp_path, "--layout", "trainaug").out
+    assert run_check(capsys, tmp_path, "--subset", "val", "--full").out.count("fingerprint") == 1
+    assert "layout trainaug in" in run_check(capsys, tmp_path, "--layout", "trainaug").out
 
 
-@pytest.mark.parametrize("way", ["option", "environment"])
-def test_data_sets_are_looked_for_in_every_folder_that_is_given(
-    way: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("source", ["option", "environment"])
+def test_datasets_are_searched_in_every_data_folder(
+    source: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     VOC_MMSEG.grow(tmp_path / "b")
     folders = os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")])
-    if way == "environment":
+    if source == "environment":
         monkeypatch.setenv("CHIMERA_BENCH_DATA", folders)
-    options = ("--data", folders) if way == "option" else ()
+    options = ("--data", folders) if source == "option" else ()
     assert (
         f"layout mmseg in {tmp_path}/b/VOCdevkit/VOC2012" in run_command(capsys, *options, "data", "check", "voc12").out
     )
 
 
-def test_the_folder_is_left_to_processes_started_later(
+def test_processes_started_later_inherit_the_data_folder(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     VOC_MMSEG.grow(tmp_path)
@@ -140,8 +145,9 @@ def test_the_folder_is_left_to_processes_started_later(
     assert open_dataset("voc12").size("val") == 1
 
 
-def test_checking_does_without_torch() -> None:
-    command = "import sys; from benchmark.data.folders import check; print({'torch', 'torchvision', 'pandas'} & set(sys.modules))"
+def test_checking_does_not_import_torch() -> None:
+    heavy = "{'torch', 'torchvision', 'pandas'}"
+    code = f"import sys; from benchmark.data.folders import check; print({heavy} & set(sys.modules))"
     root = Path(__file__).resolve().parents[2]
-    done = subprocess.run([sys.executable, "-c", command], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

@@ -1,0 +1,29 @@
+"""Former names of commands and options are answered with their current names."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.shell import run_command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "chimera_seg", "--limit", "3"), "--limit is now called --max-images"),
+        (("submit", "chimera_seg", "--cluster", "debug", "--limit=3"), "--limit is now called --max-images"),
+        (("plot", "demo", "--out", "x", "--pictures"), "--pictures is now called --images"),
+        (("data", "check", "voc12", "--part", "val"), "--part is now called --subset"),
+        (("data", "sheet"), "sheet is now called contact-sheet"),
+    ],
+)
+def test_a_former_name_is_answered_with_the_current_one(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, err = run_command(capsys, *arguments)
+    assert code == 2 and err.endswith(f"Error: {message}\n")
+
+
+def test_a_former_name_means_nothing_to_a_command_that_never_had_it(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "status", "--limit", "3")
+    assert code == 2 and "now called" not in err

@@ -1,4 +1,4 @@
-"""`doctor`."""
+"""`doctor`: check whether this machine can run the benchmark."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from benchmark.cli.console import AsJson, open_store, print_json, print_line
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
-    """Can this machine run the suite? Exit code 1 only for what prevents running."""
+    """Check whether this machine can run the benchmark. Exit code 1 only if something prevents runs."""
     from benchmark.cli.doctor_checks import examine
 
     checks = []
     for check in examine(open_store(context).root):
         checks.append(check)
         if not as_json:
-            print_line(f"{check.level:<4}  {check.name}: {check.text}")
+            print_line(f"{check.level:<7}  {check.name}: {check.text}")
     if as_json:
         print_json([asdict(check) for check in checks])
-    raise typer.Exit(1 if any(check.level == "bad" for check in checks) else 0)
+    raise typer.Exit(1 if any(check.level == "error" for check in checks) else 0)

@@ -1,4 +1,4 @@
-"""Can this machine run the suite? Every answer is one line; only what prevents running is bad."""
+"""Checks of `doctor`: each prints one line, and only what prevents runs is an error."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from packaging.requirements import Requirement
 from benchmark.execution.local_pool import cores
 from benchmark.utils.paths import ROOT
 
-Level = Literal["ok", "warn", "bad"]
+Level = Literal["ok", "warning", "error"]
 GIB = 2**30
-LEAST_FREE_GIB = 2.0
-_USES = {"cv2": "pictures by its Visualizer", "tensorboard": "TensorBoard files of runs"}
-"""What Detectron2 does with packages that it can be imported without."""
+MIN_FREE_GIB = 2.0
+_OPTIONAL_USES = {"cv2": "images by its Visualizer", "tensorboard": "TensorBoard files of runs"}
+"""Features of Detectron2 that need a package, by the name of the package."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One answer.
+    """Result of one check.
 
     Attributes:
-        name: what was looked at.
-        level: "bad" prevents running, "warn" limits it.
-        text: what was found, and what to do where it is not ok.
+        name: Subject of the check.
+        level: "error" prevents runs, "warning" limits them.
+        text: Finding and, if it is not ok, what to do.
     """
 
     name: str
@@ -43,182 +43,188 @@ class Check:
 
 
 def examine(root: Path) -> Iterator[Check]:
-    """Look at everything, one check after the other; a check that cannot be made is a warning.
+    """Run all checks one after the other; a check that cannot be made is a warning.
 
     Args:
-        root: folder of run records.
+        root: Folder of run records.
     """
-    looks: dict[str, Callable[[], list[Check]]] = {
-        "python": _python,
-        "packages": _packages,
-        "torch": _torch,
-        "threads": _threads,
-        "weights": _weights,
-        "data": _data,
-        "records": lambda: [_room("records", root)],
-        "cache": _cache,
-        "git": _git,
-        "detectron2": _detectron2,
-        "slurm": _slurm,
+    checks: dict[str, Callable[[], list[Check]]] = {
+        "python": _check_python,
+        "packages": _check_packages,
+        "torch": _check_torch,
+        "threads": _check_threads,
+        "weights": _check_weights,
+        "data": _check_data,
+        "records": lambda: [_check_space("records", root)],
+        "cache": _check_cache,
+        "git": _check_git,
+        "detectron2": _check_detectron2,
+        "slurm": _check_slurm,
     }
-    for name, look in looks.items():
+    for name, check in checks.items():
         try:
-            yield from look()
+            yield from check()
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            yield Check(name, "warn", f"cannot be looked at: {error}")
+            yield Check(name, "warning", f"cannot be checked: {error}")
 
 
-def _python() -> list[Check]:
-    found = f"{platform.python_version()} at {sys.executable}"
-    enough = sys.version_info >= (3, 11)
-    return [Check("python", "ok" if enough else "bad", found if enough else f"{found}; 3.11 or newer is needed")]
-
-
-def _packages() -> list[Check]:
-    wanted = [Requirement(line) for line in _requirements()]
-    wanted = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
-    versions = {one.name: _version(one.name) for one in wanted}
-    found = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
-    missing = [str(one) for one in wanted if not versions[one.name]]
-    old = [
-        f"{one.name} {versions[one.name]} (wanted {one.specifier})"
-        for one in wanted
-        if versions[one.name] and not one.specifier.contains(versions[one.name], prereleases=True)
+def _check_python() -> list[Check]:
+    text = f"{platform.python_version()} at {sys.executable}"
+    is_supported = sys.version_info >= (3, 11)
+    return [
+        Check("python", "ok" if is_supported else "error", text if is_supported else f"{text}; needs 3.11 or newer")
     ]
-    checks = [Check("packages", "ok", found)]
-    checks += [Check("packages", "bad", f"missing: {', '.join(missing)}; install them with pip")] if missing else []
-    checks += [Check("packages", "warn", f"too old: {', '.join(old)}")] if old else []
+
+
+def _check_packages() -> list[Check]:
+    required = [Requirement(line) for line in _read_requirements()]
+    required = [package for package in required if package.marker is None or package.marker.evaluate({"extra": ""})]
+    versions = {package.name: _find_version(package.name) for package in required}
+    installed = ", ".join(f"{name} {number}" for name, number in versions.items() if number)
+    missing = [str(package) for package in required if not versions[package.name]]
+    old = [
+        f"{package.name} {versions[package.name]} (needs {package.specifier})"
+        for package in required
+        if versions[package.name] and not package.specifier.contains(versions[package.name], prereleases=True)
+    ]
+    checks = [Check("packages", "ok", installed)]
+    checks += [Check("packages", "error", f"missing: {', '.join(missing)}; install with pip")] if missing else []
+    checks += [Check("packages", "warning", f"too old: {', '.join(old)}; update with pip")] if old else []
     return checks
 
 
-def _requirements() -> list[str]:
-    """What this package asks for: as installed, or as its checkout says."""
+def _read_requirements() -> list[str]:
+    """Return the requirements in `pyproject.toml` or, without a checkout, those of the installed package."""
     project = ROOT / "pyproject.toml"
     if project.is_file():
-        found: list[str] = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
-        return found
+        requirements: list[str] = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["dependencies"]
+        return requirements
     return requires("chimera-bench") or []
 
 
-def _torch() -> list[Check]:
+def _check_torch() -> list[Check]:
     try:
         import torch
 
         importlib.import_module("torchvision")
-    except Exception as error:  # a broken build raises whatever it likes
+    except Exception as error:  # a broken build may raise any exception
         line = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return [Check("torch", "bad", f"torch and torchvision do not import together ({line}); install both anew")]
+        return [Check("torch", "error", f"torch and torchvision cannot be imported together ({line}); reinstall both")]
     if torch.cuda.is_available():
-        return [Check("torch", "ok", f"imports; {torch.cuda.get_device_name()}")]
-    return [Check("torch", "ok", "imports; no CUDA device, runs use the CPU")]
+        return [Check("torch", "ok", f"works on {torch.cuda.get_device_name()}")]
+    return [Check("torch", "ok", "works; no CUDA device, runs use the CPU")]
 
 
-def _threads() -> list[Check]:
-    found = f"{cores()} cores for this process, so as many runs at a time, one thread each"
-    given = os.environ.get("OMP_NUM_THREADS")
-    return [Check("threads", "ok", found + (f"; OMP_NUM_THREADS={given}" if given else ""))]
+def _check_threads() -> list[Check]:
+    text = f"{cores()} cores for this process: {cores()} runs at a time, one thread each"
+    omp = os.environ.get("OMP_NUM_THREADS")
+    return [Check("threads", "ok", text + (f"; OMP_NUM_THREADS={omp}" if omp else ""))]
 
 
-def _weights() -> list[Check]:
-    """Weights that ship: where they are missing, toybox runs fail and others do not."""
+def _check_weights() -> list[Check]:
+    """Look for the included toy weights, without which toybox runs fail."""
     folder = ROOT / "methods" / "blocks" / "assets"
     names = ("toy_clip.safetensors", "toy_body.safetensors")
     missing = [name for name in names if not (folder / name).is_file()]
     if missing:
-        return [Check("weights", "bad", f"{', '.join(missing)} missing in {folder}; make them: chimera-bench pretrain")]
+        text = f"{', '.join(missing)} missing in {folder}; regenerate with chimera-bench pretrain"
+        return [Check("weights", "error", text)]
     sizes = ", ".join(f"{name} {(folder / name).stat().st_size / 2**20:.1f} MB" for name in names)
     return [Check("weights", "ok", sizes)]
 
 
-def _data() -> list[Check]:
-    """Real data sets that are found; how whole they are is for `data check`."""
+def _check_data() -> list[Check]:
+    """Look for real datasets; `data check` says whether they are complete."""
     from benchmark.data.folders.dataset_spec import info_names, load_info
     from benchmark.data.folders.discovery import data_folders, find
 
     folders = data_folders()
     if not folders:
-        return [Check("data", "ok", "no folder of real data sets is given (--data); toybox needs none")]
-    found = {name: find(load_info(name), folders) for name in info_names()}
-    there = [f"{name} in {one.root}" for name, one in found.items() if one is not None]
-    if not there:
-        return [Check("data", "warn", f"no data set is found in {', '.join(map(str, folders))}: chimera-bench data")]
-    return [Check("data", "ok", "; ".join(there))]
+        return [Check("data", "ok", "no folder of real datasets (--data); toybox needs none")]
+    datasets = {name: find(load_info(name), folders) for name in info_names()}
+    lines = [f"{name} in {found.root}" for name, found in datasets.items() if found is not None]
+    if not lines:
+        text = f"no dataset in {', '.join(map(str, folders))}; chimera-bench data check NAME says what is missing"
+        return [Check("data", "warning", text)]
+    return [Check("data", "ok", "; ".join(lines))]
 
 
-def _cache() -> list[Check]:
+def _check_cache() -> list[Check]:
     from benchmark.utils.array_cache import cache_folder
 
-    return [_room("cache", cache_folder())]
+    return [_check_space("cache", cache_folder())]
 
 
-def _room(name: str, folder: Path) -> Check:
-    """Free space of a folder, or of the nearest one above it that exists; whether it can be written to."""
+def _check_space(name: str, folder: Path) -> Check:
+    """Check that a folder, or its nearest existing parent, can be written to and has free space."""
     existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
     free = shutil.disk_usage(existing).free / GIB
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        return Check(name, "bad", f"{folder} cannot be written to")
+        return Check(name, "error", f"{folder} cannot be written to")
     text = f"{free:.1f} GB free at {folder}"
-    return Check(name, "ok", text) if free >= LEAST_FREE_GIB else Check(name, "warn", f"{text}: make room")
+    if free < MIN_FREE_GIB:
+        return Check(name, "warning", f"{text}; free more space")
+    return Check(name, "ok", text)
 
 
-def _git() -> list[Check]:
+def _check_git() -> list[Check]:
     from benchmark.store.environment import commit
 
     found = commit()
     if not found:
-        return [Check("git", "warn", "no commit is recorded with runs: not a git checkout")]
+        return [Check("git", "warning", "not a git checkout: runs record no commit")]
     if found.endswith("+"):
-        return [Check("git", "warn", f"commit {found[:12]}, with uncommitted changes to the sources")]
+        return [Check("git", "warning", f"commit {found[:12]}, with uncommitted changes to the sources")]
     return [Check("git", "ok", f"commit {found[:12]}, clean")]
 
 
-def _detectron2() -> list[Check]:
-    """Where it is found it is loaded, as nothing less says whether it works."""
+def _check_detectron2() -> list[Check]:
+    """Import Detectron2 if it is installed, since only that shows whether it works."""
     from benchmark.store.environment import detectron2_version
     from benchmark.utils.optional_packages import require_detectron2
 
     found = importlib.util.find_spec("detectron2")
     if found is None:
-        return [Check("detectron2", "ok", "not installed; only needed for --engine detectron2 and bodies d2:...")]
+        return [Check("detectron2", "ok", "not installed; needed only for --engine detectron2 and Detectron2 bodies")]
     try:
         require_detectron2()
     except ValueError as error:
-        return [Check("detectron2", "warn", str(error))]
-    lacks = [f"without {name}: no {use}" for name, use in _USES.items() if importlib.util.find_spec(name) is None]
+        return [Check("detectron2", "warning", str(error))]
+    lacks = [f"without {name}: no {use}" for name, use in _OPTIONAL_USES.items() if not importlib.util.find_spec(name)]
     text = f"{detectron2_version()} at {Path(str(found.origin)).parent}"
-    return [Check("detectron2", "ok", "; ".join([text, *lacks])), _extension()]
+    return [Check("detectron2", "ok", "; ".join([text, *lacks])), _check_extension()]
 
 
-def _extension() -> Check:
-    """Detectron2's compiled part: where it does not load, Detectron2 goes on without it and says nothing."""
-    needed = "only rotated boxes and deformable convolution need it"
+def _check_extension() -> Check:
+    """Check the compiled extension of Detectron2, which Detectron2 silently does without if it does not load."""
+    uses = "needed only for rotated boxes and deformable convolution"
     if importlib.util.find_spec("detectron2._C") is None:
-        return Check("detectron2", "ok", f"no compiled extension; {needed}")
+        return Check("detectron2", "ok", f"no compiled extension, {uses}")
     try:
         importlib.import_module("detectron2._C")
     except ImportError as error:
-        return Check("detectron2", "warn", f"its compiled extension does not load ({error}), build it anew; {needed}")
+        return Check("detectron2", "warning", f"its compiled extension does not load ({error}); rebuild it, {uses}")
     return Check("detectron2", "ok", "its compiled extension loads")
 
 
-def _slurm() -> list[Check]:
+def _check_slurm() -> list[Check]:
     from slurm.scheduler.cluster_config import Unreachable, remarks, settings
 
-    found = shutil.which("sbatch")
-    if not found:
-        return [Check("slurm", "ok", "no sbatch here; runs are local")]
+    sbatch = shutil.which("sbatch")
+    if not sbatch:
+        return [Check("slurm", "ok", "no sbatch on this machine; runs are local")]
     try:
         cluster = settings()
     except Unreachable as error:
-        return [Check("slurm", "warn", f"sbatch at {found}, but SLURM does not answer: {error}")]
+        return [Check("slurm", "warning", f"sbatch at {sbatch}, but SLURM does not answer: {error}")]
     size = f", arrays of up to {cluster.max_array_size}" if cluster.max_array_size else ""
     return [
-        Check("slurm", "ok", f"sbatch at {found}, SLURM {cluster.version}{size}"),
-        *(Check("slurm", "warn", line) for line in remarks(cluster)),
+        Check("slurm", "ok", f"sbatch at {sbatch}, SLURM {cluster.version}{size}"),
+        *(Check("slurm", "warning", line) for line in remarks(cluster)),
     ]
 
 
-def _version(name: str) -> str:
+def _find_version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What goes wrong is said in one line on stderr; what should not have gone wrong leaves its traceback in a file."""
+"""Reports of exceptions: one line on stderr, and for an unexpected exception a traceback in `crash.log`."""
 
 from __future__ import annotations
 
@@ -11,38 +11,43 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import typer
-
+from benchmark.cli.console import print_note
+from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.paths import ROOT
 
-_OURS = ROOT / "benchmark"
+_SOURCES = tuple(ROOT / name for name in ("benchmark", "methods", "slurm"))
 
 
 def report(error: Exception, arguments: Sequence[str]) -> int:
-    """Print one line about an exception that ended a command; returns the exit code."""
+    """Print one line about the exception that ended a command, and return the exit code.
+
+    Args:
+        error: Exception that ended the command.
+        arguments: Command line, for the crash log.
+    """
     if is_expected(error):
-        typer.echo(f"error: {one_line(error)}", err=True)
-        return 1
-    where = _write_crash(error, arguments)
-    typer.echo(f"error: {type(error).__name__}: {one_line(error)} (unexpected; traceback in {where})", err=True)
-    return 1
+        print_note(f"error: {format_message(error)}")
+    else:
+        log = _write_crash(error, arguments)
+        print_note(f"error: {type(error).__name__}: {format_message(error)} (unexpected; traceback in {log})")
+    return ExitCode.ERROR
 
 
 def is_expected(error: Exception) -> bool:
-    """Whether the message was written for whoever called, rather than for whoever wrote the code."""
+    """Return whether the message of an exception is written for the user rather than for a developer."""
     from pydantic import ValidationError
 
-    from benchmark.utils.lock import Busy
+    from benchmark.utils.lock import BusyError
 
-    if isinstance(error, ValidationError | OSError | Busy) or type(error).__module__.startswith("slurm."):
+    if isinstance(error, ValidationError | OSError | BusyError) or type(error).__module__.startswith("slurm."):
         return True
     if isinstance(error, KeyError):
         return " " in str(error.args[0]) if error.args else False
-    return isinstance(error, ValueError) and _raised_here(error)
+    return isinstance(error, ValueError) and _is_raised_here(error)
 
 
-def one_line(error: Exception) -> str:
-    """The message without line breaks, and without the quotes that KeyError puts around it."""
+def format_message(error: Exception) -> str:
+    """Return the message of an exception without line breaks and without the quotes that KeyError adds."""
     from pydantic import ValidationError
 
     from benchmark.utils.atomic_files import first_complaint
@@ -51,28 +56,27 @@ def one_line(error: Exception) -> str:
         return f"{error.title}: {first_complaint(error)}"
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
-    text = (error.strerror or str(error)) if isinstance(error, OSError) else _text(error)
+    if isinstance(error, OSError):
+        text = error.strerror or str(error)
+    else:
+        text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     return " ".join(text.split())
 
 
-def _text(error: Exception) -> str:
-    return str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-
-
-def _raised_here(error: Exception) -> bool:
-    """Whether a `raise` statement of this package, or of a method's file, made the exception."""
+def _is_raised_here(error: Exception) -> bool:
+    """Return whether a `raise` statement in our sources created the exception."""
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return False
-    last = frames[-1]
-    path = Path(last.filename).resolve()
-    return any(path.is_relative_to(ours) for ours in (_OURS, _OURS.parent / "methods", _OURS.parent / "slurm"))
+    path = Path(frames[-1].filename).resolve()
+    return any(path.is_relative_to(folder) for folder in _SOURCES)
 
 
 def _write_crash(error: Exception, arguments: Sequence[str]) -> Path:
+    """Append the traceback to `crash.log` in the first folder that can be written to, and return the path."""
     text = "".join(traceback.format_exception(error))
     entry = f"{datetime.now().isoformat(timespec='seconds')} chimera-bench {shlex.join(arguments)}\n{text}\n"
-    for folder in (Path(_runs_folder(arguments)), Path(tempfile.gettempdir())):
+    for folder in (Path(_find_runs_folder(arguments)), Path(tempfile.gettempdir())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / "crash.log").open("a", encoding="utf-8") as file:
@@ -84,11 +88,11 @@ def _write_crash(error: Exception, arguments: Sequence[str]) -> Path:
     return Path("stderr")
 
 
-def _runs_folder(arguments: Sequence[str]) -> str:
-    """The folder of runs, found without the parser, as that may be what failed."""
-    for at, argument in enumerate(arguments):
+def _find_runs_folder(arguments: Sequence[str]) -> str:
+    """Return the folder of run records without the option parser, which may be what failed."""
+    for index, argument in enumerate(arguments):
         if argument.startswith("--runs="):
             return argument.removeprefix("--runs=")
-        if argument == "--runs" and at + 1 < len(arguments):
-            return arguments[at + 1]
+        if argument == "--runs" and index + 1 < len(arguments):
+            return arguments[index + 1]
     return os.environ.get("CHIMERA_BENCH_RUNS") or "runs"

@@ -1,4 +1,4 @@
-"""`data prepare`: published data sets converted into the layouts that are read here."""
+"""`data prepare`: convert published datasets into layouts that the benchmark reads."""
 
 from __future__ import annotations
 
@@ -21,38 +21,40 @@ def prepare(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="pascal_context (official .mat files), pascal_context_detail (trainval_merged.json, as mmsegmentation "
-            "has it), coco_stuff164k or ade20k_847.",
+            help="pascal_context (official .mat files), pascal_context_detail (trainval_merged.json of "
+            "mmsegmentation), coco_stuff164k or ade20k_847.",
         ),
     ],
-    root: Annotated[Path, typer.Option("--root", help="Folder of the originals; they stay as they are.")],
-    out: Annotated[Path, typer.Option("--out", help="A new or empty folder, or one to go on with.", file_okay=False)],
+    root: Annotated[Path, typer.Option("--root", help="Folder of the original files, which are never changed.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="New or empty folder, or the folder of an interrupted call.", file_okay=False)
+    ],
     layout: Annotated[
-        str | None, typer.Option(help="mmseg or detectron2, where there are both.", show_default=False)
+        str | None, typer.Option(help="mmseg or detectron2, if the dataset has both layouts.", show_default=False)
     ] = None,
     jobs: Jobs = None,
 ) -> None:
-    """Convert a data set's masks. Interrupted, it goes on where it was; every broken original is named at the end."""
+    """Convert the masks of a dataset. An interrupted conversion is resumed; broken originals are listed at the end."""
     from benchmark.data.prepare import run
     from benchmark.execution.local_pool import cores
 
-    with _progress() as observe:
+    with _show_progress() as observe:
         outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), observe=observe)
-    print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} made, {outcome.kept} were there")
+    print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} written, {outcome.kept} already there")
     for line in outcome.broken:
         print_note(f"broken: {line}")
     if outcome.broken:
-        print_note(f"{len(outcome.broken)} complaints: replace these originals and give the same command again")
+        print_note(f"{len(outcome.broken)} broken originals: replace them and run the same command again")
         raise typer.Exit(1)
     dataset = run.PREPARATIONS[what].dataset
-    print_line(f"look whether all is well: chimera-bench data check {dataset} --root {out}")
+    print_line(f"Check the result: chimera-bench data check {dataset} --root {out}")
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Something to tell of files done: a bar in a terminal, a line now and then in a log."""
+def _show_progress() -> Iterator[Callable[[int, int], None]]:
+    """Yield an observer that shows the number of files done: a bar in a terminal, lines at intervals in a log."""
     if not sys.stderr.isatty():
-        yield _Lines()
+        yield _PeriodicNotes()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -64,12 +66,14 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-class _Lines:
+class _PeriodicNotes:
+    """Observer that prints a line at intervals."""
+
     def __init__(self) -> None:
-        self._started = self._told = time.monotonic()
+        self._started = self._noted = time.monotonic()
 
     def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if now - self._told >= LINES_EVERY_S or done == total:
-            self._told = now
+        if now - self._noted >= LINES_EVERY_S or done == total:
+            self._noted = now
             print_note(f"{done}/{total} files, {format_duration((now - self._started) / done * (total - done))} left")

@@ -1,4 +1,4 @@
-"""`pretrain`: remake the weights that ship."""
+"""`pretrain`: regenerate the included toy weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import typer
 
 from benchmark.cli.console import format_duration, print_line, print_note
 
-app = typer.Typer(help="Remake the toy weights that ship.", no_args_is_help=True)
+app = typer.Typer(help="Regenerate the included toy weights.", no_args_is_help=True)
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for weights and model card.", file_okay=False)]
-Seed = Annotated[int, typer.Option(min=0, help="Of every random draw.")]
-Steps = Annotated[int | None, typer.Option(min=1, help="Fewer steps than the weights that ship (testing only).")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that draw pictures.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads of torch.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the weights and the model card.", file_okay=False)]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+Steps = Annotated[
+    int | None, typer.Option(min=1, help="Training steps, if fewer than those of the included weights (testing only).")
+]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that draw images.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 
 @app.command("toy-clip")
@@ -28,7 +30,7 @@ def toy_clip(
     workers: Workers = 2,
     threads: Threads = 2,
 ) -> None:
-    """Train the toy CLIP on captions with all class names and no masks."""
+    """Train the toy CLIP on captions that name all classes, without masks."""
     from dataclasses import replace
 
     import torch
@@ -39,8 +41,8 @@ def toy_clip(
     torch.set_num_threads(threads)
     budget = ClipBudget(seed=seed)
     budget = replace(budget, steps=steps or budget.steps)
-    pretrain_toy_clip(_ready(out), budget=budget, workers=workers, report=_reporter())
-    _say_files(out)
+    pretrain_toy_clip(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())
+    _print_files(out)
 
 
 @app.command("toy-body")
@@ -51,7 +53,7 @@ def toy_body(
     workers: Workers = 2,
     threads: Threads = 1,
 ) -> None:
-    """Pre-train the toy body on portraits of classes that every split sees."""
+    """Pre-train the toy body on single-class images of classes that are seen in every split."""
     from dataclasses import replace
 
     import torch
@@ -62,12 +64,12 @@ def toy_body(
     torch.set_num_threads(threads)
     budget = BodyBudget(seed=seed)
     budget = replace(budget, steps=steps or budget.steps)
-    pretrain_toy_body(_ready(out), budget=budget, workers=workers, report=_reporter())
-    _say_files(out)
+    pretrain_toy_body(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())
+    _print_files(out)
 
 
-def _ready(out: Path) -> Path:
-    """Find out now, not after an hour, that the folder cannot be written to."""
+def _make_writable(out: Path) -> Path:
+    """Create the folder and fail at once, not after the training, if it cannot be written to."""
     out.mkdir(parents=True, exist_ok=True)
     probe = out / ".probe"
     probe.touch()
@@ -75,8 +77,9 @@ def _ready(out: Path) -> Path:
     return out
 
 
-def _reporter() -> Callable[[int, int, float], None]:
-    print_note("drawing pictures")
+def _make_reporter() -> Callable[[int, int, float], None]:
+    """Return a callback of (step, steps, loss) that prints about fifty lines of progress."""
+    print_note("drawing images")
     started = time.monotonic()
 
     def report(step: int, steps: int, loss: float) -> None:
@@ -87,6 +90,6 @@ def _reporter() -> Callable[[int, int, float], None]:
     return report
 
 
-def _say_files(out: Path) -> None:
+def _print_files(out: Path) -> None:
     for path in sorted([*out.glob("toy_*.safetensors"), *out.glob("toy_*.md")]):
         print_line(str(path))

@@ -1,4 +1,4 @@
-"""What is drawn from records: `table`, `plot`, `compare`. None of it needs torch."""
+"""`table`, `plot`, `compare`: reports made from run records. None of them needs torch, unless images are drawn."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from benchmark.evaluation.scores import Convention as EvaluationConvention
     from benchmark.store.store import Store
 
-Convention = Annotated[str, typer.Option("--convention", help="How absent classes count: d2-main, d2-0.6 or mmseg.")]
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A study, as last planned or run here.")]
+Convention = Annotated[str, typer.Option("--convention", help="Treatment of absent classes: d2-main, d2-0.6 or mmseg.")]
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Study, as last planned or run here.")]
 
 
 def table(
@@ -23,32 +23,32 @@ def table(
     study: StudyName,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json or tex.")] = "txt",
     convention: Convention = "d2-main",
-    out: Annotated[Path | None, typer.Option("--out", help="File to write, not stdout.", dir_okay=False)] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """The table of a study, from its records alone."""
+    """Print the table of a study, computed from its run records."""
     from benchmark.utils.atomic_files import write_text
 
     store = open_store(context)
-    text = table_text(store, store.plan(_stem(study)), fmt="json" if as_json else fmt, convention=convention)
+    text = table_text(store, store.read_plan(_plan_name(study)), fmt="json" if as_json else fmt, convention=convention)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
         write_text(out, text)
-        print_note(f"written to {out}")
+        print_note(f"wrote {out}")
 
 
 def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
-    """A study's table in one of its forms."""
+    """Return the table of a study in one of its formats."""
     from benchmark.report import rows
     from benchmark.report.tables.table import render
 
-    found = rows.collect(store, plan, convention=known_convention(convention))
+    found = rows.collect(store, plan, convention=find_convention(convention))
     return render(found, fmt=fmt, title=plan.title)
 
 
 def show_table(store: Store, plan: Plan) -> None:
-    """Print a study's table."""
+    """Print the table of a study as text."""
     print_line(table_text(store, plan).rstrip("\n"))
 
 
@@ -57,29 +57,31 @@ def plot(
     study: StudyName,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
     convention: Convention = "d2-main",
-    pictures: Annotated[bool, typer.Option("--pictures", help="Also segmentations, from checkpoints.")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
+    ] = False,
 ) -> None:
     """Draw the figures of a study."""
     store = open_store(context)
-    plan = store.plan(_stem(study))
+    plan = store.read_plan(_plan_name(study))
     for path in write_figures(store, plan, out, convention=convention):
         print_line(str(path))
-    for path in write_pictures(store, plan, out) if pictures else ():
+    for path in write_segmentations(store, plan, out) if images else ():
         print_line(str(path))
 
 
 def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-main") -> list[Path]:
-    """Draw what records give of a study; returns the files."""
+    """Draw the figures of a study that need only its records, and return the files."""
     from benchmark.report import rows
     from benchmark.report.figures import plot as figures
 
-    found = rows.collect(store, plan, convention=known_convention(convention))
+    found = rows.collect(store, plan, convention=find_convention(convention))
     out.mkdir(parents=True, exist_ok=True)
     return figures.draw_all(found, store, out)
 
 
-def write_pictures(store: Store, plan: Plan, out: Path) -> list[Path]:
-    """Draw what trained methods make of a few images; tells of rows that are left out."""
+def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
+    """Draw predictions for a few images, print which rows are left out, and return the files."""
     from benchmark.qualitative.gallery import draw_gallery
 
     gallery = draw_gallery(store, plan, out)
@@ -90,9 +92,9 @@ def write_pictures(store: Store, plan: Plan, out: Path) -> list[Path]:
 
 def compare(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help="A row of the study, or a run, or runs that differ in seed.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="What A is compared with.")],
-    study: Annotated[str | None, typer.Option("--study", help="Whose rows A and B may name.")] = None,
+    a: Annotated[str, typer.Argument(metavar="A", help="A row of the study, a run, or runs that differ in seed.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Reference for A, named in the same way.")],
+    study: Annotated[str | None, typer.Option("--study", help="Study whose rows A and B may name.")] = None,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, tex or json.")] = "txt",
     convention: Convention = "d2-main",
     as_json: AsJson = False,
@@ -102,15 +104,19 @@ def compare(
     from benchmark.report.tables.comparison_text import render
 
     store = open_store(context)
-    plan = store.plan(_stem(study)) if study is not None else None
+    plan = store.read_plan(_plan_name(study)) if study is not None else None
     sides = [comparing.find_runs(store, text, plan=plan) for text in (a, b)]
     (label_a, runs_a), (label_b, runs_b) = sides
-    found = comparing.compare(store, runs_a, runs_b, labels=(label_a, label_b), convention=known_convention(convention))
+    found = comparing.compare(store, runs_a, runs_b, labels=(label_a, label_b), convention=find_convention(convention))
     print_line(render(found, fmt="json" if as_json else fmt).rstrip("\n"))
 
 
-def known_convention(name: str) -> EvaluationConvention:
-    """The convention of a name. Raises KeyError naming the nearest."""
+def find_convention(name: str) -> EvaluationConvention:
+    """Return the convention of this name.
+
+    Raises:
+        KeyError: The name is unknown; the message suggests the nearest.
+    """
     from benchmark.evaluation.scores import CONVENTIONS
     from benchmark.utils.did_you_mean import unknown_name
 
@@ -120,6 +126,6 @@ def known_convention(name: str) -> EvaluationConvention:
     raise KeyError(unknown_name("convention", name, CONVENTIONS))
 
 
-def _stem(study: str) -> str:
-    """The name of a plan, also where the study's file is given."""
+def _plan_name(study: str) -> str:
+    """Return the name of a plan, also if the path of its study file is given."""
     return Path(study).stem if study.endswith((".yaml", ".yml")) else study

@@ -1,56 +1,138 @@
-"""`speed`: what the suite's own parts cost, each beside the plain way to the same result, measured in one run."""
+"""`speed`: measure parts of the benchmark against a plain implementation of the same result, on this machine."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, print_columns, print_json, print_note
-from benchmark.cli.engines import engines
+from benchmark.cli.console import AsJson, Overrides, print_columns, print_json, print_note, read_overrides
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from benchmark.core.method import Method
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.core.types import Batch
+    from benchmark.profiling.engine_overhead import Overhead
     from benchmark.profiling.label_maps import Case, Speed
 
-app = typer.Typer(help="Measure what the suite's own parts cost on this machine.", no_args_is_help=True)
-app.command("engines")(engines)
+app = typer.Typer(help="Measure what parts of the benchmark cost on this machine.", no_args_is_help=True)
 
-HEADS = (
+LABEL_HEADS = (
     *("result", "classes", "size", "all scores first", "a few at a time", "times as fast"),
     *("all scores first", "a few at a time", "times less memory", "same result"),
 )
+ENGINE_HEADS = ("engine", "method", "bare loop", "engine", "added", "middle half of the periods", "share", "of 100 ms")
+STEPS = {"budget.iterations": 221, "budget.batch_size": 6, "budget.init_images": 0}
+"""Steps of `speed engines`: ten timed periods; a step of Chimera-Seg on toybox takes about 100 ms on one core."""
+DIFFERENT_BATCHES = 4
 
 
 @app.command("labels")
 def labels(
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each is timed.")] = 5,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of timing.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Label maps and counts of an image whose scores are made a few classes at a time, beside all scores at once.
+    """Compare label maps and counts computed a few classes at a time with those from all scores at once.
 
-    Processor time on one thread, and memory beyond the network's own scores. Exit code 1 where the results differ.
+    Reports CPU time on one thread, and memory without the network's own scores. Exit code 1 if the results differ.
     """
     import torch
 
     from benchmark.profiling.label_maps import CASES, TASKS, measure
 
     torch.set_num_threads(1)
-    found: list[tuple[str, Case, Speed]] = []
+    results: list[tuple[str, Case, Speed]] = []
     for case in CASES:
         for task in TASKS:
             print_note(f"{task}, {case.classes} classes, {case.height} x {case.width} pixels")
-            found.append((task, case, measure(task, case, rounds=rounds)))
+            results.append((task, case, measure(task, case, rounds=rounds)))
     if as_json:
-        print_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in found])
+        print_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in results])
     else:
-        print_columns(HEADS, [_row(task, case, speed) for task, case, speed in found])
-    raise typer.Exit(0 if all(speed.is_identical for _, _, speed in found) else 1)
+        print_columns(LABEL_HEADS, [_label_row(task, case, speed) for task, case, speed in results])
+    is_same = all(speed.is_identical for _, _, speed in results)
+    raise typer.Exit(ExitCode.SUCCESS if is_same else ExitCode.ERROR)
 
 
-def _row(task: str, case: Case, speed: Speed) -> list[str]:
-    from statistics import median
+@app.command("engines")
+def engines(
+    name: Annotated[
+        str, typer.Argument(metavar="METHOD[/VARIANT]", help="Method to train, in addition to one that does nothing.")
+    ] = "chimera_seg",
+    split: Annotated[str, typer.Option("--split", help="Split to train on.")] = "toybox",
+    overrides: Overrides = None,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare a training step in each engine with one in a bare loop, data loading excluded."""
+    from benchmark.execution.runner import prepare_torch
+    from benchmark.planning.resolve import build, resolve, split_of
+    from benchmark.profiling.engine_overhead import Empty
 
+    spec = resolve(name, split=split, seed=0, overrides=STEPS | read_overrides(overrides))
+    prepare_torch(threads)
+    method = build(spec)
+    method.set_classes(split_of(spec).seen)
+    methods = {f"{spec.method}/{spec.variant}": method, "empty": Empty()}
+    overheads = _measure_engines(spec, methods, _load_batches(spec))
+    if as_json:
+        as_dicts = {
+            engine: {label: asdict(overhead) for label, overhead in by_method.items()}
+            for engine, by_method in overheads.items()
+        }
+        print_json(as_dicts)
+    else:
+        rows = [
+            _engine_row(engine, label, overhead)
+            for engine, by_method in overheads.items()
+            for label, overhead in by_method.items()
+        ]
+        print_columns(ENGINE_HEADS, rows)
+
+
+def _measure_engines(
+    spec: RunSpec, methods: Mapping[str, Method], batches: Sequence[Batch]
+) -> dict[str, dict[str, Overhead]]:
+    """Measure the overhead by engine and method, without engines that are not installed."""
+    from benchmark.execution.runner import open_engine
+    from benchmark.planning.resolve import ENGINES
+    from benchmark.profiling.engine_overhead import measure
+    from benchmark.utils.optional_packages import require_engine
+
+    overheads: dict[str, dict[str, Overhead]] = {}
+    for engine in ENGINES:
+        try:
+            require_engine(engine)
+        except ValueError as error:
+            print_note(f"{engine} skipped: {error}")
+            continue
+        engine_spec = spec.model_copy(update={"engine": engine})
+        budget = spec.budget
+        print_note(
+            f"{engine}: {budget.iterations} steps with batches of {budget.batch_size}, alternating with a bare loop"
+        )
+        overheads[engine] = {
+            label: measure(method, batches, engine=open_engine(engine_spec), budget=budget)
+            for label, method in methods.items()
+        }
+    return overheads
+
+
+def _load_batches(spec: RunSpec) -> list[Batch]:
+    from benchmark.data.catalog import open_dataset
+    from benchmark.data.loader import TrainLoader
+    from benchmark.planning.resolve import split_of
+
+    split, size = split_of(spec), spec.budget.batch_size
+    loader = TrainLoader(open_dataset(split.dataset), split, protocol=spec.protocol, batch_size=size, seed=spec.seed)
+    return list(loader.batches(0, DIFFERENT_BATCHES))
+
+
+def _label_row(task: str, case: Case, speed: Speed) -> list[str]:
     return [
         task,
         str(case.classes),
@@ -62,4 +144,18 @@ def _row(task: str, case: Case, speed: Speed) -> list[str]:
         f"{speed.chunked_mb:.0f} MB",
         f"{speed.times_less_memory:.1f}",
         "yes" if speed.is_identical else "no",
+    ]
+
+
+def _engine_row(engine: str, label: str, overhead: Overhead) -> list[str]:
+    low, high = overhead.spread_ms
+    return [
+        engine,
+        label,
+        f"{median(overhead.bare_ms):.2f} ms",
+        f"{median(overhead.engine_ms):.2f} ms",
+        f"{overhead.added_ms:.2f} ms",
+        f"{low:.2f} to {high:.2f} ms",
+        f"{overhead.added_share:.1%}",
+        f"{overhead.added_ms / 100:.1%}",
     ]

@@ -1,4 +1,4 @@
-"""The doctor: every answer is a line, and only what prevents running is bad."""
+"""Checks of `doctor`: each is one line, and only what prevents runs is an error."""
 
 from __future__ import annotations
 
@@ -14,52 +14,52 @@ from benchmark.cli import doctor_checks
 from tests.cli.shell import run_command
 
 
-def test_every_subject_is_looked_at_here(tmp_path: Path) -> None:
+def test_every_subject_is_checked(tmp_path: Path) -> None:
     names = [check.name for check in doctor_checks.examine(tmp_path)]
     assert {"python", "packages", "torch", "threads", "weights", "records", "cache", "git", "slurm"} <= set(names)
 
 
-def test_a_missing_package_is_bad_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks, "_requirements", lambda: ["pydantic>=2", "no-such-package>=1"])
-    assert [(check.level, "no-such-package>=1" in check.text) for check in doctor_checks._packages()] == [
+def test_a_missing_package_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_checks, "_read_requirements", lambda: ["pydantic>=2", "no-such-package>=1"])
+    assert [(check.level, "no-such-package>=1" in check.text) for check in doctor_checks._check_packages()] == [
         ("ok", False),
-        ("bad", True),
+        ("error", True),
     ]
 
 
 def test_an_old_package_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks, "_requirements", lambda: ["pydantic>=999"])
-    assert doctor_checks._packages()[-1].level == "warn"
+    monkeypatch.setattr(doctor_checks, "_read_requirements", lambda: ["pydantic>=999"])
+    assert doctor_checks._check_packages()[-1].level == "warning"
 
 
-def test_little_room_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks, "LEAST_FREE_GIB", 1e9)
-    assert doctor_checks._room("records", tmp_path / "not" / "there").level == "warn"
+def test_little_free_space_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_checks, "MIN_FREE_GIB", 1e9)
+    assert doctor_checks._check_space("records", tmp_path / "not" / "there").level == "warning"
 
 
-def test_a_file_in_place_of_the_folder_is_bad(tmp_path: Path) -> None:
+def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert doctor_checks._room("records", tmp_path / "file" / "runs").level == "bad"
+    assert doctor_checks._check_space("records", tmp_path / "file" / "runs").level == "error"
 
 
 def test_a_check_that_cannot_be_made_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> list[doctor_checks.Check]:
         raise OSError("no answer")
 
-    monkeypatch.setattr(doctor_checks, "_git", fails)
-    assert [check.level for check in doctor_checks.examine(tmp_path) if check.name == "git"] == ["warn"]
+    monkeypatch.setattr(doctor_checks, "_check_git", fails)
+    assert [check.level for check in doctor_checks.examine(tmp_path) if check.name == "git"] == ["warning"]
 
 
-def test_something_bad_gives_exit_code_1(
+def test_an_error_gives_exit_code_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_checks, "examine", lambda _: [doctor_checks.Check("torch", "bad", "gone")])
+    monkeypatch.setattr(doctor_checks, "examine", lambda _: [doctor_checks.Check("torch", "error", "gone")])
     code, out, _ = run_command(capsys, "--runs", str(tmp_path), "doctor", "--json")
     assert code == 1
-    assert json.loads(out) == [{"name": "torch", "level": "bad", "text": "gone"}]
+    assert json.loads(out) == [{"name": "torch", "level": "error", "text": "gone"}]
 
 
-def test_a_detectron2_that_does_not_work_is_a_warning_that_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detectron2_that_does_not_work_is_a_warning_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise ValueError("needs omegaconf")
 
@@ -67,23 +67,23 @@ def test_a_detectron2_that_does_not_work_is_a_warning_that_says_why(monkeypatch:
     fake.__spec__ = ModuleSpec("detectron2", loader=None)
     monkeypatch.setitem(sys.modules, "detectron2", fake)
     monkeypatch.setattr("benchmark.utils.optional_packages.require_detectron2", refuse)
-    assert doctor_checks._detectron2() == [doctor_checks.Check("detectron2", "warn", "needs omegaconf")]
+    assert doctor_checks._check_detectron2() == [doctor_checks.Check("detectron2", "warning", "needs omegaconf")]
 
 
-def test_without_detectron2_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_detectron2_is_ok(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    assert [check.level for check in doctor_checks._detectron2()] == ["ok"]
+    assert [check.level for check in doctor_checks._check_detectron2()] == ["ok"]
 
 
 @pytest.mark.parametrize(
     ("code", "level", "text"),
     [
         (None, "ok", "no compiled extension"),
-        ("raise ImportError('undefined symbol')", "warn", "does not load (undefined symbol)"),
+        ("raise ImportError('undefined symbol')", "warning", "does not load (undefined symbol)"),
         ("", "ok", "loads"),
     ],
 )
-def test_an_extension_of_detectron2_that_does_not_load_is_a_warning(
+def test_a_compiled_extension_that_does_not_load_is_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str | None, level: str, text: str
 ) -> None:
     if code is not None:
@@ -93,6 +93,6 @@ def test_an_extension_of_detectron2_that_does_not_load_is_a_warning(
     monkeypatch.setitem(sys.modules, "detectron2", fake)
     monkeypatch.setitem(sys.modules, "detectron2._C", fake)
     monkeypatch.delitem(sys.modules, "detectron2._C")
-    check = doctor_checks._extension()
+    check = doctor_checks._check_extension()
     assert check.level == level
     assert text in check.text

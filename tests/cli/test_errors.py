@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.cli.errors import is_expected, one_line
+from benchmark.cli.errors import format_message, is_expected
 from benchmark.core.budget import Budget
 from benchmark.core.split import load_split
 from tests.cli.shell import run_command
@@ -30,7 +30,7 @@ def _caught(fails: Callable[[], object]) -> Exception:
 )
 def test_messages_for_the_caller_are_expected(fails: Callable[[], object]) -> None:
     error = _caught(fails)
-    assert is_expected(error) and "\n" not in one_line(error)
+    assert is_expected(error) and "\n" not in format_message(error)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
-"""Commands that only look answer without the heavy packages, which take seconds to import."""
+"""Read-only commands start quickly: they import no heavy package and take little CPU time, also with many runs."""
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from benchmark.store.store import Store
-from tests.report.world import two_rows
+from tests.report.world import even, save, spec_of, two_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"lightning_fabric", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
+LIBRARIES = ("-c", "import pydantic, rich, typer, yaml")
+"""Libraries that every command imports."""
 COMMAND = """
 import sys
 from benchmark.cli import main
@@ -30,7 +34,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.root
 
 
-def _imported(runs: Path, *arguments: str) -> set[str]:
+def list_imports(runs: Path, *arguments: str) -> set[str]:
     command = [sys.executable, "-c", COMMAND, "--runs", str(runs), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]
@@ -40,14 +44,54 @@ def _imported(runs: Path, *arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     "arguments", [("--help",), ("list",), ("status",), ("table", "demo"), ("show", "paper-toybox-s0")]
 )
-def test_looking_imports_nothing_heavy(runs: Path, arguments: tuple[str, ...]) -> None:
-    assert not _imported(runs, *arguments) & HEAVY
+def test_read_only_commands_import_no_heavy_package(runs: Path, arguments: tuple[str, ...]) -> None:
+    assert not list_imports(runs, *arguments) & HEAVY
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("list",), ("status",)])
-def test_help_list_and_status_do_without_tables_and_figures(runs: Path, arguments: tuple[str, ...]) -> None:
-    assert not _imported(runs, *arguments) & {"matplotlib", "pandas", "scipy", "seaborn"}
+def test_help_list_and_status_import_nothing_for_tables_and_figures(runs: Path, arguments: tuple[str, ...]) -> None:
+    assert not list_imports(runs, *arguments) & {"matplotlib", "pandas", "scipy", "seaborn"}
 
 
-def test_what_a_command_imports_is_noticed(runs: Path) -> None:
-    assert "benchmark.planning.registry" in _imported(runs, "list")
+def test_the_imports_of_a_command_are_seen_by_these_tests(runs: Path) -> None:
+    assert "benchmark.planning.registry" in list_imports(runs, "list")
+
+
+def measure_relative_time(cache: Path, *arguments: str) -> float:
+    """Return the CPU time of a command divided by that of importing its libraries, each the least of three calls.
+
+    A ratio, since seconds depend on the load of the machine. The first calls, which also compile, do not count.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    environment["PYTHONPYCACHEPREFIX"] = str(cache)
+    times: dict[tuple[str, ...], list[float]] = {LIBRARIES: [], ("-m", "benchmark", *arguments): []}
+    for _ in range(4):
+        for command, spent in times.items():
+            before = read_children_cpu_s()
+            subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, check=True)
+            spent.append(read_children_cpu_s() - before)
+    libraries, total = (min(spent[1:]) for spent in times.values())
+    return total / libraries
+
+
+def read_children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bytecode")
+
+
+@pytest.mark.parametrize("command", ["--help", "list", "status"])
+def test_read_only_commands_take_little_time(cache: Path, command: str) -> None:
+    assert measure_relative_time(cache, command) < 4  # pandas alone would add 4, torch 20
+
+
+@pytest.mark.slow
+def test_status_of_a_thousand_runs_takes_little_time(cache: Path, tmp_path: Path) -> None:
+    store, counts = Store(tmp_path), even(80, 60)
+    for seed in range(1000):
+        save(store, spec_of(seed=seed), counts)
+    assert measure_relative_time(cache, "--runs", str(tmp_path), "status") < 8

@@ -1,11 +1,12 @@
-# Everything a fresh machine needs: Python 3.11 or newer with venv, git, make, and the package index.
-#   make demo          the embedded experiment, from nothing to a table
-#   make test          the test suite
-#   make test-slow     also the tests marked slow
-#   make test-cluster  the slow tests that need a SLURM cluster, which they start on this machine
-#   make cluster-up    a SLURM cluster on this machine, to try things out; make cluster-down ends it
-#   make lint          style and types
-#   make format        mend what of the style can be mended by machine
+# A fresh machine needs Python 3.11 or newer with venv, git, make, and a package index.
+#   make demo          main experiment on the synthetic dataset, from installation to a table
+#   make test          test suite
+#   make test-slow     test suite including the tests marked slow
+#   make test-cluster  slow tests that need a SLURM cluster, which they start on this machine
+#   make cluster-up    start a SLURM cluster on this machine, to try things out
+#   make cluster-down  stop this cluster
+#   make lint          check style and types
+#   make format        fix the style as far as tools can
 #   make clean         remove the virtual environment
 
 PYTHON ?= python3
@@ -29,7 +30,7 @@ test-cluster: $(READY)
 
 cluster-up: $(READY)
 	@$(BIN)/python -m slurm.testing up
-	@echo '# or: eval "$$($(BIN)/python -m slurm.testing env)"; then sbatch, squeue and scancel work as on a login node'
+	@echo '# or: eval "$$($(BIN)/python -m slurm.testing env)"; then use sbatch, squeue and scancel as on a login node'
 
 cluster-down: $(READY)
 	@$(BIN)/python -m slurm.testing down
@@ -45,15 +46,15 @@ format: $(READY)
 clean:
 	rm -rf $(VENV)
 
-# Installs once, and again when the requirements change. The full log of pip lies beside the environment's programs.
+# Installs once, and again when the requirements change. The full pip log is in the virtual environment.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "chimera-bench needs Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	  { echo "chimera-bench needs Python 3.11 or newer; choose one with: make PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) || \
-	  { rm -rf $(VENV); echo "No virtual environment without pip; on Debian: apt install python3-venv" >&2; exit 1; }
-	@echo "Installing into $(VENV): once, about two minutes and 6 GB (torch with CUDA)."
+	  { rm -rf $(VENV); echo "Cannot create a virtual environment with pip; on Debian: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV), once; takes about two minutes and 6 GB (torch with CUDA)."
 	@{ $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[dev]' 2>&1; \
 	   echo "pip ended with $$?"; } | tee $(VENV)/install.log | grep -E '^(Collecting|Installing|Successfully|ERROR|pip)' || true
 	@grep -qx 'pip ended with 0' $(VENV)/install.log || \
-	  { echo "Installation failed; the whole log is in $(VENV)/install.log" >&2; exit 1; }
+	  { echo "Installation failed; see the full log in $(VENV)/install.log" >&2; exit 1; }
 	@touch $@

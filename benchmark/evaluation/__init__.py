@@ -1,4 +1,4 @@
-"""From a method's scores to numbers: `counter` (torch) counts pixels, `counts` (numpy) keeps them, `scores` derives.
+"""Evaluation: `counter` (torch) counts pixels, `counts` (numpy) stores them, `scores` and `stats` derive numbers.
 
-Nothing is imported here, so that reading counts and drawing tables never loads torch.
+The package imports nothing here, so that reading counts and rendering tables never loads torch.
 """

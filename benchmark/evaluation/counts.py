@@ -1,9 +1,9 @@
-"""Pixel counts of one evaluated run: the only thing an evaluation leaves behind, and all that a score needs.
+"""Pixel counts of one evaluated run: the only result an evaluation stores, and sufficient for every score.
 
-Two kinds of counts are kept. Per image and class: how many labelled pixels were predicted, true, and both; from these
-come every score, every convention and every resampling of images. Per data set, class and margin: the same counts
-sorted by how far the best seen class leads the best unseen one; from these comes the result at any calibration
-offset gamma (calibrated stacking, Chao et al. 2016, arXiv 1605.04253) without running the method again.
+There are two kinds of counts. Per image and class: the pixels predicted as the class, labeled as the class, and both;
+every score, every convention and every resampling of images follows from these. Per class and margin, summed over all
+images: the same counts, binned by the lead of the best seen class over the best unseen one; these give the result at
+any calibration offset gamma (calibrated stacking, Chao et al. 2016, arXiv 1605.04253) without running the method again.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import zlib
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -30,40 +31,47 @@ Integers: TypeAlias = NDArray[np.int64]
 Matrix: TypeAlias = "sparse.csr_array[np.int64, tuple[int, int]]"
 
 FORMAT = "chimera-bench counts 1"
-MATRICES = ("intersection", "prediction", "truth")
+MATRICES = {"intersection": "intersection", "prediction": "prediction", "target": "truth"}
+"""Fields of `Counts` with one row per image, and their names in files and digests."""
 MARGINS = ("margin_intersection", "margin_prediction")
 
 GAMMAS: NDArray[np.float64] = np.arange(-100, 101) / 100
-"""(G,) the calibration offsets of the sweep, ascending; 0 is exactly 0."""
+"""(G,) calibration offsets of the sweep, ascending; 0 is exactly 0."""
 GAMMAS.setflags(write=False)
 
 
 class Totals(NamedTuple):
-    """Pixels per class, summed over images: (K,) each, or with leading axes where a function says so."""
+    """Pixels per class, summed over images.
+
+    Attributes:
+        intersection: (K,) pixels predicted and labeled as the class; with leading axes where a function says so.
+        prediction: (K,) pixels predicted as the class; with the same leading axes.
+        target: (K,) pixels labeled as the class.
+    """
 
     intersection: Integers
     prediction: Integers
-    truth: Integers
+    target: Integers
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Counts of labelled pixels, N images by K classes; pixels to ignore are in none of them.
+    """Counts of labeled pixels, N images by K classes; ignored pixels are in none of them.
 
     Attributes:
         image_ids: N names, strictly ascending, so that equal counts have one form however they were sharded.
-        classes: K different names; the order is that of the columns.
-        seen: K truths: was this class among those with masks in training?
-        intersection: (N, K) pixels predicted as the class that are the class.
+        classes: K different names, in the order of the columns.
+        seen: K flags: whether the class has masks in training.
+        intersection: (N, K) pixels predicted and labeled as the class.
         prediction: (N, K) pixels predicted as the class.
-        truth: (N, K) pixels that are the class. The union is `prediction + truth - intersection`.
-        margin_intersection: (K, G + 1), see `margin_prediction`, of the pixels that are the class.
-        margin_prediction: (K, G + 1). Every pixel stands twice, under its best seen and under its best unseen class,
-            in the column b = number of `GAMMAS` <= p(best seen class) - p(best unseen class), where p is the softmax
-            of the raw scores over all K classes. All zero where seen or unseen classes are missing.
+        target: (N, K) pixels labeled as the class. The union is `prediction + target - intersection`.
+        margin_intersection: (K, G + 1) pixels of `margin_prediction` that are labeled as the class.
+        margin_prediction: (K, G + 1). Every pixel is counted twice, for its best seen and for its best unseen class, in
+            column b = number of `GAMMAS` <= p(best seen class) - p(best unseen class), where p is the softmax of the
+            logits over all K classes. All zero if there are no seen or no unseen classes.
 
     Raises:
-        ValueError: sizes that disagree, names that repeat or are out of order, or counts that cannot be.
+        ValueError: Sizes disagree, names repeat or are out of order, or counts are impossible.
     """
 
     image_ids: tuple[str, ...]
@@ -71,14 +79,14 @@ class Counts:
     seen: tuple[bool, ...]
     intersection: Matrix
     prediction: Matrix
-    truth: Matrix
+    target: Matrix
     margin_intersection: Integers
     margin_prediction: Integers
 
     def __post_init__(self) -> None:
         _check_names(self)
         for name in MATRICES:
-            object.__setattr__(self, name, _canonical(getattr(self, name)))
+            object.__setattr__(self, name, _canonicalize(getattr(self, name)))
         for name in MARGINS:
             margin = np.array(getattr(self, name), dtype=np.int64)
             margin.setflags(write=False)
@@ -88,53 +96,59 @@ class Counts:
 
     @property
     def has_sweep(self) -> bool:
-        """Whether there are seen and unseen classes, without which no offset changes any prediction."""
+        """Whether there are seen and unseen classes; otherwise no offset changes any prediction."""
         return any(self.seen) and not all(self.seen)
 
+    @cached_property
     def totals(self) -> Totals:
-        """Counts of the whole data set at the gamma they were counted with, (K,) each."""
-        return Totals(
-            intersection=np.asarray(self.intersection.sum(axis=0), dtype=np.int64),
-            prediction=np.asarray(self.prediction.sum(axis=0), dtype=np.int64),
-            truth=np.asarray(self.truth.sum(axis=0), dtype=np.int64),
-        )
+        """Counts of the whole dataset at the gamma they were counted with, (K,) each."""
+        return Totals(*(_sum_images(getattr(self, name)) for name in MATRICES))
 
-    def sweep(self) -> Totals:
-        """Counts of the whole data set at every gamma: intersection and prediction (G, K), truth (K,).
+    def sweep_gammas(self) -> Totals:
+        """Return the counts of the whole dataset at every gamma.
 
-        At gamma a pixel takes its best seen class if that leads its best unseen class by gamma or more, else its best
-        unseen class. At 0 this is exactly the argmax of the raw scores, and at the gamma of the counter it is
-        `totals`. Without seen or without unseen classes every gamma gives `totals`: an offset that all classes share
-        changes no argmax.
+        At a gamma, a pixel is predicted as its best seen class if that leads its best unseen class by gamma or more,
+        otherwise as its best unseen class. At 0 this is exactly the argmax of the logits, and at the gamma of the
+        counter it equals `totals`. Without seen or without unseen classes every gamma gives `totals`: an offset that
+        all classes share changes no argmax.
+
+        Returns:
+            intersection: (G, K), prediction: (G, K), target: (K,).
         """
-        totals = self.totals()
-        if not self.has_sweep:
-            shape = (len(GAMMAS), len(self.classes))
-            intersection = np.broadcast_to(totals.intersection, shape)
-            prediction = np.broadcast_to(totals.prediction, shape)
+        intersection, prediction, target = self.totals
+        if self.has_sweep:
+            intersection, prediction = map(self._sweep_margin, (self.margin_intersection, self.margin_prediction))
         else:
-            intersection, prediction = self._swept(self.margin_intersection), self._swept(self.margin_prediction)
-        return Totals(intersection, prediction, totals.truth)
+            shape = (len(GAMMAS), len(self.classes))
+            intersection, prediction = np.broadcast_to(intersection, shape), np.broadcast_to(prediction, shape)
+        return Totals(intersection, prediction, target)
 
-    def at_gamma(self, gamma: float) -> Totals:
-        """Counts of the whole data set at one gamma of the grid, (K,) each; see `sweep`.
+    def count_at_gamma(self, gamma: float) -> Totals:
+        """Return the counts of the whole dataset at one gamma of the grid, (K,) each; see `sweep_gammas`.
 
         Raises:
-            ValueError: gamma is not one of `GAMMAS`.
+            ValueError: The gamma is not one of `GAMMAS`.
         """
-        at, swept = gamma_index(gamma), self.sweep()
-        return Totals(swept.intersection[at], swept.prediction[at], swept.truth)
+        index, swept = find_gamma(gamma), self.sweep_gammas()
+        return Totals(swept.intersection[index], swept.prediction[index], swept.target)
 
-    def _swept(self, margin: Integers) -> Integers:
-        """(G, K) the pixels of each class's margin counts that it gets at each gamma."""
-        below = margin.cumsum(axis=1)[:, :-1]
-        above = margin.sum(axis=1, keepdims=True) - below
+    def _sweep_margin(self, margin: Integers) -> Integers:
+        """Return the pixels that each class gets at each gamma.
+
+        Args:
+            margin: (K, G + 1) pixels by class and margin bin.
+
+        Returns:
+            (G, K). A seen class gets the pixels whose margin is at least gamma, an unseen class those below.
+        """
+        below = margin.cumsum(axis=1)[:, :-1]  # (K, G)
+        above = margin.sum(axis=1, keepdims=True) - below  # (K, G)
         return np.where(np.array(self.seen)[:, None], above, below).T
 
     def digest(self) -> str:
-        """SHA-256 of the content in hex: equal digests mean counts that are equal to the last pixel."""
+        """Return the SHA-256 of the content, in hex: equal digests mean counts that are equal to the last pixel."""
         digest = hashlib.sha256()
-        for name, array in _arrays(self).items():
+        for name, array in _pack(self).items():
             digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
             digest.update(array.tobytes())
         return digest.hexdigest()
@@ -145,17 +159,21 @@ class Counts:
     __hash__ = None  # type: ignore[assignment]
 
     def save(self, path: Path) -> None:
-        """Write an .npz that holds all of it, whole or not at all; equal counts give equal bytes.
+        """Write an .npz file, completely or not at all; equal counts give equal bytes.
 
         Raises:
-            OSError: it cannot be written; see `draft_of`.
+            OSError: The file cannot be written; see `draft_of`.
         """
         with draft_of(path) as draft:
-            draft.write_bytes(_zipped(_arrays(self)))
+            draft.write_bytes(_zip_arrays(_pack(self)))
 
 
-def gamma_index(gamma: float) -> int:
-    """Where a gamma stands among `GAMMAS`. Raises ValueError naming the nearest where it is not one of them."""
+def find_gamma(gamma: float) -> int:
+    """Return the index of a gamma in `GAMMAS`.
+
+    Raises:
+        ValueError: The gamma is not one of them; the message names the nearest.
+    """
     nearest = int(np.abs(GAMMAS - gamma).argmin())
     if not abs(GAMMAS[nearest] - gamma) < 1e-9:
         raise ValueError(f"gamma {gamma} is not on the grid -1, -0.99 … 1; the nearest is {GAMMAS[nearest]:g}")
@@ -163,17 +181,17 @@ def gamma_index(gamma: float) -> int:
 
 
 def load(path: Path) -> Counts:
-    """Read what `Counts.save` wrote.
+    """Read a file that `Counts.save` wrote.
 
     Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, cut short, or something else.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, cut short, or holds something else.
     """
     content = io.BytesIO(path.read_bytes())
     try:
         with zipfile.ZipFile(content) as archive:
             blobs = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-        return _unpacked({name: np.load(io.BytesIO(blob), allow_pickle=False) for name, blob in blobs.items()})
+        return _unpack({name: np.load(io.BytesIO(blob), allow_pickle=False) for name, blob in blobs.items()})
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} does not hold counts ({error}); expected a whole file written by Counts.save: "
@@ -181,34 +199,44 @@ def load(path: Path) -> Counts:
         ) from error
 
 
-def merge(parts: Sequence[Counts]) -> Counts:
-    """Join the counts of evaluators that each saw some of the images; the order of the parts does not matter.
+def merge(shards: Sequence[Counts]) -> Counts:
+    """Join counts of disjoint sets of images; the order of the shards does not matter.
+
+    Args:
+        shards: Counts of evaluators that each saw some of the images.
 
     Raises:
-        ValueError: no parts, parts with other classes, or an image that was counted twice.
+        ValueError: There are no shards, their classes differ, or an image was counted twice.
     """
-    if not parts:
-        raise ValueError("there are no counts to merge: give at least one part")
-    first = parts[0]
-    for part in parts:
-        if (part.classes, part.seen) != (first.classes, first.seen):
-            raise ValueError("parts to merge differ in their classes or in which are seen: evaluate them on one split")
-    ids = [name for part in parts for name in part.image_ids]
-    twice = sorted(name for name, times in Tally(ids).items() if times > 1)
-    if twice:
-        raise ValueError(f"{len(twice)} images were counted more than once, such as {twice[:3]}: shard without overlap")
+    if not shards:
+        raise ValueError("there are no counts to merge: give at least one shard")
+    first = shards[0]
+    for shard in shards:
+        if (shard.classes, shard.seen) != (first.classes, first.seen):
+            raise ValueError("shards differ in their classes or in which are seen: evaluate them on one split")
+    ids = [name for shard in shards for name in shard.image_ids]
+    repeated = sorted(name for name, times in Tally(ids).items() if times > 1)
+    if repeated:
+        raise ValueError(
+            f"{len(repeated)} images were counted more than once, such as {repeated[:3]}: shard without overlap"
+        )
     order = sorted(range(len(ids)), key=ids.__getitem__)
-    rows = {name: sparse.vstack([getattr(part, name) for part in parts], format="csr")[order] for name in MATRICES}
-    margins = {name: np.sum([getattr(part, name) for part in parts], axis=0) for name in MARGINS}
-    return Counts(tuple(ids[at] for at in order), first.classes, first.seen, **rows, **margins)
+    rows = {name: sparse.vstack([getattr(shard, name) for shard in shards], format="csr")[order] for name in MATRICES}
+    margins = {name: np.sum([getattr(shard, name) for shard in shards], axis=0) for name in MARGINS}
+    return Counts(tuple(ids[index] for index in order), first.classes, first.seen, **rows, **margins)
 
 
-def _canonical(matrix: Matrix) -> Matrix:
-    """A copy in the one form that equal counts share: int64, columns ascending, no stored zeros."""
+def _canonicalize(matrix: Matrix) -> Matrix:
+    """Return a copy in the one form that equal counts share: int64, columns ascending, no stored zeros."""
     copy: Matrix = sparse.csr_array(matrix.astype(np.int64), copy=True)
     copy.sum_duplicates()
     copy.eliminate_zeros()
     return copy
+
+
+def _sum_images(matrix: Matrix) -> Integers:
+    """Return the (K,) sums of the columns of a (N, K) matrix."""
+    return np.asarray(matrix.sum(axis=0), dtype=np.int64)
 
 
 def _check_names(counts: Counts) -> None:
@@ -226,26 +254,26 @@ def _check_sizes(counts: Counts) -> None:
     rows, columns = len(counts.image_ids), len(counts.classes)
     expected = dict.fromkeys(MATRICES, (rows, columns)) | dict.fromkeys(MARGINS, (columns, len(GAMMAS) + 1))
     for name, shape in expected.items():
-        given = getattr(counts, name).shape
-        if given != shape:
-            raise ValueError(f"{name} has shape {given}, expected {shape} for {rows} images and {columns} classes")
+        actual = getattr(counts, name).shape
+        if actual != shape:
+            raise ValueError(f"{name} has shape {actual}, expected {shape} for {rows} images and {columns} classes")
 
 
 def _check_values(counts: Counts) -> None:
-    least = {
+    pixels = {
         "intersection": counts.intersection,
         "prediction - intersection": counts.prediction - counts.intersection,
-        "truth - intersection": counts.truth - counts.intersection,
+        "target - intersection": counts.target - counts.intersection,
     }
-    for name, matrix in least.items():
+    for name, matrix in pixels.items():
         if matrix.data.min(initial=0) < 0:
             raise ValueError(f"{name} is {matrix.data.min()} somewhere: counts of pixels cannot be negative")
     if (counts.margin_intersection < 0).any() or (counts.margin_prediction < counts.margin_intersection).any():
         raise ValueError("margin counts need 0 <= margin_intersection <= margin_prediction everywhere")
 
 
-def _arrays(counts: Counts) -> dict[str, NDArray[Any]]:
-    """The content as named little-endian arrays, names and flags as JSON in the first."""
+def _pack(counts: Counts) -> dict[str, NDArray[Any]]:
+    """Return the content as named little-endian arrays; the first holds names and flags as JSON."""
     header = {
         "format": FORMAT,
         "image_ids": counts.image_ids,
@@ -254,27 +282,28 @@ def _arrays(counts: Counts) -> dict[str, NDArray[Any]]:
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     arrays: dict[str, NDArray[Any]] = {"header": np.frombuffer(text, dtype=np.uint8)}
-    for name in MATRICES:
+    for name, stored in MATRICES.items():
         matrix = getattr(counts, name)
-        arrays |= {f"{name}_{part}": getattr(matrix, part).astype("<i8") for part in ("data", "indices", "indptr")}
+        arrays |= {f"{stored}_{part}": getattr(matrix, part).astype("<i8") for part in ("data", "indices", "indptr")}
     return arrays | {name: getattr(counts, name).astype("<i8") for name in MARGINS}
 
 
-def _unpacked(arrays: Mapping[str, NDArray[Any]]) -> Counts:
+def _unpack(arrays: Mapping[str, NDArray[Any]]) -> Counts:
+    """Return the counts whose arrays `_pack` made."""
     header = json.loads(arrays["header"].tobytes())
     if header["format"] != FORMAT:
         raise ValueError(f"its format is {header['format']!r}, this version reads {FORMAT!r}")
     values: dict[str, Any] = {name: tuple(header[name]) for name in ("image_ids", "classes", "seen")}
     shape = (len(values["image_ids"]), len(values["classes"]))
-    for name in MATRICES:
-        parts = tuple(arrays[f"{name}_{part}"] for part in ("data", "indices", "indptr"))
+    for name, stored in MATRICES.items():
+        parts = tuple(arrays[f"{stored}_{part}"] for part in ("data", "indices", "indptr"))
         values[name] = sparse.csr_array(parts, shape=shape)
     values |= {name: arrays[name] for name in MARGINS}
     return Counts(**{field.name: values[field.name] for field in fields(Counts)})
 
 
-def _zipped(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as the bytes of an .npz; unlike numpy's own writer this promises no clock and no platform in them."""
+def _zip_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return the bytes of an .npz file; unlike those of numpy's own writer, they hold no time and no platform."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, array in arrays.items():

@@ -1,16 +1,16 @@
 """Scores from counts: IoU per class, its means over seen, unseen and all classes, their harmonic mean, accuracy.
 
-One set of counts, three conventions. They agree as long as every class occurs in the ground truth, and part where one
-does not (a subset, a rare class):
+There are three conventions. They agree if every class occurs in the ground truth, and differ if one does not (a subset
+of the images, a rare class):
 
 - `d2-main`: Detectron2 since f3c1bc19 (2022-07). A class without ground truth is left out, even if it was predicted.
-- `d2-0.6`: Detectron2 up to 0.6, and zsseg, DeOP and ZegFormer after it. A class without ground truth counts as 0
-  where it was predicted anywhere, and is left out where it was not.
+- `d2-0.6`: Detectron2 up to 0.6, and after it zsseg, DeOP and ZegFormer. A class without ground truth counts as 0 if it
+  was predicted anywhere, and is left out if it was not.
 - `mmseg`: mmsegmentation's `IoUMetric`, as in the ZegCLIP family. Classes as in `d2-0.6`; the printed means and the
-  accuracy are rounded to two decimals in percent, and the harmonic mean is taken of the rounded means.
+  accuracy are rounded to two decimals in percent, and the harmonic mean is that of the rounded means.
 
-Everything is in percent. A mean over no class is nan, and so is a harmonic mean of which one side is nan: a split
-without unseen classes has no hIoU, rather than one of 0.
+Everything is in percent. A mean over no class is nan, and so is a harmonic mean with a nan side: a split without unseen
+classes has no hIoU, rather than one of 0.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ Pixels: TypeAlias = NDArray[np.integer[Any]] | Floats
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of one run, in percent; nan where not defined.
+    """Scores of one run, in percent; nan if not defined.
 
     Attributes:
-        iou: per class, in the order of the classes; nan where the convention leaves the class out.
-        miou_seen: mean IoU of the seen classes, S.
-        miou_unseen: mean IoU of the unseen classes, U.
-        miou: mean IoU of all classes, which is not the mean of S and U.
-        hiou: 2SU / (S + U), and 0 where S + U = 0.
-        pixel_accuracy: labelled pixels whose class was predicted.
+        iou: IoU per class, in the order of the classes; nan if the convention leaves the class out.
+        miou_seen: Mean IoU of the seen classes, S.
+        miou_unseen: Mean IoU of the unseen classes, U.
+        miou: Mean IoU of all classes, which is not the mean of S and U.
+        hiou: 2SU / (S + U), and 0 if S + U = 0.
+        pixel_accuracy: Share of the labeled pixels whose class was predicted.
     """
 
     iou: tuple[float, ...]
@@ -57,54 +57,76 @@ class Scores:
 
 
 def score(counts: Counts, convention: Convention) -> Scores:
-    """Scores of the raw predictions, at gamma = 0."""
-    intersection, prediction, truth = counts.totals()
-    return score_totals(intersection, prediction, truth, seen=counts.seen, convention=convention)
+    """Score the predictions of a run at the gamma they were counted with."""
+    intersection, prediction, target = counts.totals
+    return score_totals(intersection, prediction, target, seen=counts.seen, convention=convention)
 
 
 def score_totals(
-    intersection: Pixels, prediction: Pixels, truth: Pixels, *, seen: Sequence[bool], convention: Convention
+    intersection: Pixels, prediction: Pixels, target: Pixels, *, seen: Sequence[bool], convention: Convention
 ) -> Scores:
-    """Scores of the counts of a data set, (K,) each, such as `Counts.totals` and `Counts.at_gamma` give."""
-    means = summary(intersection, prediction, truth, seen=seen, convention=convention)
-    per_class = iou(intersection, prediction, truth, convention=convention)
+    """Score the counts of a dataset, such as `Counts.totals` and `Counts.count_at_gamma` give them.
+
+    Args:
+        intersection: (K,) pixels predicted and labeled as the class.
+        prediction: (K,) pixels predicted as the class.
+        target: (K,) pixels labeled as the class.
+        seen: K flags: whether the class has masks in training.
+        convention: Convention of classes without ground truth, see the module.
+    """
+    means = compute_means(intersection, prediction, target, seen=seen, convention=convention)
+    per_class = compute_iou(intersection, prediction, target, convention=convention)
     return Scores(tuple(per_class.tolist()), **{name: float(value) for name, value in means.items()})
 
 
-def iou(intersection: Pixels, prediction: Pixels, truth: Pixels, *, convention: Convention) -> Floats:
-    """IoU per class in percent, nan where the convention leaves the class out.
+def compute_iou(intersection: Pixels, prediction: Pixels, target: Pixels, *, convention: Convention) -> Floats:
+    """Return the IoU per class in percent, nan if the convention leaves the class out.
 
     Args:
-        intersection: (…, K) pixels; as float64 these may be resampled counts.
-        prediction: (…, K).
-        truth: (…, K) or (K,).
-        convention: which classes take part, see the module.
+        intersection: (…, K) pixels; float64 if counts are resampled.
+        prediction: (…, K) pixels.
+        target: (…, K) or (K,) pixels.
+        convention: Convention of classes without ground truth, see the module.
 
     Returns:
         (…, K).
 
     Raises:
-        ValueError: the convention is unknown.
+        ValueError: The convention is unknown.
     """
     if convention not in CONVENTIONS:
         raise ValueError(unknown_name("convention", convention, CONVENTIONS))
-    union = prediction + truth - intersection
-    counted = np.broadcast_to(truth > 0, union.shape) if convention == "d2-main" else union > 0
-    values: Floats = np.divide(100.0 * intersection, union, out=np.full(union.shape, np.nan), where=counted)
+    union = prediction + target - intersection
+    is_counted = np.broadcast_to(target > 0, union.shape) if convention == "d2-main" else union > 0
+    values: Floats = np.divide(100.0 * intersection, union, out=np.full(union.shape, np.nan), where=is_counted)
     return values
 
 
-def summary(
-    intersection: Pixels, prediction: Pixels, truth: Pixels, *, seen: Sequence[bool], convention: Convention
+def compute_means(
+    intersection: Pixels, prediction: Pixels, target: Pixels, *, seen: Sequence[bool], convention: Convention
 ) -> dict[Metric, Floats]:
-    """The means in percent of many sets of counts at once: (…, K) in, one (…) per metric out, as in `Scores`."""
-    per_class = iou(intersection, prediction, truth, convention=convention)
+    """Return the means in percent of many sets of counts at once, as in `Scores`.
+
+    Args:
+        intersection: (…, K) pixels; float64 if counts are resampled.
+        prediction: (…, K) pixels.
+        target: (…, K) or (K,) pixels.
+        seen: K flags: whether the class has masks in training.
+        convention: Convention of classes without ground truth, see the module.
+
+    Returns:
+        (…) per metric.
+
+    Raises:
+        ValueError: The convention is unknown, or there are not K flags.
+    """
+    per_class = compute_iou(intersection, prediction, target, convention=convention)  # (…, K)
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
         raise ValueError(f"{len(seen)} seen flags for {per_class.shape[-1]} classes: give one per class")
-    right, labelled = np.sum(intersection, axis=-1), np.sum(truth, axis=-1)
-    seen_mean, unseen_mean = _mean(per_class[..., is_seen]), _mean(per_class[..., ~is_seen])
-    mean, accuracy = _mean(per_class), _ratio(100.0 * right, labelled, empty=np.nan)
+    correct, labeled = np.sum(intersection, axis=-1), np.sum(target, axis=-1)
+    seen_mean, unseen_mean = _average_defined(per_class[..., is_seen]), _average_defined(per_class[..., ~is_seen])
+    mean, accuracy = _average_defined(per_class), _divide(100.0 * correct, labeled, empty=np.nan)
     if convention == "mmseg":
         rounded = (np.round(value, 2) for value in (seen_mean, unseen_mean, mean, accuracy))
         seen_mean, unseen_mean, mean, accuracy = rounded
@@ -112,31 +134,34 @@ def summary(
         "miou_seen": seen_mean,
         "miou_unseen": unseen_mean,
         "miou": mean,
-        "hiou": _ratio(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0),
+        "hiou": _divide(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0),
         "pixel_accuracy": accuracy,
     }
 
 
-def gamma_curve(counts: Counts, convention: Convention) -> Floats:
-    """(G, 4) the columns gamma, S, U and hIoU in percent, one row for each of `GAMMAS`.
+def compute_gamma_curve(counts: Counts, convention: Convention) -> Floats:
+    """Return the scores at each of `GAMMAS`.
 
     Gamma is subtracted from the softmax of every seen class. Reading the best hIoU off this curve tunes on the unseen
-    test classes: report the curve, or choose gamma elsewhere. Without unseen (seen) classes all rows are alike and
+    test classes: report the curve, or choose gamma elsewhere. Without unseen (seen) classes all rows are equal and
     their U (S) and hIoU are nan.
+
+    Returns:
+        (G, 4) with the columns gamma, S, U and hIoU in percent.
     """
-    means = summary(*counts.sweep(), seen=counts.seen, convention=convention)
+    means = compute_means(*counts.sweep_gammas(), seen=counts.seen, convention=convention)
     return np.stack([GAMMAS, means["miou_seen"], means["miou_unseen"], means["hiou"]], axis=1)
 
 
-def seen_unseen_area(curve: Floats) -> float:
-    """Area below the seen-unseen curve, 0 to 100: high where some gammas serve both sides. nan if a side is.
+def compute_seen_unseen_area(curve: Floats) -> float:
+    """Return the area below the seen-unseen curve, 0 to 100: high if some gammas serve both sides.
 
-    AUSUC (Chao et al. 2016, arXiv 1605.04253) integrates accuracies, which move one way with gamma. IoUs do not (too
+    AUSUC (Chao et al. 2016, arXiv 1605.04253) integrates accuracies, which are monotonic in gamma. IoUs are not (too
     large a gamma spoils U as well), so this is the area of all points (u, s) that some gamma reaches or exceeds on
     both axes: the integral over u of max S(gamma) among the gammas with U(gamma) >= u.
 
     Args:
-        curve: (G, 4) as `gamma_curve` gives it.
+        curve: (G, 4) as `compute_gamma_curve` gives it; a nan side makes the area nan.
     """
     if np.isnan(curve[:, 1:3]).any():
         return float("nan")
@@ -146,13 +171,13 @@ def seen_unseen_area(curve: Floats) -> float:
     return float(np.sum(reachable * np.diff(unseen, prepend=0.0)) / 100)
 
 
-def _mean(values: Floats) -> Floats:
-    """Mean over the last axis of what is not nan; nan where nothing is left."""
-    defined = ~np.isnan(values)
-    return _ratio(np.where(defined, values, 0.0).sum(axis=-1), defined.sum(axis=-1), empty=np.nan)
+def _average_defined(values: Floats) -> Floats:
+    """Return the mean over the last axis of the values that are not nan; nan if none is left."""
+    is_defined = ~np.isnan(values)
+    return _divide(np.where(is_defined, values, 0.0).sum(axis=-1), is_defined.sum(axis=-1), empty=np.nan)
 
 
-def _ratio(above: Pixels, below: Pixels, *, empty: float) -> Floats:
-    """above / below, and `empty` where below is 0; nan stays nan."""
-    values: Floats = np.divide(above, below, out=np.full(np.shape(above), empty), where=below != 0)
+def _divide(numerator: Pixels, denominator: Pixels, *, empty: float) -> Floats:
+    """Return numerator / denominator, and `empty` where the denominator is 0; nan stays nan."""
+    values: Floats = np.divide(numerator, denominator, out=np.full(np.shape(numerator), empty), where=denominator != 0)
     return values

@@ -1,9 +1,9 @@
-"""How far a number is to be trusted: intervals over seeds, intervals over images, and paired comparisons.
+"""Uncertainty of scores: intervals over seeds, intervals over images, and paired comparisons.
 
-Seeds and images are different sources of doubt, and an interval says in `kind` which of them it covers. Resampling
-draws the raw 64-bit stream of PCG64, which numpy promises to keep, and not its distributions, which may change: so the
-same counts give the same interval on every machine and version. Resampled counts are summed in float64, where whole
-numbers stay exact up to 2^53.
+Seeds and images are different sources of uncertainty, and `Interval.kind` says which of them an interval covers.
+Resampling draws from the raw 64-bit stream of PCG64, which numpy promises to keep, and not from its distributions,
+which may change: so the same counts give the same interval on every machine and version. Resampled counts are summed
+in float64, where whole numbers are exact up to 2^53.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, score, summary
+from benchmark.evaluation.counts import Counts, Matrix
+from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, compute_means, score
 from benchmark.utils.did_you_mean import unknown_name
 
 REPLICATES = 2000
-CHUNK = 64
-"""Replicates summed at once: their (K, CHUNK) totals should fit the processor's cache."""
+CHUNK_PIXELS = 2**16
+"""Resampled sums of pixels held at once, so that they fit the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Interval:
     """A confidence interval.
 
     Attributes:
-        low: its lower end, in the unit of the score.
-        high: its upper end.
-        level: how often such an interval holds the true value, 0 to 1.
-        kind: what varies: "seeds", "images" or "images and seeds".
+        low: Lower end, in the unit of the score.
+        high: Upper end.
+        level: Probability that such an interval contains the true value, 0 to 1.
+        kind: Source of the variation: "seeds", "images" or "images and seeds".
     """
 
     low: float
@@ -43,18 +43,18 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Method a against method b on the same images.
+class PairedDifference:
+    """Difference of two methods, a - b, on the same images.
 
     Attributes:
-        metric: which score is compared.
-        convention: how it is counted.
-        difference: mean over the seeds of a minus that of b, in percentage points.
-        interval: of the difference.
-        p_value: two-sided, of there being no difference; not corrected for the number of comparisons (see `holm`).
-        replicates: how many resamplings the interval and the p value rest on.
-        images: how many images both were evaluated on.
-        seeds: how many runs a and b have.
+        metric: Score that is compared.
+        convention: Convention of that score.
+        difference: Mean over the seeds of a minus that of b, in percentage points.
+        interval: Interval of the difference.
+        p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `adjust_holm`).
+        replicates: Number of resamplings behind the interval and the p value.
+        images: Number of images both were evaluated on.
+        seeds: Numbers of runs of a and of b.
     """
 
     metric: Metric
@@ -67,16 +67,20 @@ class Paired:
     seeds: tuple[int, int]
 
 
-def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Student's interval of the mean over seeds.
+def compute_t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Return Student's interval of the mean over seeds.
 
     With three seeds it reaches 2.5 standard deviations to each side.
 
+    Args:
+        values: Score of each seed.
+        level: Level of the interval.
+
     Returns:
-        None where no interval exists: a single value, or one that is not finite.
+        None if no interval exists: there is a single value, or one that is not finite.
 
     Raises:
-        ValueError: no values, or a level outside 0 … 1.
+        ValueError: There are no values, or the level is outside 0 … 1.
     """
     from scipy.special import stdtrit
 
@@ -86,45 +90,49 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
     array = np.asarray(values, dtype=np.float64)
     if len(array) == 1 or not np.isfinite(array).all():
         return None
-    reach = stdtrit(len(array) - 1, (1 + level) / 2) * array.std(ddof=1) / np.sqrt(len(array))
-    return Interval(float(array.mean() - reach), float(array.mean() + reach), level, "seeds")
+    half_width = stdtrit(len(array) - 1, (1 + level) / 2) * array.std(ddof=1) / np.sqrt(len(array))
+    return Interval(float(array.mean() - half_width), float(array.mean() + half_width), level, "seeds")
 
 
-def image_bootstrap(
+def bootstrap_images(
     runs: Sequence[Counts],
     *,
-    metric: Metric,
+    metrics: Sequence[Metric],
     convention: Convention,
     replicates: int = REPLICATES,
     seed: int = 0,
     level: float = 0.95,
-) -> Interval | None:
-    """Percentile interval of a score's mean over these runs, had other images been drawn; the runs stay the same.
+) -> dict[Metric, Interval | None]:
+    """Return percentile intervals of mean scores of these runs over resampled images; the runs stay the same.
 
     Args:
-        runs: the seeds of one method, all on the same images.
-        metric: which score.
-        convention: how it is counted.
-        replicates: how often the images are drawn anew, with replacement, the same for all runs.
-        seed: of the drawing.
-        level: of the interval.
+        runs: Counts of the seeds of one method, all on the same images.
+        metrics: Scores.
+        convention: Convention of the scores.
+        replicates: Number of times the images are drawn, with replacement, the same for all runs and scores.
+        seed: Seed of the drawing.
+        level: Level of the intervals.
 
     Returns:
-        None where the score is not defined, such as hIoU without unseen classes. Replicates in which it is not
-        defined (their images lack a whole group) are left out.
+        Interval by metric; None if the score is not defined, such as hIoU without unseen classes. Replicates in which
+        a score is not defined (their images lack a whole group) are left out of its interval.
 
     Raises:
-        ValueError: no runs or images, runs on different images, an unknown metric or convention.
+        ValueError: There are no runs or images, runs have different images, or a metric or the convention is unknown.
     """
-    _check_request(runs, metric=metric, replicates=replicates, level=level)
-    if np.isnan(_mean_score(runs, metric=metric, convention=convention)):
-        return None
-    bits = np.random.PCG64(seed)
-    drawn = _resampled(runs, bits, metric=metric, convention=convention, replicates=replicates)
-    return _percentiles(drawn.mean(axis=0), level=level, kind="images")
+    _check_request(runs, metrics=metrics, replicates=replicates, level=level)
+    means = _mean_scores(runs, metrics=metrics, convention=convention)
+    defined = [metric for metric in metrics if not np.isnan(means[metric])]
+    intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
+    if defined:
+        bits = np.random.PCG64(seed)
+        drawn = _resample(runs, bits, metrics=defined, convention=convention, replicates=replicates)
+        for metric, scores in drawn.items():
+            intervals[metric] = _take_percentiles(scores.mean(axis=0), level=level, kind="images")
+    return intervals
 
 
-def paired_bootstrap(
+def bootstrap_difference(
     a: Sequence[Counts],
     b: Sequence[Counts],
     *,
@@ -133,120 +141,151 @@ def paired_bootstrap(
     replicates: int = REPLICATES,
     seed: int = 0,
     level: float = 0.95,
-) -> Paired:
-    """Compare two methods: is the difference of their mean scores more than the luck of images and seeds?
+) -> PairedDifference:
+    """Test whether the difference of two methods' mean scores exceeds the variation of images and seeds.
 
-    Images are drawn with replacement, the same for all runs; so are seeds. Where a and b have equally many runs, the
-    i-th of a and the i-th of b are drawn together (give them in the order of their seeds), else independently. A
-    single run on each side cannot be drawn anew: the interval is then over images alone, and says so.
+    Images are drawn with replacement, the same for all runs; so are seeds. If a and b have equally many runs, the i-th
+    of a and the i-th of b are drawn together (give them in the order of their seeds), otherwise independently. If each
+    side has a single run, seeds cannot be drawn: the interval then covers images alone, and its kind says so.
 
     The p value inverts the percentile interval: twice the smaller of the fractions (r + 1) / (n + 1) of the n
     replicates at or below 0 and at or above 0, at most 1 (Davison and Hinkley 1997, sections 4.2.3 and 5.2); it is
     never below 2 / (n + 1).
 
     Args:
-        a: runs of the first method.
-        b: runs of the second.
-        metric: which score.
-        convention: how it is counted.
-        replicates: how often images and seeds are drawn anew.
-        seed: of the drawing.
-        level: of the interval.
+        a: Counts of the runs of the first method.
+        b: Counts of the runs of the second method.
+        metric: Score to compare.
+        convention: Convention of the score.
+        replicates: Number of times images and seeds are drawn.
+        seed: Seed of the drawing.
+        level: Level of the interval.
 
     Raises:
-        ValueError: no runs, runs on different images, classes or labels, an unknown metric or convention, or a score
-            that is not defined.
+        ValueError: There are no runs, runs have different images, classes or labels, the metric or convention is
+            unknown, or the score is not defined.
     """
     runs = [*a, *b]
     for name, side in (("a", a), ("b", b)):
         if not side:
             raise ValueError(f"{name} has no runs to compare: give at least one")
-    _check_request(runs, metric=metric, replicates=replicates, level=level)
-    ours, theirs = (_mean_score(side, metric=metric, convention=convention) for side in (a, b))
-    if np.isnan(ours - theirs):
-        raise ValueError(f"{metric} is not defined here (a: {ours}, b: {theirs}): its classes do not occur")
-    bits = np.random.PCG64(seed)
-    picks_a = _integers(bits, len(a), shape=(replicates, len(a)))
-    picks_b = picks_a if len(a) == len(b) else _integers(bits, len(b), shape=(replicates, len(b)))
-    drawn = _resampled(runs, bits, metric=metric, convention=convention, replicates=replicates)
-    differences = _picked_mean(drawn[: len(a)], picks_a) - _picked_mean(drawn[len(a) :], picks_b)
+    _check_request(runs, metrics=[metric], replicates=replicates, level=level)
+    mean_a, mean_b = (_mean_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
+    if np.isnan(mean_a - mean_b):
+        raise ValueError(f"{metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
+
+    differences = _draw_differences(a, b, metric=metric, convention=convention, replicates=replicates, seed=seed)
     defined = differences[~np.isnan(differences)]
     kind = "images" if len(runs) == 2 else "images and seeds"
-    return Paired(
+    return PairedDifference(
         metric=metric,
         convention=convention,
-        difference=ours - theirs,
-        interval=_percentiles(differences, level=level, kind=kind),
-        p_value=_two_sided(defined),
+        difference=mean_a - mean_b,
+        interval=_take_percentiles(differences, level=level, kind=kind),
+        p_value=_compute_p_value(defined),
         replicates=len(defined),
         images=len(runs[0].image_ids),
         seeds=(len(a), len(b)),
     )
 
 
-def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """p values adjusted for being a family, in the given order (Holm 1979, step-down).
+def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Adjust p values for being a family (Holm 1979, step-down), in the given order.
 
     Raises:
-        ValueError: one is not between 0 and 1.
+        ValueError: A p value is not between 0 and 1.
     """
     array = np.asarray(p_values, dtype=np.float64)
     if not ((array >= 0) & (array <= 1)).all():
-        raise ValueError(f"p values lie between 0 and 1, not {[p for p in p_values if not 0 <= p <= 1]}")
+        raise ValueError(f"p values must be between 0 and 1, not {[p for p in p_values if not 0 <= p <= 1]}")
     order = np.argsort(array, kind="stable")
     adjusted = np.empty_like(array)
     adjusted[order] = np.maximum.accumulate(np.minimum(1.0, array[order] * np.arange(len(array), 0, -1)))
     return tuple(adjusted.tolist())
 
 
-def _resampled(
-    runs: Sequence[Counts], bits: np.random.PCG64, *, metric: Metric, convention: Convention, replicates: int
+def _draw_differences(
+    a: Sequence[Counts], b: Sequence[Counts], *, metric: Metric, convention: Convention, replicates: int, seed: int
 ) -> Floats:
-    """(runs, replicates) the score of every run on every drawing of the images."""
+    """Return the difference of the mean scores of a and b in every replicate, (replicates,)."""
+    # Runs of each side, (replicates, runs of the side), then images, from one stream of bits
+    bits = np.random.PCG64(seed)
+    picks_a = _draw_integers(bits, len(a), shape=(replicates, len(a)))
+    picks_b = picks_a if len(a) == len(b) else _draw_integers(bits, len(b), shape=(replicates, len(b)))
+    drawn = _resample([*a, *b], bits, metrics=[metric], convention=convention, replicates=replicates)[metric]
+    return _average_picked(drawn[: len(a)], picks_a) - _average_picked(drawn[len(a) :], picks_b)
+
+
+def _resample(
+    runs: Sequence[Counts],
+    bits: np.random.PCG64,
+    *,
+    metrics: Sequence[Metric],
+    convention: Convention,
+    replicates: int,
+) -> dict[Metric, Floats]:
+    """Return the scores of every run on every drawing of the images, (runs, replicates) per metric."""
     images, classes, seen = len(runs[0].image_ids), len(runs[0].classes), runs[0].seen
-    counted = [matrix for run in runs for matrix in (run.intersection, run.prediction)]
-    # side by side: one product a chunk costs a fraction of one for every run and count
-    columns: Any = sparse.hstack([runs[0].truth, *counted], format="csr").astype(np.float64).T
-    drawn = np.empty((len(runs), replicates))
-    for start in range(0, replicates, CHUNK):
-        count = min(CHUNK, replicates - start)
-        sums: Floats = (columns @ _weights(bits, images, count=count)).T
+
+    # Counts side by side, ((2 runs + 1) K, images): one product per chunk is cheaper than one per run and count
+    counts = [matrix for run in runs for matrix in (run.intersection, run.prediction)]
+    columns: Any = sparse.hstack([runs[0].target, *counts], format="csr").astype(np.float64).T
+
+    chunk = max(1, CHUNK_PIXELS // columns.shape[0])
+    drawn: dict[Metric, Floats] = {metric: np.empty((len(runs), replicates)) for metric in metrics}
+    for start in range(0, replicates, chunk):
+        # Sums of pixels over the drawn images, (count, 2 runs + 1, K)
+        count = min(chunk, replicates - start)
+        sums: Floats = (columns @ _draw_weights(bits, images, count=count)).T
         sums = sums.reshape(count, -1, classes)
-        true, right, predicted = sums[:, :1], sums[:, 1::2], sums[:, 2::2]
-        drawn[:, start : start + count] = summary(right, predicted, true, seen=seen, convention=convention)[metric].T
+
+        # Scores of every run, (count, runs) per metric
+        target, intersection, prediction = sums[:, :1], sums[:, 1::2], sums[:, 2::2]
+        means = compute_means(intersection, prediction, target, seen=seen, convention=convention)
+        for metric in metrics:
+            drawn[metric][:, start : start + count] = means[metric].T
     return drawn
 
 
-def _weights(bits: np.random.PCG64, images: int, *, count: int) -> Floats:
-    """(images, count) how often each image was drawn in each of `count` drawings of `images` images."""
-    places = _integers(bits, images, shape=(count, images)) * count + np.arange(count)[:, None]
-    return np.bincount(places.ravel(), minlength=images * count).reshape(images, count).astype(np.float64)
+def _draw_weights(bits: np.random.PCG64, images: int, *, count: int) -> Floats:
+    """Return how often each image was drawn in each of `count` drawings of `images` images, (images, count)."""
+    cells = _draw_integers(bits, images, shape=(count, images)) * count + np.arange(count)[:, None]
+    return np.bincount(cells.ravel(), minlength=images * count).reshape(images, count).astype(np.float64)
 
 
-def _integers(bits: np.random.PCG64, high: int, *, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Integers in [0, high); the remainder of 64 bits, whose bias is below high / 2^64."""
+def _draw_integers(bits: np.random.PCG64, high: int, *, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """Return integers in [0, high), of this shape: remainders of 64 bits, whose bias is below high / 2^64."""
     raw = np.asarray(bits.random_raw(shape[0] * shape[1]), dtype=np.uint64)
     return (raw % np.uint64(high)).astype(np.int64).reshape(shape)
 
 
-def _picked_mean(drawn: Floats, picks: NDArray[np.int64]) -> Floats:
-    """(replicates,) mean over the runs that were picked; `drawn` is (runs, replicates), `picks` its transpose."""
+def _average_picked(drawn: Floats, picks: NDArray[np.int64]) -> Floats:
+    """Return the mean over the picked runs in every replicate.
+
+    Args:
+        drawn: (runs, replicates) scores.
+        picks: (replicates, runs) indices of runs.
+
+    Returns:
+        (replicates,).
+    """
     means: Floats = np.take_along_axis(drawn.T, picks, axis=1).mean(axis=1)
     return means
 
 
-def _percentiles(values: Floats, *, level: float, kind: str) -> Interval:
+def _take_percentiles(values: Floats, *, level: float, kind: str) -> Interval:
     low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high), level, kind)
 
 
-def _two_sided(differences: Floats) -> float:
+def _compute_p_value(differences: Floats) -> float:
     fewer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
     return min(1.0, 2 * (fewer + 1) / (len(differences) + 1))
 
 
-def _mean_score(runs: Sequence[Counts], *, metric: Metric, convention: Convention) -> float:
-    return float(np.mean([getattr(score(run, convention), metric) for run in runs]))
+def _mean_scores(runs: Sequence[Counts], *, metrics: Sequence[Metric], convention: Convention) -> dict[Metric, float]:
+    scores = [score(run, convention) for run in runs]
+    return {metric: float(np.mean([getattr(run, metric) for run in scores])) for metric in metrics}
 
 
 def _check_level(level: float) -> None:
@@ -254,23 +293,33 @@ def _check_level(level: float) -> None:
         raise ValueError(f"level is {level}, expected a number between 0 and 1 such as 0.95")
 
 
-def _check_request(runs: Sequence[Counts], *, metric: Metric, replicates: int, level: float) -> None:
+def _check_request(runs: Sequence[Counts], *, metrics: Sequence[Metric], replicates: int, level: float) -> None:
     _check_level(level)
-    if metric not in METRICS:
-        raise ValueError(unknown_name("metric", metric, METRICS))
+    for metric in metrics:
+        if metric not in METRICS:
+            raise ValueError(unknown_name("metric", metric, METRICS))
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}, expected at least 1")
     if not runs or not runs[0].image_ids:
         raise ValueError("there are no runs, or they have no images: give counts of at least one image")
-    first = runs[0]
     for run in runs[1:]:
+        _check_pair(run, runs[0])
+
+
+def _check_pair(run: Counts, first: Counts) -> None:
+    """Check that two runs were evaluated on the same images, classes and labels."""
+    if run.image_ids != first.image_ids:
         missing, extra = set(first.image_ids) - set(run.image_ids), set(run.image_ids) - set(first.image_ids)
-        if missing or extra:
-            raise ValueError(
-                f"runs were evaluated on different images: one lacks {len(missing)} of the first run's "
-                f"{len(first.image_ids)} and has {len(extra)} others; evaluate both on the same images"
-            )
-        if (run.classes, run.seen) != (first.classes, first.seen):
-            raise ValueError("runs differ in their classes or in which are seen: compare runs of one split")
-        if abs(run.truth - first.truth).sum():
-            raise ValueError("runs have the same images with different labels: evaluate both on the same masks")
+        raise ValueError(
+            f"runs were evaluated on different images: one lacks {len(missing)} of the first run's "
+            f"{len(first.image_ids)} and has {len(extra)} others; evaluate both on the same images"
+        )
+    if (run.classes, run.seen) != (first.classes, first.seen):
+        raise ValueError("runs differ in their classes or in which are seen: compare runs of one split")
+    if not _is_equal(run.target, first.target):
+        raise ValueError("runs have the same images with different labels: evaluate both on the same masks")
+
+
+def _is_equal(a: Matrix, b: Matrix) -> bool:
+    """Whether two matrices of `Counts` are equal; these have one form, so that equal ones have equal arrays."""
+    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))

@@ -1,4 +1,4 @@
-"""Counts: what a run leaves behind, its files, its merging and its totals at any gamma."""
+"""Tests of counts: files, merging, and totals at any gamma."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def make(ids: tuple[str, ...] = ("a", "b"), *, seed: int = 0) -> Counts:
         seen=(True, True, False),
         intersection=sparse.csr_array(both),
         prediction=sparse.csr_array(both + rng.integers(0, 3, both.shape)),
-        truth=sparse.csr_array(both + rng.integers(0, 3, both.shape)),
+        target=sparse.csr_array(both + rng.integers(0, 3, both.shape)),
         margin_intersection=margin,
         margin_prediction=margin + 1,
     )
@@ -39,50 +39,50 @@ def one_pixel(bin_: int) -> Counts:
     zero, cow = sparse.csr_array(np.zeros((1, 3), dtype=np.int64)), sparse.csr_array(np.array([[0, 0, 1]]))
     right = margin * np.array([[0], [0], [1]])
     return replace(
-        make(("a",)), intersection=zero, prediction=cow, truth=cow, margin_intersection=right, margin_prediction=margin
+        make(("a",)), intersection=zero, prediction=cow, target=cow, margin_intersection=right, margin_prediction=margin
     )
 
 
-def test_gamma_zero_lies_exactly_on_the_grid_of_201_steps() -> None:
+def test_gamma_zero_is_exactly_on_the_grid_of_201_steps() -> None:
     assert (len(GAMMAS), GAMMAS[0], GAMMAS[100], GAMMAS[-1]) == (201, -1.0, 0.0, 1.0)
     assert np.allclose(np.diff(GAMMAS), 0.01)
 
 
 def test_totals_are_the_sums_over_images() -> None:
     counts = make()
-    assert counts.totals().truth.tolist() == counts.truth.toarray().sum(axis=0).tolist()
-    assert counts.totals().intersection.dtype == np.int64
+    assert counts.totals.target.tolist() == counts.target.toarray().sum(axis=0).tolist()
+    assert counts.totals.intersection.dtype == np.int64
 
 
 def test_a_pixel_turns_from_seen_to_unseen_once_gamma_exceeds_its_margin() -> None:
     counts = one_pixel(151)  # 151 gammas, -1 to 0.5, do not exceed the margin
-    assert [array.tolist() for array in counts.at_gamma(0.5)] == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
-    assert [array.tolist() for array in counts.at_gamma(0.51)] == [[0, 0, 1], [0, 0, 1], [0, 0, 1]]
+    assert [array.tolist() for array in counts.count_at_gamma(0.5)] == [[0, 0, 0], [0, 1, 0], [0, 0, 1]]
+    assert [array.tolist() for array in counts.count_at_gamma(0.51)] == [[0, 0, 1], [0, 0, 1], [0, 0, 1]]
 
 
-def test_the_sweep_holds_what_at_gamma_gives_one_by_one() -> None:
+def test_the_sweep_equals_count_at_gamma_at_every_gamma() -> None:
     counts = make()
-    swept = counts.sweep()
+    swept = counts.sweep_gammas()
     assert swept.prediction.shape == (G, 3)
     for row in (0, 7, 100, 200):
-        intersection, prediction, _ = counts.at_gamma(float(GAMMAS[row]))
+        intersection, prediction, _ = counts.count_at_gamma(float(GAMMAS[row]))
         assert (intersection == swept.intersection[row]).all() and (prediction == swept.prediction[row]).all()
 
 
 @pytest.mark.parametrize("gamma", [0.005, 1.01, -2.0, float("nan")])
 def test_a_gamma_off_the_grid_is_refused(gamma: float) -> None:
     with pytest.raises(ValueError, match="not on the grid"):
-        make().at_gamma(gamma)
+        make().count_at_gamma(gamma)
 
 
 @pytest.mark.parametrize("flag", [True, False])
 def test_without_a_second_group_every_gamma_gives_the_totals(flag: bool) -> None:
     counts = replace(make(), seen=(flag,) * 3)
     assert not counts.has_sweep
-    assert [array.tolist() for array in counts.at_gamma(-0.3)] == [array.tolist() for array in counts.totals()]
+    assert [array.tolist() for array in counts.count_at_gamma(-0.3)] == [array.tolist() for array in counts.totals]
 
 
-def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
+def test_a_saved_file_loads_unchanged(tmp_path: Path) -> None:
     counts = make(("größe/1", "z\0"))
     counts.save(tmp_path / "counts.npz")
     assert load(tmp_path / "counts.npz") == counts
@@ -91,7 +91,7 @@ def test_a_file_gives_back_what_was_saved(tmp_path: Path) -> None:
 
 def test_counts_of_no_images_can_be_saved_and_scored(tmp_path: Path) -> None:
     make(()).save(tmp_path / "counts.npz")
-    assert load(tmp_path / "counts.npz").totals().truth.tolist() == [0, 0, 0]
+    assert load(tmp_path / "counts.npz").totals.target.tolist() == [0, 0, 0]
 
 
 def test_equal_counts_give_equal_bytes(tmp_path: Path) -> None:
@@ -107,10 +107,10 @@ def test_how_a_sparse_matrix_is_stored_does_not_change_the_digest() -> None:
     tidy = sparse.csr_array(np.array([[5, 0, 7]]))
     parts = (np.array([7, 0, 2, 3], dtype=np.int32), np.array([2, 1, 0, 0]), np.array([0, 4]))
     untidy = sparse.csr_array(parts, shape=(1, 3))
-    assert replace(counts, truth=untidy).digest() == replace(counts, truth=tidy).digest()
+    assert replace(counts, target=untidy).digest() == replace(counts, target=tidy).digest()
 
 
-@pytest.mark.parametrize("field", ["truth", "prediction", "margin_prediction"])
+@pytest.mark.parametrize("field", ["target", "prediction", "margin_prediction"])
 def test_one_more_pixel_changes_the_digest(field: str) -> None:
     counts = make()
     more = np.zeros(getattr(counts, field).shape, dtype=np.int64)
@@ -136,7 +136,7 @@ def test_a_file_cut_short_anywhere_is_refused_by_name(tmp_path: Path) -> None:
             load(path)
 
 
-def test_a_damaged_byte_is_noticed_or_harmless(tmp_path: Path) -> None:
+def test_a_damaged_byte_is_detected_or_harmless(tmp_path: Path) -> None:
     path = tmp_path / "counts.npz"
     make().save(path)
     whole = path.read_bytes()
@@ -159,11 +159,11 @@ def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
         load(tmp_path / "counts.npz")
 
 
-def test_merged_shards_are_sorted_by_image_in_whatever_order_they_come() -> None:
+def test_merged_shards_are_sorted_by_image_in_any_order_of_shards() -> None:
     one, two = make(("a", "d")), make(("b", "c"), seed=1)
     merged = merge([two, one])
     assert merged.image_ids == ("a", "b", "c", "d") and merged == merge([one, two])
-    assert merged.truth.toarray()[2].tolist() == two.truth.toarray()[1].tolist()
+    assert merged.target.toarray()[2].tolist() == two.target.toarray()[1].tolist()
     assert (merged.margin_prediction == one.margin_prediction + two.margin_prediction).all()
 
 
@@ -178,12 +178,12 @@ def test_shards_of_different_splits_are_not_merged() -> None:
 
 
 def test_merging_nothing_is_an_error() -> None:
-    with pytest.raises(ValueError, match="at least one part"):
+    with pytest.raises(ValueError, match="at least one shard"):
         merge([])
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         ({"image_ids": ("b", "a")}, "ascending"),
         ({"image_ids": ("a", "a")}, "different"),
@@ -195,8 +195,8 @@ def test_merging_nothing_is_an_error() -> None:
         ({"prediction": sparse.csr_array((2, 3), dtype=np.int64)}, "prediction - intersection is -"),
     ],
 )
-def test_counts_that_cannot_be_are_refused(change: dict[str, object], complaint: str) -> None:
-    with pytest.raises(ValueError, match=complaint):
+def test_impossible_counts_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         replace(make(), **change)  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Scores against numbers worked out by hand, and the three conventions against the libraries' own arithmetic."""
+"""Tests of scores against numbers worked out by hand and a slow recount."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from benchmark.evaluation.scores import (
     CONVENTIONS,
     Convention,
     Scores,
-    gamma_curve,
+    compute_gamma_curve,
+    compute_means,
+    compute_seen_unseen_area,
     score,
     score_totals,
-    seen_unseen_area,
-    summary,
 )
 
-# Classes: seen a (IoU 8/10), seen b (IoU 4/8), unseen c (IoU 3/10), unseen d (never true, predicted on 2 pixels),
-# unseen e (never true, never predicted).
-INTERSECTION, PREDICTION, TRUTH = np.array([8, 4, 3, 0, 0]), np.array([8, 7, 6, 2, 0]), np.array([10, 5, 7, 0, 0])
+# Classes: seen a (IoU 8/10), seen b (IoU 4/8), unseen c (IoU 3/10), unseen d (never a target, predicted on 2 pixels),
+# unseen e (never a target, never predicted).
+INTERSECTION, PREDICTION, TARGET = np.array([8, 4, 3, 0, 0]), np.array([8, 7, 6, 2, 0]), np.array([10, 5, 7, 0, 0])
 SEEN = (True, True, False, False, False)
 
 
 def hand(convention: Convention) -> Scores:
-    return score_totals(INTERSECTION, PREDICTION, TRUTH, seen=SEEN, convention=convention)
+    return score_totals(INTERSECTION, PREDICTION, TARGET, seen=SEEN, convention=convention)
 
 
 def counts_of(pairs: list[tuple[int, int]], *, classes: int, seen: tuple[bool, ...]) -> Counts:
-    """One image with the given (truth, prediction) pixels; margins at 0 for all, nothing to sweep."""
+    """One image with the given (target, prediction) pixels; margins at 0 for all, nothing to sweep."""
     table = np.zeros((classes, classes), dtype=np.int64)
     for true, predicted in pairs:
         table[true, predicted] += 1
     rows = (np.diag(table), table.sum(axis=0), table.sum(axis=1))
     none = np.zeros((classes, len(GAMMAS) + 1), dtype=np.int64)
-    both, prediction, truth = (sparse.csr_array(row[None]) for row in rows)
+    both, prediction, target = (sparse.csr_array(row[None]) for row in rows)
     names = tuple("abcdefgh"[:classes])
-    return Counts(("x",), names, seen, both, prediction, truth, none, none)
+    return Counts(("x",), names, seen, both, prediction, target, none, none)
 
 
 def test_iou_per_class_is_intersection_over_union_in_percent() -> None:
@@ -75,7 +75,7 @@ def test_mmseg_counts_absent_classes_as_d2_06_does() -> None:
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_pixel_accuracy_is_of_all_labelled_pixels(convention: Convention) -> None:
+def test_pixel_accuracy_is_of_all_labeled_pixels(convention: Convention) -> None:
     assert hand(convention).pixel_accuracy == pytest.approx(100 * 15 / 22, abs=5e-3)
 
 
@@ -91,7 +91,7 @@ def test_hiou_is_zero_where_both_sides_are(convention: Convention) -> None:
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_hiou_is_zero_where_one_side_is(convention: Convention) -> None:
+def test_hiou_is_zero_if_one_side_is(convention: Convention) -> None:
     scores = score(counts_of([(0, 0), (1, 0)], classes=2, seen=(True, False)), convention)
     assert (scores.miou_seen, scores.miou_unseen, scores.hiou) == (50.0, 0.0, 0.0)
 
@@ -104,30 +104,30 @@ def test_without_unseen_classes_their_mean_and_hiou_are_undefined(convention: Co
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_without_a_labelled_pixel_nothing_is_defined(convention: Convention) -> None:
+def test_without_a_labeled_pixel_nothing_is_defined(convention: Convention) -> None:
     scores = score(counts_of([], classes=2, seen=(True, False)), convention)
     named = (scores.miou_seen, scores.miou_unseen, scores.miou, scores.hiou, scores.pixel_accuracy)
     assert all(math.isnan(value) for value in (*named, *scores.iou))
 
 
-def test_an_unknown_convention_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_convention_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match=r"'d2-0\.7'; did you mean 'd2-0\.6'\? There are: d2-main, d2-0\.6, mmseg"):
         hand("d2-0.7")  # type: ignore[arg-type]
 
 
-def test_flags_must_be_as_many_as_classes() -> None:
+def test_flags_and_classes_must_be_equally_many() -> None:
     with pytest.raises(ValueError, match="2 seen flags for 5 classes"):
-        score_totals(INTERSECTION, PREDICTION, TRUTH, seen=(True, False), convention="mmseg")
+        score_totals(INTERSECTION, PREDICTION, TARGET, seen=(True, False), convention="mmseg")
 
 
-def test_many_data_sets_are_scored_as_each_alone() -> None:
-    stacked = [np.stack([array, 2 * array, array[[1, 0, 2, 3, 4]]]) for array in (INTERSECTION, PREDICTION, TRUTH)]
-    means = summary(*stacked, seen=SEEN, convention="d2-0.6")
+def test_many_datasets_at_once_are_scored_like_each_alone() -> None:
+    stacked = [np.stack([array, 2 * array, array[[1, 0, 2, 3, 4]]]) for array in (INTERSECTION, PREDICTION, TARGET)]
+    means = compute_means(*stacked, seen=SEEN, convention="d2-0.6")
     assert means["hiou"] == pytest.approx([hand("d2-0.6").hiou] * 3)
 
 
 def slow_means(pairs: list[tuple[int, int]], seen: tuple[bool, ...], *, convention: str) -> dict[str, float]:
-    """The same scores from a list of (truth, prediction) pixels, in plain Python."""
+    """The same scores from a list of (target, prediction) pixels, in plain Python."""
     ious: list[tuple[bool, float]] = []
     for k, is_seen in enumerate(seen):
         union = [pair for pair in pairs if k in pair]
@@ -160,14 +160,14 @@ def test_scores_equal_a_slow_recount(
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=20))
-def test_hiou_lies_between_nothing_and_twice_the_smaller_side(pairs: list[tuple[int, int]]) -> None:
+def test_hiou_is_between_zero_and_twice_the_smaller_side(pairs: list[tuple[int, int]]) -> None:
     scores = score(counts_of(pairs, classes=4, seen=(True, True, False, False)), "d2-0.6")
     assume(not math.isnan(scores.hiou))
     low, high = sorted((scores.miou_seen, scores.miou_unseen))
     assert low - 1e-9 <= scores.hiou <= min(high, 2 * low) + 1e-9
 
 
-def swept() -> Counts:
+def make_sweep() -> Counts:
     """Two pixels, classes a (seen) and b (unseen): one a with margin bin 150, one b with bin 120."""
     pair = sparse.csr_array(np.array([[1, 1]]))
     margin = np.zeros((2, len(GAMMAS) + 1), dtype=np.int64)
@@ -180,7 +180,7 @@ def swept() -> Counts:
 
 
 def test_the_curve_holds_the_scores_at_every_gamma() -> None:
-    curve = gamma_curve(swept(), "d2-main")
+    curve = compute_gamma_curve(make_sweep(), "d2-main")
     assert curve.shape == (201, 4) and (curve[:, 0] == GAMMAS).all()
     assert curve[119].tolist() == pytest.approx([0.19, 50.0, 0.0, 0.0])
     assert curve[120].tolist() == pytest.approx([0.20, 100.0, 100.0, 100.0])
@@ -188,12 +188,12 @@ def test_the_curve_holds_the_scores_at_every_gamma() -> None:
 
 
 def test_the_curve_at_zero_is_the_score() -> None:
-    scores, row = score(swept(), "d2-0.6"), gamma_curve(swept(), "d2-0.6")[100]
+    scores, row = score(make_sweep(), "d2-0.6"), compute_gamma_curve(make_sweep(), "d2-0.6")[100]
     assert row.tolist() == [0.0, scores.miou_seen, scores.miou_unseen, scores.hiou]
 
 
 def test_a_curve_through_the_perfect_point_has_all_the_area() -> None:
-    assert seen_unseen_area(gamma_curve(swept(), "d2-main")) == 100.0
+    assert compute_seen_unseen_area(compute_gamma_curve(make_sweep(), "d2-main")) == 100.0
 
 
 @pytest.mark.parametrize(
@@ -205,12 +205,12 @@ def test_a_curve_through_the_perfect_point_has_all_the_area() -> None:
         ([(50.0, 40.0), (80.0, 10.0)], 8.0 + 15.0),
     ],
 )
-def test_the_area_is_of_all_that_some_gamma_reaches(points: list[tuple[float, float]], area: float) -> None:
+def test_the_area_covers_every_point_that_some_gamma_reaches(points: list[tuple[float, float]], area: float) -> None:
     rows: list[Any] = [(0.0, s, u, 0.0) for s, u in points]
-    assert seen_unseen_area(np.array(rows)) == pytest.approx(area)
+    assert compute_seen_unseen_area(np.array(rows)) == pytest.approx(area)
 
 
 def test_the_curve_of_a_split_without_unseen_classes_is_flat_and_has_no_area() -> None:
-    curve = gamma_curve(counts_of([(0, 0), (1, 1)], classes=2, seen=(True, True)), "d2-0.6")
+    curve = compute_gamma_curve(counts_of([(0, 0), (1, 1)], classes=2, seen=(True, True)), "d2-0.6")
     assert (curve[:, 1] == 100.0).all() and np.isnan(curve[:, 2:]).all()
-    assert math.isnan(seen_unseen_area(curve))
+    assert math.isnan(compute_seen_unseen_area(curve))

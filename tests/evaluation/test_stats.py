@@ -1,4 +1,4 @@
-"""Intervals, paired tests and Holm against tables, loops and made-up populations."""
+"""Tests of intervals, paired comparisons and Holm's correction against tables, loops and synthetic populations."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from scipy import sparse, stats
 
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.evaluation.scores import score_totals
-from benchmark.evaluation.stats import Paired, holm, image_bootstrap, paired_bootstrap, t_interval
+from benchmark.evaluation.stats import (
+    PairedDifference,
+    adjust_holm,
+    bootstrap_difference,
+    bootstrap_images,
+    compute_t_interval,
+)
 
 SEEN = (True, True, False)
 
 
 def make(skill: float, *, seed: int = 0, images: int = 40) -> Counts:
     """A run that gets about `skill` of every class right on the same 40 images; misses go to the next class."""
-    truth = np.random.default_rng(99).integers(1, 50, (images, 3))
-    both = np.random.default_rng(seed).binomial(truth, skill)
-    prediction = both + np.roll(truth - both, 1, axis=1)
+    target = np.random.default_rng(99).integers(1, 50, (images, 3))
+    both = np.random.default_rng(seed).binomial(target, skill)
+    prediction = both + np.roll(target - both, 1, axis=1)
     none = np.zeros((3, len(GAMMAS) + 1), dtype=np.int64)
     ids = tuple(f"{number:03}" for number in range(images))
-    rows = [sparse.csr_array(matrix) for matrix in (both, prediction, truth)]
+    rows = [sparse.csr_array(matrix) for matrix in (both, prediction, target)]
     return Counts(ids, ("a", "b", "c"), SEEN, rows[0], rows[1], rows[2], none, none)
 
 
@@ -31,77 +37,77 @@ def without_unseen(counts: Counts) -> Counts:
     return replace(counts, seen=(True, True, True))
 
 
-def compare(a: list[Counts], b: list[Counts], *, seed: int = 0, replicates: int = 300) -> Paired:
-    return paired_bootstrap(a, b, metric="hiou", convention="d2-0.6", replicates=replicates, seed=seed)
+def compare(a: list[Counts], b: list[Counts], *, seed: int = 0, replicates: int = 300) -> PairedDifference:
+    return bootstrap_difference(a, b, metric="hiou", convention="d2-0.6", replicates=replicates, seed=seed)
 
 
 def hiou_of(counts: Counts, rows: list[int]) -> float:
-    arrays = [matrix.toarray()[rows].sum(axis=0) for matrix in (counts.intersection, counts.prediction, counts.truth)]
+    arrays = [matrix.toarray()[rows].sum(axis=0) for matrix in (counts.intersection, counts.prediction, counts.target)]
     return score_totals(*arrays, seen=SEEN, convention="d2-0.6").hiou
 
 
 def test_the_interval_over_three_seeds_reaches_the_tabled_t_quantile() -> None:
-    interval = t_interval([1.0, 2.0, 3.0])
+    interval = compute_t_interval([1.0, 2.0, 3.0])
     assert interval is not None and interval.kind == "seeds" and interval.level == 0.95
     assert (interval.low, interval.high) == pytest.approx((2 - 4.302653 / math.sqrt(3), 2 + 4.302653 / math.sqrt(3)))
 
 
 def test_the_t_interval_agrees_with_scipy() -> None:
     values = [60.1, 61.7, 59.2, 60.0, 63.3]
-    interval = t_interval(values, 0.9)
+    interval = compute_t_interval(values, 0.9)
     low, high = stats.t.interval(0.9, 4, loc=np.mean(values), scale=stats.sem(values))
     assert interval is not None and (interval.low, interval.high) == pytest.approx((low, high))
 
 
 @pytest.mark.parametrize("values", [[60.0], [60.0, math.nan], [math.nan]])
 def test_one_seed_or_an_undefined_score_has_no_interval(values: list[float]) -> None:
-    assert t_interval(values) is None
+    assert compute_t_interval(values) is None
 
 
 def test_no_values_are_an_error() -> None:
     with pytest.raises(ValueError, match="no values"):
-        t_interval([])
+        compute_t_interval([])
 
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 95.0, math.nan])
 def test_a_level_is_a_fraction(level: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        t_interval([1.0, 2.0], level)
+        compute_t_interval([1.0, 2.0], level)
 
 
 def test_the_image_bootstrap_equals_a_loop_over_resampled_images() -> None:
     runs = [make(0.6), make(0.6, seed=1)]
     raw = np.random.PCG64(7).random_raw(100 * 40).reshape(100, 40) % 40
     slow = [np.mean([hiou_of(run, rows) for run in runs]) for rows in raw.tolist()]
-    interval = image_bootstrap(runs, metric="hiou", convention="d2-0.6", replicates=100, seed=7)
+    interval = bootstrap_images(runs, metrics=["hiou"], convention="d2-0.6", replicates=100, seed=7)["hiou"]
     assert interval is not None and interval.kind == "images"
     assert (interval.low, interval.high) == pytest.approx(tuple(np.quantile(slow, [0.025, 0.975])))
 
 
 def test_replicates_do_not_depend_on_how_they_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compare([make(0.6)], [make(0.5)])
-    monkeypatch.setattr("benchmark.evaluation.stats.CHUNK", 7)
+    monkeypatch.setattr("benchmark.evaluation.stats.CHUNK_PIXELS", 7 * 5 * 3)
     assert compare([make(0.6)], [make(0.5)]) == whole
 
 
-def test_the_same_seed_draws_the_same_and_another_seed_draws_anew() -> None:
+def test_the_same_seed_gives_the_same_drawings_and_another_seed_others() -> None:
     a, b = [make(0.6)], [make(0.58)]
     assert compare(a, b, seed=1) == compare(a, b, seed=1) != compare(a, b, seed=2)
 
 
 def test_one_image_resampled_is_always_itself() -> None:
-    interval = image_bootstrap([make(0.6, images=1)], metric="miou", convention="d2-main", replicates=20)
+    interval = bootstrap_images([make(0.6, images=1)], metrics=["miou"], convention="d2-main", replicates=20)["miou"]
     assert interval is not None and interval.low == interval.high
 
 
 def test_a_score_that_is_not_defined_has_no_interval() -> None:
-    assert image_bootstrap([without_unseen(make(0.6))], metric="hiou", convention="d2-main") is None
+    assert bootstrap_images([without_unseen(make(0.6))], metrics=["hiou"], convention="d2-main") == {"hiou": None}
 
 
 def test_replicates_without_any_unseen_pixel_are_left_out() -> None:
     counts = make(0.6, images=3)
     keep = sparse.csr_array(np.array([[1, 1, 1], [1, 1, 0], [1, 1, 0]]))
-    lone = replace(counts, **{name: getattr(counts, name) * keep for name in ("intersection", "prediction", "truth")})
+    lone = replace(counts, **{name: getattr(counts, name) * keep for name in ("intersection", "prediction", "target")})
     paired = compare([lone], [lone])
     assert 100 < paired.replicates < 300 and paired.interval.low == paired.interval.high == 0.0
 
@@ -124,7 +130,7 @@ def test_exchanging_the_methods_turns_the_sign_and_keeps_the_p_value() -> None:
     assert (-other.interval.high, -other.interval.low) == pytest.approx((one.interval.low, one.interval.high))
 
 
-def test_methods_that_share_their_seeds_luck_are_compared_within_seeds() -> None:
+def test_methods_that_vary_together_over_seeds_are_compared_within_seeds() -> None:
     lucky, unlucky = make(0.9), make(0.3)
     paired = compare([lucky, unlucky], [lucky, unlucky])
     independent = compare([lucky, unlucky], [lucky, unlucky, lucky])
@@ -132,13 +138,13 @@ def test_methods_that_share_their_seeds_luck_are_compared_within_seeds() -> None
     assert independent.interval.high - independent.interval.low > 10
 
 
-def test_an_interval_says_whether_seeds_were_drawn_too() -> None:
+def test_an_interval_names_whether_seeds_were_drawn_too() -> None:
     a, b = make(0.6), make(0.5)
     assert compare([a], [b]).interval.kind == "images"
     assert compare([a, a], [b]).interval.kind == "images and seeds"
 
 
-def test_a_true_null_is_rejected_about_as_often_as_promised() -> None:
+def test_a_true_null_hypothesis_is_rejected_about_as_often_as_promised() -> None:
     rejected = sum(
         compare([make(0.6, seed=2 * k + 1)], [make(0.6, seed=2 * k + 2)], replicates=199).p_value <= 0.1
         for k in range(200)
@@ -155,7 +161,7 @@ def test_runs_on_different_images_are_not_compared() -> None:
 def test_runs_on_different_labels_are_not_compared() -> None:
     a = make(0.6)
     with pytest.raises(ValueError, match="different labels"):
-        compare([a], [replace(a, truth=a.truth + a.truth)])
+        compare([a], [replace(a, target=a.target + a.target)])
 
 
 def test_runs_of_different_splits_are_not_compared() -> None:
@@ -178,23 +184,23 @@ def test_both_sides_need_runs(a: list[Counts], b: list[Counts], name: str) -> No
 def test_no_runs_no_images_and_no_replicates_are_errors() -> None:
     for runs, replicates in (([], 10), ([make(0.5, images=0)], 10), ([make(0.5)], 0)):
         with pytest.raises(ValueError, match="at least"):
-            image_bootstrap(runs, metric="miou", convention="mmseg", replicates=replicates)
+            bootstrap_images(runs, metrics=["miou"], convention="mmseg", replicates=replicates)
 
 
-def test_an_unknown_metric_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_metric_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="did you mean 'hiou'"):
-        image_bootstrap([make(0.5)], metric="hIoU", convention="mmseg")  # type: ignore[arg-type]
+        bootstrap_images([make(0.5)], metrics=["hIoU"], convention="mmseg")  # type: ignore[list-item]
 
 
 def test_holm_adjusts_a_hand_worked_family() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
+    assert adjust_holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx((0.03, 0.06, 0.06, 0.02))
 
 
 def test_holm_never_exceeds_one_and_leaves_a_single_test_alone() -> None:
-    assert holm([0.6, 0.9]) == (1.0, 1.0) and holm([0.02]) == (0.02,) and holm([]) == ()
+    assert adjust_holm([0.6, 0.9]) == (1.0, 1.0) and adjust_holm([0.02]) == (0.02,) and adjust_holm([]) == ()
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.1, math.nan])
-def test_holm_refuses_what_is_no_probability(bad: float) -> None:
+def test_holm_refuses_values_outside_zero_to_one(bad: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
-        holm([0.5, bad])
+        adjust_holm([0.5, bad])

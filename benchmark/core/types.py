@@ -24,7 +24,7 @@ class Sample(TypedDict):
 
     Keys:
         image: (3, H, W) RGB in 0-255: float as methods see it; bytes as it may leave the loader, as four times as many
-            of them pass between processes and to a device (`benchmark.engine.steps.to_device` makes them float).
+            of them pass between processes and to a device (`benchmark.engine.device.move_to_device` makes them float).
         height, width: the size in pixels that the prediction must have.
         file_name: where the picture lies, or its address in a procedural world.
         image_id: unique within a part of a data set.

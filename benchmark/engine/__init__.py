@@ -1,1 +1,1 @@
-"""Trainers. Every engine runs the same method object with the same samples, optimizer groups and counter."""
+"""Training and evaluation of a method: training step, evaluation loop, checkpoints, and the Fabric engine."""

@@ -1,15 +1,23 @@
-"""What every engine does, whatever it is built on."""
+"""Base class of the engines: how a run is trained from start, or from its checkpoint, to the final checkpoint."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+import torch
 
 from benchmark.core.budget import Budget
-from benchmark.core.method import Method
+from benchmark.core.method import Method, StepContext
 from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.engine import interrupts
+from benchmark.engine.checkpoint import Checkpoint, digest_state
+from benchmark.engine.distributed import ProcessGroup
+from benchmark.engine.initialization import initialize_method
+from benchmark.engine.optimizer import is_trained, make_optimizer
 from benchmark.evaluation.counts import Counts
 
 T = TypeVar("T")
@@ -17,13 +25,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """What an engine reports while it works.
+    """Progress of training or evaluation after one iteration or image.
 
     Attributes:
         stage: "train" or "evaluate".
-        done, total: iterations or images.
-        losses: latest scalar losses by name; empty in evaluation.
-        learning_rate: of the latest step; 0 in evaluation.
+        done: Number of finished iterations or images.
+        total: Number of all iterations or images.
+        losses: Losses of the latest iteration by name; empty in evaluation.
+        learning_rate: Learning rate of the latest iteration; 0 in evaluation.
     """
 
     stage: str
@@ -34,25 +43,125 @@ class Progress:
 
 
 Observer = Callable[[Progress], None]
+"""Function that is called with the progress after every iteration and image."""
 
 
-class Engine(Protocol):
-    """Trains and evaluates a method, alone or as one of the processes that work on a run together."""
+@dataclass(frozen=True)
+class TrainResult:
+    """Result of `Engine.fit`.
 
-    name: str
+    Attributes:
+        seconds: Wall time of training over all attempts, without work that was lost when a process was killed.
+        iterations: Number of iterations that the method was trained for, over all attempts.
+        resumed_from: Iteration of the checkpoint that this attempt began from; None if it began without one.
+    """
+
+    seconds: float
+    iterations: int
+    resumed_from: int | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that one call of `Engine.fit` works with.
+
+    Attributes:
+        method: Method that is trained, on its device.
+        data: Loader of the training batches.
+        optimizer: Optimizer of the trainable parameters; None if there is nothing to train.
+        budget: Training budget.
+        seed: Seed of the random draws.
+        checkpoint: Checkpoint file of the run.
+        observe: Function that is called after every iteration.
+    """
+
+    method: Method
+    data: TrainLoader
+    optimizer: torch.optim.Optimizer | None
+    budget: Budget
+    seed: int
+    checkpoint: Checkpoint
+    observe: Observer
+
+    def make_step_context(self, iteration: int) -> StepContext:
+        """Return the step context of an iteration."""
+        return StepContext(self.seed, iteration, self.budget.iterations)
+
+
+class Engine(ABC):
+    """Trains and evaluates a method, in one process or as one of several processes that share a run.
+
+    Args:
+        group: Processes of the run.
+        device: Device of the method.
+        precision: Precision of the forward passes, "32-true" or "bf16-mixed".
+        run: Digest of the run's spec, which identifies the checkpoints of the run.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        micro_batches: Number of micro-batches per batch, as in the budget.
+    """
+
+    def __init__(
+        self,
+        *,
+        group: ProcessGroup,
+        device: torch.device,
+        precision: str,
+        run: str,
+        checkpoint_every: int,
+        micro_batches: int,
+    ) -> None:
+        self.device = device
+        self._group, self._precision, self._micro_batches = group, precision, micro_batches
+        self._run, self._checkpoint_every = run, checkpoint_every
 
     @property
     def is_first(self) -> bool:
-        """Whether this process is the one that writes what comes of the run."""
+        """Whether this process writes the files of the run."""
+        return self._group.rank.is_first
 
-    def agree(self, work: Callable[[], T]) -> T:
-        """Do something in every process of the run; where it fails in one, it fails in all."""
+    def run_collectively(self, work: Callable[[], T]) -> T:
+        """Run a function in every process of the run; if it fails in one process, every process raises."""
+        return self._group.run_collectively(work)
 
     def fit(
         self, method: Method, data: TrainLoader, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
-    ) -> None:
-        """Train in place, from the checkpoint where there is a whole one, and leave a final checkpoint."""
+    ) -> TrainResult:
+        """Train a method in place and save a final checkpoint.
 
+        Training starts from the checkpoint if it exists. On a stop request, training finishes the iteration, saves, and
+        raises KeyboardInterrupt.
+
+        Args:
+            method: Method to train; its vocabulary is the seen classes.
+            data: Loader of the training batches.
+            budget: Training budget, with the precision and the micro-batches that the engine was made for.
+            seed: Seed of the random draws.
+            checkpoint: Path of the checkpoint file.
+            observe: Function that is called after every iteration.
+
+        Raises:
+            ValueError: The checkpoint is broken or belongs to another run, the budget does not fit the engine, or the
+                processes of the run start from different states.
+            FloatingPointError: A loss or a gradient is not finite.
+            RuntimeError: Another process of the run failed.
+        """
+        self._check_budget(budget)
+        method.to(self.device)
+        optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
+        file = Checkpoint(checkpoint, run=self._run, every=self._checkpoint_every)
+        training = Training(method, data, optimizer, budget, seed, file, observe)
+        start = self._load_or_initialize(training)
+        is_complete = start is not None and start >= budget.iterations
+        with interrupts.defer_stop():
+            if optimizer is not None:
+                self._train(training, start=start or 0)
+            method.step_context = training.make_step_context(max(0, budget.iterations - 1))
+            seconds = file.earlier_seconds if is_complete else file.seconds
+            if self.is_first and not is_complete:
+                file.save(method, None, iteration=budget.iterations)
+        return TrainResult(seconds, budget.iterations if optimizer is not None else 0, start)
+
+    @abstractmethod
     def evaluate(
         self,
         method: Method,
@@ -63,4 +172,48 @@ class Engine(Protocol):
         gamma: float,
         observe: Observer,
     ) -> Counts:
-        """Count every labelled pixel once."""
+        """Count every labeled pixel once.
+
+        Args:
+            method: Trained method; its vocabulary is `classes`.
+            data: Loader of the scored images.
+            classes: Names of all classes, K in total.
+            seen: Whether each class was seen in training.
+            gamma: Offset that is subtracted from the scores of seen classes.
+            observe: Function that is called after every image of this process.
+        """
+
+    @abstractmethod
+    def _load(self, training: Training) -> int | None:
+        """Load the checkpoint and return its finished iterations; None if there is no checkpoint."""
+
+    @abstractmethod
+    def _train(self, training: Training, *, start: int) -> None:
+        """Run the iterations from `start` on and save checkpoints on the way; the optimizer is not None."""
+
+    def _check_budget(self, budget: Budget) -> None:
+        requested, expected = (budget.precision, budget.micro_batches), (self._precision, self._micro_batches)
+        if requested != expected:
+            raise ValueError(
+                f"precision and micro_batches of the budget are {requested}, but this engine was made for {expected}"
+            )
+
+    def _load_or_initialize(self, training: Training) -> int | None:
+        """Load the checkpoint or initialize the method; return the finished iterations, None without a checkpoint."""
+
+        def load_or_initialize() -> tuple[int | None, str]:
+            start = self._load(training)
+            if start is None:
+                initialize_method(
+                    training.method, training.data, budget=training.budget, seed=training.seed, device=self.device
+                )
+            return start, "" if self._group.rank.is_alone else digest_state(training.method)
+
+        states = self._group.gather_results(load_or_initialize)
+        if len(set(states)) > 1:
+            described = ", ".join(f"iteration {start or 0} and parameters {digest[:8]}" for start, digest in states)
+            raise ValueError(
+                f"the processes of this run start from different states ({described}): "
+                "run them on processors of one kind and with one store"
+            )
+        return states[0][0]

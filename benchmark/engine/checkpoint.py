@@ -1,4 +1,4 @@
-"""Where training goes on after an interruption: one file, always whole, that fits one run only."""
+"""The checkpoint file of a run: written atomically, checked when read, and valid for one run only."""
 
 from __future__ import annotations
 
@@ -15,133 +15,150 @@ from torch import Tensor, nn
 from benchmark.core.method import Method
 from benchmark.utils.atomic_files import draft_of
 
-FORMAT = "chimera-bench checkpoint 2"
-"""The state lies under "model", so that Detectron2's checkpointer and fvcore's can read it too."""
-OLDER = "chimera-bench checkpoint 1"
-"""The same but for that name."""
-COST_SHARE = 0.02
-"""Saving by the clock takes at most this share of the time."""
-LEAST_INTERVAL_S = 30.0
+FORMAT_FAMILY = "chimera-bench checkpoint"
+FORMAT = f"{FORMAT_FAMILY} 2"
+"""The state is the entry "model", so that the checkpointers of Detectron2 and fvcore can read it too."""
+MAX_COST_SHARE = 0.02
+"""Saving by elapsed time takes at most this share of the time."""
+MIN_INTERVAL_S = 30.0
+"""Saving by elapsed time waits at least this long between two checkpoints."""
 
 
 class Checkpoint:
     """The checkpoint file of one run.
 
     Args:
-        path: the file.
-        run: digest of the spec; a file of another run is refused.
-        every: iterations between two saves; 0 lets the clock decide.
+        path: Path of the file.
+        run: Digest of the run's spec; a file of another run is refused.
+        every: Iterations between two checkpoints; with 0, the elapsed time decides.
+
+    Attributes:
+        earlier_seconds: Wall time of training in earlier attempts, up to the loaded checkpoint.
     """
 
     def __init__(self, path: Path, *, run: str, every: int = 0) -> None:
         self.path, self.run, self.every = path, run, every
-        self._begun = self._saved = time.monotonic()
-        self._seconds_before = 0.0
-        self._save_cost = 0.0
+        self.earlier_seconds = 0.0
+        self._start_s = self._last_save_s = time.monotonic()
+        self._save_cost_s = 0.0
 
     @property
     def seconds(self) -> float:
-        """Wall time of training up to now, over all attempts, less what was lost with a killed one."""
-        return self._seconds_before + time.monotonic() - self._begun
+        """Wall time of training up to now over all attempts, without work that was lost when a process was killed."""
+        return self.earlier_seconds + time.monotonic() - self._start_s
 
     def is_due(self, iteration: int) -> bool:
-        """Whether to save once `iteration` iterations are done."""
+        """Return whether to save after `iteration` iterations."""
         if self.every:
             return iteration % self.every == 0
-        return time.monotonic() - self._saved > max(LEAST_INTERVAL_S, self._save_cost / COST_SHARE)
+        interval_s = max(MIN_INTERVAL_S, self._save_cost_s / MAX_COST_SHARE)
+        return time.monotonic() - self._last_save_s > interval_s
 
     def save(self, method: Method, optimizer: torch.optim.Optimizer | None, *, iteration: int) -> None:
-        """Write the state after `iteration` iterations; after the last one, no optimizer is needed.
+        """Write the state after `iteration` iterations.
+
+        Args:
+            method: Method whose trainable state is saved.
+            optimizer: Optimizer whose state is saved; None after the last iteration, when its state is not needed.
+            iteration: Number of finished iterations.
 
         Raises:
-            OSError: it cannot be written; the file before it is intact then.
+            OSError: The file cannot be written; the previous file is intact.
         """
-        begun = time.monotonic()
+        begin_s = time.monotonic()
         content = {
             "format": FORMAT,
             "run": self.run,
             "iteration": iteration,
             "seconds": self.seconds,
-            "model": trainable_state(method),
+            "model": get_trainable_state(method),
             "optimizer": optimizer.state_dict() if optimizer is not None else {},
         }
         with draft_of(self.path) as draft, draft.open("wb") as file:
             _write(content, file)
-        self._saved = time.monotonic()
-        self._save_cost = self._saved - begun
+        self._last_save_s = time.monotonic()
+        self._save_cost_s = self._last_save_s - begin_s
 
     def load(self, method: Method, optimizer: torch.optim.Optimizer | None) -> int | None:
-        """Put the saved state in place; returns the iterations done, or None where there is no file.
+        """Load the saved state into a method and an optimizer.
+
+        Args:
+            method: Method of the same run.
+            optimizer: Optimizer of the method; None if its state is not needed.
+
+        Returns:
+            Number of finished iterations; None if the file does not exist.
 
         Raises:
-            ValueError: the file is damaged, of another run, or does not fit the method.
+            ValueError: The file is damaged, belongs to another run, or does not fit the method.
         """
         if not self.path.exists():
             return None
-        content = read(self.path)
+        content = read_checkpoint(self.path)
         if content["run"] != self.run:
-            raise ValueError(f"checkpoint {self.path} is of another run: move it away to start this run again")
-        _put(method, content["model"], path=self.path)
+            raise ValueError(f"checkpoint {self.path} belongs to another run: move it away to start this run again")
+        _load_state(method, content["model"], path=self.path)
         if optimizer is not None and content["optimizer"]:
             try:
                 optimizer.load_state_dict(content["optimizer"])
             except (ValueError, KeyError) as error:
-                raise ValueError(_broken(self.path, f"its optimizer does not fit: {error}")) from error
-        self._seconds_before = float(content["seconds"])
+                raise ValueError(_describe_broken(self.path, f"its optimizer does not fit: {error}")) from error
+        self.earlier_seconds = float(content["seconds"])
         return int(content["iteration"])
 
 
-def _write(content: dict[str, Any], file: IO[bytes]) -> None:
-    try:
-        torch.save(content, file)
-    except RuntimeError as error:
-        if isinstance(error.__context__, OSError):  # torch closes its archive all the same, and complains of that
-            raise error.__context__ from None
-        raise
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Read the content of a checkpoint file.
 
-
-def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's content: "run", "iteration", "seconds", "model", "optimizer".
+    Returns:
+        Entries "format", "run", "iteration", "seconds", "model" and "optimizer".
 
     Raises:
-        ValueError: it is not a whole checkpoint of this package.
+        ValueError: The file is damaged, or is not a checkpoint of this version of the package.
     """
     try:
         with zipfile.ZipFile(path) as file:
-            damaged = file.testzip()  # ours, as torch reads on over flipped bits
-        if damaged is not None:
-            raise ValueError(_broken(path, f"{damaged} is damaged"))
+            damaged_entry = file.testzip()  # torch does not verify checksums
+        if damaged_entry is not None:
+            raise ValueError(_describe_broken(path, f"{damaged_entry} is damaged"))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(_broken(path, " ".join(str(error).split())[:120])) from error
-    if isinstance(content, dict) and content.get("format") == OLDER:
-        content |= {"format": FORMAT, "model": content.pop("state")}
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(_broken(path, f"expected the format {FORMAT!r}"))
-    return content
+        raise ValueError(_describe_broken(path, " ".join(str(error).split())[:120])) from error
+    file_format = content.get("format") if isinstance(content, dict) else None
+    if file_format == FORMAT:
+        return dict(content)
+    if str(file_format).startswith(FORMAT_FAMILY):
+        raise ValueError(
+            f"checkpoint {path} was written by an older version of chimera-bench ({file_format!r}, expected "
+            f"{FORMAT!r}): move it away to start this run again"
+        )
+    raise ValueError(_describe_broken(path, f"expected the format {FORMAT!r}"))
 
 
-def trainable_state(method: Method) -> dict[str, Any]:
-    """What training can change: the method's state without its frozen parts.
+def get_trainable_state(method: Method) -> dict[str, Any]:
+    """Return the entries of a method's state that training can change, by name.
 
-    Left out are frozen parameters, and the persistent buffers of modules whose parameters are all frozen. A `Method`
-    always keeps its own buffers, and so does a module without parameters (a memory bank, running statistics).
+    Frozen parameters are left out, and so are the persistent buffers of modules whose parameters are all frozen. The
+    buffers of a `Method`, and of a module without parameters (a memory bank, running statistics), are always included.
+
+    Returns:
+        Parameters and buffers of any shape, by their names in the state dict.
     """
     parameters = method.named_parameters(remove_duplicate=False)
     modules = method.named_modules(remove_duplicate=False)
     frozen_names = {name for name, parameter in parameters if not parameter.requires_grad}
-    folders = tuple(f"{name}." for name, module in modules if _is_frozen(module))
+    frozen_prefixes = tuple(f"{name}." for name, module in modules if _is_frozen(module))
     return {
         name: value
         for name, value in method.state_dict().items()
-        if name not in frozen_names and not name.startswith(folders)
+        if name not in frozen_names and not name.startswith(frozen_prefixes)
     }
 
 
-def state_digest(method: Method) -> str:
-    """SHA-256 of what training can change, in hex."""
+def digest_state(method: Method) -> str:
+    """Return the SHA-256 of a method's trainable state in hex."""
     digest = hashlib.sha256()
-    for name, value in trainable_state(method).items():
+    for name, value in get_trainable_state(method).items():
         digest.update(name.encode())
         digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
@@ -151,21 +168,30 @@ def _is_frozen(module: nn.Module) -> bool:
     if any(isinstance(inner, Method) for inner in module.modules()):
         return False
     parameters = list(module.parameters())
-    return bool(parameters) and not any(one.requires_grad for one in parameters)
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
 
 
-def _put(method: Method, state: dict[str, Any], *, path: Path) -> None:
-    expected = trainable_state(method)
-    strays = sorted(expected.keys() ^ state.keys())
-    strays += [name for name in expected.keys() & state.keys() if _shape(expected[name]) != _shape(state[name])]
-    if strays:
-        raise ValueError(_broken(path, f"it does not fit the method: {', '.join(strays[:3])}"))
+def _load_state(method: Method, state: dict[str, Any], *, path: Path) -> None:
+    expected = get_trainable_state(method)
+    wrong = sorted(expected.keys() ^ state.keys())
+    wrong += [name for name in expected.keys() & state.keys() if _get_shape(expected[name]) != _get_shape(state[name])]
+    if wrong:
+        raise ValueError(_describe_broken(path, f"it does not fit the method: {', '.join(wrong[:3])}"))
     method.load_state_dict(state, strict=False)
 
 
-def _shape(value: Any) -> tuple[int, ...]:
+def _get_shape(value: Any) -> tuple[int, ...]:
     return tuple(value.shape) if isinstance(value, Tensor) else ()
 
 
-def _broken(path: Path, reason: str) -> str:
+def _write(content: dict[str, Any], file: IO[bytes]) -> None:
+    try:
+        torch.save(content, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch closes its archive after the OSError, which fails again
+            raise error.__context__ from None
+        raise
+
+
+def _describe_broken(path: Path, reason: str) -> str:
     return f"checkpoint {path} is broken ({reason}); move it away to start this run again"

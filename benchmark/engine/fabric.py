@@ -1,49 +1,45 @@
-"""The embedded engine: Lightning Fabric puts the method on its device and chooses the precision, the rest is ours."""
+"""The default engine: Lightning Fabric provides device and precision, and the loops are ours."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Sequence
+from functools import partial
 
-import torch
-
-from benchmark.core.budget import Budget
-from benchmark.core.method import Method, StepContext
-from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.engine import interrupts, steps
-from benchmark.engine.base import Observer, Progress
-from benchmark.engine.checkpoint import Checkpoint, state_digest
+from benchmark.core.method import Method
+from benchmark.data.loader import EvalLoader
+from benchmark.engine import interrupts
+from benchmark.engine.base import Engine, Observer, Progress, Training
+from benchmark.engine.distributed import ProcessGroup, find_rank
+from benchmark.engine.evaluation_loop import count_pixels, predict_each
 from benchmark.engine.fabric_setup import open_fabric
-from benchmark.engine.micro_batches import Gradient, slots_of
-from benchmark.engine.optimizer import is_trained, make_optimizer
-from benchmark.engine.passes import Pass
-from benchmark.engine.place import find_place
-from benchmark.engine.team import ProcessGroup
+from benchmark.engine.training_step import (
+    GradientAccumulator,
+    clip_gradients,
+    forward_backward,
+    select_slots,
+    set_learning_rate,
+)
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
 
-T = TypeVar("T")
 
+class FabricEngine(Engine):
+    """Trains and evaluates on one device per process: the first CUDA device, or the CPU.
 
-class FabricEngine:
-    """Trains and evaluates on one device: the first CUDA device where there is one, else the CPU.
-
-    A run of several micro_batches may have a process for each, the tasks of a SLURM job: see `benchmark.engine.place`.
+    A run with several micro-batches may have one process for each, the tasks of a SLURM job; see
+    `benchmark.engine.distributed`.
 
     Args:
-        precision: of the forward passes, "32-true" or "bf16-mixed".
+        precision: Precision of the forward passes, "32-true" or "bf16-mixed".
         accelerator: "auto", "cpu" or "cuda".
-        run: digest of the spec, so that no checkpoint of another run is taken for this one's.
-        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
-        micro_batches: of every batch, as in the budget.
+        run: Digest of the run's spec, which identifies the checkpoints of the run.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        micro_batches: Number of micro-batches per batch, as in the budget.
 
     Raises:
-        ValueError: the job's tasks do not fit the micro_batches.
+        ValueError: The tasks of the job do not fit the micro-batches.
     """
-
-    name = "fabric"
 
     def __init__(
         self,
@@ -54,51 +50,16 @@ class FabricEngine:
         checkpoint_every: int = 0,
         micro_batches: int = 1,
     ) -> None:
-        self._team = ProcessGroup(find_place(micro_batches, os.environ))
-        self._fabric = open_fabric(self._team.place, accelerator=accelerator, precision=precision)
-        self._precision, self._shards = precision, micro_batches
-        self._run, self._every = run, checkpoint_every
-
-    @property
-    def device(self) -> torch.device:
-        """Where the method runs."""
-        return self._fabric.device
-
-    @property
-    def is_first(self) -> bool:
-        """Whether this process is the one that writes."""
-        return self._team.place.is_first
-
-    def agree(self, work: Callable[[], T]) -> T:
-        """Do something in every process of the run; where it fails in one, it fails in all."""
-        return self._team.agree(work)
-
-    def fit(
-        self, method: Method, data: TrainLoader, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
-    ) -> None:
-        """Train in place, from the checkpoint where there is one, and leave a final checkpoint.
-
-        Asked to stop, it ends the iteration, saves and raises KeyboardInterrupt.
-
-        Raises:
-            ValueError: the checkpoint is broken or of another run, the budget asks for another precision or other
-                micro_batches, or processes do not begin alike.
-            FloatingPointError: a loss or gradient is not finite.
-            RuntimeError: another process of the run failed.
-        """
-        steps.check_made_for(budget, precision=self._precision, micro_batches=self._shards)
-        method.to(self.device)
-        file = Checkpoint(checkpoint, run=self._run, every=self._every)
-        optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
-        begin = self._begin(method, data, optimizer, budget=budget, seed=seed, file=file)
-        with interrupts.deferring():
-            if optimizer is not None:
-                self._train(
-                    method, data, optimizer, begin=begin or 0, budget=budget, seed=seed, file=file, observe=observe
-                )
-            method.step_context = StepContext(seed, max(0, budget.iterations - 1), budget.iterations)
-            if self.is_first and (begin is None or begin < budget.iterations):
-                file.save(method, None, iteration=budget.iterations)
+        group = ProcessGroup(find_rank(micro_batches, os.environ))
+        self._fabric = open_fabric(group.rank, accelerator=accelerator, precision=precision)
+        super().__init__(
+            group=group,
+            device=self._fabric.device,
+            precision=precision,
+            run=run,
+            checkpoint_every=checkpoint_every,
+            micro_batches=micro_batches,
+        )
 
     def evaluate(
         self,
@@ -110,74 +71,51 @@ class FabricEngine:
         gamma: float,
         observe: Observer,
     ) -> Counts:
-        """Count every labelled pixel once. Processes share the images; progress is told of this one's."""
+        """Count every labeled pixel once; see `Engine.evaluate`. The processes of a run share the images."""
         module = self._fabric.setup_module(method)
-        rank, size = self._team.place.rank, self._team.place.size
+        rank = self._group.rank
 
-        def own() -> Counts:
-            answers = steps.predictions(module, method, data.images(first=rank, step=size), device=self.device)
-            total = len(range(rank, len(data), size))
-            return steps.count(answers, Counter(classes, seen, gamma=gamma), observe=observe, total=total)
+        def count_own_images() -> Counts:
+            images = data.images(first=rank.index, step=rank.size)
+            predictions = predict_each(module, method, images, device=self.device)
+            total = len(range(rank.index, len(data), rank.size))
+            return count_pixels(predictions, Counter(classes, seen, gamma=gamma), observe=observe, total=total)
 
-        return merge(self._team.together(own))
+        return merge(self._group.gather_results(count_own_images))
 
-    def _begin(
-        self,
-        method: Method,
-        data: TrainLoader,
-        optimizer: torch.optim.Optimizer | None,
-        *,
-        budget: Budget,
-        seed: int,
-        file: Checkpoint,
-    ) -> int | None:
-        """Load the checkpoint, or initialize the method; the iterations done, None where there is no checkpoint."""
+    def _load(self, training: Training) -> int | None:
+        return training.checkpoint.load(training.method, training.optimizer)
 
-        def begun() -> tuple[int | None, str]:
-            done = file.load(method, optimizer)
-            if done is None:
-                steps.initialize(method, data, budget=budget, seed=seed, device=self.device)
-            return done, "" if self._team.place.is_alone else state_digest(method)
-
-        begins = self._team.together(begun)
-        if len(set(begins)) > 1:
-            told = ", ".join(f"iteration {done or 0} and parameters {digest[:8]}" for done, digest in begins)
-            raise ValueError(
-                f"the processes of this run begin differently ({told}): give them processors of one kind and one store"
-            )
-        return begins[0][0]
-
-    def _train(
-        self,
-        method: Method,
-        data: TrainLoader,
-        optimizer: torch.optim.Optimizer,
-        *,
-        begin: int,
-        budget: Budget,
-        seed: int,
-        file: Checkpoint,
-        observe: Observer,
-    ) -> None:
-        module, stepper = self._fabric.setup(method, optimizer)
-        trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
-
-        differentiate = Pass(
-            method, module, clear=stepper.zero_grad, backward=self._fabric.backward, device=self.device
+    def _train(self, training: Training, *, start: int) -> None:
+        method, budget, file = training.method, training.budget, training.checkpoint
+        assert training.optimizer is not None
+        module, optimizer = self._fabric.setup(method, training.optimizer)
+        run_micro_batch = partial(
+            forward_backward,
+            method,
+            forward=module,
+            zero_grad=optimizer.zero_grad,
+            backward=self._fabric.backward,
+            device=self.device,
         )
-        gradient = Gradient(method, differentiate, micro_batches=self._shards, team=self._team)
-        slots = slots_of(self._team.place, batch_size=budget.batch_size)
+        gradient = GradientAccumulator(method, run_micro_batch, micro_batches=self._micro_batches, group=self._group)
+        trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+        slots = select_slots(self._group.rank, batch_size=budget.batch_size)
         method.train()
-        for iteration, batch in enumerate(data.batches(begin, budget.iterations, slots=slots), start=begin):
-            if iteration > begin and self.is_first and file.is_due(iteration):
-                file.save(method, optimizer, iteration=iteration)
-            rate = steps.set_rate(optimizer, budget=budget, iteration=iteration)
-            losses = gradient.take(batch, StepContext(seed, iteration, budget.iterations))
-            steps.clip(trained, norm=budget.clip_norm, iteration=iteration)
-            stepper.step()
-            observe(Progress("train", iteration + 1, budget.iterations, losses, rate))
-            if self._team.any(interrupts.is_asked()):
-                if self.is_first:
-                    file.save(method, optimizer, iteration=iteration + 1)
-                self._team.wait()  # as a job may end with the first of its tasks that ends, saved or not
-                raise KeyboardInterrupt
+        for iteration, batch in enumerate(training.data.batches(start, budget.iterations, slots=slots), start=start):
+            if iteration > start and self.is_first and file.is_due(iteration):
+                file.save(method, training.optimizer, iteration=iteration)
+            rate = set_learning_rate(training.optimizer, budget=budget, iteration=iteration)
+            losses = gradient.accumulate(batch, training.make_step_context(iteration))
+            clip_gradients(trained, max_norm=budget.clip_norm, iteration=iteration)
+            optimizer.step()
+            training.observe(Progress("train", iteration + 1, budget.iterations, losses, rate))
+            self._stop_if_requested(training, done=iteration + 1)
+
+    def _stop_if_requested(self, training: Training, *, done: int) -> None:
+        """Save and raise KeyboardInterrupt if any process of the run received a stop request."""
+        if self._group.is_any(interrupts.is_stop_requested()):
+            if self.is_first:
+                training.checkpoint.save(training.method, training.optimizer, iteration=done)
+            self._group.wait_for_all()  # as a job may end when its first task ends, before the checkpoint is written
+            raise KeyboardInterrupt

@@ -10,78 +10,81 @@ from typing import Any, cast
 
 import torch
 
-from benchmark.engine.place import Place
+from benchmark.engine.device import choose_device
+from benchmark.engine.distributed import Rank
 
 
 @contextmanager
-def _unseen(package: str) -> Iterator[None]:
-    """An import of this package fails meanwhile; where it is loaded already nothing changes."""
+def _hide_package(package: str) -> Iterator[None]:
+    """Make imports of a package fail within the context, unless the package is loaded already."""
     if package in sys.modules:
         yield
         return
-    sys.modules[package] = None  # type: ignore[assignment]  # this is how Python spells it
+    sys.modules[package] = None  # type: ignore[assignment]  # Python's way to block an import
     try:
         yield
     finally:
         del sys.modules[package]
 
 
-# Fabric imports all of torchmetrics only to see its version, which takes longer than torch itself
-with _unseen("torchmetrics"):
+# Fabric imports all of torchmetrics only to check its version, which takes longer than the import of torch
+with _hide_package("torchmetrics"):
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
     from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
     from lightning_fabric.strategies.ddp import DDPStrategy
 
 
-def open_fabric(place: Place, *, accelerator: str, precision: str) -> Fabric:
-    """Fabric with its device and precision; of several processes, each waits here for all others.
+def open_fabric(rank: Rank, *, accelerator: str, precision: str) -> Fabric:
+    """Set up Fabric with device and precision; each of several processes waits here for all others.
 
     Args:
+        rank: Rank of this process.
         accelerator: "auto", "cpu" or "cuda".
-        precision: of the forward passes.
+        precision: Precision of the forward passes.
 
     Raises:
-        RuntimeError: the other processes were not met in time.
+        RuntimeError: The other processes did not connect in time.
     """
     if accelerator == "auto":
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
-    settings: dict[str, Any] = {"accelerator": accelerator, "devices": 1, "precision": cast(Any, precision)}
-    if place.is_alone:
-        # its own environment, as a job's SLURM variables would be taken for a request of several processes
-        return Fabric(**settings, plugins=LightningEnvironment())
-    job = _Job(auto_requeue=False)
-    devices = _devices(accelerator, count=int(os.environ["SLURM_NTASKS_PER_NODE"]))
-    fabric = Fabric(**settings, num_nodes=_nodes(), strategy=_Together(parallel_devices=devices), plugins=job)
+        accelerator = choose_device().type
+    options: dict[str, Any] = {"accelerator": accelerator, "devices": 1, "precision": cast(Any, precision)}
+    if rank.is_alone:
+        # not the environment that Fabric detects: it would start several processes because of SLURM's variables
+        return Fabric(**options, plugins=LightningEnvironment())
+    environment = _JobEnvironment(auto_requeue=False)
+    devices = _list_devices(accelerator, count=int(os.environ["SLURM_NTASKS_PER_NODE"]))
+    strategy = _PlainProcessGroup(parallel_devices=devices)
+    fabric = Fabric(**options, num_nodes=_count_nodes(), strategy=strategy, plugins=environment)
     threads = torch.get_num_threads()
     fabric.launch()
-    torch.set_num_threads(threads)  # launching shares the processors out anew; sums would differ in the last bit
+    torch.set_num_threads(threads)  # launching changes the number of threads, and sums would differ in the last bit
     return fabric
 
 
-class _Job(SLURMEnvironment):
-    """SLURM's variables; on one node the processes meet at its own address, however nodes are named."""
+class _JobEnvironment(SLURMEnvironment):
+    """SLURM's variables; processes on one node connect through the local address, whatever the node's name."""
 
     @property
     def main_address(self) -> str:
-        """Where the first process is met."""
-        return os.environ.get("MASTER_ADDR", "127.0.0.1") if _nodes() == 1 else super().main_address
+        """Address of the first process."""
+        return os.environ.get("MASTER_ADDR", "127.0.0.1") if _count_nodes() == 1 else super().main_address
 
 
-class _Together(DDPStrategy):
-    """A process group without DDP's own reduction, whose sums depend on the number of processes."""
+class _PlainProcessGroup(DDPStrategy):
+    """A process group without DDP's gradient reduction, whose sums depend on the number of processes."""
 
     def setup_module(self, module: torch.nn.Module) -> torch.nn.Module:  # type: ignore[override]
-        """The module as it is."""
+        """Return the module unchanged."""
         return module
 
 
-def _nodes() -> int:
+def _count_nodes() -> int:
     return int(os.environ.get("SLURM_NNODES", "1"))
 
 
-def _devices(accelerator: str, *, count: int) -> list[torch.device]:
-    """One for each process of a node; where each sees only its own GPU, that one."""
+def _list_devices(accelerator: str, *, count: int) -> list[torch.device]:
+    """Return the device of each process of a node; if every process sees one GPU only, that GPU."""
     if accelerator == "cpu":
         return [torch.device("cpu")] * count
-    return [torch.device("cuda", at % torch.cuda.device_count()) for at in range(count)]
+    return [torch.device("cuda", index % torch.cuda.device_count()) for index in range(count)]

@@ -1,4 +1,4 @@
-"""Optimizer and learning rate, the same for every engine."""
+"""Optimizer and learning rate schedule, the same for every engine."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from benchmark.core.budget import Budget
 
 
 def is_trained(method: nn.Module, budget: Budget) -> bool:
-    """Whether there is anything to train and a budget for it."""
+    """Return whether the budget allows training and the method has trainable parameters."""
     return budget.iterations > 0 and any(parameter.requires_grad for parameter in method.parameters())
 
 
 def make_optimizer(method: nn.Module, budget: Budget) -> torch.optim.AdamW:
-    """AdamW over the trainable parameters, in the order of their names in the module.
+    """Make an AdamW optimizer over the trainable parameters, in the order of registration.
 
-    Two groups: matrices and kernels with weight decay; vectors and scalars (biases, norms) without.
+    The optimizer has up to two groups: matrices and kernels with weight decay; vectors and scalars (biases, norms)
+    without weight decay.
     """
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
     groups = [
@@ -28,8 +29,11 @@ def make_optimizer(method: nn.Module, budget: Budget) -> torch.optim.AdamW:
     return torch.optim.AdamW([group for group in groups if group["params"]], lr=budget.learning_rate)
 
 
-def learning_rate(budget: Budget, iteration: int) -> float:
-    """The rate of one step: a linear rise over the warm-up, then a cosine that reaches 0 one step after the last."""
+def compute_learning_rate(budget: Budget, iteration: int) -> float:
+    """Compute the learning rate of an iteration.
+
+    The rate rises linearly over the warm-up, then falls as a cosine that reaches 0 one step after the last iteration.
+    """
     warmup = round(budget.warmup * budget.iterations)
     if iteration < warmup:
         return budget.learning_rate * (iteration + 1) / warmup

@@ -19,9 +19,10 @@ from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch, Losses, Prediction
 from benchmark.data.loader import TrainLoader
-from benchmark.engine import steps
 from benchmark.engine.base import Engine
+from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import make_optimizer
+from benchmark.engine.training_step import set_learning_rate
 
 PERIOD = 20
 """Detectron2 writes its events every so many steps, so that a mean over as many has all that it does."""
@@ -98,7 +99,7 @@ def measure(method: Method, batches: Sequence[Batch], *, engine: Engine, budget:
         raise ValueError("the bare loop knows only budget.precision=32-true and budget.micro_batches=1")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # the one that engines take
     bare = _bare_step(copy.deepcopy(method).to(device), budget)
-    data = _InTurn([steps.to_device(batch, device) for batch in batches], bare)
+    data = _InTurn([move_to_device(batch, device) for batch in batches], bare)
     with tempfile.TemporaryDirectory() as folder:
         engine.fit(
             copy.deepcopy(method),
@@ -147,7 +148,7 @@ def _bare_step(method: Method, budget: Budget) -> Callable[[Batch, int], None]:
     method.train()
 
     def step(batch: Batch, iteration: int) -> None:
-        steps.set_rate(optimizer, budget=budget, iteration=iteration)
+        set_learning_rate(optimizer, budget=budget, iteration=iteration)
         method.step_context = StepContext(0, iteration, budget.iterations)
         loss = torch.stack(list(method.losses(batch).values())).sum()
         optimizer.zero_grad()

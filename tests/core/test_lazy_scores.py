@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from benchmark.core import lazy_scores
 from benchmark.core.lazy_scores import CoarsePrediction, label_map, score_maps, scores_of
 from benchmark.core.types import Batch, Sample
+from benchmark.engine.distributed import find_rank
 from benchmark.engine.fabric_setup import open_fabric
-from benchmark.engine.place import find_place
 from methods.blocks.images import to_predictions
 
 STRIDE = 8
@@ -132,7 +132,7 @@ class _Upsampling(nn.Module):
 
 
 def test_an_engine_in_mixed_precision_leaves_predictions_what_they_are() -> None:
-    module, fabric = _Upsampling(), open_fabric(find_place(1, {}), accelerator="cpu", precision="bf16-mixed")
+    module, fabric = _Upsampling(), open_fabric(find_rank(1, {}), accelerator="cpu", precision="bf16-mixed")
     asked = sample((72, 96), (72, 96)) | {"image": draw(3, (72, 96))[0]}
     with torch.no_grad():
         (ours,) = fabric.setup_module(module)([asked])

@@ -21,7 +21,7 @@ import benchmark.d2.register  # noqa: F401  # first, as it loads Detectron2 with
 # isort: split
 from detectron2.data import DatasetCatalog
 
-from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.checkpoint import get_trainable_state
 from tests.cli.shell import run_command
 
 # of Detectron2's evaluator: numpy asks torch's tensors for a keyword that they do not have
@@ -68,7 +68,7 @@ def test_the_picture_in_the_readme_shows_more_than_the_image(told: dict[str, Any
 
 
 def test_the_weights_in_the_readme_come_back_as_a_method(told: dict[str, Any]) -> None:
-    trained, loaded = (trainable_state(one.method) for one in (told["trainer"].model, told["model"]))
+    trained, loaded = (get_trainable_state(one.method) for one in (told["trainer"].model, told["model"]))
     assert loaded and all(torch.equal(trained[name], value) for name, value in loaded.items())
 
 

@@ -1,4 +1,4 @@
-"""Small runs that the tests of engine and runner have in common."""
+"""Small runs shared by the tests of the engines and of the execution."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmark.core.budget import Budget
 from benchmark.core.method import Method
 from benchmark.core.run_spec import RunSpec
 from benchmark.data.base import Dataset
@@ -24,19 +23,19 @@ METHOD = str(Path(__file__).with_name("small_method.py"))
 
 
 def small_spec(variant: str = "Small", **overrides: Any) -> RunSpec:
-    """A run of a second; overrides with two underscores for a dot."""
+    """Return the spec of a run that takes a second; two underscores in an override stand for a dot."""
     dotted: Mapping[str, Any] = {key.replace("__", "."): value for key, value in overrides.items()}
     return resolve(f"{METHOD}/{variant}", split="toybox", seed=3, overrides=dotted, max_images=3)
 
 
 @cache
 def toybox() -> Dataset:
-    """One for all tests of a process, as it keeps the scenes it drew."""
+    """Open the toybox once per process, as it keeps the scenes it has drawn."""
     return open_dataset("toybox")
 
 
 def interrupt() -> None:
-    """What Ctrl-C does outside of `stopping.deferring`."""
+    """Raise KeyboardInterrupt, like Ctrl-C does outside of `interrupts.defer_stop`."""
     raise KeyboardInterrupt
 
 
@@ -44,33 +43,45 @@ def fit(
     spec: RunSpec,
     checkpoint: Path,
     *,
-    stop: int = 0,
-    how: Callable[[], None] = interrupt,
+    stop_after: int = 0,
+    stop: Callable[[], None] = interrupt,
     run: str = "",
     every: int = 0,
     workers: int = 0,
     engine: Callable[..., Engine] = FabricEngine,
-    watch: Observer = lambda _: None,
+    observe: Observer = lambda _: None,
 ) -> Method:
-    """Train, or go on; with `stop`, be stopped right after so many iterations; `watch` is told of every one."""
-    method, split, budget = build(spec), split_of(spec), Budget(**spec.budget.model_dump())
+    """Train or resume a run.
+
+    Args:
+        spec: Spec of the run.
+        checkpoint: Path of the checkpoint file.
+        stop_after: Iteration after which `stop` is called; 0 for none.
+        stop: Function that stops the run.
+        run: Digest of the spec in the checkpoint.
+        every: Iterations between two checkpoints.
+        workers: Data-loading workers.
+        engine: Class of the engine.
+        observe: Function that is called after every iteration.
+    """
+    method, split, budget = build(spec), split_of(spec), spec.budget
     data = TrainLoader(
         toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
     )
 
-    def observe(progress: Progress) -> None:
-        watch(progress)
-        if progress.done == stop:
-            how()
+    def observe_and_stop(progress: Progress) -> None:
+        observe(progress)
+        if progress.done == stop_after:
+            stop()
 
     method.set_classes(split.seen)
     trainer = engine(precision=budget.precision, run=run, checkpoint_every=every, micro_batches=budget.micro_batches)
-    trainer.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe)
+    trainer.fit(method, data, budget=budget, seed=spec.seed, checkpoint=checkpoint, observe=observe_and_stop)
     return method
 
 
-def same_state(one: Method, other: Method) -> bool:
-    """Whether every bit of two methods' states is the same."""
-    states: list[dict[str, Tensor]] = [one.state_dict(), other.state_dict()]
+def same_state(first: Method, second: Method) -> bool:
+    """Return whether the states of two methods are equal, bit for bit."""
+    states: list[dict[str, Tensor]] = [first.state_dict(), second.state_dict()]
     assert states[0].keys() == states[1].keys()
     return all(torch.equal(value, states[1][name]) for name, value in states[0].items())

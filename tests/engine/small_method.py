@@ -1,4 +1,4 @@
-"""A method with everything that a checkpoint must get right: dropout, running statistics, a memory, frozen parts."""
+"""A method with everything that a checkpoint must handle: dropout, running statistics, a memory, frozen parts."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ class Drop(Config):
 
 
 class SmallConfig(Config):
-    """Width of the features, and the dropout between body and classes."""
+    """Width of the features, and dropout between body and classifier."""
 
     width: int = 4
     drop: Drop | None = Drop()
 
 
 class Small(Method):
-    """A frozen colour map, one convolution, and a row a class."""
+    """A frozen color map, one convolution, and one classifier row per class."""
 
     mean: Tensor
     memory: Tensor
 
     def __init__(self, *, width: int, drop: nn.Module, classes: Sequence[str]) -> None:
         super().__init__()
-        self.known = tuple(classes)
-        self.names = self.known
-        self.trunk = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).requires_grad_(False)
+        self.all_names = tuple(classes)
+        self.names = self.all_names
+        self.color_map = nn.Sequential(nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)).requires_grad_(False)
         self.body = nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(), drop)
         self.rows = nn.Parameter(torch.randn(len(classes), width))
         self.register_buffer("mean", torch.zeros(3, 1, 1))
         self.register_buffer("memory", torch.zeros(5))
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these of the known classes."""
+        """Select the classes that are scored."""
         self.names = tuple(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, and a term that depends on what was seen before."""
+        """Return cross-entropy, and a term that depends on earlier iterations."""
         labels = torch.stack([sample["sem_seg"] for sample in batch])
         noise = torch.rand(1, generator=self.step_context.generator("memory"))
         self.memory[self.step_context.iteration % len(self.memory)] += noise[0].to(self.memory)
-        classify = F.cross_entropy(self.scores(batch), labels, ignore_index=IGNORE)
+        classify = F.cross_entropy(self.compute_logits(batch), labels, ignore_index=IGNORE)
         return {"classify": classify, "remember": self.rows.square().mean() * self.memory.mean()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scores at full size."""
-        return [{"sem_seg": scores} for scores in self.scores(batch)]
+        """Return logits (K, H, W) at full size."""
+        return [{"sem_seg": logits} for logits in self.compute_logits(batch)]
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """Mean colour of the first images."""
-        colours = [sample["image"].mean(dim=(1, 2)) for batch in batches for sample in batch]
-        self.mean.copy_(torch.stack(colours).mean(dim=0)[:, None, None])
+        """Set the mean color of the first images."""
+        colors = [sample["image"].mean(dim=(1, 2)) for batch in batches for sample in batch]
+        self.mean.copy_(torch.stack(colors).mean(dim=0)[:, None, None])
 
-    def scores(self, batch: Batch) -> Tensor:
-        """(B, K, H, W)."""
+    def compute_logits(self, batch: Batch) -> Tensor:
+        """Return logits (B, K, H, W)."""
         images = torch.stack([sample["image"] for sample in batch])
-        features = self.body(self.trunk((images - self.mean) / 255))
-        rows = self.rows[[self.known.index(name) for name in self.names]]
+        features = self.body(self.color_map((images - self.mean) / 255))
+        rows = self.rows[[self.all_names.index(name) for name in self.names]]
         return torch.einsum("bdhw,kd->bkhw", features, rows)
 
 
 def build(config: SmallConfig, split: Split) -> Small:
-    """Parts from their configs."""
+    """Build the parts from their configs."""
     drop = nn.Dropout2d(config.drop.rate) if config.drop else nn.Identity()
     return Small(width=config.width, drop=drop, classes=split.classes)
 

@@ -1,4 +1,4 @@
-"""A checkpoint is whole and of this run, or it is refused in one line."""
+"""A checkpoint is complete and of this run, or it is refused in one line."""
 
 from __future__ import annotations
 
@@ -11,25 +11,29 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.engine import checkpoint as checkpoints
-from benchmark.engine.checkpoint import Checkpoint, trainable_state
+from benchmark.engine.checkpoint import Checkpoint, get_trainable_state, read_checkpoint
 from benchmark.planning.resolve import build
 from tests.engine.runs import fit, small_spec
 from tests.engine.small_method import Small
 
 
+def save_checkpoint(path: Path) -> Path:
+    Checkpoint(path, run="run").save(build(small_spec()), None, iteration=4)
+    return path
+
+
 def test_it_holds_what_training_changes_and_nothing_frozen() -> None:
-    names = trainable_state(build(small_spec())).keys()
+    names = get_trainable_state(build(small_spec())).keys()
     assert {"rows", "mean", "memory", "body.0.weight", "body.1.weight", "body.1.running_mean"} <= names
-    assert not [name for name in names if name.startswith("trunk")]
+    assert not [name for name in names if name.startswith("color_map")]
 
 
 def test_a_method_within_a_method_keeps_its_own_buffers() -> None:
     inner = build(small_spec()).requires_grad_(False)
     outer = Small(width=2, drop=nn.Identity(), classes=["a"])
     outer.body = nn.Sequential(inner)
-    assert {"body.0.mean", "body.0.memory"} <= trainable_state(outer).keys()
-    assert "body.0.rows" not in trainable_state(outer)
+    assert {"body.0.mean", "body.0.memory"} <= get_trainable_state(outer).keys()
+    assert "body.0.rows" not in get_trainable_state(outer)
 
 
 def test_a_memory_without_parameters_is_kept_and_one_of_a_frozen_part_is_not() -> None:
@@ -37,21 +41,17 @@ def test_a_memory_without_parameters_is_kept_and_one_of_a_frozen_part_is_not() -
     memory = nn.Module()
     memory.register_buffer("queue", torch.zeros(2))
     method.add_module("bank", memory)
-    method.get_submodule("trunk").add_module("bank", memory)
-    assert [name for name in trainable_state(method) if "queue" in name] == ["bank.queue"]
+    method.get_submodule("color_map").add_module("bank", memory)
+    assert [name for name in get_trainable_state(method) if "queue" in name] == ["bank.queue"]
 
 
-def _saved(path: Path) -> Path:
-    Checkpoint(path, run="one").save(build(small_spec()), None, iteration=4)
-    return path
-
-
-def test_a_file_of_the_older_format_is_read(tmp_path: Path) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
-    content = checkpoints.read(path)
-    older = content | {"format": checkpoints.OLDER, "state": content["model"]}
-    torch.save({name: value for name, value in older.items() if name != "model"}, path)
-    assert checkpoints.read(path).keys() == content.keys()
+@pytest.mark.parametrize("file_format", ["chimera-bench checkpoint 1", "chimera-bench checkpoint 0"])
+def test_a_file_of_an_older_version_is_refused_in_one_line(tmp_path: Path, file_format: str) -> None:
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
+    torch.save(read_checkpoint(path) | {"format": file_format}, path)
+    with pytest.raises(ValueError, match="was written by an older version of chimera-bench") as caught:
+        fit(small_spec(), path)
+    assert file_format in str(caught.value) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip file at all", b"PK\x03\x04"])
@@ -64,76 +64,75 @@ def test_a_foreign_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 0.99])
 def test_a_truncated_file_is_refused(tmp_path: Path, share: float) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     with pytest.raises(ValueError, match="is broken"):
-        checkpoints.read(path)
+        read_checkpoint(path)
 
 
-def test_one_flipped_bit_is_noticed(tmp_path: Path) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
+def test_one_flipped_bit_is_detected(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
     with zipfile.ZipFile(path) as file:
-        numbers = max((file.read(name) for name in file.namelist() if "/data/" in name), key=len)
+        largest_entry = max((file.read(name) for name in file.namelist() if "/data/" in name), key=len)
     content = bytearray(path.read_bytes())
-    content[content.index(numbers) + 1] ^= 1
+    content[content.index(largest_entry) + 1] ^= 1
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"is broken \(.*/data/\d+ is damaged\)"):
-        checkpoints.read(path)
+        read_checkpoint(path)
 
 
 def test_tensors_of_another_program_are_refused(tmp_path: Path) -> None:
     torch.save({"state": {}}, tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="expected the format"):
-        checkpoints.read(tmp_path / "checkpoint.pt")
+        read_checkpoint(tmp_path / "checkpoint.pt")
 
 
 def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
-    with pytest.raises(ValueError, match="is of another run"):
-        Checkpoint(path, run="other").load(build(small_spec()), None)
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="belongs to another run"):
+        Checkpoint(path, run="another run").load(build(small_spec()), None)
 
 
-def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
+def test_a_checkpoint_with_other_shapes_is_refused(tmp_path: Path) -> None:
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
     with pytest.raises(ValueError, match="does not fit the method: "):
-        Checkpoint(path, run="one").load(build(small_spec(width=9)), None)
+        Checkpoint(path, run="run").load(build(small_spec(width=9)), None)
 
 
-def test_a_full_disk_leaves_the_file_before_it_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = _saved(tmp_path / "checkpoint.pt")
+def test_a_full_disk_leaves_the_previous_file_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save_checkpoint(tmp_path / "checkpoint.pt")
 
-    def full(content: object, file: object) -> None:
+    def fail(content: object, file: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(torch, "save", fail)
     with pytest.raises(OSError, match="No space left on device; its old content is intact"):
-        Checkpoint(path, run="one").save(build(small_spec()), None, iteration=5)
-    assert checkpoints.read(path)["iteration"] == 4
+        Checkpoint(path, run="run").save(build(small_spec()), None, iteration=5)
+    assert read_checkpoint(path)["iteration"] == 4
 
 
 def test_training_time_adds_up_over_attempts(tmp_path: Path) -> None:
     path, method = tmp_path / "checkpoint.pt", build(small_spec())
-    first = Checkpoint(path, run="one")
-    first.save(method, None, iteration=1)
-    second = Checkpoint(path, run="one")
-    second.load(method, None)
-    assert second.seconds >= checkpoints.read(path)["seconds"] > 0
+    Checkpoint(path, run="run").save(method, None, iteration=1)
+    resumed = Checkpoint(path, run="run")
+    resumed.load(method, None)
+    assert resumed.seconds >= resumed.earlier_seconds == read_checkpoint(path)["seconds"] > 0
 
 
-def test_the_clock_asks_for_a_save_only_when_it_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_elapsed_time_triggers_a_save_only_if_saving_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    file = Checkpoint(tmp_path / "checkpoint.pt", run="one")
+    file = Checkpoint(tmp_path / "checkpoint.pt", run="run")
     now += 31
     assert file.is_due(1)
-    file._saved, file._save_cost = now, 2.0
+    file._last_save_s, file._save_cost_s = now, 2.0
     now += 99
     assert not file.is_due(2)
     now += 2
     assert file.is_due(3)
 
 
-def test_a_disk_that_fills_up_while_torch_writes_is_called_full(
+def test_a_disk_that_fills_up_while_torch_writes_is_reported_as_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def save(_content: object, _file: object) -> None:
@@ -143,6 +142,6 @@ def test_a_disk_that_fills_up_while_torch_writes_is_called_full(
             raise RuntimeError("unexpected pos 1792 vs 1686")
 
     monkeypatch.setattr(torch, "save", save)
-    with pytest.raises(OSError, match="No space left") as full:
-        Checkpoint(tmp_path / "checkpoint.pt", run="r").save(build(small_spec()), None, iteration=1)
-    assert full.value.errno == errno.ENOSPC
+    with pytest.raises(OSError, match="No space left") as caught:
+        Checkpoint(tmp_path / "checkpoint.pt", run="run").save(build(small_spec()), None, iteration=1)
+    assert caught.value.errno == errno.ENOSPC

@@ -1,4 +1,4 @@
-"""A request to stop interrupts at once, or waits where its answer is deferred."""
+"""A stop request interrupts immediately, or waits while it is deferred."""
 
 from __future__ import annotations
 
@@ -7,50 +7,50 @@ import pytest
 from benchmark.engine import interrupts
 
 
-def test_a_request_interrupts_at_once() -> None:
+def test_a_request_interrupts_immediately() -> None:
     with pytest.raises(KeyboardInterrupt):
-        interrupts.ask()
-    assert not interrupts.is_asked()
+        interrupts.request_stop()
+    assert not interrupts.is_stop_requested()
 
 
-def test_a_deferred_request_waits_and_interrupts_on_leaving() -> None:
-    seen = []
-    with pytest.raises(KeyboardInterrupt), interrupts.deferring():
-        interrupts.ask()
-        seen.append(interrupts.is_asked())
-    assert seen == [True] and not interrupts.is_asked()
+def test_a_deferred_request_waits_and_interrupts_at_the_end() -> None:
+    is_requested = []
+    with pytest.raises(KeyboardInterrupt), interrupts.defer_stop():
+        interrupts.request_stop()
+        is_requested.append(interrupts.is_stop_requested())
+    assert is_requested == [True] and not interrupts.is_stop_requested()
 
 
-def test_nothing_is_left_of_a_request_that_was_answered() -> None:
-    with pytest.raises(KeyboardInterrupt), interrupts.deferring():
-        interrupts.ask()
+def test_a_handled_request_leaves_nothing_behind() -> None:
+    with pytest.raises(KeyboardInterrupt), interrupts.defer_stop():
+        interrupts.request_stop()
         raise KeyboardInterrupt
-    with interrupts.deferring():
-        assert not interrupts.is_asked()
+    with interrupts.defer_stop():
+        assert not interrupts.is_stop_requested()
 
 
 def test_an_error_is_not_hidden_by_a_request() -> None:
-    with pytest.raises(ValueError, match="broken"), interrupts.deferring():
-        interrupts.ask()
+    with pytest.raises(ValueError, match="broken"), interrupts.defer_stop():
+        interrupts.request_stop()
         raise ValueError("broken")
 
 
-def test_a_second_request_interrupts_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_request_interrupts_immediately(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     reached = []
-    with pytest.raises(KeyboardInterrupt), interrupts.deferring():
-        interrupts.ask()
-        now += interrupts.TOGETHER_S + 1
-        interrupts.ask()
+    with pytest.raises(KeyboardInterrupt), interrupts.defer_stop():
+        interrupts.request_stop()
+        now += interrupts.SAME_EVENT_S + 1
+        interrupts.request_stop()
         reached.append("the end")
     assert not reached
 
 
 def test_signals_of_one_event_are_one_request() -> None:
     reached = []
-    with pytest.raises(KeyboardInterrupt), interrupts.deferring():
-        interrupts.ask()
-        interrupts.ask()
+    with pytest.raises(KeyboardInterrupt), interrupts.defer_stop():
+        interrupts.request_stop()
+        interrupts.request_stop()
         reached.append("the end")
     assert reached

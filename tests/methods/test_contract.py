@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmark.core.method import Method
 from benchmark.core.seeding import seed_globals
 from benchmark.core.types import Batch
-from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.checkpoint import get_trainable_state
 from tests.methods.cases import CASES, SPLIT, in_evaluation, in_training, requests, spec_of, training_batch
 
 pytestmark = pytest.mark.parametrize("case", CASES)
@@ -69,12 +69,12 @@ def test_frozen_parts_stay_in_eval_mode(case: str) -> None:
 def test_frozen_parameters_stay_out_of_the_checkpoint(case: str) -> None:
     method = in_training(case)
     frozen = {name for name, parameter in method.named_parameters() if not parameter.requires_grad}
-    assert not frozen & trainable_state(method).keys()
+    assert not frozen & get_trainable_state(method).keys()
 
 
 def test_training_changes_no_frozen_tensor(case: str) -> None:
     method = in_training(case)
-    before, kept = _state(method), trainable_state(method).keys()
+    before, kept = _state(method), get_trainable_state(method).keys()
     method.losses(training_batch())
     after = method.state_dict()
     assert all(torch.equal(value, after[name]) for name, value in before.items() if name not in kept)

@@ -12,8 +12,8 @@ import torch
 from benchmark.core.budget import Budget
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Engine
+from benchmark.engine.device import move_to_device
 from benchmark.engine.fabric import FabricEngine
-from benchmark.engine.steps import to_device
 from benchmark.planning.resolve import build, split_of
 from benchmark.profiling.engine_overhead import PERIOD, Empty, Overhead, _bare_step, measure
 from tests.engine.runs import fit, same_state, small_spec, toybox
@@ -38,7 +38,7 @@ def test_the_bare_loop_ends_with_the_same_bits_as_an_engine(tmp_path: Path) -> N
     bare.set_classes(split.seen)
     step = _bare_step(bare, budget)
     for iteration, batch in enumerate(view.batches(0, budget.iterations)):
-        step(to_device(batch, torch.device("cpu")), iteration)
+        step(move_to_device(batch, torch.device("cpu")), iteration)
     assert same_state(bare, fit(spec, tmp_path / "checkpoint.pt"))
 
 

@@ -66,7 +66,7 @@ class Choice:
 
     @property
     def warmup(self) -> int:
-        """Iterations of the warm-up, as `benchmark.engine.optimizer.learning_rate` has them."""
+        """Iterations of the warm-up, as `benchmark.engine.optimizer.compute_learning_rate` has them."""
         return round(self.setting.budget.warmup * self.setting.budget.iterations)
 
     @property

@@ -45,7 +45,7 @@ def lazy_text(choice: Choice) -> str:
 
 
 def _schedule(choice: Choice) -> dict[str, str]:
-    """The same rates as `benchmark.engine.optimizer.learning_rate` gives, in parts of fvcore that never end in a step.
+    """The same rates as `benchmark.engine.optimizer.compute_learning_rate` gives, in parts of fvcore that never end in a step.
 
     A part without iterations is left out, as fvcore would divide by its length.
     """

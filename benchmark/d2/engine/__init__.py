@@ -1,1 +1,1 @@
-"""The engine built on Detectron2's trainer."""
+"""The engine that runs on Detectron2's trainer."""

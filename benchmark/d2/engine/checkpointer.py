@@ -1,4 +1,4 @@
-"""Detectron2's checkpointer over the one file of a run."""
+"""Detectron2's checkpointer interface for the checkpoint file of a run."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from benchmark.engine.checkpoint import Checkpoint
 
 
 class RunCheckpointer(DetectionCheckpointer):  # type: ignore[misc]  # it has no types
-    """Saves and loads what `Checkpoint` does: whole or not at all, strict, without frozen parts.
+    """Saves and loads the file of a `Checkpoint`: atomically, strictly, without frozen parts.
 
-    Its parent writes straight to the file's final name and only logs names and shapes that do not fit. No random state
-    is kept, as every draw has an address of its own.
+    The base class writes directly to the final name, and only logs names and shapes that do not fit. Random states are
+    not saved, as every draw has its own key.
 
     Args:
-        method: whose state it is.
-        file: where it lies.
-        optimizer: saved beside it; None where nothing is trained.
+        method: Method whose state is saved.
+        file: Checkpoint file of the run.
+        optimizer: Optimizer whose state is saved with the method; None if nothing is trained.
     """
 
     def __init__(self, method: Method, file: Checkpoint, optimizer: torch.optim.Optimizer | None) -> None:
@@ -28,25 +28,36 @@ class RunCheckpointer(DetectionCheckpointer):  # type: ignore[misc]  # it has no
         self.file, self._optimizer = file, optimizer
 
     def has_checkpoint(self) -> bool:
-        """Whether there is a file to go on from."""
+        """Return whether the file exists."""
         return self.file.path.exists()
 
     def get_checkpoint_file(self) -> str:
-        """The file; there is only one, and the latest state in it."""
+        """Return the path of the file, which always holds the latest state."""
         return str(self.file.path)
 
     def save(self, name: str, **extra: Any) -> None:
-        """Write the state after `extra["iteration"]` iterations over the one before; the name is the file's own.
+        """Overwrite the file with the state after `extra["iteration"]` iterations.
+
+        Args:
+            name: Ignored; the file keeps its name.
+            **extra: "iteration", the number of finished iterations.
 
         Raises:
-            OSError: it cannot be written; the file before it is intact then.
+            OSError: The file cannot be written; the previous file is intact.
         """
         self.file.save(self.model, self._optimizer, iteration=extra["iteration"])
 
     def load(self, path: str, checkpointables: list[str] | None = None) -> dict[str, Any]:
-        """Put the state in place; "iteration" says how many are done, and is missing where there is no file.
+        """Load the state into method and optimizer.
+
+        Args:
+            path: Path of the file; empty if there is no checkpoint.
+            checkpointables: Ignored; method and optimizer are always loaded.
+
+        Returns:
+            "iteration", the number of finished iterations; an empty dict if there is no checkpoint.
 
         Raises:
-            ValueError: the file is damaged, of another run, or does not fit the method.
+            ValueError: The file is damaged, belongs to another run, or does not fit the method.
         """
         return {"iteration": self.file.load(self.model, self._optimizer)} if path else {}

@@ -1,109 +1,69 @@
-"""The engine on Detectron2: its trainer, hooks, event storage, checkpointer and evaluation loop around our `Method`.
+"""The engine on Detectron2: its trainer, hooks, event storage, checkpointer and evaluation loop around a `Method`.
 
-Data order, optimizer groups, learning rate, random draws and counting are those of `benchmark.engine.fabric`, so that
-on the CPU in float32 both engines give the same losses and the same counts, bit for bit.
+Order of images, optimizer groups, learning rate, random draws and counting are those of `benchmark.engine.fabric`.
+On the CPU in float32, both engines give the same losses and the same counts, bit for bit.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 import torch
+from detectron2.engine import HookBase
 from detectron2.engine.hooks import IterationTimer, PeriodicWriter
 from detectron2.evaluation import DatasetEvaluator, inference_on_dataset
 from lightning_utilities.core.apply_func import apply_to_collection
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Method, StepContext
+from benchmark.core.method import Method
 from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.d2.engine.checkpointer import RunCheckpointer
 from benchmark.d2.engine.events import open_writers
-from benchmark.d2.engine.hooks import Clip, Rate, Report, Save
-from benchmark.d2.engine.trainer import Trainer
-from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.engine import interrupts, steps
-from benchmark.engine.base import Observer, Progress
-from benchmark.engine.checkpoint import Checkpoint
-from benchmark.engine.micro_batches import Gradient
-from benchmark.engine.optimizer import is_trained, make_optimizer
-from benchmark.engine.passes import Pass
-from benchmark.engine.place import Place, find_place
-from benchmark.engine.team import ProcessGroup
+from benchmark.d2.engine.hooks import CheckpointHook, ClippingHook, LearningRateHook, ProgressHook
+from benchmark.d2.engine.trainer import MicroBatchTrainer
+from benchmark.data.loader import EvalLoader
+from benchmark.engine.base import Engine, Observer, Progress, Training
+from benchmark.engine.device import choose_device
+from benchmark.engine.distributed import ProcessGroup, Rank, find_rank
+from benchmark.engine.evaluation_loop import predict_image
+from benchmark.engine.training_step import GradientAccumulator, forward_backward
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
 
-T = TypeVar("T")
 
+class Detectron2Engine(Engine):
+    """Trains and evaluates in one process on the first CUDA device, or on the CPU.
 
-class Detectron2Engine:
-    """Trains and evaluates in one process: on the first CUDA device where there is one, else on the CPU.
+    The folder of the checkpoint also receives metrics.json and TensorBoard's event files.
 
     Args:
-        precision: of the forward passes, "32-true" or "bf16-mixed".
-        run: digest of the spec, so that no checkpoint of another run is taken for this one's.
-        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
-        micro_batches: of every batch, as in the budget; this process does them one after the other.
+        precision: Precision of the forward passes, "32-true" or "bf16-mixed".
+        run: Digest of the run's spec, which identifies the checkpoints of the run.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        micro_batches: Number of micro-batches per batch, as in the budget; computed one after the other.
 
     Raises:
-        ValueError: the process is one of several that share a run.
+        ValueError: The process is one of several that share a run.
     """
-
-    name = "detectron2"
-    is_first = True
 
     def __init__(
         self, *, precision: str = "32-true", run: str = "", checkpoint_every: int = 0, micro_batches: int = 1
     ) -> None:
-        if not find_place(micro_batches, os.environ).is_alone:
+        if not find_rank(micro_batches, os.environ).is_alone:
             raise ValueError(
-                f"engine 'detectron2' does all {micro_batches} micro_batches in one process: start 1 task, or use engine 'fabric'"
+                f"engine 'detectron2' computes all {micro_batches} micro-batches in one process: "
+                "start 1 task, or use engine 'fabric'"
             )
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._precision, self._shards = precision, micro_batches
-        self._run, self._every = run, checkpoint_every
-
-    def agree(self, work: Callable[[], T]) -> T:
-        """Do something in the one process there is."""
-        return work()
-
-    def fit(
-        self, method: Method, data: TrainLoader, *, budget: Budget, seed: int, checkpoint: Path, observe: Observer
-    ) -> None:
-        """Train in place, from the checkpoint where there is one, and leave a final checkpoint.
-
-        Asked to stop, it ends the iteration, saves and raises KeyboardInterrupt. Beside the checkpoint lie
-        metrics.json and TensorBoard's events.
-
-        Raises:
-            ValueError: the checkpoint is broken or of another run, or the budget asks for another precision or other
-                micro_batches.
-            FloatingPointError: a loss or gradient is not finite.
-        """
-        steps.check_made_for(budget, precision=self._precision, micro_batches=self._shards)
-        method.to(self.device)
-        optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
-        checkpointer = RunCheckpointer(method, Checkpoint(checkpoint, run=self._run, every=self._every), optimizer)
-        begin = checkpointer.resume_or_load("").get("iteration")
-        if begin is None:
-            steps.initialize(method, data, budget=budget, seed=seed, device=self.device)
-        with interrupts.deferring():
-            if optimizer is not None:
-                self._train(
-                    method,
-                    data,
-                    optimizer,
-                    begin=begin or 0,
-                    budget=budget,
-                    seed=seed,
-                    keep=checkpointer,
-                    observe=observe,
-                )
-            method.step_context = StepContext(seed, max(0, budget.iterations - 1), budget.iterations)
-            if begin is None or begin < budget.iterations:
-                checkpointer.file.save(method, None, iteration=budget.iterations)
+        super().__init__(
+            group=ProcessGroup(Rank()),
+            device=choose_device(),
+            precision=precision,
+            run=run,
+            checkpoint_every=checkpoint_every,
+            micro_batches=micro_batches,
+        )
 
     def evaluate(
         self,
@@ -115,65 +75,74 @@ class Detectron2Engine:
         gamma: float,
         observe: Observer,
     ) -> Counts:
-        """Count every labelled pixel once, in Detectron2's evaluation loop."""
+        """Count every labeled pixel once in Detectron2's evaluation loop; see `Engine.evaluate`."""
         method.to(self.device).eval()
-        forward = self._forward(method)
+        forward = self._wrap_precision(method)
 
-        def model(inputs: Batch) -> list[Prediction]:
-            return [steps.answer(forward, method, _without_truth(sample), device=self.device) for sample in inputs]
+        def predict(batch: Batch) -> list[Prediction]:
+            return [predict_image(forward, method, _drop_target(sample), device=self.device) for sample in batch]
 
-        evaluator = _Evaluator(Counter(classes, seen, gamma=gamma), observe=observe, total=len(data))
-        counts: Counts = inference_on_dataset(model, _Loader(data), evaluator)["counts"]
+        evaluator = _CountingEvaluator(Counter(classes, seen, gamma=gamma), observe=observe, total=len(data))
+        counts: Counts = inference_on_dataset(predict, _TargetLoader(data), evaluator)["counts"]
         return counts
 
-    def _train(
-        self,
-        method: Method,
-        data: TrainLoader,
-        optimizer: torch.optim.Optimizer,
-        *,
-        begin: int,
-        budget: Budget,
-        seed: int,
-        keep: RunCheckpointer,
-        observe: Observer,
-    ) -> None:
-        differentiate = Pass(
-            method, self._forward(method), clear=optimizer.zero_grad, backward=torch.Tensor.backward, device=self.device
-        )
-        gradient = Gradient(method, differentiate, micro_batches=self._shards, team=ProcessGroup(Place()))
-        trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
-        batches, first = data.batches(begin, budget.iterations), StepContext(seed, 0, budget.iterations)
-        trainer = Trainer(method, batches, optimizer, gradient=gradient, first=first)
-        rate = Rate(budget)
-        writers = open_writers(keep.file.path.parent, begin=begin, iterations=budget.iterations)
-        trainer.register_hooks(
-            [
-                IterationTimer(),
-                rate,
-                Clip(trained, norm=budget.clip_norm),
-                PeriodicWriter(writers),
-                Report(observe, rate),
-                Save(keep),
-            ]
-        )
-        trainer.train(begin, budget.iterations)
+    def _load(self, training: Training) -> int | None:
+        start: int | None = _make_checkpointer(training).resume_or_load("").get("iteration")
+        return start
 
-    def _forward(self, method: Method) -> Callable[[Batch], Any]:
-        """The method in its precision; what goes in and out is cast as Fabric casts it."""
+    def _train(self, training: Training, *, start: int) -> None:
+        method, iterations = training.method, training.budget.iterations
+        optimizer = training.optimizer
+        assert optimizer is not None
+        run_micro_batch = partial(
+            forward_backward,
+            method,
+            forward=self._wrap_precision(method),
+            zero_grad=optimizer.zero_grad,
+            backward=torch.Tensor.backward,
+            device=self.device,
+        )
+        gradient = GradientAccumulator(method, run_micro_batch, micro_batches=self._micro_batches, group=self._group)
+        batches = training.data.batches(start, iterations)
+        trainer = MicroBatchTrainer(
+            method, batches, optimizer, gradient=gradient, make_step_context=training.make_step_context
+        )
+        trainer.register_hooks(_make_hooks(training, start=start))
+        trainer.train(start, iterations)
+
+    def _wrap_precision(self, method: Method) -> Callable[[Batch], Any]:
+        """Return the method in its precision; inputs and outputs are cast like in Fabric."""
         if self._precision == "32-true":
             return method
 
         def forward(batch: Batch) -> Any:
             with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                answers = method(_cast(batch, torch.bfloat16))
-            return _cast(answers, torch.float32)
+                outputs = method(_cast_tensors(batch, torch.bfloat16))
+            return _cast_tensors(outputs, torch.float32)
 
         return forward
 
 
-class _Loader:
-    """The scored images as inputs of Detectron2's evaluation loop: lists of one sample, with its truth."""
+def _make_hooks(training: Training, *, start: int) -> list[HookBase]:
+    method, budget = training.method, training.budget
+    trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
+    learning_rate = LearningRateHook(budget)
+    return [
+        IterationTimer(),
+        learning_rate,
+        ClippingHook(trained, max_norm=budget.clip_norm),
+        PeriodicWriter(open_writers(training.checkpoint.path.parent, start=start, iterations=budget.iterations)),
+        ProgressHook(training.observe, learning_rate),
+        CheckpointHook(_make_checkpointer(training)),
+    ]
+
+
+def _make_checkpointer(training: Training) -> RunCheckpointer:
+    return RunCheckpointer(training.method, training.checkpoint, training.optimizer)
+
+
+class _TargetLoader:
+    """The scored images as inputs of Detectron2's evaluation loop: batches of one sample with its target."""
 
     def __init__(self, data: EvalLoader) -> None:
         self._data = data
@@ -182,35 +151,37 @@ class _Loader:
         return len(self._data)
 
     def __iter__(self) -> Iterator[Batch]:
-        for sample, truth in self._data:
-            yield [sample | {"sem_seg": truth}]
+        for sample, target in self._data:
+            yield [sample | {"sem_seg": target}]
 
 
-class _Evaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no types
+class _CountingEvaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no types
     """Our counter in Detectron2's evaluation loop."""
 
     def __init__(self, counter: Counter, *, observe: Observer, total: int) -> None:
         self._counter, self._observe, self._total, self._done = counter, observe, total, 0
 
     def process(self, inputs: Batch, outputs: list[Prediction]) -> None:
+        """Count the pixels of a batch; sem_seg is the target (H, W) in inputs and (K, H, W) in outputs."""
         for sample, prediction in zip(inputs, outputs, strict=True):
             self._counter.update(prediction, sample["sem_seg"], image_id=sample["image_id"])
             self._done += 1
             self._observe(Progress("evaluate", self._done, self._total, {}))
 
     def evaluate(self) -> dict[str, Counts]:
-        return {"counts": self._counter.counts()}
+        """Return the counts of all images."""
+        return {"counts": self._counter.compute()}
 
 
-def _without_truth(sample: Sample) -> Sample:
-    """As a method sees it."""
-    shown = sample.copy()
-    del shown["sem_seg"]
-    return shown
+def _drop_target(sample: Sample) -> Sample:
+    """Return a sample without its target, as a method receives it."""
+    stripped = sample.copy()
+    del stripped["sem_seg"]
+    return stripped
 
 
-def _cast(values: Any, dtype: torch.dtype) -> Any:
-    """The same with its floating tensors in a dtype."""
+def _cast_tensors(values: Any, dtype: torch.dtype) -> Any:
+    """Cast the floating point tensors in nested containers to a type."""
     return apply_to_collection(
         values, dtype=torch.Tensor, function=lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
     )

@@ -1,4 +1,4 @@
-"""Where Detectron2's event storage is written to: its log lines, metrics.json and TensorBoard."""
+"""Writers of Detectron2's event storage: log lines, metrics.json and TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from benchmark.utils.atomic_files import write_text
 METRICS = "metrics.json"
 
 
-def open_writers(folder: Path, *, begin: int, iterations: int) -> list[EventWriter]:
-    """Detectron2's own writers; TensorBoard's where it is installed.
+def open_writers(folder: Path, *, start: int, iterations: int) -> list[EventWriter]:
+    """Open Detectron2's own writers, including TensorBoard's if it is installed.
 
-    What an attempt wrote that was killed after the checkpoint is dropped, so that every iteration stands there once.
+    Events that a killed attempt wrote after its last checkpoint are dropped, so that every iteration occurs once.
 
     Args:
-        folder: of the files.
-        begin: the first iteration that is still to be done.
-        iterations: all there are.
+        folder: Directory of the written files.
+        start: First iteration of this attempt.
+        iterations: Number of iterations of the whole training.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    drop_from(folder / METRICS, begin)
+    drop_from(folder / METRICS, start)
     writers: list[EventWriter] = [CommonMetricPrinter(iterations), JSONWriter(str(folder / METRICS))]
     if importlib.util.find_spec("tensorboard") is not None:
-        writers.append(TensorboardXWriter(str(folder), purge_step=begin))
+        writers.append(TensorboardXWriter(str(folder), purge_step=start))
     return writers
 
 
-def drop_from(path: Path, begin: int) -> None:
-    """Drop the lines of an iteration and later ones, and those that a kill or a full disk cut short, from metrics."""
+def drop_from(path: Path, start: int) -> None:
+    """Remove lines of iteration `start` and later ones from a metrics file, and lines that are incomplete."""
     if path.exists():
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        write_text(path, "".join(f"{line}\n" for line in lines if _is_before(line, begin)))
+        write_text(path, "".join(f"{line}\n" for line in lines if _is_before(line, start)))
 
 
-def _is_before(line: str, begin: int) -> bool:
+def _is_before(line: str, start: int) -> bool:
     try:
-        return bool(json.loads(line)["iteration"] < begin)
+        return bool(json.loads(line)["iteration"] < start)
     except (ValueError, TypeError, KeyError):
         return False

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 
 import torch
 from detectron2.engine import SimpleTrainer
 
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch
-from benchmark.engine.micro_batches import Gradient, Readings
+from benchmark.engine.training_step import GradientAccumulator, LossValues
 
 
-class Trainer(SimpleTrainer):  # type: ignore[misc]  # it has no types
-    """A `SimpleTrainer` whose step takes the gradient shard by micro_batch, at its step_context; all losses go into its storage.
+class MicroBatchTrainer(SimpleTrainer):  # type: ignore[misc]  # it has no types
+    """A `SimpleTrainer` that accumulates the gradient over micro-batches and writes all losses to the event storage.
 
     Args:
-        method: what is trained.
-        batches: of the iterations that are to be done.
-        optimizer: of its parameters; hooks set the rate.
-        gradient: leaves an iteration's gradient in the parameters.
-        first: step_context of iteration 0.
+        method: Method that is trained.
+        batches: Batches of the remaining iterations.
+        optimizer: Optimizer of the method; hooks set its learning rate.
+        gradient: Accumulator that leaves the gradient of an iteration in the parameters.
+        make_step_context: Function from an iteration to its step context.
 
     Attributes:
-        losses: of the latest step.
+        losses: Losses of the latest step.
     """
 
     def __init__(
@@ -34,19 +33,20 @@ class Trainer(SimpleTrainer):  # type: ignore[misc]  # it has no types
         batches: Iterable[Batch],
         optimizer: torch.optim.Optimizer,
         *,
-        gradient: Gradient,
-        first: StepContext,
+        gradient: GradientAccumulator,
+        make_step_context: Callable[[int], StepContext],
     ) -> None:
         super().__init__(method, batches, optimizer)
-        self._gradient, self._first = gradient, first
-        self.losses: Readings = {}
+        self._gradient, self._make_step_context = gradient, make_step_context
+        self.losses: LossValues = {}
 
     def run_step(self) -> None:
-        """One iteration, in the order of its parent: gradient, hooks after it, storage, optimizer."""
-        begun = time.perf_counter()
+        """Run one iteration in the order of the base class: gradient, `after_backward` hooks, storage, optimizer."""
+        begin_s = time.perf_counter()
         batch = next(self._data_loader_iter)
-        waited_s = time.perf_counter() - begun
-        self.losses = self._gradient.take(batch, replace(self._first, iteration=self.iter))
+        data_time_s = time.perf_counter() - begin_s
+        self.losses = self._gradient.accumulate(batch, self._make_step_context(self.iter))
         self.after_backward()
-        self.storage.put_scalars(**{"data_time": waited_s, "total_loss": sum(self.losses.values())} | self.losses)
+        scalars = {"data_time": data_time_s, "total_loss": sum(self.losses.values())} | self.losses
+        self.storage.put_scalars(**scalars)
         self.optimizer.step()

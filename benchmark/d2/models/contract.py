@@ -17,8 +17,11 @@ from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Losses, Prediction, Sample, ignore_label
 from benchmark.d2.catalogs.catalog import open_once
 from benchmark.data.loader import TrainLoader
-from benchmark.engine import steps
-from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.checkpoint import get_trainable_state
+from benchmark.engine.device import move_to_device
+from benchmark.engine.evaluation_loop import predict_image
+from benchmark.engine.initialization import initialize_method
+from benchmark.engine.training_step import set_step_context
 from benchmark.planning.resolve import Setting
 
 Format = Literal["RGB", "BGR"]
@@ -105,7 +108,7 @@ class MetaArchitecture(nn.Module):
         """
         samples = [self._sample(given, at) for at, given in enumerate(batch)]
         if not self.training:
-            return [steps.answer(self.method, self.method, sample, device=self.device) for sample in samples]
+            return [predict_image(self.method, self.method, sample, device=self.device) for sample in samples]
         iteration = get_event_storage().iter
         if iteration >= self.occasion.iterations:
             raise ValueError(
@@ -114,8 +117,8 @@ class MetaArchitecture(nn.Module):
             )
         if not self._has_begun:
             self._begin()
-        steps.set_moment(self.method, self._moment(iteration, micro_batch=comm.get_rank()))
-        losses: Losses = self.method(steps.to_device(samples, self.device))
+        set_step_context(self.method, self._moment(iteration, micro_batch=comm.get_rank()))
+        losses: Losses = self.method(move_to_device(samples, self.device))
         return losses
 
     def _begin(self) -> None:
@@ -130,10 +133,10 @@ class MetaArchitecture(nn.Module):
             batch_size=budget.batch_size,
             seed=seed,
         )
-        steps.initialize(self.method, data, budget=budget, seed=seed, device=self.device)
+        initialize_method(self.method, data, budget=budget, seed=seed, device=self.device)
         self.train()
         if comm.get_world_size() > 1:
-            for value in trainable_state(self.method).values():
+            for value in get_trainable_state(self.method).values():
                 torch.distributed.broadcast(value, 0)
 
     def _moment(self, iteration: int, *, micro_batch: int = 0) -> StepContext:
@@ -180,7 +183,7 @@ class MetaArchitecture(nn.Module):
 
 def _as_saved(model: MetaArchitecture, state: dict[str, Any], prefix: str, _: Any) -> None:
     """Leave what training can change, under the method's own names."""
-    inner, kept = prefix + INNER, trainable_state(model.method)
+    inner, kept = prefix + INNER, get_trainable_state(model.method)
     for key in [key for key in state if key.startswith(inner)]:
         value, name = state.pop(key), key.removeprefix(inner)
         if name in kept:
@@ -193,7 +196,7 @@ def _as_loaded(model: MetaArchitecture, state: dict[str, Any], prefix: str, *_: 
     Raises:
         ValueError: the weights are not those of this method. Detectron2 would log it and go on.
     """
-    own, needed = model.method.state_dict(), trainable_state(model.method)
+    own, needed = model.method.state_dict(), get_trainable_state(model.method)
     given = {key.removeprefix(prefix): state.pop(key) for key in list(state) if key.startswith(prefix)}
     strays = [f"{name} is missing" for name in needed if name not in given]
     strays += [f"{name} is not its" for name in given if name not in own]

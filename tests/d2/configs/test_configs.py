@@ -28,7 +28,7 @@ from benchmark.d2.configs.lazy import lazy_text
 from benchmark.d2.configs.solver import adamw
 from benchmark.d2.configs.yacs import yacs_text
 from benchmark.d2.models.architectures import add_chimera_config
-from benchmark.engine.optimizer import learning_rate, make_optimizer
+from benchmark.engine.optimizer import compute_learning_rate, make_optimizer
 from benchmark.planning.registry import describe, method_names
 from tests.cli.shell import run_command
 
@@ -98,7 +98,7 @@ def test_the_schedule_of_a_yacs_file_is_as_near_as_it_says() -> None:
     choice = chosen()
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=choice.setting.budget.learning_rate)
     rates = build_lr_scheduler(loaded(choice), optimizer)._multiplier
-    ours = [learning_rate(budget_of(choice), step) / 2e-3 for step in range(600)]
+    ours = [compute_learning_rate(budget_of(choice), step) / 2e-3 for step in range(600)]
     apart = [our - rates(step / 600) for step, our in enumerate(ours)]
     assert "up to 3.2% of BASE_LR lower" in yacs_text(choice)
     assert max(apart) == pytest.approx(0.032, abs=5e-4)
@@ -110,7 +110,7 @@ def test_the_schedule_of_a_lazy_config_is_ours(warmup: float, tmp_path: Path) ->
     choice = chosen(overrides=[f"budget.warmup={warmup}", "budget.iterations=40"])
     rates, budget = instantiate(lazy(choice, tmp_path).lr_multiplier), budget_of(choice)
     theirs = [budget.learning_rate * rates(step / 40) for step in range(40)]
-    assert theirs == pytest.approx([learning_rate(budget, step) for step in range(40)])
+    assert theirs == pytest.approx([compute_learning_rate(budget, step) for step in range(40)])
     rates(1.0)  # which Detectron2 asks for after the last step
 
 

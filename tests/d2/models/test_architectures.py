@@ -30,10 +30,10 @@ from benchmark.d2.evaluator import CountsEvaluator
 from benchmark.d2.models.architectures import add_chimera_config, build, register_method, register_methods
 from benchmark.d2.models.contract import MetaArchitecture
 from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.engine import steps
-from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.fabric import FabricEngine
 from benchmark.engine.optimizer import make_optimizer
+from benchmark.engine.training_step import clip_gradients, set_learning_rate
 from benchmark.planning.registry import describe, method_names
 from benchmark.planning.resolve import split_of
 from tests.engine.runs import METHOD, fit, same_state, small_spec, toybox
@@ -65,8 +65,8 @@ def trained(model: MetaArchitecture, steps_done: int = 12) -> None:
             losses = model([dict(sample) for sample in batch])
             optimizer.zero_grad()
             sum(losses.values()).backward()
-            steps.set_rate(optimizer, budget=budget, iteration=iteration)
-            steps.clip(model.parameters(), norm=budget.clip_norm, iteration=iteration)
+            set_learning_rate(optimizer, budget=budget, iteration=iteration)
+            clip_gradients(model.parameters(), max_norm=budget.clip_norm, iteration=iteration)
             optimizer.step()
             storage.step()
 
@@ -199,7 +199,7 @@ def test_trained_in_any_loop_it_becomes_what_a_run_makes_of_it(tmp_path: Path) -
 def test_its_state_is_what_a_checkpoint_of_a_run_holds() -> None:
     model = small()
     state = model.state_dict()
-    assert state.keys() == trainable_state(model.method).keys() and not any("trunk" in name for name in state)
+    assert state.keys() == get_trainable_state(model.method).keys() and not any("color_map" in name for name in state)
 
 
 def test_a_run_is_scored_by_detectron2_to_the_last_pixel(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_state_goes_through_a_wrapper_as_well() -> None:
 
     model, other = small(), small(seed=4)
     state = Wrapper(model).state_dict()
-    assert state.keys() == {f"module.{name}" for name in trainable_state(model.method)}
+    assert state.keys() == {f"module.{name}" for name in get_trainable_state(model.method)}
     assert not same_state(model.method, other.method)
     Wrapper(other).load_state_dict(state)
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())

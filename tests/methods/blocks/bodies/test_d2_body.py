@@ -15,7 +15,7 @@ from torch import nn
 pytest.importorskip("detectron2", reason="Detectron2 is not installed")
 
 from benchmark.core.method import Method
-from benchmark.engine.checkpoint import trainable_state
+from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.planning.resolve import build, resolve
 from methods.blocks.bodies.body import build_body
 from methods.blocks.bodies.d2.body import D2Body, D2BodyConfig
@@ -187,4 +187,4 @@ def test_a_checkpoint_holds_all_that_training_changes(tmp_path: Path, name: str)
     before = {key: value.clone() for key, value in method.state_dict().items()}
     after = _trained(method).state_dict()
     changed = {key for key in after if not torch.equal(before[key], after[key])}
-    assert changed and changed <= trainable_state(method).keys()
+    assert changed and changed <= get_trainable_state(method).keys()

@@ -1,0 +1,36 @@
+"""The device of a training or evaluation, and the transfer of batches to it."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmark.core.types import Batch, Sample
+
+
+def choose_device() -> torch.device:
+    """Return the first CUDA device, or the CPU if there is no CUDA device."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def move_to_device(batch: Batch, device: torch.device) -> Batch:
+    """Copy the tensors of a batch to a device and convert them to the types that methods compute with.
+
+    Args:
+        batch: Samples as a loader returns them: image (3, H, W) of any type, sem_seg (H, W) of any integer type and
+            unlabelled (H, W) bool, the last two only if present.
+        device: Device of the returned tensors.
+
+    Returns:
+        New samples with image as float and sem_seg as long.
+    """
+    return [_move_sample(sample, device) for sample in batch]
+
+
+def _move_sample(sample: Sample, device: torch.device) -> Sample:
+    moved = sample.copy()
+    moved["image"] = sample["image"].to(device, non_blocking=True).float()
+    if "sem_seg" in sample:
+        moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True).long()
+    if "unlabelled" in sample:
+        moved["unlabelled"] = sample["unlabelled"].to(device, non_blocking=True)
+    return moved

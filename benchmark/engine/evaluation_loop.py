@@ -1,0 +1,82 @@
+"""The evaluation loop: predict every image and count its pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from benchmark.core.method import Method
+from benchmark.core.seeding import seed_globals
+from benchmark.core.types import Batch, Prediction, Sample
+from benchmark.engine.base import Observer, Progress
+from benchmark.engine.device import move_to_device
+from benchmark.evaluation.counter import Counter
+from benchmark.evaluation.counts import Counts
+
+Predict = Callable[[Batch], list[Prediction]]
+
+
+def predict_each(
+    predict: Predict, method: Method, data: Iterable[tuple[Sample, Tensor]], *, device: torch.device
+) -> Iterator[tuple[Sample, Prediction, Tensor]]:
+    """Predict images one at a time, each with its own random streams.
+
+    Gradients are disabled; a method that differentiates in `predict` enables them itself.
+
+    Args:
+        predict: Function from a batch to its predictions; the method, or a wrapper that sets its precision.
+        method: Method that predicts; it is switched to eval mode.
+        data: Samples with their targets (H, W).
+        device: Device of the method.
+
+    Yields:
+        Sample, prediction with sem_seg (K, H, W), and target (H, W).
+    """
+    method.eval()
+    for sample, target in data:
+        yield sample, predict_image(predict, method, sample, device=device), target
+
+
+def predict_image(predict: Predict, method: Method, sample: Sample, *, device: torch.device) -> Prediction:
+    """Predict one image with its own random streams and without gradients.
+
+    Args:
+        predict: Function from a batch to its predictions; the method, or a wrapper that sets its precision.
+        method: Method that predicts, in eval mode.
+        sample: Sample with image (3, H, W).
+        device: Device of the method.
+
+    Returns:
+        Prediction with sem_seg (K, height, width), at the size that the sample asks for.
+
+    Raises:
+        ValueError: The method did not return exactly one prediction.
+    """
+    seed_globals(method.step_context.seed, "evaluate", sample["image_id"])
+    with torch.no_grad():
+        predictions = predict(move_to_device([sample], device))
+    if len(predictions) != 1:
+        raise ValueError(f"{type(method).__name__}.predict returned {len(predictions)} predictions for one sample")
+    return predictions[0]
+
+
+def count_pixels(
+    predictions: Iterable[tuple[Sample, Prediction, Tensor]], counter: Counter, *, observe: Observer, total: int
+) -> Counts:
+    """Count the pixels of every image.
+
+    Args:
+        predictions: Sample, prediction with sem_seg (K, H, W), and target (H, W) of every image.
+        counter: Counter that has not counted anything yet.
+        observe: Function that is called after every image.
+        total: Number of images, for the progress reports.
+
+    Returns:
+        Counts of all images.
+    """
+    for done, (sample, prediction, target) in enumerate(predictions, start=1):
+        counter.update(prediction, target, image_id=sample["image_id"])
+        observe(Progress("evaluate", done, total, {}))
+    return counter.compute()

@@ -1,4 +1,4 @@
-"""Clusters for tests: real ones, started when a test first asks, one of each kind in each process of the suite."""
+"""Real clusters for tests, started on first use: one of each kind per test process."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from slurm.testing import Cluster, Layout, obstacle, stop_abandoned
+from slurm.testing import Cluster, ClusterLayout, find_obstacle, stop_abandoned_clusters
 
-Within = Callable[..., "subprocess.CompletedProcess[str]"]
+RunWithin = Callable[..., "subprocess.CompletedProcess[str]"]
 
-PLAIN = Layout(nodes=2, accounting=False)
+PLAIN = ClusterLayout(nodes=2, accounting=False)
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """Four nodes of four processors, with accounting."""
-    yield from _running(Layout())
+    """Four nodes with four processors each, with accounting."""
+    yield from _run_cluster(ClusterLayout())
 
 
 @pytest.fixture(scope="session")
 def plain_cluster() -> Iterator[Cluster]:
-    """Two nodes of four processors; nobody keeps accounts."""
-    yield from _running(PLAIN)
+    """Two nodes with four processors each, without accounting."""
+    yield from _run_cluster(PLAIN)
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test, no job is left and every node serves."""
+def _repair_clusters(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Cancel all jobs and resume all nodes after each test."""
     yield
     for name in {"cluster", "plain_cluster"} & {*request.fixturenames}:
         request.getfixturevalue(name).repair()
 
 
 @pytest.fixture
-def within() -> Within:
-    """Runs a command, whatever its end, so that SLURM's commands below it find the cluster."""
+def run_within() -> RunWithin:
+    """Function that runs a command with the environment of a cluster and returns its result."""
 
     def run(cluster: Cluster, *command: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
         environment = os.environ | cluster.environment
@@ -46,9 +46,9 @@ def within() -> Within:
     return run
 
 
-def _running(layout: Layout) -> Iterator[Cluster]:
-    if reason := obstacle(layout):
+def _run_cluster(layout: ClusterLayout) -> Iterator[Cluster]:
+    if reason := find_obstacle(layout):
         pytest.skip(reason)
-    stop_abandoned()
+    stop_abandoned_clusters()
     with Cluster(layout) as cluster:
         yield cluster

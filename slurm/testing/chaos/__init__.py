@@ -1,1 +1,1 @@
-"""Fault injection on a running study."""
+"""Fault injection into a running study."""

@@ -1,4 +1,4 @@
-"""What a researcher types: the package's own commands about one store, each a process of its own."""
+"""Runner of the package's own commands on one store, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,49 +16,52 @@ import yaml
 
 from benchmark.utils.paths import ROOT
 
-"""Where the package lies, also where it is not installed."""
-
-PATIENCE_S = 300.0
+COMMAND_TIMEOUT_S = 300.0
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended.
+class CommandOutput:
+    """Exit code and output of a command.
 
     Attributes:
-        code: its exit code.
-        text, complaint: what it wrote on stdout and on stderr.
-        seconds: how long it took, from a cold start.
+        exit_code: Exit code of the process.
+        stdout: Text written to stdout.
+        stderr: Text written to stderr.
+        seconds: Wall time of the process, including its start.
     """
 
-    code: int
-    text: str
-    complaint: str
+    exit_code: int
+    stdout: str
+    stderr: str
     seconds: float
 
     @property
-    def last_words(self) -> str:
-        """The last line, of what it complained of if it did."""
-        return (self.complaint.strip() or self.text.strip() or "nothing").splitlines()[-1]
+    def last_line(self) -> str:
+        """Last line of stderr, or of stdout if stderr is empty."""
+        return (self.stderr.strip() or self.stdout.strip() or "no output").splitlines()[-1]
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where somebody works on one store.
+class CommandRunner:
+    """Runner of commands on one store.
 
     Attributes:
-        store: its folder.
-        environment: variables beside those of this process, such as those that lead to a cluster.
+        store: Folder of the store.
+        environment: Environment variables in addition to those of this process, for example those of a cluster.
     """
 
     store: Path
     environment: Mapping[str, str] = field(default_factory=dict)
 
-    def call(self, *words: str, timeout_s: float = PATIENCE_S) -> Said:
-        """Run a command to its end. Raises TimeoutExpired, after killing it, where that does not come."""
-        begun = time.monotonic()
-        done = subprocess.run(
-            self._command(words),
+    def run(self, *arguments: str, timeout_s: float = COMMAND_TIMEOUT_S) -> CommandOutput:
+        """Run a command and wait until it exits.
+
+        Raises:
+            subprocess.TimeoutExpired: The command did not exit in time and was killed.
+        """
+        start_s = time.monotonic()
+        result = subprocess.run(
+            self._command(arguments),
             env=os.environ | self.environment,
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
@@ -67,18 +70,18 @@ class Desk:
             timeout=timeout_s,
             check=False,
         )
-        return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - begun)
+        return CommandOutput(result.returncode, result.stdout, result.stderr, time.monotonic() - start_s)
 
     @contextmanager
-    def begun(self, *words: str, shown: bool = False) -> Iterator[subprocess.Popen[bytes]]:
-        """A command that is at work meanwhile, and is told to end afterwards where it has not.
+    def start(self, *arguments: str, show_output: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a command and terminate it at the end of the context if it still runs.
 
         Args:
-            words: of the command.
-            shown: whether what it writes is seen here.
+            arguments: Arguments of the command.
+            show_output: Whether stdout and stderr of the command are those of this process.
         """
-        output = None if shown else subprocess.DEVNULL
-        command, environment = self._command(words), os.environ | self.environment
+        output = None if show_output else subprocess.DEVNULL
+        command, environment = self._command(arguments), os.environ | self.environment
         with subprocess.Popen(
             command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         ) as process:
@@ -87,18 +90,18 @@ class Desk:
             finally:
                 process.terminate()
 
-    def _command(self, words: tuple[str, ...]) -> list[str]:
-        return [sys.executable, "-m", "benchmark", "--runs", str(self.store), *words]
+    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+        return [sys.executable, "-m", "benchmark", "--runs", str(self.store), *arguments]
 
 
 def write_study(template: Path, path: Path, *, runs: int, **changes: Any) -> Path:
-    """Write a study like another one with so many runs, or a few more where its rows ask for it.
+    """Write a study that has as many seeds as the requested number of runs needs.
 
     Args:
-        template: the other one.
-        path: of the new one, whose stem is its name.
-        runs: at least so many, as every row has the same seeds.
-        changes: other fields.
+        template: Study to copy.
+        path: File to write; its stem is the name of the new study.
+        runs: Smallest number of runs; all rows have the same seeds, so there may be a few more.
+        changes: Other fields to replace.
     """
     study = yaml.safe_load(template.read_text(encoding="utf-8")) | changes
     study["seeds"] = list(range(-(-runs // len(study["rows"]))))

@@ -1,4 +1,4 @@
-"""Whether runs that were disturbed came to what the same runs came to undisturbed. Pure, but for `result_of`."""
+"""Comparison of runs under faults with the same runs undisturbed; pure functions except for `read_outcome`."""
 
 from __future__ import annotations
 
@@ -6,23 +6,24 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt
-from benchmark.store.store import State, Store
+from benchmark.store.store import Store
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a store holds of a run.
+class RunOutcome:
+    """Outcome of a run as a store has it.
 
     Attributes:
-        state: where it stands.
-        digest: of its counts, which were read and fit the record; empty where it is not done.
-        attempts: every one, the first first.
-        job: to which the process that wrote the record belonged; empty outside of jobs, or without a record.
-        message: why there are no counts; else empty.
+        state: State of the run.
+        digest: Digest of the counts, verified against the record; empty if the run is not done.
+        attempts: All attempts in order.
+        job: Id of the job whose process wrote the record; empty outside of jobs or without a record.
+        message: Reason why there are no counts; empty if there are counts.
     """
 
-    state: State
+    state: RunState
     digest: str = ""
     attempts: tuple[Attempt, ...] = ()
     job: str = ""
@@ -30,92 +31,102 @@ class Result:
 
     @property
     def is_resumed(self) -> bool:
-        """Whether an attempt went on from what another one had saved."""
+        """Whether an attempt resumed from the checkpoint of an earlier attempt."""
         return any(attempt.number > 1 and attempt.checkpoint for attempt in self.attempts)
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run, undisturbed and disturbed.
+class RunComparison:
+    """Outcomes of one run without and with faults.
 
     Attributes:
-        complaint: in what they differ, or why that cannot be said; empty where they are the same.
+        id: Id of the run.
+        undisturbed: Outcome without faults.
+        disturbed: Outcome with faults.
+        difference: Difference of the outcomes, or the reason why they cannot be compared; empty if they are equal.
     """
 
     id: str
-    undisturbed: Result
-    disturbed: Result
-    complaint: str
+    undisturbed: RunOutcome
+    disturbed: RunOutcome
+    difference: str
 
 
-def result_of(store: Store, run_id: str) -> Result:
-    """Look at a run; its counts are read again and held against the record."""
-    state, attempts = store.state(run_id), tuple(store.attempts(run_id))
-    if state not in ("done", "failed"):
-        return Result(state, attempts=attempts)
-    record = store.record(run_id)
-    jobs = {attempt.number: attempt.owner.job for attempt in attempts}
-    job = found.id if (found := jobs.get(record.attempts)) is not None else ""
+def read_outcome(store: Store, run_id: str) -> RunOutcome:
+    """Read the outcome of a run and verify its counts against its record."""
+    run = store.run(run_id)
+    snapshot, attempts = run.read_snapshot(), tuple(run.read_attempts())
+    state, record = snapshot.state, snapshot.record
+    if record is None:
+        return RunOutcome(state, attempts=attempts)
+    job_by_attempt = {attempt.number: attempt.owner.job for attempt in attempts}
+    job = job_by_attempt.get(record.attempts)
+    job_id = "" if job is None else job.id
     if record.failure is not None:
-        return Result(state, "", attempts, job, f"{record.failure.kind}: {record.failure.message}")
+        return RunOutcome(state, "", attempts, job_id, f"{record.failure.kind}: {record.failure.message}")
     try:
-        return Result(state, store.counts(run_id).digest(), attempts, job)
+        return RunOutcome(state, run.read_counts(record).digest(), attempts, job_id)
     except ValueError as error:
-        return Result("broken", "", attempts, job, str(error))
+        return RunOutcome(RunState.BROKEN, "", attempts, job_id, str(error))
 
 
-def compare(undisturbed: Mapping[str, Result], disturbed: Mapping[str, Result]) -> list[Cell]:
-    """A cell for every run that is known to either side."""
-    nothing = Result("missing")
-    ids = dict.fromkeys([*undisturbed, *disturbed])
-    pairs = [(run_id, undisturbed.get(run_id, nothing), disturbed.get(run_id, nothing)) for run_id in ids]
-    return [Cell(run_id, before, after, _complaint(before, after)) for run_id, before, after in pairs]
-
-
-def in_words(cells: Sequence[Cell], happened: Mapping[str, int]) -> list[str]:
-    """The whole report.
+def compare_outcomes(undisturbed: Mapping[str, RunOutcome], disturbed: Mapping[str, RunOutcome]) -> list[RunComparison]:
+    """Compare all runs that either side has.
 
     Args:
-        cells: of all runs.
-        happened: how often what happened to them.
+        undisturbed: Outcome without faults by run id.
+        disturbed: Outcome with faults by run id.
     """
-    results = [cell.disturbed for cell in cells]
-    resumed = sum(result.is_resumed for result in results)
-    histogram = sorted(Counter(len(result.attempts) for result in results).items())
-    same = sum(not cell.complaint for cell in cells)
-    done = sum(cell.disturbed.state == "done" for cell in cells)
+    missing = RunOutcome(RunState.MISSING)
+    ids = dict.fromkeys([*undisturbed, *disturbed])
+    pairs = [(run_id, undisturbed.get(run_id, missing), disturbed.get(run_id, missing)) for run_id in ids]
+    return [RunComparison(run_id, before, after, _find_difference(before, after)) for run_id, before, after in pairs]
+
+
+def format_report(comparisons: Sequence[RunComparison], event_counts: Mapping[str, int]) -> list[str]:
+    """Format the lines of the report.
+
+    Args:
+        comparisons: Comparisons of all runs.
+        event_counts: Number of occurrences by event.
+    """
+    outcomes = [comparison.disturbed for comparison in comparisons]
+    resumed = sum(outcome.is_resumed for outcome in outcomes)
+    histogram = sorted(Counter(len(outcome.attempts) for outcome in outcomes).items())
+    identical = sum(not comparison.difference for comparison in comparisons)
+    done = sum(outcome.state is RunState.DONE for outcome in outcomes)
     return [
-        "what happened",
-        *(f"  {count:>4}  {name}" for name, count in happened.items()),
-        "attempts of a run",
+        "events",
+        *(f"  {count:>4}  {name}" for name, count in event_counts.items()),
+        "attempts per run",
         *(f"  {count:>4}  runs had {attempts}" for attempts, count in histogram),
-        f"  {resumed:>4}  went on from a checkpoint at least once",
+        f"  {resumed:>4}  runs resumed from a checkpoint at least once",
         "runs: state, attempts, digest of the counts",
-        *map(_line, cells),
-        f"{done} of {len(cells)} done, {same} of {len(cells)} the same as undisturbed",
+        *map(_format_run, comparisons),
+        f"{done} of {len(comparisons)} done, {identical} of {len(comparisons)} identical to undisturbed",
     ]
 
 
-def is_good(cells: Sequence[Cell]) -> bool:
-    """Whether there are runs, and all are done and the same."""
-    return bool(cells) and not any(cell.complaint for cell in cells)
+def are_identical(comparisons: Sequence[RunComparison]) -> bool:
+    """Return whether there is at least one run, and all runs are done with the same counts."""
+    return bool(comparisons) and not any(comparison.difference for comparison in comparisons)
 
 
-def _complaint(undisturbed: Result, disturbed: Result) -> str:
-    for name, result in {"undisturbed": undisturbed, "disturbed": disturbed}.items():
-        if result.state != "done":
-            return " ".join(filter(None, [f"{name}: {result.state}", result.message]))
+def _find_difference(undisturbed: RunOutcome, disturbed: RunOutcome) -> str:
+    for name, outcome in {"undisturbed": undisturbed, "disturbed": disturbed}.items():
+        if outcome.state is not RunState.DONE:
+            return " ".join(filter(None, [f"{name}: {outcome.state}", outcome.message]))
     if undisturbed.job or len(undisturbed.attempts) != 1:
-        return f"undisturbed: not made by one process outside of jobs, but by {len(undisturbed.attempts)} attempts"
+        return f"undisturbed: expected one attempt outside of jobs, found {len(undisturbed.attempts)}"
     if not disturbed.job:
-        return "disturbed: not made by a job of the cluster"
+        return "disturbed: not computed by a job of the cluster"
     if undisturbed.digest != disturbed.digest:
-        return f"other counts: undisturbed {undisturbed.digest[:12]}"
+        return f"different counts: undisturbed {undisturbed.digest[:12]}"
     return ""
 
 
-def _line(cell: Cell) -> str:
-    result = cell.disturbed
-    tries = f"{len(result.attempts)}{' resumed' if result.is_resumed else ''}"
-    verdict = cell.complaint and f"  <- {cell.complaint}"
-    return f"  {result.state:<11} {tries:<11} {result.digest[:12]:<12}  {cell.id}{verdict}"
+def _format_run(comparison: RunComparison) -> str:
+    outcome = comparison.disturbed
+    attempts = f"{len(outcome.attempts)}{' resumed' if outcome.is_resumed else ''}"
+    difference = comparison.difference and f"  <- {comparison.difference}"
+    return f"  {outcome.state:<11} {attempts:<11} {outcome.digest[:12]:<12}  {comparison.id}{difference}"

@@ -1,4 +1,4 @@
-"""A study on a cluster to which one thing after another happens, and somebody who submits it until it is done."""
+"""Driver of the chaos experiment: injects faults into a study on a cluster and submits the study until it is done."""
 
 from __future__ import annotations
 
@@ -10,101 +10,101 @@ from itertools import cycle
 from subprocess import TimeoutExpired
 
 from benchmark.store.store import Store
-from slurm.testing.chaos.faults import DISTURBANCES, OPENING
-from slurm.testing.chaos.targets import NobodyThere, Scene
+from slurm.testing.chaos.faults import FAULTS, FIRST_FAULT
+from slurm.testing.chaos.targets import ClusterTargets, NoTargetError
 from slurm.testing.cluster.programs import ClusterError
 
-TURN_S = 15.0
-"""Seconds between two commands of the researcher, and between two looks of the administrator."""
+COMMAND_INTERVAL_S = 15.0
+"""Seconds between two commands of the user, and between two repairs by the administrator."""
 
-TICK_S = 0.5
-ENDED = ("done", "failed", "broken")
+POLL_S = 0.5
 
 
 @dataclass
-class Storm:
-    """What is still to happen to the runs of a study, and what has.
+class ChaosDriver:
+    """Driver of a study under faults.
 
     Attributes:
-        scene: to which it happens.
-        ids: of the runs.
-        plan: names of disturbances, the next one first.
-        pace_s: seconds between two of them, on average.
-        tell: is given a line on everything that happens.
-        happened: how often, by name.
+        targets: Cluster and study that faults hit.
+        ids: Ids of the runs.
+        planned_faults: Names of the faults to inject, in order.
+        mean_interval_s: Average seconds between two faults.
+        log: Function that is called with one line per event.
+        event_counts: Number of occurrences by event.
     """
 
-    scene: Scene
+    targets: ClusterTargets
     ids: Sequence[str]
-    plan: list[str]
-    pace_s: float
-    tell: Callable[[str], None]
-    happened: Counter[str] = field(default_factory=Counter)
+    planned_faults: list[str]
+    mean_interval_s: float
+    log: Callable[[str], None]
+    event_counts: Counter[str] = field(default_factory=Counter)
 
-    def rage(self, *, until: float) -> None:
-        """Go on until every run has an end, or until a time on the monotonic clock."""
-        self._disturb([OPENING])
-        study = self.scene.study.stem
-        commands = cycle([self.scene.submitting, ("status", study), self.scene.submitting, ("collect", study)])
-        turn, calm = 0.0, self._later(self.pace_s)
-        while time.monotonic() < until and self._are_open():
-            if time.monotonic() >= turn:
-                self._mend()
-                self._type(*next(commands))
-                turn = self._later(TURN_S)
-            if time.monotonic() >= calm:
-                self._disturb(self.plan)
-                calm = self._later(self.pace_s * self.scene.chance.uniform(0.5, 1.5))
-            time.sleep(TICK_S)
-        self._type("collect", study)
+    def run(self, *, deadline_s: float) -> None:
+        """Inject faults and run commands until all runs have ended.
 
-    def _are_open(self) -> bool:
-        store = Store(self.scene.desk.store)
-        return any(store.state(run_id) not in ENDED for run_id in self.ids)
+        Args:
+            deadline_s: Time on the monotonic clock at which to stop regardless.
+        """
+        self._inject_first_possible([FIRST_FAULT])
+        study, submit = self.targets.study.stem, self.targets.submit_command
+        commands = cycle([submit, ("status", study), submit, ("collect", study)])
+        next_command_s, next_fault_s = 0.0, time.monotonic() + self.mean_interval_s
+        while time.monotonic() < deadline_s and self._has_open_runs():
+            if time.monotonic() >= next_command_s:
+                self._repair()
+                self._run_command(*next(commands))
+                next_command_s = time.monotonic() + COMMAND_INTERVAL_S
+            if time.monotonic() >= next_fault_s:
+                self._inject_first_possible(self.planned_faults)
+                next_fault_s = time.monotonic() + self.mean_interval_s * self.targets.rng.uniform(0.5, 1.5)
+            time.sleep(POLL_S)
+        self._run_command("collect", study)
 
-    def _disturb(self, plan: Sequence[str]) -> None:
-        """The first of these that is possible now."""
-        for name in dict.fromkeys(plan):
+    def _has_open_runs(self) -> bool:
+        store = Store(self.targets.runner.store)
+        return any(not store.run(run_id).read_state().is_final for run_id in self.ids)
+
+    def _inject_first_possible(self, faults: Sequence[str]) -> None:
+        """Inject the first of these faults that is currently possible."""
+        for name in dict.fromkeys(faults):
             try:
-                what = DISTURBANCES[name](self.scene)
-            except NobodyThere:
+                target = FAULTS[name](self.targets)
+            except NoTargetError:
                 continue
             except (ClusterError, TimeoutExpired) as error:
-                self.tell(f"not possible at present: {name}: {_line(error)}")
+                self.log(f"currently not possible: {name}: {_shorten(error)}")
                 continue
-            if name in self.plan:
-                self.plan.remove(name)
-            self.happened[name] += 1
-            self.tell(f"{name}: {what}")
+            if name in self.planned_faults:
+                self.planned_faults.remove(name)
+            self.event_counts[name] += 1
+            self.log(f"{name}: {target}")
             return
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         try:
-            for what in self.scene.mend():
-                self.happened[what] += 1
-                self.tell(what)
+            for event in self.targets.repair():
+                self.event_counts[event] += 1
+                self.log(event)
         except ClusterError as error:
-            self.tell(f"not mended: {_line(error)}")
+            self.log(f"repair failed: {_shorten(error)}")
 
-    def _type(self, *words: str) -> None:
+    def _run_command(self, *arguments: str) -> None:
         try:
-            said = self.scene.desk.call(*words)
+            output = self.targets.runner.run(*arguments)
         except TimeoutExpired as error:
-            self._complain(words[0], _line(error))
+            self._log_command_error(arguments[0], _shorten(error))
             return
-        self.happened[f"{words[0]} typed"] += 1
-        if said.code:
-            self._complain(words[0], f"{said.code}, {said.last_words}")
-        if "Traceback" in said.complaint:
-            self.tell(said.complaint)
+        self.event_counts[f"{arguments[0]} run"] += 1
+        if output.exit_code:
+            self._log_command_error(arguments[0], f"{output.exit_code}: {output.last_line}")
+        if "Traceback" in output.stderr:
+            self.log(output.stderr)
 
-    def _complain(self, command: str, why: str) -> None:
-        self.happened[f"{command} that ended with an error"] += 1
-        self.tell(f"{command} ended with {why}")
-
-    def _later(self, seconds: float) -> float:
-        return time.monotonic() + seconds
+    def _log_command_error(self, command: str, reason: str) -> None:
+        self.event_counts[f"{command} failed"] += 1
+        self.log(f"{command} exited with {reason}")
 
 
-def _line(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     return " ".join(str(error).split())[:160]

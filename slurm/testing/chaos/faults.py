@@ -1,6 +1,7 @@
-"""What happens to runs on a cluster: processes, nodes, the controller and the submitter end, jobs are taken away.
+"""Faults that can be injected: killed processes, nodes and daemons, cancelled and preempted jobs.
 
-Each is done to a `Scene` and answers with what it was done to.
+Each fault is a function of `ClusterTargets` that returns a description of its target and raises NoTargetError if there
+is none.
 """
 
 from __future__ import annotations
@@ -10,124 +11,139 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from slurm.testing.chaos.command_runner import PATIENCE_S
-from slurm.testing.chaos.targets import NobodyThere, Scene
+from slurm.testing.chaos.command_runner import COMMAND_TIMEOUT_S
+from slurm.testing.chaos.targets import ClusterTargets, NoTargetError
 from slurm.testing.cluster import processes
 
-LEAVING_S = 20.0
-"""An element that is cancelled has left the queue after so long."""
+CANCEL_TIMEOUT_S = 20.0
+"""Seconds within which a cancelled task leaves the queue."""
+
+RESTART_DELAY_S = (5, 40)
+"""Bounds of the delay before a killed node is restarted; the controller gives a node up after about 15 seconds."""
 
 
-def _cancel(scene: Scene) -> str:
-    element = scene.element()
-    scene.cluster.call("scancel", element.id)
-    return element.id
+def _cancel_task(targets: ClusterTargets) -> str:
+    task = targets.choose_task()
+    targets.cluster.call("scancel", task.id)
+    return task.id
 
 
-def _requeue(scene: Scene) -> str:
-    element = scene.element()
-    scene.cluster.call("scontrol", "requeue", element.id)
-    return element.id
+def _requeue_task(targets: ClusterTargets) -> str:
+    task = targets.choose_task()
+    targets.cluster.call("scontrol", "requeue", task.id)
+    return task.id
 
 
-def _kill_worker(scene: Scene) -> str:
-    pid = scene.run_process()
-    processes.kill([pid])
-    return f"process {pid}"
+def _kill_run_process(targets: ClusterTargets) -> str:
+    return _kill(targets.choose_run_process())
 
 
-def _kill_job(scene: Scene) -> str:
-    pid = scene.job_process()
-    processes.kill([pid])
-    return f"process {pid}"
+def _kill_job_process(targets: ClusterTargets) -> str:
+    return _kill(targets.choose_job_process())
 
 
-def _kill_server(scene: Scene) -> str:
-    pid = scene.server_process()
-    processes.kill([pid])
-    return f"process {pid}"
+def _kill_fork_server(targets: ClusterTargets) -> str:
+    return _kill(targets.choose_fork_server())
 
 
-def _kill_slurmd(scene: Scene) -> str:
-    node = scene.busy_node()
-    scene.cluster.kill_slurmd(node)
-    scene.leave(node, seconds=(5, 40))  # the controller gives a node up after about 15
+def _kill_slurmd(targets: ClusterTargets) -> str:
+    node = targets.choose_busy_node()
+    targets.cluster.kill_slurmd(node)
+    targets.schedule_restart(node, after_s=RESTART_DELAY_S)
     return node
 
 
-def _kill_node(scene: Scene) -> str:
-    node = scene.busy_node()
-    scene.cluster.kill_node(node)
-    scene.leave(node, seconds=(5, 40))
+def _kill_node(targets: ClusterTargets) -> str:
+    node = targets.choose_busy_node()
+    targets.cluster.kill_node(node)
+    targets.schedule_restart(node, after_s=RESTART_DELAY_S)
     return node
 
 
-def _set_node_down(scene: Scene) -> str:
-    node = scene.busy_node()
-    scene.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=chaos")
+def _set_node_down(targets: ClusterTargets) -> str:
+    node = targets.choose_busy_node()
+    targets.cluster.call("scontrol", "update", f"nodename={node}", "state=down", "reason=chaos")
     return node
 
 
-def _kill_controller(scene: Scene) -> str:
-    """While a submit is at work."""
-    down_s = scene.chance.uniform(2, 8)
-    with scene.desk.begun(*scene.submitting) as submitter:
-        time.sleep(scene.chance.uniform(0, 2))
-        scene.cluster.restart_controller(down_s=down_s)
-        code = submitter.wait(timeout=PATIENCE_S)
-    return f"for {down_s:.0f} s; a submit meanwhile ended with {code}"
+def _kill_controller(targets: ClusterTargets) -> str:
+    """Kill the controller while a submit command runs."""
+    down_s = targets.rng.uniform(2, 8)
+    with targets.runner.start(*targets.submit_command) as submitter:
+        time.sleep(targets.rng.uniform(0, 2))
+        targets.cluster.restart_controller(down_s=down_s)
+        exit_code = submitter.wait(timeout=COMMAND_TIMEOUT_S)
+    return f"for {down_s:.0f} s; a concurrent submit exited with {exit_code}"
 
 
-def _kill_submitter(scene: Scene) -> str:
-    """Once its submission is laid down: before, while or after it is sent. There must be something to send."""
-    with suppress(NobodyThere):
-        element = _cancel(scene)
-        gone = ("squeue", "--noheader", "--array", "--jobs", element.partition("_")[0], "--format=%i")
-        processes.until(lambda: element not in scene.cluster.call(*gone).split(), timeout_s=LEAVING_S)
-    name = scene.chance.choice(["manifest.json", "batch.sh"])
-    before = _laid_down(scene, name)
-    with scene.desk.begun(*scene.submitting) as submitter:
-        processes.until(lambda: submitter.poll() is not None or _laid_down(scene, name) > before, timeout_s=PATIENCE_S)
-        time.sleep(scene.chance.uniform(0, 0.05))
+def _kill_submitter(targets: ClusterTargets) -> str:
+    """Kill a submit command after it has written its submission: before, while or after the job is sent.
+
+    A running task is cancelled first, so that there is something to submit.
+    """
+    with suppress(NoTargetError):
+        task = _cancel_task(targets)
+        queue = ("squeue", "--noheader", "--array", "--jobs", task.partition("_")[0], "--format=%i")
+        processes.wait_until(lambda: task not in targets.cluster.call(*queue).split(), timeout_s=CANCEL_TIMEOUT_S)
+    name = targets.rng.choice(["manifest.json", "batch.sh"])
+    before = _count_files(targets, name)
+    with targets.runner.start(*targets.submit_command) as submitter:
+        processes.wait_until(
+            lambda: submitter.poll() is not None or _count_files(targets, name) > before, timeout_s=COMMAND_TIMEOUT_S
+        )
+        time.sleep(targets.rng.uniform(0, 0.05))
         if submitter.poll() is not None:
-            raise NobodyThere("there was nothing to send")
+            raise NoTargetError("there was nothing to submit")
         submitter.kill()
         submitter.wait()
-    is_known = _laid_down(scene, "job.json") == _laid_down(scene, "manifest.json")
-    return "its job is known" if is_known else "nobody knows whether a job was sent"
+    has_job_ids = _count_files(targets, "job.json") == _count_files(targets, "manifest.json")
+    return "its job id is recorded" if has_job_ids else "whether a job was sent is not recorded"
 
 
-def _preempt(scene: Scene) -> str:
-    element = scene.element()
-    where = ("--partition=main", f"--nodelist={element.node}", "--exclusive", "--mem=100")
-    scene.cluster.call("sbatch", "--job-name=preempts", *where, "--output=/dev/null", "--wrap=sleep 5")
-    return f"{element.id} on {element.node}"
+def _preempt(targets: ClusterTargets) -> str:
+    task = targets.choose_task()
+    options = ("--partition=main", f"--nodelist={task.node}", "--exclusive", "--mem=100")
+    targets.cluster.call("sbatch", "--job-name=preempts", *options, "--output=/dev/null", "--wrap=sleep 5")
+    return f"{task.id} on {task.node}"
 
 
-DISTURBANCES: dict[str, Callable[[Scene], str]] = {
-    "one element cancelled": _cancel,
-    "one element queued again by scontrol": _requeue,
-    "process of a run killed": _kill_worker,
-    "process of a job killed": _kill_job,
-    "process killed that forks those of runs": _kill_server,
-    "daemon of a node killed, its jobs running on": _kill_slurmd,
+FAULTS: dict[str, Callable[[ClusterTargets], str]] = {
+    "task cancelled": _cancel_task,
+    "task requeued by scontrol": _requeue_task,
+    "process of a run killed": _kill_run_process,
+    "process of a job killed": _kill_job_process,
+    "fork server of a job killed": _kill_fork_server,
+    "daemon of a node killed while its jobs continue": _kill_slurmd,
     "node killed": _kill_node,
     "node set down by scontrol": _set_node_down,
     "controller killed": _kill_controller,
     "submitter killed": _kill_submitter,
-    "job of a higher partition sent to its node": _preempt,
+    "task preempted by a job of a higher partition": _preempt,
 }
-OPENING = "submitter killed"
-"""What happens first, to the first submission of all."""
+"""Faults by name."""
+
+FIRST_FAULT = "submitter killed"
+"""Fault that hits the very first submission."""
 
 
-def dealt(count: int, chance: random.Random) -> list[str]:
-    """So many names of disturbances, none twice as long as another is missing."""
+def draw_faults(count: int, rng: random.Random) -> list[str]:
+    """Draw names of faults in rounds; every round has each fault once in random order.
+
+    Args:
+        count: Number of names to return.
+        rng: Random generator that decides the order.
+    """
     names: list[str] = []
     while len(names) < count:
-        names += chance.sample(list(DISTURBANCES), len(DISTURBANCES))
+        names += rng.sample(list(FAULTS), len(FAULTS))
     return names[:count]
 
 
-def _laid_down(scene: Scene, name: str) -> int:
-    return len(list((scene.desk.store / "submissions").glob(f"*/{name}")))
+def _kill(pid: int) -> str:
+    processes.kill([pid])
+    return f"process {pid}"
+
+
+def _count_files(targets: ClusterTargets, name: str) -> int:
+    """Return the number of submissions that have a file of this name."""
+    return len(list((targets.runner.store / "submissions").glob(f"*/{name}")))

@@ -1,1 +1,1 @@
-"""A SLURM cluster on one host."""
+"""SLURM cluster on one host."""

@@ -1,4 +1,4 @@
-"""What the daemons read: slurm.conf and its companions, written below a cluster's directory."""
+"""Configuration files of the daemons: slurm.conf and its companions, below a cluster's directory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from string import Template
 
-from slurm.testing.cluster.layout import Layout, Place
+from slurm.testing.cluster.layout import ClusterLayout, ClusterPaths
 
 GRES = "AutoDetect=off\n"
 CGROUP = """CgroupPlugin=cgroup/v1
@@ -19,42 +19,46 @@ CgroupMountpoint=/sys/fs/cgroup
 ConstrainRAMSpace=yes
 """
 MEMORY_CGROUP = Path("/sys/fs/cgroup/memory")
-"""Where the first version of cgroups limits memory."""
+"""Directory of the memory controller of cgroup v1."""
 
 _LOWEST_PORT = 10000
 
 
-def write(place: Place, layout: Layout) -> None:
-    """Write the configuration of a cluster; its ports are free now, its job ids begin at random."""
-    controller_port, accounting_port, *node_ports = free_ports(2 + layout.nodes)
+def write_config(paths: ClusterPaths, layout: ClusterLayout) -> None:
+    """Write the configuration of a cluster with ports that are free now and a random first job id."""
+    controller_port, accounting_port, *node_ports = find_free_ports(2 + layout.nodes)
     values = {
-        "root": place.root,
-        "socket": place.munge_socket,
-        "host": host_name(),
-        "address": host_address(),
-        "user": user_name(),
+        "root": paths.root,
+        "socket": paths.munge_socket,
+        "host": get_host_name(),
+        "address": resolve_host_address(),
+        "user": get_user_name(),
         "controller_port": controller_port,
         "accounting_port": accounting_port,
     }
-    etc = place.conf.parent
-    for folder in (place.root, etc, *(place.root / name for name in ("run", "log", "state"))):
+    etc = paths.conf.parent
+    for folder in (paths.root, etc, *(paths.root / name for name in ("run", "log", "state"))):
         folder.mkdir(exist_ok=True)
-        folder.chmod(0o755)  # whatever the umask: munge wants no less and no more
+        folder.chmod(0o755)  # regardless of the umask: munge requires exactly this mode
     for node in layout.node_names:
-        (place.root / "spool" / node).mkdir(parents=True)
+        (paths.root / "spool" / node).mkdir(parents=True)
     _write_private(etc / "munge.key", secrets.token_bytes(1024))
-    place.conf.write_text(_slurm_conf(layout, values, node_ports=node_ports))
-    (etc / "gres.conf").write_text(GRES + _gpus(place, layout))
+    paths.conf.write_text(_format_slurm_conf(layout, values, node_ports=node_ports))
+    (etc / "gres.conf").write_text(GRES + _create_gpus(paths, layout))
     if layout.memory_limits:
         (etc / "cgroup.conf").write_text(CGROUP)
     if layout.accounting:
-        _write_private(etc / "slurmdbd.conf", _filled("slurmdbd.conf", values).encode())
+        _write_private(etc / "slurmdbd.conf", _fill_template("slurmdbd.conf", values).encode())
 
 
-def free_ports(count: int) -> list[int]:
-    """Neighbouring ports of the loopback that nobody listens on.
+def find_free_ports(count: int) -> list[int]:
+    """Find consecutive ports on which no process listens.
 
-    From below those that the system gives to outgoing connections, so that none is taken before the daemons start.
+    The ports are below the range that the system assigns to outgoing connections, so that none is taken before the
+    daemons start.
+
+    Raises:
+        OSError: No such ports were found.
     """
     highest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0]) - count
     for _ in range(100):
@@ -62,48 +66,52 @@ def free_ports(count: int) -> list[int]:
         ports = list(range(first, first + count))
         if _are_free(ports):
             return ports
-    raise OSError(f"no {count} neighbouring ports between {_LOWEST_PORT} and {highest} are free")
+    raise OSError(f"no {count} consecutive ports between {_LOWEST_PORT} and {highest} are free")
 
 
-def host_name() -> str:
+def get_host_name() -> str:
+    """Return the name of this host without its domain."""
     return socket.gethostname().partition(".")[0]
 
 
-def host_address() -> str:
-    """What this host's name stands for: daemons that do not listen everywhere listen there.
+def resolve_host_address() -> str:
+    """Return the address of this host's name; daemons that do not listen on all interfaces listen on it.
 
     Raises:
-        OSError: the name stands for nothing.
+        OSError: The name has no address.
     """
-    found = socket.getaddrinfo(socket.gethostname(), None, family=socket.AF_INET)
-    return str(found[0][4][0])
+    addresses = socket.getaddrinfo(socket.gethostname(), None, family=socket.AF_INET)
+    return str(addresses[0][4][0])
 
 
-def user_name() -> str:
-    """The name of the user who runs this process. Raises KeyError where the user has none."""
+def get_user_name() -> str:
+    """Return the name of the user who runs this process.
+
+    Raises:
+        KeyError: The user has no name.
+    """
     return pwd.getpwuid(os.geteuid()).pw_name
 
 
-def _slurm_conf(layout: Layout, values: dict[str, object], *, node_ports: list[int]) -> str:
+def _format_slurm_conf(layout: ClusterLayout, values: dict[str, object], *, node_ports: list[int]) -> str:
     node = f"CPUs={layout.cpus} RealMemory={layout.memory_mb} Gres=gpu:{layout.gpus} State=UNKNOWN"
-    where = f"NodeHostname={values['host']} NodeAddr={values['address']}"
-    nodes = [
-        f"NodeName={name} {where} Port={port} {node}" for name, port in zip(layout.node_names, node_ports, strict=True)
-    ]
-    return _filled(
+    address = f"NodeHostname={values['host']} NodeAddr={values['address']}"
+    ports = zip(layout.node_names, node_ports, strict=True)
+    nodes = [f"NodeName={name} {address} Port={port} {node}" for name, port in ports]
+    return _fill_template(
         "slurm.conf",
         values
         | {
             "task_plugin": "task/cgroup" if layout.memory_limits else "task/none",
             "first_job_id": random.SystemRandom().randrange(1000, 100_000),
             "max_array_size": layout.max_array_size,
-            "accounting": _accounting(layout, values),
+            "accounting": _format_accounting(layout, values),
             "nodes": "\n".join(nodes),
         },
     )
 
 
-def _accounting(layout: Layout, values: dict[str, object]) -> str:
+def _format_accounting(layout: ClusterLayout, values: dict[str, object]) -> str:
     if not layout.accounting:
         return "AccountingStorageType=accounting_storage/none\nJobAcctGatherType=jobacct_gather/none"
     settings = {
@@ -119,15 +127,18 @@ def _accounting(layout: Layout, values: dict[str, object]) -> str:
     return "\n".join(f"{name}={value}" for name, value in settings.items())
 
 
-def _gpus(place: Place, layout: Layout) -> str:
-    """A line on the files that stand for a node's GPUs: devices, or SLURM sets no CUDA_VISIBLE_DEVICES."""
-    files = [place.conf.with_name(f"gpu{index}") for index in range(layout.gpus)]
+def _create_gpus(paths: ClusterPaths, layout: ClusterLayout) -> str:
+    """Create a node's GPU files and return their gres.conf line.
+
+    The files must be devices, as SLURM does not set CUDA_VISIBLE_DEVICES for others.
+    """
+    files = [paths.conf.with_name(f"gpu{index}") for index in range(layout.gpus)]
     for file in files:
         file.symlink_to("/dev/null")
     return f"Name=gpu File={','.join(map(str, files))}\n" if files else ""
 
 
-def _filled(name: str, values: dict[str, object]) -> str:
+def _fill_template(name: str, values: dict[str, object]) -> str:
     return Template((Path(__file__).parent / f"{name}.template").read_text()).substitute(values)
 
 

@@ -1,4 +1,4 @@
-"""What a cluster for tests is like, and where it lies: plain values."""
+"""Size and file paths of a test cluster, as plain values."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Layout:
-    """The size and the flavour of a cluster; none of it needs to exist on this host.
+class ClusterLayout:
+    """Size and features of a cluster; the host does not need to have these resources.
 
     Attributes:
-        nodes: virtual nodes n1, n2, ...
-        cpus, memory_mb, gpus: of each node, as SLURM is told. The GPUs are links to /dev/null.
-        accounting: with slurmdbd and MariaDB; without, `sacct` knows nothing and a start takes a tenth of the time.
-        memory_limits: a job over its memory is killed, OUT_OF_MEMORY. Needs root and the first version of cgroups.
-        max_array_size: the largest index of a job array, and one.
+        nodes: Number of virtual nodes, named n1, n2, ...
+        cpus: Processors that each node declares.
+        memory_mb: Memory that each node declares.
+        gpus: GPUs that each node declares; their device files are links to /dev/null.
+        accounting: Whether slurmdbd and MariaDB run; without them `sacct` fails and a start takes a tenth of the time.
+        memory_limits: Whether jobs over their memory are killed (OUT_OF_MEMORY); requires root and cgroup v1.
+        max_array_size: Largest index of a job array plus one.
     """
 
     nodes: int = 4
@@ -28,42 +30,48 @@ class Layout:
 
     def __post_init__(self) -> None:
         if min(self.nodes, self.cpus) < 1 or self.gpus < 0:
-            raise ValueError(f"a cluster has at least one node with one processor, given {self}")
+            raise ValueError(f"expected at least one node with at least one processor, got {self}")
 
     @property
     def node_names(self) -> tuple[str, ...]:
+        """Names of all nodes."""
         return tuple(f"n{index + 1}" for index in range(self.nodes))
 
 
 @dataclass(frozen=True)
-class Place:
-    """The directory that holds all there is of a cluster.
+class ClusterPaths:
+    """Paths of a cluster's files, all below one directory.
 
-    Its path is short and everybody may search it: munge asks for both.
+    Attributes:
+        root: Directory with a short path that all users may search; munge requires both.
     """
 
     root: Path
 
     @property
     def conf(self) -> Path:
+        """Configuration file of SLURM."""
         return self.root / "etc" / "slurm.conf"
 
     @property
     def munge_socket(self) -> Path:
+        """Socket of munged."""
         return self.root / "run" / "munge.sock"
 
     @property
     def database(self) -> Path:
-        """The database's own directory: a link into memory, where that has room, as every commit is flushed."""
+        """Directory of the database: a link into memory if there is room, as every commit is flushed."""
         return self.root / "db"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that SLURM's commands need to find this cluster."""
+        """Environment variables with which SLURM's commands find this cluster."""
         return {"SLURM_CONF": str(self.conf)}
 
     def log(self, name: str) -> Path:
+        """Return the path of a log file, or the folder of all logs if the name is empty."""
         return self.root / "log" / name
 
     def pid_file(self, daemon: str) -> Path:
+        """Return the path of the file that holds a daemon's process id."""
         return self.root / "run" / f"{daemon}.pid"

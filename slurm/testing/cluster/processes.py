@@ -1,4 +1,4 @@
-"""Processes as /proc shows them: which run, what they carry, what they hold open."""
+"""Processes as /proc shows them: whether they run, their environment, their open files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 _POLL_S = 0.05
-_GONE_S = 5.0
+_KILL_TIMEOUT_S = 5.0
 
 
-def until(holds: Callable[[], bool], *, timeout_s: float) -> bool:
-    """Wait until something holds; whether it did in time."""
+def wait_until(condition: Callable[[], bool], *, timeout_s: float) -> bool:
+    """Wait until a condition holds.
+
+    Returns:
+        Whether the condition held before the timeout.
+    """
     deadline = time.monotonic() + timeout_s
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(_POLL_S)
@@ -23,7 +27,7 @@ def until(holds: Callable[[], bool], *, timeout_s: float) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that ended and waits for its parent to notice does not."""
+    """Return whether a process runs; zombies do not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2][:1]
     except OSError:
@@ -31,16 +35,16 @@ def is_alive(pid: int) -> bool:
     return state not in ("", "Z", "X")
 
 
-def name(pid: int) -> str:
-    """The program's name, of at most 15 letters; empty where the process is gone."""
+def program_name(pid: int) -> str:
+    """Return the first 15 letters of the name of a process's program; empty if the process is gone."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
     except OSError:
         return ""
 
 
-def variables(pid: int) -> dict[str, str]:
-    """The environment with which a process began; empty where it is gone or somebody else's."""
+def read_environment(pid: int) -> dict[str, str]:
+    """Read the initial environment of a process; empty if the process is gone or belongs to another user."""
     try:
         text = Path(f"/proc/{pid}/environ").read_bytes().decode(errors="replace")
     except OSError:
@@ -48,49 +52,49 @@ def variables(pid: int) -> dict[str, str]:
     return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
 
 
-def carries(pid: int, wanted: Mapping[str, str]) -> bool:
-    """Whether a process runs and began with all the wanted variables."""
-    return wanted.items() <= variables(pid).items() and is_alive(pid)
+def has_environment(pid: int, variables: Mapping[str, str]) -> bool:
+    """Return whether a process runs and was started with all of these environment variables."""
+    return variables.items() <= read_environment(pid).items() and is_alive(pid)
 
 
-def carrying(wanted: Mapping[str, str]) -> list[int]:
-    """Every process but this one that carries all the wanted variables, in order."""
-    return [pid for pid in _others() if carries(pid, wanted)]
+def find_by_environment(variables: Mapping[str, str]) -> list[int]:
+    """Return all processes except this one that were started with these environment variables, in ascending order."""
+    return [pid for pid in _list_other_pids() if has_environment(pid, variables)]
 
 
-def holding(file: Path, *, program: str) -> list[int]:
-    """Every process of a program that has a file open, in order."""
-    return [pid for pid in _others() if name(pid) == program and file in _open_files(pid)]
+def find_by_open_file(file: Path, *, program: str) -> list[int]:
+    """Return all processes of a program that have a file open, in ascending order."""
+    return [pid for pid in _list_other_pids() if program_name(pid) == program and file in _list_open_files(pid)]
 
 
-def end(pids: Iterable[int], *, timeout_s: float) -> None:
-    """Tell processes to end, and kill those that have not in time."""
-    told = list(pids)
-    _send(signal.SIGTERM, told)
-    if not until(lambda: not any(map(is_alive, told)), timeout_s=timeout_s):
-        kill(told)
+def terminate(pids: Iterable[int], *, timeout_s: float) -> None:
+    """Send SIGTERM to processes and kill those that are still alive after the timeout."""
+    pids = list(pids)
+    _send_signal(signal.SIGTERM, pids)
+    if not wait_until(lambda: not any(map(is_alive, pids)), timeout_s=timeout_s):
+        kill(pids)
 
 
 def kill(pids: Iterable[int]) -> None:
-    """Kill processes, and wait until they are gone."""
-    doomed = list(pids)
-    _send(signal.SIGKILL, doomed)
-    until(lambda: not any(map(is_alive, doomed)), timeout_s=_GONE_S)
+    """Kill processes and wait until they are gone."""
+    pids = list(pids)
+    _send_signal(signal.SIGKILL, pids)
+    wait_until(lambda: not any(map(is_alive, pids)), timeout_s=_KILL_TIMEOUT_S)
 
 
-def _others() -> list[int]:
+def _list_other_pids() -> list[int]:
     pids = sorted(int(entry) for entry in os.listdir("/proc") if entry.isdigit())
     return [pid for pid in pids if pid != os.getpid()]
 
 
-def _open_files(pid: int) -> set[Path]:
+def _list_open_files(pid: int) -> set[Path]:
     try:
         return {entry.readlink() for entry in Path(f"/proc/{pid}/fd").iterdir()}
     except OSError:
         return set()
 
 
-def _send(number: signal.Signals, pids: Iterable[int]) -> None:
+def _send_signal(number: signal.Signals, pids: Iterable[int]) -> None:
     for pid in pids:
         try:
             os.kill(pid, number)

@@ -1,1 +1,1 @@
-"""Timing of large grids."""
+"""Timing of the commands on large grids."""

@@ -1,4 +1,4 @@
-"""The least method there is: colours to classes by a matrix that nobody trains. For measuring what is around runs."""
+"""Method that trains nothing and scores pixels with a linear map, to measure the cost of everything around a method."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
+from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Split, Supervision, Traits
 
 
-class TrivialConfig(Config):
-    """Nothing to choose."""
+class NoopConfig(Config):
+    """Config without fields."""
 
 
-class Trivial(Method):
-    """A linear map of every pixel."""
+class NoopMethod(Method):
+    """Linear map of the color of every pixel.
+
+    Args:
+        classes: Number of classes.
+    """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
@@ -26,27 +27,27 @@ class Trivial(Method):
         self.names: tuple[str, ...] = ()
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """The first channels are theirs."""
+        """Set the classes to score; they use the first channels."""
         self.names = tuple(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """The scores should be small."""
+        """Return the mean square of the scores (K, H, W) of images (3, H, W): a scalar."""
         return {"loss": torch.stack([self.scores(sample["image"]).square().mean() for sample in batch]).mean()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scores at full size."""
+        """Return sem_seg (K, H, W) for each image (3, H, W)."""
         return [{"sem_seg": self.scores(sample["image"])[: len(self.names)]} for sample in batch]
 
 
-def build(_config: TrivialConfig, split: Split) -> Trivial:
-    """One channel a class."""
-    return Trivial(len(split.classes))
+def build(_config: NoopConfig, split: Split) -> NoopMethod:
+    """Build the method with one channel per class."""
+    return NoopMethod(len(split.classes))
 
 
-VARIANTS: dict[str, TrivialConfig] = {"Trivial": TrivialConfig()}
+VARIANTS: dict[str, NoopConfig] = {"no-op": NoopConfig()}
 
 RECIPE = Recipe(
-    title="Trivial",
+    title="No-op",
     paper="none",
     traits=Traits(supervision=Supervision.SEEN_MASKS),
     variants=VARIANTS,

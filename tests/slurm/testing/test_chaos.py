@@ -1,4 +1,4 @@
-"""The verdict on a storm is honest, and its plan is the same for the same seed. The storm itself is run by hand."""
+"""Tests of the chaos experiment: its comparison and its plan of faults. The experiment itself is run by hand."""
 
 from __future__ import annotations
 
@@ -11,14 +11,22 @@ import pytest
 import yaml
 
 from benchmark.core.run_record import Failure
+from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt
 from benchmark.store.store import Store
 from benchmark.utils.lock import JOB, Job, Owner
 from slurm.requests.profile import SlurmProfile, load_profile
-from slurm.testing.chaos import __main__ as chaos
+from slurm.testing.chaos import experiment
 from slurm.testing.chaos.command_runner import write_study
-from slurm.testing.chaos.comparison import Cell, Result, compare, in_words, is_good, result_of
-from slurm.testing.chaos.faults import DISTURBANCES, OPENING, dealt
+from slurm.testing.chaos.comparison import (
+    RunComparison,
+    RunOutcome,
+    are_identical,
+    compare_outcomes,
+    format_report,
+    read_outcome,
+)
+from slurm.testing.chaos.faults import FAULTS, FIRST_FAULT, draw_faults
 from slurm.testing.scale import large_grid
 from tests.report.world import even, save, spec_of
 
@@ -30,110 +38,121 @@ def attempt(number: int, *, checkpoint: str = "", job: Job | None = ON_CLUSTER) 
     return Attempt(number=number, started="2026-01-01T00:00:00+00:00", owner=owner, checkpoint=checkpoint)
 
 
-PEACEFUL = Result("done", "a" * 64, (attempt(1, job=None),))
-DISTURBED = Result("done", "a" * 64, (attempt(1), attempt(2, checkpoint="7-7")), ON_CLUSTER.id)
+UNDISTURBED = RunOutcome(RunState.DONE, "a" * 64, (attempt(1, job=None),))
+DISTURBED = RunOutcome(RunState.DONE, "a" * 64, (attempt(1), attempt(2, checkpoint="7-7")), ON_CLUSTER.id)
 
 
-def complaint(undisturbed: Result, disturbed: Result) -> str:
-    [cell] = compare({"run": undisturbed}, {"run": disturbed})
-    return cell.complaint
+def find_difference(undisturbed: RunOutcome, disturbed: RunOutcome) -> str:
+    [comparison] = compare_outcomes({"run": undisturbed}, {"run": disturbed})
+    return comparison.difference
 
 
-def test_the_same_counts_are_the_same() -> None:
-    assert complaint(PEACEFUL, DISTURBED) == ""
+def test_runs_with_the_same_counts_are_identical() -> None:
+    assert find_difference(UNDISTURBED, DISTURBED) == ""
 
 
 @pytest.mark.parametrize(
-    ("undisturbed", "disturbed", "why"),
+    ("undisturbed", "disturbed", "reason"),
     [
-        (PEACEFUL, replace(DISTURBED, digest="b" * 64), "other counts"),
-        (PEACEFUL, Result("interrupted", "", DISTURBED.attempts), "disturbed: interrupted"),
+        (UNDISTURBED, replace(DISTURBED, digest="b" * 64), "different counts"),
+        (UNDISTURBED, RunOutcome(RunState.INTERRUPTED, "", DISTURBED.attempts), "disturbed: interrupted"),
         (
-            PEACEFUL,
-            Result("failed", "", DISTURBED.attempts, message="OSError: full"),
+            UNDISTURBED,
+            RunOutcome(RunState.FAILED, "", DISTURBED.attempts, message="OSError: full"),
             "disturbed: failed OSError: full",
         ),
-        (Result("failed", message="no"), DISTURBED, "undisturbed: failed no"),
-        (PEACEFUL, replace(DISTURBED, job=""), "not made by a job"),
-        (DISTURBED, DISTURBED, "not made by one process"),
-        (PEACEFUL, PEACEFUL, "not made by a job"),
+        (RunOutcome(RunState.FAILED, message="no"), DISTURBED, "undisturbed: failed no"),
+        (UNDISTURBED, replace(DISTURBED, job=""), "not computed by a job"),
+        (DISTURBED, DISTURBED, "expected one attempt outside of jobs, found 2"),
+        (UNDISTURBED, UNDISTURBED, "not computed by a job"),
     ],
 )
-def test_what_differs_or_cannot_be_compared_is_said(undisturbed: Result, disturbed: Result, why: str) -> None:
-    assert why in complaint(undisturbed, disturbed)
+def test_differences_and_incomparable_outcomes_are_described(
+    undisturbed: RunOutcome, disturbed: RunOutcome, reason: str
+) -> None:
+    assert reason in find_difference(undisturbed, disturbed)
 
 
 def test_no_run_is_left_out() -> None:
-    cells = compare({"one": PEACEFUL, "two": PEACEFUL}, {"two": DISTURBED, "three": DISTURBED})
-    assert {cell.id: bool(cell.complaint) for cell in cells} == {"one": True, "two": False, "three": True}
+    comparisons = compare_outcomes({"one": UNDISTURBED, "two": UNDISTURBED}, {"two": DISTURBED, "three": DISTURBED})
+    assert {comparison.id: bool(comparison.difference) for comparison in comparisons} == {
+        "one": True,
+        "two": False,
+        "three": True,
+    }
 
 
-def test_nothing_is_no_success() -> None:
-    assert not is_good([])
-    assert is_good(compare({"run": PEACEFUL}, {"run": DISTURBED}))
+def test_no_runs_are_no_success() -> None:
+    assert not are_identical([])
+    assert are_identical(compare_outcomes({"run": UNDISTURBED}, {"run": DISTURBED}))
 
 
-def test_a_report_counts_mishaps_attempts_and_runs() -> None:
-    cells = [Cell(str(at), PEACEFUL, DISTURBED, "") for at in range(3)] + [Cell("bad", PEACEFUL, PEACEFUL, "no job")]
-    lines = in_words(cells, {"node killed": 4})
+def test_a_report_counts_faults_attempts_and_runs() -> None:
+    comparisons = [RunComparison(str(index), UNDISTURBED, DISTURBED, "") for index in range(3)]
+    comparisons += [RunComparison("bad", UNDISTURBED, UNDISTURBED, "no job")]
+    lines = format_report(comparisons, {"node killed": 4})
     assert {"     4  node killed", "     1  runs had 1", "     3  runs had 2"} <= {*lines}
-    assert any("   3  went on from a checkpoint" in line for line in lines)
-    assert lines[-1] == "4 of 4 done, 3 of 4 the same as undisturbed"
+    assert any("   3  runs resumed from a checkpoint" in line for line in lines)
+    assert lines[-1] == "4 of 4 done, 3 of 4 identical to undisturbed"
 
 
-def test_a_result_is_read_with_the_job_that_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outcome_includes_the_job_that_computed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, spec = Store(tmp_path), spec_of()
     monkeypatch.setenv(JOB, ON_CLUSTER.canonical())
-    store.begin_attempt(spec)
+    store.run(spec.id).begin_attempt(spec)
     save(store, spec, even(80, 60))
-    found = result_of(store, spec.id)
-    assert (found.state, found.digest, found.job) == ("done", even(80, 60).digest(), ON_CLUSTER.id)
+    outcome = read_outcome(store, spec.id)
+    assert (outcome.state, outcome.digest, outcome.job) == (RunState.DONE, even(80, 60).digest(), ON_CLUSTER.id)
 
 
-def test_counts_that_do_not_fit_the_record_are_no_result(tmp_path: Path) -> None:
+def test_counts_that_do_not_match_the_record_are_broken(tmp_path: Path) -> None:
     store, spec = Store(tmp_path), spec_of()
-    store.begin_attempt(spec)
+    store.run(spec.id).begin_attempt(spec)
     save(store, spec, even(80, 60))
-    even(70, 60).save(store.folder(spec.id) / "counts.npz")
-    assert (result_of(store, spec.id).state, result_of(store, spec.id).digest) == ("broken", "")
+    even(70, 60).save(store.run(spec.id).counts_path)
+    assert (read_outcome(store, spec.id).state, read_outcome(store, spec.id).digest) == (RunState.BROKEN, "")
 
 
-def test_a_failure_says_why(tmp_path: Path) -> None:
+def test_the_outcome_of_a_failed_run_has_a_message(tmp_path: Path) -> None:
     store, spec = Store(tmp_path), spec_of()
-    store.begin_attempt(spec)
+    store.run(spec.id).begin_attempt(spec)
     save(store, spec, Failure(kind="OSError", message="full"))
-    assert (result_of(store, spec.id).state, result_of(store, spec.id).message) == ("failed", "OSError: full")
+    assert (read_outcome(store, spec.id).state, read_outcome(store, spec.id).message) == (
+        RunState.FAILED,
+        "OSError: full",
+    )
 
 
-@pytest.mark.parametrize("count", [5, len(DISTURBANCES), 60])
-def test_every_disturbance_comes_as_often_as_any_other(count: int) -> None:
-    plan = dealt(count, random.Random(3))
-    often = Counter(dict.fromkeys(DISTURBANCES, 0)) + Counter(plan)
-    assert len(plan) == count and set(often) <= set(DISTURBANCES)
-    assert max(often.values()) - min(often[name] for name in DISTURBANCES) <= 1
+@pytest.mark.parametrize("count", [5, len(FAULTS), 60])
+def test_faults_are_planned_equally_often(count: int) -> None:
+    plan = draw_faults(count, random.Random(3))
+    occurrences = Counter(dict.fromkeys(FAULTS, 0)) + Counter(plan)
+    assert len(plan) == count and set(occurrences) <= set(FAULTS)
+    assert max(occurrences.values()) - min(occurrences[name] for name in FAULTS) <= 1
 
 
-def test_a_seed_decides_the_plan() -> None:
-    assert dealt(60, random.Random(1)) == dealt(60, random.Random(1)) != dealt(60, random.Random(2))
-    assert OPENING in DISTURBANCES
+def test_the_seed_decides_the_plan() -> None:
+    assert draw_faults(60, random.Random(1)) == draw_faults(60, random.Random(1)) != draw_faults(60, random.Random(2))
+    assert FIRST_FAULT in FAULTS
 
 
 @pytest.mark.parametrize(("runs", "seeds"), [(60, 20), (6, 2), (4, 2)])
-def test_a_study_has_at_least_so_many_runs(tmp_path: Path, runs: int, seeds: int) -> None:
-    path = write_study(chaos.STUDY, tmp_path / "chaos.yaml", runs=runs, title="Other")
+def test_a_study_has_at_least_the_requested_number_of_runs(tmp_path: Path, runs: int, seeds: int) -> None:
+    path = write_study(experiment.STUDY, tmp_path / "chaos.yaml", runs=runs, title="Other")
     study = yaml.safe_load(path.read_text())
     assert (len(study["rows"]), study["seeds"], study["title"]) == (3, list(range(seeds)), "Other")
 
 
-def test_disturbed_runs_have_the_threads_of_undisturbed_ones_and_give_way_to_others() -> None:
-    there, here = load_profile(str(chaos.DISTURBED)), load_profile(str(chaos.UNDISTURBED))
-    assert isinstance(there, SlurmProfile) and here.executor == "local" and here.jobs == chaos.AT_ONCE
+def test_disturbed_runs_have_the_threads_of_undisturbed_runs_and_can_be_preempted() -> None:
+    disturbed, undisturbed = load_profile(str(experiment.DISTURBED)), load_profile(str(experiment.UNDISTURBED))
+    assert isinstance(disturbed, SlurmProfile)
+    assert (undisturbed.executor, undisturbed.jobs) == ("local", experiment.CONCURRENT_RUNS)
     rows = [("chimera_seg", "Chimera-Seg"), ("chimera_seg", "no CSH"), ("spnet", "SPNet")]
-    asked = [there.resources(study="chaos", method=method, variant=variant) for method, variant in rows]
-    assert {one.each.threads for one in asked} == {here.threads}
-    assert [one.partition for one in asked] == ["lowg", "lowc", "low"]
+    resources = [disturbed.resources(study="chaos", method=method, variant=variant) for method, variant in rows]
+    assert {request.each.threads for request in resources} == {undisturbed.threads}
+    assert [request.partition for request in resources] == ["lowg", "lowc", "low"]
 
 
 @pytest.mark.parametrize("path", [large_grid.ALONE, large_grid.PACKED])
-def test_profiles_for_a_thousand_runs_are_profiles(path: Path) -> None:
+def test_profiles_of_the_large_grid_are_valid(path: Path) -> None:
     assert load_profile(str(path)).executor == "slurm"

@@ -1,13 +1,12 @@
-"""Two engines, one result: on Detectron2's trainer everything comes out as on Fabric, bit for bit."""
+"""On Detectron2's trainer, every result is the same as on Fabric, bit for bit."""
 
 from __future__ import annotations
 
-import json
 import signal
-import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,84 +14,82 @@ pytest.importorskip("detectron2", reason="Detectron2 is not installed")
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.d2.engine.detectron2_engine import Detectron2Engine
-from benchmark.d2.engine.events import drop_from
-from benchmark.d2.engine.trainer import Trainer
-from benchmark.engine import checkpoint, interrupts
+from benchmark.d2.engine.trainer import MicroBatchTrainer
+from benchmark.engine import interrupts
 from benchmark.engine.base import Progress
+from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.engine.fabric import FabricEngine
 from benchmark.execution.runner import execute
 from benchmark.planning.resolve import build, resolve
 from benchmark.store.store import Store
+from benchmark.utils.paths import ROOT
 from tests.engine.runs import METHOD, fit, interrupt, same_state, small_spec
 
-ROOT = Path(__file__).resolve().parents[3]
 ABLATIONS = ("Chimera-Seg", "no CSH", "no SGD", "no SAM", "full-CLIP head")
 METHODS = (*(f"chimera_seg/{label}" for label in ABLATIONS), "maskclip", "spnet")
-PARTS = {"budget.iterations": 5, "budget.batch_size": 2, "budget.init_images": 4}
+SHORT = {"budget.iterations": 5, "budget.batch_size": 2, "budget.init_images": 4}
+ENGINES = ("fabric", "detectron2")
 
 
-def resolved(method: str, engine: str, **overrides: object) -> RunSpec:
+def short_spec(method: str, engine: str, **overrides: object) -> RunSpec:
+    """Return the spec of a short run; two underscores in an override stand for a dot."""
     dotted = {key.replace("__", "."): value for key, value in overrides.items()}
-    short = {} if method == "maskclip" else PARTS
+    short = {} if method == "maskclip" else SHORT
     return resolve(method, split="toybox", seed=0, engine=engine, overrides=short | dotted, max_images=4)
 
 
-def losses(store: Store, spec: RunSpec) -> list[dict]:
-    path = store.folder(spec.id) / "history.jsonl"
-    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-    return list({line["iteration"]: line for line in lines}.values())
-
-
-def outcome(method: str, engine: str, store: Store, **overrides: object) -> tuple[RunRecord, list[dict]]:
-    spec = resolved(method, engine, **overrides)
+def run_short(method: str, engine: str, store: Store, **overrides: object) -> tuple[RunRecord, list[dict[str, Any]]]:
+    """Run a short spec and return its record and losses."""
+    spec = short_spec(method, engine, **overrides)
     record = execute(spec, store=store)
     assert record.failure is None
-    return record, losses(store, spec)
+    return record, store.run(spec.id).read_losses()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_both_engines_give_the_same_losses_and_counts(method: str, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    ours, theirs = (outcome(method, engine, store) for engine in ("fabric", "detectron2"))
-    assert ours[0].counts_digest == theirs[0].counts_digest
-    assert ours[1] == theirs[1]
-    assert len(ours[1]) == (0 if method == "maskclip" else 5)
+    (fabric, fabric_losses), (detectron2, losses) = (run_short(method, engine, Store(tmp_path)) for engine in ENGINES)
+    assert fabric.counts_digest == detectron2.counts_digest
+    assert fabric_losses == losses
+    assert len(losses) == (0 if method == "maskclip" else 5)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_interrupted_and_resumed_it_gives_what_fabric_gives_undisturbed(method: str, tmp_path: Path) -> None:
-    stores = [Store(tmp_path / name) for name in ("whole", "parts")]
-    whole = outcome(method, "fabric", stores[0])
-    spec = resolved(method, "detectron2")
+def test_interrupted_and_resumed_it_gives_the_results_of_fabric(method: str, tmp_path: Path) -> None:
+    fabric, fabric_losses = run_short(method, "fabric", Store(tmp_path / "fabric"))
+    spec, store = short_spec(method, "detectron2"), Store(tmp_path / "detectron2")
 
-    def stop(progress: object) -> None:
-        if getattr(progress, "done", 0) == 3:
+    def stop(progress: Progress) -> None:
+        if progress.done == 3:
             interrupt()
 
     with pytest.raises(KeyboardInterrupt):
-        execute(spec, store=stores[1], observe=stop, checkpoint_every=2)
-    record = execute(spec, store=stores[1], checkpoint_every=2)
-    assert (record.counts_digest, losses(stores[1], spec)) == (whole[0].counts_digest, whole[1])
+        execute(spec, store=store, observe=stop, checkpoint_every=2)
+    record = execute(spec, store=store, checkpoint_every=2)
+    assert (record.counts_digest, store.run(spec.id).read_losses()) == (fabric.counts_digest, fabric_losses)
 
 
 @pytest.mark.parametrize(
-    "overrides", [{"budget__precision": "bf16-mixed"}, {"budget__shards": 2, "budget__batch_size": 4}]
+    "overrides", [{"budget__precision": "bf16-mixed"}, {"budget__micro_batches": 2, "budget__batch_size": 4}]
 )
-def test_precision_and_shards_give_the_same_too(overrides: dict, tmp_path: Path) -> None:
+def test_results_are_the_same_in_bfloat16_and_with_micro_batches(overrides: dict, tmp_path: Path) -> None:
     store = Store(tmp_path)
-    ours, theirs = (outcome("chimera_seg", engine, store, **overrides) for engine in ("fabric", "detectron2"))
-    assert (ours[0].counts_digest, ours[1]) == (theirs[0].counts_digest, theirs[1])
+    (fabric, fabric_losses), (detectron2, losses) = (
+        run_short("chimera_seg", engine, store, **overrides) for engine in ENGINES
+    )
+    assert (fabric.counts_digest, fabric_losses) == (detectron2.counts_digest, losses)
 
 
-@pytest.mark.parametrize("stop", [1, 6, 12])
-def test_asked_to_stop_it_saves_the_iterations_done_and_goes_on_under_either_engine(tmp_path: Path, stop: int) -> None:
-    spec, path = small_spec(), tmp_path / "parts" / "checkpoint.pt"
-    whole = fit(spec, tmp_path / "whole" / "checkpoint.pt")
+@pytest.mark.parametrize("stop_after", [1, 6, 12])
+def test_on_a_stop_request_it_saves_and_either_engine_resumes(tmp_path: Path, stop_after: int) -> None:
+    spec, path = small_spec(), tmp_path / "resumed" / "checkpoint.pt"
+    uninterrupted = fit(spec, tmp_path / "uninterrupted" / "checkpoint.pt")
     with pytest.raises(KeyboardInterrupt):
-        fit(spec, path, stop=stop, how=interrupts.ask, engine=Detectron2Engine)
-    assert checkpoint.read(path)["iteration"] == stop
-    assert same_state(whole, fit(spec, path))
+        fit(spec, path, stop_after=stop_after, stop=interrupts.request_stop, engine=Detectron2Engine)
+    assert read_checkpoint(path)["iteration"] == stop_after
+    assert same_state(uninterrupted, fit(spec, path))
 
 
 KILLED = """
@@ -110,93 +107,42 @@ execute(spec, store=Store(sys.argv[2]), observe=kill, checkpoint_every=4)
 """
 
 
-def test_killed_and_resumed_it_gives_what_fabric_gives_undisturbed(tmp_path: Path) -> None:
-    ended = subprocess.run([sys.executable, "-c", KILLED, METHOD, str(tmp_path)], cwd=ROOT, check=False)
-    assert ended.returncode == -signal.SIGKILL
+def test_killed_and_resumed_it_gives_the_results_of_fabric(tmp_path: Path) -> None:
+    process = subprocess.run([sys.executable, "-c", KILLED, METHOD, str(tmp_path)], cwd=ROOT, check=False)
+    assert process.returncode == -signal.SIGKILL
     store = Store(tmp_path)
-    ours, theirs = (
-        resolve(METHOD, split="toybox", seed=3, max_images=3, engine=one) for one in ("fabric", "detectron2")
-    )
-    assert checkpoint.read(store.checkpoint(theirs.id))["iteration"] == 4
-    records = [execute(spec, store=store) for spec in (ours, theirs)]
+    specs = [resolve(METHOD, split="toybox", seed=3, max_images=3, engine=engine) for engine in ENGINES]
+    assert read_checkpoint(store.run(specs[1].id).checkpoint_path)["iteration"] == 4
+    records = [execute(spec, store=store) for spec in specs]
     assert records[0].counts_digest == records[1].counts_digest
-    assert losses(store, ours) == losses(store, theirs)
+    assert store.run(specs[0].id).read_losses() == store.run(specs[1].id).read_losses()
 
 
-def test_a_finished_training_is_not_done_again(tmp_path: Path) -> None:
+def test_a_finished_training_is_not_repeated(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
-    whole = fit(small_spec(), path, engine=Detectron2Engine)
-    before, seconds = (tmp_path / "metrics.json").read_text(), checkpoint.read(path)["seconds"]
-    assert same_state(whole, fit(small_spec(), path, stop=1, engine=Detectron2Engine))
-    assert ((tmp_path / "metrics.json").read_text(), checkpoint.read(path)["seconds"]) == (before, seconds)
+    trained = fit(small_spec(), path, engine=Detectron2Engine)
+    before = (tmp_path / "metrics.json").read_text(), read_checkpoint(path)["seconds"]
+    assert same_state(trained, fit(small_spec(), path, stop_after=1, engine=Detectron2Engine))
+    assert ((tmp_path / "metrics.json").read_text(), read_checkpoint(path)["seconds"]) == before
 
 
 def test_a_loss_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    method = type(build(small_spec()))
-    own = method.losses
-    monkeypatch.setattr(method, "losses", lambda self, batch: {"total_loss": own(self, batch)["classify"]})
-    whole, other = (
-        fit(small_spec(), tmp_path / one.name / "c.pt", engine=one) for one in (FabricEngine, Detectron2Engine)
+    method_class = type(build(small_spec()))
+    original = method_class.losses
+    monkeypatch.setattr(method_class, "losses", lambda self, batch: {"total_loss": original(self, batch)["classify"]})
+    on_fabric, on_detectron2 = (
+        fit(small_spec(), tmp_path / engine.__name__ / "checkpoint.pt", engine=engine)
+        for engine in (FabricEngine, Detectron2Engine)
     )
-    assert same_state(whole, other)
+    assert same_state(on_fabric, on_detectron2)
 
 
-def test_a_failed_run_says_which_detectron2_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Trainer, "run_step", lambda self: 1 / 0)
-    record = execute(resolved("spnet", "detectron2"), store=Store(tmp_path))
-    assert record.state == "failed" and "detectron2" in record.environment.packages
-
-
-def metrics(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
-
-
-def test_losses_and_rates_stand_in_metrics_json(tmp_path: Path) -> None:
-    heard: list[Progress] = []
-    spec = small_spec(budget__iterations=40)
-    fit(spec, tmp_path / "checkpoint.pt", engine=Detectron2Engine, watch=heard.append)
-    found = metrics(tmp_path)
-    assert [line["iteration"] for line in found] == [19, 39]
-    assert [line["lr"] for line in found] == [heard[19].learning_rate, heard[39].learning_rate]
-    recent = [one.losses["classify"] for one in heard[20:]]
-    assert found[1]["classify"] == pytest.approx(statistics.median(recent), abs=0)
-
-
-def test_losses_of_every_step_are_in_the_event_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stored: list[dict] = []
-    ended = Trainer.after_train
-
-    def after_train(trainer: Trainer) -> None:
-        stored.append(trainer.storage.histories())
-        ended(trainer)
-
-    monkeypatch.setattr(Trainer, "after_train", after_train)
-    fit(small_spec(), tmp_path / "checkpoint.pt", engine=Detectron2Engine)
-    assert {"classify", "remember", "total_loss", "lr", "data_time"} <= stored[0].keys()
-    assert len(stored[0]["classify"].values()) == 12
-
-
-def test_after_a_kill_no_iteration_stands_in_metrics_json_twice(tmp_path: Path) -> None:
-    spec, path = small_spec(budget__iterations=60), tmp_path / "checkpoint.pt"
-    with pytest.raises(KeyboardInterrupt):
-        fit(spec, path, stop=45, every=30, engine=Detectron2Engine)
-    assert [line["iteration"] for line in metrics(tmp_path)][:2] == [19, 39]
-    fit(spec, path, every=30, engine=Detectron2Engine)
-    assert [line["iteration"] for line in metrics(tmp_path)] == [19, 39, 59]
-
-
-def test_lines_that_were_cut_short_are_dropped_from_metrics_json(tmp_path: Path) -> None:
-    path = tmp_path / "metrics.json"
-    path.write_text('{"iteration": 19}\n{"iterat\n{"iteration": 39}\n{"iteration": 59}\n{"iteration": 4')
-    drop_from(path, 40)
-    assert [line["iteration"] for line in metrics(tmp_path)] == [19, 39]
-
-
-def test_tensorboard_has_losses_and_rates(tmp_path: Path) -> None:
-    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no TensorBoard")
-    fit(small_spec(), tmp_path / "checkpoint.pt", engine=Detectron2Engine)
-    events = reading.EventAccumulator(str(tmp_path)).Reload()
-    assert {"classify", "remember", "lr", "total_loss"} <= set(events.Tags()["scalars"])
+def test_the_record_of_a_failed_run_has_the_version_of_detectron2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MicroBatchTrainer, "run_step", lambda self: 1 / 0)
+    record = execute(short_spec("spnet", "detectron2"), store=Store(tmp_path))
+    assert record.state == RunState.FAILED and "detectron2" in record.environment.packages
 
 
 def test_one_of_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""Losses and learning rates in the event storage, in metrics.json and in TensorBoard's files."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("detectron2", reason="Detectron2 is not installed")
+
+from benchmark.d2.engine.detectron2_engine import Detectron2Engine
+from benchmark.d2.engine.events import drop_from
+from benchmark.d2.engine.trainer import MicroBatchTrainer
+from benchmark.engine.base import Progress
+from tests.engine.runs import fit, small_spec
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "metrics.json").read_text().splitlines()]
+
+
+def test_losses_and_rates_are_in_metrics_json(tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    spec = small_spec(budget__iterations=40)
+    fit(spec, tmp_path / "checkpoint.pt", engine=Detectron2Engine, observe=reports.append)
+    metrics = read_metrics(tmp_path)
+    assert [line["iteration"] for line in metrics] == [19, 39]
+    assert [line["lr"] for line in metrics] == [reports[19].learning_rate, reports[39].learning_rate]
+    latest_losses = [report.losses["classify"] for report in reports[20:]]
+    assert metrics[1]["classify"] == pytest.approx(statistics.median(latest_losses), abs=0)
+
+
+def test_losses_of_every_step_are_in_the_event_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    histories: list[dict] = []
+    original = MicroBatchTrainer.after_train
+
+    def after_train(trainer: MicroBatchTrainer) -> None:
+        histories.append(trainer.storage.histories())
+        original(trainer)
+
+    monkeypatch.setattr(MicroBatchTrainer, "after_train", after_train)
+    fit(small_spec(), tmp_path / "checkpoint.pt", engine=Detectron2Engine)
+    assert {"classify", "remember", "total_loss", "lr", "data_time"} <= histories[0].keys()
+    assert len(histories[0]["classify"].values()) == 12
+
+
+def test_after_an_interruption_no_iteration_is_in_metrics_json_twice(tmp_path: Path) -> None:
+    spec, path = small_spec(budget__iterations=60), tmp_path / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        fit(spec, path, stop_after=45, every=30, engine=Detectron2Engine)
+    assert [line["iteration"] for line in read_metrics(tmp_path)][:2] == [19, 39]
+    fit(spec, path, every=30, engine=Detectron2Engine)
+    assert [line["iteration"] for line in read_metrics(tmp_path)] == [19, 39, 59]
+
+
+def test_incomplete_lines_are_removed_from_metrics_json(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text('{"iteration": 19}\n{"iterat\n{"iteration": 39}\n{"iteration": 59}\n{"iteration": 4')
+    drop_from(path, 40)
+    assert [line["iteration"] for line in read_metrics(tmp_path)] == [19, 39]
+
+
+def test_tensorboard_has_losses_and_rates(tmp_path: Path) -> None:
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no TensorBoard")
+    fit(small_spec(), tmp_path / "checkpoint.pt", engine=Detectron2Engine)
+    events = reading.EventAccumulator(str(tmp_path)).Reload()
+    assert {"classify", "remember", "lr", "total_loss"} <= set(events.Tags()["scalars"])

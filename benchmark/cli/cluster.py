@@ -1,4 +1,4 @@
-"""Grids on a cluster: `submit`, `retry`, `cancel`, `collect`."""
+"""`submit`, `retry`, `cancel`, `collect`: runs on a cluster."""
 
 from __future__ import annotations
 
@@ -24,29 +24,32 @@ from benchmark.cli.console import (
     AsJson,
     Overrides,
     format_command,
+    format_count,
     open_store,
     print_json,
     print_line,
     print_note,
     read_overrides,
 )
-from benchmark.cli.runs import FINISHED_WITH_FAILURES, DryRun, RetryFailed, note_splits, run_here, say_runs
+from benchmark.cli.runs import DryRun, RetryFailed, print_runs, print_split_notes, run_here
 from benchmark.cli.studies import tally
+from benchmark.core.run_state import RunState
+from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
     from benchmark.store.store import Store
     from slurm.requests.profile import Profile, SlurmProfile
-    from slurm.status.run_status import Stand
+    from slurm.status.run_status import RunStatus
     from slurm.submit import Receipt
 
 POLL_S = 30.0
 
 Cluster = Annotated[
-    str, typer.Option("--cluster", "-c", help="Profile of a cluster or its YAML file; local or debug for this machine.")
+    str, typer.Option("--cluster", "-c", help="Profile of a cluster or its file; local or debug: this machine.")
 ]
-Names = Annotated[list[str], typer.Argument(metavar="STUDY | ID...", help="A planned study, or runs.")]
+Names = Annotated[list[str], typer.Argument(metavar="STUDY | ID...", help="Planned study, or runs.")]
 
 
 def submit(
@@ -63,7 +66,7 @@ def submit(
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Send what is open of a study, or of a method's runs, to a cluster; returns at once."""
+    """Submit the unfinished runs of a study or a method to a cluster, and return at once."""
     from slurm.requests.profile import load_profile
 
     profile = load_profile(cluster)
@@ -87,16 +90,16 @@ def retry(
     cluster: Cluster,
     dry_run: DryRun = False,
 ) -> None:
-    """Send failed runs again: all of a planned study, or those that are named."""
+    """Submit failed runs again: all failed runs of a planned study, or those of the named runs."""
     from slurm.requests.profile import load_profile
 
     store, profile = open_store(context), load_profile(cluster)
-    failed = [run_id for run_id in _named(store, names) if store.state(run_id) in ("failed", "broken")]
+    failed = [run_id for run_id in _find_ids(store, names) if store.run(run_id).read_state().is_failed]
     if not failed:
-        print_line("none of them has failed")
+        print_line("no failed runs")
         return
-    study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for it
-    choice = of_specs([store.spec(run_id) for run_id in failed], name=study)
+    study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for the study
+    choice = of_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
     raise typer.Exit(_start(store, choice, profile, dry_run=dry_run, retry_failed=True))
 
 
@@ -105,71 +108,71 @@ def cancel(
     names: Names,
     dry_run: DryRun = False,
 ) -> None:
-    """Cancel the jobs of a planned study, or of runs. What they had saved is kept; submit goes on from there."""
-    from slurm.scheduler import queue
-    from slurm.status.run_status import overview
+    """Cancel the jobs of a planned study or of runs. Checkpoints are kept; `submit` resumes from them."""
+    from slurm.scheduler.queue import cancel_jobs
+    from slurm.status.run_status import query_status
 
     store = open_store(context)
-    wanted = set(_named(store, names))
-    alive = [stand for stand in overview(store, sorted(wanted)).stands if stand.is_alive and stand.place]
-    _refuse_shared(alive, wanted)
-    targets = {target for stand in alive if stand.place is not None and (target := stand.place.target)}
-    here = [run_id for run_id in wanted if store.state(run_id) == "running" and run_id not in {s.id for s in alive}]
-    if here:
-        print_note(f"{len(here)} run on this machine and not in a job; end the command that started them")
+    ids = set(_find_ids(store, names))
+    in_jobs = [run for run in query_status(store, sorted(ids)).runs if run.state.is_active and run.task is not None]
+    _refuse_shared_jobs(in_jobs, ids)
+    targets = {target for run in in_jobs if run.task is not None and (target := run.task.target)}
+    outside = ids - {run.id for run in in_jobs}
+    num_local = sum(store.run(run_id).read_state() is RunState.RUNNING for run_id in outside)
+    if num_local:
+        print_note(f"{format_count(num_local, 'run')} without a job: interrupt the command that started them")
     if dry_run:
-        for job, task in sorted(targets):
-            print_line(f"{job}_{task}")
+        for job, index in sorted(targets):
+            print_line(f"{job}_{index}")
         return
-    objections = queue.cancel(targets)
+    objections = cancel_jobs(targets)
     for line in objections:
         print_note(line)
-    print_line(
-        f"{len(alive)} runs in {len(targets)} jobs cancelled" if not objections else "not all could be cancelled"
-    )
-    raise typer.Exit(1 if objections else 0)
+    summary = f"{format_count(len(in_jobs), 'run')} in {format_count(len(targets), 'job')} canceled"
+    print_line("some jobs could not be canceled" if objections else summary)
+    raise typer.Exit(ExitCode.ERROR if objections else ExitCode.SUCCESS)
 
 
 def collect(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(help="A planned study.")],
-    wait: Annotated[bool, typer.Option("--wait", help="Until every run has ended or is given up.")] = False,
+    study: Annotated[str, typer.Argument(help="Planned study.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have finished.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Account for every run of a study: dead jobs become failures, and what was used is summed up."""
-    from slurm.status.accounting import summary
-    from slurm.status.reconcile import settle
-    from slurm.status.run_status import overview
+    """Account for every run of a study: record failures of dead jobs and sum up the resources used."""
+    from slurm.status.accounting import summarize_usage
+    from slurm.status.reconcile import reconcile
+    from slurm.status.run_status import query_status
 
     store = open_store(context)
-    ids = store.plan(study).ids
+    ids = store.read_plan(study).ids
     while True:
-        found = overview(store, ids)
-        settled = settle(store, found.stands)
-        if not wait or not any(stand.is_alive for stand in found.stands):
+        status = query_status(store, ids)
+        failed = reconcile(store, status.runs)
+        states = [RunState.FAILED if run.id in failed else run.state for run in status.runs]
+        if not wait or not any(state.is_active for state in states):
             break
-        print_note(tally([stand.state for stand in found.stands]))
+        print_note(tally(states))
         time.sleep(POLL_S)
-    for line in found.sight.notes:
+    for line in status.queue.notes:
         print_note(line)
-    states = ["failed" if stand.id in settled else stand.state for stand in found.stands]
-    usage = summary(store, ids)
+    usage = summarize_usage(store, ids)
     if as_json:
         print_json({"states": dict(zip(ids, states, strict=True)), "usage": usage})
     else:
         print_line(f"{tally(states)} in {store.root}")
-        for line in [*usage, f"The table: {format_command(store, 'table', study)}"]:
+        for line in [*usage, f"Print the table: {format_command(store, 'table', study)}"]:
             print_line(line)
-    raise typer.Exit(FINISHED_WITH_FAILURES if {"failed", "broken"} & set(states) else 0)
+    raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
 
 
 def _start(store: Store, choice: Choice, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
-    """Run or send what is open, as the profile says where; returns the exit code."""
+    """Run or submit the unfinished runs with the profile's executor, and return the exit code."""
     if profile.executor == "slurm":
-        return _send(store, choice, profile, dry_run=dry_run, retry_failed=retry_failed)
+        return _submit(store, choice, profile, dry_run=dry_run, retry_failed=retry_failed)
     if dry_run:
-        say_runs(store, choice.ids)
-        return 0
+        print_runs(store, choice.ids)
+        return ExitCode.SUCCESS
     if profile.executor == "local":
         return run_here(
             store,
@@ -179,11 +182,11 @@ def _start(store: Store, choice: Choice, profile: Profile, *, dry_run: bool, ret
             workers=profile.workers,
             retry_failed=retry_failed,
         )
-    return _debug(store, choice.specs, threads=profile.threads, workers=profile.workers)
+    return _run_in_process(store, choice.specs, threads=profile.threads, workers=profile.workers)
 
 
-def _debug(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
-    """One run after the other in this process."""
+def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
+    """Run the specs one after the other in this process, and return the exit code."""
     from benchmark.execution.runner import execute
     from benchmark.utils.lock import holding
 
@@ -191,54 +194,55 @@ def _debug(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int
         require_engine(engine)
     states = []
     for spec in specs:
-        with holding(store.folder(spec.id)):
+        with holding(store.run(spec.id).path):
             states.append(execute(spec, store=store, threads=threads, workers=workers).state)
         print_line(f"{states[-1]:<8} {spec.id}")
-    return FINISHED_WITH_FAILURES if "failed" in states else 0
+    return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS
 
 
-def _send(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
-    from slurm import submit as sending
+def _submit(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
+    """Submit the unfinished runs as job arrays or, in a dry run, print the batch scripts; return the exit code."""
+    from slurm import submit as submission
 
-    grid = sending.Grid(
+    grid = submission.Grid(
         choice.ids, choice.specs_of, store=store, study=choice.name, profile=profile, retry=retry_failed
     )
     if dry_run:
-        for array, script in sending.preview(grid):
-            print_line(f"# {array.runs} runs in an array of {len(array.tasks)}\n{script}")
-        return 0
-    note_splits(choice.splits)
-    receipt = sending.submit(grid)
-    _say_receipt(store, choice, receipt, retry_failed=retry_failed)
-    return 0 if receipt.before.sight.reachable else 1
+        for array, script in submission.preview(grid):
+            print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}\n{script}")
+        return ExitCode.SUCCESS
+    print_split_notes(choice.splits)
+    receipt = submission.submit(grid)
+    _print_receipt(store, choice, receipt, retry_failed=retry_failed)
+    return ExitCode.SUCCESS if receipt.before.queue.reachable else ExitCode.ERROR
 
 
-def _say_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed: bool) -> None:
-    states = [stand.state for stand in receipt.before.stands]
-    for line in receipt.before.sight.notes:
+def _print_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed: bool) -> None:
+    states = [run.state for run in receipt.before.runs]
+    for line in receipt.before.queue.notes:
         print_note(line)
     if receipt.adopted:
-        print_note(
-            f"{receipt.adopted} arrays of an earlier submission that had been interrupted were found in the queue"
-        )
-    print_line(f"{len(states)} runs: {tally(states)}")
-    for one in receipt.sent:
-        runs, tasks = sum(map(len, one.manifest.tasks)), len(one.manifest.tasks)
-        job = one.sent.job if one.sent else "?"
-        print_line(f"sent: job {job}, {one.manifest.name}, {runs} runs in an array of {tasks}")
-    print_line(f"{receipt.runs} runs sent")
-    if receipt.waiting:
-        print_note(f"{receipt.waiting} runs wait for room in the queue: the same command sends them later")
-    if "failed" in states and not retry_failed:
-        print_note(f"{states.count('failed')} failed before, not sent again; to try again: --retry-failed")
+        print_note(f"{format_count(receipt.adopted, 'array')} of an interrupted submission found in the queue")
+    print_line(f"{format_count(len(states), 'run')}: {tally(states)}")
+    for submission in receipt.sent:
+        tasks = submission.manifest.tasks
+        job = submission.sent.job if submission.sent else "?"
+        runs = format_count(sum(map(len, tasks)), "run")
+        print_line(f"job {job} ({submission.manifest.name}): {runs} in an array of {len(tasks)}")
+    print_line(f"{format_count(receipt.num_sent, 'run')} submitted")
+    if receipt.num_waiting:
+        waiting = format_count(receipt.num_waiting, "run")
+        print_note(f"{waiting} not submitted, as the queue is full: run the same command again later")
+    if RunState.FAILED in states and not retry_failed:
+        print_note(f"{states.count(RunState.FAILED)} failed before, not resubmitted; use --retry-failed to resubmit")
     if choice.plan is not None:
-        print_line(f"Where they stand: {format_command(store, 'status', choice.name, '--watch')}")
+        print_line(f"Watch the progress: {format_command(store, 'status', choice.name, '--watch')}")
 
 
-def _named(store: Store, names: Sequence[str]) -> list[str]:
-    """Ids of the runs of a planned study, or of runs that are named."""
+def _find_ids(store: Store, names: Sequence[str]) -> list[str]:
+    """Return the IDs of the runs of a planned study, or of the named runs."""
     if _is_plan(store, names):
-        return list(store.plan(names[0]).ids)
+        return list(store.read_plan(names[0]).ids)
     return [store.find(name) for name in names]
 
 
@@ -246,13 +250,11 @@ def _is_plan(store: Store, names: Sequence[str]) -> bool:
     return len(names) == 1 and names[0] in store.plan_names()
 
 
-def _refuse_shared(alive: Sequence[Stand], wanted: set[str]) -> None:
-    """Runs that share a job with others cannot be cancelled alone."""
-    for stand in alive:
-        if stand.place is None:
-            continue
-        others = set(stand.place.submission.manifest.tasks[stand.place.task]) - wanted
+def _refuse_shared_jobs(runs: Sequence[RunStatus], ids: set[str]) -> None:
+    """Raise ValueError if a run shares its job with a run that is not to be canceled."""
+    for run in runs:
+        others = sorted(set(run.task.run_ids) - ids) if run.task is not None else []
         if others:
             raise ValueError(
-                f"{stand.id} shares its job with {', '.join(sorted(others)[:3])}: cancel them too, or none of them"
+                f"{run.id} shares its job with {', '.join(others[:3])}: cancel all runs of a job, or none of them"
             )

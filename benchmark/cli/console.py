@@ -83,6 +83,11 @@ def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     make_console().print(table)
 
 
+def format_count(count: int, noun: str) -> str:
+    """Format a number of things: 1 run, 2 runs."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def format_duration(seconds: float | None) -> str:
     """Format a duration for people: 45 s, 12 min, 3 h 05."""
     if seconds is None:

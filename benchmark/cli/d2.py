@@ -24,17 +24,17 @@ def config(
     overrides: Overrides = None,
 ) -> None:
     """Write a config for Detectron2's own tools."""
-    from benchmark.d2.configs.configs import choose
-    from benchmark.d2.configs.lazy import lazy_text
-    from benchmark.d2.configs.yacs import yacs_text
+    from benchmark.d2.configs.config_request import make_request
+    from benchmark.d2.configs.lazy import format_lazy_config
+    from benchmark.d2.configs.yacs import format_yacs_config
     from benchmark.utils.atomic_files import write_new
 
-    texts = {".yaml": yacs_text, ".py": lazy_text}
+    texts = {".yaml": format_yacs_config, ".py": format_lazy_config}
     if out.suffix not in texts:
         raise ValueError(f"--out {out}: expected a file name that ends with {' or '.join(texts)}")
     if out.exists():
-        raise ValueError(f"--out {out} already exists: remove it or choose another name")
-    choice = choose(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
+        raise ValueError(f"--out {out} already exists: remove it or make_request another name")
+    choice = make_request(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
     write_new(out, texts[out.suffix](choice))
     print_line(str(out))
 
@@ -42,7 +42,7 @@ def config(
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """List the datasets and architectures registered in Detectron2."""
-    from benchmark.d2.configs.configs import architectures, datasets
+    from benchmark.d2.configs.config_request import architectures, datasets
 
     data, models = datasets(), architectures()
     if as_json:

@@ -208,19 +208,19 @@ def _check_extension() -> Check:
 
 
 def _check_slurm() -> list[Check]:
-    from slurm.scheduler.cluster_config import Unreachable, remarks, settings
+    from slurm.scheduler.cluster_config import SlurmUnreachableError, list_warnings, query_cluster_config
 
     sbatch = shutil.which("sbatch")
     if not sbatch:
         return [Check("slurm", "ok", "no sbatch on this machine; runs are local")]
     try:
-        cluster = settings()
-    except Unreachable as error:
+        cluster = query_cluster_config()
+    except SlurmUnreachableError as error:
         return [Check("slurm", "warning", f"sbatch at {sbatch}, but SLURM does not answer: {error}")]
     size = f", arrays of up to {cluster.max_array_size}" if cluster.max_array_size else ""
     return [
         Check("slurm", "ok", f"sbatch at {sbatch}, SLURM {cluster.version}{size}"),
-        *(Check("slurm", "warning", line) for line in remarks(cluster)),
+        *(Check("slurm", "warning", line) for line in list_warnings(cluster)),
     ]
 
 

@@ -95,7 +95,7 @@ def format_progress(beat: Mapping[str, Any] | None) -> str:
 
 
 def _format_outcome(label: str, outcome: Outcome) -> str:
-    if outcome.state == "elsewhere":
+    if outcome.state is RunState.RUNNING:
         return f"skipped {label}: running in another process"
     return f"{outcome.state:<6} {label}" + (f": {outcome.message}" if outcome.message else "")
 

@@ -1,4 +1,4 @@
-"""What starts runs: `run`, `demo`, `verify`."""
+"""`run`, `demo`, `verify`: runs on this machine."""
 
 from __future__ import annotations
 
@@ -30,8 +30,10 @@ from benchmark.cli.console import (
     print_note,
     read_overrides,
 )
-from benchmark.cli.progress import watching
+from benchmark.cli.progress import show_progress
 from benchmark.cli.studies import changed_study, tally
+from benchmark.core.run_state import RunState
+from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
@@ -39,13 +41,12 @@ if TYPE_CHECKING:
     from benchmark.core.study import Plan
     from benchmark.store.store import Store
 
-FINISHED_WITH_FAILURES, INTERRUPTED = 3, 130
 SHOWN_FAILURES = 5
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be run and stop.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of each run.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Processes of each run that read images ahead.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try failed runs again.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers per run.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
 
 
 def run(
@@ -64,7 +65,7 @@ def run(
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Run a method, or all of a study, on this machine. What is done already is not run again."""
+    """Run a method or a study on this machine. Finished runs are skipped."""
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     store = open_store(context)
     choice = choose(
@@ -77,7 +78,7 @@ def run(
         **fields,
     )
     if dry_run:
-        say_runs(store, choice.ids)
+        print_runs(store, choice.ids)
         return
     raise typer.Exit(
         run_here(open_store(context), choice, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
@@ -85,12 +86,12 @@ def run(
 
 
 def run_here(store: Store, choice: Choice, *, jobs: int | None, threads: int, workers: int, retry_failed: bool) -> int:
-    """Run what is not done and print what came of it; returns the exit code."""
-    note_splits(choice.splits)
+    """Run the unfinished runs of a selection, print their results, and return the exit code."""
+    print_split_notes(choice.splits)
     code = run_specs(
         store, choice.specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=choice.plan
     )
-    _say_results(store, choice.specs, choice.plan)
+    _print_results(store, choice.specs, choice.plan)
     return code
 
 
@@ -101,27 +102,27 @@ def demo(
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Everything once, in minutes. Chimera-Seg, its ablations and two peers on toybox, to a table and figures."""
-    from benchmark.cli.reports import show_table, write_figures, write_pictures
+    """Run a short end-to-end demo. Trains Chimera-Seg, its ablations and two baselines on toybox; draws all results."""
+    from benchmark.cli.reports import show_table, write_figures, write_segmentations
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import planned
 
     store = open_store(context)
     found = planned(changed_study(load_study("demo"), changes=read_overrides(overrides)), store, keep=not dry_run)
     if dry_run:
-        say_runs(store, found.plan.ids)
+        print_runs(store, found.plan.ids)
         return
     code = run_specs(store, found.specs, jobs=jobs, retry_failed=retry_failed, plan=found.plan)
     print_line()
     show_table(store, found.plan)
     out = store.root / "reports" / found.plan.study
     print_line("\nFigures")
-    for path in [*write_figures(store, found.plan, out), *write_pictures(store, found.plan, out)]:
+    for path in [*write_figures(store, found.plan, out), *write_segmentations(store, found.plan, out)]:
         print_line(f"  {path}")
-    done = next((run_id for run_id in found.plan.ids if store.state(run_id) == "done"), "ID")
-    print_line(f"\nThe table again:    {format_command(store, 'table', found.plan.study)}")
-    print_line(f"One run in detail:  {format_command(store, 'show', done)}")
-    print_line(f"Remake a number:    {format_command(store, 'verify', done)}")
+    done = next((run_id for run_id in found.plan.ids if store.run(run_id).read_state() is RunState.DONE), "ID")
+    print_line(f"\nPrint the table:     {format_command(store, 'table', found.plan.study)}")
+    print_line(f"Show one run:        {format_command(store, 'show', done)}")
+    print_line(f"Reproduce a number:  {format_command(store, 'verify', done)}")
     raise typer.Exit(code)
 
 
@@ -130,21 +131,21 @@ def verify(
     run_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or a part of it that fits one run.")],
     as_json: AsJson = False,
 ) -> None:
-    """Remake a run and compare. The pixel counts must be the same, bit for bit; they are made in a scratch folder."""
+    """Rerun a finished run in a temporary folder and compare the pixel counts bit for bit."""
     from benchmark.execution import verify as again
 
     store = open_store(context)
     found = store.find(run_id)
-    require_engine(store.spec(found).engine)
-    print_note(f"running {found} again in a scratch folder")
-    with watching({found: label(store.spec(found))}) as watch:
+    require_engine(store.run(found).read_spec().engine)
+    print_note(f"rerunning {found} in a temporary folder")
+    with show_progress({found: format_label(store.run(found).read_spec())}) as watch:
         verdict = again.verify(found, store, observe=watch)
     if as_json:
         print_json(again.as_json(verdict))
     else:
         for line in again.in_words(verdict):
             print_line(line)
-    raise typer.Exit(0 if verdict.is_same else 1)
+    raise typer.Exit(ExitCode.SUCCESS if verdict.is_same else ExitCode.ERROR)
 
 
 def run_specs(
@@ -157,33 +158,32 @@ def run_specs(
     workers: int = 0,
     plan: Plan | None = None,
 ) -> int:
-    """Run what is not done, telling what is left out and why; returns the exit code."""
+    """Run the unfinished specs, print which ones are skipped and why, and return the exit code."""
     from benchmark.execution.local_pool import cores, run_all
     from benchmark.execution.worker_process import Resources
 
-    open_specs, skipped_failed = _open(store, specs, retry_failed=retry_failed)
+    open_specs, failed = _select_open(store, specs, retry_failed=retry_failed)
     for engine in {spec.engine for spec in open_specs}:
-        require_engine(engine)  # here, as each run would fail with it and keep a record of that
-    labels = {spec.id: label(spec) for spec in specs} | (_row_labels(plan) if plan is not None else {})
-    failed = skipped_failed
+        require_engine(engine)  # before the start, since otherwise every run would record this failure
+    labels = {spec.id: format_label(spec) for spec in specs} | (_label_rows(plan) if plan is not None else {})
     if open_specs:
         jobs = min(jobs or max(1, cores() // threads), len(open_specs))
         print_note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
-            with watching(labels) as watch:
+            with show_progress(labels) as watch:
                 outcomes = run_all(open_specs, store=store, jobs=jobs, each=Resources(threads, workers), observe=watch)
         except KeyboardInterrupt:
-            _note_interrupted(store, specs)
-            raise typer.Exit(INTERRUPTED) from None
-        lost = [run_id for run_id, outcome in outcomes.items() if outcome.state == "failed"]
-        failed += len(lost)
-        for run_id in lost[:SHOWN_FAILURES]:
-            print_note(f"its log: {format_command(store, 'logs', run_id)}")
-    return FINISHED_WITH_FAILURES if failed else 0
+            _print_interrupted(store, specs)
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        failed_ids = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.FAILED]
+        failed += len(failed_ids)
+        for run_id in failed_ids[:SHOWN_FAILURES]:
+            print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
+    return ExitCode.FINISHED_WITH_FAILURES if failed else ExitCode.SUCCESS
 
 
-def note_splits(names: Sequence[str]) -> None:
-    """Say what splits warn of."""
+def print_split_notes(names: Sequence[str]) -> None:
+    """Print the notes of splits."""
     from benchmark.core.split import load_split
 
     for name in names:
@@ -191,68 +191,69 @@ def note_splits(names: Sequence[str]) -> None:
             print_note(f"split {name}: {load_split(name).note}")
 
 
-def _row_labels(plan: Plan) -> dict[str, str]:
-    """What a study calls its runs: the row and the seed, without what all rows have in common."""
+def _label_rows(plan: Plan) -> dict[str, str]:
+    """Return a label for each run of a study: its row and seed, without what all rows have in common."""
     return {run_id: f"{row.label} seed {seed}" for row in plan.rows for seed, run_id in row.ids.items()}
 
 
-def label(spec: RunSpec) -> str:
-    """What to call a run in a line."""
+def format_label(spec: RunSpec) -> str:
+    """Return a label of a run for a line of output."""
     return f"{spec.method}/{spec.label} seed {spec.seed}"
 
 
-def _open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:
-    """The specs to run, and how many failed ones are left out."""
-    states = {spec.id: store.state(spec.id) for spec in specs}
-    done = [run_id for run_id, state in states.items() if state == "done"]
-    lost = [run_id for run_id, state in states.items() if state in ("failed", "broken")]
+def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:
+    """Return the specs to run, and the number of failed runs that are skipped."""
+    states = {spec.id: store.run(spec.id).read_state() for spec in specs}
+    done = [run_id for run_id, state in states.items() if state is RunState.DONE]
+    failed = [] if retry_failed else [run_id for run_id, state in states.items() if state.is_failed]
     if done:
-        print_note(f"{len(done)} done already{_stale_words(store, done)}, not run again")
-    if lost and not retry_failed:
-        print_note(f"{len(lost)} failed before, not run again; to try again: --retry-failed")
-    left_out = {*done, *(() if retry_failed else lost)}
-    return [spec for spec in specs if spec.id not in left_out], 0 if retry_failed else len(lost)
+        print_note(f"{len(done)} done already, skipped{_format_stale(store, done)}")
+    if failed:
+        print_note(f"{len(failed)} failed before, skipped; use --retry-failed to rerun")
+    skipped = {*done, *failed}
+    return [spec for spec in specs if spec.id not in skipped], len(failed)
 
 
-def _stale_words(store: Store, done: Sequence[str]) -> str:
+def _format_stale(store: Store, done: Sequence[str]) -> str:
     from benchmark.store.environment import code_digest
 
-    stale = [run_id for run_id in done if store.record(run_id).environment.code_digest != code_digest()]
+    stale = [run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != code_digest()]
     if not stale:
         return ""
-    return f" ({len(stale)} by other code than the present; to run those again, move their folders out of {store.root})"
+    return f" ({len(stale)} stale (older code); to rerun them, move their folders out of {store.root})"
 
 
-def say_runs(store: Store, ids: Sequence[str]) -> None:
-    """What would be run, and where it stands."""
-    states = [store.state(run_id) for run_id in ids]
+def print_runs(store: Store, ids: Sequence[str]) -> None:
+    """Print runs with their states."""
+    states = [store.run(run_id).read_state() for run_id in ids]
     for state, run_id in zip(states, ids, strict=True):
         print_line(f"{state:<12} {run_id}")
     print_line(tally(states))
 
 
-def _say_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
+def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
     from benchmark.evaluation.scores import score
 
     if plan is not None:
-        print_line(tally([store.state(spec.id) for spec in specs]))
-        print_line(f"The table: {format_command(store, 'table', plan.study)}")
+        print_line(tally([store.run(spec.id).read_state() for spec in specs]))
+        print_line(f"Print the table: {format_command(store, 'table', plan.study)}")
         return
     for spec in specs:
-        state = store.state(spec.id)
-        if state == "done":
-            scores = score(store.counts(spec.id), "d2-main")
-            shown = f"S {scores.miou_seen:.2f}  U {scores.miou_unseen:.2f}  hIoU {scores.hiou:.2f}  (d2-main)"
-            print_line(f"{label(spec)}: {shown}")
-        elif state == "failed":
-            failure = store.record(spec.id).failure
-            print_line(f"{label(spec)}: failed: {failure.message if failure else ''}")
+        run = store.run(spec.id)
+        snapshot = run.read_snapshot()
+        if snapshot.state is RunState.DONE:
+            scores = score(run.read_counts(snapshot.record), "d2-main")
+            text = f"S {scores.miou_seen:.2f}  U {scores.miou_unseen:.2f}  hIoU {scores.hiou:.2f}  (d2-main)"
+            print_line(f"{format_label(spec)}: {text}")
+        elif snapshot.record is not None:
+            failure = snapshot.record.failure
+            print_line(f"{format_label(spec)}: failed: {failure.message if failure else ''}")
         else:
-            print_line(f"{label(spec)}: {state}")
+            print_line(f"{format_label(spec)}: {snapshot.state}")
         print_line(f"  {spec.id}")
 
 
-def _note_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
-    states = [store.state(spec.id) for spec in specs]
+def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
+    states = [store.run(spec.id).read_state() for spec in specs]
     print_note(f"interrupted: {tally(states)}")
-    print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; the same command goes on from there.")
+    print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; run the same command again to resume.")

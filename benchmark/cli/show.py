@@ -1,8 +1,7 @@
-"""What looks at one run and changes nothing: `show`, `logs`."""
+"""`show`, `logs`: one run in detail. Read-only."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,95 +9,93 @@ import typer
 
 from benchmark.cli.console import AsJson, open_store, print_json, print_line
 from benchmark.cli.status import is_stale
+from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
-    from benchmark.core.run_spec import RunSpec
     from benchmark.store.store import Store
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or a part of it that fits one run.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")]
 
 
 def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """Everything about one run. Spec, environment, scores under all conventions, cost, failure."""
+    """Show one run in detail: spec, environment, scores under every convention, cost, failure."""
     store = open_store(context)
-    found = store.find(run_id)
-    details = _details(store, found)
+    details = _describe_run(store, store.find(run_id))
     if as_json:
         print_json(details)
         return
-    for line in _lines(details):
+    for line in _format_details(details):
         print_line(line)
 
 
 def logs(
     context: typer.Context,
     run_id: RunId,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Which attempt; the latest if not given.")] = None,
-    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="Only the last lines; 0 for all.")] = 0,
+    attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; default: the latest.")] = None,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="Number of lines, counted from the end; 0 for all.")
+    ] = 0,
 ) -> None:
-    """The log of a run."""
+    """Print the log of a run."""
     store = open_store(context)
-    path = _log(store, store.find(run_id), attempt)
+    path = _find_log(store, store.find(run_id), attempt)
     text = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in text[-lines:] if lines else text:
         print_line(line)
 
 
-def _log(store: Store, run_id: str, attempt: int | None) -> Path:
-    """The log of a run's attempt; of its job where the run never began, which is then what says why."""
-    from slurm.requests.manifest import places
-    from slurm.status.reconcile import job_log
+def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:
+    """Return the log of an attempt or, if the run was never started, the log of its job, which says why."""
+    from slurm.requests.manifest import locate_runs
 
     try:
-        return store.log(run_id, attempt)
+        return store.run(run_id).find_log(attempt)
     except KeyError:
-        place = places(store).get(run_id)
-        if place is None or not job_log(place).is_file():
+        task = locate_runs(store).get(run_id)
+        if task is None or not task.log_path.is_file():
             raise
-        return job_log(place)
+        return task.log_path
 
 
-def _details(store: Store, run_id: str) -> dict[str, Any]:
-    state = store.state(run_id)
-    details: dict[str, Any] = {"id": run_id, "state": state, "folder": str(store.folder(run_id))}
-    if state not in ("done", "failed", "broken"):
-        return details | {"spec": _dumped(store.spec(run_id)), "heartbeat": store.last_heartbeat(run_id)}
-    record = store.record(run_id)
-    details |= {"stale": is_stale(record)} | record.model_dump(mode="json") | {"spec": _dumped(record.spec)}
-    if record.state == "done":
-        details["scores"] = _scores(store, run_id)
+def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
+    run = store.run(run_id)
+    state = run.read_state()
+    details: dict[str, Any] = {"id": run_id, "state": state, "folder": str(run.path)}
+    if not state.is_final:
+        return details | {"spec": run.read_spec().model_dump(mode="json"), "heartbeat": run.read_heartbeat()}
+    record = run.read_record()
+    details |= record.model_dump(mode="json")
+    details |= {"stale": is_stale(record), "spec": record.spec.model_dump(mode="json")}
+    if record.state is RunState.DONE:
+        details["scores"] = _compute_scores(store, run_id)
     return details
 
 
-def _dumped(spec: RunSpec) -> dict[str, Any]:
-    return spec.model_dump(mode="json")
-
-
-def _scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
-    """Scores by convention and metric, and IoU by class under the first."""
+def _compute_scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
+    """Return the scores by convention and metric, and the IoU by class under the first convention."""
     from benchmark.evaluation.scores import CONVENTIONS, METRICS, score
 
-    found: dict[str, dict[str, float]] = {}
-    counts = store.counts(run_id)
+    table: dict[str, dict[str, float]] = {}
+    counts = store.run(run_id).read_counts()
     by_convention = {convention: score(counts, convention) for convention in CONVENTIONS}
     for name, scores in by_convention.items():
-        found[name] = {metric: getattr(scores, metric) for metric in METRICS}
+        table[name] = {metric: getattr(scores, metric) for metric in METRICS}
     first = by_convention[CONVENTIONS[0]]
     per_class = dict(zip(counts.classes, first.iou, strict=True))
-    return found | {f"IoU by class ({CONVENTIONS[0]})": per_class}
+    return table | {f"IoU by class ({CONVENTIONS[0]})": per_class}
 
 
-def _lines(details: dict[str, Any]) -> list[str]:
-    """A few sections, each a title and indented entries."""
-    lines = [f"{details['id']}: {details['state']}" + (", STALE: made by other code" if details.get("stale") else "")]
+def _format_details(details: dict[str, Any]) -> list[str]:
+    """Return sections, each with a title and indented entries."""
+    lines = [f"{details['id']}: {details['state']}" + (", STALE (older code)" if details.get("stale") else "")]
     for key in ("title", "supervision", "reconstruction", "attempts", "started", "finished", "folder", "counts_digest"):
         if details.get(key):
             lines.append(f"  {key}: {details[key]}")
     for title in ("spec", "environment", "heartbeat", "cost"):
         if details.get(title):
-            lines += ["", title, *_indented(details[title])]
+            lines += ["", title, *_indent(details[title])]
     if details.get("scores"):
-        lines += ["", "scores, in percent", *_score_lines(details["scores"])]
+        lines += ["", "scores, in percent", *_format_scores(details["scores"])]
     failure = details.get("failure")
     if failure:
         lines += ["", f"failure: {failure['kind']}: {failure['message']}"]
@@ -106,17 +103,17 @@ def _lines(details: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _indented(values: dict[str, Any], depth: int = 1) -> list[str]:
+def _indent(values: dict[str, Any], depth: int = 1) -> list[str]:
     lines: list[str] = []
     for key, value in values.items():
         nested = isinstance(value, dict) and value
         lines.append(f"{'  ' * depth}{key}:" + ("" if nested else f" {value}"))
-        lines += _indented(value, depth + 1) if nested else []
+        lines += _indent(value, depth + 1) if nested else []
     return lines
 
 
-def _score_lines(scores: dict[str, dict[str, float]]) -> Sequence[str]:
-    lines = []
-    for name, values in scores.items():
-        lines.append(f"  {name}: " + "  ".join(f"{key} {value:.2f}" for key, value in values.items()))
-    return lines
+def _format_scores(scores: dict[str, dict[str, float]]) -> list[str]:
+    return [
+        f"  {convention}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items())
+        for convention, values in scores.items()
+    ]

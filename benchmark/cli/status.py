@@ -1,4 +1,4 @@
-"""Where every run stands: `status`. Reads only, and never changes a run."""
+"""`status`: the state of every run. Read-only."""
 
 from __future__ import annotations
 
@@ -21,104 +21,100 @@ from benchmark.cli.console import (
     print_note,
 )
 from benchmark.cli.studies import tally
+from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
     from benchmark.core.run_record import RunRecord
     from benchmark.store.store import Store
-    from slurm.status.run_status import Overview, Stand
+    from slurm.status.run_status import GridStatus, RunStatus
 
-LEAST_POLL_S = 10.0
-"""A scheduler is not asked more often, whatever is asked for."""
+MIN_INTERVAL_S = 10.0
+"""Shortest interval between two queries of the scheduler."""
+HEADS = ("state", "progress", "attempts", "node", "run", "last message")
 
 
 def status(
     context: typer.Context,
-    study: Annotated[str | None, typer.Argument(help="Only the runs of this study, as last planned.")] = None,
-    watch: Annotated[bool, typer.Option("--watch", help="Look again and again until every run has ended.")] = False,
-    every_s: Annotated[float, typer.Option("--every", min=LEAST_POLL_S, help="Seconds between two looks.")] = 30.0,
+    study: Annotated[str | None, typer.Argument(help="Show only the runs of this study, as last planned.")] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have finished.")] = False,
+    every_s: Annotated[float, typer.Option("--every", min=MIN_INTERVAL_S, help="Seconds between refreshes.")] = 30.0,
     as_json: AsJson = False,
 ) -> None:
-    """Where every run stands, here and on the cluster. Reads only, and never changes a run."""
-    from slurm.status.run_status import overview
+    """Show the state of every run, on this machine and on the cluster. Read-only."""
+    from slurm.status.run_status import query_status
 
     store = open_store(context)
     while True:
-        found = overview(store, _ids(store, study))
-        entries = [_entry(store, stand) for stand in found.stands]
+        grid = query_status(store, _list_ids(store, study))
+        entries = [_describe_run(store, run) for run in grid.runs]
         if as_json:
             print_json(entries)
         else:
-            _show(store, found, entries, clear=watch)
-        if not watch or not any(stand.is_alive for stand in found.stands):
+            _print_status(store, grid, entries, clear=watch)
+        if not watch or not any(run.state.is_active for run in grid.runs):
             return
         time.sleep(every_s)
 
 
-def _show(store: Store, found: Overview, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
+def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
     if clear and make_console().is_terminal:
         make_console().clear()
     if entries:
-        heads = ["state", "progress", "tries", "node", "run", "latest"]
-        print_columns(heads, [_cells(entry) for entry in entries])
+        print_columns(HEADS, [_format_row(entry) for entry in entries])
     print_line(f"{tally([entry['state'] for entry in entries])} in {store.root}")
-    stale = sum(entry["stale"] for entry in entries)
-    if stale:
-        print_line(f"{stale} made by other code than the present (*)")
+    num_stale = sum(entry["stale"] for entry in entries)
+    if num_stale:
+        print_line(f"{num_stale} stale (older code), marked with *")
     for entry in entries:
-        if entry["state"] == "broken":
+        if entry["state"] is RunState.BROKEN:
             print_line(f"broken: {entry['message']}")
-    for line in found.sight.notes:
+    for line in grid.queue.notes:
         print_note(line)
-    if any(stand.state in ("interrupted", "lost") and stand.place for stand in found.stands):
-        print_note(
-            f"interrupted and lost runs go on when they are sent again: {format_command(store, 'submit', 'STUDY')}"
-        )
+    if any(run.state in (RunState.INTERRUPTED, RunState.LOST) and run.task for run in grid.runs):
+        print_note(f"to resume interrupted and lost runs: {format_command(store, 'submit', 'STUDY')}")
 
 
-def _ids(store: Store, study: str | None) -> list[str]:
-    """Runs with a folder and runs that are only planned."""
+def _list_ids(store: Store, study: str | None) -> list[str]:
+    """Return the IDs of a study's runs or, without a study, of all runs that have a folder or are planned."""
     if study is not None:
-        return list(store.plan(study).ids)
+        return list(store.read_plan(study).ids)
     ids = dict.fromkeys(store.ids())
     for name in store.plan_names():
         try:
-            ids |= dict.fromkeys(store.plan(name).ids)
+            ids |= dict.fromkeys(store.read_plan(name).ids)
         except ValueError as error:
             print_note(f"warning: {error}")
     return list(ids)
 
 
-def _entry(store: Store, stand: Stand) -> dict[str, Any]:
-    """What there is to say of a run, also as JSON."""
-    entry: dict[str, Any] = {"id": stand.id, "state": stand.state, "stage": "", "done": 0, "total": 0}
-    entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": stand.reason, "stale": False}
+def _describe_run(store: Store, run: RunStatus) -> dict[str, Any]:
+    """Return the status of a run as JSON."""
+    entry: dict[str, Any] = {"id": run.id, "state": run.state, "stage": "", "done": 0, "total": 0}
+    entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": run.reason, "stale": False}
     entry |= {"job": "", "node": ""}
-    if stand.place is not None and stand.place.target is not None:
-        entry["job"] = "_".join(map(str, stand.place.target))
-    if stand.state in ("done", "failed", "broken"):
-        return entry | _ended(store, stand)
-    return entry | _underway(store, stand)
+    if run.task is not None and run.task.target is not None:
+        entry["job"] = "_".join(map(str, run.task.target))
+    return entry | (_describe_record(store, run) if run.state.is_final else _describe_progress(store, run))
 
 
-def _underway(store: Store, stand: Stand) -> dict[str, Any]:
-    from benchmark.store.progress import seconds_left
+def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
+    """Return the progress of a run that has no record."""
+    from benchmark.store.progress import estimate_seconds_left
 
-    attempts = store.attempts(stand.id)
-    job = attempts[-1].owner.job if attempts else None
-    beat = store.last_heartbeat(stand.id) or {}
-    found = {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
-    is_running = stand.state == "running"
-    node = stand.view.node if stand.view is not None else job.node if job is not None else ""
-    return found | {
-        "attempts": len(attempts),
-        "node": node if is_running else "",
-        "seconds_left": seconds_left(beat) if is_running else None,
-    }
+    folder = store.run(run.id)
+    attempts, beat = folder.read_attempts(), folder.read_heartbeat() or {}
+    progress = {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
+    if run.state is not RunState.RUNNING:
+        return progress | {"attempts": len(attempts)}
+    owner_job = attempts[-1].owner.job if attempts else None
+    node = run.job.node if run.job is not None else owner_job.node if owner_job is not None else ""
+    return progress | {"attempts": len(attempts), "node": node, "seconds_left": estimate_seconds_left(beat)}
 
 
-def _ended(store: Store, stand: Stand) -> dict[str, Any]:
+def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
+    """Return what the record of a finished run says, or why it cannot be read."""
     try:
-        record = stand.record or store.record(stand.id)
+        record = run.record or store.run(run.id).read_record()
     except ValueError as error:
         return {"message": str(error)}
     message = f"{record.failure.kind}: {record.failure.message}" if record.failure else ""
@@ -126,16 +122,16 @@ def _ended(store: Store, stand: Stand) -> dict[str, Any]:
 
 
 def is_stale(record: RunRecord) -> bool:
-    """Whether a result was made by other code than the present. A failure has no result."""
+    """Return whether a result was produced by a different version of the code; a failure has no result."""
     from benchmark.store.environment import code_digest
 
-    return record.state == "done" and record.environment.code_digest != code_digest()
+    return record.state is RunState.DONE and record.environment.code_digest != code_digest()
 
 
-def _cells(entry: dict[str, Any]) -> list[str]:
+def _format_row(entry: dict[str, Any]) -> list[str]:
     progress = f"{entry['stage']} {entry['done']}/{entry['total']}" if entry["total"] else str(entry["stage"])
     if entry["seconds_left"] is not None:
         progress += f", {format_duration(entry['seconds_left'])} left"
     state = entry["state"] + ("*" if entry["stale"] else "")
-    said = [entry["message"] if entry["state"] != "broken" else "", format_losses(entry["losses"])]
-    return [state, progress, str(entry["attempts"] or ""), entry["node"], entry["id"], "; ".join(filter(None, said))]
+    texts = [entry["message"] if entry["state"] is not RunState.BROKEN else "", format_losses(entry["losses"])]
+    return [state, progress, str(entry["attempts"] or ""), entry["node"], entry["id"], "; ".join(filter(None, texts))]

@@ -22,6 +22,7 @@ from benchmark.cli.console import (
     print_note,
     read_overrides,
 )
+from benchmark.core.run_state import RunState
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _name(study: str, words: Sequence[str]) -> str:
 def show_plan(plan: Plan, store: Store) -> None:
     """Print rows by seeds, with the state of each run; of many seeds, only how many runs are in which state."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
-    states = {run_id: store.state(run_id) for run_id in plan.ids}
+    states = {run_id: store.run(run_id).read_state() for run_id in plan.ids}
     print_line(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
     if len(seeds) > SHOWN_SEEDS:
         tallies = [[row.label, tally([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
@@ -133,13 +134,12 @@ def show_plan(plan: Plan, store: Store) -> None:
 
 def plan_json(plan: Plan, store: Store) -> dict[str, Any]:
     """A plan with the state of each run."""
-    return plan.model_dump(mode="json") | {"states": {run_id: store.state(run_id) for run_id in plan.ids}}
+    return plan.model_dump(mode="json") | {"states": {run_id: store.run(run_id).read_state() for run_id in plan.ids}}
 
 
-def tally(states: Sequence[str]) -> str:
+def tally(states: Sequence[RunState]) -> str:
     """How many are in which state, in one line."""
-    order = ("done", "running", "waiting", "failed", "broken", "interrupted", "lost", "unknown", "missing")
-    return " · ".join(f"{states.count(state)} {state}" for state in order if state in states) or "no runs"
+    return " · ".join(f"{states.count(state)} {state}" for state in RunState if state in states) or "no runs"
 
 
 def _methods() -> tuple[list[dict[str, Any]], dict[str, str]]:

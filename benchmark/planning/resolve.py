@@ -137,17 +137,29 @@ def resolve(
 
 
 def build(spec: RunSpec) -> Method:
-    """The method of a spec, freshly initialised from the spec's seed, its vocabulary not yet set.
+    """Build the method of a spec, initialized from the spec's seed, with its vocabulary not yet set.
 
     Raises:
-        ValueError: the method's file, the split or the config's fields are not those the spec was made from.
+        ValueError: The method's file, the split or the fields of the config changed since the spec was made.
     """
-    recipe = recipe_of(spec)
-    split = split_of(spec)
+    return restore_setting(spec, recipe=recipe_of(spec), split=split_of(spec)).build(spec.seed)
+
+
+def restore_setting(spec: RunSpec, *, recipe: Recipe[Any], split: Split) -> Setting:
+    """Return the setting that a spec was made from.
+
+    Args:
+        spec: Spec of a run.
+        recipe: Recipe of the spec, as `recipe_of` returns it.
+        split: Split of the spec, as `split_of` returns it.
+
+    Raises:
+        ValueError: The recipe has no such variant, or the config of the variant has other fields.
+    """
     if spec.variant not in recipe.variants:
         raise ValueError(f"{unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
     config = validated(type(recipe.variants[spec.variant]), spec.config, path=())
-    return Setting(recipe, spec.variant, config, split, spec.protocol, spec.budget).build(spec.seed)
+    return Setting(recipe, spec.variant, config, split, spec.protocol, spec.budget)
 
 
 def under_protocol(method: Method, split: Split, protocol: Protocol) -> Method:

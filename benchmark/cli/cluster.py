@@ -25,6 +25,7 @@ from benchmark.cli.console import (
     Overrides,
     format_command,
     format_count,
+    format_states,
     open_store,
     print_json,
     print_line,
@@ -32,7 +33,6 @@ from benchmark.cli.console import (
     read_overrides,
 )
 from benchmark.cli.runs import DryRun, RetryFailed, print_runs, print_split_notes, run_here
-from benchmark.cli.studies import tally
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
@@ -152,7 +152,7 @@ def collect(
         states = [RunState.FAILED if run.id in failed else run.state for run in status.runs]
         if not wait or not any(state.is_active for state in states):
             break
-        print_note(tally(states))
+        print_note(format_states(states))
         time.sleep(POLL_S)
     for line in status.queue.notes:
         print_note(line)
@@ -160,7 +160,7 @@ def collect(
     if as_json:
         print_json({"states": dict(zip(ids, states, strict=True)), "usage": usage})
     else:
-        print_line(f"{tally(states)} in {store.root}")
+        print_line(f"{format_states(states)} in {store.root}")
         for line in [*usage, f"Print the table: {format_command(store, 'table', study)}"]:
             print_line(line)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
@@ -223,7 +223,7 @@ def _print_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_fail
         print_note(line)
     if receipt.adopted:
         print_note(f"{format_count(receipt.adopted, 'array')} of an interrupted submission found in the queue")
-    print_line(f"{format_count(len(states), 'run')}: {tally(states)}")
+    print_line(f"{format_count(len(states), 'run')}: {format_states(states)}")
     for submission in receipt.sent:
         tasks = submission.manifest.tasks
         job = submission.sent.job if submission.sent else "?"

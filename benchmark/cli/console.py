@@ -14,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmark.core.run_state import RunState
     from benchmark.store.store import Store
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -97,6 +98,13 @@ def format_duration(seconds: float | None) -> str:
         return f"{whole} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
+
+
+def format_states(states: Sequence[RunState]) -> str:
+    """Format the number of runs in each state."""
+    from benchmark.core.run_state import RunState
+
+    return " · ".join(f"{states.count(state)} {state}" for state in RunState if state in states) or "no runs"
 
 
 def format_losses(losses: Any, *, most: int = 4) -> str:

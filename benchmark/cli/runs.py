@@ -24,6 +24,7 @@ from benchmark.cli.console import (
     Jobs,
     Overrides,
     format_command,
+    format_states,
     open_store,
     print_json,
     print_line,
@@ -31,7 +32,7 @@ from benchmark.cli.console import (
     read_overrides,
 )
 from benchmark.cli.progress import show_progress
-from benchmark.cli.studies import changed_study, tally
+from benchmark.cli.studies import changed_study
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
@@ -228,14 +229,14 @@ def print_runs(store: Store, ids: Sequence[str]) -> None:
     states = [store.run(run_id).read_state() for run_id in ids]
     for state, run_id in zip(states, ids, strict=True):
         print_line(f"{state:<12} {run_id}")
-    print_line(tally(states))
+    print_line(format_states(states))
 
 
 def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
     from benchmark.evaluation.scores import score
 
     if plan is not None:
-        print_line(tally([store.run(spec.id).read_state() for spec in specs]))
+        print_line(format_states([store.run(spec.id).read_state() for spec in specs]))
         print_line(f"Print the table: {format_command(store, 'table', plan.study)}")
         return
     for spec in specs:
@@ -255,5 +256,5 @@ def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) ->
 
 def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
     states = [store.run(spec.id).read_state() for spec in specs]
-    print_note(f"interrupted: {tally(states)}")
+    print_note(f"interrupted: {format_states(states)}")
     print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; run the same command again to resume.")

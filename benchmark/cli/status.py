@@ -13,6 +13,7 @@ from benchmark.cli.console import (
     format_command,
     format_duration,
     format_losses,
+    format_states,
     make_console,
     open_store,
     print_columns,
@@ -20,7 +21,6 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
-from benchmark.cli.studies import tally
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, An
         make_console().clear()
     if entries:
         print_columns(HEADS, [_format_row(entry) for entry in entries])
-    print_line(f"{tally([entry['state'] for entry in entries])} in {store.root}")
+    print_line(f"{format_states([entry['state'] for entry in entries])} in {store.root}")
     num_stale = sum(entry["stale"] for entry in entries)
     if num_stale:
         print_line(f"{num_stale} stale (older code), marked with *")

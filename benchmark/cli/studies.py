@@ -1,4 +1,4 @@
-"""What there is to run, and which runs a study consists of."""
+"""`list` and `plan`: what can be run, and the runs of a study."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from benchmark.cli.console import (
     AsJson,
     Overrides,
     format_command,
+    format_states,
     open_store,
     print_columns,
     print_json,
@@ -22,7 +23,6 @@ from benchmark.cli.console import (
     print_note,
     read_overrides,
 )
-from benchmark.core.run_state import RunState
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 SHOWN_SEEDS = 10
-"""So many seeds have a column each in a plan."""
+"""Largest number of seeds for which a plan shows one column per seed."""
 
 
 def list_all(as_json: AsJson = False) -> None:
-    """Methods with their variants, studies, splits, protocols."""
-    methods, broken = _methods()
-    studies, splits, protocols = _studies(), _splits(), _protocols()
+    """List methods with their variants, studies, splits and protocols."""
+    methods, broken = _list_methods()
+    studies, splits, protocols = _list_studies(), _list_splits(), _list_protocols()
     if as_json:
-        found = {"methods": methods, "broken": broken, "studies": studies, "splits": splits, "protocols": protocols}
-        print_json(found)
+        everything = {"methods": methods, "broken": broken, "studies": studies}
+        print_json(everything | {"splits": splits, "protocols": protocols})
         return
-    print_line("Methods, with their variants")
+    print_line("Methods and their variants")
     for method in methods:
         print_line(f"  {method['name']}: {method['summary']}")
         for variant in method["variants"]:
@@ -55,33 +55,33 @@ def list_all(as_json: AsJson = False) -> None:
         )
     print_line("\nSplits")
     for split in splits:
-        words = f"{split['dataset']}, {split['seen']} seen and {split['unseen']} unseen classes"
-        print_line(f"  {split['name']}: {words}, protocol {split['protocol']}")
+        classes = f"{split['seen']} seen and {split['unseen']} unseen classes"
+        print_line(f"  {split['name']}: {split['dataset']}, {classes}, protocol {split['protocol']}")
     print_line(f"\nProtocols\n  {', '.join(protocols)}")
-    print_line("\nRun one:   chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
-    print_line("Run all:   chimera-bench run STUDY")
+    print_line("\nRun a method:  chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
+    print_line("Run a study:   chimera-bench run STUDY")
 
 
 def plan(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(help="Name of a study, or path of its YAML file.")],
+    study: Annotated[str, typer.Argument(help="Name of a study or path of its YAML file.")],
     overrides: Overrides = None,
-    name: Annotated[str | None, typer.Option(help="What to call the plan.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name to save the plan under.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Which runs a study consists of. Keeps the plan, says where each run stands, and starts nothing."""
+    """Resolve a study into runs, save the plan, start nothing. Prints the state of each run."""
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import planned
 
     store = open_store(context)
     found = planned(changed_study(load_study(study), changes=read_overrides(overrides), name=name), store).plan
     if as_json:
-        print_json(plan_json(found, store))
+        print_json(_describe_plan(found, store))
         return
-    show_plan(found, store)
+    print_plan(found, store)
     words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
     words += ["--name", name] if name else []
-    print_note(f"kept as {found.study!r}; run it with: {format_command(store, *words)}")
+    print_note(f"saved as {found.study!r}; run it with: {format_command(store, *words)}")
 
 
 def changed_study(
@@ -118,34 +118,29 @@ def _name(study: str, words: Sequence[str]) -> str:
     return text if len(text) <= 120 else f"{text[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def show_plan(plan: Plan, store: Store) -> None:
-    """Print rows by seeds, with the state of each run; of many seeds, only how many runs are in which state."""
+def print_plan(plan: Plan, store: Store) -> None:
+    """Print the state of each run by row and seed or, with many seeds, a summary per row."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
     states = {run_id: store.run(run_id).read_state() for run_id in plan.ids}
     print_line(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
     if len(seeds) > SHOWN_SEEDS:
-        tallies = [[row.label, tally([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
-        print_columns(["row", f"{len(seeds)} seeds"], tallies)
+        summaries = [[row.label, format_states([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
+        print_columns(["row", f"{len(seeds)} seeds"], summaries)
     else:
         rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
         print_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
-    print_line(tally(list(states.values())))
+    print_line(format_states(list(states.values())))
 
 
-def plan_json(plan: Plan, store: Store) -> dict[str, Any]:
-    """A plan with the state of each run."""
+def _describe_plan(plan: Plan, store: Store) -> dict[str, Any]:
+    """Return a plan and the state of each of its runs as JSON."""
     return plan.model_dump(mode="json") | {"states": {run_id: store.run(run_id).read_state() for run_id in plan.ids}}
 
 
-def tally(states: Sequence[RunState]) -> str:
-    """How many are in which state, in one line."""
-    return " · ".join(f"{states.count(state)} {state}" for state in RunState if state in states) or "no runs"
-
-
-def _methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
+def _list_methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
     from benchmark.planning.registry import describe, method_names
 
-    found: list[dict[str, Any]] = []
+    methods: list[dict[str, Any]] = []
     broken: dict[str, str] = {}
     for name in method_names():
         try:
@@ -153,50 +148,50 @@ def _methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
         except ValueError as error:
             broken[name] = str(error)
             continue
-        words = {"name": entry.name, "title": entry.title, "summary": entry.summary, "source": str(entry.source)}
-        found.append(words | {"variants": list(entry.variants)})
-    return found, broken
+        fields = {"name": entry.name, "title": entry.title, "summary": entry.summary, "source": str(entry.source)}
+        methods.append(fields | {"variants": list(entry.variants)})
+    return methods, broken
 
 
-def _studies() -> list[dict[str, Any]]:
+def _list_studies() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "title": one.get("title", ""),
-            "rows": len(one.get("rows", ())),
-            "seeds": len(one.get("seeds", ())),
-            "split": one.get("split", ""),
+            "title": fields.get("title", ""),
+            "rows": len(fields.get("rows", ())),
+            "seeds": len(fields.get("seeds", ())),
+            "split": fields.get("split", ""),
         }
-        for name, one in _shipped(ROOT / "benchmark" / "studies")
+        for name, fields in _read_yaml_files(ROOT / "benchmark" / "studies")
     ]
 
 
-def _splits() -> list[dict[str, Any]]:
+def _list_splits() -> list[dict[str, Any]]:
     return [
         {
             "name": name,
-            "dataset": one.get("dataset", ""),
-            "seen": len(one.get("classes", ())) - len(one.get("unseen", ())),
-            "unseen": len(one.get("unseen", ())),
-            "protocol": one.get("protocol", "plain"),
+            "dataset": fields.get("dataset", ""),
+            "seen": len(fields.get("classes", ())) - len(fields.get("unseen", ())),
+            "unseen": len(fields.get("unseen", ())),
+            "protocol": fields.get("protocol", "plain"),
         }
-        for name, one in _shipped(ROOT / "splits")
+        for name, fields in _read_yaml_files(ROOT / "splits")
     ]
 
 
-def _protocols() -> list[str]:
+def _list_protocols() -> list[str]:
     return sorted(path.stem for path in (ROOT / "splits" / "protocols").glob("*.yaml"))
 
 
-def _shipped(folder: Path) -> list[tuple[str, dict[str, Any]]]:
-    """What ships in a folder, as it stands there: building typed values would take longer than `list` may."""
+def _read_yaml_files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Read the YAML files of a folder as plain dicts, since typed values take too long for `list`."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    found: list[tuple[str, dict[str, Any]]] = []
+    files: list[tuple[str, dict[str, Any]]] = []
     for path in sorted(folder.glob("*.yaml")):
         try:
-            found.append((path.stem, dict(yaml.load(path.read_bytes(), Loader=loader) or {})))
+            files.append((path.stem, dict(yaml.load(path.read_bytes(), Loader=loader) or {})))
         except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a table in YAML: {str(error).splitlines()[0]}") from error
-    return found
+            raise ValueError(f"{path} is not a YAML mapping: {str(error).splitlines()[0]}") from error
+    return files

@@ -1,4 +1,4 @@
-"""Commands as a user gives them, in this process."""
+"""Commands of the command line, run in this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TINY = "tests/cli/tiny_method.py"
 
 
 class CommandResult(NamedTuple):
-    """What a command came to."""
+    """Exit code and output of a command."""
 
     code: int
     out: str
@@ -20,7 +20,7 @@ class CommandResult(NamedTuple):
 
 
 def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> CommandResult:
-    """Give a command; returns its exit code and what it printed."""
+    """Run a command and return its exit code and output."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as ended:
         main(arguments)

@@ -1,4 +1,4 @@
-"""`submit`, `retry`, `cancel`, `collect` where there is no cluster; tests/slurm/scenarios has one."""
+"""`submit`, `retry`, `cancel`, `collect` without a cluster; tests/slurm/scenarios uses one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROFILE = "executor: slurm\npartition: gpu\nmem_gb: 2\nsetup: [module load cuda]
 
 @pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store that every command of the test uses, and no SLURM."""
+    """Return the store that every command of the test uses, and hide SLURM."""
     monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
     monkeypatch.setenv("PATH", str(tmp_path / "no programs"))
     return Store(tmp_path / "runs")
@@ -39,14 +39,14 @@ def test_a_dry_run_prints_the_script_and_writes_nothing(store: Store, profile: s
     assert not store.root.exists()
 
 
-def test_without_slurm_submit_says_so_in_one_line(store: Store, profile: str, capsys: Capsys) -> None:
+def test_submit_without_slurm_is_one_line(store: Store, profile: str, capsys: Capsys) -> None:
     result = run_command(capsys, "submit", TINY, "--cluster", profile)
     assert result.code == 1 and result.err.startswith("error: ") and result.err.count("\n") == 1
     assert "unexpected" not in result.err
     assert not list(store.root.glob("submissions/*/manifest.json"))
 
 
-def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None:
+def test_an_unknown_profile_is_answered_with_the_nearest_name(capsys: Capsys) -> None:
     result = run_command(capsys, "submit", TINY, "--cluster", "slrum")
     assert result.code == 1 and "did you mean 'slurm'" in result.err
 
@@ -55,7 +55,7 @@ def test_an_unknown_profile_is_answered_with_the_nearest(capsys: Capsys) -> None
     ("line", "expected"),
     [("partitoin: gpu", "did you mean 'partition'"), ("timeout_min: 10:30", "whole minutes"), ("mem_gb: -1", "mem_gb")],
 )
-def test_what_is_wrong_with_a_profile_is_one_line(tmp_path: Path, line: str, expected: str, capsys: Capsys) -> None:
+def test_a_mistake_in_a_profile_is_one_line(tmp_path: Path, line: str, expected: str, capsys: Capsys) -> None:
     (tmp_path / "bad.yaml").write_text(f"executor: slurm\n{line}\n")
     result = run_command(capsys, "submit", TINY, "--cluster", str(tmp_path / "bad.yaml"))
     assert (
@@ -70,16 +70,16 @@ def test_the_debug_executor_runs_in_this_process(store: Store, capsys: Capsys) -
     assert result.code == 3 and result.out.startswith("failed ")
 
 
-def test_retry_of_what_has_not_failed_starts_nothing(store: Store, capsys: Capsys) -> None:
+def test_retry_starts_nothing_if_no_run_has_failed(store: Store, capsys: Capsys) -> None:
     run_id = save(store, spec_of(), even(80, 60))
-    assert run_command(capsys, "retry", run_id, "--cluster", "local").out == "none of them has failed\n"
+    assert run_command(capsys, "retry", run_id, "--cluster", "local").out == "no failed runs\n"
 
 
-def test_retry_of_a_study_asks_for_what_the_profile_says_of_that_study(
+def test_retry_of_a_study_uses_the_settings_of_the_profile_for_that_study(
     store: Store, tmp_path: Path, capsys: Capsys
 ) -> None:
     (tmp_path / "mine.yaml").write_text(f"{PROFILE}studies: {{grid: {{timeout_min: 77}}}}\n")
-    store.begin_attempt(spec_of())
+    store.run(spec_of().id).begin_attempt(spec_of())
     save(store, spec_of(), Failure(kind="ValueError", message="no"))
     store.write_plan(plan_of({"paper": {0: spec_of().id}}).model_copy(update={"study": "grid"}))
     arguments = ("--cluster", str(tmp_path / "mine.yaml"), "--dry-run")
@@ -87,10 +87,10 @@ def test_retry_of_a_study_asks_for_what_the_profile_says_of_that_study(
     assert "#SBATCH --time" not in run_command(capsys, "retry", spec_of().id, *arguments).out
 
 
-def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: Capsys) -> None:
+def test_a_run_that_shares_its_job_is_not_canceled_alone(store: Store, capsys: Capsys) -> None:
     ids = [spec_of(seed=seed).id for seed in range(2)]
     for seed in range(2):
-        store.write_spec(spec_of(seed=seed))
+        store.run(spec_of(seed=seed).id).write_spec(spec_of(seed=seed))
     fields = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "created": 0, "store": str(store.root)}
     numbers = {"lives": 3, "at_once": 2, "threads": 1, "workers": 0, "grace_s": 5}
     mark_sent(write_manifest(store, Manifest.model_validate(fields | numbers | {"tasks": [ids]})).parent, "7")
@@ -99,11 +99,11 @@ def test_a_run_that_shares_its_job_is_not_cancelled_alone(store: Store, capsys: 
     assert run_command(capsys, "cancel", *ids, "--dry-run").out == "7_0\n"
 
 
-def test_collect_accounts_for_every_run_and_tells_of_failures(store: Store, capsys: Capsys) -> None:
+def test_collect_accounts_for_every_run_and_reports_failures(store: Store, capsys: Capsys) -> None:
     specs = [spec_of(seed=seed) for seed in range(3)]
     store.write_plan(plan_of({"paper": {spec.seed: spec.id for spec in specs}}))
     save(store, specs[0], even(80, 60))
-    store.begin_attempt(specs[1])
+    store.run(specs[1].id).begin_attempt(specs[1])
     save(store, specs[1], Failure(kind="OUT_OF_MEMORY", message="no"))
     result = run_command(capsys, "collect", "demo")
     assert result.code == 3 and result.out.startswith("1 done · 1 failed · 1 missing")

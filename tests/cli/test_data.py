@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.catalog import open_dataset
-from benchmark.data.folders.dataset_spec import DatasetInfo
+from benchmark.data.folders.dataset_spec import DatasetSpec
 from tests.cli.shell import CommandResult, run_command
 from tests.data.trees import VOC_MMSEG, counting, write
 
@@ -26,11 +26,11 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> DatasetInfo:
+def small(monkeypatch: pytest.MonkeyPatch) -> DatasetSpec:
     """Return a description of VOC with as few images as the generated tree has."""
-    info = counting("voc12", train=1, train_aug=2, val=1)
-    monkeypatch.setattr("benchmark.data.folders.dataset_spec.load_info", lambda name: info)
-    return info
+    spec = counting("voc12", train=1, train_aug=2, val=1)
+    monkeypatch.setattr("benchmark.data.folders.dataset_spec.load_dataset_spec", lambda name: spec)
+    return spec
 
 
 def run_check(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> CommandResult:
@@ -57,7 +57,7 @@ def test_the_second_check_reads_no_file(capsys: pytest.CaptureFixture[str], tmp_
 def test_missing_images_are_reported_with_their_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, _ = run_check(capsys, VOC_MMSEG.grow(tmp_path))
     assert code == 1 and "  val: 1 of 1449 images, fingerprint " in out and ADVICE in out
-    assert "3 problems:" in out and "incomplete: part 'train_aug' has 2 images, expected 10582" in out
+    assert "3 problems:" in out and "incomplete: subset 'train_aug' has 2 images, expected 10582" in out
 
 
 @pytest.mark.usefixtures("small")

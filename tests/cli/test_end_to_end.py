@@ -1,4 +1,4 @@
-"""Commands with real processes: a tiny method of a file, from `run` to `verify`."""
+"""Commands with real processes: a tiny method from a file, from `run` to `verify`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 
@@ -20,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which the tiny method was run once, on two images."""
+    """Return a store in which the tiny method was run once, on two images."""
     root = tmp_path_factory.mktemp("runs")
     done = _start(root, "run", TINY, "--max-images", "2")
     assert done.wait() == 0
@@ -33,23 +34,23 @@ def _start(root: Path, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def _wait_for(root: Path, state: str) -> str:
-    """The first run that is in a state; fails after a minute and a half."""
+    """Return the first run that reaches a state, or raise TimeoutError after a minute and a half."""
     store = Store(root)
     for _ in range(900):
-        found = [run_id for run_id in store.ids() if store.state(run_id) == state]
+        found = [run_id for run_id in store.ids() if store.run(run_id).read_state() == state]
         if found:
             return found[0]
         time.sleep(0.1)
     raise TimeoutError(state)
 
 
-def test_a_run_leaves_everything_in_its_folder(runs: Path) -> None:
+def test_a_run_keeps_all_its_files_in_its_folder(runs: Path) -> None:
     store = Store(runs)
     (run_id,) = store.ids()
-    assert store.state(run_id) == "done"
-    assert [entry["iteration"] for entry in store.history(run_id)] == [0, 1, 2]
-    assert "evaluate 2/2" in store.log(run_id).read_text()
-    assert not (store.folder(run_id) / "lock").exists()
+    assert store.run(run_id).read_state() == RunState.DONE
+    assert [entry["iteration"] for entry in store.run(run_id).read_losses()] == [0, 1, 2]
+    assert "evaluate 2/2" in store.run(run_id).find_log().read_text()
+    assert not store.run(run_id).lock_path.exists()
 
 
 def test_a_run_can_be_verified(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,36 +59,36 @@ def test_a_run_can_be_verified(runs: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.slow
-def test_an_interrupt_keeps_the_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_the_same_command_resumes_after_an_interrupt(tmp_path: Path) -> None:
     arguments = ("run", TINY, "--max-images", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
     command = _start(tmp_path, *arguments)
-    run_id = _wait_for(tmp_path, "running")
+    run_id = _wait_for(tmp_path, RunState.RUNNING)
     owner = json.loads((tmp_path / run_id / "lock").read_text())["pid"]
     command.send_signal(signal.SIGINT)
     assert command.wait() == 130
     with pytest.raises(ProcessLookupError):
         os.kill(owner, 0)
-    assert Store(tmp_path).state(run_id) == "interrupted"
+    assert Store(tmp_path).run(run_id).read_state() == RunState.INTERRUPTED
     assert _start(tmp_path, *arguments).wait() == 0
 
 
 @pytest.mark.slow
-def test_two_commands_at_once_run_every_cell_once(tmp_path: Path) -> None:
+def test_two_concurrent_commands_run_every_run_once(tmp_path: Path) -> None:
     arguments = ("run", TINY, "--max-images", "2", "--seed", "0", "--seed", "1", "--set", "pause_s=0.5", "-j", "2")
     commands = [_start(tmp_path, *arguments) for _ in range(2)]
     assert [command.wait() for command in commands] == [0, 0]
-    _wait_for(tmp_path, "done")
+    _wait_for(tmp_path, RunState.DONE)
     store = Store(tmp_path)
-    assert [len(store.attempts(run_id)) for run_id in store.ids()] == [1, 1]
+    assert [len(store.run(run_id).read_attempts()) for run_id in store.ids()] == [1, 1]
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_from_outside_is_recorded_and_can_be_retried(tmp_path: Path) -> None:
+def test_a_killed_worker_is_recorded_and_can_be_retried(tmp_path: Path) -> None:
     arguments = ("run", TINY, "--max-images", "2", "--set", "pause_s=0.5", "--set", "budget.iterations=8")
     command = _start(tmp_path, *arguments)
-    run_id = _wait_for(tmp_path, "running")
+    run_id = _wait_for(tmp_path, RunState.RUNNING)
     os.kill(json.loads((tmp_path / run_id / "lock").read_text())["pid"], signal.SIGKILL)
     assert command.wait() == 3
-    failure = Store(tmp_path).record(run_id).failure
+    failure = Store(tmp_path).run(run_id).read_record().failure
     assert failure is not None and "signal 9" in failure.message
     assert _start(tmp_path, *arguments, "--retry-failed").wait() == 0

@@ -1,4 +1,4 @@
-"""What goes wrong is one line; what should not have gone wrong also leaves a traceback in a file."""
+"""An error is one line; an unexpected error also writes a traceback to a file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.core.split import load_split
 from tests.cli.shell import run_command
 
 
-def _caught(fails: Callable[[], object]) -> Exception:
+def catch(fails: Callable[[], object]) -> Exception:
     with pytest.raises(Exception) as caught:
         fails()
     return caught.value
@@ -28,8 +28,8 @@ def _caught(fails: Callable[[], object]) -> Exception:
         lambda: Budget.model_validate({}),
     ],
 )
-def test_messages_for_the_caller_are_expected(fails: Callable[[], object]) -> None:
-    error = _caught(fails)
+def test_errors_with_a_message_for_the_user_are_expected(fails: Callable[[], object]) -> None:
+    error = catch(fails)
     assert is_expected(error) and "\n" not in format_message(error)
 
 
@@ -37,8 +37,8 @@ def test_messages_for_the_caller_are_expected(fails: Callable[[], object]) -> No
     "fails",
     [lambda: {}["key"], lambda: [][1], lambda: np.zeros(2) + np.zeros(3), lambda: None.x],  # type: ignore[attr-defined]
 )
-def test_mistakes_of_the_code_are_not_expected(fails: Callable[[], object]) -> None:
-    assert not is_expected(_caught(fails))
+def test_programming_errors_are_not_expected(fails: Callable[[], object]) -> None:
+    assert not is_expected(catch(fails))
 
 
 def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
@@ -47,7 +47,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
     def fails() -> list[str]:
         raise ZeroDivisionError("a mistake")
 
-    monkeypatch.setattr("benchmark.cli.studies._studies", fails)
+    monkeypatch.setattr("benchmark.cli.studies._list_studies", fails)
     code, _, err = run_command(capsys, "--runs", str(tmp_path), "list")
     log = tmp_path / "crash.log"
     assert code == 1
@@ -55,11 +55,11 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
     assert "Traceback" in log.read_text() and "chimera-bench --runs" in log.read_text()
 
 
-def test_a_crash_is_told_even_where_nothing_can_be_written(
+def test_a_crash_is_reported_even_if_no_file_can_be_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "file"))
-    monkeypatch.setattr("benchmark.cli.studies._studies", lambda: [][1])
+    monkeypatch.setattr("benchmark.cli.studies._list_studies", lambda: [][1])
     code, _, err = run_command(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
     assert code == 1 and "IndexError" in err and "Traceback" in err

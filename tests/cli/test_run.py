@@ -1,4 +1,4 @@
-"""What starts runs: names, overrides, what is left out, exit codes. The pool itself is replaced."""
+"""Commands that start runs: names, overrides, skipped runs, exit codes. The pool of processes is replaced."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from benchmark.cli.studies import changed_study
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.core.study import load_study
 from benchmark.execution.local_pool import Outcome
 from benchmark.store.store import Store
@@ -22,14 +23,14 @@ FAILURE = Failure(kind="ValueError", message="no")
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store that every command of the test uses."""
+    """Return the store that every command of the test uses."""
     monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
     return Store(tmp_path / "runs")
 
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
-    """The specs that were given to the pool, which makes a result of every one of them."""
+    """Return the specs that the pool was called with; the pool saves a result for each of them."""
     given: list[RunSpec] = []
 
     def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, Outcome]:
@@ -37,21 +38,19 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
         for spec in specs:
             if spec.seed == 13:
                 raise KeyboardInterrupt
-            store.begin_attempt(spec)
+            store.run(spec.id).begin_attempt(spec)
             save(store, spec, FAILURE if spec.seed == 9 else even(80, 60))
-        return {spec.id: Outcome("failed" if spec.seed == 9 else "done") for spec in specs}
+        return {spec.id: Outcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
 
     monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
     return given
 
 
-def test_a_run_is_done_once_and_then_left_alone(
-    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_finished_run_is_skipped(store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(capsys, "run", TINY, "--set", "scale=0.5").code == 0
     code, out, err = run_command(capsys, "run", TINY, "--set", "scale=0.5")
     assert (code, len(started)) == (0, 1)
-    assert "1 done already" in err and "hIoU" in out
+    assert "1 done already, skipped" in err and "hIoU" in out
     assert started[0].config["scale"] == 0.5
 
 
@@ -68,17 +67,17 @@ def test_a_failed_run_gives_exit_code_3_until_it_is_retried(
     assert run_command(capsys, "run", TINY, "--seed", "9").code == 3
     code, _, err = run_command(capsys, "run", TINY, "--seed", "9")
     assert (code, len(started)) == (3, 1)
-    assert "1 failed before, not run again; to try again: --retry-failed" in err
+    assert "1 failed before, skipped; use --retry-failed to rerun" in err
     run_command(capsys, "run", TINY, "--seed", "9", "--retry-failed")
     assert len(started) == 2
 
 
-def test_an_interrupt_gives_exit_code_130_and_says_what_is_kept(
+def test_an_interrupt_gives_exit_code_130_and_says_how_to_resume(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, _, err = run_command(capsys, "run", TINY, "--seed", "13")
     assert code == 130
-    assert "interrupted: 1 missing" in err and "goes on from there" in err
+    assert "interrupted: 1 missing" in err and "run the same command again to resume" in err
 
 
 def test_a_dry_run_starts_and_writes_nothing(
@@ -91,7 +90,7 @@ def test_a_dry_run_starts_and_writes_nothing(
 
 
 @pytest.mark.parametrize(("seed", "plan"), [("1", "peers"), ("7", "peers+seeds=7")])
-def test_some_seeds_of_a_study_belong_to_its_plan_and_others_to_one_of_their_own(
+def test_seeds_outside_a_study_get_a_plan_of_their_own(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], seed: str, plan: str
 ) -> None:
     assert run_command(capsys, "run", "peers", "--seed", seed).code == 0
@@ -129,7 +128,7 @@ def test_a_changed_study_has_a_name_and_title_of_its_own() -> None:
         (("data", "make", "toybx", "--out", "x"), "did you mean 'toybox'"),
     ],
 )
-def test_misspelt_names_and_bad_values_are_one_line_and_exit_code_1(
+def test_misspelled_names_and_bad_values_are_one_line_and_exit_code_1(
     store: Store, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
 ) -> None:
     code, out, err = run_command(capsys, *arguments)
@@ -146,7 +145,7 @@ def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], argum
     assert code == 2 and "Usage: chimera-bench" in err
 
 
-def test_a_name_of_both_a_method_and_a_study_asks_which(
+def test_a_name_of_both_a_method_and_a_study_is_refused(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["demo"])
@@ -154,13 +153,13 @@ def test_a_name_of_both_a_method_and_a_study_asks_which(
     assert code == 1 and "both a method and a study" in err
 
 
-def test_plan_says_where_every_run_stands(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_shows_the_state_of_every_run(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_command(capsys, "plan", "ablations")
     assert code == 0 and "25 missing" in out and "no CSH" in out
     assert store.plan_names() == ["ablations"]
 
 
-def test_a_plan_of_many_seeds_counts_states_in_place_of_a_column_for_each(
+def test_a_plan_of_many_seeds_shows_one_summary_per_row(
     store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     path = tmp_path / "many.yaml"

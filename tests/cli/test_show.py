@@ -1,4 +1,4 @@
-"""Commands that look: list, status, show, logs, table."""
+"""Read-only commands: list, status, show, logs, table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FAILURE = Failure(kind="ValueError", message="the loss is nan", log_tail="line o
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """A store that every command of the test uses."""
+    """Return the store that every command of the test uses."""
     monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
     return Store(tmp_path / "runs")
 
@@ -28,17 +28,17 @@ def test_list_names_every_method_and_study(capsys: pytest.CaptureFixture[str]) -
     assert all(name in out for name in ("chimera_seg", "maskclip", "ablations", "toybox_tune"))
 
 
-def test_list_gives_variants_as_they_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_prints_variants_quoted_for_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
     assert "'chimera_seg/no SGD'" in run_command(capsys, "list").out
 
 
-def test_list_as_json_holds_every_variant(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_as_json_contains_every_variant(capsys: pytest.CaptureFixture[str]) -> None:
     found = json.loads(run_command(capsys, "list", "--json").out)
     variants = {method["name"]: method["variants"] for method in found["methods"]}
     assert "no SGD" in variants["chimera_seg"]
 
 
-def test_a_broken_method_file_is_listed_and_hides_no_other(
+def test_a_broken_method_file_is_listed_and_the_others_too(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.py").write_text("def (")
@@ -49,16 +49,16 @@ def test_a_broken_method_file_is_listed_and_hides_no_other(
     assert "good: Good." in out and "broken: cannot be read: " in out
 
 
-def test_status_of_nothing_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_an_empty_store_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(capsys, "status").out == f"no runs in {store.root}\n"
 
 
 def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(seed=0), even(80, 60))
     save(store, spec_of(seed=1), FAILURE)
-    store.begin_attempt(spec_of(seed=2))
-    store.heartbeat(spec_of(seed=2).id, {"stage": "train", "done": 30, "total": 600, "losses": {"loss": 1.5}})
-    broken = store.folder(save(store, spec_of(seed=3), FAILURE)) / "record.json"
+    store.run(spec_of(seed=2).id).begin_attempt(spec_of(seed=2))
+    store.run(spec_of(seed=2).id).write_heartbeat({"stage": "train", "done": 30, "total": 600, "losses": {"loss": 1.5}})
+    broken = store.run(save(store, spec_of(seed=3), FAILURE)).path / "record.json"
     broken.write_text("{")
     code, out, _ = run_command(capsys, "status")
     assert code == 0
@@ -67,10 +67,10 @@ def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.Ca
     assert "1 done · 1 failed · 1 broken · 1 interrupted" in out
 
 
-def test_status_of_a_study_has_its_missing_runs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_of_a_study_includes_its_missing_runs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     plan = two_rows(store)
     store.write_plan(plan)
-    (store.folder(plan.ids[0]) / "record.json").unlink()
+    store.run(plan.ids[0]).record_path.unlink()
     assert "5 done · 1 missing" in run_command(capsys, "status", "demo").out
 
 
@@ -81,14 +81,14 @@ def test_status_changes_nothing(store: Store, capsys: pytest.CaptureFixture[str]
     assert {path: path.stat().st_mtime_ns for path in store.root.rglob("*")} == before
 
 
-def test_show_has_scores_under_every_convention(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_scores_under_every_convention(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(), even(80, 80))
     out = run_command(capsys, "show", "demo-paper").out
     assert all(name in out for name in ("d2-main", "d2-0.6", "mmseg"))
     assert "hiou 66.67" in out  # 80 / (200 - 80)
 
 
-def test_show_says_that_a_run_is_of_other_code(
+def test_show_marks_a_stale_run(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(store, spec_of(), even(80, 80), code="c0")
@@ -98,7 +98,7 @@ def test_show_says_that_a_run_is_of_other_code(
     assert "STALE" in run_command(capsys, "show", "demo-paper").out
 
 
-def test_show_of_a_failure_has_the_end_of_its_log(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_of_a_failure_prints_the_end_of_its_log(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(), FAILURE)
     out = run_command(capsys, "show", "demo-paper").out
     assert "failure: ValueError: the loss is nan" in out and "  | line two" in out
@@ -106,24 +106,24 @@ def test_show_of_a_failure_has_the_end_of_its_log(store: Store, capsys: pytest.C
 
 def test_logs_prints_the_last_lines_of_the_latest_attempt(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("old", "one\ntwo\nthree\n"):
-        log = store.upcoming(spec_of().id) / "log.txt"
-        store.begin_attempt(spec_of())
+        log = store.run(spec_of().id).next_attempt_path / "log.txt"
+        store.run(spec_of().id).begin_attempt(spec_of())
         log.write_text(text)
     assert run_command(capsys, "logs", "demo-paper", "-n", "2").out == "two\nthree\n"
     assert run_command(capsys, "logs", "demo-paper", "--attempt", "1").out == "old\n"
 
 
 @pytest.mark.parametrize("command", ["show", "logs", "verify"])
-def test_an_unknown_run_is_answered_in_one_line(store: Store, capsys: pytest.CaptureFixture[str], command: str) -> None:
+def test_an_unknown_run_is_one_line(store: Store, capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, err = run_command(capsys, command, "nothing")
     assert (code, out) == (1, "")
     assert err == f"error: no run 'nothing': there are no runs in {store.root}; give another folder with --runs\n"
 
 
-@pytest.mark.parametrize("form", ["txt", "md", "csv", "json", "tex"])
-def test_a_table_is_printed_in_every_form(store: Store, capsys: pytest.CaptureFixture[str], form: str) -> None:
+@pytest.mark.parametrize("fmt", ["txt", "md", "csv", "json", "tex"])
+def test_a_table_is_printed_in_every_format(store: Store, capsys: pytest.CaptureFixture[str], fmt: str) -> None:
     store.write_plan(two_rows(store))
-    code, out, _ = run_command(capsys, "table", "demo", "--format", form)
+    code, out, _ = run_command(capsys, "table", "demo", "--format", fmt)
     assert code == 0 and "no SGD" in out
 
 
@@ -136,7 +136,7 @@ def test_a_table_is_printed_in_every_form(store: Store, capsys: pytest.CaptureFi
         (("status", "demos"), "did you mean 'demo'"),
     ],
 )
-def test_misspelt_names_are_answered_with_the_nearest(
+def test_misspelled_names_are_answered_with_the_nearest_name(
     store: Store, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], hint: str
 ) -> None:
     store.write_plan(two_rows(store))

@@ -1,4 +1,4 @@
-"""A method small enough for tests: a linear map of colours, which may be told to fail or to die."""
+"""A method small enough for tests: a linear map of colors that can be configured to fail or to die."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from benchmark.core.types import Batch, Losses, Prediction
 
 
 class TinyConfig(Config):
-    """What happens in training."""
+    """Events during training.
+
+    Attributes:
+        scale: Factor applied to the image.
+        end: Whether training succeeds, raises an error or is killed.
+        pause_s: Seconds to wait in every step.
+    """
 
     scale: float = 0.01
     end: Literal["well", "raise", "die"] = "well"
@@ -27,7 +33,7 @@ class TinyConfig(Config):
 
 
 class Tiny(Method):
-    """Colours to classes."""
+    """Linear map from colors to classes."""
 
     def __init__(self, config: TinyConfig, *, classes: int) -> None:
         super().__init__()
@@ -36,14 +42,14 @@ class Tiny(Method):
         self.names: tuple[str, ...] = ()
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Keep the names; the first channels are theirs."""
+        """Use the first channels for these names."""
         self.names = tuple(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, or the end."""
+        """Return the cross-entropy, or end as configured."""
         time.sleep(self.config.pause_s)
         if self.config.end == "raise":
-            raise ValueError("the loss was told to fail")
+            raise ValueError("the loss fails as configured")
         if self.config.end == "die":
             os.kill(os.getpid(), signal.SIGKILL)
         pairs = [(self.scores(sample["image"]), sample["sem_seg"]) for sample in batch]
@@ -53,17 +59,24 @@ class Tiny(Method):
         return {"loss": torch.stack(sums).mean() / pairs[0][1].numel()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scores at full size."""
+        """Return logits at full size."""
         return [{"sem_seg": self.scores(sample["image"])[: len(self.names)]} for sample in batch]
 
     def scores(self, image: Tensor) -> Tensor:
-        """(3, H, W) to (K, H, W)."""
+        """Compute logits.
+
+        Args:
+            image: (3, H, W) RGB in 0-255.
+
+        Returns:
+            (K, H, W).
+        """
         scores: Tensor = self.linear(image * self.config.scale)
         return scores
 
 
 def build(config: TinyConfig, split: Split) -> Tiny:
-    """One weight a class and colour."""
+    """Build a map with one weight per class and color."""
     return Tiny(config, classes=len(split.classes))
 
 

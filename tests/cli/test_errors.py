@@ -25,7 +25,7 @@ def catch(fails: Callable[[], object]) -> Exception:
     [
         lambda: load_split("toybx"),
         lambda: Path("/nowhere/at/all").read_text(),
-        lambda: Budget.model_validate({}),
+        lambda: Budget.model_validate({"iterations": -1}),
     ],
 )
 def test_errors_with_a_message_for_the_user_are_expected(fails: Callable[[], object]) -> None:

@@ -12,6 +12,7 @@ from benchmark.core.budget import Budget
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.store.store import Store
@@ -56,7 +57,7 @@ def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
         seen=SEEN,
         intersection=sparse.csr_array(intersection),
         prediction=sparse.csr_array(prediction),
-        truth=sparse.csr_array(np.full_like(intersection, 100)),
+        target=sparse.csr_array(np.full_like(intersection, 100)),
         margin_intersection=margin,
         margin_prediction=margin,
     )
@@ -97,10 +98,10 @@ def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "
         "finished": "2030-01-01T00:10:00+00:00",
     }
     if isinstance(counts, Failure):
-        store.save_failure(RunRecord(**fields | {"state": "failed", "failure": counts} | changes))
+        store.run(spec.id).save_failure(RunRecord(**fields | {"state": RunState.FAILED, "failure": counts} | changes))
     else:
-        done = {"state": "done", "counts_digest": counts.digest(), "cost": COST}
-        store.save_result(RunRecord(**fields | done | changes), counts)
+        done = {"state": RunState.DONE, "counts_digest": counts.digest(), "cost": COST}
+        store.run(spec.id).save_result(RunRecord(**fields | done | changes), counts)
     return spec.id
 
 

@@ -1,11 +1,11 @@
-"""What a node runs: `python -m slurm.job MANIFEST`, the element of an array that SLURM names.
+"""Program that a node runs: `python -m slurm.job MANIFEST` works on one element of a job array.
 
-It starts one process a run, starts those again that die, and tells them to save and end when SLURM warns it. It holds
-no result: every run writes its own record. A run that is spread over several tasks has one process in each, and where
-one of them dies the element as a whole goes back into the queue.
+The program starts one process per run, restarts processes that die, and interrupts them when SLURM warns it, so that
+they save their state. It holds no results: every run writes its own record. A run that is spread over several tasks has
+one process in each task; if one of them dies, the whole element is requeued.
 
-It ends with 0 when all runs are done, with 3 when some failed, with `AGAIN` when the element is to be queued again,
-which the batch script does; SLURM queues nothing again that was cancelled.
+The exit code is SUCCESS if all runs are done, FINISHED_WITH_FAILURES if some failed, and REQUEUE if the batch script
+should requeue the element. SLURM requeues nothing that was cancelled.
 """
 
 from __future__ import annotations
@@ -18,50 +18,49 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import Lives, Snapshot, run_all
 from benchmark.execution.worker_process import Resources, end_processes, start_warm, start_worker
-from benchmark.store import failures
-from benchmark.store.failures import log_tail, no_progress, record_failure
+from benchmark.store.failures import explain_stall, record_failure
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import JOB, Job
 from slurm.requests.manifest import Manifest, mark_sent, read_manifest
-from slurm.requests.sbatch import AGAIN
 
-FAILED = 3
 WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
 
 _log = logging.getLogger("job")
 
 
-def _warn(_number: int, _frame: object) -> None:
-    """SLURM is about to end this job. More such signals may follow; what the first one began goes on undisturbed."""
+def _interrupt(_number: int, _frame: object) -> None:
+    """Interrupt this process because SLURM is about to end the job; later signals must not disturb the shutdown."""
     for number in WARNINGS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Work on the runs of one element; returns the exit code."""
+    """Work on the runs of one array element and return the exit code."""
     parser = argparse.ArgumentParser(description="Work on the runs of one element of a job array.")
     parser.add_argument("manifest", type=Path)
     path = parser.parse_args(arguments).manifest
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     manifest = read_manifest(path)
     os.environ.update(manifest.variables)
-    job = this_job(os.environ)
+    job = read_job(os.environ)
     os.environ[JOB] = job.canonical()
-    mark_sent(path.parent, array_of(os.environ))
+    mark_sent(path.parent, get_array_id(os.environ))
     ids = manifest.tasks[int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]
     _log.info("%s, start %d, on %s: %s", job.id, job.restart + 1, job.node, ", ".join(ids))
     for number in WARNINGS:
-        signal.signal(number, _warn)
+        signal.signal(number, _interrupt)
     return _work(manifest, ids)
 
 
-def this_job(environment: Mapping[str, str]) -> Job:
-    """The job of this process, from SLURM's variables."""
-    # not SLURM_JOB_ID: the last element of an array has that of the array
-    element = f"{array_of(environment)}_{environment.get('SLURM_ARRAY_TASK_ID', '0')}"
+def read_job(environment: Mapping[str, str]) -> Job:
+    """Return the job of this process, from SLURM's environment variables."""
+    # not SLURM_JOB_ID: for the last element of an array it equals the ID of the array
+    element = f"{get_array_id(environment)}_{environment.get('SLURM_ARRAY_TASK_ID', '0')}"
     return Job(
         id=f"slurm {environment.get('SLURM_CLUSTER_NAME', '')} {element}",
         restart=int(environment.get("SLURM_RESTART_COUNT") or 0),  # not set on the first start
@@ -69,92 +68,99 @@ def this_job(environment: Mapping[str, str]) -> Job:
     )
 
 
-def array_of(environment: Mapping[str, str]) -> str:
-    """The id of the array that an element belongs to, or of the job where there is no array."""
+def get_array_id(environment: Mapping[str, str]) -> str:
+    """Return the ID of the array that an element belongs to, or of the job if there is no array."""
     return environment.get("SLURM_ARRAY_JOB_ID") or environment.get("SLURM_JOB_ID", "")
 
 
 def _work(manifest: Manifest, ids: Sequence[str]) -> int:
+    """Work on runs and return the exit code."""
     store = Store(manifest.store)
     is_spread = int(os.environ.get("SLURM_NTASKS") or 1) > 1
     try:
         still_open = [run_id for run_id in ids if not has_ended(store, run_id, manifest=manifest)]
         if is_spread and still_open:
-            return _together(store, manifest, still_open[0])
-        _side_by_side(store, manifest, still_open)
+            return _run_spread(store, manifest, still_open[0])
+        _run_pool(store, manifest, still_open)
     except KeyboardInterrupt:
         if not all(has_ended(store, run_id, manifest=manifest) for run_id in ids):
-            _log.info("told to end, to be queued again")
-            return AGAIN if _is_first() else 0
-    states = [store.state(run_id) for run_id in ids]
+            _log.info("interrupted, to be requeued")
+            return ExitCode.REQUEUE if _is_first() else ExitCode.SUCCESS
+    states = [store.run(run_id).read_state() for run_id in ids]
     _log.info("%d runs: %s", len(ids), ", ".join(sorted(set(states))))
-    return FAILED if "failed" in states or "broken" in states else 0
+    return ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS
 
 
 def _is_first() -> bool:
-    """Whether this is the first task of its element; srun passes on the highest exit code of them all."""
+    """Tell whether this is the first task of its element; srun returns the highest exit code of all tasks."""
     return int(os.environ.get("SLURM_PROCID") or 0) == 0
 
 
 def has_ended(store: Store, run_id: str, *, manifest: Manifest) -> bool:
-    """Whether a run is done, or has failed since it was submitted; a failure before that is tried again."""
-    state = store.state(run_id)
-    return state == "done" or (state == "failed" and store.record(run_id).attempts > manifest.attempts.get(run_id, 0))
+    """Tell whether a run is done, or has failed since it was submitted; an earlier failure is retried."""
+    record = store.run(run_id).read_snapshot().record
+    if record is None:
+        return False
+    return record.state is RunState.DONE or record.attempts > manifest.attempts.get(run_id, 0)
 
 
-def _side_by_side(store: Store, manifest: Manifest, ids: Sequence[str]) -> None:
+def _run_pool(store: Store, manifest: Manifest, ids: Sequence[str]) -> None:
+    """Work on runs, each in its own process, some of them at a time."""
     run_all(
-        [store.spec(run_id) for run_id in ids],
+        [store.run(run_id).read_spec() for run_id in ids],
         store=store,
-        jobs=manifest.at_once,
-        each=_each(manifest),
-        start=start_warm if len(ids) > manifest.at_once else None,
-        lives=Lives(manifest.lives, manifest.attempts),
+        jobs=manifest.concurrent_runs,
+        each=_make_worker_resources(manifest),
+        start=start_warm if len(ids) > manifest.concurrent_runs else None,
+        lives=Lives(manifest.max_attempts_without_progress, manifest.attempts),
         grace_s=manifest.grace_s,
-        observe=_Endings(),
+        observe=_OutcomeLogger(),
     )
 
 
-def _together(store: Store, manifest: Manifest, run_id: str) -> int:
-    """This task's part of a run that is spread over several; SLURM ends the other tasks where this one fails."""
-    is_first = _is_first()
-    number = len(store.attempts(run_id)) + 1
-    stalls = store.stalls(run_id, after=manifest.attempts.get(run_id, 0))
-    if is_first and stalls >= manifest.lives:
-        record_failure(store.spec(run_id), no_progress(stalls, log_tail=log_tail(store, run_id)), store=store)
-        return FAILED
-    process = start_worker(store.spec(run_id), store=store, each=_each(manifest), is_assistant=not is_first)
+def _run_spread(store: Store, manifest: Manifest, run_id: str) -> int:
+    """Work on this task's part of a run that is spread over several tasks, and return the exit code.
+
+    SLURM ends the other tasks if this one fails.
+    """
+    is_first, run = _is_first(), store.run(run_id)
+    spec, number = run.read_spec(), len(run.read_attempts()) + 1
+    stalls = run.count_stalls(after=manifest.attempts.get(run_id, 0))
+    if is_first and stalls >= manifest.max_attempts_without_progress:
+        record_failure(spec, explain_stall(stalls, log_tail=run.read_log_tail()), store=store)
+        return ExitCode.FINISHED_WITH_FAILURES
+    process = start_worker(spec, store=store, each=_make_worker_resources(manifest), is_assistant=not is_first)
     try:
         code = process.wait()
     finally:
         end_processes([process], grace_s=manifest.grace_s)
     _log.info("%s: task %s ended with %d", run_id, os.environ.get("SLURM_PROCID"), code)
-    if code in (failures.BUSY, failures.SUPERSEDED):
-        return FAILED  # the run is another's: no other start of this element, and an end to its other tasks
-    if code in (0, FAILED):
+    if code in (ExitCode.BUSY, ExitCode.SUPERSEDED):  # another process works on the run: end all tasks, do not requeue
+        return ExitCode.FINISHED_WITH_FAILURES
+    if code in (ExitCode.SUCCESS, ExitCode.FINISHED_WITH_FAILURES):
         return code
-    if is_first and len(store.attempts(run_id)) < number:
-        store.begin_attempt(store.spec(run_id))  # in its stead: a process that dies early has used up a life too
-    return AGAIN
+    if is_first and len(run.read_attempts()) < number:
+        run.begin_attempt(spec)  # a process that dies before it begins has used up an attempt too
+    return ExitCode.REQUEUE
 
 
-def _each(manifest: Manifest) -> Resources:
+def _make_worker_resources(manifest: Manifest) -> Resources:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    devices = tuple(filter(None, visible.split(","))) if manifest.at_once > 1 else ()
+    devices = tuple(filter(None, visible.split(","))) if manifest.concurrent_runs > 1 else ()
     return Resources(manifest.threads, manifest.workers, manifest.checkpoint_every, devices)
 
 
-class _Endings:
-    """Logs every ending once."""
+class _OutcomeLogger:
+    """Observer of the pool that logs every outcome once."""
 
     def __init__(self) -> None:
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     def __call__(self, snapshot: Snapshot) -> None:
-        for run_id in snapshot.outcomes.keys() - self._told:
+        for run_id in snapshot.outcomes.keys() - self._logged:
             outcome = snapshot.outcomes[run_id]
             _log.info("%s: %s %s", run_id, outcome.state, outcome.message)
-            self._told.add(run_id)
+            self._logged.add(run_id)
 
 
 if __name__ == "__main__":

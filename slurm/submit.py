@@ -1,7 +1,8 @@
-"""A grid goes to the scheduler: what is done or alive is left out, the rest goes into as few arrays as possible.
+"""Submission of a grid: finished and active runs are left out, the others go into as few job arrays as possible.
 
-In this order, so that a submitter may die anywhere: runs and manifest are written, the job is sent, its id is kept.
-What was sent and not kept is found again by its name. One submitter at a time works on a store.
+A submitter may be killed at any time, because it works in this order: it writes specs and manifest, sends the job, and
+records the job ID. A job that was sent but not recorded is found again by its name. Only one submitter at a time works
+on a store.
 """
 
 from __future__ import annotations
@@ -13,62 +14,76 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import Busy, holding, release
+from benchmark.utils.lock import BusyError, holding, release
 from benchmark.utils.optional_packages import require_engine
-from slurm.requests import manifest as files
-from slurm.requests.arrays import Array, arranged, fitting
+from slurm.requests import manifest as manifests
+from slurm.requests.arrays import JobArray, fit_queue, make_arrays
+from slurm.requests.manifest import Manifest, SentJob, Submission
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain, script, send
-from slurm.scheduler.cluster_config import ClusterSettings, Unreachable, settings, submit_limit
-from slurm.scheduler.queue import find, queued
-from slurm.status.reconcile import settle
-from slurm.status.run_status import Overview, Stand, overview
+from slurm.requests.sbatch import (
+    ArrayRequest,
+    QueueFullError,
+    SubmissionRefusedError,
+    SubmissionUncertainError,
+    render_script,
+    send_array,
+)
+from slurm.scheduler.cluster_config import (
+    ClusterConfig,
+    SlurmUnreachableError,
+    query_cluster_config,
+    query_submit_limit,
+)
+from slurm.scheduler.queue import count_queued, find_jobs
+from slurm.status.reconcile import reconcile
+from slurm.status.run_status import GridStatus, RunStatus, query_status
 
-LARGEST_ARRAY = 1000
-"""Where the cluster does not say: SLURM's own default."""
+DEFAULT_MAX_ARRAY_SIZE = 1000
+"""Largest array if the cluster does not report a limit: SLURM's own default."""
 WRITERS = 8
-"""Files that are written at a time."""
-WAIT_S = 120.0
-"""A submitter waits so long for another one to finish."""
+"""Files written at a time."""
+LOCK_TIMEOUT_S = 120.0
+"""Longest time to wait for another submitter."""
 
-LEAST_GRACE_S, MARGIN_S = 5.0, 15.0
-"""Of the time between SLURM's warning and the end, so much is left for the job itself."""
+MIN_GRACE_S, MARGIN_S = 5.0, 15.0
+"""Least time that runs have to save their state, and the part of the warning time that is left to the job itself."""
 
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a submission came to.
+    """Result of a submission.
 
     Attributes:
-        sent: what reached the scheduler now.
-        before: where every run stood when it was looked at.
-        adopted: submissions of a submitter that had died, found in the queue.
-        waiting: runs that the queue has no room for at present; the same command sends them later.
+        sent: Submissions that were sent now.
+        before: Status of all runs before anything was sent.
+        adopted: Number of submissions of an interrupted submitter that were found in the queue.
+        num_waiting: Number of runs for which the queue has no room; the same command sends them later.
     """
 
-    sent: tuple[files.Submission, ...]
-    before: Overview
+    sent: tuple[Submission, ...]
+    before: GridStatus
     adopted: int = 0
-    waiting: int = 0
+    num_waiting: int = 0
 
     @property
-    def runs(self) -> int:
-        """How many runs were sent."""
-        return sum(len(ids) for one in self.sent for ids in one.manifest.tasks)
+    def num_sent(self) -> int:
+        """Number of runs that were sent."""
+        return sum(len(ids) for submission in self.sent for ids in submission.manifest.tasks)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is to be sent, and where to.
+    """Runs to submit, and their destination.
 
     Attributes:
-        ids: of all its runs.
-        specs: gives what to run for some of them.
-        store: where runs are kept; the nodes must see it at the same path.
-        study: what the plan is called.
-        profile: of the cluster.
-        retry: send failed runs too.
+        ids: IDs of all runs.
+        specs: Function that returns the specs of some of the runs.
+        store: Store of the runs; the nodes must see it under the same path.
+        study: Name of the plan.
+        profile: Profile of the cluster.
+        retry: Whether failed runs are submitted too.
     """
 
     ids: Sequence[str]
@@ -80,163 +95,168 @@ class Grid:
 
 
 def submit(grid: Grid) -> Receipt:
-    """Send what is open of a grid.
+    """Submit the runs of a grid that are neither finished nor active.
 
     Raises:
-        Busy: another submitter is at work.
-        SubmissionRefused: the scheduler takes none of it, or not all of it; what it took is kept.
-        Uncertain: nobody knows whether the scheduler took it; the next call finds out.
-        ValueError: the profile does not fit a run, an engine is not installed, or a file is broken.
-        OSError: a file cannot be written; nothing was sent that is not kept.
+        BusyError: Another submitter is at work.
+        SubmissionRefusedError: The scheduler accepted none of the arrays, or not all; accepted arrays are recorded.
+        SubmissionUncertainError: It is not known whether the scheduler accepted an array; the next call finds out.
+        ValueError: The profile does not fit a run, an engine is not installed, or a file is broken.
+        OSError: A file cannot be written; everything that was sent is recorded.
     """
-    with _alone(grid.store):
-        adopted = adopt(grid.store)
-        before = overview(grid.store, grid.ids)
-        failed = set(settle(grid.store, before.stands))
-        open_ids = [stand.id for stand in before.stands if is_open(stand, retry=grid.retry, failed=failed)]
+    with _lock_submissions(grid.store):
+        adopted = adopt_submissions(grid.store)
+        before = query_status(grid.store, grid.ids)
+        failed = set(reconcile(grid.store, before.runs))
+        open_ids = [run.id for run in before.runs if is_open(run, retry=grid.retry, failed=failed)]
         specs = {spec.id: spec for spec in grid.specs(open_ids)} if open_ids else {}
         _require_engines(specs.values(), profile=grid.profile)
-        arrays, waiting = _fitting(list(specs.values()), grid) if specs else ([], 0)
-        sent: list[files.Submission] = []
+        arrays, num_waiting = _make_fitting_arrays(list(specs.values()), grid) if specs else ([], 0)
+        sent: list[Submission] = []
         for array in arrays:
-            _lay_down(array, specs, store=grid.store)
+            _write_specs(array, specs, store=grid.store)
             try:
                 sent.append(_send(array, grid))
-            except LimitReached:
-                waiting += sum(one.runs for one in arrays[len(sent) :])
+            except QueueFullError:
+                num_waiting += sum(array.num_runs for array in arrays[len(sent) :])
                 break
-        return Receipt(tuple(sent), before, adopted, waiting)
+        return Receipt(tuple(sent), before, adopted, num_waiting)
 
 
 def _require_engines(specs: Iterable[RunSpec], *, profile: SlurmProfile) -> None:
-    """Raises ValueError where jobs would find an engine missing; not where they may find more than is here."""
+    """Check that the engines are installed, unless the profile gives the jobs another Python environment.
+
+    Raises:
+        ValueError: An engine is not installed.
+    """
     if profile.base.python or profile.base.container or profile.base.setup:
         return
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)
 
 
-def preview(grid: Grid) -> list[tuple[Array, str]]:
-    """What `submit` would send, as arrays with their scripts; sends and writes nothing."""
-    stands = overview(grid.store, grid.ids).stands
-    open_ids = [stand.id for stand in stands if is_open(stand, retry=grid.retry)]
+def preview(grid: Grid) -> list[tuple[JobArray, str]]:
+    """Return the arrays that `submit` would send, with their scripts; send and write nothing."""
+    runs = query_status(grid.store, grid.ids).runs
+    open_ids = [run.id for run in runs if is_open(run, retry=grid.retry)]
     specs = grid.specs(open_ids) if open_ids else []
-    arrays = arranged(specs, profile=grid.profile, study=grid.study, largest=_largest())
-    return [(array, script(_batch(array, _manifest(array, grid), grid.store))) for array in arrays]
+    arrays = make_arrays(specs, profile=grid.profile, study=grid.study, max_size=_get_max_array_size())
+    return [(array, render_script(_make_request(array, _make_manifest(array, grid), grid.store))) for array in arrays]
 
 
-def is_open(stand: Stand, *, retry: bool, failed: set[str] | frozenset[str] = frozenset()) -> bool:
-    """Whether a run is to be sent.
+def is_open(run: RunStatus, *, retry: bool, failed: set[str] | frozenset[str] = frozenset()) -> bool:
+    """Tell whether a run is to be submitted.
 
     Args:
-        stand: where it stands.
-        retry: whether failed runs are.
-        failed: runs that have turned out to have failed since.
+        run: Status of the run.
+        retry: Whether failed runs are submitted too.
+        failed: IDs of runs that were found to have failed since their status was determined.
     """
-    if stand.id in failed or stand.state in ("failed", "broken"):
+    if run.id in failed or run.state.is_failed:
         return retry
-    return stand.state in ("missing", "interrupted", "lost")
+    return run.state.is_startable
 
 
-def adopt(store: Store) -> int:
-    """Find the jobs whose submitter died before it kept their ids; returns how many there are.
+def adopt_submissions(store: Store) -> int:
+    """Find the jobs of submitters that died before they recorded the job IDs, and return the number of these jobs.
 
-    A submission that the scheduler does not know, and whose submitter is gone, was never sent: it is withdrawn.
+    A submission that the scheduler does not know, and whose submitter has died, was never sent: it is withdrawn.
 
     Raises:
-        Uncertain: the scheduler does not answer, so nobody can tell.
+        SubmissionUncertainError: The scheduler does not answer.
     """
-    strays = [one for one in files.submissions(store) if one.sent is None]
+    strays = [submission for submission in manifests.read_submissions(store) if submission.sent is None]
     if not strays:
         return 0
-    seen = find("cb-", since=min(stray.manifest.created for stray in strays))
-    if not seen.reachable:
-        reason = "; ".join(seen.notes)
-        raise Uncertain(f"an earlier submission may have reached the scheduler, which does not answer ({reason})")
-    known = {view.name: view.job for view in seen.jobs.values()}
+    queue = find_jobs("cb-", since=min(stray.manifest.created for stray in strays))
+    if not queue.reachable:
+        reason = "; ".join(queue.notes)
+        message = f"an earlier submission may have reached SLURM, which does not answer ({reason}): try again later"
+        raise SubmissionUncertainError(message)
+    job_ids = {job.name: job.job for job in queue.jobs.values()}
     for stray in strays:
-        if stray.manifest.name in known:
-            files.mark_sent(stray.folder, known[stray.manifest.name])
+        if stray.manifest.name in job_ids:
+            manifests.mark_sent(stray.folder, job_ids[stray.manifest.name])
         elif not (stray.folder / "job.json").exists():
-            files.withdraw(stray.folder)
+            manifests.withdraw(stray.folder)
     return sum((stray.folder / "job.json").exists() for stray in strays)
 
 
-def _largest() -> int:
-    """Elements that an array may have; the default where there is no SLURM to be asked."""
+def _get_max_array_size() -> int:
+    """Return the largest number of elements in an array; SLURM's default if SLURM does not answer."""
     try:
-        return settings().max_array_size or LARGEST_ARRAY
-    except Unreachable:
-        return LARGEST_ARRAY
+        return query_cluster_config().max_array_size or DEFAULT_MAX_ARRAY_SIZE
+    except SlurmUnreachableError:
+        return DEFAULT_MAX_ARRAY_SIZE
 
 
-def _fitting(specs: Sequence[RunSpec], grid: Grid) -> tuple[list[Array], int]:
-    """Arrays as the cluster takes them, and how many runs have to wait for room in its queue."""
+def _make_fitting_arrays(specs: Sequence[RunSpec], grid: Grid) -> tuple[list[JobArray], int]:
+    """Return the arrays that the queue has room for, and the number of runs that have to wait."""
     try:
-        cluster = settings()
-    except Unreachable as error:
-        raise SubmissionRefused(f"SLURM does not answer: {error}") from error
-    largest = cluster.max_array_size or LARGEST_ARRAY
-    arrays = arranged(specs, profile=grid.profile, study=grid.study, largest=largest)
-    return fitting(arrays, _room(arrays[0], cluster, profile=grid.profile))
+        config = query_cluster_config()
+    except SlurmUnreachableError as error:
+        raise SubmissionRefusedError(f"SLURM does not answer: {error}") from error
+    max_size = config.max_array_size or DEFAULT_MAX_ARRAY_SIZE
+    arrays = make_arrays(specs, profile=grid.profile, study=grid.study, max_size=max_size)
+    return fit_queue(arrays, _count_free_slots(arrays[0], config, profile=grid.profile))
 
 
-def _room(array: Array, cluster: ClusterSettings, *, profile: SlurmProfile) -> int | None:
-    """Elements that the queue takes at present; None where nobody knows of a limit."""
-    asked = array.resources
-    account, qos, partition = (name or "" for name in (asked.account, asked.qos, asked.partition))
-    limit = profile.max_submit or submit_limit(cluster, account=account, qos=qos, partition=partition)
-    return None if limit is None else limit - queued()
+def _count_free_slots(array: JobArray, config: ClusterConfig, *, profile: SlurmProfile) -> int | None:
+    """Return how many elements the queue still takes; None if there is no known limit."""
+    resources = array.resources
+    account, qos, partition = (name or "" for name in (resources.account, resources.qos, resources.partition))
+    limit = profile.max_submit or query_submit_limit(config, account=account, qos=qos, partition=partition)
+    return None if limit is None else limit - count_queued()
 
 
-def _lay_down(array: Array, specs: Mapping[str, RunSpec], *, store: Store) -> None:
-    """Write what an array runs, and take away the locks of processes that are known to be gone."""
-    wanted = [specs[run_id] for ids in array.tasks for run_id in ids]
-    with ThreadPoolExecutor(WRITERS) as writers:  # each waits for its disk
-        list(writers.map(store.write_spec, wanted))
-    for spec in wanted:
-        if (store.folder(spec.id) / "lock").exists() and store.state(spec.id) == "running":
-            release(store.folder(spec.id))
+def _write_specs(array: JobArray, specs: Mapping[str, RunSpec], *, store: Store) -> None:
+    """Write the specs of an array's runs, and remove the locks of processes that are known to have ended."""
+    members = [specs[run_id] for ids in array.tasks for run_id in ids]
+    with ThreadPoolExecutor(WRITERS) as writers:  # each write waits for the disk
+        list(writers.map(lambda spec: store.run(spec.id).write_spec(spec), members))
+    for run in (store.run(spec.id) for spec in members):
+        if run.lock_path.exists() and run.read_state() is RunState.RUNNING:
+            release(run.path)
 
 
-def _send(array: Array, grid: Grid) -> files.Submission:
-    manifest = _manifest(array, grid)
-    folder = files.write_manifest(grid.store, manifest).parent
+def _send(array: JobArray, grid: Grid) -> Submission:
+    manifest = _make_manifest(array, grid)
+    folder = manifests.write_manifest(grid.store, manifest).parent
     try:
-        job = send(_batch(array, manifest, grid.store))
-    except SubmissionRefused:
-        files.withdraw(folder)
+        job = send_array(_make_request(array, manifest, grid.store))
+    except SubmissionRefusedError:
+        manifests.withdraw(folder)
         raise
-    files.mark_sent(folder, job)
-    return files.Submission(folder, manifest, files.Sent(job=job, time=time.time()))
+    manifests.mark_sent(folder, job)
+    return Submission(folder, manifest, SentJob(job=job, time=time.time()))
 
 
-def _manifest(array: Array, grid: Grid) -> files.Manifest:
-    resources, each = array.resources, array.resources.each
-    attempts = {run_id: len(grid.store.attempts(run_id)) for ids in array.tasks for run_id in ids}
-    return files.Manifest(
-        id=files.new_id(grid.study),
+def _make_manifest(array: JobArray, grid: Grid) -> Manifest:
+    resources, per_run = array.resources, array.resources.per_run
+    attempts = {run_id: len(grid.store.run(run_id).read_attempts()) for ids in array.tasks for run_id in ids}
+    return Manifest(
+        id=manifests.make_submission_id(grid.study),
         study=grid.study,
         profile=grid.profile.name,
         created=time.time(),
         tasks=array.tasks,
         attempts={run_id: count for run_id, count in attempts.items() if count},
-        lives=resources.lives,
-        at_once=resources.at_once,
-        threads=each.threads,
-        workers=each.workers,
-        checkpoint_every=each.checkpoint_every,
-        grace_s=max(LEAST_GRACE_S, resources.signal_delay_s - MARGIN_S),
+        max_attempts_without_progress=resources.max_attempts_without_progress,
+        concurrent_runs=resources.concurrent_runs,
+        threads=per_run.threads,
+        workers=per_run.workers,
+        checkpoint_every=per_run.checkpoint_every,
+        grace_s=max(MIN_GRACE_S, resources.signal_delay_s - MARGIN_S),
         gpus=resources.gpus,
         cpus=resources.cpus,
         store=str(grid.store.root.absolute()),
-        variables=files.own_variables(),
+        variables=manifests.collect_variables(),
     )
 
 
-def _batch(array: Array, manifest: files.Manifest, store: Store) -> Batch:
-    folder = files.folder_of(store, manifest.id).absolute()
-    return Batch(
+def _make_request(array: JobArray, manifest: Manifest, store: Store) -> ArrayRequest:
+    folder = manifests.get_submission_folder(store, manifest.id).absolute()
+    return ArrayRequest(
         name=manifest.name,
         comment=manifest.comment,
         command=("-m", "slurm.job", str(folder / "manifest.json")),
@@ -247,16 +267,17 @@ def _batch(array: Array, manifest: files.Manifest, store: Store) -> Batch:
 
 
 @contextmanager
-def _alone(store: Store) -> Iterator[None]:
-    """One submitter at a time; a second one waits, and then finds everything sent."""
-    until = time.monotonic() + WAIT_S
+def _lock_submissions(store: Store) -> Iterator[None]:
+    """Hold the lock of all submitters; a second submitter waits, and then finds everything sent."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(holding(store.root / files.FOLDER))
+                stack.enter_context(holding(store.root / manifests.FOLDER))
                 break
-            except Busy as error:
-                if time.monotonic() > until:
-                    raise Busy(f"another submitter is at work on {store.root} ({error}): try again later") from error
+            except BusyError as error:
+                if time.monotonic() > deadline:
+                    message = f"another submitter is at work on {store.root} ({error}): try again later"
+                    raise BusyError(message) from error
                 time.sleep(0.2)
         yield

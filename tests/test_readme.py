@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.run_state import RunState
 from benchmark.execution.runner import execute
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
@@ -22,7 +23,7 @@ def test_the_method_in_the_readme_runs(variant: str, tmp_path: Path) -> None:
     spec = resolve(f"{file}{variant}", split="toybox", seed=0, overrides={"budget.iterations": 2}, max_images=4)
     record = execute(spec, store=Store(tmp_path / "runs"))
     assert record.failure is None
-    assert record.state == "done"
+    assert record.state == RunState.DONE
 
 
 def test_every_file_that_the_readme_names_is_there() -> None:

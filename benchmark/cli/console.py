@@ -62,7 +62,7 @@ def print_note(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON; nan, which JSON does not have, becomes null."""
-    print_line(json.dumps(_without_nan(value), indent=2, ensure_ascii=False))
+    print_line(json.dumps(_replace_nan(value), indent=2, ensure_ascii=False))
 
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -125,9 +125,9 @@ def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
         raise typer.BadParameter(str(error), param_hint="--set") from error
 
 
-def _without_nan(value: Any) -> Any:
+def _replace_nan(value: Any) -> Any:
     if isinstance(value, dict):
-        return {str(key): _without_nan(item) for key, item in value.items()}
+        return {str(key): _replace_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
+        return [_replace_nan(item) for item in value]
     return None if isinstance(value, float) and value != value else value

@@ -53,7 +53,7 @@ def labels(
     if as_json:
         print_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in results])
     else:
-        print_columns(LABEL_HEADS, [_label_row(task, case, speed) for task, case, speed in results])
+        print_columns(LABEL_HEADS, [_format_label_row(task, case, speed) for task, case, speed in results])
     is_same = all(speed.is_identical for _, _, speed in results)
     raise typer.Exit(ExitCode.SUCCESS if is_same else ExitCode.ERROR)
 
@@ -87,7 +87,7 @@ def engines(
         print_json(as_dicts)
     else:
         rows = [
-            _engine_row(engine, label, overhead)
+            _format_engine_row(engine, label, overhead)
             for engine, by_method in overheads.items()
             for label, overhead in by_method.items()
         ]
@@ -132,7 +132,7 @@ def _load_batches(spec: RunSpec) -> list[Batch]:
     return list(loader.batches(0, DIFFERENT_BATCHES))
 
 
-def _label_row(task: str, case: Case, speed: Speed) -> list[str]:
+def _format_label_row(task: str, case: Case, speed: Speed) -> list[str]:
     return [
         task,
         str(case.classes),
@@ -147,7 +147,7 @@ def _label_row(task: str, case: Case, speed: Speed) -> list[str]:
     ]
 
 
-def _engine_row(engine: str, label: str, overhead: Overhead) -> list[str]:
+def _format_engine_row(engine: str, label: str, overhead: Overhead) -> list[str]:
     low, high = overhead.spread_ms
     return [
         engine,

@@ -15,6 +15,7 @@ from benchmark.cli.console import (
     AsJson,
     Overrides,
     format_command,
+    format_count,
     format_states,
     open_store,
     print_columns,
@@ -50,9 +51,8 @@ def list_all(as_json: AsJson = False) -> None:
         print_line(f"  {name}: cannot be read: {reason}")
     print_line("\nStudies")
     for study in studies:
-        print_line(
-            f"  {study['name']}: {study['title']} ({study['rows']} rows x {study['seeds']} seeds, {study['split']})"
-        )
+        size = f"{format_count(study['rows'], 'row')} x {format_count(study['seeds'], 'seed')}"
+        print_line(f"  {study['name']}: {study['title']} ({size}, {study['split']})")
     print_line("\nSplits")
     for split in splits:
         classes = f"{split['seen']} seen and {split['unseen']} unseen classes"

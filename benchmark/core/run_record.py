@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.utils.frozen_model import FrozenModel
 
 
@@ -79,7 +80,7 @@ class RunRecord(FrozenModel):
 
     spec: RunSpec
     environment: Environment
-    state: Literal["done", "failed"]
+    state: Literal[RunState.DONE, RunState.FAILED]
     failure: Failure | None = None
     counts_digest: str | None = None
     cost: Cost | None = None

@@ -15,21 +15,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Literal
+from typing import Any
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.execution.oom import memory_kills
 from benchmark.execution.worker_process import GRACE_S, Resources, Running, Starter, end_processes, start_worker
 from benchmark.store import failures
-from benchmark.store.failures import log_tail, record_failure
+from benchmark.store.failures import record_failure
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
-from benchmark.utils.lock import Busy, holding, owner, this_process
+from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.lock import BusyError, holding, owner, this_process
 
 POLL_S = 0.2
 RESTART_PAUSE_S = 2.0
 """Between the death of a process and the next try, as whatever ended it may be about to end all."""
-
-Ending = Literal["done", "failed", "interrupted", "elsewhere"]
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,11 @@ class Outcome:
     """How a run ended for this pool.
 
     Attributes:
-        state: "elsewhere" where another process works on it; "interrupted" where it was told to end and can go on.
+        state: RUNNING if another process works on the run; INTERRUPTED if the run was interrupted and can be resumed.
         message: why it failed, one line; else empty.
     """
 
-    state: Ending
+    state: RunState
     message: str = ""
 
 
@@ -110,7 +111,7 @@ class _Pool:
         """Whether a run may be started once more."""
         if self.lives is None:
             return False
-        return self.store.stalls(run_id, after=self.lives.after.get(run_id, 0)) < self.lives.count
+        return self.store.run(run_id).count_stalls(after=self.lives.after.get(run_id, 0)) < self.lives.count
 
     def snapshot(self) -> Snapshot:
         beats = {run_id: _own_heartbeat(self.store, job) for run_id, job in self.running.items()}
@@ -170,20 +171,20 @@ def run_all(
 def _start(pool: _Pool, *, jobs: int) -> None:
     while pool.waiting and len(pool.running) < jobs and time.monotonic() >= pool.rests_until:
         spec = pool.waiting.popleft()
-        state = pool.store.state(spec.id)
-        if state in ("done", "running") and not _is_left_behind(spec, pool.store):
-            pool.outcomes[spec.id] = Outcome("done" if state == "done" else "elsewhere")
+        state = pool.store.run(spec.id).read_state()
+        if state in (RunState.DONE, RunState.RUNNING) and not _is_left_behind(spec, pool.store):
+            pool.outcomes[spec.id] = Outcome(state)
         elif pool.lives is not None and not pool.has_lives(spec.id):
             pool.outcomes[spec.id] = _given_up(spec, pool)
         else:
-            number, device = int(pool.store.upcoming(spec.id).name), pool.free_device()
+            number, device = int(pool.store.run(spec.id).next_attempt_path.name), pool.free_device()
             process = pool.start(spec, store=pool.store, each=pool.each, device=device)
             pool.running[spec.id] = _Job(spec, process, number, device)
 
 
 def _is_left_behind(spec: RunSpec, store: Store) -> bool:
     """Whether who works on a run belongs to an earlier start of the job that this process belongs to."""
-    me, held = this_process(), owner(store.folder(spec.id))
+    me, held = this_process(), owner(store.run(spec.id).path)
     return held is not None and me.job is not None and me.job.replaces(held.job)
 
 
@@ -202,32 +203,32 @@ def _collect(pool: _Pool) -> None:
 
 def _outcome(job: _Job, pool: _Pool, *, code: int) -> Outcome | None:
     """What a process left; where it left no record, one is written in its stead. None for another try."""
-    run_id, store = job.spec.id, pool.store
+    run = pool.store.run(job.spec.id)
     try:
-        if code in (failures.BUSY, failures.SUPERSEDED):
-            return Outcome("elsewhere")
-        with holding(store.folder(run_id)):
-            if not _has_left_record(job, store):
-                if len(store.attempts(run_id)) < job.number:
-                    store.begin_attempt(job.spec)  # in its stead: a process that dies early has used up a life too
+        if code in (ExitCode.BUSY, ExitCode.SUPERSEDED):
+            return Outcome(RunState.RUNNING)
+        with holding(run.path):
+            if not _has_left_record(job, run):
+                if len(run.read_attempts()) < job.number:
+                    run.begin_attempt(job.spec)  # a process that dies before it begins has used up an attempt too
                 by_memory = _was_killed_for_memory(pool, code=code)
-                if pool.has_lives(run_id) and not by_memory:
+                if pool.has_lives(run.id) and not by_memory:
                     return None
-                if code == failures.TOLD and pool.lives is None:
-                    return Outcome("interrupted", failures.how_it_ended(code))
-                failure = failures.failure_of_exit(code, log_tail=log_tail(store, run_id), by_memory=by_memory)
-                record_failure(job.spec, failure, store=store, number=job.number, threads=pool.each.threads)
-        record = store.record(run_id)
-    except Busy:
-        return Outcome("elsewhere")
+                if code == ExitCode.INTERRUPTED and pool.lives is None:
+                    return Outcome(RunState.INTERRUPTED, failures.describe_exit(code))
+                failure = failures.explain_exit(code, log_tail=run.read_log_tail(), is_out_of_memory=by_memory)
+                record_failure(job.spec, failure, store=pool.store, number=job.number, threads=pool.each.threads)
+        record = run.read_record()
+    except BusyError:
+        return Outcome(RunState.RUNNING)
     except (OSError, ValueError) as error:
-        return Outcome("failed", f"{failures.how_it_ended(code)}; its record is lost: {error}")
+        return Outcome(RunState.FAILED, f"{failures.describe_exit(code)}; its record is lost: {error}")
     return Outcome(record.state, record.failure.message if record.failure else "")
 
 
-def _has_left_record(job: _Job, store: Store) -> bool:
+def _has_left_record(job: _Job, run: RunFolder) -> bool:
     """Whether there is a record, and not that of an attempt before this one."""
-    return (store.folder(job.spec.id) / "record.json").exists() and store.record(job.spec.id).attempts >= job.number
+    return run.record_path.exists() and run.read_record().attempts >= job.number
 
 
 def _was_killed_for_memory(pool: _Pool, *, code: int) -> bool:
@@ -238,18 +239,18 @@ def _was_killed_for_memory(pool: _Pool, *, code: int) -> bool:
 def _given_up(spec: RunSpec, pool: _Pool) -> Outcome:
     """Attempts that other starts of this job made brought the run no further: it has failed."""
     store, lives = pool.store, pool.lives or Lives(1)
-    failure = failures.no_progress(lives.count, log_tail=log_tail(store, spec.id))
+    failure = failures.explain_stall(lives.count, log_tail=store.run(spec.id).read_log_tail())
     try:
-        with holding(store.folder(spec.id)):
+        with holding(store.run(spec.id).path):
             record_failure(spec, failure, store=store, threads=pool.each.threads)
-    except Busy:
-        return Outcome("elsewhere")
-    return Outcome("failed", failure.message)
+    except BusyError:
+        return Outcome(RunState.RUNNING)
+    return Outcome(RunState.FAILED, failure.message)
 
 
 def _own_heartbeat(store: Store, job: _Job) -> dict[str, Any] | None:
     """The last heartbeat, unless it is that of an earlier attempt."""
-    beat = store.last_heartbeat(job.spec.id)
+    beat = store.run(job.spec.id).read_heartbeat()
     return beat if beat is not None and beat.get("pid") == job.process.pid else None
 
 

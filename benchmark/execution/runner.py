@@ -1,52 +1,39 @@
-"""One run, from its spec to its record: the whole path of the suite."""
+"""One run from its spec to its record, in this process."""
 
 from __future__ import annotations
 
-import errno
 import importlib
 import logging
-import math
 import os
 import time
-import traceback
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Method, Supervision
-from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
+from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.split import Split
-from benchmark.core.types import Sample
-from benchmark.data.catalog import open_dataset
-from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.engine import checkpoint
-from benchmark.engine.base import Engine, Observer, Progress
+from benchmark.core.run_state import RunState
+from benchmark.engine.base import Engine, Observer, TrainResult
+from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import is_trained
-from benchmark.engine.steps import to_device
 from benchmark.evaluation.counts import Counts
-from benchmark.planning.resolve import build, recipe_of, split_of
+from benchmark.execution.load_run import LoadedRun, load_run
+from benchmark.execution.progress_reporter import ProgressReporter
+from benchmark.execution.record_draft import RecordDraft, explain_exception
+from benchmark.planning.resolve import recipe_of
 from benchmark.profiling import cost
-from benchmark.store.attempts import Attempt, Superseded
-from benchmark.store.environment import code_digest, describe_environment, package_versions
+from benchmark.store.attempts import SupersededError
+from benchmark.store.environment import code_digest, describe_environment
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 
-ENGINES = {
+ENGINE_CLASSES = {
     "fabric": "benchmark.engine.fabric:FabricEngine",
     "detectron2": "benchmark.d2.engine.detectron2_engine:Detectron2Engine",
 }
-HEARTBEAT_S = 2.0
-REPORTS = 500
-"""Losses are kept of about so many iterations of a run."""
-TAIL_LINES = 30
-LOG_LINES = 20
-"""So many lines a stage go into the log."""
-LINGER_S = 20.0
-"""A job may end with the first of its tasks that fails: others leave the first so much time to record the failure."""
+FAILURE_DELAY_S = 20.0
+"""Seconds that a failed process waits, so that the first process can record the failure: a job may end when one of its
+tasks fails."""
 
 _log = logging.getLogger(__name__)
 
@@ -60,65 +47,79 @@ def execute(
     observe: Observer | None = None,
     checkpoint_every: int = 0,
 ) -> RunRecord:
-    """Do one run, or go on with it from its checkpoint, and keep what comes of it.
+    """Run or resume a spec and save its record.
 
     Args:
-        spec: what to run; of a run that is done the record is returned.
-        store: where it is kept.
-        workers: processes that read ahead; they change no result.
-        threads: of torch on the CPU.
-        observe: told of every step.
-        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
+        spec: Spec of the run; if the run is done already, its record is returned.
+        store: Store that holds the run.
+        workers: Data-loading workers; they change no result.
+        threads: CPU threads of torch.
+        observe: Function that is called after every iteration and image.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
 
     Returns:
-        The record. Whatever goes wrong within the run makes it a failed one.
+        Record of the run. Any error within the run gives the record of a failed run.
 
     Raises:
-        OSError: the record cannot be kept.
-        Superseded: a later attempt has begun; nothing more was written.
+        OSError: The record cannot be written.
+        SupersededError: A later attempt has begun; nothing more was written.
     """
-    if store.state(spec.id) == "done":
-        return store.record(spec.id)
+    folder = store.run(spec.id)
+    snapshot = folder.read_snapshot()
+    if snapshot.state is RunState.DONE and snapshot.record is not None:
+        return snapshot.record
     prepare_torch(threads)
-    attempt = store.begin_attempt(spec, code=code_digest())
-    known: dict[str, Any] = {"attempts": attempt.number, "started": attempt.started, "spec": spec}
-    known["environment"] = describe_environment()
+    attempt = folder.begin_attempt(spec, code=code_digest())
+    draft = RecordDraft(spec, attempt, describe_environment())
     try:
-        known |= _described(spec)
-        tell = _reporter(attempt, spec, store=store, observe=observe)
-        counts, spent = _measured(spec, store=store, workers=workers, observe=tell, checkpoint_every=checkpoint_every)
-        known["environment"] = _as_loaded(known["environment"])
-        record = RunRecord(**known, state="done", counts_digest=counts.digest(), cost=spent, finished=_now())
-        return _saved(record, counts, store=store)
-    except Superseded:
+        recipe = recipe_of(spec)
+        draft = draft.describe_method(recipe)
+        reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
+        engine = open_engine(spec, checkpoint_every=checkpoint_every)
+        run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
+        result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=reporter)
+        record = draft.finish(counts_digest=counts.digest(), cost=_measure_cost(run, engine, result=result))
+        return _save_result(folder, record, counts)
+    except SupersededError:
         raise
     except Exception as error:
         _log.exception("%s failed", spec.id)
-        known["environment"] = _as_loaded(known["environment"])
-        record = RunRecord(**known, state="failed", failure=failure_of(error), finished=_now())
-        store.save_failure(record)
-    return record
+        record = draft.fail(explain_exception(error))
+        folder.save_failure(record)
+        return record
 
 
-def _as_loaded(environment: Environment) -> Environment:
-    """With the packages that were loaded on the way; some are only where a run needs them."""
-    return environment.model_copy(update={"packages": package_versions()})
+def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
+    """Run the part of a further process in a run that several processes share; the first process calls `execute`.
 
+    This process reads the checkpoint and writes nothing; the first process saves the result.
 
-def _saved(record: RunRecord, counts: Counts, *, store: Store) -> RunRecord:
-    """Keep a result; where a process that was given up had the same one first, its record is the one that stays."""
+    Args:
+        spec: Spec of the run.
+        store: Store that holds the run.
+        workers: Data-loading workers, as in the first process.
+        threads: CPU threads of torch, as in the first process.
+
+    Raises:
+        ValueError: This process is the first one.
+        Exception: This process failed; the first process has been notified and had time to record the failure.
+        KeyboardInterrupt: A process of the run was interrupted or has ended.
+    """
+    prepare_torch(threads)
+    checkpoint = store.run(spec.id).checkpoint_path
     try:
-        store.save_result(record, counts)
-    except FileExistsError:
-        there = store.record(record.spec.id)
-        if there.counts_digest != record.counts_digest:
-            raise
-        return there
-    return record
+        engine = open_engine(spec)
+        if engine.is_first:
+            raise ValueError(f"{spec.id}: this is the first or only process of the run: call execute")
+        run = engine.run_collectively(lambda: load_run(spec, recipe_of(spec), workers=workers))
+        _fit_and_evaluate(run, engine, checkpoint=checkpoint, observe=lambda _: None)
+    except Exception:
+        time.sleep(FAILURE_DELAY_S)
+        raise
 
 
 def prepare_torch(threads: int) -> None:
-    """Set the CPU threads and, on CUDA, ask for algorithms that give the same bits every time."""
+    """Set the CPU threads of torch and, if CUDA is available, request deterministic algorithms."""
     torch.set_num_threads(threads)
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -126,149 +127,71 @@ def prepare_torch(threads: int) -> None:
 
 
 def open_engine(spec: RunSpec, *, checkpoint_every: int = 0) -> Engine:
-    """The trainer that a spec asks for. Raises ValueError where it is not installed, or the job does not fit."""
-    module, _, name = ENGINES[spec.engine].partition(":")
-    maker = getattr(importlib.import_module(module), name)
-    budget = spec.budget
-    engine: Engine = maker(
-        precision=budget.precision,
+    """Open the engine of a spec.
+
+    Args:
+        spec: Spec of a run.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+
+    Raises:
+        ValueError: The engine is not installed, or the tasks of this job do not fit the spec.
+    """
+    module, _, name = ENGINE_CLASSES[spec.engine].partition(":")
+    engine_class = getattr(importlib.import_module(module), name)
+    engine: Engine = engine_class(
+        precision=spec.budget.precision,
         run=spec.digest(),
         checkpoint_every=checkpoint_every,
-        micro_batches=budget.micro_batches,
+        micro_batches=spec.budget.micro_batches,
     )
     return engine
 
 
-def failure_of(error: Exception) -> Failure:
-    """An exception as one clear line, with the end of its traceback."""
-    message = str(error)
-    if isinstance(error, KeyError) and error.args:
-        message = str(error.args[0]) if " " in str(error.args[0]) else f"there is no {message}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = f"the disk is full: {error.strerror}; make room and run it again"
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    line = " ".join(message.split()) or "no message; see the log"
-    return Failure(kind=type(error).__name__, message=line[:500], log_tail="\n".join(lines[-TAIL_LINES:]))
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """What an engine works on."""
-
-    split: Split
-    train: TrainLoader
-    test: EvalLoader
-    method: Method
-
-
-def _measured(
-    spec: RunSpec, *, store: Store, workers: int, observe: Observer, checkpoint_every: int
-) -> tuple[Counts, Cost]:
-    engine = open_engine(spec, checkpoint_every=checkpoint_every)
-    parts = engine.agree(lambda: _prepared(spec, workers=workers))
-    path, budget = store.checkpoint(spec.id), Budget(**spec.budget.model_dump())
-    counts = _counted(spec, parts, engine=engine, path=path, observe=observe)
-    dataset = open_dataset(parts.split.dataset)
-    image, _ = next(iter(EvalLoader(dataset, parts.split, protocol=spec.protocol, max_images=1)))
-    return counts, _cost(parts.method, image, split=parts.split, train=parts.train, budget=budget, path=path)
-
-
-def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
-    """Do the part of a later process in a run that is spread over several; the first one does `execute`.
-
-    Nothing is written: the checkpoint is read here, and what comes of the run is kept there.
-
-    Args:
-        spec, store, workers, threads: the same as those of the first process.
-
-    Raises:
-        ValueError: this process is the first one.
-        Exception: whatever went wrong here; the first process is told, records it, and has time to do so.
-        KeyboardInterrupt: this or another process was told to end, or another is gone.
-    """
-    prepare_torch(threads)
-    try:
-        engine = open_engine(spec)
-        if engine.is_first:
-            raise ValueError(f"{spec.id}: this is the first process of the run, or the only one: execute it")
-        parts = engine.agree(lambda: _prepared(spec, workers=workers))
-        _counted(spec, parts, engine=engine, path=store.checkpoint(spec.id), observe=lambda _: None)
-    except Exception:
-        time.sleep(LINGER_S)
-        raise
-
-
-def _prepared(spec: RunSpec, *, workers: int) -> _Parts:
-    split, rules = split_of(spec), spec.protocol
-    dataset = open_dataset(split.dataset)
-    if dataset.fingerprint(split.train, split.evaluate) != spec.dataset_fingerprint:
-        raise ValueError(f"data set {split.dataset!r} changed since this run was planned: plan it again")
-    size = spec.budget.batch_size
-    train = TrainLoader(dataset, split, protocol=rules, batch_size=size, seed=spec.seed, workers=workers)
-    test = EvalLoader(dataset, split, protocol=rules, max_images=spec.max_images, workers=workers)
-    return _Parts(split, train, test, build(spec))
-
-
-def _counted(spec: RunSpec, parts: _Parts, *, engine: Engine, path: Path, observe: Observer) -> Counts:
-    """Train, then count."""
-    method, split, budget = parts.method, parts.split, Budget(**spec.budget.model_dump())
+def _fit_and_evaluate(
+    run: LoadedRun, engine: Engine, *, checkpoint: Path, observe: Observer
+) -> tuple[TrainResult, Counts]:
+    method, split, spec = run.method, run.split, run.spec
     method.set_classes(split.seen)
-    engine.fit(method, parts.train, budget=budget, seed=spec.seed, checkpoint=path, observe=observe)
+    result = engine.fit(
+        method, run.train_loader, budget=spec.budget, seed=spec.seed, checkpoint=checkpoint, observe=observe
+    )
     method.set_classes(split.classes)
-    gamma = spec.protocol.gamma
-    return engine.evaluate(method, parts.test, classes=split.classes, seen=split.is_seen, gamma=gamma, observe=observe)
-
-
-def _cost(method: Method, image: Sample, *, split: Split, train: TrainLoader, budget: Budget, path: Path) -> Cost:
-    device = next((tensor.device for tensor in method.state_dict().values()), torch.device("cpu"))
-    micro_batch = slice(budget.batch_size // budget.micro_batches)
-    training = next(train.batches(0, 1, slots=micro_batch)) if is_trained(method, budget) else None
-    return cost.measure(
+    counts = engine.evaluate(
         method,
-        to_device([image], device),
-        split=split,
-        training=training and to_device(training, device),
-        train_seconds=checkpoint.read(path)["seconds"],
+        run.eval_loader,
+        classes=split.classes,
+        seen=split.is_seen,
+        gamma=spec.protocol.gamma,
+        observe=observe,
+    )
+    return result, counts
+
+
+def _measure_cost(run: LoadedRun, engine: Engine, *, result: TrainResult) -> Cost:
+    """Measure the cost of the method on the first scored image and the first micro-batch."""
+    budget = run.spec.budget
+    image, _ = run.eval_loader.sample(0)
+    training = None
+    if is_trained(run.method, budget):
+        micro_batch = slice(budget.batch_size // budget.micro_batches)
+        training = move_to_device(next(run.train_loader.batches(0, 1, slots=micro_batch)), engine.device)
+    return cost.measure(
+        run.method,
+        move_to_device([image], engine.device),
+        split=run.split,
+        training=training,
+        train_seconds=result.seconds,
         precision=budget.precision,
     )
 
 
-def _described(spec: RunSpec) -> dict[str, str]:
-    recipe = recipe_of(spec)
-    traits = recipe.traits
-    supervision = traits.supervision
-    if spec.protocol.setting != "inductive" and spec.budget.iterations:
-        supervision = Supervision.SEEN_MASKS_UNSEEN_NAMES
-    return {"title": recipe.title, "supervision": supervision, "reconstruction": traits.reconstruction}
-
-
-def _reporter(attempt: Attempt, spec: RunSpec, *, store: Store, observe: Observer | None) -> Observer:
-    """Passes steps on: every one to `observe`, some to the store, as long as no later attempt has begun."""
-    store.heartbeat(spec.id, {"stage": "prepare", "done": 0, "total": 0})
-    every = math.ceil(max(1, spec.budget.iterations) / REPORTS)
-    told = time.monotonic()
-
-    def report(progress: Progress) -> None:
-        nonlocal told
-        is_last = progress.done == progress.total
-        if progress.stage == "train" and (is_last or (progress.done - 1) % every == 0):
-            store.log_losses(spec.id, progress.done - 1, progress.losses)
-        if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
-            _log.info("%s", _line(progress))
-        if is_last or time.monotonic() - told >= HEARTBEAT_S:
-            store.check_latest(spec.id, attempt.number)
-            store.heartbeat(spec.id, asdict(progress))
-            told = time.monotonic()
-        if observe is not None:
-            observe(progress)
-
-    return report
-
-
-def _line(progress: Progress) -> str:
-    losses = "".join(f"  {name} {value:.4f}" for name, value in progress.losses.items())
-    return f"{progress.stage} {progress.done}/{progress.total}{losses}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _save_result(folder: RunFolder, record: RunRecord, counts: Counts) -> RunRecord:
+    """Save a result; if another process has saved the same counts before, return its record."""
+    try:
+        folder.save_result(record, counts)
+    except FileExistsError:
+        existing = folder.read_record()
+        if existing.counts_digest != record.counts_digest:
+            raise
+        return existing
+    return record

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import Environment, RunRecord
+from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import Watcher, run_all
 from benchmark.store.store import Store
 
@@ -35,7 +36,7 @@ class Verdict:
     @property
     def is_same(self) -> bool:
         """Whether every pixel was counted alike."""
-        return self.again.state == "done" and self.before.counts_digest == self.again.counts_digest
+        return self.again.state is RunState.DONE and self.before.counts_digest == self.again.counts_digest
 
 
 def verify(run_id: str, store: Store, *, observe: Watcher | None = None) -> Verdict:
@@ -44,17 +45,20 @@ def verify(run_id: str, store: Store, *, observe: Watcher | None = None) -> Verd
     Raises:
         ValueError: the run is not done, so there is nothing to compare with.
     """
-    if store.state(run_id) != "done":
-        raise ValueError(f"{run_id} is {store.state(run_id)}: only a run that is done can be verified")
-    before, counts = store.record(run_id), store.counts(run_id)
+    run = store.run(run_id)
+    snapshot = run.read_snapshot()
+    before = snapshot.record
+    if snapshot.state is not RunState.DONE or before is None:
+        raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
+    counts = run.read_counts(before)
     with tempfile.TemporaryDirectory(prefix="chimera-bench-verify-") as folder:
         scratch = Store(Path(folder))
         run_all([before.spec], store=scratch, jobs=1, observe=observe)
-        again = scratch.record(run_id)
+        again = scratch.run(run_id).read_record()
         differing = differences(before.environment, again.environment)
-        if again.state != "done":
+        if again.state is not RunState.DONE:
             return Verdict(before, again, differing)
-        return _compared(before, again, differing=differing, counts=(counts, scratch.counts(run_id)))
+        return _compared(before, again, differing=differing, counts=(counts, scratch.run(run_id).read_counts(again)))
 
 
 def differences(before: Environment, again: Environment) -> dict[str, tuple[str, str]]:

@@ -1,8 +1,8 @@
 """One run in a process of its own: `python -m benchmark.execution.worker SPEC.json --store ROOT`.
 
-It holds the run's lock, writes its output into the log of its attempt, and leaves a record. It ends with 0 when the run
-is done, with 3 when it failed and says why in a record, with `BUSY` when another process works on the run, with
-`SUPERSEDED` when another took it over, with `TOLD` when a signal told it to end: training is saved first then.
+It holds the run's lock, writes its output into the log of its attempt, and leaves a record. Its exit code is an
+`ExitCode`: SUCCESS, FINISHED_WITH_FAILURES (the record says why), BUSY, SUPERSEDED, or INTERRUPTED, after it has saved a
+checkpoint.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.engine import interrupts
-from benchmark.store.attempts import Superseded
-from benchmark.store.failures import BUSY, SUPERSEDED, TOLD
+from benchmark.store.attempts import SupersededError
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value
-from benchmark.utils.lock import Busy, holding
-
-FAILED = 3
+from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.lock import BusyError, holding
 
 _log = logging.getLogger("worker")
 
@@ -43,30 +42,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.assist:
             return _assist(spec, store, given)
-        with holding(store.folder(spec.id)):
+        with holding(store.run(spec.id).path):
             return _run(spec, store, given)
-    except Busy:
-        return BUSY
-    except Superseded as error:
+    except BusyError:
+        return ExitCode.BUSY
+    except SupersededError as error:
         _log.warning("%s", error)
-        return SUPERSEDED
+        return ExitCode.SUPERSEDED
     except KeyboardInterrupt:
-        _log.info("told to end")
-        return TOLD
+        _log.info("interrupted")
+        return ExitCode.INTERRUPTED
 
 
 def _run(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
-    if store.state(spec.id) == "done":
-        return 0
-    _write_output_to(store.upcoming(spec.id) / "log.txt")
-    _log.info("%s, attempt %d, process %d", spec.id, len(store.attempts(spec.id)) + 1, os.getpid())
+    run = store.run(spec.id)
+    if run.read_state() is RunState.DONE:
+        return ExitCode.SUCCESS
+    _write_output_to(run.next_attempt_path / "log.txt")
+    _log.info("%s, attempt %d, process %d", spec.id, len(run.read_attempts()) + 1, os.getpid())
     from benchmark.execution.runner import execute
 
     record = execute(
         spec, store=store, threads=given.threads, workers=given.workers, checkpoint_every=given.checkpoint_every
     )
     _log.info("%s", record.state)
-    return 0 if record.state == "done" else FAILED
+    return ExitCode.SUCCESS if record.state is RunState.DONE else ExitCode.FINISHED_WITH_FAILURES
 
 
 def _assist(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
@@ -96,7 +96,7 @@ def _write_output_to(log: Path) -> None:
 def listen() -> None:
     """From now on signals ask this process to end where nothing is lost."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
-        signal.signal(number, lambda *_: interrupts.ask())
+        signal.signal(number, lambda *_: interrupts.request_stop())
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # held back by whoever started this process until now
 
 

@@ -82,7 +82,7 @@ def start_warm(spec: RunSpec, *, store: Store, each: Resources, device: str = ""
 
 def _arguments(spec: RunSpec, *, store: Store, each: Resources) -> list[str]:
     return [
-        str(store.write_spec(spec)),
+        str(store.run(spec.id).write_spec(spec)),
         f"--store={store.root}",
         f"--threads={each.threads}",
         f"--workers={each.workers}",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.run_state import RunState
 from benchmark.core.split import Split
 from benchmark.core.study import Plan
 from benchmark.planning.resolve import split_of
@@ -44,13 +45,13 @@ def draw_gallery(store: Store, plan: Plan, out: Path, *, count: int = 4) -> Gall
     scenes: list[Scene] = []
     split: Split | None = None
     for row in plan.rows:
-        run_id = next((one for one in row.ids.values() if store.state(one) == "done"), None)
+        run_id = next((run_id for run_id in row.ids.values() if store.run(run_id).read_state() is RunState.DONE), None)
         if run_id is None:
             gallery.left_out[row.label] = "no run of it is done"
             continue
         try:
-            spec = store.record(run_id).spec
-            scenes = scenes or read_scenes(spec, choose_images(store.counts(run_id), count=count))
+            spec = store.run(run_id).read_record().spec
+            scenes = scenes or read_scenes(spec, choose_images(store.run(run_id).read_counts(), count=count))
             maps[row.label] = predict_labels(store, run_id, scenes)
             split = split or split_of(spec)
         except ValueError as error:

@@ -18,9 +18,9 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.types import Sample
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader
-from benchmark.data.resize import resized
-from benchmark.engine import steps
+from benchmark.data.resize import resize_image
 from benchmark.engine.checkpoint import Checkpoint
+from benchmark.engine.evaluation_loop import predict_each
 from benchmark.evaluation.counter import Counter
 from benchmark.planning.resolve import build, split_of
 from benchmark.store.store import Store
@@ -41,7 +41,7 @@ class Scene:
     @property
     def picture(self) -> NDArray[np.uint8]:
         """(H, W, 3) RGB, of the size of the truth."""
-        image = resized(self.sample["image"], (self.sample["height"], self.sample["width"]), antialias=True)
+        image = resize_image(self.sample["image"], (self.sample["height"], self.sample["width"]), antialias=True)
         return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
     @property
@@ -78,13 +78,13 @@ def predict_labels(store: Store, run_id: str, scenes: Sequence[Scene]) -> list[N
     Raises:
         ValueError: the run has no checkpoint, or method, split or checkpoint are not those of the run.
     """
-    spec = store.spec(run_id)
+    spec = store.run(run_id).read_spec()
     method = restore(store, spec)
     pairs = ((scene.sample, scene.truth) for scene in scenes)
-    answers = steps.predictions(method, method, pairs, device=torch.device("cpu"))
+    answers = predict_each(method, method, pairs, device=torch.device("cpu"))
     split = split_of(spec)
     counter = Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma)
-    return [counter.decide(prediction) for _, prediction, _ in answers]
+    return [counter.predict_labels(prediction) for _, prediction, _ in answers]
 
 
 def restore(store: Store, spec: RunSpec) -> Method:
@@ -93,7 +93,7 @@ def restore(store: Store, spec: RunSpec) -> Method:
     Raises:
         ValueError: see `predict_labels`.
     """
-    split, path = split_of(spec), store.checkpoint(spec.id)
+    split, path = split_of(spec), store.run(spec.id).checkpoint_path
     method = build(spec)
     method.set_classes(split.seen)
     done = Checkpoint(path, run=spec.digest()).load(method, None)

@@ -11,9 +11,9 @@ import numpy as np
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.scores import Convention, Metric
-from benchmark.evaluation.stats import holm, paired_bootstrap
+from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
 from benchmark.report.paired import Difference
-from benchmark.report.rows import SHOWN, Row, mark_stale, row_of, shared_setting
+from benchmark.report.rows import TABLE_METRICS, Row, mark_stale, row_of, shared_setting
 from benchmark.report.tables.notes import budget_text
 from benchmark.store.store import Store
 
@@ -130,7 +130,9 @@ def _seeds_of_one_row(store: Store, text: str) -> list[RunSpec]:
 
 def _spec(store: Store, run_id: str) -> RunSpec:
     """From the record where there is one, as an archive may hold nothing else."""
-    return store.record(run_id).spec if store.state(run_id) in ("done", "failed") else store.spec(run_id)
+    run = store.run(run_id)
+    record = run.read_snapshot().record
+    return record.spec if record is not None else run.read_spec()
 
 
 def _side(store: Store, ids: Mapping[int, str], *, label: str, convention: Convention) -> Row:
@@ -145,9 +147,9 @@ def _side(store: Store, ids: Mapping[int, str], *, label: str, convention: Conve
 
 
 def _differences(a: Row, b: Row) -> dict[Metric, Difference]:
-    defined = [metric for metric in SHOWN if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
-    paired = [paired_bootstrap(a.counts, b.counts, metric=metric, convention=a.convention) for metric in defined]
-    adjusted = holm([one.p_value for one in paired])
+    defined = [metric for metric in TABLE_METRICS if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
+    paired = [bootstrap_difference(a.counts, b.counts, metric=metric, convention=a.convention) for metric in defined]
+    adjusted = adjust_holm([one.p_value for one in paired])
     return {one.metric: Difference(one, p_value) for one, p_value in zip(paired, adjusted, strict=True)}
 
 

@@ -1,8 +1,8 @@
 """The attempts at a run: numbered starts, of which only the latest may write.
 
-The number is the fencing token: a process that lives on after its machine was given up finds a later attempt beside its
-own and is refused. It also tells progress: an attempt that begins from the same checkpoint as the one before it shows
-that the one before it came no further.
+The number is a fencing token: a process that survives after its machine was given up finds a later attempt and is
+refused. The attempts also show progress: an attempt that begins from the same checkpoint as the one before it shows
+that the earlier one saved nothing new.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.lock import Owner
 
 
-class Superseded(Exception):
-    """A later attempt at the same run has begun; this one must not write any more. The message names both."""
+class SupersededError(Exception):
+    """A later attempt at the same run has begun, so this one must not write any more; the message names both."""
 
 
 class Attempt(FrozenModel):
     """One start of a run.
 
     Attributes:
-        number: from 1.
-        started: UTC, ISO 8601.
-        owner: the process that made it.
-        code: digest of the package's source at that time; empty where the caller did not say.
-        checkpoint: what it began from, as `mark_of` names it.
+        number: Number of the attempt, from 1.
+        started: Time of the start in UTC, ISO 8601.
+        owner: Process that made the attempt.
+        code: Digest of the package's source at the start; empty if unknown.
+        checkpoint: Fingerprint of the checkpoint that it began from, see `fingerprint_checkpoint`.
     """
 
     number: int
@@ -38,36 +38,45 @@ class Attempt(FrozenModel):
 
 
 def attempt_folder(run: Path, number: int) -> Path:
-    """Where an attempt at the run in a folder lies."""
+    """Return the folder of an attempt.
+
+    Args:
+        run: Folder of the run.
+        number: Number of the attempt.
+    """
     return run / "attempts" / f"{number:02d}"
 
 
 def read_attempts(run: Path) -> list[Attempt]:
-    """Every attempt, the first first. Raises ValueError naming the file where one is broken."""
+    """Read all attempts in the folder of a run, oldest first.
+
+    Raises:
+        ValueError: A file is broken; the message names it.
+    """
     paths = sorted(run.glob("attempts/*/attempt.json"), key=lambda path: int(path.parent.name))
     return [read_value(Attempt, path) for path in paths]
 
 
 def is_latest(run: Path, number: int) -> bool:
-    """Whether no later attempt has begun."""
+    """Return whether no later attempt has begun in the folder of a run."""
     return not (attempt_folder(run, number + 1) / "attempt.json").exists()
 
 
-def mark_of(checkpoint: Path) -> str:
-    """A name of a checkpoint's present content, without reading it; empty where there is none."""
+def fingerprint_checkpoint(path: Path) -> str:
+    """Return a text that changes with the content of a checkpoint, without reading the file; empty if it is absent."""
     try:
-        status = checkpoint.stat()
+        status = path.stat()
     except FileNotFoundError:
         return ""
     return f"{status.st_mtime_ns}-{status.st_size}"
 
 
-def stalls(attempts: Sequence[Attempt], *, checkpoint: str) -> int:
-    """How many of the latest attempts in a row brought a run no further than the present checkpoint.
+def count_stalls(attempts: Sequence[Attempt], *, checkpoint: str) -> int:
+    """Count the latest attempts in a row that saved nothing new.
 
     Args:
-        attempts: ended ones, the first first.
-        checkpoint: mark of the present one.
+        attempts: Attempts that have ended, oldest first.
+        checkpoint: Fingerprint of the current checkpoint.
     """
     count = 0
     for attempt in reversed(attempts):

@@ -25,7 +25,7 @@ JOB = "CHIMERA_BENCH_JOB"
 """The variable in which a launcher tells its processes to which job they belong: a `Job` as JSON."""
 
 
-class Busy(Exception):
+class BusyError(Exception):
     """Another process works on this run; the message names it."""
 
 
@@ -94,7 +94,7 @@ def holding(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder.
 
     Raises:
-        Busy: another process holds it.
+        BusyError: another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     me = this_process()
@@ -134,9 +134,9 @@ def _take_over(lock: Path, me: Owner) -> None:
         fcntl.flock(folder, fcntl.LOCK_EX)
         held = owner(lock.parent)
         if held is not None and not (me.job is not None and me.job.replaces(held.job)):
-            raise Busy(f"process {held.pid} on {held.host} works on {lock.parent.name}")
+            raise BusyError(f"process {held.pid} on {held.host} works on {lock.parent.name}")
         if _read(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < 5:
-            raise Busy(f"another process just started on {lock.parent.name}")
+            raise BusyError(f"another process just started on {lock.parent.name}")
         with draft_of(lock) as draft:
             draft.write_text(me.canonical(), encoding="utf-8")
     finally:

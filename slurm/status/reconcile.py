@@ -1,59 +1,57 @@
-"""Runs whose job ended for good without a record get one: a failure, the scheduler's word and the end of the log."""
+"""Failures recorded for runs whose job has ended without a record: SLURM's state and the end of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from benchmark.core.run_record import Failure
-from benchmark.store.failures import LOG_LINES, log_tail, record_failure
+from benchmark.core.run_state import RunState
+from benchmark.store.failures import record_failure
+from benchmark.store.run_folder import LOG_LINES
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import last_lines
-from benchmark.utils.lock import Busy, holding
-from slurm.requests.manifest import Place
-from slurm.requests.sbatch import AGAIN
-from slurm.scheduler.states import remedy, word_of
-from slurm.status.run_status import Stand
-
-FAILURES = ("OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
-"""Ends of a job that the next one would come to as well. After the others a run can go on where it was."""
+from benchmark.utils.lock import BusyError, holding
+from slurm.scheduler.states import parse_state
+from slurm.status.run_status import RunStatus
 
 
-def settle(store: Store, stands: Iterable[Stand]) -> list[str]:
-    """Write what is missing; returns the ids of the runs that have failed by it.
+def reconcile(store: Store, runs: Iterable[RunStatus]) -> list[str]:
+    """Record a failure for every run whose job has failed and that left no record.
 
-    Jobs that were cancelled, preempted or lost with their node leave a run that can go on, which is no failure.
+    Runs of jobs that were cancelled or preempted, or that lost a node, can be resumed and have not failed.
+
+    Args:
+        store: Store of the runs.
+        runs: Current status of the runs.
+
+    Returns:
+        The IDs of the runs that have failed.
 
     Raises:
-        OSError: a record cannot be kept.
+        OSError: A record cannot be written.
     """
-    settled = []
-    for stand in stands:
-        failure = _failure(store, stand)
+    failed = []
+    for status in runs:
+        failure = _explain_failure(store, status)
         if failure is None:
             continue
+        run = store.run(status.id)
         try:
-            with holding(store.folder(stand.id)):
-                record_failure(store.spec(stand.id), failure, store=store)
-        except (Busy, FileExistsError):
-            continue  # it lives after all, or has just said itself how it ended
-        settled.append(stand.id)
-    return settled
+            with holding(run.path):
+                record_failure(run.read_spec(), failure, store=store)
+        except (BusyError, FileExistsError):
+            continue  # the run is still active, or has just written its own record
+        failed.append(status.id)
+    return failed
 
 
-def _failure(store: Store, stand: Stand) -> Failure | None:
-    if stand.view is None or stand.place is None or stand.state not in ("interrupted", "missing"):
+def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
+    """Return the failure of a run whose job has failed; None if its job has not failed."""
+    if status.job is None or status.task is None or status.state not in (RunState.INTERRUPTED, RunState.MISSING):
         return None
-    state, code = word_of(stand.view.state), stand.view.exit_code
-    is_broken = state == "FAILED" and code in range(1, 128) and code != AGAIN and not stand.view.signal
-    if state not in FAILURES and not is_broken:
+    job, state = status.job, parse_state(status.job.state)
+    if not state.is_failure(exit_code=job.exit_code, signal=job.signal):
         return None
-    ending = f" with exit code {code}" if is_broken else ""
-    tail = log_tail(store, stand.id) or last_lines(job_log(stand.place), LOG_LINES)
-    return Failure(kind=state, message=f"its job ended{ending}: {remedy(state)}", log_tail=tail)
-
-
-def job_log(place: Place) -> Path:
-    """What the processes of a job printed outside of its runs; no file where it is not known to have been sent."""
-    sent = place.submission.sent
-    return place.submission.folder / (f"{sent.job}_{place.task}_0_log.out" if sent else "unknown")
+    meaning = f"ended with exit code {job.exit_code}" if state.failure == "by exit code" else state.meaning
+    log_tail = store.run(status.id).read_log_tail() or last_lines(status.task.log_path, LOG_LINES)
+    return Failure(kind=state.name, message=f"the job {meaning}: {state.remedy}", log_tail=log_tail)

@@ -1,6 +1,7 @@
-"""Where every run of a grid stands: its record first, then the scheduler, then its own signs of life. Reads only.
+"""Status of every run of a grid: from its record first, then from the scheduler, then from its heartbeats. Read-only.
 
-What nobody knows stays unknown: no run is called failed because a scheduler is slow, forgetful or down.
+If a state cannot be determined it is "unknown": a run never counts as failed because a scheduler is slow, forgets jobs
+or is down.
 """
 
 from __future__ import annotations
@@ -8,156 +9,168 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from benchmark.core.run_record import RunRecord
-from benchmark.store.store import State, Store
-from slurm.requests.manifest import Place, places
-from slurm.scheduler.job_info import JobView
-from slurm.scheduler.queue import Sight, look
-from slurm.scheduler.states import MEANINGS, alive, phase_of
+from benchmark.core.run_state import RunState
+from benchmark.store.run_folder import RunSnapshot
+from benchmark.store.store import Store
+from slurm.requests.manifest import ArrayTask, locate_runs
+from slurm.scheduler.job_info import JobInfo
+from slurm.scheduler.queue import QueueSnapshot, query_jobs
+from slurm.scheduler.states import parse_state
 
-GRACE_S = 60.0
-"""So long a job that was just sent may be missing in the scheduler's answers."""
-FRESH_S = 60.0
-"""A heartbeat no older than this is believed even where the scheduler has given the job up."""
-
-Standing = Literal["done", "failed", "broken", "running", "waiting", "interrupted", "lost", "unknown", "missing"]
-ALIVE = ("running", "waiting", "unknown")
-"""Runs that a submitter leaves alone."""
+QUEUE_DELAY_S = 60.0
+"""Time after a submission during which the scheduler may not yet show the job."""
+HEARTBEAT_TIMEOUT_S = 60.0
+"""Age up to which a heartbeat proves that a process is alive, even if the scheduler has given its job up."""
 
 
 @dataclass(frozen=True)
-class Stand:
-    """Where one run stands.
+class RunStatus:
+    """Status of one run.
 
     Attributes:
-        id: of the run.
-        state: "waiting" is in the queue, "interrupted" was begun and can go on, "lost" was sent and never began,
-            "missing" was never sent, "unknown" cannot be told at present.
-        reason: one line; empty where there is nothing to say.
-        place: where it was last submitted to; None for a run that never was.
-        view: what the scheduler says of its job, None where it says nothing.
-        record: what came of it, where that can be read.
+        id: ID of the run.
+        state: State of the run.
+        reason: Explanation of the state in one line; may be empty.
+        task: Array element that the run was last submitted in; None if the run was never submitted.
+        job: The scheduler's report about that element; None if there is no report.
+        record: Record of the run; None if it cannot be read.
     """
 
     id: str
-    state: Standing
+    state: RunState
     reason: str = ""
-    place: Place | None = None
-    view: JobView | None = None
+    task: ArrayTask | None = None
+    job: JobInfo | None = None
     record: RunRecord | None = None
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether it may still come to an end by itself."""
-        return self.state in ALIVE
 
 
 @dataclass(frozen=True)
-class Overview:
-    """Where runs stand, and what was seen of the scheduler, which is nothing where nothing had to be asked."""
+class GridStatus:
+    """Status of the runs of a grid.
 
-    stands: tuple[Stand, ...]
-    sight: Sight
-
-
-def overview(store: Store, ids: Sequence[str]) -> Overview:
-    """Look at runs; asks the scheduler once, and only where a run without an end was submitted to it.
-
-    Raises:
-        ValueError: a submission's file is broken.
+    Attributes:
+        runs: Status of every run.
+        queue: Report of the scheduler; empty if it did not have to be asked.
     """
-    found, looks = places(store), {run_id: store.look(run_id) for run_id in ids}
-    asked = {
-        run_id: found[run_id]
-        for run_id, (state, record) in looks.items()
-        if run_id in found and not _has_ended(state, record, found[run_id])
-    }
-    sent = [place for place in asked.values() if place.submission.sent]
-    since = min((place.submission.manifest.created for place in sent), default=time.time())
-    sight = look({target for place in sent if (target := place.target)}, since=since)
-    stands = [
-        replace(_stand(store, run_id, state, place=asked.get(run_id), sight=sight), record=record)
-        for run_id, (state, record) in looks.items()
-    ]
-    return Overview(tuple(stands), sight)
+
+    runs: tuple[RunStatus, ...]
+    queue: QueueSnapshot
 
 
-def judge(
-    state: State, place: Place, *, view: JobView | None, reachable: bool, silent_s: float, now: float
-) -> tuple[Standing, str]:
-    """Where a run stands that was submitted and has no end of its own.
+def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
+    """Determine the status of runs; the scheduler is asked once, and only if a submitted run has no record.
 
     Args:
-        state: what its files say.
-        place: where it was submitted to.
-        view: what the scheduler says of that job; None where it says nothing.
-        reachable: whether the scheduler answers.
-        silent_s: seconds since its last sign of life; infinite where there was none.
-        now: seconds since 1970.
+        store: Store of the runs.
+        ids: IDs of the runs.
+
+    Raises:
+        ValueError: A file of a submission is broken.
+    """
+    tasks, snapshots = locate_runs(store), {run_id: store.run(run_id).read_snapshot() for run_id in ids}
+    open_tasks = {
+        run_id: tasks[run_id]
+        for run_id, snapshot in snapshots.items()
+        if run_id in tasks and not _has_ended(snapshot, tasks[run_id])
+    }
+    sent = [task for task in open_tasks.values() if task.submission.sent]
+    since = min((task.submission.manifest.created for task in sent), default=time.time())
+    queue = query_jobs({target for task in sent if (target := task.target)}, since=since)
+    runs = [
+        replace(
+            _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue),
+            record=snapshot.record,
+        )
+        for run_id, snapshot in snapshots.items()
+    ]
+    return GridStatus(tuple(runs), queue)
+
+
+def decide_state(
+    file_state: RunState, task: ArrayTask, *, job: JobInfo | None, reachable: bool, silent_s: float, now: float
+) -> tuple[RunState, str]:
+    """Decide the state of a run that was submitted and has no record.
+
+    Args:
+        file_state: State according to the files of the run.
+        task: Array element that the run was submitted in.
+        job: The scheduler's report about that element; None if there is no report.
+        reachable: Whether the scheduler answers.
+        silent_s: Seconds since the last heartbeat; infinite if there was none.
+        now: Current time in seconds since 1970.
 
     Returns:
-        The standing, and one line on it.
+        The state, and an explanation in one line.
     """
-    begun: Standing = "interrupted" if state in ("interrupted", "running") else "missing"
-    if view is None:
-        return _unseen(state, place, begun=begun, reachable=reachable, now=now)
-    phase = phase_of(view.state)
-    if phase != "ended" and view.source == "sacct" and reachable:
-        return _unseen(state, place, begun=begun, reachable=reachable, now=now)  # the controller has lost it
-    if phase == "ended" and alive(view.state, requeue=not reachable):
-        return "unknown", f"{view.state}: the controller cannot say whether it comes back"
-    if phase == "waiting":
-        again = f", start {view.restarts + 1}" if view.restarts else ""
-        return "waiting", f"{view.state}{f' ({view.reason})' if view.reason else ''}{again}"
-    if phase in ("running", "ending"):
-        return "running", "" if view.state == "RUNNING" else view.state
-    if phase == "unknown":
-        return "unknown", f"the scheduler calls its job {view.state}, which is not known here"
-    if state == "running" and silent_s < FRESH_S:
-        return "running", f"its job has ended ({view.state}), the process lives on"
-    meaning = MEANINGS.get(view.state, "")
-    return begun, f"its job ended: {view.state}{f', {meaning}' if meaning else ''}"
+    if job is None:
+        return _decide_without_job(file_state, task, reachable=reachable, now=now)
+    slurm_state = parse_state(job.state)
+    if not slurm_state.is_over and job.source == "sacct" and reachable:  # the controller no longer knows the job
+        return _decide_without_job(file_state, task, reachable=reachable, now=now)
+    if slurm_state.is_over and slurm_state.is_alive(controller_answers=reachable):
+        return RunState.UNKNOWN, f"{job.state}: SLURM's controller does not answer, so the job may come back"
+    if slurm_state.phase == "waiting":
+        start = f", start {job.restarts + 1}" if job.restarts else ""
+        return RunState.WAITING, f"{job.state}{f' ({job.reason})' if job.reason else ''}{start}"
+    if slurm_state.phase in ("running", "ending"):
+        return RunState.RUNNING, "" if job.state == "RUNNING" else job.state
+    if slurm_state.phase == "unknown":
+        return RunState.UNKNOWN, f"SLURM reports the job state {job.state}, which is not in the table of states"
+    if file_state is RunState.RUNNING and silent_s < HEARTBEAT_TIMEOUT_S:
+        return RunState.RUNNING, f"its job has ended ({job.state}), but its process sends heartbeats"
+    return _resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
 
 
-def _unseen(state: State, place: Place, *, begun: Standing, reachable: bool, now: float) -> tuple[Standing, str]:
-    sent = place.submission.sent
-    if state == "running":
-        return "running", "" if reachable else "the scheduler does not answer"
+def _decide_without_job(file_state: RunState, task: ArrayTask, *, reachable: bool, now: float) -> tuple[RunState, str]:
+    """Decide the state of a run whose job the scheduler does not show."""
+    sent, state = task.submission.sent, _resumable_state(file_state)
+    if file_state is RunState.RUNNING:
+        return RunState.RUNNING, "" if reachable else "SLURM does not answer"
     if sent is None:
-        return "unknown", "its submitter ended in the middle; the next submit looks for the job"
+        return RunState.UNKNOWN, "its submission was cut short; the next submit looks for the job"
     if not reachable:
-        return "unknown", "the scheduler does not answer"
-    if now - sent.time < GRACE_S:
-        return "waiting", "just sent; the scheduler does not show it yet"
-    if begun == "missing":
-        return "lost", f"the scheduler does not know job {sent.job} any more, and the run never began"
-    return begun, f"the scheduler does not know job {sent.job} any more"
+        return RunState.UNKNOWN, "SLURM does not answer"
+    if now - sent.time < QUEUE_DELAY_S:
+        return RunState.WAITING, "just submitted; SLURM does not show the job yet"
+    if state is RunState.MISSING:
+        return RunState.LOST, f"SLURM no longer knows job {sent.job}, and the run never started"
+    return state, f"SLURM no longer knows job {sent.job}"
 
 
-def _has_ended(state: State, record: RunRecord | None, place: Place) -> bool:
-    """Whether its own record says how it ended; a failure that was sent again afterwards is not the end."""
-    if state != "failed" or record is None:
-        return state in ("done", "broken")
-    return record.attempts > place.submission.manifest.attempts.get(record.spec.id, 0)
+def _resumable_state(file_state: RunState) -> RunState:
+    """Return the state of a run on which no process works, according to its files."""
+    has_begun = file_state in (RunState.INTERRUPTED, RunState.RUNNING)
+    return RunState.INTERRUPTED if has_begun else RunState.MISSING
 
 
-def _stand(store: Store, run_id: str, state: State, *, place: Place | None, sight: Sight) -> Stand:
-    if place is None:
-        return Stand(run_id, state)
-    sent, name = place.submission.sent, place.submission.manifest.name
+def _has_ended(snapshot: RunSnapshot, task: ArrayTask) -> bool:
+    """Tell whether the record of a run says how it ended; a failure before the submission is not its end."""
+    record = snapshot.record
+    if snapshot.state is not RunState.FAILED or record is None:
+        return snapshot.state.is_final
+    return record.attempts > task.submission.manifest.attempts.get(record.spec.id, 0)
+
+
+def _determine_status(
+    store: Store, run_id: str, file_state: RunState, *, task: ArrayTask | None, queue: QueueSnapshot
+) -> RunStatus:
+    if task is None:
+        return RunStatus(run_id, file_state)
+    sent, name = task.submission.sent, task.submission.manifest.name
     # by name too: a scheduler that lost its state gives the same number to another job
-    view = sight.seen(sent.job, place.task, name=name) if sent else None
-    silent_s = _silent_s(store, run_id)
-    # an end that was tried again says nothing of the present job
-    present: State = "interrupted" if state == "failed" else state
-    standing, reason = judge(present, place, view=view, reachable=sight.reachable, silent_s=silent_s, now=time.time())
-    if state == "failed" and standing in ("interrupted", "lost", "missing"):
-        standing = "failed"
-    return Stand(run_id, standing, reason, place, view)
+    job = queue.find_job(sent.job, task.index, name=name) if sent else None
+    # a failure that was submitted again says nothing about the current job
+    begun = RunState.INTERRUPTED if file_state is RunState.FAILED else file_state
+    silence = _measure_silence_s(store, run_id)
+    state, reason = decide_state(begun, task, job=job, reachable=queue.reachable, silent_s=silence, now=time.time())
+    if file_state is RunState.FAILED and state.is_startable:
+        state = RunState.FAILED
+    return RunStatus(run_id, state, reason, task, job)
 
 
-def _silent_s(store: Store, run_id: str) -> float:
-    beat = store.last_heartbeat(run_id)
-    return time.time() - float(beat["time"]) if beat and "time" in beat else float("inf")
+def _measure_silence_s(store: Store, run_id: str) -> float:
+    """Return the seconds since the last heartbeat; infinite if there was none."""
+    heartbeat = store.run(run_id).read_heartbeat()
+    return time.time() - float(heartbeat["time"]) if heartbeat and "time" in heartbeat else float("inf")

@@ -92,7 +92,7 @@ def test_a_run_that_shares_its_job_is_not_canceled_alone(store: Store, capsys: C
     for seed in range(2):
         store.run(spec_of(seed=seed).id).write_spec(spec_of(seed=seed))
     fields = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "created": 0, "store": str(store.root)}
-    numbers = {"lives": 3, "at_once": 2, "threads": 1, "workers": 0, "grace_s": 5}
+    numbers = {"max_attempts_without_progress": 3, "concurrent_runs": 2, "threads": 1, "workers": 0, "grace_s": 5}
     mark_sent(write_manifest(store, Manifest.model_validate(fields | numbers | {"tasks": [ids]})).parent, "7")
     result = run_command(capsys, "cancel", ids[0])
     assert result.code == 1 and "shares its job with" in result.err

@@ -98,7 +98,7 @@ def test_a_missing_dataset_lists_the_layouts_that_were_searched(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("data", "check", "voc12"), "no folder to search for voc12: chimera-bench data check voc12 --root"),
+        (("data", "check", "voc12"), "voc12 needs a data folder: give --root DIR"),
         (("data", "check", "toybox"), "toybox is generated on demand: it has no files to check"),
         (("data", "check", "coco_stuff"), "did you mean 'coco_stuff164k'"),
         (("data", "check", "voc12", "--root", ".", "--subset", "vall"), "did you mean 'val'"),

@@ -12,6 +12,7 @@ import yaml
 
 from benchmark.core.method import Supervision
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.core.split import load_split
 from benchmark.engine.base import Progress
 from benchmark.execution.runner import execute
@@ -44,8 +45,8 @@ def mask_of(name: str) -> np.ndarray:
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
     """Resolves a run on the pictures."""
     root = tmp_path / "data" / "VOC2012"
-    for part, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
-        names = [f"{part}{at}" for at in range(SIZES[part])]
+    for subset, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
+        names = [f"{subset}{at}" for at in range(SIZES[subset])]
         write(root / listed, "\n".join(names).encode())
         for name in names:
             save_picture(root / "JPEGImages" / f"{name}.jpg", size=(50, 60))
@@ -66,31 +67,31 @@ def test_every_labelled_pixel_of_the_files_is_counted_once(spec: Spec, tmp_path:
     record = execute(spec(), store=Store(tmp_path / "runs"))
     assert record.failure is None and record.supervision == Supervision.SEEN_MASKS
     masks = np.stack([mask_of(f"val{at}") for at in range(SIZES["val"])])
-    truth = Store(tmp_path / "runs").counts(record.spec.id).totals().truth
+    truth = Store(tmp_path / "runs").run(record.spec.id).read_counts().totals.target
     assert truth.tolist() == [int((masks == value).sum()) for value in range(1, 21)]
 
 
 def test_counts_are_taken_at_the_gamma_of_the_protocol(spec: Spec, tmp_path: Path) -> None:
     store, run = Store(tmp_path / "runs"), spec()
     execute(run, store=store)
-    counts = store.counts(run.id)
+    counts = store.run(run.id).read_counts()
     assert run.protocol.gamma == 0.1
-    assert counts.totals().prediction.tolist() == counts.at_gamma(0.1).prediction.tolist()
+    assert counts.totals.prediction.tolist() == counts.count_at_gamma(0.1).prediction.tolist()
 
 
 @pytest.mark.parametrize("protocol", ["zegclip", "zegclip-transductive", "zsseg"])
 def test_interrupted_and_resumed_is_uninterrupted(spec: Spec, tmp_path: Path, protocol: str) -> None:
     run = spec(protocol=protocol)
-    whole, parts = Store(tmp_path / "whole"), Store(tmp_path / "parts")
+    whole, subsets = Store(tmp_path / "whole"), Store(tmp_path / "subsets")
 
     def stop(progress: Progress) -> None:
         if progress.stage == "train" and progress.done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(run, store=parts, observe=stop, checkpoint_every=1)
-    resumed, uninterrupted = execute(run, store=parts), execute(run, store=whole)
-    assert (resumed.state, resumed.attempts, uninterrupted.attempts) == ("done", 2, 1)
+        execute(run, store=subsets, on_progress=stop, checkpoint_every=1)
+    resumed, uninterrupted = execute(run, store=subsets), execute(run, store=whole)
+    assert (resumed.state, resumed.attempts, uninterrupted.attempts) == (RunState.DONE, 2, 1)
     assert resumed.counts_digest == uninterrupted.counts_digest
 
 

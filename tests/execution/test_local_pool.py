@@ -11,11 +11,12 @@ import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.execution import local_pool, worker
 from benchmark.execution.local_pool import Lives, Snapshot, run_all
 from benchmark.execution.worker_process import Resources, end_processes
-from benchmark.store import failures
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import holding
 from tests.report.world import environment, even, save, spec_of
 
@@ -36,8 +37,8 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
 
     def use(code: str) -> None:
         def start(spec: RunSpec, *, store: Store, each: Resources, device: str) -> subprocess.Popen[bytes]:
-            store.write_spec(spec)
-            log = store.upcoming(spec.id) / "log.txt"
+            store.run(spec.id).write_spec(spec)
+            log = store.run(spec.id).next_attempt_path / "log.txt"
             log.parent.mkdir(parents=True, exist_ok=True)
             with log.open("ab") as file:
                 return subprocess.Popen([sys.executable, "-c", code, device], stdout=file)
@@ -51,15 +52,15 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
 def test_a_killed_process_leaves_a_failure_with_signal_and_log(store: Store, fake: Fake) -> None:
     fake(DIE)
     outcomes = run_all(SPECS[:1], store=store, jobs=1)
-    failure = store.record(SPECS[0].id).failure
-    assert outcomes[SPECS[0].id].state == store.state(SPECS[0].id) == "failed"
+    failure = store.run(SPECS[0].id).read_record().failure
+    assert outcomes[SPECS[0].id].state == store.run(SPECS[0].id).read_state() == RunState.FAILED
     assert failure is not None and failure.kind == "SIGKILL"
     assert "signal 9" in failure.message and failure.log_tail == "last words"
 
 
 def test_a_process_that_dies_takes_no_other_run_with_it(store: Store, fake: Fake) -> None:
     fake(DIE)
-    assert [outcome.state for outcome in run_all(SPECS, store=store, jobs=2).values()] == ["failed"] * 4
+    assert [outcome.state for outcome in run_all(SPECS, store=store, jobs=2).values()] == [RunState.FAILED] * 4
 
 
 def test_a_process_that_ends_without_a_record_has_failed(store: Store, fake: Fake) -> None:
@@ -69,10 +70,10 @@ def test_a_process_that_ends_without_a_record_has_failed(store: Store, fake: Fak
 
 def test_a_death_in_a_second_attempt_does_not_pass_for_the_first_failure(store: Store, fake: Fake) -> None:
     fake(DIE)
-    store.begin_attempt(SPECS[0])
+    store.run(SPECS[0].id).begin_attempt(SPECS[0])
     save(store, SPECS[0], Failure(kind="ValueError", message="the first reason"))
     run_all(SPECS[:1], store=store, jobs=1)
-    record = store.record(SPECS[0].id)
+    record = store.run(SPECS[0].id).read_record()
     assert record.attempts == 2
     assert record.failure is not None and record.failure.kind == "SIGKILL"
 
@@ -90,26 +91,26 @@ def test_with_lives_a_process_that_dies_is_started_again(
 def test_attempts_without_progress_use_up_the_lives(store: Store, fake: Fake) -> None:
     fake("raise AssertionError")
     for _ in range(3):
-        store.begin_attempt(SPECS[0])
+        store.run(SPECS[0].id).begin_attempt(SPECS[0])
     outcome = run_all(SPECS[:1], store=store, lives=Lives(3))[SPECS[0].id]
-    failure = store.record(SPECS[0].id).failure
-    assert outcome.state == "failed" and len(store.attempts(SPECS[0].id)) == 3
+    failure = store.run(SPECS[0].id).read_record().failure
+    assert outcome.state == RunState.FAILED and len(store.run(SPECS[0].id).read_attempts()) == 3
     assert failure is not None and failure.kind == "no progress" and "3 attempts" in failure.message
 
 
 def test_progress_and_attempts_before_the_job_do_not_use_up_lives(store: Store, fake: Fake) -> None:
     fake("raise SystemExit(1)")
     for _ in range(3):
-        store.begin_attempt(SPECS[0])
-    assert store.stalls(SPECS[0].id) == 3 and store.stalls(SPECS[0].id, after=2) == 1
-    store.checkpoint(SPECS[0].id).write_bytes(b"further")
-    assert store.stalls(SPECS[0].id) == 0
+        store.run(SPECS[0].id).begin_attempt(SPECS[0])
+    assert store.run(SPECS[0].id).count_stalls() == 3 and store.run(SPECS[0].id).count_stalls(after=2) == 1
+    store.run(SPECS[0].id).checkpoint_path.write_bytes(b"further")
+    assert store.run(SPECS[0].id).count_stalls() == 0
 
 
 def test_a_process_that_is_told_to_end_leaves_a_run_that_can_go_on(store: Store, fake: Fake) -> None:
-    fake(f"raise SystemExit({failures.TOLD})")
-    assert run_all(SPECS[:1], store=store)[SPECS[0].id].state == "interrupted"
-    assert not (store.folder(SPECS[0].id) / "record.json").exists()
+    fake(f"raise SystemExit({ExitCode.INTERRUPTED})")
+    assert run_all(SPECS[:1], store=store)[SPECS[0].id].state == RunState.INTERRUPTED
+    assert not store.run(SPECS[0].id).record_path.exists()
 
 
 def test_a_kill_for_want_of_memory_is_a_failure_at_once(
@@ -119,8 +120,8 @@ def test_a_kill_for_want_of_memory_is_a_failure_at_once(
     monkeypatch.setattr(local_pool, "memory_kills", lambda: next(kills))
     fake(DIE)
     run_all(SPECS[:1], store=store, lives=Lives(3))
-    failure = store.record(SPECS[0].id).failure
-    assert failure is not None and failure.kind == "OUT_OF_MEMORY" and len(store.attempts(SPECS[0].id)) == 1
+    failure = store.run(SPECS[0].id).read_record().failure
+    assert failure is not None and failure.kind == "OUT_OF_MEMORY" and len(store.run(SPECS[0].id).read_attempts()) == 1
 
 
 def test_there_are_never_more_processes_than_jobs(store: Store, fake: Fake) -> None:
@@ -134,15 +135,15 @@ def test_there_are_never_more_processes_than_jobs(store: Store, fake: Fake) -> N
 def test_devices_are_shared_out_evenly(store: Store, fake: Fake) -> None:
     fake("import sys, time; print(sys.argv[1], flush=True); time.sleep(1)")
     run_all(SPECS, store=store, jobs=4, each=Resources(devices=("4", "6")))
-    assert sorted(store.log(spec.id).read_text() for spec in SPECS) == ["4\n", "4\n", "6\n", "6\n"]
+    assert sorted(store.run(spec.id).find_log().read_text() for spec in SPECS) == ["4\n", "4\n", "6\n", "6\n"]
 
 
 def test_done_runs_and_runs_of_others_are_left_alone(store: Store, fake: Fake) -> None:
     fake("raise AssertionError")
     save(store, SPECS[0], even(80, 60))
-    with holding(store.folder(SPECS[1].id)):
+    with holding(store.run(SPECS[1].id).path):
         outcomes = run_all(SPECS[:2], store=store, jobs=2)
-    assert [outcome.state for outcome in outcomes.values()] == ["done", "elsewhere"]
+    assert [outcome.state for outcome in outcomes.values()] == [RunState.DONE, RunState.RUNNING]
 
 
 def test_an_interrupt_ends_own_processes_and_leaves_no_failure(
@@ -160,7 +161,7 @@ def test_an_interrupt_ends_own_processes_and_leaves_no_failure(
     with pytest.raises(KeyboardInterrupt):
         run_all(SPECS, store=store, jobs=2, observe=_interrupt)
     assert len(ended) == 2 and all(process.poll() is not None for process in ended)
-    assert store.state(SPECS[0].id) == "interrupted"
+    assert store.run(SPECS[0].id).read_state() == RunState.INTERRUPTED
 
 
 def _interrupt(_snapshot: Snapshot) -> None:
@@ -177,14 +178,14 @@ def test_a_process_that_does_not_listen_is_killed() -> None:
 
 
 def test_a_worker_leaves_a_locked_run_alone(store: Store) -> None:
-    path = store.write_spec(SPECS[0])
-    with holding(store.folder(SPECS[0].id)):
-        assert worker.main([str(path), "--store", str(store.root)]) == failures.BUSY
-    assert store.attempts(SPECS[0].id) == []
+    path = store.run(SPECS[0].id).write_spec(SPECS[0])
+    with holding(store.run(SPECS[0].id).path):
+        assert worker.main([str(path), "--store", str(store.root)]) == ExitCode.BUSY
+    assert store.run(SPECS[0].id).read_attempts() == []
 
 
 def test_a_worker_says_which_spec_file_is_broken(store: Store) -> None:
-    path = store.write_spec(SPECS[0])
+    path = store.run(SPECS[0].id).write_spec(SPECS[0])
     path.write_text(path.read_text()[:40])
     with pytest.raises(ValueError, match=r"spec\.json is broken"):
         worker.main([str(path), "--store", str(store.root)])

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.engine import checkpoint
 from benchmark.engine.base import Progress
 from benchmark.execution import runner
@@ -51,20 +52,20 @@ def kill(spec: RunSpec, root: Path) -> int:
 def test_killed_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path) -> None:
     spec, whole, parts = small_spec(), Store(tmp_path / "whole"), Store(tmp_path / "parts")
     assert kill(spec, parts.root) == -signal.SIGKILL
-    assert checkpoint.read(parts.checkpoint(spec.id))["iteration"] == 6
+    assert checkpoint.read(parts.run(spec.id).checkpoint_path)["iteration"] == 6
     resumed, uninterrupted = execute(spec, store=parts), execute(spec, store=whole)
-    assert (resumed.state, resumed.attempts, uninterrupted.attempts) == ("done", 2, 1)
+    assert (resumed.state, resumed.attempts, uninterrupted.attempts) == (RunState.DONE, 2, 1)
     assert resumed.counts_digest == uninterrupted.counts_digest
-    states = [checkpoint.read(store.checkpoint(spec.id))["model"] for store in (parts, whole)]
+    states = [checkpoint.read(store.run(spec.id).checkpoint_path)["model"] for store in (parts, whole)]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    assert [line["iteration"] for line in parts.history(spec.id)] == list(range(12))
+    assert [line["iteration"] for line in parts.run(spec.id).read_losses()] == list(range(12))
 
 
 def test_a_run_leaves_counts_costs_and_a_record(tmp_path: Path) -> None:
     spec, store, heard = small_spec(), Store(tmp_path), list[Progress]()
     record = execute(spec, store=store, observe=heard.append)
-    assert store.record(spec.id) == record
-    assert store.counts(spec.id).digest() == record.counts_digest
+    assert store.run(spec.id).read_record() == record
+    assert store.run(spec.id).read_counts().digest() == record.counts_digest
     assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
     assert [one.done for one in heard if one.stage == "train"] == list(range(1, 13))
     assert record.environment.code_digest == code_digest()
@@ -80,7 +81,7 @@ def test_a_run_that_is_done_is_not_done_again(tmp_path: Path) -> None:
     spec, store = small_spec(budget__iterations=0), Store(tmp_path)
     first = execute(spec, store=store)
     assert execute(spec, store=store) == first
-    assert len(store.attempts(spec.id)) == 1
+    assert len(store.run(spec.id).read_attempts()) == 1
 
 
 def test_an_exception_becomes_a_record_that_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_an_exception_becomes_a_record_that_can_be_tried_again(tmp_path: Path, m
     assert record.failure.kind == "FloatingPointError"
     assert record.failure.message == "loss is not finite at iteration 0: loss=inf"
     assert record.failure.log_tail.endswith(record.failure.message)
-    assert execute(spec, store=store).state == "done"
+    assert execute(spec, store=store).state == RunState.DONE
 
 
 def test_the_log_has_progress_and_the_whole_traceback(
@@ -108,8 +109,8 @@ def test_the_log_has_progress_and_the_whole_traceback(
 
 def test_a_broken_checkpoint_fails_in_one_line(tmp_path: Path) -> None:
     spec, store = small_spec(), Store(tmp_path)
-    store.write_spec(spec)
-    store.checkpoint(spec.id).write_bytes(b"half of someth")
+    store.run(spec.id).write_spec(spec)
+    store.run(spec.id).checkpoint_path.write_bytes(b"half of someth")
     record = execute(spec, store=store)
     assert record.failure is not None
     assert "move it away to start this run again" in record.failure.message
@@ -159,7 +160,7 @@ def test_an_interrupt_passes(tmp_path: Path) -> None:
     spec = small_spec()
     with pytest.raises(KeyboardInterrupt):
         execute(spec, store=Store(tmp_path), observe=observe)
-    assert not (Store(tmp_path).folder(spec.id) / "record.json").exists()
+    assert not Store(tmp_path).run(spec.id).record_path.exists()
 
 
 def test_a_data_set_that_changed_is_not_trained_on(tmp_path: Path) -> None:

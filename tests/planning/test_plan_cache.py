@@ -83,7 +83,7 @@ def test_an_unchanged_study_is_the_same_plan_and_not_resolved_again(store: Store
     first, second = planned(study, store), planned(study, store)
     assert first == second == expand(study)
     assert second.specs == expand(study).specs
-    assert resolved == ["tiny"] and store.plan("tiny") == second.plan
+    assert resolved == ["tiny"] and store.read_plan("tiny") == second.plan
 
 
 def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:

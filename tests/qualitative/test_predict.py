@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.core.run_state import RunState
 from benchmark.execution.runner import execute
 from benchmark.qualitative.predict import predict_labels, read_scenes
 from benchmark.store.store import Store
@@ -15,8 +16,8 @@ from tests.engine.runs import small_spec
 
 def test_predictions_are_those_that_were_counted(tmp_path: Path) -> None:
     spec, store = small_spec(), Store(tmp_path)
-    assert execute(spec, store=store).state == "done"
-    counts = store.counts(spec.id)
+    assert execute(spec, store=store).state == RunState.DONE
+    counts = store.run(spec.id).read_counts()
     scenes = read_scenes(spec, counts.image_ids)
     maps = predict_labels(store, spec.id, scenes)
     for row, (scene, labels) in enumerate(zip(scenes, maps, strict=True)):
@@ -28,7 +29,7 @@ def test_predictions_are_those_that_were_counted(tmp_path: Path) -> None:
 def test_a_run_without_its_checkpoint_predicts_nothing(tmp_path: Path) -> None:
     spec, store = small_spec(budget__iterations=0), Store(tmp_path)
     execute(spec, store=store)
-    store.checkpoint(spec.id).unlink()
+    store.run(spec.id).checkpoint_path.unlink()
     with pytest.raises(ValueError, match=r"checkpoint .*checkpoint.pt is missing"):
         predict_labels(store, spec.id, [])
 

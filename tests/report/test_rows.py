@@ -11,7 +11,8 @@ import pytest
 
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
-from benchmark.evaluation.stats import holm, paired_bootstrap
+from benchmark.core.run_state import RunState
+from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
 from benchmark.report.paired import differences, is_due
 from benchmark.report.rows import Over, Row, collect, median_cost, shared_setting
 from benchmark.store.store import Store
@@ -62,17 +63,17 @@ def test_what_has_no_scores_says_why(tmp_path: Path) -> None:
     store = Store(tmp_path)
     done, failed = save(store, spec_of(seed=0), even(80, 60)), save(store, spec_of(seed=1), LOST)
     row = one_row(store, {0: done, 1: failed, 2: spec_of(seed=2).id})
-    assert [cell.state for cell in row.cells] == ["done", "failed", "missing"]
+    assert [cell.state for cell in row.cells] == [RunState.DONE, RunState.FAILED, RunState.MISSING]
     assert [cell.problem for cell in row.cells] == ["", "OutOfMemoryError: tried to allocate 2 GiB", "missing"]
-    assert (len(row.done), row.is_complete, row.state) == (1, False, "done")
+    assert (len(row.done), row.is_complete, row.state) == (1, False, RunState.DONE)
 
 
 def test_damaged_counts_break_one_run_and_no_other(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = {seed: save(store, spec_of(seed=seed), even(80, 60)) for seed in (0, 1)}
-    (store.folder(ids[1]) / "counts.npz").write_bytes(b"torn")
+    store.run(ids[1]).counts_path.write_bytes(b"torn")
     row = one_row(store, ids)
-    assert [cell.state for cell in row.cells] == ["done", "broken"]
+    assert [cell.state for cell in row.cells] == [RunState.DONE, RunState.BROKEN]
     assert "counts.npz" in row.cells[1].problem
 
 
@@ -115,9 +116,9 @@ def test_differences_are_to_the_first_row_and_corrected_as_a_family(tmp_path: Pa
     mean = [row.estimates["hiou"].mean for row in rows[:2]]
     assert worse.paired.difference == pytest.approx(mean[1] - mean[0])
     alone = [
-        paired_bootstrap(rows[at].counts, rows[0].counts, metric="hiou", convention="d2-main").p_value for at in (1, 3)
+        bootstrap_difference(rows[at].counts, rows[0].counts, metric="hiou", convention="d2-main").p_value for at in (1, 3)
     ]
-    assert (worse.p_adjusted, same.p_adjusted) == holm(alone)
+    assert (worse.p_adjusted, same.p_adjusted) == adjust_holm(alone)
 
 
 def test_differences_are_due_once_no_run_is_missing(tmp_path: Path) -> None:

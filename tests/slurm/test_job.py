@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmark.store import failures
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 from slurm import job
 from slurm.requests.manifest import Manifest
 from slurm.requests.sbatch import AGAIN
@@ -22,7 +22,7 @@ SPEC = spec_of()
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "runs")
-    store.write_spec(SPEC)
+    store.run(SPEC.id).write_spec(SPEC)
     return store
 
 
@@ -46,23 +46,23 @@ def _ended(store: Store, monkeypatch: pytest.MonkeyPatch, *, code: int, rank: in
     return job._work(Manifest(tasks=((SPEC.id,),), **fields, **numbers), [SPEC.id])
 
 
-@pytest.mark.parametrize("code", [failures.BUSY, failures.SUPERSEDED])
+@pytest.mark.parametrize("code", [ExitCode.BUSY, ExitCode.SUPERSEDED])
 def test_a_spread_run_that_is_anothers_is_neither_started_again_nor_taken_over(
     store: Store, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    store.begin_attempt(SPEC)
-    assert _ended(store, monkeypatch, code=code) == job.FAILED
-    assert len(store.attempts(SPEC.id)) == 1
+    store.run(SPEC.id).begin_attempt(SPEC)
+    assert _ended(store, monkeypatch, code=code) == ExitCode.FINISHED_WITH_FAILURES
+    assert len(store.run(SPEC.id).read_attempts()) == 1
 
 
 def test_a_spread_run_whose_process_dies_early_uses_up_its_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [_ended(store, monkeypatch, code=1) for _ in range(2)] == [AGAIN] * 2
-    assert len(store.attempts(SPEC.id)) == 2
-    assert _ended(store, monkeypatch, code=1) == job.FAILED
-    failure = store.record(SPEC.id).failure
+    assert len(store.run(SPEC.id).read_attempts()) == 2
+    assert _ended(store, monkeypatch, code=1) == ExitCode.FINISHED_WITH_FAILURES
+    failure = store.run(SPEC.id).read_record().failure
     assert failure is not None and failure.kind == "no progress"
 
 
 def test_a_later_task_whose_process_dies_brings_the_element_back(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _ended(store, monkeypatch, code=1, rank=1) == AGAIN
-    assert store.attempts(SPEC.id) == []
+    assert store.run(SPEC.id).read_attempts() == []

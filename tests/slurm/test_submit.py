@@ -13,15 +13,16 @@ import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import Busy, holding
+from benchmark.utils.lock import BusyError, holding
 from slurm import submit as sending
 from slurm.requests import manifest as files
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain
-from slurm.scheduler.cluster_config import ClusterSettings
-from slurm.scheduler.job_info import JobView
-from slurm.scheduler.queue import Sight
+from slurm.requests.sbatch import Batch, QueueFullError, SubmissionRefusedError, SubmissionUncertainError
+from slurm.scheduler.cluster_config import ClusterConfig
+from slurm.scheduler.job_info import JobInfo
+from slurm.scheduler.queue import QueueSnapshot
 from slurm.status import run_status as looking
 from slurm.submit import Grid, submit
 from tests.report.world import even, save, spec_of
@@ -38,13 +39,13 @@ class Paper:
         self.error: Exception | None = None
         self.is_reachable, self.state = True, "PENDING"
         monkeypatch.setattr(sending, "send", self.send)
-        monkeypatch.setattr(sending, "settings", lambda: ClusterSettings(max_array_size=2))
+        monkeypatch.setattr(sending, "settings", lambda: ClusterConfig(max_array_size=2))
         monkeypatch.setattr(sending, "find", lambda _prefix, *, since: self.sight)
         monkeypatch.setattr(looking, "look", lambda _wanted, *, since: self.sight)
         monkeypatch.setattr(sending, "queued", lambda: len(self.sight.jobs))
 
     def send(self, batch: Batch) -> str:
-        if self.error is not None and not isinstance(self.error, Uncertain):
+        if self.error is not None and not isinstance(self.error, SubmissionUncertainError):
             raise self.error
         self.batches.append(batch)
         if self.error is not None:
@@ -52,13 +53,13 @@ class Paper:
         return str(100 + len(self.batches))
 
     @property
-    def sight(self) -> Sight:
+    def sight(self) -> QueueSnapshot:
         views = [
-            JobView(job=str(101 + at), task=task, name=batch.name, state=self.state, source="squeue")
+            JobInfo(job=str(101 + at), task=task, name=batch.name, state=self.state, source="squeue")
             for at, batch in enumerate(self.batches)
             for task in range(batch.tasks)
         ]
-        return Sight({(view.job, view.task): view for view in views}, reachable=self.is_reachable)
+        return QueueSnapshot({(view.job, view.task): view for view in views}, reachable=self.is_reachable)
 
 
 @pytest.fixture
@@ -81,10 +82,10 @@ def _grid(store: Store, *, retry: bool = False, max_submit: int = 0, **base: Any
 
 
 def test_everything_is_laid_down_before_anything_is_sent(store: Store, paper: Paper) -> None:
-    paper.error = SubmissionRefused("no such partition")
-    with pytest.raises(SubmissionRefused):
+    paper.error = SubmissionRefusedError("no such partition")
+    with pytest.raises(SubmissionRefusedError):
         submit(_grid(store))
-    assert store.spec(IDS[0]) == SPECS[IDS[0]]
+    assert store.run(IDS[0]).read_spec() == SPECS[IDS[0]]
     assert list(files.submissions(store)) == []
 
 
@@ -92,18 +93,18 @@ def test_what_was_sent_is_not_sent_again(store: Store, paper: Paper) -> None:
     assert submit(_grid(store)).runs == 4
     assert [batch.tasks for batch in paper.batches] == [2, 2]
     assert submit(_grid(store)).runs == 0
-    assert [stand.state for stand in submit(_grid(store)).before.stands] == ["waiting"] * 4
+    assert [stand.state for stand in submit(_grid(store)).before.stands] == [RunState.WAITING] * 4
 
 
 def test_runs_that_are_done_or_at_work_elsewhere_are_left_out(store: Store, paper: Paper) -> None:
     save(store, SPECS[IDS[0]], even(80, 60))
-    with holding(store.folder(IDS[1])):
+    with holding(store.run(IDS[1]).path):
         assert submit(_grid(store)).runs == 2
 
 
 @pytest.mark.parametrize(("retry", "sent"), [(False, 3), (True, 4)])
 def test_failed_runs_are_sent_again_only_when_asked(store: Store, paper: Paper, retry: bool, sent: int) -> None:
-    store.begin_attempt(SPECS[IDS[0]])
+    store.run(SPECS[IDS[0]].id).begin_attempt(SPECS[IDS[0]])
     save(store, SPECS[IDS[0]], Failure(kind="ValueError", message="no"))
     receipt = submit(_grid(store, retry=retry))
     assert receipt.runs == sent
@@ -128,8 +129,8 @@ def test_a_submission_that_never_reached_the_scheduler_is_made_again(store: Stor
 
 
 def test_an_answer_that_got_lost_is_looked_up_the_next_time(store: Store, paper: Paper) -> None:
-    paper.error = Uncertain("sbatch did not answer")
-    with pytest.raises(Uncertain):
+    paper.error = SubmissionUncertainError("sbatch did not answer")
+    with pytest.raises(SubmissionUncertainError):
         submit(_grid(store))
     paper.error = None
     receipt = submit(_grid(store))
@@ -137,11 +138,11 @@ def test_an_answer_that_got_lost_is_looked_up_the_next_time(store: Store, paper:
 
 
 def test_nothing_is_sent_while_nobody_knows_what_was(store: Store, paper: Paper) -> None:
-    paper.error = Uncertain("sbatch did not answer")
-    with pytest.raises(Uncertain):
+    paper.error = SubmissionUncertainError("sbatch did not answer")
+    with pytest.raises(SubmissionUncertainError):
         submit(_grid(store))
     paper.error, paper.is_reachable = None, False
-    with pytest.raises(Uncertain, match="does not answer"):
+    with pytest.raises(SubmissionUncertainError, match="does not answer"):
         submit(_grid(store))
 
 
@@ -152,22 +153,22 @@ def test_what_the_queue_has_no_room_for_is_sent_later(store: Store, paper: Paper
 
 
 def test_a_limit_that_only_the_scheduler_knows_ends_nothing_badly(store: Store, paper: Paper) -> None:
-    paper.error = LimitReached("QOSMaxSubmitJobPerUserLimit")
+    paper.error = QueueFullError("QOSMaxSubmitJobPerUserLimit")
     receipt = submit(_grid(store))
     assert (receipt.runs, receipt.waiting) == (0, 4)
 
 
 def test_a_second_submitter_waits_and_then_says_so(store: Store, paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "WAIT_S", 0.3)
-    with holding(store.root / files.FOLDER), pytest.raises(Busy, match="another submitter"):
+    with holding(store.root / files.FOLDER), pytest.raises(BusyError, match="another submitter"):
         submit(_grid(store))
     assert paper.batches == []
 
 
 def test_the_lock_of_a_process_that_its_scheduler_gave_up_is_taken_away(store: Store, paper: Paper) -> None:
     submit(_grid(store))
-    store.begin_attempt(SPECS[IDS[0]])
-    lock = store.folder(IDS[0]) / "lock"
+    store.run(SPECS[IDS[0]].id).begin_attempt(SPECS[IDS[0]])
+    lock = store.run(IDS[0]).path / "lock"
     lock.write_text('{"pid": 1, "host": "elsewhere"}')
     assert submit(_grid(store)).runs == 0 and lock.exists()
     paper.state = "NODE_FAIL"

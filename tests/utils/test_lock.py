@@ -13,18 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.utils.lock import JOB, Busy, Job, Owner, holding, owner, release, this_process
+from benchmark.utils.lock import JOB, BusyError, Job, Owner, holding, owner, release, this_process
 
 CHILD = """
 import sys, time
 from pathlib import Path
-from benchmark.utils.lock import Busy, holding
+from benchmark.utils.lock import BusyError, holding
 try:
     with holding(Path(sys.argv[1])):
         print(time.time(), flush=True)
         time.sleep(float(sys.argv[2]))
         print(time.time(), flush=True)
-except Busy:
+except BusyError:
     pass
 """
 
@@ -52,7 +52,7 @@ def test_a_lock_is_given_back_when_the_work_fails(tmp_path: Path) -> None:
 
 
 def test_a_lock_of_a_living_process_is_respected(tmp_path: Path) -> None:
-    with holding(tmp_path), pytest.raises(Busy, match=f"process {os.getpid()}"), holding(tmp_path):
+    with holding(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()}"), holding(tmp_path):
         pass
 
 
@@ -114,7 +114,7 @@ def test_a_later_start_of_the_same_job_takes_the_lock_of_a_living_process(
         with holding(tmp_path):
             assert owner(tmp_path).job.node == "n2"
     else:
-        with pytest.raises(Busy), holding(tmp_path):
+        with pytest.raises(BusyError), holding(tmp_path):
             pass
 
 

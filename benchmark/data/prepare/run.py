@@ -1,4 +1,4 @@
-"""Preparing a data set: what there is to prepare, and doing it without harm to the originals."""
+"""Preparation of a dataset: the available conversions, and running one without harm to the originals."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from pathlib import Path
 from benchmark.data.prepare.ade20k_full import plan_ade20k_full
 from benchmark.data.prepare.coco_stuff import plan_coco_stuff
 from benchmark.data.prepare.pascal_context import plan_detail, plan_official
-from benchmark.data.prepare.plan import Plan
-from benchmark.data.prepare.work import Observe, Outcome, run_tasks
+from benchmark.data.prepare.plan import PreparationPlan
+from benchmark.data.prepare.work import ConversionResult, OnConversionProgress, run_tasks
 from benchmark.utils.atomic_files import write_text
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.lock import Busy, holding
+from benchmark.utils.lock import BusyError, holding
 
 MARKER = "prepared.json"
 VERSION = 1
-"""Of what is written; raised when the same originals give other files."""
+"""Version of the results; raised when the same originals give other files."""
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """Something that can be prepared.
+    """An available conversion.
 
     Attributes:
-        dataset: name of its description, see `benchmark.data.folders.dataset_spec`.
-        layouts: what a user calls the layouts it can be written in, the usual one first, and their names in the
-            description.
-        plan: says what to write, given the folder of the originals, the folder for the results, and a layout.
+        dataset: Name of the dataset's description (`benchmark.data.folders.dataset_spec`).
+        layouts: Layouts that can be written, by the name that users type, the default first; the values are their
+            names in the description.
+        plan: Function of the folder of the originals, the folder for the results and a layout that plans the
+            conversion.
     """
 
     dataset: str
     layouts: dict[str, str]
-    plan: Callable[[Path, Path, str], Plan]
+    plan: Callable[[Path, Path, str], PreparationPlan]
 
 
 PREPARATIONS = {
@@ -50,102 +51,105 @@ PREPARATIONS = {
 
 
 def prepare(
-    what: str,
+    name: str,
     *,
     root: Path,
     out: Path,
     layout: str | None = None,
     jobs: int = 0,
-    observe: Observe = lambda done, total: None,
-) -> Outcome:
-    """Convert a data set, or go on where that was interrupted.
+    on_progress: OnConversionProgress = lambda done, total: None,
+) -> ConversionResult:
+    """Convert a dataset, or continue an interrupted conversion.
 
     Args:
-        what: a name in `PREPARATIONS`.
-        root: where the originals are; none of them is written to.
-        out: a new or empty folder for the results, or one to go on with.
-        layout: one of the preparation's; its first where None.
-        jobs: processes at a time; 0 works in this one.
-        observe: told after every file.
+        name: Name in `PREPARATIONS`.
+        root: Folder of the originals, which are never written to.
+        out: A new or empty folder for the results, or one with an interrupted conversion.
+        layout: Layout to write; the default layout if None.
+        jobs: Number of worker processes; 0 works in this process.
+        on_progress: Called after every file.
 
     Returns:
-        How it ended. Lists of images are written only where no original is broken.
+        The result. Lists of images are written only if no original is broken.
 
     Raises:
-        KeyError: there is no such preparation or layout; names the nearest.
-        ValueError: the originals are not at `root`, `out` lies so that they would be overwritten, or it holds something
-            else.
-        OSError: a file cannot be written.
-        Busy: another process prepares the same there.
+        KeyError: No preparation or layout has this name; the message suggests the closest one.
+        ValueError: The originals are not in `root`, `out` would overwrite them, or it holds something else.
+        OSError: A file cannot be written.
+        BusyError: Another process writes to the same folder.
     """
-    layout = _known_layout(what, layout)
+    layout = _check_layout(name, layout)
     if not root.is_dir():
-        raise ValueError(f"{root} is not a folder; give the one with the originals")
+        raise ValueError(f"{root} is not a folder; give the folder of the originals")
     if out.resolve() == root.resolve():
         raise ValueError(f"{out} holds the originals; give another folder for the results")
-    plan = PREPARATIONS[what].plan(root, out, PREPARATIONS[what].layouts[layout])
+    plan = PREPARATIONS[name].plan(root, out, PREPARATIONS[name].layouts[layout])
     if not plan.tasks:
-        raise ValueError(f"{root} has nothing to convert to {what}: no mask is in its folders or on its lists")
+        raise ValueError(f"{root} has nothing to convert to {name}: found no mask in its folders or on its lists")
     _refuse_to_overwrite(plan)
-    _claim(out, what, layout)
-    with _alone_in(out):
+    _claim_folder(out, name, layout)
+    with _lock_folder(out):
         _remove_drafts(task.result.parent for task in plan.tasks)
-        outcome = run_tasks(plan.tasks, jobs=jobs, observe=observe)
-        if not outcome.broken:
-            _complete(plan)
-    return outcome
+        result = run_tasks(plan.tasks, jobs=jobs, on_progress=on_progress)
+        if not result.broken:
+            _write_links_and_lists(plan)
+    return result
 
 
-def _known_layout(what: str, layout: str | None) -> str:
-    if what not in PREPARATIONS:
-        raise KeyError(unknown_name("preparation", what, PREPARATIONS))
-    layouts = PREPARATIONS[what].layouts
+def _check_layout(name: str, layout: str | None) -> str:
+    """Return the layout, or the default layout of the preparation if it is None."""
+    if name not in PREPARATIONS:
+        raise KeyError(unknown_name("preparation", name, PREPARATIONS))
+    layouts = PREPARATIONS[name].layouts
     if layout is not None and layout not in layouts:
-        raise KeyError(unknown_name(f"layout of {what}", layout, layouts))
+        raise KeyError(unknown_name(f"layout of {name}", layout, layouts))
     return layout or next(iter(layouts))
 
 
-def _refuse_to_overwrite(plan: Plan) -> None:
-    originals = _places([*(task.source for task in plan.tasks), *plan.inputs, *plan.links.values()])
-    hit = sorted(originals & _places([*(task.result for task in plan.tasks), *plan.lists, *plan.links]))
-    if hit:
-        raise ValueError(f"{hit[0]} is an original and would be written to; give another folder for the results")
+def _refuse_to_overwrite(plan: PreparationPlan) -> None:
+    originals = _resolve_paths([*(task.source for task in plan.tasks), *plan.inputs, *plan.links.values()])
+    results = _resolve_paths([*(task.result for task in plan.tasks), *plan.lists, *plan.links])
+    overwritten = sorted(originals & results)
+    if overwritten:
+        raise ValueError(
+            f"{overwritten[0]} is an original and would be overwritten; give another folder"
+        )
 
 
-def _places(paths: Iterable[Path]) -> set[Path]:
-    """Files by where they really lie; folders are looked up once, as there may be a hundred thousand files."""
-    real = cache(Path.resolve)
-    return {real(path.parent) / path.name for path in paths}
+def _resolve_paths(paths: Iterable[Path]) -> set[Path]:
+    """Return the real paths of files; each folder is resolved once, as there may be a hundred thousand files."""
+    resolve = cache(Path.resolve)
+    return {resolve(path.parent) / path.name for path in paths}
 
 
-def _claim(out: Path, what: str, layout: str) -> None:
-    """Make sure that the folder is ours, and say so in it: what others made there would be taken for ours."""
+def _claim_folder(out: Path, name: str, layout: str) -> None:
+    """Check that the folder is new or holds this conversion, and mark it, so that foreign files are never reused."""
     marker = out / MARKER
-    text = json.dumps({"what": what, "layout": layout, "version": VERSION}) + "\n"
+    text = json.dumps({"what": name, "layout": layout, "version": VERSION}) + "\n"
     if out.exists() and not out.is_dir():
-        raise ValueError(f"{out} is a file; give a new or empty folder for the results")
+        raise ValueError(f"{out} is a file, expected a new or empty folder for the results")
     if marker.is_file():
-        found = marker.read_text(encoding="utf-8")
-        if found != text:
-            raise ValueError(f"{out} holds {found.strip()}, not {text.strip()}; give a new or empty folder")
+        content = marker.read_text(encoding="utf-8")
+        if content != text:
+            raise ValueError(f"{out} holds {content.strip()}, expected {text.strip()}; give a new or empty folder")
     elif out.is_dir() and next(out.iterdir(), None) is not None:
-        raise ValueError(f"{out} is not empty and has no {MARKER}, so it is not ours; give a new or empty folder")
+        raise ValueError(f"{out} is not empty and is no conversion (no {MARKER}); give a new or empty folder")
     else:
         write_text(marker, text)
 
 
 @contextlib.contextmanager
-def _alone_in(out: Path) -> Iterator[None]:
-    """Hold the folder: another process would take our drafts for those of one that died."""
-    mark = out / ".prepare"
+def _lock_folder(out: Path) -> Iterator[None]:
+    """Lock the folder: another process would mistake our drafts for those of a process that died."""
+    lock = out / ".prepare"
     try:
-        with holding(mark):
+        with holding(lock):
             yield
-    except Busy as error:
-        raise Busy(f"{out} is being written to: {error}") from error
+    except BusyError as error:
+        raise BusyError(f"{out} is being written to: {error}") from error
     finally:
         with contextlib.suppress(OSError):
-            mark.rmdir()
+            lock.rmdir()
 
 
 def _remove_drafts(folders: Iterable[Path]) -> None:
@@ -154,8 +158,8 @@ def _remove_drafts(folders: Iterable[Path]) -> None:
             draft.unlink(missing_ok=True)
 
 
-def _complete(plan: Plan) -> None:
-    """Links to the pictures, then the lists."""
+def _write_links_and_lists(plan: PreparationPlan) -> None:
+    """Write the links to the images, then the lists."""
     for link, folder in plan.links.items():
         if folder.is_dir() and not link.exists():
             link.parent.mkdir(parents=True, exist_ok=True)

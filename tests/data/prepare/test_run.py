@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.data.prepare import run
 from benchmark.data.prepare.run import PREPARATIONS, prepare
-from benchmark.utils.lock import Busy, holding
+from benchmark.utils.lock import BusyError, holding
 from tests.data.prepare.originals import digests, pixels, write_ade, write_coco, write_context, write_detail
 
 Raw = Callable[[str], Path]
@@ -61,7 +61,7 @@ def test_an_interrupted_run_goes_on_and_ends_as_one_that_was_not(raw: Raw, tmp_p
     root = raw("pascal_context")
     prepare("pascal_context", root=root, out=tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        prepare("pascal_context", root=root, out=tmp_path / "twice", observe=stop)
+        prepare("pascal_context", root=root, out=tmp_path / "twice", on_progress=stop)
     assert not (tmp_path / "twice" / "ImageSets").exists()
     again = prepare("pascal_context", root=root, out=tmp_path / "twice")
     assert (again.made, again.kept) == (1, 2)
@@ -85,7 +85,7 @@ def test_progress_is_told_after_every_file(raw: Raw, tmp_path: Path) -> None:
         "coco_stuff164k",
         root=raw("coco_stuff164k"),
         out=tmp_path / "out",
-        observe=lambda done, total: told.append((done, total)),
+        on_progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(1, 3), (2, 3), (3, 3)]
 
@@ -133,7 +133,7 @@ def test_masks_of_two_kinds_are_not_mixed(raw: Raw, tmp_path: Path) -> None:
 def test_two_runs_do_not_write_to_one_folder(raw: Raw, tmp_path: Path) -> None:
     root = raw("coco_stuff164k")
     prepare("coco_stuff164k", root=root, out=tmp_path / "out")
-    with holding(tmp_path / "out" / ".prepare"), pytest.raises(Busy, match="is being written to"):
+    with holding(tmp_path / "out" / ".prepare"), pytest.raises(BusyError, match="is being written to"):
         prepare("coco_stuff164k", root=root, out=tmp_path / "out")
 
 

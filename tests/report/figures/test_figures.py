@@ -24,7 +24,7 @@ def test_every_figure_is_drawn_and_repeats_to_the_byte(tmp_path: Path) -> None:
     plan = two_rows(store)
     ids = {row.label: row.ids for row in plan.rows}
     for at in range(5):
-        store.log_losses(ids["paper"][0], at, {"pixel": 1 / (at + 1), "distill": 0.5})
+        store.run(ids["paper"][0]).append_losses(at, {"pixel": 1 / (at + 1), "distill": 0.5})
     rows = collect(store, plan_of(ids | {"lost": {0: save(store, spec_of("lost"), Failure(kind="X", message="y"))}}))
     first, second = (draw_all(rows, store, tmp_path / name, formats=["svg"]) for name in ("one", "two"))
     assert [path.name for path in first] == [

@@ -14,6 +14,7 @@ import pytest
 
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
+from benchmark.core.run_state import RunState
 from benchmark.report.rows import Row, collect
 from benchmark.report.tables.sheet import Note, letter, marked_notes
 from benchmark.report.tables.table import FORMS, render
@@ -178,7 +179,7 @@ def test_every_form_says_at_which_gamma_the_runs_were_counted(tmp_path: Path) ->
 def test_differences_can_be_asked_for_and_refused(tmp_path: Path) -> None:
     rows = rows_of(Store(tmp_path), one=(80, 60), two=(70, 50))
     assert "ΔhIoU" in render(rows) and "ΔhIoU" not in render(rows, paired=False)
-    late = replace(rows[1], cells=(*rows[1].cells, replace(rows[1].cells[0], seed=1, scores=None, state="missing")))
+    late = replace(rows[1], cells=(*rows[1].cells, replace(rows[1].cells[0], seed=1, scores=None, state=RunState.MISSING)))
     assert "ΔhIoU" not in render([rows[0], late]) and "ΔhIoU" in render([rows[0], late], paired=True)
 
 

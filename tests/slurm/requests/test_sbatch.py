@@ -1,6 +1,6 @@
-"""The batch script, and what comes of sending it: stand-ins for SLURM's commands say what SLURM 22.05 was seen to say.
+"""The batch script and its submission to programs that print what SLURM 22.05 prints.
 
-The cluster itself is asked in `test_sbatch_real`.
+Tests with a real cluster are in `test_sbatch_real`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,33 @@ import yaml
 
 from benchmark.utils.paths import ROOT
 from slurm.requests import sbatch
-from slurm.requests.resources import Resources
-from slurm.requests.sbatch import Batch, LimitReached, SubmissionRefused, Uncertain, script, send
+from slurm.requests.resources import JobResources
+from slurm.requests.sbatch import (
+    ArrayRequest,
+    QueueFullError,
+    SubmissionRefusedError,
+    SubmissionUncertainError,
+    render_script,
+    send_array,
+)
 
 POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
 
 
-def _batch(
-    folder: Path, *, tasks: int = 4, command: tuple[str, ...] = ("-m", "slurm.job", "m.json"), **asked: Any
-) -> Batch:
-    return Batch("cb-demo-0123abcd", "chimera-bench-1", command, tasks, folder, Resources.model_validate(asked))
+def _request(
+    folder: Path, *, tasks: int = 4, command: tuple[str, ...] = ("-m", "slurm.job", "m.json"), **options: Any
+) -> ArrayRequest:
+    return ArrayRequest(
+        "cb-demo-0123abcd", "chimera-bench-1", command, tasks, folder, JobResources.model_validate(options)
+    )
 
 
-def _lines(folder: Path, **asked: Any) -> list[str]:
-    return script(_batch(folder, **asked)).splitlines()
+def _lines(folder: Path, **options: Any) -> list[str]:
+    return render_script(_request(folder, **options)).splitlines()
 
 
-def _stand_in(folder: Path, name: str, text: str) -> dict[str, str]:
-    """A program of that name, found before the real one."""
+def _install(folder: Path, name: str, text: str) -> dict[str, str]:
+    """Install a program that is found before the real one, and return the environment for it."""
     (folder / "bin").mkdir(exist_ok=True)
     path = folder / "bin" / name
     path.write_text(f"#!/bin/bash\n{text}\n")
@@ -43,15 +52,15 @@ def _stand_in(folder: Path, name: str, text: str) -> dict[str, str]:
     return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 
-def _refused(folder: Path, said: str) -> Exception:
-    environment = _stand_in(folder, "sbatch", f"cat >&2 <<'END'\n{said}\nEND\nexit 1")
-    with pytest.raises((SubmissionRefused, Uncertain)) as caught:
-        send(_batch(folder), environment)
+def _submit_refused(folder: Path, stderr: str) -> Exception:
+    environment = _install(folder, "sbatch", f"cat >&2 <<'END'\n{stderr}\nEND\nexit 1")
+    with pytest.raises((SubmissionRefusedError, SubmissionUncertainError)) as caught:
+        send_array(_request(folder), environment)
     assert "\n" not in str(caught.value)
     return caught.value
 
 
-ASKED = """
+SETTINGS = """
     {partition: "gpu,long", account: lab, qos: low, constraint: a100, nodelist: n1, exclude: n2, nodes: 2,
     exclusive: true, tasks_per_node: 3, gpus_per_node: 4, cpus_per_task: 5, mem_gb: 1.5, timeout_min: 90,
     signal_delay_s: 60, array_parallelism: 2, mail_type: FAIL, mail_user: me}
@@ -63,18 +72,18 @@ OPTIONS = """
 """
 
 
-def test_the_script_says_all_that_was_asked_for(tmp_path: Path) -> None:
-    lines = _lines(tmp_path, **yaml.safe_load(ASKED))
+def test_the_script_has_an_option_for_every_setting(tmp_path: Path) -> None:
+    lines = _lines(tmp_path, **yaml.safe_load(SETTINGS))
     options = {line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH")}
     assert options == {*OPTIONS.split(), f"output={tmp_path}/%A_%a_0_log.out"}
 
 
-def test_what_is_not_asked_for_is_left_to_the_cluster(tmp_path: Path) -> None:
-    text = script(_batch(tmp_path))
+def test_settings_that_are_not_given_are_left_to_the_cluster(tmp_path: Path) -> None:
+    text = render_script(_request(tmp_path))
     assert not [option for option in ("time", "mem", "partition", "gpus", "gres", "wckey") if f"--{option}" in text]
 
 
-def test_the_script_can_be_made_where_there_is_no_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_script_can_be_made_without_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert _lines(tmp_path)[0] == "#!/bin/bash"
 
@@ -88,65 +97,65 @@ def test_further_options_are_passed_on(tmp_path: Path) -> None:
     assert {"#SBATCH --mem=0", "#SBATCH --reservation='my talk'", "#SBATCH --overcommit"} <= {*lines}
 
 
-def _started(folder: Path, **asked: Any) -> list[str]:
-    return shlex.split(next(line for line in _lines(folder, **asked) if line.startswith("srun")))
+def _srun_words(folder: Path, **options: Any) -> list[str]:
+    return shlex.split(next(line for line in _lines(folder, **options) if line.startswith("srun")))
 
 
-def test_a_step_has_the_processors_of_its_job_and_writes_a_log_a_task(tmp_path: Path) -> None:
-    words = _started(tmp_path, cpus_per_task=5, srun_args=["--container-image=a b"])
+def test_a_step_has_the_processors_of_its_job_and_writes_one_log_per_task(tmp_path: Path) -> None:
+    words = _srun_words(tmp_path, cpus_per_task=5, srun_args=["--container-image=a b"])
     assert {"--cpus-per-task=5", "--container-image=a b"} <= {*words}
     assert words[words.index("--output") + 1] == f"{tmp_path}/%A_%a_%t_log.out"
 
 
 def test_words_with_spaces_stay_together(tmp_path: Path) -> None:
-    words = _started(tmp_path, command=("-c", "print('a  b')", "$HOME"))
+    words = _srun_words(tmp_path, command=("-c", "print('a  b')", "$HOME"))
     assert words[-7:] == [sys.executable, "-u", "-c", "print('a  b')", "$HOME", "||", "code=$?"]
 
 
-def test_a_container_comes_before_its_python_and_both_are_read_by_the_node(tmp_path: Path) -> None:
+def test_a_container_precedes_its_python_and_both_are_read_by_the_nodes_shell(tmp_path: Path) -> None:
     lines = _lines(tmp_path, container='apptainer exec "$SCRATCH/a.sif"', python="python3")
     assert any(' apptainer exec "$SCRATCH/a.sif" python3 -u -m slurm.job m.json || code=$?' in line for line in lines)
 
 
 def test_tasks_end_together(tmp_path: Path) -> None:
-    assert "--kill-on-bad-exit=1" in _started(tmp_path, tasks_per_node=2)
-    assert "--kill-on-bad-exit=1" not in _started(tmp_path)
+    assert "--kill-on-bad-exit=1" in _srun_words(tmp_path, tasks_per_node=2)
+    assert "--kill-on-bad-exit=1" not in _srun_words(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["100%", "it's", "a\\b"])
 def test_a_folder_that_slurm_would_misread_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="use a path without"):
-        script(_batch(tmp_path / name))
+        render_script(_request(tmp_path / name))
 
 
-def _run(folder: Path, *, code: int, requeues: str = "true", **asked: Any) -> tuple[int, list[str]]:
-    """Run a script by bash, as element 3 of array 77; returns its exit code, and how scontrol was called."""
+def _run(folder: Path, *, code: int, requeues: str = "true", **options: Any) -> tuple[int, list[str]]:
+    """Run a script in bash as element 3 of array 77; return its exit code and the calls of scontrol."""
     calls = folder / "calls"
     calls.touch()
-    path = _stand_in(folder, "srun", f'echo "$PYTHONPATH" > {folder}/path; exit {code}')
-    _stand_in(folder, "scontrol", f'echo "$@" >> {calls}; {requeues}')
-    _stand_in(folder, "sleep", "true")
+    path = _install(folder, "srun", f'echo "$PYTHONPATH" > {folder}/path; exit {code}')
+    _install(folder, "scontrol", f'echo "$@" >> {calls}; {requeues}')
+    _install(folder, "sleep", "true")
     environment = os.environ | path | {"SLURM_ARRAY_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "PYTHONPATH": "/mine"}
-    done = subprocess.run(["bash", "-c", script(_batch(folder, **asked))], env=environment, check=False)
+    done = subprocess.run(["bash", "-c", render_script(_request(folder, **options))], env=environment, check=False)
     return done.returncode, calls.read_text().splitlines()
 
 
 @pytest.mark.parametrize("code", [85, 137, 140, 143])
-def test_a_job_that_can_go_on_is_queued_again_alone(code: int, tmp_path: Path) -> None:
+def test_only_the_element_of_a_resumable_job_is_requeued(code: int, tmp_path: Path) -> None:
     assert _run(tmp_path, code=code) == (code, ["requeue 77_3"])
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 130, 139])
-def test_a_job_that_has_ended_is_not_queued_again(code: int, tmp_path: Path) -> None:
+def test_a_job_that_has_ended_is_not_requeued(code: int, tmp_path: Path) -> None:
     assert _run(tmp_path, code=code) == (code, [])
 
 
-def test_a_job_is_not_queued_again_where_the_profile_says_so(tmp_path: Path) -> None:
+def test_a_job_is_not_requeued_if_the_profile_forbids_it(tmp_path: Path) -> None:
     assert _run(tmp_path, code=85, requeue=False) == (85, [])
     assert "#SBATCH --no-requeue" in _lines(tmp_path, requeue=False)
 
 
-def test_queueing_again_is_tried_more_than_once(tmp_path: Path) -> None:
+def test_requeueing_is_tried_more_than_once(tmp_path: Path) -> None:
     assert _run(tmp_path, code=85, requeues="false") == (85, ["requeue 77_3"] * 3)
 
 
@@ -155,40 +164,40 @@ def test_setup_may_let_errors_end_the_script(tmp_path: Path) -> None:
     assert _run(tmp_path, code=0, setup=["set -e", "(exit 9)"])[0] == 9
 
 
-def test_nodes_find_this_package_after_what_was_on_the_path(tmp_path: Path) -> None:
+def test_nodes_find_this_package_after_the_rest_of_the_path(tmp_path: Path) -> None:
     _run(tmp_path, code=0)
     assert (tmp_path / "path").read_text().strip() == f"/mine:{ROOT}"
 
 
-def test_sending_gives_the_id_and_leaves_the_script(tmp_path: Path) -> None:
-    environment = _stand_in(tmp_path, "sbatch", 'cp "$1" "$1.seen"; echo Submitted batch job 4711')
-    batch = _batch(tmp_path)
-    assert send(batch, environment) == "4711"
-    assert (tmp_path / "batch.sh.seen").read_text() == (tmp_path / "batch.sh").read_text() == script(batch)
+def test_sending_returns_the_id_and_keeps_the_script(tmp_path: Path) -> None:
+    environment = _install(tmp_path, "sbatch", 'cp "$1" "$1.seen"; echo Submitted batch job 4711')
+    request = _request(tmp_path)
+    assert send_array(request, environment) == "4711"
+    assert (tmp_path / "batch.sh.seen").read_text() == (tmp_path / "batch.sh").read_text() == render_script(request)
 
 
-def _seen(folder: Path, variables: dict[str, str], **asked: Any) -> dict[str, str]:
-    """The variables that sbatch gets."""
-    environment = _stand_in(folder, "sbatch", f"env -0 > {folder}/env; echo Submitted batch job 1") | variables
-    send(_batch(folder, **asked), environment)
+def _sbatch_environment(folder: Path, variables: dict[str, str], **options: Any) -> dict[str, str]:
+    """Return the environment that sbatch receives."""
+    environment = _install(folder, "sbatch", f"env -0 > {folder}/env; echo Submitted batch job 1") | variables
+    send_array(_request(folder, **options), environment)
     return dict(entry.split("=", 1) for entry in (folder / "env").read_text().split("\0") if entry)
 
 
-def test_variables_do_not_overrule_a_profile(tmp_path: Path) -> None:
-    given = {"SBATCH_PARTITION": "a", "SBATCH_ACCOUNT": "b", "SBATCH_TIMELIMIT": "1", "SBATCH_JOB_NAME": "c"}
-    seen = _seen(tmp_path, given, partition="gpu")
-    assert {name for name in seen if name.startswith("SBATCH_")} == {"SBATCH_ACCOUNT"}
+def test_variables_do_not_override_a_profile(tmp_path: Path) -> None:
+    variables = {"SBATCH_PARTITION": "a", "SBATCH_ACCOUNT": "b", "SBATCH_TIMELIMIT": "1", "SBATCH_JOB_NAME": "c"}
+    environment = _sbatch_environment(tmp_path, variables, partition="gpu")
+    assert {name for name in environment if name.startswith("SBATCH_")} == {"SBATCH_ACCOUNT"}
 
 
-def test_a_job_sent_from_within_a_job_inherits_nothing_of_it(tmp_path: Path) -> None:
+def test_a_job_submitted_within_a_job_inherits_nothing_from_it(tmp_path: Path) -> None:
     outer = {"SLURM_JOB_ID": "9", "SLURM_MEM_PER_CPU": "1", "SLURM_RESTART_COUNT": "2", "SRUN_CPUS_PER_TASK": "1"}
-    seen = _seen(tmp_path, outer | {"SLURM_CONF": "/etc/x", "SLURM_CLUSTERS": "c"})
-    assert {name for name in seen if name.startswith(("SLURM_", "SRUN_"))} == {"SLURM_CONF", "SLURM_CLUSTERS"}
+    environment = _sbatch_environment(tmp_path, outer | {"SLURM_CONF": "/etc/x", "SLURM_CLUSTERS": "c"})
+    assert {name for name in environment if name.startswith(("SLURM_", "SRUN_"))} == {"SLURM_CONF", "SLURM_CLUSTERS"}
 
 
-def test_preferences_for_srun_are_kept_outside_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preferences_for_srun_are_kept_outside_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
-    assert _seen(tmp_path, {"SLURM_CPU_BIND": "none"})["SLURM_CPU_BIND"] == "none"
+    assert _sbatch_environment(tmp_path, {"SLURM_CPU_BIND": "none"})["SLURM_CPU_BIND"] == "none"
 
 
 ERROR = "sbatch: error: "
@@ -205,10 +214,10 @@ REFUSALS = [
     (f"{FAILED}Invalid feature specification", "constraint"),
     (f"{ERROR}Invalid generic resource (gres) specification", "gres"),
     (f"{FAILED}More processors requested than permitted", "cpus_per_task"),
-    (f"{FAILED}Node count specification invalid", "no node has that: .*nodes"),
+    (f"{FAILED}Node count specification invalid", "no node fits: .*nodes"),
     (f"{FAILED}Invalid job array specification", "MaxArraySize"),
     (f"{FAILED}Requested time limit is invalid (missing or exceeds some limit)", "timeout_min must be"),
-    (f"{ERROR}QOSMaxCpuPerUserLimit\n{FAILED}{POLICY}", "account or qos forbid"),
+    (f"{ERROR}QOSMaxCpuPerUserLimit\n{FAILED}{POLICY}", "account or qos do not allow"),
     (f"{FAILED}Unable to contact slurm controller (connect failure)", "scontrol ping"),
     (
         f'{ERROR}Munge encode failed: Failed to connect to "munge.socket.2": Resource temporarily unavailable\n'
@@ -221,15 +230,15 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("said", "message"), REFUSALS)
-def test_a_refusal_is_one_line_in_the_words_of_slurm(said: str, message: str, tmp_path: Path) -> None:
-    error = _refused(tmp_path, said)
-    assert type(error) is SubmissionRefused
+@pytest.mark.parametrize(("stderr", "message"), REFUSALS)
+def test_a_refusal_is_one_line_in_the_words_of_slurm(stderr: str, message: str, tmp_path: Path) -> None:
+    error = _submit_refused(tmp_path, stderr)
+    assert type(error) is SubmissionRefusedError
     assert re.match(rf"sbatch refused cb-demo-0123abcd: .*{message}", str(error))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "stderr",
     [
         f"{ERROR}AssocMaxSubmitJobLimit\n{FAILED}{POLICY}",
         f"{ERROR}AssocGrpSubmitJobsLimit\n{FAILED}{POLICY}",
@@ -239,9 +248,9 @@ def test_a_refusal_is_one_line_in_the_words_of_slurm(said: str, message: str, tm
         f"{FAILED}Resource temporarily unavailable",
     ],
 )
-def test_a_full_queue_is_a_refusal_of_its_own(said: str, tmp_path: Path) -> None:
-    error = _refused(tmp_path, said)
-    assert isinstance(error, LimitReached)
+def test_a_full_queue_has_its_own_error(stderr: str, tmp_path: Path) -> None:
+    error = _submit_refused(tmp_path, stderr)
+    assert isinstance(error, QueueFullError)
     assert "no room for cb-demo-0123abcd" in str(error)
 
 
@@ -254,9 +263,9 @@ def test_a_full_queue_is_a_refusal_of_its_own(said: str, tmp_path: Path) -> None
         "Protocol authentication error",
     ],
 )
-def test_a_broken_connection_leaves_it_open(words: str, tmp_path: Path) -> None:
-    error = _refused(tmp_path, f"{FAILED}{words}")
-    assert isinstance(error, Uncertain)
+def test_after_a_broken_connection_the_submission_is_uncertain(words: str, tmp_path: Path) -> None:
+    error = _submit_refused(tmp_path, f"{FAILED}{words}")
+    assert isinstance(error, SubmissionUncertainError)
     assert words in str(error)
 
 
@@ -264,16 +273,18 @@ def test_a_broken_connection_leaves_it_open(words: str, tmp_path: Path) -> None:
     ("program", "message"),
     [
         ("kill -9 $$", "exit code -9"),
-        ("echo thank you", "named no job: 'thank you'"),
-        ("exec sleep 60", "no answer on cb-demo-0123abcd within 0 s"),
+        ("echo thank you", "printed no job ID: 'thank you'"),
+        ("exec sleep 60", "did not answer within 0 s while submitting cb-demo-0123abcd"),
     ],
 )
-def test_no_answer_leaves_it_open(program: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sbatch, "PATIENCE_S", 60.0 if "sleep" not in program else 0.3)
-    with pytest.raises(Uncertain, match=message):
-        send(_batch(tmp_path), _stand_in(tmp_path, "sbatch", program))
+def test_without_an_answer_the_submission_is_uncertain(
+    program: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sbatch, "SBATCH_TIMEOUT_S", 60.0 if "sleep" not in program else 0.3)
+    with pytest.raises(SubmissionUncertainError, match=message):
+        send_array(_request(tmp_path), _install(tmp_path, "sbatch", program))
 
 
-def test_a_machine_without_slurm_is_told_so(tmp_path: Path) -> None:
-    with pytest.raises(SubmissionRefused, match=r"sbatch cannot be run here .* login node"):
-        send(_batch(tmp_path), {"PATH": str(tmp_path)})
+def test_a_machine_without_slurm_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(SubmissionRefusedError, match=r"sbatch cannot be run here .* login node"):
+        send_array(_request(tmp_path), {"PATH": str(tmp_path)})

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.store.store import Store
-from slurm.testing import Cluster, Layout, obstacle
+from slurm.testing import Cluster, ClusterLayout, find_obstacle
 from slurm.testing.cluster import processes
 from tests.slurm.scenarios.crawler import ORDERS
 from tests.slurm.scenarios.grid import ROOT, Grid, Reference
 
 Made = Callable[[Cluster], Grid]
-OnLayout = Callable[[Layout], Grid]
+OnLayout = Callable[[ClusterLayout], Grid]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     store = Store(tmp_path_factory.mktemp("undisturbed"))
 
     def digest(given: Store, run_id: str) -> str:
-        return str(execute(given.spec(run_id), store=store).counts_digest)
+        return str(execute(given.run(run_id).read_spec(), store=store).counts_digest)
 
     return digest
 
@@ -51,7 +51,7 @@ def make(
 
     yield made
     for grid in grids:
-        processes.kill(processes.carrying({ORDERS: str(grid.orders)}))
+        processes.kill(processes.find_by_environment({ORDERS: str(grid.orders)}))
 
 
 @pytest.fixture
@@ -71,8 +71,8 @@ def on(make: Made) -> Iterator[OnLayout]:
     """Makes a grid for a cluster of its own."""
     with ExitStack() as stack:
 
-        def made(layout: Layout) -> Grid:
-            if reason := obstacle(layout):
+        def made(layout: ClusterLayout) -> Grid:
+            if reason := find_obstacle(layout):
                 pytest.skip(reason)
             return make(stack.enter_context(Cluster(layout)))
 

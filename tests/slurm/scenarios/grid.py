@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from benchmark.core.run_record import Failure
+from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from slurm.requests.manifest import places
+from slurm.requests.manifest import locate_runs
 from slurm.testing import Cluster
 from slurm.testing.cluster import daemons, processes
 from tests.cli.shell import CommandResult, run_command
@@ -71,7 +72,7 @@ class Grid:
     @property
     def ids(self) -> tuple[str, ...]:
         """Every run, label by label."""
-        return self.store.plan("grid").ids
+        return self.store.read_plan("grid").ids
 
     @property
     def run(self) -> str:
@@ -185,11 +186,11 @@ class Grid:
     @contextmanager
     def without_munge(self) -> Iterator[None]:
         """Nobody may ask the scheduler anything meanwhile."""
-        daemons.stop(self.cluster.place, "munged")
+        daemons.stop(self.cluster.paths, "munged")
         try:
             yield
         finally:
-            daemons.start_munge(self.cluster.place)
+            daemons.start_munge(self.cluster.paths)
 
     @contextmanager
     def limited(self, jobs: int) -> Iterator[None]:
@@ -223,7 +224,7 @@ class Grid:
 
     def target(self, run_id: str) -> str:
         """The element of an array that a run was last sent to, as SLURM's commands take it."""
-        target = places(self.store)[run_id].target
+        target = locate_runs(self.store)[run_id].target
         assert target is not None
         return f"{target[0]}_{target[1]}"
 
@@ -234,13 +235,13 @@ class Grid:
 
     def node(self, run_id: str) -> str:
         """Where the latest attempt at a run was begun."""
-        job = self.store.attempts(run_id)[-1].owner.job
+        job = self.store.run(run_id).read_attempts()[-1].owner.job
         assert job is not None
         return job.node
 
     def worker(self, run_id: str) -> int:
         """The process that works on a run."""
-        return self.store.attempts(run_id)[-1].owner.pid
+        return self.store.run(run_id).read_attempts()[-1].owner.pid
 
     def processes(self, run_id: str, *, called: str) -> list[int]:
         """Processes of a run's job whose command line contains a text."""
@@ -250,29 +251,29 @@ class Grid:
 
     def tries(self, run_id: str) -> list[Try]:
         """Every attempt at a run."""
-        attempts = self.store.attempts(run_id)
+        attempts = self.store.run(run_id).read_attempts()
         return [Try(one.owner.job.restart + 1, bool(one.checkpoint)) for one in attempts if one.owner.job]
 
     def failure(self, run_id: str) -> Failure:
         """Why a run failed."""
-        failure = self.store.record(run_id).failure
+        failure = self.store.run(run_id).read_record().failure
         assert failure is not None
         return failure
 
     def wait(self, holds: Callable[[], bool], *, what: str, timeout_s: float = 90) -> None:
         """Until something holds; where it does not in time, the test fails and tells what there is to see."""
-        if not processes.until(holds, timeout_s=timeout_s):
+        if not processes.wait_until(holds, timeout_s=timeout_s):
             pytest.fail(f"not within {timeout_s:g} seconds: {what}\n{self._story()}")
 
     def wait_saved(self, run_id: str) -> None:
         """Until a run has saved what it did."""
-        self.wait(self.store.checkpoint(run_id).exists, what=f"{run_id} saves")
+        self.wait(self.store.run(run_id).checkpoint_path.exists, what=f"{run_id} saves")
 
     def wait_training(self, run_id: str, *, attempt: int = 1) -> None:
         """Until an attempt at a run trains."""
 
         def trains() -> bool:
-            beat, attempts = self.store.last_heartbeat(run_id), self.store.attempts(run_id)
+            beat, attempts = self.store.run(run_id).read_heartbeat(), self.store.run(run_id).read_attempts()
             is_there = beat is not None and len(attempts) == attempt and beat["pid"] == attempts[-1].owner.pid
             return is_there and beat["stage"] == "train"
 
@@ -280,13 +281,13 @@ class Grid:
 
     def wait_attempt(self, number: int, run_id: str, *, timeout_s: float = 90) -> None:
         """Until so many attempts at a run have begun."""
-        began = lambda: len(self.store.attempts(run_id)) >= number  # noqa: E731
+        began = lambda: len(self.store.run(run_id).read_attempts()) >= number  # noqa: E731
         self.wait(began, what=f"attempt {number} at {run_id} begins", timeout_s=timeout_s)
 
     def wait_state(self, state: str, *ids: str, timeout_s: float = 90) -> None:
         """Until the files of runs, all where none is named, say so."""
         wanted = ids or self.ids
-        holds = lambda: {self.store.state(run_id) for run_id in wanted} == {state}  # noqa: E731
+        holds = lambda: {self.store.run(run_id).read_state() for run_id in wanted} == {state}  # noqa: E731
         self.wait(holds, what=f"{state}: {', '.join(wanted)}", timeout_s=timeout_s)
 
     def wait_standing(self, state: str, run_id: str, *, timeout_s: float = 60) -> None:
@@ -295,7 +296,7 @@ class Grid:
 
     def wait_ended(self, *, timeout_s: float = 90) -> None:
         """Until every run has a record."""
-        holds = lambda: {self.store.state(run_id) for run_id in self.ids} <= {"done", "failed"}  # noqa: E731
+        holds = lambda: all(self.store.run(run_id).read_snapshot().record is not None for run_id in self.ids)  # noqa: E731
         self.wait(holds, what="every run has ended", timeout_s=timeout_s)
 
     def wait_empty(self, *, timeout_s: float = 60) -> None:
@@ -309,16 +310,16 @@ class Grid:
     def finish(self, *ids: str, timeout_s: float = 90) -> None:
         """Let runs rush to their end, all where none is named; they come to what they come to undisturbed."""
         wanted = ids or self.ids
-        self.order("rush", *(str(self.store.spec(run_id).config["label"]) for run_id in wanted))
-        self.wait_state("done", *wanted, timeout_s=timeout_s)
+        self.order("rush", *(str(self.store.run(run_id).read_spec().config["label"]) for run_id in wanted))
+        self.wait_state(RunState.DONE, *wanted, timeout_s=timeout_s)
         for run_id in wanted:
-            assert self.store.record(run_id).counts_digest == self.reference(self.store, run_id), self._story()
-            assert self.store.counts(run_id) is not None
+            assert self.store.run(run_id).read_record().counts_digest == self.reference(self.store, run_id), self._story()
+            assert self.store.run(run_id).read_counts() is not None
 
     def _story(self) -> str:
         """What there is to see, for whoever looks into a failed test."""
-        parts = [self.cluster.call("squeue", "--all") if self.cluster.is_up else "no controller"]
-        parts += [f"{run_id}: {self.store.state(run_id)}, {self.tries(run_id)}" for run_id in self.ids]
+        parts = [self.cluster.call("squeue", "--all") if self.cluster.is_running else "no controller"]
+        parts += [f"{run_id}: {self.store.run(run_id).read_state()}, {self.tries(run_id)}" for run_id in self.ids]
         logs = {*self.store.root.glob("submissions/*/*.out"), *self.store.root.glob("*/attempts/*/log.txt")}
         for log in sorted(logs):
             lines = log.read_text(errors="replace").splitlines()[-8:]

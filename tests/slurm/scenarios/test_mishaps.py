@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmark.core.run_state import RunState
 from tests.slurm.scenarios.grid import Grid, Try
 
 
@@ -23,8 +24,8 @@ def test_a_job_whose_process_is_killed_is_queued_again_and_goes_on(grid: Grid) -
 def test_a_run_that_is_cancelled_goes_on_when_it_is_sent_again(grid: Grid) -> None:
     run = grid.start("cancelled", "kept")
     assert grid.run_command("cancel", run).code == 0
-    grid.wait_standing("interrupted", run)
-    assert "1 runs sent" in grid.submit().out
+    grid.wait_standing(RunState.INTERRUPTED, run)
+    assert "1 run submitted" in grid.submit().out
     grid.finish()
     assert [grid.tries(each) for each in grid.ids] == [[Try(1, False), Try(1, True)], [Try(1, False)]]
 
@@ -37,9 +38,9 @@ def test_an_exception_is_a_failure_of_one_run_and_can_be_tried_again(grid: Grid)
     grid.wait_ended()
     assert grid.run_command("collect", "grid").code == 3
     assert grid.failure(grid.ids[1]).message == "the loss was told to fail"
-    assert "0 runs sent" in grid.submit().out
+    assert "0 runs submitted" in grid.submit().out
     grid.order("rush", "bad")
-    assert "1 runs sent" in grid.retry().out
+    assert "1 run submitted" in grid.retry().out
     grid.finish()
 
 

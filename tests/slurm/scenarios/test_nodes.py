@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.core.run_state import RunState
 from slurm.testing.cluster import processes
 from tests.slurm.scenarios.grid import Grid, Try
 
@@ -23,8 +24,8 @@ def test_a_run_whose_node_is_set_down_goes_on(grid: Grid) -> None:
 def test_a_run_that_is_not_to_be_queued_again_goes_on_when_it_is_sent_again(grid: Grid) -> None:
     run = grid.start(requeue=False)
     grid.cluster.call("scontrol", "update", f"nodename={grid.node(run)}", "state=down", "reason=test")
-    grid.wait_standing("interrupted", run)
-    assert "1 runs sent" in grid.submit().out
+    grid.wait_standing(RunState.INTERRUPTED, run)
+    assert "1 run submitted" in grid.submit().out
     grid.finish()
     assert grid.tries(run) == [Try(1, False), Try(1, True)]
 
@@ -49,8 +50,8 @@ def test_a_process_that_outlives_its_node_is_fenced_off(grid: Grid) -> None:
     grid.finish()
     grid.wait(lambda: not processes.is_alive(left_behind), what="the first process ends")
     assert grid.tries(run) == [Try(1, False), Try(2, True)]
-    assert "it writes no more" in grid.store.log(run, 1).read_text()
-    assert grid.store.record(run).attempts == 2
+    assert "it writes no more" in grid.store.run(run).find_log(1).read_text()
+    assert grid.store.run(run).read_record().attempts == 2
 
 
 def test_a_run_whose_batch_step_loses_its_daemon_is_not_run_again(grid: Grid) -> None:
@@ -65,8 +66,8 @@ def test_a_run_that_outlives_its_job_is_left_alone(grid: Grid) -> None:
     run = grid.start(changes=LONG)
     grid.kill_step_daemon(run, "0")
     grid.wait_empty()
-    assert grid.standing(run) == "running"
-    assert "0 runs sent" in grid.submit().out
+    assert grid.standing(run) == RunState.RUNNING
+    assert "0 runs submitted" in grid.submit().out
     grid.finish()
     assert grid.tries(run) == [Try(1, False)]
 
@@ -74,7 +75,7 @@ def test_a_run_that_outlives_its_job_is_left_alone(grid: Grid) -> None:
 def test_a_run_whose_batch_script_is_killed_goes_on_when_it_is_sent_again(grid: Grid) -> None:
     run = grid.start()
     grid.kill(run, "slurm_script")
-    grid.wait_standing("interrupted", run)
-    assert "1 runs sent" in grid.submit().out
+    grid.wait_standing(RunState.INTERRUPTED, run)
+    assert "1 run submitted" in grid.submit().out
     grid.finish()
     assert grid.tries(run) == [Try(1, False), Try(1, True)]

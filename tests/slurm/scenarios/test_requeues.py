@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmark.core.run_state import RunState
 from tests.slurm.scenarios.grid import NEVER, Grid, Try
 
 pytestmark = pytest.mark.slow
@@ -31,8 +32,8 @@ def test_a_run_that_is_warned_saves_before_it_makes_way(grid: Grid) -> None:
 def test_a_run_whose_job_is_preempted_for_good_goes_on_when_it_is_sent_again(grid: Grid) -> None:
     run = grid.start(partition="lowc")
     grid.preempt(run)
-    grid.wait_standing("interrupted", run)
-    assert "1 runs sent" in grid.submit().out
+    grid.wait_standing(RunState.INTERRUPTED, run)
+    assert "1 run submitted" in grid.submit().out
     grid.finish()
     assert grid.tries(run) == [Try(1, False), Try(1, True)]
 
@@ -42,7 +43,7 @@ def test_a_run_that_meets_its_time_limit_saves_and_goes_on_by_itself(grid: Grid)
     grid.wait_attempt(2, run, timeout_s=150)
     grid.finish()
     assert grid.tries(run)[:2] == [Try(1, False), Try(2, True)]
-    assert "told to end" in grid.store.log(run, 1).read_text()
+    assert "told to end" in grid.store.run(run).find_log(1).read_text()
 
 
 def test_a_run_that_is_queued_again_from_outside_goes_on(grid: Grid) -> None:
@@ -56,8 +57,8 @@ def test_a_run_that_is_queued_again_from_outside_goes_on(grid: Grid) -> None:
 def test_a_run_that_is_queued_again_and_held_waits_and_goes_on_once_released(grid: Grid) -> None:
     run = grid.start()
     grid.cluster.call("scontrol", "requeuehold", grid.target(run))
-    grid.wait_standing("waiting", run)
-    assert "0 runs sent" in grid.submit().out
+    grid.wait_standing(RunState.WAITING, run)
+    assert "0 runs submitted" in grid.submit().out
     grid.cluster.call("scontrol", "release", grid.target(run))
     grid.finish()
     assert grid.tries(run) == [Try(1, False), Try(2, True)]

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import holding
 from slurm.requests.manifest import Manifest, Place, Sent, Submission
-from slurm.scheduler.job_info import JobView
+from slurm.scheduler.job_info import JobInfo
 from slurm.status.reconcile import job_log, settle
-from slurm.status.run_status import Stand, Standing
+from slurm.status.run_status import RunStatus
 from tests.report.world import environment, spec_of
 
 SPEC = spec_of()
@@ -22,17 +23,17 @@ SPEC = spec_of()
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr("benchmark.store.environment.describe_environment", environment)
     store = Store(tmp_path / "runs")
-    store.write_spec(SPEC)
+    store.run(SPEC.id).write_spec(SPEC)
     return store
 
 
-def _stand(store: Store, state: str, *, standing: Standing = "interrupted", **ending: Any) -> Stand:
+def _stand(store: Store, state: str, *, standing: RunState = RunState.INTERRUPTED, **ending: Any) -> RunStatus:
     numbers: dict[str, Any] = {"lives": 3, "at_once": 1, "threads": 1, "workers": 0, "grace_s": 5, "created": 0}
     names: dict[str, Any] = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "store": str(store.root)}
     manifest = Manifest(tasks=((SPEC.id,),), **numbers, **names)
     place = Place(Submission(store.root, manifest, Sent(job="7", time=0)), 0)
-    view = JobView(job="7", task=0, name=manifest.name, state=state, source="sacct", **ending)
-    return Stand(SPEC.id, standing, "", place, view)
+    view = JobInfo(job="7", task=0, name=manifest.name, state=state, source="sacct", **ending)
+    return RunStatus(SPEC.id, standing, "", place, view)
 
 
 @pytest.mark.parametrize(
@@ -54,19 +55,19 @@ def _stand(store: Store, state: str, *, standing: Standing = "interrupted", **en
 )
 def test_only_what_would_happen_again_is_a_failure(store: Store, state: str, ending: Any, is_failure: bool) -> None:
     assert bool(settle(store, [_stand(store, state, **ending)])) == is_failure
-    assert (store.state(SPEC.id) == "failed") == is_failure
+    assert (store.run(SPEC.id).read_state() == RunState.FAILED) == is_failure
 
 
 def test_a_run_that_never_began_fails_with_the_log_of_its_job(store: Store) -> None:
-    stand = _stand(store, "FAILED", standing="missing", exit_code=127)
+    stand = _stand(store, "FAILED", standing=RunState.MISSING, exit_code=127)
     assert stand.place is not None
     job_log(stand.place).write_text("module: command not found\n")
     assert settle(store, [stand]) == [SPEC.id]
-    failure = store.record(SPEC.id).failure
+    failure = store.run(SPEC.id).read_record().failure
     assert failure is not None and failure.kind == "FAILED" and "exit code 127" in failure.message
     assert failure.log_tail == "module: command not found"
 
 
 def test_a_run_that_somebody_works_on_is_left_alone(store: Store) -> None:
-    with holding(store.folder(SPEC.id)):
+    with holding(store.run(SPEC.id).path):
         assert settle(store, [_stand(store, "OUT_OF_MEMORY")]) == []

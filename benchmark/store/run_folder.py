@@ -1,0 +1,346 @@
+"""One run as a folder of files; record.json is the single source of truth for its result.
+
+    spec.json         what to run
+    record.json       result or failure; written once, atomically
+    counts.npz        pixel counts per image; only of a run that is done
+    history.jsonl     training losses, one JSON object per line
+    heartbeat.json    current stage and progress
+    checkpoint.pt     state from which training resumes
+    metrics.json      and events.out.tfevents.*: output of Detectron2's writers; only under that engine
+    lock              process that works on the run, see `benchmark.utils.lock`
+    attempts/NN/      attempt.json, log.txt, and files that a later attempt has set aside
+
+Reading changes nothing and needs no torch.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmark.core.run_record import RunRecord
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
+from benchmark.store.attempts import (
+    Attempt,
+    SupersededError,
+    attempt_folder,
+    count_stalls,
+    fingerprint_checkpoint,
+    is_latest,
+    read_attempts,
+)
+from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
+from benchmark.utils.atomic_files import draft_of, last_lines, read_value, write_new, write_text, written
+from benchmark.utils.lock import owner, this_process
+
+if TYPE_CHECKING:
+    from benchmark.evaluation.counts import Counts
+
+LOG_LINES = 30
+"""Lines of the log that a failure keeps."""
+
+
+@dataclass(frozen=True)
+class RunSnapshot:
+    """State and record of a run, from one reading of its files.
+
+    Attributes:
+        state: State of the run.
+        record: Record of the run; None if there is no readable one.
+        problem: Reason why the record cannot be read, one line; empty if it can or does not exist.
+    """
+
+    state: RunState
+    record: RunRecord | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Files of one run. The object holds no state: every method reads from or writes to disk.
+
+    Attributes:
+        path: Folder of the run; its name is the run's id.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Id of the run."""
+        return self.path.name
+
+    # Files
+
+    @property
+    def spec_path(self) -> Path:
+        """Path of the spec."""
+        return self.path / "spec.json"
+
+    @property
+    def record_path(self) -> Path:
+        """Path of the record."""
+        return self.path / "record.json"
+
+    @property
+    def counts_path(self) -> Path:
+        """Path of the pixel counts."""
+        return self.path / "counts.npz"
+
+    @property
+    def history_path(self) -> Path:
+        """Path of the losses."""
+        return self.path / "history.jsonl"
+
+    @property
+    def heartbeat_path(self) -> Path:
+        """Path of the heartbeat."""
+        return self.path / "heartbeat.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Path of the checkpoint from which training resumes."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def lock_path(self) -> Path:
+        """Path of the lock."""
+        return self.path / "lock"
+
+    @property
+    def next_attempt_path(self) -> Path:
+        """Folder of the next attempt; its log may be opened before the attempt begins."""
+        return attempt_folder(self.path, len(self.read_attempts()) + 1)
+
+    # Spec
+
+    def write_spec(self, spec: RunSpec) -> Path:
+        """Write the spec unless it is there already, and return its path.
+
+        Raises:
+            ValueError: The folder holds another spec.
+        """
+        if not self.spec_path.is_file():
+            write_text(self.spec_path, written(spec))
+        elif self.read_spec() != spec:
+            raise ValueError(f"{self.spec_path} holds another spec than its folder's name says: move the folder away")
+        return self.spec_path
+
+    def read_spec(self) -> RunSpec:
+        """Read the spec.
+
+        Raises:
+            ValueError: The file is missing or broken; the message names it.
+        """
+        return read_value(RunSpec, self.spec_path)
+
+    # Attempts
+
+    def begin_attempt(self, spec: RunSpec, *, code: str = "") -> Attempt:
+        """Begin another attempt; the record of an earlier failure moves into the folder of the attempt that left it.
+
+        Args:
+            spec: Spec of this run; it is written if it is not there yet.
+            code: Digest of the current source. A checkpoint from another version of the code is set aside, so that no
+                run is trained half by one version and half by another.
+
+        Raises:
+            FileExistsError: The run is done, or another process has just begun the same attempt.
+        """
+        self.write_spec(spec)
+        earlier = self.read_attempts()
+        if self.read_state() is RunState.DONE:
+            raise FileExistsError(f"{self.id} is already done: a record is never edited")
+        self._set_aside(earlier, code=code)
+        attempt = Attempt(
+            number=len(earlier) + 1,
+            started=_now(),
+            owner=this_process(),
+            code=code,
+            checkpoint=fingerprint_checkpoint(self.checkpoint_path),
+        )
+        write_new(attempt_folder(self.path, attempt.number) / "attempt.json", written(attempt))
+        return attempt
+
+    def read_attempts(self) -> list[Attempt]:
+        """Read all attempts, oldest first.
+
+        Raises:
+            ValueError: A file is broken; the message names it.
+        """
+        return read_attempts(self.path)
+
+    def count_stalls(self, *, after: int = 0) -> int:
+        """Count the latest attempts in a row that saved nothing new.
+
+        Args:
+            after: Number of oldest attempts that do not count.
+        """
+        return count_stalls(self.read_attempts()[after:], checkpoint=fingerprint_checkpoint(self.checkpoint_path))
+
+    def check_latest(self, number: int) -> None:
+        """Check that an attempt may still write.
+
+        Raises:
+            SupersededError: A later attempt than `number` has begun.
+        """
+        if not is_latest(self.path, number):
+            raise SupersededError(
+                f"attempt {number} of {self.id} was given up and {number + 1} has begun: it writes no more"
+            )
+
+    def find_log(self, number: int | None = None) -> Path:
+        """Return the path of an attempt's log.
+
+        Args:
+            number: Number of the attempt; None for the latest one that has a log.
+
+        Raises:
+            KeyError: The attempt has no log; the message lists those that have one.
+        """
+        logs = {int(path.parent.name): path for path in self.path.glob("attempts/*/log.txt")}
+        wanted = max(logs, default=0) if number is None else number
+        if wanted not in logs:
+            raise KeyError(f"no log of attempt {wanted or 1} of {self.id}; there are logs of: {sorted(logs) or 'none'}")
+        return logs[wanted]
+
+    def read_log_tail(self) -> str:
+        """Read the last lines of the latest log; empty if there is no log."""
+        try:
+            return last_lines(self.find_log(), LOG_LINES)
+        except KeyError:
+            return ""
+
+    # Progress
+
+    def write_heartbeat(self, progress: Mapping[str, Any]) -> None:
+        """Replace the heartbeat, see `benchmark.store.progress.write_heartbeat`."""
+        write_heartbeat(self.heartbeat_path, progress)
+
+    def read_heartbeat(self) -> dict[str, Any] | None:
+        """Read the heartbeat; None if there is no readable one."""
+        return read_heartbeat(self.heartbeat_path)
+
+    def append_losses(self, iteration: int, losses: Mapping[str, float]) -> None:
+        """Append the losses of one iteration, by name."""
+        append_losses(self.history_path, iteration, losses)
+
+    def read_losses(self) -> list[dict[str, Any]]:
+        """Read the losses: dicts of "iteration" and "losses", iterations ascending."""
+        return read_losses(self.history_path)
+
+    # Result
+
+    def read_state(self) -> RunState:
+        """Read the state of the run."""
+        return self.read_snapshot().state
+
+    def read_snapshot(self) -> RunSnapshot:
+        """Read the state and the record of the run at once."""
+        if not self.record_path.is_file():
+            if owner(self.path) is not None:
+                return RunSnapshot(RunState.RUNNING)
+            is_started = any(self.path.glob("attempts/*"))
+            return RunSnapshot(RunState.INTERRUPTED if is_started else RunState.MISSING)
+        try:
+            record = self.read_record()
+        except ValueError as error:
+            return RunSnapshot(RunState.BROKEN, problem=str(error))
+        return RunSnapshot(record.state, record)
+
+    def read_record(self) -> RunRecord:
+        """Read the record.
+
+        Raises:
+            ValueError: The file is missing, broken, or belongs to another run; the message names it.
+        """
+        record = read_value(RunRecord, self.record_path)
+        if record.spec.id != self.id:
+            raise ValueError(f"{self.record_path} is the record of another run, {record.spec.id}: move it back")
+        return record
+
+    def read_counts(self, record: RunRecord | None = None) -> Counts:
+        """Read the pixel counts and check them against the record.
+
+        Args:
+            record: Record of this run; None to read it.
+
+        Raises:
+            ValueError: There are no counts, or other ones than those that the record names.
+        """
+        from benchmark.evaluation.counts import load
+
+        record = record or self.read_record()
+        if record.state is not RunState.DONE:
+            raise ValueError(f"{self.id} has no counts: it failed")
+        if not self.counts_path.is_file():
+            raise ValueError(f"{self.counts_path} is missing: copy it again from the machine that ran it")
+        counts = load(self.counts_path)
+        if counts.digest() != record.counts_digest:
+            raise ValueError(
+                f"{self.counts_path} does not hold the counts that its record names: copy the folder again"
+            )
+        return counts
+
+    def save_result(self, record: RunRecord, counts: Counts) -> None:
+        """Write the counts, then the record, which makes the run done.
+
+        Raises:
+            ValueError: The record does not name these counts.
+            FileExistsError: The run already has a record.
+            SupersededError: A later attempt has begun.
+            OSError: The files cannot be written; what was there before is intact.
+        """
+        digest = counts.digest()
+        if record.state is not RunState.DONE or record.counts_digest != digest:
+            raise ValueError(f"the record of {self.id} is not of these counts: it needs counts_digest={digest}")
+        self._check_no_record(record)
+        with draft_of(self.counts_path) as draft:
+            counts.save(draft)
+        self._write_record(record)
+
+    def save_failure(self, record: RunRecord) -> None:
+        """Write the record of a failure.
+
+        Raises:
+            ValueError: The record is not that of a failure.
+            FileExistsError: The run already has a record.
+            SupersededError: A later attempt has begun.
+            OSError: The file cannot be written; what was there before is intact.
+        """
+        if record.state is not RunState.FAILED or record.failure is None:
+            raise ValueError(f"the record of {self.id} is not that of a failure: give state='failed' and a failure")
+        self._check_no_record(record)
+        self._write_record(record)
+
+    def _check_no_record(self, record: RunRecord) -> None:
+        if record.spec.id != self.id:
+            raise ValueError(f"the record of {record.spec.id} does not belong into {self.path}")
+        if self.record_path.exists():
+            raise FileExistsError(
+                f"{self.record_path} exists, and a record is never edited: move its folder away to run it again"
+            )
+        self.check_latest(record.attempts)
+
+    def _write_record(self, record: RunRecord) -> None:
+        self.check_latest(record.attempts)
+        write_new(self.record_path, written(record))
+
+    def _set_aside(self, earlier: Sequence[Attempt], *, code: str) -> None:
+        """Move files that another attempt must not find into the folder of the last one."""
+        known = [attempt.code for attempt in earlier if attempt.code]
+        is_other_code = bool(known and code and known[-1] != code)
+        last = attempt_folder(self.path, len(earlier))
+        for path in [self.record_path] + [self.checkpoint_path] * is_other_code:
+            if path.exists():
+                last.mkdir(parents=True, exist_ok=True)
+                os.replace(path, last / path.name)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,25 @@
+"""Exit codes of every process of the benchmark: commands, workers and jobs on a cluster."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit code of a command, a worker or a job."""
+
+    SUCCESS = 0
+    ERROR = 1
+    """The command failed; one line on stderr says why."""
+    USAGE = 2
+    """The command line cannot be understood."""
+    FINISHED_WITH_FAILURES = 3
+    """The command did its work, and at least one run failed."""
+    BUSY = 75
+    """Another process works on the run."""
+    SUPERSEDED = 76
+    """A later attempt at the run has begun."""
+    REQUEUE = 85
+    """The job wants to be started again by the scheduler."""
+    INTERRUPTED = 130
+    """The process was interrupted by SIGINT or SIGTERM; what it had saved is kept."""

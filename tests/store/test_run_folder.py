@@ -1,0 +1,198 @@
+"""Files of one run: written files are complete, broken ones are reported, superseded attempts write nothing."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.run_record import Failure
+from benchmark.core.run_state import RunState
+from benchmark.store.attempts import SupersededError
+from benchmark.store.run_folder import RunFolder
+from benchmark.store.store import Store
+from tests.report.world import even, save, spec_of
+
+SPEC = spec_of()
+FAILURE = Failure(kind="ValueError", message="no")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def run(store: Store) -> RunFolder:
+    return store.run(SPEC.id)
+
+
+def _raise_full_disk(_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_result_is_read_back_as_it_was_saved(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    snapshot = run.read_snapshot()
+    assert snapshot.state is RunState.DONE and snapshot.record is not None and snapshot.record.spec == SPEC
+    assert run.read_record() == snapshot.record
+    assert run.read_counts() == run.read_counts(snapshot.record) == even(80, 60)
+
+
+def test_a_record_is_written_once(store: Store) -> None:
+    save(store, SPEC, even(80, 60))
+    with pytest.raises(FileExistsError, match="never edited"):
+        save(store, SPEC, even(90, 60))
+
+
+def test_a_record_of_other_counts_is_refused(store: Store, run: RunFolder) -> None:
+    with pytest.raises(ValueError, match="not of these counts"):
+        save(store, SPEC, even(80, 60), counts_digest="0")
+    assert run.read_state() is RunState.MISSING
+
+
+def test_a_record_of_another_run_is_refused(store: Store, run: RunFolder) -> None:
+    save(store, spec_of(seed=1), even(80, 60))
+    record = store.run(spec_of(seed=1).id).read_record()
+    with pytest.raises(ValueError, match="does not belong"):
+        run.save_result(record, even(80, 60))
+
+
+def test_exchanged_counts_are_noticed(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    even(81, 60).save(run.counts_path)
+    with pytest.raises(ValueError, match="does not hold the counts"):
+        run.read_counts()
+
+
+def test_a_truncated_record_is_broken_and_says_so_in_one_line(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    run.record_path.write_bytes(run.record_path.read_bytes()[:100])
+    snapshot = run.read_snapshot()
+    assert (snapshot.state, snapshot.record) == (RunState.BROKEN, None)
+    assert "\n" not in snapshot.problem and str(run.record_path) in snapshot.problem
+
+
+def test_a_record_in_the_folder_of_another_run_is_broken(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    other = store.run(save(store, spec_of(seed=1), even(80, 60)))
+    other.record_path.write_bytes(run.record_path.read_bytes())
+    assert "of another run" in other.read_snapshot().problem
+
+
+@pytest.mark.parametrize("name", ["record.json", "counts.npz"])
+def test_a_full_disk_leaves_no_half_result(
+    store: Store, run: RunFolder, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if name == "record.json":
+        monkeypatch.setattr(type(even(1, 1)), "save", lambda _, path: path.touch())
+    monkeypatch.setattr(
+        "benchmark.utils.atomic_files._flush", lambda path: name in path.name and _raise_full_disk(path)
+    )
+    with pytest.raises(OSError, match=f"cannot write .*{name}: No space left"):
+        save(store, SPEC, even(80, 60))
+    assert not (run.path / name).exists()
+    assert not list(store.root.rglob(".draft*"))
+
+
+def test_a_full_disk_leaves_old_content_intact(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.write_heartbeat({"stage": "train", "done": 1, "total": 5})
+    monkeypatch.setattr(os, "fsync", _raise_full_disk)
+    with pytest.raises(OSError, match="its old content is intact"):
+        run.write_heartbeat({"stage": "train", "done": 2, "total": 5})
+    heartbeat = run.read_heartbeat()
+    assert heartbeat is not None and heartbeat["done"] == 1
+
+
+def test_a_failure_that_is_retried_moves_into_its_attempt(store: Store, run: RunFolder) -> None:
+    run.begin_attempt(SPEC)
+    save(store, SPEC, FAILURE)
+    second = run.begin_attempt(SPEC)
+    assert second.number == 2
+    assert run.read_state() is RunState.INTERRUPTED
+    assert (run.path / "attempts" / "01" / "record.json").is_file()
+    save(store, SPEC, even(80, 60), attempts=2)
+    assert run.read_state() is RunState.DONE
+
+
+def test_a_done_run_gets_no_other_attempt(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    with pytest.raises(FileExistsError, match="already done"):
+        run.begin_attempt(SPEC)
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [("a", True), ("b", False)])
+def test_a_checkpoint_from_another_code_version_is_set_aside(run: RunFolder, code: str, is_kept: bool) -> None:
+    run.begin_attempt(SPEC, code="a")
+    run.checkpoint_path.write_bytes(b"weights")
+    run.begin_attempt(SPEC, code=code)
+    assert run.checkpoint_path.exists() == is_kept
+    assert (run.path / "attempts" / "01" / "checkpoint.pt").exists() != is_kept
+
+
+def test_a_superseded_attempt_writes_nothing(store: Store, run: RunFolder) -> None:
+    run.begin_attempt(SPEC)
+    run.begin_attempt(SPEC)
+    with pytest.raises(SupersededError, match=r"attempt 1 of .* 2 has begun"):
+        save(store, SPEC, even(80, 60), attempts=1)
+    with pytest.raises(SupersededError):
+        run.check_latest(1)
+    assert run.read_state() is RunState.INTERRUPTED
+    save(store, SPEC, even(80, 60), attempts=2)
+
+
+def test_an_attempt_without_a_code_digest_does_not_hide_that_the_code_changed(run: RunFolder) -> None:
+    run.begin_attempt(SPEC, code="a")
+    run.begin_attempt(SPEC)
+    run.checkpoint_path.write_bytes(b"weights")
+    run.begin_attempt(SPEC, code="b")
+    assert not run.checkpoint_path.exists()
+
+
+def test_a_log_opened_early_belongs_to_the_next_attempt(run: RunFolder) -> None:
+    folder = run.next_attempt_path
+    folder.mkdir(parents=True)
+    (folder / "log.txt").write_text("early")
+    assert run.begin_attempt(SPEC).number == int(folder.name)
+    assert run.find_log().read_text() == run.read_log_tail() == "early"
+
+
+def test_a_missing_log_is_answered_with_the_existing_ones(run: RunFolder) -> None:
+    run.next_attempt_path.mkdir(parents=True)
+    (run.next_attempt_path / "log.txt").touch()
+    with pytest.raises(KeyError, match=r"attempt 3 .* logs of: \[1\]"):
+        run.find_log(3)
+
+
+def test_losses_after_a_resume_supersede_those_before_it(run: RunFolder) -> None:
+    for iteration, loss in [(0, 9.0), (1, 8.0), (2, 7.0), (1, 6.0), (2, 5.0)]:
+        run.append_losses(iteration, {"loss": loss})
+    losses = [(entry["iteration"], entry["losses"]["loss"]) for entry in run.read_losses()]
+    assert losses == [(0, 9.0), (1, 6.0), (2, 5.0)]
+
+
+def test_a_truncated_line_of_losses_costs_only_itself(run: RunFolder) -> None:
+    run.append_losses(0, {"loss": float("nan")})
+    with run.history_path.open("a") as file:
+        file.write('{"iteration": 1, "los')
+    run.append_losses(2, {"loss": 1.0})
+    assert [entry["iteration"] for entry in run.read_losses()] == [0, 2]
+
+
+def test_a_heartbeat_keeps_the_start_of_its_stage(run: RunFolder) -> None:
+    for done in (3, 4, 5):
+        run.write_heartbeat({"stage": "train", "done": done, "total": 9})
+    heartbeat = run.read_heartbeat()
+    assert heartbeat is not None and heartbeat["since_done"] == 3
+    run.write_heartbeat({"stage": "evaluate", "done": 1, "total": 9})
+    heartbeat = run.read_heartbeat()
+    assert heartbeat is not None and heartbeat["since_done"] == 1
+
+
+def test_another_spec_in_a_run_folder_is_refused(run: RunFolder) -> None:
+    path = run.write_spec(SPEC)
+    path.write_text(path.read_text().replace('"demo"', '"other"'))
+    with pytest.raises(ValueError, match="another spec"):
+        run.write_spec(SPEC)

@@ -34,17 +34,17 @@ def config(
         raise ValueError(f"--out {out}: expected a file name that ends with {' or '.join(texts)}")
     if out.exists():
         raise ValueError(f"--out {out} already exists: remove it or make_request another name")
-    choice = make_request(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
-    write_new(out, texts[out.suffix](choice))
+    request = make_request(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
+    write_new(out, texts[out.suffix](request))
     print_line(str(out))
 
 
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
     """List the datasets and architectures registered in Detectron2."""
-    from benchmark.d2.configs.config_request import architectures, datasets
+    from benchmark.d2.configs.config_request import list_architectures, list_datasets
 
-    data, models = datasets(), architectures()
+    data, models = list_datasets(), list_architectures()
     if as_json:
         print_json({"datasets": data, "architectures": models})
         return

@@ -12,10 +12,11 @@ import typer
 from benchmark.cli.console import AsJson, format_duration, print_json, print_line, print_note
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from benchmark.data.folders.dataset_spec import DatasetInfo
-    from benchmark.data.folders.discovery import Found
+    from benchmark.data.folders.dataset_spec import DatasetSpec
+    from benchmark.data.folders.discovery import FoundLayout
 
 app = typer.Typer(
     cls=RenamingGroup,
@@ -41,35 +42,32 @@ def check(
 ) -> None:
     """Check that a dataset is complete and readable. Exit code 1 if it is not."""
     from benchmark.cli import check_report as text
-    from benchmark.data.folders.check import check_dataset, looked_for
-    from benchmark.data.folders.dataset_spec import load_info
-    from benchmark.data.folders.discovery import data_folders
+    from benchmark.data.folders.check import check_dataset, describe_search
+    from benchmark.data.folders.dataset_spec import load_dataset_spec
 
     if name == "toybox":
         raise ValueError("toybox is generated on demand: it has no files to check")
-    info = load_info(name)
-    folders = [root] if root is not None else list(data_folders())
-    if not folders:
-        raise ValueError(f"no folder to search for {name}: chimera-bench data check {name} --root DIR. {info.get}")
+    spec = load_dataset_spec(name)
+    folders = _get_folders(spec, root)
     report = check_dataset(
-        info,
+        spec,
         folders,
-        parts=subset or (),
+        subsets=subset or (),
         layout=layout,
         full=full,
-        announce=_make_announcer(info),
-        observe=_make_observer(),
+        on_found=_make_announcer(spec),
+        on_progress=_make_observer(),
     )
     if report is None:
-        searched = looked_for(info, folders, layout=layout)
-        lines, as_dict = text.absence_lines(info, searched), text.absence_json(info, searched)
+        searched = describe_search(spec, folders, layout=layout)
+        lines, as_dict = text.format_absence(spec, searched), text.describe_absence(spec, searched)
     else:
-        lines, as_dict = text.report_lines(info, report), text.report_json(info, report)
+        lines, as_dict = text.format_report(spec, report), text.describe_report(spec, report)
     if as_json:
         print_json(as_dict)
     else:
         print_line("\n".join(lines))
-    raise typer.Exit(0 if report is not None and not report.problems else 1)
+    raise typer.Exit(ExitCode.ERROR if report is None or report.problems else ExitCode.SUCCESS)
 
 
 @app.command("speed")
@@ -116,8 +114,8 @@ def make(
     if name != "toybox":
         raise KeyError(unknown_name("synthetic dataset", name, ["toybox"]))
     dataset = ToyBox()
-    metadata = export_voc(dataset, subset or dataset.parts, out, observe=_note_images)
-    print_line(f"{metadata.parent}: {', '.join(subset or dataset.parts)}; described in {metadata.name}")
+    metadata = export_voc(dataset, subset or dataset.subsets, out, on_progress=_note_images)
+    print_line(f"{metadata.parent}: {', '.join(subset or dataset.subsets)}; described in {metadata.name}")
 
 
 @app.command("contact-sheet")
@@ -127,9 +125,24 @@ def contact_sheet(
 ) -> None:
     """Draw every toybox class with its name and whether it is seen."""
     from benchmark.core.split import load_split
-    from benchmark.data.toybox.contact_sheet import write_sheet
+    from benchmark.data.toybox.contact_sheet import write_contact_sheet
 
-    print_line(str(write_sheet(out, load_split(split))))
+    print_line(str(write_contact_sheet(out, load_split(split))))
+
+
+def _get_folders(spec: DatasetSpec, root: Path | None) -> list[Path]:
+    """Return the folders to search for a dataset.
+
+    Raises:
+        ValueError: There is no data folder.
+    """
+    from benchmark.data.folders.discovery import data_folders
+
+    folders = [root] if root is not None else list(data_folders())
+    if not folders:
+        advice = "give --root DIR, or --data DIR before `data check`"
+        raise ValueError(f"{spec.name} needs a data folder: {advice}. Get it: {spec.download}")
+    return folders
 
 
 def _note_images(done: int, total: int) -> None:
@@ -155,11 +168,13 @@ def _make_observer() -> Callable[[str, int, int], None]:
     return observe
 
 
-def _make_announcer(info: DatasetInfo) -> Callable[[Found], None]:
+def _make_announcer(spec: DatasetSpec) -> Callable[[FoundLayout], None]:
     """Return a callback that prints what was found before the files are read, which may take minutes."""
 
-    def announce(found: Found) -> None:
-        subsets = [f"{subset} {len(files)} of {info.counts[subset]} images" for subset, files in found.parts.items()]
-        print_note(f"{info.title}: layout {found.layout} in {found.root}; {', '.join(subsets)}; now reading the files")
+    def announce(found: FoundLayout) -> None:
+        subsets = [
+            f"{subset} {len(files)} of {spec.image_counts[subset]} images" for subset, files in found.subsets.items()
+        ]
+        print_note(f"{spec.title}: layout {found.layout} in {found.root}; {', '.join(subsets)}; now reading the files")
 
     return announce

@@ -135,13 +135,13 @@ def _check_weights() -> list[Check]:
 
 def _check_data() -> list[Check]:
     """Look for real datasets; `data check` says whether they are complete."""
-    from benchmark.data.folders.dataset_spec import info_names, load_info
-    from benchmark.data.folders.discovery import data_folders, find
+    from benchmark.data.folders.dataset_spec import dataset_spec_names, load_dataset_spec
+    from benchmark.data.folders.discovery import data_folders, find_layout
 
     folders = data_folders()
     if not folders:
         return [Check("data", "ok", "no folder of real datasets (--data); toybox needs none")]
-    datasets = {name: find(load_info(name), folders) for name in info_names()}
+    datasets = {name: find_layout(load_dataset_spec(name), folders) for name in dataset_spec_names()}
     lines = [f"{name} in {found.root}" for name, found in datasets.items() if found is not None]
     if not lines:
         text = f"no dataset in {', '.join(map(str, folders))}; chimera-bench data check NAME says what is missing"

@@ -39,7 +39,7 @@ def prepare(
     from benchmark.execution.local_pool import cores
 
     with _show_progress() as observe:
-        outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), observe=observe)
+        outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), on_progress=observe)
     print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} written, {outcome.kept} already there")
     for line in outcome.broken:
         print_note(f"broken: {line}")

@@ -30,7 +30,8 @@ def table(
     from benchmark.utils.atomic_files import write_text
 
     store = open_store(context)
-    text = table_text(store, store.read_plan(_plan_name(study)), fmt="json" if as_json else fmt, convention=convention)
+    plan = store.read_plan(_get_plan_name(study))
+    text = format_table(store, plan, fmt="json" if as_json else fmt, convention=convention)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
@@ -38,7 +39,7 @@ def table(
         print_note(f"wrote {out}")
 
 
-def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
+def format_table(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
     """Return the table of a study in one of its formats."""
     from benchmark.report import rows
     from benchmark.report.tables.table import render
@@ -49,7 +50,7 @@ def table_text(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = 
 
 def show_table(store: Store, plan: Plan) -> None:
     """Print the table of a study as text."""
-    print_line(table_text(store, plan).rstrip("\n"))
+    print_line(format_table(store, plan).rstrip("\n"))
 
 
 def plot(
@@ -63,7 +64,7 @@ def plot(
 ) -> None:
     """Draw the figures of a study."""
     store = open_store(context)
-    plan = store.read_plan(_plan_name(study))
+    plan = store.read_plan(_get_plan_name(study))
     for path in write_figures(store, plan, out, convention=convention):
         print_line(str(path))
     for path in write_segmentations(store, plan, out) if images else ():
@@ -104,7 +105,7 @@ def compare(
     from benchmark.report.tables.comparison_text import render
 
     store = open_store(context)
-    plan = store.read_plan(_plan_name(study)) if study is not None else None
+    plan = store.read_plan(_get_plan_name(study)) if study is not None else None
     sides = [comparing.find_runs(store, text, plan=plan) for text in (a, b)]
     (label_a, runs_a), (label_b, runs_b) = sides
     found = comparing.compare(store, runs_a, runs_b, labels=(label_a, label_b), convention=find_convention(convention))
@@ -126,6 +127,6 @@ def find_convention(name: str) -> EvaluationConvention:
     raise KeyError(unknown_name("convention", name, CONVENTIONS))
 
 
-def _plan_name(study: str) -> str:
+def _get_plan_name(study: str) -> str:
     """Return the name of a plan, also if the path of its study file is given."""
     return Path(study).stem if study.endswith((".yaml", ".yml")) else study

@@ -13,7 +13,7 @@ import pytest
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.dataset_spec import DatasetSpec
 from tests.cli.shell import CommandResult, run_command
-from tests.data.trees import VOC_MMSEG, counting, write
+from tests.data.trees import VOC_MMSEG, with_image_counts, write
 
 ADVICE = "Get it: VOCtrainval_11-May-2012.tar"
 
@@ -28,7 +28,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> DatasetSpec:
     """Return a description of VOC with as few images as the generated tree has."""
-    spec = counting("voc12", train=1, train_aug=2, val=1)
+    spec = with_image_counts("voc12", train=1, train_aug=2, val=1)
     monkeypatch.setattr("benchmark.data.folders.dataset_spec.load_dataset_spec", lambda name: spec)
     return spec
 
@@ -39,7 +39,7 @@ def run_check(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -
 
 @pytest.mark.usefixtures("small")
 def test_a_complete_dataset_passes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = run_check(capsys, VOC_MMSEG.grow(tmp_path))
+    code, out, _ = run_check(capsys, VOC_MMSEG.create(tmp_path))
     assert code == 0 and out.endswith("complete and readable\n")
     assert out.startswith(f"PASCAL VOC 2012: layout mmseg in {tmp_path}/VOCdevkit/VOC2012\n  train: 1 images, fingerp")
     assert (
@@ -50,12 +50,12 @@ def test_a_complete_dataset_passes(capsys: pytest.CaptureFixture[str], tmp_path:
 
 @pytest.mark.usefixtures("small")
 def test_the_second_check_reads_no_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert "6 files read in" in run_check(capsys, VOC_MMSEG.grow(tmp_path)).out
+    assert "6 files read in" in run_check(capsys, VOC_MMSEG.create(tmp_path)).out
     assert "no file read: all 4 images are in the cache" in run_check(capsys, tmp_path).out
 
 
 def test_missing_images_are_reported_with_their_source(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = run_check(capsys, VOC_MMSEG.grow(tmp_path))
+    code, out, _ = run_check(capsys, VOC_MMSEG.create(tmp_path))
     assert code == 1 and "  val: 1 of 1449 images, fingerprint " in out and ADVICE in out
     assert "3 problems:" in out and "incomplete: subset 'train_aug' has 2 images, expected 10582" in out
 
@@ -63,7 +63,7 @@ def test_missing_images_are_reported_with_their_source(capsys: pytest.CaptureFix
 @pytest.mark.usefixtures("small")
 def test_the_first_problems_are_shown_and_the_rest_counted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     names = [f"2007_{number}" for number in range(10, 35)]
-    write(VOC_MMSEG.grow(tmp_path) / "VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt", "\n".join(names).encode())
+    write(VOC_MMSEG.create(tmp_path) / "VOCdevkit/VOC2012/ImageSets/Segmentation/aug.txt", "\n".join(names).encode())
     write(tmp_path / "VOCdevkit/VOC2012/SegmentationClassAug/2007_10.png", b"")
     code, out, _ = run_check(capsys, tmp_path)
     lines = out.splitlines()
@@ -76,7 +76,7 @@ def test_the_first_problems_are_shown_and_the_rest_counted(capsys: pytest.Captur
 @pytest.mark.usefixtures("small")
 def test_json_holds_every_problem(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     for image, mask in VOC_MMSEG.files:
-        write(VOC_MMSEG.grow(tmp_path) / image, b"")
+        write(VOC_MMSEG.create(tmp_path) / image, b"")
         write(tmp_path / mask, b"")
     code, out, _ = run_check(capsys, tmp_path, "--json")
     report = json.loads(out)
@@ -116,7 +116,7 @@ def test_an_impossible_check_is_one_line(
 def test_a_check_can_be_limited_to_one_subset_and_one_layout(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    VOC_MMSEG.grow(tmp_path)
+    VOC_MMSEG.create(tmp_path)
     assert run_check(capsys, tmp_path, "--subset", "val", "--full").out.count("fingerprint") == 1
     assert "layout trainaug in" in run_check(capsys, tmp_path, "--layout", "trainaug").out
 
@@ -125,7 +125,7 @@ def test_a_check_can_be_limited_to_one_subset_and_one_layout(
 def test_datasets_are_searched_in_every_data_folder(
     source: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    VOC_MMSEG.grow(tmp_path / "b")
+    VOC_MMSEG.create(tmp_path / "b")
     folders = os.pathsep.join([str(tmp_path / "a"), str(tmp_path / "b")])
     if source == "environment":
         monkeypatch.setenv("CHIMERA_BENCH_DATA", folders)
@@ -138,7 +138,7 @@ def test_datasets_are_searched_in_every_data_folder(
 def test_processes_started_later_inherit_the_data_folder(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    VOC_MMSEG.grow(tmp_path)
+    VOC_MMSEG.create(tmp_path)
     monkeypatch.chdir(tmp_path)
     run_command(capsys, "--data", "VOCdevkit", "list", "--json")
     assert os.environ["CHIMERA_BENCH_DATA"] == str(tmp_path / "VOCdevkit")

@@ -12,10 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
+from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Split, Supervision, Traits
 
 
 class TinyConfig(Config):
@@ -52,17 +49,17 @@ class Tiny(Method):
             raise ValueError("the loss fails as configured")
         if self.config.end == "die":
             os.kill(os.getpid(), signal.SIGKILL)
-        pairs = [(self.scores(sample["image"]), sample["sem_seg"]) for sample in batch]
+        pairs = [(self.logits(sample["image"]), sample["sem_seg"]) for sample in batch]
         sums = [
-            F.cross_entropy(scores[None], labels[None], reduction="sum", ignore_index=255) for scores, labels in pairs
+            F.cross_entropy(logits[None], labels[None], reduction="sum", ignore_index=255) for logits, labels in pairs
         ]
         return {"loss": torch.stack(sums).mean() / pairs[0][1].numel()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
         """Return logits at full size."""
-        return [{"sem_seg": self.scores(sample["image"])[: len(self.names)]} for sample in batch]
+        return [{"sem_seg": self.logits(sample["image"])[: len(self.names)]} for sample in batch]
 
-    def scores(self, image: Tensor) -> Tensor:
+    def logits(self, image: Tensor) -> Tensor:
         """Compute logits.
 
         Args:
@@ -71,8 +68,8 @@ class Tiny(Method):
         Returns:
             (K, H, W).
         """
-        scores: Tensor = self.linear(image * self.config.scale)
-        return scores
+        logits: Tensor = self.linear(image * self.config.scale)
+        return logits
 
 
 def build(config: TinyConfig, split: Split) -> Tiny:

@@ -1,0 +1,61 @@
+"""Commands, links and paths in the documentation exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from benchmark.cli.main import app
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted(
+    path
+    for folder in ("*", "benchmark/**/*", "methods/**/*", "results/**/*", "slurm/**/*", "splits/**/*")
+    for path in ROOT.glob(f"{folder}.md")
+)
+GLOBAL_OPTIONS = ("--data", "--runs")
+
+
+def find_commands(text: str) -> Iterator[list[str]]:
+    """Yield the words after `chimera-bench` of each command in a code block or in backticks."""
+    for command in re.findall(r"(?:^|`)chimera-bench ([a-z-][^`\n]*)(?=`|$)", text, flags=re.MULTILINE):
+        words = shlex.split(command.rstrip("\\"), comments=True)
+        while words[0] in GLOBAL_OPTIONS:
+            words = words[2:]
+        if words[0] != "is":  # a sentence that begins with the program's name
+            yield words
+
+
+def explain_mistake(words: list[str]) -> str:
+    """Return what is wrong with a command; empty if nothing is."""
+    command = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        if not words or words[0] not in command.commands:
+            return f"no command {words[:1]}"
+        command, words = command.commands[words[0]], words[1:]
+    options = {name for parameter in command.params for name in parameter.opts}
+    unknown = [word for word in words if word.startswith("-") and word.partition("=")[0] not in options]
+    return f"no option {unknown}" if unknown else ""
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_command_in_a_document_exists(document: Path) -> None:
+    commands = list(find_commands(document.read_text(encoding="utf-8")))
+    mistakes = {" ".join(words): mistake for words in commands if (mistake := explain_mistake(words))}
+    assert mistakes == {}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_a_document_links_exists(document: Path) -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_wrong_commands_are_noticed() -> None:
+    wrong = "`chimera-bench rnu x` and `chimera-bench --data DIR data check voc12 --part val`"
+    assert [explain_mistake(words) for words in find_commands(wrong)] == ["no command ['rnu']", "no option ['--part']"]

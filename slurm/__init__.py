@@ -1,1 +1,1 @@
-"""Everything that knows of SLURM: cluster profiles, job arrays, the job a node runs, a one-host cluster for tests."""
+"""Support for SLURM clusters: profiles, job arrays, the job that a node runs, and a one-host cluster for tests."""

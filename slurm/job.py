@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmark.core.run_state import RunState
-from benchmark.execution.local_pool import Lives, Snapshot, run_all
-from benchmark.execution.worker_process import Resources, end_processes, start_warm, start_worker
+from benchmark.execution.local_pool import PoolSnapshot, RetryPolicy, run_all
+from benchmark.execution.worker_process import WorkerResources, end_processes, fork_worker, start_worker
 from benchmark.store.failures import explain_stall, record_failure
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
@@ -110,9 +110,9 @@ def _run_pool(store: Store, manifest: Manifest, ids: Sequence[str]) -> None:
         [store.run(run_id).read_spec() for run_id in ids],
         store=store,
         jobs=manifest.concurrent_runs,
-        each=_make_worker_resources(manifest),
-        start=start_warm if len(ids) > manifest.concurrent_runs else None,
-        lives=Lives(manifest.max_attempts_without_progress, manifest.attempts),
+        resources=_make_worker_resources(manifest),
+        start=fork_worker if len(ids) > manifest.concurrent_runs else None,
+        retry=RetryPolicy(manifest.max_attempts_without_progress, manifest.attempts),
         grace_s=manifest.grace_s,
         observe=_OutcomeLogger(),
     )
@@ -129,7 +129,7 @@ def _run_spread(store: Store, manifest: Manifest, run_id: str) -> int:
     if is_first and stalls >= manifest.max_attempts_without_progress:
         record_failure(spec, explain_stall(stalls, log_tail=run.read_log_tail()), store=store)
         return ExitCode.FINISHED_WITH_FAILURES
-    process = start_worker(spec, store=store, each=_make_worker_resources(manifest), is_assistant=not is_first)
+    process = start_worker(spec, store=store, resources=_make_worker_resources(manifest), is_assistant=not is_first)
     try:
         code = process.wait()
     finally:
@@ -144,10 +144,10 @@ def _run_spread(store: Store, manifest: Manifest, run_id: str) -> int:
     return ExitCode.REQUEUE
 
 
-def _make_worker_resources(manifest: Manifest) -> Resources:
+def _make_worker_resources(manifest: Manifest) -> WorkerResources:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = tuple(filter(None, visible.split(","))) if manifest.concurrent_runs > 1 else ()
-    return Resources(manifest.threads, manifest.workers, manifest.checkpoint_every, devices)
+    return WorkerResources(manifest.threads, manifest.workers, manifest.checkpoint_every, devices)
 
 
 class _OutcomeLogger:
@@ -156,7 +156,7 @@ class _OutcomeLogger:
     def __init__(self) -> None:
         self._logged: set[str] = set()
 
-    def __call__(self, snapshot: Snapshot) -> None:
+    def __call__(self, snapshot: PoolSnapshot) -> None:
         for run_id in snapshot.outcomes.keys() - self._logged:
             outcome = snapshot.outcomes[run_id]
             _log.info("%s: %s %s", run_id, outcome.state, outcome.message)

@@ -17,7 +17,7 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from benchmark.execution.local_pool import cores
+from benchmark.execution.local_pool import count_cores
 from benchmark.utils.paths import ROOT
 
 Level = Literal["ok", "warning", "error"]
@@ -116,7 +116,7 @@ def _check_torch() -> list[Check]:
 
 
 def _check_threads() -> list[Check]:
-    text = f"{cores()} cores for this process: {cores()} runs at a time, one thread each"
+    text = f"{count_cores()} cores for this process: {count_cores()} runs at a time, one thread each"
     omp = os.environ.get("OMP_NUM_THREADS")
     return [Check("threads", "ok", text + (f"; OMP_NUM_THREADS={omp}" if omp else ""))]
 

@@ -1,1 +1,1 @@
-"""What is asked of SLURM: profiles, resources, job arrays, batch scripts, manifests."""
+"""Requests to SLURM: profiles, resources, job arrays, batch scripts and manifests."""

@@ -1,4 +1,4 @@
-"""Which runs go into which job array: one kind of job an array, no array larger than the cluster allows. Pure."""
+"""Job arrays of a grid: one kind of job per array, and no array larger than the cluster allows. Pure."""
 
 from __future__ import annotations
 
@@ -8,83 +8,86 @@ from typing import TypeVar
 
 from benchmark.core.run_spec import RunSpec
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.resources import Resources
+from slurm.requests.resources import JobResources
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Array:
-    """One array to send.
+class JobArray:
+    """A job array to submit.
 
     Attributes:
-        resources: what each of its elements asks for.
-        tasks: for each element, the ids of its runs.
+        resources: Resources of each element.
+        tasks: IDs of the runs of each element.
     """
 
-    resources: Resources
+    resources: JobResources
     tasks: tuple[tuple[str, ...], ...]
 
     @property
-    def runs(self) -> int:
-        """How many runs it holds."""
+    def num_runs(self) -> int:
+        """Number of runs in all elements."""
         return sum(map(len, self.tasks))
 
 
-def arranged(specs: Sequence[RunSpec], *, profile: SlurmProfile, study: str, largest: int) -> list[Array]:
-    """Arrays for some runs, in the order in which they are given.
+def make_arrays(specs: Sequence[RunSpec], *, profile: SlurmProfile, study: str, max_size: int) -> list[JobArray]:
+    """Distribute runs over job arrays, keeping their order.
 
     Args:
-        specs: what to run.
-        profile: of the cluster.
-        study: what the plan is called, as the profile may have settings for it.
-        largest: elements an array may have.
+        specs: Runs to submit.
+        profile: Profile of the cluster.
+        study: Name of the plan, for which the profile may have its own settings.
+        max_size: Largest number of elements in an array.
 
     Raises:
-        ValueError: a run is spread over another number of tasks than its job would have.
+        ValueError: A run is spread over a different number of tasks than its job would have.
     """
     kinds = {(spec.method, spec.variant) for spec in specs}
-    wanted = {kind: profile.resources(study=study, method=kind[0], variant=kind[1]) for kind in kinds}
+    resources_of = {kind: profile.get_resources(study=study, method=kind[0], variant=kind[1]) for kind in kinds}
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
-        resources = wanted[spec.method, spec.variant]
+        resources = resources_of[spec.method, spec.variant]
         _check_tasks(spec, resources)
         groups.setdefault(resources.canonical(), []).append(spec)
-    arrays: list[Array] = []
+    arrays: list[JobArray] = []
     for members in groups.values():
-        resources = wanted[members[0].method, members[0].variant]
-        tasks = tuple(tuple(spec.id for spec in pack) for pack in chunks(members, resources.runs_per_job))
-        arrays += [Array(resources, part) for part in chunks(tasks, largest)]
+        resources = resources_of[members[0].method, members[0].variant]
+        tasks = tuple(tuple(spec.id for spec in chunk) for chunk in split_chunks(members, resources.runs_per_job))
+        arrays += [JobArray(resources, chunk) for chunk in split_chunks(tasks, max_size)]
     return arrays
 
 
-def fitting(arrays: Sequence[Array], room: int | None) -> tuple[list[Array], int]:
-    """As much of the arrays as there is room for in the queue, and how many runs have to wait.
+def fit_queue(arrays: Sequence[JobArray], free_slots: int | None) -> tuple[list[JobArray], int]:
+    """Cut arrays down to the free places in the queue.
 
     Args:
-        arrays: to send.
-        room: elements; None for no limit.
+        arrays: Arrays to submit.
+        free_slots: Elements that the queue still takes; None if it has no limit.
+
+    Returns:
+        The arrays that fit, and the number of runs that have to wait.
     """
-    if room is None:
+    if free_slots is None:
         return list(arrays), 0
-    kept: list[Array] = []
+    kept: list[JobArray] = []
     for array in arrays:
-        part = array.tasks[: max(0, room)]
-        room -= len(part)
-        kept += [replace(array, tasks=part)] if part else []
-    return kept, sum(array.runs for array in arrays) - sum(array.runs for array in kept)
+        tasks = array.tasks[: max(0, free_slots)]
+        free_slots -= len(tasks)
+        kept += [replace(array, tasks=tasks)] if tasks else []
+    return kept, sum(array.num_runs for array in arrays) - sum(array.num_runs for array in kept)
 
 
-def chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    """The items in order, at most `size` at a time."""
+def split_chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
+    """Yield the items in order, at most `size` at a time."""
     for start in range(0, len(items), size):
         yield tuple(items[start : start + size])
 
 
-def _check_tasks(spec: RunSpec, resources: Resources) -> None:
+def _check_tasks(spec: RunSpec, resources: JobResources) -> None:
     tasks, micro_batches = resources.tasks, spec.budget.micro_batches
     if tasks not in (1, micro_batches):
         raise ValueError(
-            f"{spec.id} has budget.micro_batches={micro_batches}, and its job would have {tasks} tasks (nodes x tasks_per_node): "
-            f"set budget.micro_batches={tasks}, or give the job one task"
+            f"{spec.id} has budget.micro_batches={micro_batches}, but its job would have {tasks} tasks "
+            f"(nodes x tasks_per_node): set budget.micro_batches={tasks}, or give the job one task"
         )

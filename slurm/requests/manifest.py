@@ -1,11 +1,11 @@
-"""A submission as a file: which element of a job array works on which runs.
+"""A submission on disk: which element of a job array works on which runs.
 
-    ROOT/submissions/<id>/manifest.json   written before anything is asked of the scheduler
-    ROOT/submissions/<id>/job.json        the scheduler's id; written by whoever learns it first: the submitter, the job
-                                          itself when it starts, or a later submitter who finds it in the queue
-    ROOT/submissions/<id>/batch.sh, logs  what was sent, and what the scheduler's processes print
+    ROOT/submissions/<id>/manifest.json   written before anything is sent to the scheduler
+    ROOT/submissions/<id>/job.json        the scheduler's job ID; written by the first process that learns it: the
+                                          submitter, the job when it starts, or a later submitter that finds it queued
+    ROOT/submissions/<id>/batch.sh, logs  the batch script, and the output of the scheduler's processes
 
-So a submitter may be killed anywhere, and no job is lost or sent twice.
+A submitter may therefore be killed at any time, and no job is lost or sent twice.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -29,23 +30,31 @@ VARIABLES = "CHIMERA_BENCH_"
 
 
 class Manifest(FrozenModel):
-    """What one job array is to do.
+    """Work of one job array.
 
     Attributes:
-        id: of the submission; its last eight characters are unique.
-        study: what the plan is called.
-        profile: name of the cluster profile.
-        created: seconds since 1970.
-        tasks: for each element of the array, the ids of its runs.
-        attempts: how many attempts a run had when it was submitted; 0 where it is not named.
-        lives: attempts of a run in a row without progress after which it has failed.
-        at_once: runs of an element that work side by side.
-        threads, workers, checkpoint_every: of each run.
-        grace_s: seconds that runs have to save what they did once the element is told to end.
-        gpus, cpus: that an element asks for, over all its nodes.
-        store: absolute path of the store, as the nodes see it.
-        variables: the package's own environment variables.
+        id: ID of the submission; its last eight characters are unique.
+        study: Name of the plan.
+        profile: Name of the cluster profile.
+        created: Time of the submission in seconds since 1970.
+        tasks: IDs of the runs of each element of the array.
+        attempts: Number of attempts at each run before the submission; runs without attempts are left out.
+        max_attempts_without_progress: Attempts in a row that save nothing new before a run has failed.
+        concurrent_runs: Runs of an element that are worked on at a time.
+        threads: CPU threads of each run.
+        workers: Data-loading processes of each run.
+        checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
+        grace_s: Seconds that runs have to save their state after the element is told to end.
+        gpus: GPUs of an element over all its nodes.
+        cpus: Processors of an element over all its nodes.
+        store: Absolute path of the store on the nodes.
+        variables: Environment variables of this package.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "lives": "max_attempts_without_progress",
+        "at_once": "concurrent_runs",
+    }
 
     id: str
     study: str
@@ -53,8 +62,8 @@ class Manifest(FrozenModel):
     created: float
     tasks: tuple[tuple[str, ...], ...]
     attempts: dict[str, int] = Field(default_factory=dict)
-    lives: int = Field(ge=1)
-    at_once: int = Field(ge=1)
+    max_attempts_without_progress: int = Field(ge=1)
+    concurrent_runs: int = Field(ge=1)
     threads: int = Field(ge=1)
     workers: int = Field(ge=0)
     checkpoint_every: int = Field(default=0, ge=0)
@@ -66,21 +75,21 @@ class Manifest(FrozenModel):
 
     @property
     def name(self) -> str:
-        """Of its job, by which it is told from every other job."""
+        """Unique name of the job."""
         return f"cb-{self.study[:60]}-{self.id[-8:]}"
 
     @property
     def comment(self) -> str:
-        """Of its job, for people."""
+        """Comment of the job, for people."""
         return f"chimera-bench {self.id}"
 
 
-class Sent(FrozenModel):
-    """That a submission reached the scheduler.
+class SentJob(FrozenModel):
+    """Proof that a submission reached the scheduler.
 
     Attributes:
-        job: the scheduler's id of the array.
-        time: when this was learnt, in seconds since 1970.
+        job: The scheduler's ID of the array.
+        time: Time when the ID became known, in seconds since 1970.
     """
 
     job: str
@@ -89,83 +98,114 @@ class Sent(FrozenModel):
 
 @dataclass(frozen=True)
 class Submission:
-    """A manifest and what is known of its job; `sent` is None where nobody knows whether it reached the scheduler."""
+    """A manifest and its job.
+
+    Attributes:
+        folder: Folder of the submission.
+        manifest: Work of the job array.
+        sent: The scheduler's job; None if it is not known whether the submission reached the scheduler.
+    """
 
     folder: Path
     manifest: Manifest
-    sent: Sent | None
+    sent: SentJob | None
+
+    @property
+    def run_ids(self) -> set[str]:
+        """IDs of all runs of the submission."""
+        return {run_id for ids in self.manifest.tasks for run_id in ids}
 
 
-def new_id(study: str) -> str:
-    """An id that sorts by time: when, what, and eight random hex digits."""
-    when = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return f"{when}-{re.sub(r'[^A-Za-z0-9_.=+-]+', '-', study)[:60]}-{uuid.uuid4().hex[:8]}"
+@dataclass(frozen=True)
+class ArrayTask:
+    """An element of a submitted array.
+
+    Attributes:
+        submission: Submission of the array.
+        index: Index in the array.
+    """
+
+    submission: Submission
+    index: int
+
+    @property
+    def target(self) -> tuple[str, int] | None:
+        """Job ID and index; None if it is not known whether the element reached the scheduler."""
+        return (self.submission.sent.job, self.index) if self.submission.sent else None
+
+    @property
+    def log_path(self) -> Path:
+        """Output of the element outside of its runs; a file that does not exist if the job ID is unknown."""
+        sent = self.submission.sent
+        return self.submission.folder / (f"{sent.job}_{self.index}_0_log.out" if sent else "unknown")
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """IDs of the runs of this element."""
+        return self.submission.manifest.tasks[self.index]
 
 
-def own_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The package's environment variables, which a job must see even where the site passes none on."""
+def make_submission_id(study: str) -> str:
+    """Return a new ID that sorts by time: time, study, and eight random hex digits."""
+    now = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    return f"{now}-{re.sub(r'[^A-Za-z0-9_.=+-]+', '-', study)[:60]}-{uuid.uuid4().hex[:8]}"
+
+
+def collect_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return this package's environment variables, which a job needs even if the site passes no variables on."""
     return {name: value for name, value in environment.items() if name.startswith(VARIABLES)}
 
 
-def folder_of(store: Store, submission: str) -> Path:
-    """Where a submission lies."""
+def get_submission_folder(store: Store, submission: str) -> Path:
+    """Return the folder of a submission, given by its ID."""
     return store.root / FOLDER / submission
 
 
 def write_manifest(store: Store, manifest: Manifest) -> Path:
-    """Lay down what a job is to do; returns the file."""
-    path = folder_of(store, manifest.id) / "manifest.json"
+    """Write a manifest and return its path."""
+    path = get_submission_folder(store, manifest.id) / "manifest.json"
     write_text(path, written(manifest))
     return path
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Raises ValueError naming the file where it is missing or broken."""
+    """Read a manifest.
+
+    Raises:
+        ValueError: The file is missing or broken; the message names it.
+    """
     return read_value(Manifest, path)
 
 
 def mark_sent(folder: Path, job: str) -> None:
-    """Keep the scheduler's id of a submission; who comes first is right, the others say the same."""
+    """Record the scheduler's job ID of a submission, unless it is already recorded."""
     try:
-        write_new(folder / "job.json", written(Sent(job=job, time=time.time())))
+        write_new(folder / "job.json", written(SentJob(job=job, time=time.time())))
     except FileExistsError:
         return
 
 
 def withdraw(folder: Path) -> None:
-    """Take back a submission that never reached the scheduler."""
+    """Withdraw a submission that never reached the scheduler."""
     os.replace(folder / "manifest.json", folder / "withdrawn.json")
 
 
-def submissions(store: Store) -> Iterator[Submission]:
-    """Every submission, the oldest first; one whose files are broken is an error that names the file.
+def read_submissions(store: Store) -> Iterator[Submission]:
+    """Yield all submissions, oldest first.
 
     Raises:
-        ValueError: a file is broken.
+        ValueError: A file is broken; the message names it.
     """
     for path in sorted((store.root / FOLDER).glob("*/manifest.json")):
         job = path.parent / "job.json"
-        sent = read_value(Sent, job) if job.exists() else None
+        sent = read_value(SentJob, job) if job.exists() else None
         yield Submission(path.parent, read_manifest(path), sent)
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a run was last submitted to: an element of an array."""
-
-    submission: Submission
-    task: int
-
-    @property
-    def target(self) -> tuple[str, int] | None:
-        """The element as the scheduler numbers it; None where it is not known to have been sent."""
-        return (self.submission.sent.job, self.task) if self.submission.sent else None
-
-
-def places(store: Store) -> dict[str, Place]:
-    """The latest place of every run that was ever submitted."""
-    found: dict[str, Place] = {}
-    for submission in submissions(store):
-        for task, ids in enumerate(submission.manifest.tasks):
-            found |= dict.fromkeys(ids, Place(submission, task))
-    return found
+def locate_runs(store: Store) -> dict[str, ArrayTask]:
+    """Return the latest array element of every run that was ever submitted, by the ID of the run."""
+    tasks: dict[str, ArrayTask] = {}
+    for submission in read_submissions(store):
+        for index, ids in enumerate(submission.manifest.tasks):
+            tasks |= dict.fromkeys(ids, ArrayTask(submission, index))
+    return tasks

@@ -1,28 +1,31 @@
-"""What one job asks for, and how it goes about its runs."""
+"""Resources that one job requests, and how the job shares them among its runs."""
 
 from __future__ import annotations
 
 import shlex
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from benchmark.execution import worker_process
+from benchmark.execution.worker_process import WorkerResources
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 
-_OURS = {
-    **dict.fromkeys(("array", "comment", "error", "input", "job-name", "output", "wrap"), "it is set for every job"),
-    **dict.fromkeys(("no-requeue", "open-mode", "requeue"), "set requeue instead; logs are always appended to"),
+_RESERVED = {
+    **dict.fromkeys(
+        ("array", "comment", "error", "input", "job-name", "output", "wrap"), "it is set automatically for every job"
+    ),
+    **dict.fromkeys(("no-requeue", "open-mode", "requeue"), "set requeue instead; logs are always appended"),
     "ntasks": "set nodes and tasks_per_node instead",
     "ntasks-per-node": "set tasks_per_node instead",
     "signal": "set signal_delay_s instead",
     "time": "set timeout_min instead",
 }
-"""Options of sbatch that nobody else may set, and what to do."""
+"""Options of sbatch that additional_parameters may not set, and what to do instead."""
 
 
-def _text(value: object) -> object:
+def _check_text(value: object) -> object:
     if isinstance(value, bool | int | float):
         raise ValueError(f"YAML reads this as {value!r}: put it in quotes")
     if isinstance(value, str) and (not value.strip() or "\n" in value):
@@ -30,57 +33,68 @@ def _text(value: object) -> object:
     return value
 
 
-def _minutes(value: object) -> object:
+def _check_minutes(value: object) -> object:
     if value is not None and (not isinstance(value, int) or value < 1):
-        raise ValueError("SLURM counts whole minutes, from 1 on; ten hours and a half are 630")
+        raise ValueError("SLURM counts whole minutes from 1; for example, 10.5 hours are 630")
     return value
 
 
-def _shell_words(value: object) -> object:
+def _check_shell_words(value: object) -> object:
     try:
         _ = shlex.split(value) if isinstance(value, str) else ()
     except ValueError as error:
-        raise ValueError(f"no shell can read this ({error})") from None
-    return _text(value)
+        raise ValueError(f"a shell cannot parse this ({error})") from None
+    return _check_text(value)
 
 
-Text = Annotated[str, BeforeValidator(_text)]
-Minutes = Annotated[int | None, BeforeValidator(_minutes)]
-ShellWords = Annotated[str, BeforeValidator(_shell_words)]
+Text = Annotated[str, BeforeValidator(_check_text)]
+Minutes = Annotated[int | None, BeforeValidator(_check_minutes)]
+ShellWords = Annotated[str, BeforeValidator(_check_shell_words)]
 
 
-class Resources(FrozenModel):
-    """What one job asks for, spelt as submitit spells it, and how it goes about its runs.
+class JobResources(FrozenModel):
+    """Resources that one job requests, named as in submitit, and how the job works on its runs.
 
-    None, where that is the default, leaves it to the cluster.
+    A setting whose default is None is left to the cluster.
 
     Attributes:
-        partition, account, qos, constraint, nodelist, exclude, gres: as sbatch has them.
-        nodes, tasks_per_node: more than one task in all is for runs that are spread over so many.
-        gpus_per_node: of each node.
-        cpus_per_task: shared by the runs of a job.
-        mem_gb: of each node.
-        exclusive: no other job on its nodes.
-        timeout_min: after so long SLURM ends the job; a run that is not done by then goes on in the next one.
-        signal_delay_s: so long before that it is warned, to save what it has; SLURM may warn a minute earlier.
-        array_parallelism: jobs of one array that may run at a time.
-        requeue: whether a job that ends early is queued again.
-        setup: lines of shell before the job begins, such as `module load cuda`.
-        python: interpreter on the nodes, as their shell reads it; the present one where None.
-        container: words before `python`, as the shell of the node reads them, such as `apptainer exec --nv image.sif`.
-        srun_args: further options of srun.
-        mail_type, mail_user: as sbatch has them.
-        additional_parameters: further options of sbatch, without the dashes before them; true for a flag.
-        runs_per_job: runs that a job works on.
-        side_by_side: how many of them at a time, sharing the processors and GPUs of the job; all where None. With fewer
-            than all, torch is loaded once a job and not once a run.
-        threads: CPU threads of each run; where None its share of the processors, or 1 where there are GPUs. Sums may
-            differ in the last bit under another number.
-        workers: processes of each run that read images ahead; where None none, or what the thread of a run on a GPU
-            leaves of its share.
-        checkpoint_every: iterations between two checkpoints of a run; 0 lets the clock decide.
-        lives: attempts at a run, one after another without progress, after which it has failed.
+        partition: Option of sbatch.
+        account: Option of sbatch.
+        qos: Option of sbatch.
+        constraint: Option of sbatch.
+        nodelist: Option of sbatch.
+        exclude: Option of sbatch.
+        gres: Option of sbatch.
+        nodes: Number of nodes; more than one task in all is for runs that are spread over that many tasks.
+        tasks_per_node: Number of tasks on each node.
+        gpus_per_node: Number of GPUs on each node.
+        cpus_per_task: Number of processors of each task, shared by the runs of a job.
+        mem_gb: Memory of each node.
+        exclusive: Whether the job has its nodes to itself.
+        timeout_min: Time limit; a run that is not done by then continues in the next job.
+        signal_delay_s: Seconds before the time limit at which SLURM warns the job, so that it can save its state; the
+            warning may come up to a minute earlier.
+        array_parallelism: Largest number of jobs of one array that run at a time.
+        requeue: Whether a job that ends early is requeued.
+        setup: Lines of shell that run before the job begins, such as `module load cuda`.
+        python: Interpreter on the nodes, as their shell reads it; None for the interpreter of this process.
+        container: Words before `python`, as the shell of the node reads them, such as `apptainer exec --nv image.sif`.
+        srun_args: Further options of srun.
+        mail_type: Option of sbatch.
+        mail_user: Option of sbatch.
+        additional_parameters: Further options of sbatch, without leading dashes; true for a flag.
+        runs_per_job: Number of runs that a job works on.
+        side_by_side: Number of runs that a job works on at a time, sharing its processors and GPUs; None for all. With
+            fewer than all, torch is imported once per job instead of once per run.
+        threads: CPU threads of each run; None for its share of the processors, or 1 if there are GPUs. The number of
+            threads may change the last bit of a sum.
+        workers: Data-loading processes of each run; None for none, or, if there are GPUs, for the run's share of the
+            processors minus its threads.
+        checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
+        max_attempts_without_progress: Attempts in a row that save nothing new before a run has failed.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"lives": "max_attempts_without_progress"}
 
     partition: Text | None = None
     account: Text | None = None
@@ -111,83 +125,86 @@ class Resources(FrozenModel):
     threads: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=0)
     checkpoint_every: int = Field(default=0, ge=0)
-    lives: int = Field(default=3, ge=1)
+    max_attempts_without_progress: int = Field(default=3, ge=1)
 
     @model_validator(mode="before")
     @classmethod
-    def _settings_are_known(cls, fields: object) -> object:
+    def _check_names(cls, fields: object) -> object:
+        known = {*cls.model_fields, *cls.renamed_fields}
         for name in fields if isinstance(fields, dict) else ():
-            if name not in cls.model_fields:
+            if name not in known:
                 hint = "; other options of sbatch go under additional_parameters"
                 raise ValueError(unknown_name("setting", str(name), cls.model_fields) + hint)
         return fields
 
     @field_validator("setup", mode="before")
     @classmethod
-    def _setup_may_be_one_block(cls, lines: object) -> object:
+    def _split_setup(cls, lines: object) -> object:
         return [line for line in lines.splitlines() if line.strip()] if isinstance(lines, str) else lines
 
     @field_validator("additional_parameters")
     @classmethod
-    def _further_options_are_nobody_elses(cls, options: dict[str, Any]) -> dict[str, Any]:
-        spelt = {name.replace("_", "-"): value for name, value in options.items()}
-        for name, value in spelt.items():
+    def _check_additional_parameters(cls, options: dict[str, Any]) -> dict[str, Any]:
+        dashed = {name.replace("_", "-"): value for name, value in options.items()}
+        for name, value in dashed.items():
             if name.startswith("-"):
-                raise ValueError(f"{name} is written without the dashes before it")
+                raise ValueError(f"{name}: write it without the leading dashes")
             if value is False:
-                raise ValueError(f"{name}: a flag that is not set is left out, not false")
-            if name in _OURS:
-                raise ValueError(f"{name} cannot be set: {_OURS[name]}")
+                raise ValueError(f"{name}: to leave a flag unset, remove it instead of writing false")
+            if name in _RESERVED:
+                raise ValueError(f"{name} cannot be set: {_RESERVED[name]}")
             if name.replace("-", "_") in cls.model_fields:
                 raise ValueError(f"{name} belongs one level up, as {name.replace('-', '_')}")
-        return spelt
+        return dashed
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
+    def _check_combinations(self) -> Self:
         if self.timeout_min is not None and self.signal_delay_s >= 60 * self.timeout_min:
             limit = f"the {60 * self.timeout_min} s of timeout_min {self.timeout_min}"
             raise ValueError(f"signal_delay_s {self.signal_delay_s} must be less than {limit}")
         if self.runs_per_job > 1 and self.tasks > 1:
-            why = "a run that is spread over tasks has a job of its own"
-            raise ValueError(f"runs_per_job {self.runs_per_job} does not go with {self.tasks} tasks: {why}")
+            why = "a run that is spread over tasks needs its own job"
+            raise ValueError(f"runs_per_job {self.runs_per_job} cannot be combined with {self.tasks} tasks: {why}")
         if self.container and not self.python:
-            raise ValueError("container is set: say which python it has, such as python: python3")
+            raise ValueError(
+                "container is set but python is not: name the interpreter in the container, such as python: python3"
+            )
         if self.mem_gb and "mem" in self.additional_parameters:
             raise ValueError("mem_gb and additional_parameters: mem are the same option; keep one")
-        if self.gpus_per_node and self._gpus_in_gres():
-            raise ValueError("gpus_per_node and gres both ask for GPUs; keep one")
+        if self.gpus_per_node and self._count_gres_gpus():
+            raise ValueError("gpus_per_node and gres both request GPUs; keep one")
         return self
 
     @property
     def tasks(self) -> int:
-        """Of one job."""
+        """Number of tasks of one job."""
         return self.nodes * self.tasks_per_node
 
     @property
     def cpus(self) -> int:
-        """Of one job."""
+        """Number of processors of one job."""
         return self.tasks * self.cpus_per_task
 
     @property
     def gpus(self) -> int:
-        """Of one job, as far as gpus_per_node or gres say."""
-        return self.nodes * (self.gpus_per_node or self._gpus_in_gres())
+        """Number of GPUs of one job, according to gpus_per_node or gres."""
+        return self.nodes * (self.gpus_per_node or self._count_gres_gpus())
 
     @property
-    def at_once(self) -> int:
-        """Runs that a job works on at a time."""
+    def concurrent_runs(self) -> int:
+        """Number of runs that a job works on at a time."""
         return min(self.side_by_side or self.runs_per_job, self.runs_per_job)
 
     @property
-    def each(self) -> worker_process.Resources:
-        """What each run of a job may use."""
-        share = max(1, self.cpus_per_task // self.at_once)
+    def per_run(self) -> WorkerResources:
+        """Resources of each run of a job."""
+        share = max(1, self.cpus_per_task // self.concurrent_runs)
         threads = self.threads or (1 if self.gpus else share)
         rest = max(0, share - threads) if self.gpus else 0
         workers = rest if self.workers is None else self.workers
-        return worker_process.Resources(threads, workers, self.checkpoint_every)
+        return WorkerResources(threads, workers, self.checkpoint_every)
 
-    def _gpus_in_gres(self) -> int:
-        """The number in `gpu`, `gpu:2` or `gpu:a100:2`, one of several with commas between."""
-        asked = [entry.split(":") for entry in (self.gres or "").split(",")]
-        return sum(int(words[-1]) if words[-1].isdigit() else 1 for words in asked if words[0] == "gpu")
+    def _count_gres_gpus(self) -> int:
+        """Return the number in `gpu`, `gpu:2` or `gpu:a100:2`, one of several entries separated by commas."""
+        entries = [entry.split(":") for entry in (self.gres or "").split(",")]
+        return sum(int(words[-1]) if words[-1].isdigit() else 1 for words in entries if words[0] == "gpu")

@@ -1,1 +1,1 @@
-"""What SLURM says: jobs, states, configuration."""
+"""The scheduler: its jobs, their states, and the configuration of the cluster."""

@@ -1,4 +1,4 @@
-"""How a cluster is set up, as far as it concerns a grid: sizes of arrays, preemption, accounts, limits of a user."""
+"""Configuration of a SLURM cluster as far as it concerns a grid: arrays, preemption, accounting, limits of a user."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from slurm.scheduler.slurm_command import ask
+from slurm.scheduler.slurm_command import run_slurm
 
 CRED_EXPIRE_S = 120
-"""What SLURM takes where `AuthInfo` names no `cred_expire`."""
+"""SLURM's default for `cred_expire` in `AuthInfo`."""
 
 _SACCTMGR = ("sacctmgr", "--noheader", "--parsable2", "show")
 
 
-class Unreachable(Exception):
-    """There is no SLURM here, or its controller does not answer; the message has SLURM's own words."""
+class SlurmUnreachableError(Exception):
+    """SLURM is not installed, or its controller does not answer; the message is SLURM's own."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """A partition, as far as it concerns a job that may have to make way.
+    """A partition of the cluster.
 
     Attributes:
-        preempt_mode: what becomes of its jobs then: OFF, CANCEL, REQUEUE, SUSPEND, ...
-        grace_s: between the warning and the end; None where it is not known.
-        qos: whose limits hold for everything in it; empty where there is none.
+        name: Name of the partition.
+        is_default: Whether jobs that name no partition run here.
+        preempt_mode: What happens to preempted jobs: OFF, CANCEL, REQUEUE, SUSPEND, ...
+        grace_s: Seconds between the warning and the end of a preempted job; None if unknown.
+        qos: QOS whose limits apply to all jobs of the partition; empty if there is none.
     """
 
     name: str
@@ -38,198 +40,211 @@ class Partition:
 
 
 @dataclass(frozen=True)
-class ClusterSettings:
-    """What `scontrol show config` and `scontrol show partition` say; None where they do not.
+class ClusterConfig:
+    """Settings that `scontrol show config` and `scontrol show partition` print; None if they do not print one.
 
     Attributes:
-        version: of SLURM.
-        max_array_size: elements that an array may have, where its indices begin at 0.
-        max_jobs: that the cluster holds at a time, of all users.
-        is_preempting: whether jobs may have to make way for others.
-        warns: whether the signal that a job asked for is sent when it has to make way.
-        requeues: whether jobs go back into the queue by default.
-        kill_wait_s: between SIGTERM and SIGKILL.
-        forgets_after_s: squeue forgets a job so long after its end.
-        keeps_accounts: whether sacct knows past jobs.
-        enforces: what the accounts enforce, such as "limits".
-        requeue_wait_s: that a job waits at least before it starts again.
+        version: Version of SLURM.
+        max_array_size: Largest number of elements in an array whose indices begin at 0.
+        has_preemption: Whether jobs may be preempted by other jobs.
+        sends_preemption_signal: Whether a preempted job receives the signal that it asked for.
+        requeues_by_default: Whether jobs are requeued unless they ask not to be.
+        kill_wait_s: Seconds between SIGTERM and SIGKILL.
+        min_job_age_s: Seconds after the end of a job until squeue no longer shows it.
+        has_accounting: Whether sacct knows past jobs.
+        enforced: What accounting enforces, such as "limits".
+        requeue_delay_s: Least number of seconds until a requeued job starts again.
+        partitions: All partitions.
     """
 
     version: str = ""
     max_array_size: int | None = None
-    max_jobs: int | None = None
-    is_preempting: bool | None = None
-    warns: bool | None = None
-    requeues: bool | None = None
+    has_preemption: bool | None = None
+    sends_preemption_signal: bool | None = None
+    requeues_by_default: bool | None = None
     kill_wait_s: int | None = None
-    forgets_after_s: int | None = None
-    keeps_accounts: bool | None = None
-    enforces: frozenset[str] = frozenset()
-    requeue_wait_s: int | None = None
+    min_job_age_s: int | None = None
+    has_accounting: bool | None = None
+    enforced: frozenset[str] = frozenset()
+    requeue_delay_s: int | None = None
     partitions: tuple[Partition, ...] = ()
 
-    def partition(self, name: str = "") -> Partition | None:
-        """The partition of this name, or the default one; None where it is not known."""
-        fitting = (one for one in self.partitions if (one.name == name if name else one.is_default))
-        return next(fitting, None)
+    def find_partition(self, name: str = "") -> Partition | None:
+        """Return the partition of this name, or the default one if the name is empty; None if there is none."""
+        matches = (
+            partition for partition in self.partitions if (partition.name == name if name else partition.is_default)
+        )
+        return next(matches, None)
 
 
-def settings(*, environment: Mapping[str, str] | None = None) -> ClusterSettings:
-    """Ask how the cluster is set up.
+def query_cluster_config(*, environment: Mapping[str, str] | None = None) -> ClusterConfig:
+    """Ask SLURM for the configuration of the cluster.
 
     Raises:
-        Unreachable: there is no SLURM here, or its controller does not answer.
+        SlurmUnreachableError: SLURM is not installed, or its controller does not answer.
     """
-    config = ask("scontrol", "show", "config", environment=environment)
+    config = run_slurm("scontrol", "show", "config", environment=environment)
     if not config.ok:
-        raise Unreachable(config.last_words)
-    partitions = ask("scontrol", "--oneliner", "show", "partition", environment=environment)
-    return read_settings(config.text, partitions.text if partitions.ok else "")
+        raise SlurmUnreachableError(config.error)
+    partitions = run_slurm("scontrol", "--oneliner", "show", "partition", environment=environment)
+    return parse_cluster_config(config.stdout, partitions.stdout if partitions.ok else "")
 
 
-def read_settings(config: str, partitions: str = "") -> ClusterSettings:
-    """The settings in what both commands print."""
-    said = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", config, flags=re.MULTILINE))
-    if not said:
-        return ClusterSettings()
-    options = {key: {part.strip() for part in value.split(",")} for key, value in said.items()}
-    sizes = [_number(said.get("MaxArraySize")), _option(said.get("SchedulerParameters", ""), "max_array_tasks")]
-    preempting, accounts = said.get("PreemptType", ""), said.get("AccountingStorageType", "")
-    return ClusterSettings(
-        version=said.get("SLURM_VERSION", ""),
+def parse_cluster_config(config: str, partitions: str = "") -> ClusterConfig:
+    """Parse the output of `scontrol show config` and of `scontrol --oneliner show partition`."""
+    fields = dict(re.findall(r"^(\w+)\s*= (.*?)\s*$", config, flags=re.MULTILINE))
+    if not fields:
+        return ClusterConfig()
+    options = {key: {part.strip() for part in value.split(",")} for key, value in fields.items()}
+    sizes = [
+        _parse_int(fields.get("MaxArraySize")),
+        _parse_option(fields.get("SchedulerParameters", ""), "max_array_tasks"),
+    ]
+    preempt_type, accounting = fields.get("PreemptType", ""), fields.get("AccountingStorageType", "")
+    return ClusterConfig(
+        version=fields.get("SLURM_VERSION", ""),
         max_array_size=min((size for size in sizes if size is not None), default=None),
-        max_jobs=_number(said.get("MaxJobCount")),
-        is_preempting=preempting.removeprefix("preempt/") not in ("none", "(null)") if preempting else None,
-        warns="preempt_send_user_signal" in options.get("SlurmctldParameters", ())
+        has_preemption=preempt_type.removeprefix("preempt/") not in ("none", "(null)") if preempt_type else None,
+        sends_preemption_signal="preempt_send_user_signal" in options.get("SlurmctldParameters", ())
         or "send_user_signal" in options.get("PreemptParameters", ()),  # its place since 23.02
-        requeues=said["JobRequeue"] == "1" if "JobRequeue" in said else None,
-        kill_wait_s=_number(said.get("KillWait")),
-        forgets_after_s=_number(said.get("MinJobAge")),
-        keeps_accounts="slurmdbd" in accounts if accounts else None,
-        enforces=frozenset(options.get("AccountingStorageEnforce", ())) - {"none"},
-        requeue_wait_s=(_option(said.get("AuthInfo", ""), "cred_expire") or CRED_EXPIRE_S) + 1,
-        partitions=tuple(_partitions(partitions)),
+        requeues_by_default=fields["JobRequeue"] == "1" if "JobRequeue" in fields else None,
+        kill_wait_s=_parse_int(fields.get("KillWait")),
+        min_job_age_s=_parse_int(fields.get("MinJobAge")),
+        has_accounting="slurmdbd" in accounting if accounting else None,
+        enforced=frozenset(options.get("AccountingStorageEnforce", ())) - {"none"},
+        requeue_delay_s=(_parse_option(fields.get("AuthInfo", ""), "cred_expire") or CRED_EXPIRE_S) + 1,
+        partitions=tuple(_parse_partitions(partitions)),
     )
 
 
-def _partitions(text: str) -> Iterator[Partition]:
+def _parse_partitions(text: str) -> Iterator[Partition]:
     for line in text.splitlines():
-        said = dict(word.split("=", 1) for word in line.split() if "=" in word)
-        if "PartitionName" in said:
+        fields = dict(word.split("=", 1) for word in line.split() if "=" in word)
+        if "PartitionName" in fields:
             yield Partition(
-                name=said["PartitionName"],
-                is_default=said.get("Default") == "YES",
-                preempt_mode=said.get("PreemptMode", ""),
-                grace_s=_number(said.get("GraceTime")),
-                qos="" if said.get("QoS") in (None, "N/A", "(null)") else said["QoS"],
+                name=fields["PartitionName"],
+                is_default=fields.get("Default") == "YES",
+                preempt_mode=fields.get("PreemptMode", ""),
+                grace_s=_parse_int(fields.get("GraceTime")),
+                qos="" if fields.get("QoS") in (None, "N/A", "(null)") else fields["QoS"],
             )
 
 
-def submit_limit(
-    settings: ClusterSettings,
+def query_submit_limit(
+    config: ClusterConfig,
     *,
     account: str = "",
     qos: str = "",
     partition: str = "",
     environment: Mapping[str, str] | None = None,
 ) -> int | None:
-    """How many jobs this user may have in the queue at a time; every element of an array counts as one.
+    """Ask how many jobs this user may have in the queue at a time; each element of an array counts as one.
 
     Args:
-        settings: of the cluster; where it enforces no limits, nobody is asked.
-        account, qos, partition: that the jobs are sent to; the user's own defaults where empty.
-        environment: variables beside those of this process.
+        config: Configuration of the cluster; if it enforces no limits, SLURM is not asked.
+        account: Account that the jobs are charged to; the user's default account if empty.
+        qos: QOS of the jobs; the user's default QOS if empty.
+        partition: Partition of the jobs; the default partition if empty.
+        environment: Variables in addition to those of this process.
 
     Returns:
-        The lowest limit of the association, the QOS and the partition's QOS; None where there is none, or none that
-        this user may see.
+        The lowest limit of the association, the QOS and the partition's QOS; None if there is no limit that this user
+        may see.
     """
-    if not settings.keeps_accounts or not settings.enforces & {"limits", "safe", "all"}:
+    if not config.has_accounting or not config.enforced & {"limits", "safe", "all"}:
         return None
     user = pwd.getpwuid(os.getuid()).pw_name
-    fields = "format=DefaultAccount,Account,Partition,MaxSubmitJobs,GrpSubmitJobs,DefaultQOS"
-    accounts = ask(*_SACCTMGR, "user", "where", f"name={user}", "withassoc", fields, environment=environment)
-    fields = "format=Name,MaxSubmitJobsPU,MaxSubmitJobsPA,GrpSubmitJobs"
-    levels = ask(*_SACCTMGR, "qos", fields, environment=environment)
-    within = settings.partition(partition)
-    return read_limit(
-        accounts.text,
-        levels.text,
+    columns = "format=DefaultAccount,Account,Partition,MaxSubmitJobs,GrpSubmitJobs,DefaultQOS"
+    associations = run_slurm(*_SACCTMGR, "user", "where", f"name={user}", "withassoc", columns, environment=environment)
+    columns = "format=Name,MaxSubmitJobsPU,MaxSubmitJobsPA,GrpSubmitJobs"
+    qos_limits = run_slurm(*_SACCTMGR, "qos", columns, environment=environment)
+    target = config.find_partition(partition)
+    return parse_submit_limit(
+        associations.stdout,
+        qos_limits.stdout,
         account=account,
-        partition=within.name if within else partition,
-        qos={qos, within.qos if within else ""} - {""},
+        partition=target.name if target else partition,
+        qos={qos, target.qos if target else ""} - {""},
     )
 
 
-def read_limit(accounts: str, levels: str, *, account: str, partition: str, qos: set[str]) -> int | None:
-    """The lowest limit in what sacctmgr prints of a user's associations and of the QOS.
+def parse_submit_limit(
+    associations: str, qos_limits: str, *, account: str, partition: str, qos: set[str]
+) -> int | None:
+    """Return the lowest limit in sacctmgr's lists of a user's associations and of the QOS.
 
     Args:
-        accounts: lines of default account, account, partition, limit, limit of the group, default QOS.
-        levels: lines of name and three limits.
-        account: that is charged; the default account where empty.
-        partition: that the jobs are sent to; associations of other partitions do not count.
-        qos: that limit the jobs; the association's default QOS, else "normal", is added.
+        associations: Lines of default account, account, partition, limit, limit of the group, default QOS.
+        qos_limits: Lines of name and three limits.
+        account: Account that is charged; the default account if empty.
+        partition: Partition of the jobs; associations of other partitions do not count.
+        qos: QOS that limit the jobs; if empty, the association's default QOS, else "normal".
     """
     limits: list[str] = []
     names = set(qos)
-    for line in accounts.splitlines():
-        default, name, only_in, *own, level = line.split("|")
-        if name == (account or default) and only_in in ("", partition):
-            limits += own
-            names |= {level} if level and not qos else set()
-    for line in levels.splitlines():
-        name, *own = line.split("|")
-        limits += own if name in (names or {"normal"}) else []
+    for line in associations.splitlines():
+        default_account, name, only_partition, *own_limits, default_qos = line.split("|")
+        if name == (account or default_account) and only_partition in ("", partition):
+            limits += own_limits
+            names |= {default_qos} if default_qos and not qos else set()
+    for line in qos_limits.splitlines():
+        name, *own_limits = line.split("|")
+        limits += own_limits if name in (names or {"normal"}) else []
     return min((int(limit) for limit in limits if limit.isdigit()), default=None)
 
 
-def remarks(settings: ClusterSettings) -> list[str]:
-    """What a person should know of this cluster before a grid is sent to it, one line each."""
-    return [*_on_preemption(settings), *_on_ends(settings), *_on_sizes(settings)]
+def list_warnings(config: ClusterConfig) -> list[str]:
+    """Return what a user should know about this cluster before submitting a grid, one line each."""
+    return [*_warn_about_preemption(config), *_warn_about_job_ends(config), *_warn_about_array_size(config)]
 
 
-def _on_preemption(settings: ClusterSettings) -> Iterator[str]:
-    if settings.is_preempting and not settings.warns:
+def _warn_about_preemption(config: ClusterConfig) -> Iterator[str]:
+    if not config.has_preemption:
+        return
+    if not config.sends_preemption_signal:
         yield (
-            "jobs that have to make way are not warned by the signal they ask for (send_user_signal is not set): "
-            "what was saved on the way is what is kept"
+            "preempted jobs do not receive the warning signal they ask for (send_user_signal is not set): "
+            "runs resume from their last periodic checkpoint"
         )
-    cancelling = [one.name for one in settings.partitions if one.preempt_mode == "CANCEL"]
-    if settings.is_preempting and cancelling:
-        yield f"jobs that have to make way in {', '.join(cancelling)} are cancelled, not queued again"
-    hasty = [one.name for one in settings.partitions if one.preempt_mode not in ("", "OFF") and one.grace_s == 0]
-    if settings.is_preempting and hasty:
+    cancelling = [partition.name for partition in config.partitions if partition.preempt_mode == "CANCEL"]
+    if cancelling:
+        yield f"preempted jobs in {', '.join(cancelling)} are cancelled, not requeued"
+    no_grace = [
+        partition.name
+        for partition in config.partitions
+        if partition.preempt_mode not in ("", "OFF") and partition.grace_s == 0
+    ]
+    if no_grace:
         yield (
-            f"jobs that have to make way in {', '.join(hasty)} get no grace: "
-            f"{settings.kill_wait_s or 'a few'} s from SIGTERM to the end"
-        )
-
-
-def _on_ends(settings: ClusterSettings) -> Iterator[str]:
-    if settings.requeues is False:
-        yield "jobs go back into the queue only where they ask for it (JobRequeue=0), as those of a grid do"
-    if settings.requeue_wait_s:
-        yield f"a job that goes back into the queue waits {settings.requeue_wait_s} s at least before it starts again"
-    if settings.keeps_accounts is False:
-        yield (
-            f"there are no accounts: SLURM forgets a job {settings.forgets_after_s or 'some'} s after its end, "
-            "memory and processor time go unmeasured, and limits of users are not known"
+            f"preempted jobs in {', '.join(no_grace)} get no grace period: "
+            f"{config.kill_wait_s or 'a few'} s from SIGTERM to SIGKILL"
         )
 
 
-def _on_sizes(settings: ClusterSettings) -> Iterator[str]:
-    if settings.max_array_size is not None:
-        yield f"a job array has at most {settings.max_array_size} elements; a longer plan is sent in several"
+def _warn_about_job_ends(config: ClusterConfig) -> Iterator[str]:
+    if config.requeues_by_default is False:
+        yield "only jobs that ask for it are requeued (JobRequeue=0); the jobs of a grid ask for it"
+    if config.requeue_delay_s:
+        yield f"a requeued job waits at least {config.requeue_delay_s} s before it starts again"
+    if config.has_accounting is False:
+        yield (
+            f"accounting is off: SLURM forgets a job {config.min_job_age_s or 'some'} s after its end, "
+            "memory and processor time are not measured, and limits of users are unknown"
+        )
 
 
-def _number(text: str | None) -> int | None:
-    """The number that a setting begins with, as in `30 sec`."""
+def _warn_about_array_size(config: ClusterConfig) -> Iterator[str]:
+    if config.max_array_size is not None:
+        yield f"a job array has at most {config.max_array_size} elements; larger plans are split into several arrays"
+
+
+def _parse_int(text: str | None) -> int | None:
+    """Return the number that a setting begins with, as in `30 sec`."""
     match = re.match(r"\d+", text or "")
     return int(match[0]) if match else None
 
 
-def _option(text: str, name: str) -> int | None:
-    """The number in name=number among several options."""
+def _parse_option(text: str, name: str) -> int | None:
+    """Return the number in name=number, one of several options."""
     match = re.search(rf"\b{name}=(\d+)", text)
     return int(match[1]) if match else None

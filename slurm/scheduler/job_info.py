@@ -1,4 +1,4 @@
-"""One job as SLURM tells of it, read from what squeue and sacct print. Pure."""
+"""Jobs parsed from the output of squeue and sacct. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Literal
 
-from slurm.scheduler.states import phase_of, word_of
+from slurm.scheduler.states import parse_state
 
 NO_ARRAY = -1
-"""The task of a job that is no array."""
+"""Task number of a job that is not an array."""
 
 SEPARATOR = "\x1f"
+"""Delimiter for `sacct --parsable2`; it occurs in no job name."""
 
 _SQUEUE = {
     "ArrayJobID": 14,
@@ -32,10 +33,10 @@ _SQUEUE = {
     "NumNodes": 10,
     "tres-alloc": 256,
     "tres-per-node": 128,
-    "Name": 256,  # the last, as its characters may have several bytes, and widths count bytes
+    "Name": 256,  # last, because widths count bytes and its characters may have several
 }
 SQUEUE_FORMAT = ",".join(f"{name}:{width}" for name, width in _SQUEUE.items())
-"""For `squeue --Format`: columns of fixed width, which no character in a name can break."""
+"""Columns for `squeue --Format`, of fixed width, so that no character in a name can break them."""
 
 _STARTS = (0, *accumulate(_SQUEUE.values()))
 _CUTS = tuple(slice(start, end) for start, end in zip(_STARTS, (*_STARTS[1:-1], None), strict=False))
@@ -44,7 +45,7 @@ SACCT_FORMAT = (
     "JobID,State,Reason,NodeList,Submit,Start,End,ElapsedRaw,TimelimitRaw,ExitCode,AllocTRES,ReqTRES,MaxRSS,TotalCPU,"
     "TRESUsageInTot,JobName"
 )
-"""For `sacct --format`."""
+"""Columns for `sacct --format`."""
 
 _SACCT = SACCT_FORMAT.split(",")
 
@@ -52,24 +53,31 @@ _GB = {"": 2**-30, "K": 2**-20, "M": 2**-10, "G": 1.0, "T": 2.0**10, "P": 2.0**2
 
 
 @dataclass(frozen=True)
-class JobView:
-    """A job, or one element of a job array, as SLURM sees it.
+class JobInfo:
+    """A job, or one element of a job array, as SLURM reports it.
 
     Attributes:
-        job: id of the array, or of a job that is none.
-        task: index in the array; `NO_ARRAY` for a job that is none.
+        job: ID of the array, or of a job that is not an array.
+        task: Index in the array; `NO_ARRAY` for a job that is not an array.
+        name: Name of the job.
         state: SLURM's word, such as PENDING.
-        reason: why it waits, or why it ended; empty where there is none.
-        node: where it runs or ran; several in SLURM's short form, n[1-2].
-        restarts: how often it was queued again; None where SLURM does not say.
-        submitted, started, ended: seconds since 1970; None where that has not happened.
-        elapsed_s: since it started, suspensions left out.
-        limit_s: its time limit; None where there is none.
-        exit_code, signal: how its script ended; None and 0 while it has not.
-        nodes, cpus, gpus, mem_gb: what it has, or asks for while it waits, over all its nodes; GB of 1024 MB.
-        max_rss_gb: the most memory that one of its steps used, over all nodes; None where nobody measured.
-        cpu_s: processor time that it used; None where nobody measured.
-        source: which command said all this.
+        reason: Reason why the job is waiting or has ended; empty if SLURM gives none.
+        node: Node of the job; several nodes in SLURM's short form, n[1-2].
+        restarts: Number of times the job was requeued; None if SLURM does not report it.
+        submitted: Time of the submission in seconds since 1970; None if unknown.
+        started: Time of the start in seconds since 1970; None before the start.
+        ended: Time of the end in seconds since 1970; None before the end.
+        elapsed_s: Seconds since the start, without suspensions.
+        limit_s: Time limit in seconds; None if there is no limit.
+        exit_code: Exit code of the batch script; None before the end.
+        signal: Signal that ended the batch script; 0 if none did.
+        nodes: Number of nodes that the job has or, before the start, asks for.
+        cpus: Processors over all nodes.
+        gpus: GPUs over all nodes.
+        mem_gb: Memory over all nodes in units of 1024 MB; None if unknown.
+        max_rss_gb: Largest memory that one of the job's steps used, over all nodes; None if it was not measured.
+        cpu_s: Processor time that the job used, in seconds; None if it was not measured.
+        source: Command that reported the job.
     """
 
     job: str
@@ -95,151 +103,151 @@ class JobView:
     source: Literal["squeue", "sacct"] = "squeue"
 
 
-def squeue_views(text: str) -> Iterator[JobView]:
-    """The jobs in the output of `squeue --noheader --array --Format=SQUEUE_FORMAT`, times in seconds since 1970."""
+def parse_squeue(text: str) -> Iterator[JobInfo]:
+    """Yield the jobs in the output of `squeue --noheader --array --Format=SQUEUE_FORMAT`."""
     for line in text.split("\n"):
         cells = dict(zip(_SQUEUE, (line[cut].strip() for cut in _CUTS), strict=True))
-        if cells["ArrayJobID"].isdigit():  # not so in the lines between the clusters of a federation
-            yield from _squeue_jobs(cells)
+        if cells["ArrayJobID"].isdigit():  # false for the heading of each cluster of a federation
+            yield from _parse_squeue_line(cells)
 
 
-def _squeue_jobs(cells: dict[str, str]) -> Iterator[JobView]:
-    state = word_of(cells["State"])
-    code, signal = _ending(cells["exit_code"])
-    has_begun, has_ended = phase_of(state) != "waiting", phase_of(state) == "ended"
-    gpus = _gpus(cells["tres-alloc"]) or _gpus_a_node(cells["tres-per-node"]) * _count(cells["NumNodes"])
-    for task in tasks_of(cells["ArrayTaskID"]):
-        yield JobView(
+def _parse_squeue_line(cells: dict[str, str]) -> Iterator[JobInfo]:
+    state = parse_state(cells["State"])
+    code, signal = _parse_exit_code(cells["exit_code"])
+    has_begun = state.phase != "waiting"
+    nodes = _parse_int(cells["NumNodes"])
+    for task in parse_tasks(cells["ArrayTaskID"]):
+        yield JobInfo(
             job=cells["ArrayJobID"],
             task=task,
             name=cells["Name"],
-            state=state,
-            reason=_said(cells["Reason"]),
-            node=_said(cells["NodeList"]),
-            restarts=_count(cells["RestartCnt"]),
-            submitted=_time(cells["SubmitTime"]),
-            started=_time(cells["StartTime"]) if has_begun else None,  # else when it is expected
-            ended=_time(cells["EndTime"]) if has_ended else None,
-            elapsed_s=(_clock_s(cells["TimeUsed"]) or 0.0) if has_begun else 0.0,
-            limit_s=_clock_s(cells["TimeLimit"]),
-            exit_code=code if has_ended else None,
-            signal=signal if has_ended else 0,
-            nodes=_count(cells["NumNodes"]) or 1,
-            cpus=_count(cells["NumCPUs"]),
-            gpus=gpus,
-            mem_gb=_size_gb(_tres(cells["tres-alloc"]).get("mem", "")),
+            state=state.name,
+            reason=_drop_placeholder(cells["Reason"]),
+            node=_drop_placeholder(cells["NodeList"]),
+            restarts=_parse_int(cells["RestartCnt"]),
+            submitted=_parse_time(cells["SubmitTime"]),
+            started=_parse_time(cells["StartTime"]) if has_begun else None,  # otherwise the expected start
+            ended=_parse_time(cells["EndTime"]) if state.is_over else None,
+            elapsed_s=(_parse_duration_s(cells["TimeUsed"]) or 0.0) if has_begun else 0.0,
+            limit_s=_parse_duration_s(cells["TimeLimit"]),
+            exit_code=code if state.is_over else None,
+            signal=signal if state.is_over else 0,
+            nodes=nodes or 1,
+            cpus=_parse_int(cells["NumCPUs"]),
+            gpus=_count_gpus(cells["tres-alloc"]) or nodes * _count_gpus_per_node(cells["tres-per-node"]),
+            mem_gb=_parse_size_gb(_parse_tres(cells["tres-alloc"]).get("mem", "")),
         )
 
 
-def sacct_views(text: str) -> list[JobView]:
-    """The jobs in the output of `sacct --noheader --parsable2 --delimiter=SEPARATOR --format=SACCT_FORMAT`.
+def parse_sacct(text: str) -> list[JobInfo]:
+    """Return the jobs in the output of `sacct --noheader --parsable2 --delimiter=SEPARATOR --format=SACCT_FORMAT`.
 
-    Lines of steps, where there are any, add what their job used. A job that was queued again has as many views as
-    there are lines of it.
+    Lines of job steps, if there are any, add the memory that their job used. A job that was requeued is returned once
+    for each of its lines, one per start.
     """
-    views: list[JobView] = []
+    jobs: list[JobInfo] = []
     latest = slice(0, 0)
     for line in text.split("\n"):
         cells = dict(zip(_SACCT, line.split(SEPARATOR, len(_SACCT) - 1), strict=False))
         if len(cells) < len(_SACCT):
             continue
         if "." in cells["JobID"]:
-            views[latest] = [_with_step(view, cells) for view in views[latest]]
+            jobs[latest] = [_add_step(job, cells) for job in jobs[latest]]
             continue
-        found = list(_sacct_jobs(cells))
-        latest = slice(len(views), len(views) + len(found))
-        views += found
-    return views
+        starts = list(_parse_sacct_line(cells))
+        latest = slice(len(jobs), len(jobs) + len(starts))
+        jobs += starts
+    return jobs
 
 
-def _sacct_jobs(cells: dict[str, str]) -> Iterator[JobView]:
-    state = word_of(cells["State"])
-    code, signal = _ending(cells["ExitCode"])
-    started, ended = _time(cells["Start"]), _time(cells["End"])  # an attempt that was REQUEUED has both
-    tres = _tres(cells["AllocTRES"] or cells["ReqTRES"])
-    job, tasks = _job_and_tasks(cells["JobID"])
+def _parse_sacct_line(cells: dict[str, str]) -> Iterator[JobInfo]:
+    code, signal = _parse_exit_code(cells["ExitCode"])
+    started, ended = _parse_time(cells["Start"]), _parse_time(cells["End"])  # a start that was REQUEUED has both
+    tres = _parse_tres(cells["AllocTRES"] or cells["ReqTRES"])
+    job, tasks = _split_job_id(cells["JobID"])
     for task in tasks:
-        yield JobView(
+        yield JobInfo(
             job=job,
             task=task,
             name=cells["JobName"],
-            state=state,
-            reason="" if started or ended else _said(cells["Reason"]),  # afterwards it still says why the job waited
-            node=_said(cells["NodeList"]),
-            submitted=_time(cells["Submit"]),
+            state=parse_state(cells["State"]).name,
+            # from the start on, sacct keeps printing the reason why the job waited
+            reason="" if started or ended else _drop_placeholder(cells["Reason"]),
+            node=_drop_placeholder(cells["NodeList"]),
+            submitted=_parse_time(cells["Submit"]),
             started=started,
             ended=ended,
-            elapsed_s=float(_count(cells["ElapsedRaw"])),
+            elapsed_s=float(_parse_int(cells["ElapsedRaw"])),
             limit_s=60.0 * int(cells["TimelimitRaw"]) if cells["TimelimitRaw"].isdigit() else None,
             exit_code=code if ended else None,
             signal=signal if ended else 0,
-            nodes=_count(tres.get("node", "")) or 1,
-            cpus=_count(tres.get("cpu", "")),
-            gpus=_gpus(cells["AllocTRES"] or cells["ReqTRES"]),
-            mem_gb=_size_gb(tres.get("mem", "")),
-            cpu_s=_clock_s(cells["TotalCPU"]) or None,  # without steps, sacct says 0
+            nodes=_parse_int(tres.get("node", "")) or 1,
+            cpus=_parse_int(tres.get("cpu", "")),
+            gpus=_count_gpus(cells["AllocTRES"] or cells["ReqTRES"]),
+            mem_gb=_parse_size_gb(tres.get("mem", "")),
+            cpu_s=_parse_duration_s(cells["TotalCPU"]) or None,  # without steps, sacct prints 0
             source="sacct",
         )
 
 
-def _with_step(view: JobView, cells: dict[str, str]) -> JobView:
-    """A job after one more line of its steps. Its steps run one after the other, inside the batch step."""
-    over_tasks = _size_gb(_tres(cells["TRESUsageInTot"]).get("mem", ""))
-    sizes = [size for size in (view.max_rss_gb, over_tasks, _size_gb(cells["MaxRSS"])) if size]
-    return replace(view, max_rss_gb=max(sizes, default=None))
+def _add_step(job: JobInfo, cells: dict[str, str]) -> JobInfo:
+    """Add the memory of one step to a job. Steps run one after the other, inside the batch step."""
+    over_tasks = _parse_size_gb(_parse_tres(cells["TRESUsageInTot"]).get("mem", ""))
+    sizes = [size for size in (job.max_rss_gb, over_tasks, _parse_size_gb(cells["MaxRSS"])) if size]
+    return replace(job, max_rss_gb=max(sizes, default=None))
 
 
-def _job_and_tasks(text: str) -> tuple[str, list[int]]:
-    """Both parts of sacct's JobID: 12, 12_3, 12_[5-99%4], or 12+0 for a part of a job of several kinds."""
+def _split_job_id(text: str) -> tuple[str, list[int]]:
+    """Split sacct's JobID: 12, 12_3, 12_[5-99%4], or 12+0 for a component of a heterogeneous job."""
     job, _, tasks = text.partition("_")
-    return job.partition("+")[0], tasks_of(tasks)
+    return job.partition("+")[0], parse_tasks(tasks)
 
 
-def tasks_of(text: str) -> list[int]:
-    """The indices in SLURM's notation: 3, or [1,5-99:2%4] for elements that wait; `[NO_ARRAY]` where there are none."""
+def parse_tasks(text: str) -> list[int]:
+    """Parse indices in SLURM's notation: 3, or [1,5-99:2%4] for waiting elements; `[NO_ARRAY]` if there are none."""
     inner = text.strip("[]").partition("%")[0]
-    found: list[int] = []
+    tasks: list[int] = []
     for part in inner.split(","):
         match = re.fullmatch(r"(\d+)(?:-(\d+)(?::(\d+))?)?", part.strip())
         if match:
             first, last, step = match.groups()
-            found += range(int(first), int(last or first) + 1, int(step or 1))
-    return found or [NO_ARRAY]
+            tasks += range(int(first), int(last or first) + 1, int(step or 1))
+    return tasks or [NO_ARRAY]
 
 
-def notation(tasks: list[int]) -> str:
-    """Indices as SLURM writes them: 0-3,7."""
+def format_tasks(tasks: list[int]) -> str:
+    """Write indices in SLURM's notation: 0-3,7."""
     parts: list[str] = []
     ordered = sorted(set(tasks))
     begin = 0
-    for at, task in enumerate(ordered):
-        if at + 1 == len(ordered) or ordered[at + 1] != task + 1:
-            parts.append(f"{ordered[begin]}-{task}" if begin != at else str(task))
-            begin = at + 1
+    for position, task in enumerate(ordered):
+        if position + 1 == len(ordered) or ordered[position + 1] != task + 1:
+            parts.append(f"{ordered[begin]}-{task}" if begin != position else str(task))
+            begin = position + 1
     return ",".join(parts)
 
 
-def _said(text: str) -> str:
-    """What a cell says, if anything."""
+def _drop_placeholder(text: str) -> str:
+    """Return a cell, or an empty text for the words that SLURM prints in an empty cell."""
     return "" if text in ("None", "N/A", "None assigned", "(null)", "Unknown") else text
 
 
-def _ending(text: str) -> tuple[int, int]:
-    """Exit code and signal in sacct's 3:0, or in squeue's one number, which is what wait() gave."""
+def _parse_exit_code(text: str) -> tuple[int, int]:
+    """Return exit code and signal from sacct's 3:0, or from squeue's single number, which is a wait() status."""
     code, colon, signal = text.partition(":")
-    return (_count(code), _count(signal)) if colon else (_count(text) >> 8, _count(text) & 127)
+    return (_parse_int(code), _parse_int(signal)) if colon else (_parse_int(text) >> 8, _parse_int(text) & 127)
 
 
-def _count(text: str) -> int:
+def _parse_int(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _time(text: str) -> float | None:
+def _parse_time(text: str) -> float | None:
     return float(text) if text.isdigit() and int(text) else None
 
 
-def _clock_s(text: str) -> float | None:
-    """Seconds in 1-02:03:04, 2:03:04, 3:04 or 03:04.567; None for UNLIMITED and the like."""
+def _parse_duration_s(text: str) -> float | None:
+    """Return the seconds in 1-02:03:04, 2:03:04, 3:04 or 03:04.567; None for UNLIMITED and other words."""
     match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
     if not match:
         return None
@@ -247,26 +255,26 @@ def _clock_s(text: str) -> float | None:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
-def _size_gb(text: str) -> float | None:
-    """Size in GB of 500M, 1.5G, 3140K or plain bytes; None where there is none."""
+def _parse_size_gb(text: str) -> float | None:
+    """Return the size in GB of 500M, 1.5G, 3140K or plain bytes; None if the text is not a size."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGTP]?)", text)
     return float(match[1]) * _GB[match[2]] if match else None
 
 
-def _tres(text: str) -> dict[str, str]:
-    """What is in cpu=2,mem=500M,node=1,gres/gpu=1."""
+def _parse_tres(text: str) -> dict[str, str]:
+    """Return the resources in cpu=2,mem=500M,node=1,gres/gpu=1 by name."""
     return dict(part.split("=", 1) for part in text.split(",") if "=" in part)
 
 
-def _gpus(text: str) -> int:
-    """GPUs in a list as above: all together where it says so, else over their types."""
-    tres = _tres(text)
-    typed = (_count(number) for name, number in tres.items() if name.startswith("gres/gpu:"))
-    return _count(tres["gres/gpu"]) if "gres/gpu" in tres else sum(typed)
+def _count_gpus(text: str) -> int:
+    """Return the GPUs in a list of resources: the total if it is listed, else the sum over the types of GPU."""
+    tres = _parse_tres(text)
+    typed = (_parse_int(number) for name, number in tres.items() if name.startswith("gres/gpu:"))
+    return _parse_int(tres["gres/gpu"]) if "gres/gpu" in tres else sum(typed)
 
 
-def _gpus_a_node(text: str) -> int:
-    """GPUs in gres:gpu:a100:2, gres/gpu:1 or gres:gpu: where the site keeps no accounts of them."""
+def _count_gpus_per_node(text: str) -> int:
+    """Return the GPUs per node in gres:gpu:a100:2, gres/gpu:1 or gres:gpu, for sites whose TRES do not include GPUs."""
     total = 0
     for part in text.split(","):
         match = re.fullmatch(r"(?:gres[:/])?gpu(?::[^:=\d][^:=]*)?(?:[:=](\d+))?", part.strip())

@@ -1,7 +1,7 @@
-"""What the scheduler says: which jobs there are, where they stand, what they used; and cancelling them.
+"""Jobs as the scheduler reports them: their states, what they used, and how to cancel them.
 
-One question for a whole plan: squeue for all its jobs at once, and sacct only for those that squeue has forgotten.
-Never ask from within a job, and not more often than every half minute: a thousand jobs that ask bring a cluster down.
+A whole plan takes one query: squeue for all its jobs at once, and sacct only for those that squeue has forgotten. Never
+query from within a job, and not more often than every 30 seconds: a thousand jobs that query bring a cluster down.
 """
 
 from __future__ import annotations
@@ -17,189 +17,208 @@ from slurm.scheduler.job_info import (
     SACCT_FORMAT,
     SEPARATOR,
     SQUEUE_FORMAT,
-    JobView,
-    notation,
-    sacct_views,
-    squeue_views,
+    JobInfo,
+    format_tasks,
+    parse_sacct,
+    parse_squeue,
 )
-from slurm.scheduler.slurm_command import Answer, ask
+from slurm.scheduler.slurm_command import SlurmOutput, run_slurm
 
-__all__ = ["NO_ARRAY", "History", "JobView", "Sight", "Target", "cancel", "find", "history", "look", "queued"]
-
-Target = str | tuple[str, int]
-"""A job with all its elements, by its id; or one element of an array, by both numbers."""
+JobTarget = str | tuple[str, int]
+"""A job with all its elements, by its ID; or one element of an array, by job ID and task number."""
 
 Accounting = Literal["on", "off", "unreachable", "not asked"]
 
-MARGIN_S = 300
-"""Clocks of login node and controller may differ by so much."""
+CLOCK_SKEW_S = 300
+"""Largest difference between the clocks of login node and controller."""
 
-CANCEL_S = 60.0
-WORDS_LENGTH = 60_000
-"""Characters of ids in one command; Linux takes 128 KiB in a word."""
+CANCEL_TIMEOUT_S = 60.0
+COMMAND_CHARACTERS = 60_000
+"""Characters of IDs in one command; Linux allows 128 KiB in a word."""
 
 _SQUEUE = ("squeue", "--noheader", "--array", "--states=all", f"--Format={SQUEUE_FORMAT}")
-# with duplicates, as else a job is hidden that lost its number to a later one
+# with duplicates, because sacct otherwise hides a job whose ID was reused by a later job
 _SACCT = ("sacct", "--noheader", "--duplicates", "--parsable2", f"--delimiter={SEPARATOR}", f"--format={SACCT_FORMAT}")
 _UNKNOWN = "Invalid job id specified"
 _GONE = (_UNKNOWN, "already completing or completed")
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What was seen of the scheduler at one step_context.
+class QueueSnapshot:
+    """Jobs as the scheduler reported them at one time.
 
     Attributes:
-        jobs: by array and task; what squeue says goes before what sacct says.
-        reachable: whether the controller answered. Where it did, no job is alive that squeue does not show, even if
-            sacct calls it alive.
-        accounting: whether the accounts answered; "not asked" where squeue knew all.
-        notes: what a person should be told once, one line each.
+        jobs: Jobs by job ID and task number; squeue's report takes precedence over sacct's.
+        reachable: Whether the controller answered. If it did, a job that squeue does not show has ended, even if sacct
+            still reports it as running.
+        accounting: Whether the accounting database answered; "not asked" if squeue knew all jobs.
+        notes: Messages for the user, one line each.
     """
 
-    jobs: Mapping[tuple[str, int], JobView]
+    jobs: Mapping[tuple[str, int], JobInfo]
     reachable: bool
     accounting: Accounting = "not asked"
     notes: tuple[str, ...] = ()
 
-    def seen(self, job: str, task: int, *, name: str = "") -> JobView | None:
-        """An element of an array; None where nobody knows it, or only another job that has its number now.
+    def find_job(self, job: str, task: int, *, name: str = "") -> JobInfo | None:
+        """Return an element of an array; None if it is unknown, or if its number now belongs to another job.
 
         Args:
-            name: that its job was given; empty for any.
+            job: ID of the array.
+            task: Index in the array.
+            name: Name that the job was given; empty for any.
         """
-        view = self.jobs.get((job, task))
-        return view if view is not None and name in ("", view.name) else None
+        info = self.jobs.get((job, task))
+        return info if info is not None and name in ("", info.name) else None
 
 
 @dataclass(frozen=True)
-class History:
-    """What the accounts know.
+class JobHistory:
+    """Past and present starts of jobs in the accounting database.
 
     Attributes:
-        attempts: every start of every element, with what it used; empty where there are no accounts.
-        accounting: whether the accounts answered.
-        notes: what a person should be told once, one line each.
+        starts: Every start of every element, with what it used; empty if there is no accounting.
+        accounting: Whether the accounting database answered.
+        notes: Messages for the user, one line each.
     """
 
-    attempts: tuple[JobView, ...]
+    starts: tuple[JobInfo, ...]
     accounting: Accounting
     notes: tuple[str, ...] = ()
 
 
-def look(wanted: Iterable[Target], *, since: float, environment: Mapping[str, str] | None = None) -> Sight:
-    """See where jobs stand; never raises for a scheduler that does not answer.
+def query_jobs(
+    targets: Iterable[JobTarget], *, since: float, environment: Mapping[str, str] | None = None
+) -> QueueSnapshot:
+    """Return the states of jobs; never raise if the scheduler does not answer.
 
     Args:
-        wanted: jobs, or single elements of them; whatever squeue does not know of these is looked up in the accounts.
-        since: when the first of them was submitted, in seconds since 1970; numbers are used again after some time.
-        environment: variables beside those of this process.
+        targets: Jobs, or single elements of them; those that squeue does not know are looked up in accounting.
+        since: Time when the first of them was submitted, in seconds since 1970; SLURM reuses job IDs after some time.
+        environment: Variables in addition to those of this process.
     """
-    targets = set(wanted)
-    if not targets:
-        return Sight({}, reachable=True)
-    queue, reachable, notes = _from_squeue(("--jobs", _jobs(targets)), environment)
-    jobs = {(view.job, view.task): view for view in queue}
-    missing = targets - jobs.keys() - {job for job, _ in jobs}
+    wanted = set(targets)
+    if not wanted:
+        return QueueSnapshot({}, reachable=True)
+    queued, reachable, notes = _query_squeue(("--jobs", _join_job_ids(wanted)), environment)
+    jobs = {(info.job, info.task): info for info in queued}
+    missing = wanted - jobs.keys() - {job for job, _ in jobs}
     if not missing:
-        return Sight(jobs, reachable, notes=notes)
-    options = ("--allocations", "--jobs", _jobs(missing))
-    recorded, accounting, more = _from_sacct(options, since=since, environment=environment)
-    return Sight({(view.job, view.task): view for view in recorded} | jobs, reachable, accounting, (*notes, *more))
+        return QueueSnapshot(jobs, reachable, notes=notes)
+    options = ("--allocations", "--jobs", _join_job_ids(missing))
+    recorded, accounting, more = _query_sacct(options, since=since, environment=environment)
+    all_jobs = {(info.job, info.task): info for info in recorded} | jobs
+    return QueueSnapshot(all_jobs, reachable, accounting, (*notes, *more))
 
 
-def find(prefix: str, *, since: float, environment: Mapping[str, str] | None = None) -> Sight:
-    """See all jobs of this user whose name begins so, submitted since then, also those that ended."""
+def find_jobs(prefix: str, *, since: float, environment: Mapping[str, str] | None = None) -> QueueSnapshot:
+    """Return this user's jobs whose names begin with a prefix, including those that have ended.
+
+    Args:
+        prefix: Beginning of the names.
+        since: Time of the earliest submission in seconds since 1970.
+        environment: Variables in addition to those of this process.
+    """
     user = ("--user", str(os.getuid()))
-    queue, reachable, notes = _from_squeue(user, environment)
-    recorded, accounting, more = _from_sacct(("--allocations", *user), since=since, environment=environment)
-    found = (view for view in (*recorded, *queue) if view.name.startswith(prefix))
-    jobs = {(view.job, view.task): view for view in found if (view.submitted or since) >= since - MARGIN_S}
-    return Sight(jobs, reachable, accounting, (*notes, *more))
+    queued, reachable, notes = _query_squeue(user, environment)
+    recorded, accounting, more = _query_sacct(("--allocations", *user), since=since, environment=environment)
+    named = (info for info in (*recorded, *queued) if info.name.startswith(prefix))
+    jobs = {(info.job, info.task): info for info in named if (info.submitted or since) >= since - CLOCK_SKEW_S}
+    return QueueSnapshot(jobs, reachable, accounting, (*notes, *more))
 
 
-def queued(*, environment: Mapping[str, str] | None = None) -> int:
-    """How many jobs and elements of this user are in the queue, running or not; 0 where the scheduler does not say."""
+def count_queued(*, environment: Mapping[str, str] | None = None) -> int:
+    """Return how many jobs and array elements of this user are in the queue; 0 if the scheduler does not answer."""
     options = ("--noheader", "--array", "--user", str(os.getuid()), "--format=%i")
-    return len(ask("squeue", *options, environment=environment).text.split())
+    return len(run_slurm("squeue", *options, environment=environment).stdout.split())
 
 
-def history(wanted: Iterable[Target], *, since: float, environment: Mapping[str, str] | None = None) -> History:
-    """Every start of these jobs, with the memory and the processor time that were measured; asks the accounts alone."""
-    targets = set(wanted)
-    if not targets:
-        return History((), "not asked")
-    views, accounting, notes = _from_sacct(("--jobs", _jobs(targets)), since=since, environment=environment)
-    fitting = (view for view in views if view.job in targets or (view.job, view.task) in targets)
-    return History(tuple(fitting), accounting, notes)
+def query_history(
+    targets: Iterable[JobTarget], *, since: float, environment: Mapping[str, str] | None = None
+) -> JobHistory:
+    """Return every start of these jobs with the memory and processor time it used; asks only accounting.
+
+    Args:
+        targets: Jobs, or single elements of them.
+        since: Time when the first of them was submitted, in seconds since 1970.
+        environment: Variables in addition to those of this process.
+    """
+    wanted = set(targets)
+    if not wanted:
+        return JobHistory((), "not asked")
+    starts, accounting, notes = _query_sacct(("--jobs", _join_job_ids(wanted)), since=since, environment=environment)
+    ours = (info for info in starts if info.job in wanted or (info.job, info.task) in wanted)
+    return JobHistory(tuple(ours), accounting, notes)
 
 
-def cancel(wanted: Iterable[Target], *, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Cancel jobs or elements of them; those that ended already are passed over.
+def cancel_jobs(targets: Iterable[JobTarget], *, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Cancel jobs or elements of them; jobs that have already ended are skipped.
+
+    Args:
+        targets: Jobs, or single elements of them.
+        environment: Variables in addition to those of this process.
 
     Returns:
-        What SLURM objected, one line each; empty where all of them are cancelled or over.
+        SLURM's error messages, one line each; empty if all jobs are cancelled or over.
     """
-    objections: list[str] = []
-    for words in _chunks(_compact(set(wanted))):
-        answer = ask("scancel", *words, environment=environment, timeout_s=CANCEL_S)
-        lines = [line for line in answer.complaint.splitlines() if "job id" in line] or [answer.last_words]
-        objections += [] if answer.ok else [line for line in lines if not any(text in line for text in _GONE)]
-    return tuple(objections)
+    errors: list[str] = []
+    for words in _split_words(_format_targets(set(targets))):
+        output = run_slurm("scancel", *words, environment=environment, timeout_s=CANCEL_TIMEOUT_S)
+        lines = [line for line in output.stderr.splitlines() if "job id" in line] or [output.error]
+        errors += [] if output.ok else [line for line in lines if not any(text in line for text in _GONE)]
+    return tuple(errors)
 
 
-def _from_squeue(
+def _query_squeue(
     options: tuple[str, ...], environment: Mapping[str, str] | None
-) -> tuple[list[JobView], bool, tuple[str, ...]]:
-    answer = ask(*_SQUEUE, *options, environment=environment)
-    if answer.ok or _UNKNOWN in answer.complaint:  # it says so of a single id only, and leaves out those of several
-        return list(squeue_views(answer.text)), True, ()
-    note = f"SLURM's controller cannot be asked, so what runs now is not known: {answer.last_words}"
-    return [], False, (note,)
+) -> tuple[list[JobInfo], bool, tuple[str, ...]]:
+    output = run_slurm(*_SQUEUE, *options, environment=environment)
+    if output.ok or _UNKNOWN in output.stderr:  # printed for a single unknown ID; of several, unknown ones are left out
+        return list(parse_squeue(output.stdout)), True, ()
+    return [], False, (f"SLURM's controller does not answer, so running jobs are unknown: {output.error}",)
 
 
-def _from_sacct(
+def _query_sacct(
     options: tuple[str, ...], *, since: float, environment: Mapping[str, str] | None
-) -> tuple[list[JobView], Accounting, tuple[str, ...]]:
-    # counted back from now, as a date would be read in the time zone of this machine
-    start = f"--starttime=now-{max(0, int(time.time() - since)) + MARGIN_S}"
-    answer = ask(*_SACCT, start, *options, environment=environment)
-    if answer.ok:
-        return sorted(sacct_views(answer.text), key=lambda view: view.submitted or 0.0), "on", ()
-    accounting, note = _without_accounts(answer)
+) -> tuple[list[JobInfo], Accounting, tuple[str, ...]]:
+    # counted back from now, because a date would be read in the time zone of this machine
+    start = f"--starttime=now-{max(0, int(time.time() - since)) + CLOCK_SKEW_S}"
+    output = run_slurm(*_SACCT, start, *options, environment=environment)
+    if output.ok:
+        return sorted(parse_sacct(output.stdout), key=lambda info: info.submitted or 0.0), "on", ()
+    accounting, note = _explain_missing_accounting(output)
     return [], accounting, (note,)
 
 
-def _without_accounts(answer: Answer) -> tuple[Accounting, str]:
-    if "accounting storage is disabled" in answer.complaint:
-        note = "accounting is disabled here: SLURM forgets a job soon after it ended, and only its runs' files say how"
+def _explain_missing_accounting(output: SlurmOutput) -> tuple[Accounting, str]:
+    if "accounting storage is disabled" in output.stderr:
+        note = "accounting is off: SLURM forgets a job soon after its end, and only the runs' files say how it ended"
         return "off", note
-    note = f"SLURM's accounts cannot be asked, so how past jobs ended is not known: {answer.last_words}"
-    return "unreachable", note
+    return "unreachable", f"SLURM's accounting does not answer, so the ends of past jobs are unknown: {output.error}"
 
 
-def _jobs(targets: Iterable[Target]) -> str:
+def _join_job_ids(targets: Iterable[JobTarget]) -> str:
     return ",".join(sorted({target if isinstance(target, str) else target[0] for target in targets}))
 
 
-def _compact(targets: Collection[Target]) -> list[str]:
-    """The words of a command: one for each job, 12 or 12_[0-3,7]."""
+def _format_targets(targets: Collection[JobTarget]) -> list[str]:
+    """Return the arguments of a command, one for each job: 12 or 12_[0-3,7]."""
     elements: dict[str, list[int]] = {}
     for target in targets:
         if not isinstance(target, str) and target[0] not in targets and target[1] != NO_ARRAY:
             elements.setdefault(target[0], []).append(target[1])
     whole = {target if isinstance(target, str) else target[0] for target in targets} - elements.keys()
-    return sorted(whole) + [f"{job}_[{notation(tasks)}]" for job, tasks in sorted(elements.items())]
+    return sorted(whole) + [f"{job}_[{format_tasks(tasks)}]" for job, tasks in sorted(elements.items())]
 
 
-def _chunks(words: Iterable[str]) -> list[list[str]]:
-    """As many words at a time as a command line takes."""
-    chunks: list[list[str]] = []
-    length = WORDS_LENGTH
+def _split_words(words: Iterable[str]) -> list[list[str]]:
+    """Split words into lists that each fit on a command line."""
+    lists: list[list[str]] = []
+    length = COMMAND_CHARACTERS
     for word in words:
         length += len(word) + 1
-        if length > WORDS_LENGTH:
-            chunks.append([])
+        if length > COMMAND_CHARACTERS:
+            lists.append([])
             length = len(word) + 1
-        chunks[-1].append(word)
-    return chunks
+        lists[-1].append(word)
+    return lists

@@ -1,1 +1,1 @@
-"""Status of runs on a cluster, and accounting."""
+"""Status of runs on a cluster, and the resources that they used."""

@@ -1,4 +1,4 @@
-"""What is sent and what is not, with a scheduler of paper; tests/slurm/scenarios has a real one."""
+"""Submission with a scheduler that starts nothing; tests/slurm/scenarios has a real one."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import BusyError, holding
-from slurm import submit as sending
-from slurm.requests import manifest as files
+from slurm import submit as submission
+from slurm.requests import manifest as manifests
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.sbatch import Batch, QueueFullError, SubmissionRefusedError, SubmissionUncertainError
+from slurm.requests.sbatch import ArrayRequest, QueueFullError, SubmissionRefusedError, SubmissionUncertainError
 from slurm.scheduler.cluster_config import ClusterConfig
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import QueueSnapshot
-from slurm.status import run_status as looking
+from slurm.status import run_status
 from slurm.submit import Grid, submit
 from tests.report.world import even, save, spec_of
 
@@ -31,40 +31,40 @@ SPECS = {spec.id: spec for spec in map(lambda seed: spec_of(seed=seed), range(4)
 IDS = list(SPECS)
 
 
-class Paper:
-    """A scheduler that accepts everything and starts nothing."""
+class FakeScheduler:
+    """Scheduler that accepts everything and starts nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.batches: list[Batch] = []
+        self.requests: list[ArrayRequest] = []
         self.error: Exception | None = None
         self.is_reachable, self.state = True, "PENDING"
-        monkeypatch.setattr(sending, "send", self.send)
-        monkeypatch.setattr(sending, "settings", lambda: ClusterConfig(max_array_size=2))
-        monkeypatch.setattr(sending, "find", lambda _prefix, *, since: self.sight)
-        monkeypatch.setattr(looking, "look", lambda _wanted, *, since: self.sight)
-        monkeypatch.setattr(sending, "queued", lambda: len(self.sight.jobs))
+        monkeypatch.setattr(submission, "send_array", self.send)
+        monkeypatch.setattr(submission, "query_cluster_config", lambda: ClusterConfig(max_array_size=2))
+        monkeypatch.setattr(submission, "find_jobs", lambda _prefix, *, since: self.snapshot)
+        monkeypatch.setattr(run_status, "query_jobs", lambda _targets, *, since: self.snapshot)
+        monkeypatch.setattr(submission, "count_queued", lambda: len(self.snapshot.jobs))
 
-    def send(self, batch: Batch) -> str:
+    def send(self, request: ArrayRequest) -> str:
         if self.error is not None and not isinstance(self.error, SubmissionUncertainError):
             raise self.error
-        self.batches.append(batch)
+        self.requests.append(request)
         if self.error is not None:
             raise self.error
-        return str(100 + len(self.batches))
+        return str(100 + len(self.requests))
 
     @property
-    def sight(self) -> QueueSnapshot:
-        views = [
-            JobInfo(job=str(101 + at), task=task, name=batch.name, state=self.state, source="squeue")
-            for at, batch in enumerate(self.batches)
-            for task in range(batch.tasks)
+    def snapshot(self) -> QueueSnapshot:
+        jobs = [
+            JobInfo(job=str(101 + position), task=task, name=request.name, state=self.state, source="squeue")
+            for position, request in enumerate(self.requests)
+            for task in range(request.tasks)
         ]
-        return QueueSnapshot({(view.job, view.task): view for view in views}, reachable=self.is_reachable)
+        return QueueSnapshot({(job.job, job.task): job for job in jobs}, reachable=self.is_reachable)
 
 
 @pytest.fixture
-def paper(monkeypatch: pytest.MonkeyPatch) -> Paper:
-    return Paper(monkeypatch)
+def scheduler(monkeypatch: pytest.MonkeyPatch) -> FakeScheduler:
+    return FakeScheduler(monkeypatch)
 
 
 @pytest.fixture
@@ -81,107 +81,111 @@ def _grid(store: Store, *, retry: bool = False, max_submit: int = 0, **base: Any
     return Grid(IDS, _specs, store=store, study="s", profile=SlurmProfile.model_validate(fields), retry=retry)
 
 
-def test_everything_is_laid_down_before_anything_is_sent(store: Store, paper: Paper) -> None:
-    paper.error = SubmissionRefusedError("no such partition")
+def test_everything_is_written_before_anything_is_sent(store: Store, scheduler: FakeScheduler) -> None:
+    scheduler.error = SubmissionRefusedError("no such partition")
     with pytest.raises(SubmissionRefusedError):
         submit(_grid(store))
     assert store.run(IDS[0]).read_spec() == SPECS[IDS[0]]
-    assert list(files.submissions(store)) == []
+    assert list(manifests.read_submissions(store)) == []
 
 
-def test_what_was_sent_is_not_sent_again(store: Store, paper: Paper) -> None:
-    assert submit(_grid(store)).runs == 4
-    assert [batch.tasks for batch in paper.batches] == [2, 2]
-    assert submit(_grid(store)).runs == 0
-    assert [stand.state for stand in submit(_grid(store)).before.stands] == [RunState.WAITING] * 4
+def test_submitted_runs_are_not_submitted_again(store: Store, scheduler: FakeScheduler) -> None:
+    assert submit(_grid(store)).num_sent == 4
+    assert [request.tasks for request in scheduler.requests] == [2, 2]
+    assert submit(_grid(store)).num_sent == 0
+    assert [run.state for run in submit(_grid(store)).before.runs] == [RunState.WAITING] * 4
 
 
-def test_runs_that_are_done_or_at_work_elsewhere_are_left_out(store: Store, paper: Paper) -> None:
+def test_finished_and_active_runs_are_not_submitted(store: Store, scheduler: FakeScheduler) -> None:
     save(store, SPECS[IDS[0]], even(80, 60))
     with holding(store.run(IDS[1]).path):
-        assert submit(_grid(store)).runs == 2
+        assert submit(_grid(store)).num_sent == 2
 
 
 @pytest.mark.parametrize(("retry", "sent"), [(False, 3), (True, 4)])
-def test_failed_runs_are_sent_again_only_when_asked(store: Store, paper: Paper, retry: bool, sent: int) -> None:
+def test_failed_runs_are_submitted_again_only_on_request(
+    store: Store, scheduler: FakeScheduler, retry: bool, sent: int
+) -> None:
     store.run(SPECS[IDS[0]].id).begin_attempt(SPECS[IDS[0]])
     save(store, SPECS[IDS[0]], Failure(kind="ValueError", message="no"))
     receipt = submit(_grid(store, retry=retry))
-    assert receipt.runs == sent
-    assert any(one.manifest.attempts == {IDS[0]: 1} for one in receipt.sent) == retry
+    assert receipt.num_sent == sent
+    assert any(sent.manifest.attempts == {IDS[0]: 1} for sent in receipt.sent) == retry
 
 
-def test_a_job_whose_submitter_died_is_found_by_its_name(store: Store, paper: Paper) -> None:
+def test_a_job_whose_submitter_died_is_found_by_its_name(store: Store, scheduler: FakeScheduler) -> None:
     submit(_grid(store))
-    for one in files.submissions(store):
-        (one.folder / "job.json").unlink()
+    for sent in manifests.read_submissions(store):
+        (sent.folder / "job.json").unlink()
     receipt = submit(_grid(store))
-    assert (receipt.adopted, receipt.runs) == (2, 0)
+    assert (receipt.adopted, receipt.num_sent) == (2, 0)
 
 
-def test_a_submission_that_never_reached_the_scheduler_is_made_again(store: Store, paper: Paper) -> None:
+def test_a_submission_that_never_reached_the_scheduler_is_repeated(store: Store, scheduler: FakeScheduler) -> None:
     submit(_grid(store))
-    for one in files.submissions(store):
-        (one.folder / "job.json").unlink()
-    paper.batches.clear()
+    for sent in manifests.read_submissions(store):
+        (sent.folder / "job.json").unlink()
+    scheduler.requests.clear()
     receipt = submit(_grid(store))
-    assert (receipt.adopted, receipt.runs) == (0, 4)
+    assert (receipt.adopted, receipt.num_sent) == (0, 4)
 
 
-def test_an_answer_that_got_lost_is_looked_up_the_next_time(store: Store, paper: Paper) -> None:
-    paper.error = SubmissionUncertainError("sbatch did not answer")
+def test_after_a_lost_answer_the_next_submit_finds_the_job(store: Store, scheduler: FakeScheduler) -> None:
+    scheduler.error = SubmissionUncertainError("sbatch did not answer")
     with pytest.raises(SubmissionUncertainError):
         submit(_grid(store))
-    paper.error = None
+    scheduler.error = None
     receipt = submit(_grid(store))
-    assert (receipt.adopted, receipt.runs) == (1, 2)
+    assert (receipt.adopted, receipt.num_sent) == (1, 2)
 
 
-def test_nothing_is_sent_while_nobody_knows_what_was(store: Store, paper: Paper) -> None:
-    paper.error = SubmissionUncertainError("sbatch did not answer")
+def test_nothing_is_sent_while_an_earlier_submission_is_uncertain(store: Store, scheduler: FakeScheduler) -> None:
+    scheduler.error = SubmissionUncertainError("sbatch did not answer")
     with pytest.raises(SubmissionUncertainError):
         submit(_grid(store))
-    paper.error, paper.is_reachable = None, False
+    scheduler.error, scheduler.is_reachable = None, False
     with pytest.raises(SubmissionUncertainError, match="does not answer"):
         submit(_grid(store))
 
 
-def test_what_the_queue_has_no_room_for_is_sent_later(store: Store, paper: Paper) -> None:
+def test_runs_that_the_queue_has_no_room_for_are_submitted_later(store: Store, scheduler: FakeScheduler) -> None:
     receipt = submit(_grid(store, max_submit=3))
-    assert (receipt.runs, receipt.waiting) == (3, 1)
-    assert submit(_grid(store, max_submit=4)).runs == 1
+    assert (receipt.num_sent, receipt.num_waiting) == (3, 1)
+    assert submit(_grid(store, max_submit=4)).num_sent == 1
 
 
-def test_a_limit_that_only_the_scheduler_knows_ends_nothing_badly(store: Store, paper: Paper) -> None:
-    paper.error = QueueFullError("QOSMaxSubmitJobPerUserLimit")
+def test_a_limit_that_only_the_scheduler_knows_is_not_an_error(store: Store, scheduler: FakeScheduler) -> None:
+    scheduler.error = QueueFullError("QOSMaxSubmitJobPerUserLimit")
     receipt = submit(_grid(store))
-    assert (receipt.runs, receipt.waiting) == (0, 4)
+    assert (receipt.num_sent, receipt.num_waiting) == (0, 4)
 
 
-def test_a_second_submitter_waits_and_then_says_so(store: Store, paper: Paper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "WAIT_S", 0.3)
-    with holding(store.root / files.FOLDER), pytest.raises(BusyError, match="another submitter"):
+def test_a_second_submitter_waits_and_then_reports_the_first(
+    store: Store, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submission, "LOCK_TIMEOUT_S", 0.3)
+    with holding(store.root / manifests.FOLDER), pytest.raises(BusyError, match="another submitter"):
         submit(_grid(store))
-    assert paper.batches == []
+    assert scheduler.requests == []
 
 
-def test_the_lock_of_a_process_that_its_scheduler_gave_up_is_taken_away(store: Store, paper: Paper) -> None:
+def test_the_lock_of_a_process_that_the_scheduler_gave_up_is_removed(store: Store, scheduler: FakeScheduler) -> None:
     submit(_grid(store))
     store.run(SPECS[IDS[0]].id).begin_attempt(SPECS[IDS[0]])
     lock = store.run(IDS[0]).path / "lock"
     lock.write_text('{"pid": 1, "host": "elsewhere"}')
-    assert submit(_grid(store)).runs == 0 and lock.exists()
-    paper.state = "NODE_FAIL"
-    assert submit(_grid(store)).runs == 4 and not lock.exists()
+    assert submit(_grid(store)).num_sent == 0 and lock.exists()
+    scheduler.state = "NODE_FAIL"
+    assert submit(_grid(store)).num_sent == 4 and not lock.exists()
 
 
 @pytest.mark.parametrize(("base", "refused"), [({}, True), ({"python": "/opt/env/bin/python"}, False)])
-def test_an_engine_that_jobs_would_not_find_is_refused_before_anything_is_sent(
-    store: Store, paper: Paper, monkeypatch: pytest.MonkeyPatch, base: dict, refused: bool
+def test_a_missing_engine_is_refused_before_anything_is_sent(
+    store: Store, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch, base: dict, refused: bool
 ) -> None:
     monkeypatch.setitem(sys.modules, "detectron2", None)
-    wanted = [spec.model_copy(update={"engine": "detectron2"}) for spec in SPECS.values()]
-    grid = replace(_grid(store, **base), ids=[spec.id for spec in wanted], specs=lambda _: wanted)
+    specs = [spec.model_copy(update={"engine": "detectron2"}) for spec in SPECS.values()]
+    grid = replace(_grid(store, **base), ids=[spec.id for spec in specs], specs=lambda _: specs)
     with pytest.raises(ValueError, match="Detectron2 is not installed") if refused else nullcontext():
         submit(grid)
-    assert bool(paper.batches) is not refused
+    assert bool(scheduler.requests) is not refused

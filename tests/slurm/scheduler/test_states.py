@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
-from slurm.scheduler.states import MEANINGS, STATES, alive, phase_of, remedy, word_of
+from benchmark.utils.paths import ROOT
+from slurm.scheduler.states import STATES, SlurmState, format_states_table, parse_state
+
+# name, abbreviation, phase, failure, may_return: a second copy, so that every change of a row is deliberate
+EXPECTED = """
+PENDING        PD   waiting  never         no
+CONFIGURING    CF   waiting  never         no
+POWER_UP_NODE  PO   waiting  never         no
+EXPEDITING     -    waiting  never         no
+REQUEUED       RQ   waiting  never         no
+REQUEUE_FED    RF   waiting  never         no
+REQUEUE_HOLD   RH   waiting  never         no
+RESV_DEL_HOLD  RD   waiting  never         no
+SPECIAL_EXIT   SE   waiting  never         no
+RUNNING        R    running  never         no
+SUSPENDED      S    running  never         no
+STOPPED        ST   running  never         no
+RESIZING       RS   running  never         no
+SIGNALING      SI   running  never         no
+COMPLETING     CG   ending   never         no
+STAGE_OUT      SO   ending   never         no
+UPDATE_DB      UD   ending   never         no
+LAUNCH_FAILED  LF   ending   never         no
+RECONFIG_FAIL  RE   ending   never         no
+COMPLETED      CD   over     never         no
+BOOT_FAIL      BF   over     always        no
+CANCELLED      CA   over     never         no
+DEADLINE       DL   over     always        no
+FAILED         F    over     by_exit_code  no
+NODE_FAIL      NF   over     never         yes
+OUT_OF_MEMORY  OOM  over     always        no
+PREEMPTED      PR   over     never         yes
+REVOKED        RV   over     never         no
+TIMEOUT        TO   over     never         no
+"""
 
 # as `man squeue` and `man sacct` of 22.05 list them
 MANUAL = (
@@ -19,50 +55,95 @@ ALIVE = (
 )
 
 
+def _summarize(state: SlurmState) -> list[str]:
+    may_return = "yes" if state.may_return else "no"
+    return [state.name, state.short or "-", state.phase, state.failure.replace(" ", "_"), may_return]
+
+
+def test_every_row_of_the_table_is_as_expected() -> None:
+    assert [_summarize(state) for state in STATES.values()] == [line.split() for line in EXPECTED.strip().splitlines()]
+
+
+def test_the_readme_shows_the_table_of_states() -> None:
+    assert f"\n\n{format_states_table()}\n\n" in (ROOT / "slurm" / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_every_field_of_a_state_is_held_by_the_expectation_or_by_the_readme(name: str) -> None:
+    others: dict[str, object] = {"phase": "unknown", "failure": "sometimes", "may_return": not STATES[name].may_return}
+    for field in fields(SlurmState):
+        changed = replace(STATES[name], **{field.name: others.get(field.name, "changed")})
+        is_held = _summarize(changed) != _summarize(STATES[name])
+        assert is_held or format_states_table([changed]) != format_states_table([STATES[name]]), field.name
+
+
 @pytest.mark.parametrize("pair", MANUAL.split(", "))
 def test_every_state_of_the_manual_is_known_by_both_its_forms(pair: str) -> None:
-    short, word = pair.split()
-    assert word_of(short) == word_of(word) == word
-    assert phase_of(short) != "unknown"
+    short, name = pair.split()
+    assert parse_state(short) is parse_state(name) is STATES[name]
 
 
 @pytest.mark.parametrize("text", ["CANCELLED by 0", "CANCELLED by 1000", "CANCELLED+", "cancelled", "CA"])
 def test_only_the_first_word_counts(text: str) -> None:
-    assert word_of(text) == "CANCELLED"
+    assert parse_state(text).name == "CANCELLED"
 
 
 @pytest.mark.parametrize("text", ["", "TELEPORTED", "FAILEDISH by 3"])
 def test_an_unknown_word_stays_unknown_and_counts_as_alive(text: str) -> None:
-    assert phase_of(text) == "unknown"
-    assert alive(text)
-    assert remedy(text) == ""
+    state = parse_state(text)
+    assert (state.phase, state.meaning, state.remedy) == ("unknown", "", "")
+    assert state.is_alive(controller_answers=True)
+    assert not state.is_failure(exit_code=1, signal=0)
 
 
-@pytest.mark.parametrize("state", ALIVE.split())
-def test_what_may_yet_work_is_alive(state: str) -> None:
-    assert alive(state, requeue=False)
+@pytest.mark.parametrize("name", ALIVE.split())
+def test_a_job_that_may_still_work_is_alive(name: str) -> None:
+    assert parse_state(name).is_alive(controller_answers=True)
 
 
-@pytest.mark.parametrize("state", ["COMPLETED", "FAILED", "CANCELLED by 0", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL"])
-def test_an_end_is_an_end_whether_jobs_come_back_or_not(state: str) -> None:
-    assert not alive(state, requeue=True)
+@pytest.mark.parametrize("text", ["COMPLETED", "FAILED", "CANCELLED by 0", "TIMEOUT", "OUT_OF_MEMORY", "BOOT_FAIL"])
+def test_a_final_state_is_final_even_if_the_controller_does_not_answer(text: str) -> None:
+    assert not parse_state(text).is_alive(controller_answers=False)
 
 
-@pytest.mark.parametrize("state", ["PREEMPTED", "NODE_FAIL"])
-def test_a_job_that_lost_its_place_is_over_unless_it_may_come_back(state: str) -> None:
-    assert alive(state, requeue=True)
-    assert not alive(state, requeue=False)
+@pytest.mark.parametrize("name", ["PREEMPTED", "NODE_FAIL"])
+def test_a_job_that_lost_its_nodes_is_over_unless_it_may_return(name: str) -> None:
+    assert parse_state(name).is_alive(controller_answers=False)
+    assert not parse_state(name).is_alive(controller_answers=True)
 
 
-def test_ends_and_only_ends_say_what_to_do() -> None:
-    assert {word for word in STATES if remedy(word)} == {word for word in STATES if phase_of(word) == "ended"}
+@pytest.mark.parametrize(
+    ("name", "exit_code", "signal", "is_failure"),
+    [
+        ("OUT_OF_MEMORY", 0, 125, True),
+        ("BOOT_FAIL", None, 0, True),
+        ("DEADLINE", 0, 15, True),
+        ("FAILED", 1, 0, True),
+        ("FAILED", 127, 0, True),
+        ("FAILED", 85, 0, False),
+        ("FAILED", 137, 0, False),
+        ("FAILED", 0, 9, False),
+        ("FAILED", None, 0, False),
+        ("NODE_FAIL", 1, 0, False),
+        ("CANCELLED", 0, 15, False),
+    ],
+)
+def test_only_a_job_that_would_end_the_same_way_again_is_a_failure(
+    name: str, exit_code: int | None, signal: int, is_failure: bool
+) -> None:
+    assert parse_state(name).is_failure(exit_code=exit_code, signal=signal) is is_failure
 
 
-def test_every_state_has_one_line_for_people() -> None:
-    assert MEANINGS.keys() == STATES.keys()
-    assert all(line and "\n" not in line for line in MEANINGS.values())
+def test_only_final_states_have_a_remedy() -> None:
+    assert {name for name, state in STATES.items() if state.remedy} == {
+        name for name, state in STATES.items() if state.is_over
+    }
 
 
-def test_no_two_states_have_the_same_letters() -> None:
-    short = [state.short for state in STATES.values() if state.short]
-    assert len(short) == len(set(short))
+def test_every_state_has_a_meaning_in_one_line() -> None:
+    assert all(state.meaning and "\n" not in state.meaning for state in STATES.values())
+
+
+def test_no_two_states_have_the_same_abbreviation() -> None:
+    abbreviations = [state.short for state in STATES.values() if state.short]
+    assert len(abbreviations) == len(set(abbreviations))

@@ -1,4 +1,4 @@
-"""Jobs that ended without a word of their own."""
+"""Failures of runs whose jobs ended without a record."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import holding
-from slurm.requests.manifest import Manifest, Place, Sent, Submission
+from slurm.requests.manifest import ArrayTask, Manifest, SentJob, Submission
 from slurm.scheduler.job_info import JobInfo
-from slurm.status.reconcile import job_log, settle
+from slurm.status.reconcile import reconcile
 from slurm.status.run_status import RunStatus
 from tests.report.world import environment, spec_of
 
@@ -27,13 +27,20 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-def _stand(store: Store, state: str, *, standing: RunState = RunState.INTERRUPTED, **ending: Any) -> RunStatus:
-    numbers: dict[str, Any] = {"lives": 3, "at_once": 1, "threads": 1, "workers": 0, "grace_s": 5, "created": 0}
+def _status(store: Store, state: str, *, run_state: RunState = RunState.INTERRUPTED, **ending: Any) -> RunStatus:
+    numbers: dict[str, Any] = {
+        "max_attempts_without_progress": 3,
+        "concurrent_runs": 1,
+        "threads": 1,
+        "workers": 0,
+        "grace_s": 5,
+        "created": 0,
+    }
     names: dict[str, Any] = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "store": str(store.root)}
     manifest = Manifest(tasks=((SPEC.id,),), **numbers, **names)
-    place = Place(Submission(store.root, manifest, Sent(job="7", time=0)), 0)
-    view = JobInfo(job="7", task=0, name=manifest.name, state=state, source="sacct", **ending)
-    return RunStatus(SPEC.id, standing, "", place, view)
+    task = ArrayTask(Submission(store.root, manifest, SentJob(job="7", time=0)), 0)
+    job = JobInfo(job="7", task=0, name=manifest.name, state=state, source="sacct", **ending)
+    return RunStatus(SPEC.id, run_state, "", task, job)
 
 
 @pytest.mark.parametrize(
@@ -53,21 +60,23 @@ def _stand(store: Store, state: str, *, standing: RunState = RunState.INTERRUPTE
         ("COMPLETED", {"exit_code": 0}, False),
     ],
 )
-def test_only_what_would_happen_again_is_a_failure(store: Store, state: str, ending: Any, is_failure: bool) -> None:
-    assert bool(settle(store, [_stand(store, state, **ending)])) == is_failure
+def test_only_a_job_that_would_end_the_same_way_again_is_a_failure(
+    store: Store, state: str, ending: Any, is_failure: bool
+) -> None:
+    assert bool(reconcile(store, [_status(store, state, **ending)])) == is_failure
     assert (store.run(SPEC.id).read_state() == RunState.FAILED) == is_failure
 
 
-def test_a_run_that_never_began_fails_with_the_log_of_its_job(store: Store) -> None:
-    stand = _stand(store, "FAILED", standing=RunState.MISSING, exit_code=127)
-    assert stand.place is not None
-    job_log(stand.place).write_text("module: command not found\n")
-    assert settle(store, [stand]) == [SPEC.id]
+def test_a_run_that_never_started_fails_with_the_log_of_its_job(store: Store) -> None:
+    status = _status(store, "FAILED", run_state=RunState.MISSING, exit_code=127)
+    assert status.task is not None
+    status.task.log_path.write_text("module: command not found\n")
+    assert reconcile(store, [status]) == [SPEC.id]
     failure = store.run(SPEC.id).read_record().failure
     assert failure is not None and failure.kind == "FAILED" and "exit code 127" in failure.message
     assert failure.log_tail == "module: command not found"
 
 
-def test_a_run_that_somebody_works_on_is_left_alone(store: Store) -> None:
+def test_an_active_run_is_skipped(store: Store) -> None:
     with holding(store.run(SPEC.id).path):
-        assert settle(store, [_stand(store, "OUT_OF_MEMORY")]) == []
+        assert reconcile(store, [_status(store, "OUT_OF_MEMORY")]) == []

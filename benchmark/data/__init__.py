@@ -1,0 +1,1 @@
+"""Datasets: images with labels, catalog and loaders: batches for training and evaluation."""

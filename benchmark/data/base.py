@@ -1,4 +1,4 @@
-"""What a data set is to the rest of the suite: named parts of labelled images, in one vocabulary."""
+"""The dataset interface: named subsets of labeled images with one class vocabulary."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Address(NamedTuple):
-    """What an image is called.
+class ImageRef(NamedTuple):
+    """Identity of an image in a dataset.
 
     Attributes:
-        image_id: unique within the part.
-        file_name: a path, or the address in a procedural world.
+        image_id: Id, unique in the subset.
+        file_name: Path of the image, or its URL in a procedural dataset.
     """
 
     image_id: str
@@ -23,13 +23,13 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True)
 class RawSample:
-    """One image as it lies in the data set, before any split.
+    """An image with the labels of its dataset, before any split is applied.
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) integers, an index into the data set's K classes or `benchmark.core.types.ignore_label(K)`.
-        image_id: unique within the part.
-        file_name: a path, or the address in a procedural world.
+        labels: (H, W) integers, an index into the dataset's K classes or `benchmark.core.types.ignore_label(K)`.
+        image_id: Id, unique in the subset.
+        file_name: Path of the image, or its URL in a procedural dataset.
     """
 
     image: NDArray[np.uint8]
@@ -39,27 +39,55 @@ class RawSample:
 
 
 class Dataset(Protocol):
-    """RawSample images by part and index."""
+    """Labeled images by subset and index."""
 
     @property
     def name(self) -> str:
-        """In the catalog."""
+        """Name in the catalog."""
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names, in label order."""
+        """Class names in label order."""
 
-    def size(self, part: str) -> int:
-        """How many images a part has. Raises KeyError for an unknown part, naming those there are."""
+    def size(self, subset: str) -> int:
+        """Return the number of images in a subset.
 
-    def read(self, part: str, index: int) -> RawSample:
-        """One image. Raises ValueError naming the file where it is missing or broken."""
+        Raises:
+            KeyError: The subset is unknown; the message lists the subsets.
+        """
 
-    def address(self, part: str, index: int) -> Address:
-        """What an image is called, without reading it. Raises KeyError or IndexError for one that is not there."""
+    def read(self, subset: str, index: int) -> RawSample:
+        """Read one image and its labels.
 
-    def labels_in(self, part: str, index: int) -> frozenset[int]:
-        """Which classes an image shows, as indices into `classes`. Raises like `read`."""
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+            ValueError: A file is missing or broken; the message names the file.
+        """
 
-    def fingerprint(self, *parts: str) -> str:
-        """SHA-256 hex of the content of some parts, of all where none is named: the same wherever the same lies."""
+    def image_ref(self, subset: str, index: int) -> ImageRef:
+        """Return the identity of an image without reading it.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+
+    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+        """Return the indices of the classes that an image shows.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+            ValueError: A file is missing or broken; the message names the file.
+        """
+
+    def fingerprint(self, *subsets: str) -> str:
+        """Return the SHA-256 (hex) of the content, which does not depend on where the dataset is stored.
+
+        Args:
+            *subsets: Names of the subsets; all if none is given.
+
+        Raises:
+            KeyError: A subset is unknown.
+        """

@@ -1,4 +1,4 @@
-"""Data sets by name: the embedded world, and those that lie in folders."""
+"""Catalog of datasets by name: the built-in synthetic dataset (toybox) and those that are read from folders."""
 
 from __future__ import annotations
 
@@ -7,47 +7,50 @@ from collections.abc import Callable
 
 from benchmark.data.base import Dataset
 from benchmark.data.folders.dataset import FolderDataset
-from benchmark.data.folders.dataset_spec import DatasetInfo, info_names, load_info
-from benchmark.data.folders.discovery import VARIABLE, data_folders, find
+from benchmark.data.folders.dataset_spec import DatasetSpec, dataset_spec_names, load_dataset_spec
+from benchmark.data.folders.discovery import DATA_VARIABLE, data_folders, find_layout
 from benchmark.data.toybox.dataset import ToyBox
 from benchmark.utils.did_you_mean import unknown_name
 
 DATASETS: dict[str, Callable[[], Dataset]] = {"toybox": ToyBox}
-"""Data sets without files: name to what opens it. Opening reads nothing; the first image does."""
+"""Datasets without files, by name, each with its constructor. Construction reads nothing."""
 
 
 def dataset_names() -> list[str]:
-    """Every name that `open_dataset` knows, sorted."""
-    return sorted({*DATASETS, *info_names()})
+    """Return the names that `open_dataset` accepts, sorted."""
+    return sorted({*DATASETS, *dataset_spec_names()})
 
 
 def open_dataset(name: str) -> Dataset:
-    """Open a data set; one with files is looked for below the folders in $CHIMERA_BENCH_DATA.
+    """Open a dataset; its files, if it has any, are looked for below the folders in $CHIMERA_BENCH_DATA.
 
     Raises:
-        KeyError: no such data set; names the nearest.
-        FileNotFoundError: its files are in none of the folders; says what was looked for and what to do.
+        KeyError: No dataset has this name; the message suggests the closest one.
+        FileNotFoundError: The files are in none of the folders; the message says what was looked for and what to do.
     """
     if name in DATASETS:
         return DATASETS[name]()
-    if name not in info_names():
-        raise KeyError(unknown_name("data set", name, dataset_names()))
-    info = load_info(name)
-    found = find(info, data_folders())
+    if name not in dataset_spec_names():
+        raise KeyError(unknown_name("dataset", name, dataset_names()))
+    spec = load_dataset_spec(name)
+    found = find_layout(spec, data_folders())
     if found is None:
-        raise FileNotFoundError(not_found(info))
-    return FolderDataset(info, found)
+        raise FileNotFoundError(describe_absence(spec))
+    return FolderDataset(spec, found)
 
 
-def not_found(info: DatasetInfo) -> str:
-    """One line on where a data set was looked for in vain, and what to do."""
-    roots = dict.fromkeys(root for layout in info.layouts.values() for root in layout.roots if root != ".")
-    advice = f"what is missing: chimera-bench data check {info.name} --root DIR"
+def describe_absence(spec: DatasetSpec) -> str:
+    """Return a one-line message about a dataset that was not found: where it was looked for and what to do."""
+    roots = dict.fromkeys(root for layout in spec.layouts.values() for root in layout.roots if root != ".")
+    advice = f"for details: chimera-bench data check {spec.name} --root DIR"
     folders = data_folders()
     if not folders:
         return (
-            f"data set {info.name!r} lies in files, and no folder is given: chimera-bench --data DIR, or {VARIABLE}, "
-            f"with {' or '.join(roots)} in DIR; {advice}"
+            f"dataset {spec.name!r} needs a data folder: pass --data DIR or set {DATA_VARIABLE}=DIR, where DIR "
+            f"contains {' or '.join(roots)}; {advice}"
         )
-    below = os.pathsep.join(map(str, folders))
-    return f"data set {info.name!r} is not in {below}: looked for {', '.join(roots)} and the folder itself; {advice}"
+    searched = os.pathsep.join(map(str, folders))
+    return (
+        f"dataset {spec.name!r} was not found in {searched}: looked for {', '.join(roots)} and for its files directly "
+        f"in the folder; {advice}"
+    )

@@ -1,8 +1,9 @@
-"""What training and scoring see of a data set: batches with final labels.
+"""Loaders for training and evaluation: batches of a split with final labels.
 
-Labels are final here. Training sees indices into the split's seen classes and IGNORE everywhere else, so nothing that
-comes later can look at an unseen pixel; scoring sees indices into all classes of the split. Classes are matched by
-name. Batch i is a pure function of (seed, i): the number of workers, an interruption or a restart changes nothing.
+Labels are final here. Training labels are indices into the split's seen classes and the ignore label everywhere else,
+so that no later code can look at an unseen pixel; evaluation labels are indices into all classes of the split. Classes
+are matched by name. Batch i is a pure function of (seed, i): the number of workers, an interruption or a restart
+changes nothing.
 """
 
 from __future__ import annotations
@@ -21,272 +22,309 @@ from benchmark.core.seeding import torch_generator
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Sample
 from benchmark.data.base import Dataset, RawSample
-from benchmark.data.label_maps import LabelTable
-from benchmark.data.resize import fitted, resized
-from benchmark.data.samplers import EndlessOrder, Key
-from benchmark.data.transforms import Augment, plain_parts, training_parts
+from benchmark.data.label_maps import LabelMap
+from benchmark.data.resize import fit_size, resize_image
+from benchmark.data.samplers import EndlessOrder, SampleKey
+from benchmark.data.transforms import Augmentation, make_crop_transforms, make_train_transforms
 from benchmark.utils.did_you_mean import unknown_name
 
-_PADDING, _WITHHELD = -2, -3
-"""Labels of what lies outside a picture and of unseen classes, while a transductive sample is made; not seen later."""
+_PADDING_LABEL, _UNSEEN_LABEL = -2, -3
+"""Labels of padding and of unseen classes while a transductive sample is built; they do not leave this module."""
 
 
 @dataclass(frozen=True)
-class _Reader(TorchDataset[Sample]):
-    """One part of a data set as finished samples, by key. Picklable, so that any kind of worker process can have it.
+class _TrainSamples(TorchDataset[Sample]):
+    """Training samples of a subset by key; picklable, so that worker processes of any kind can have it.
 
     Attributes:
-        spare: the label of pixels that pseudo labels may fill; None in the inductive setting.
+        dataset: Dataset to read from.
+        subset: Name of the subset.
+        label_map: Map from labels of the dataset to labels of the split.
+        augmentation: Transforms of images and labels.
+        pseudo_label_area: Label of the pixels that pseudo labels may fill; None in the inductive setting.
     """
 
     dataset: Dataset
-    part: str
-    table: LabelTable
-    augment: Augment
-    spare: int | None = None
+    subset: str
+    label_map: LabelMap
+    augmentation: Augmentation
+    pseudo_label_area: int | None = None
 
-    def __getitem__(self, key: Key) -> Sample:
-        labelled = self.dataset.read(self.part, key.image)
-        image, labels = self.augment(_pixels(labelled), self.table(labelled), key)
+    def __getitem__(self, key: SampleKey) -> Sample:
+        raw = self.dataset.read(self.subset, key.image)
+        image, labels = self.augmentation(_to_tensor(raw), self.label_map(raw), key)
         height, width = labels.shape
         sample: Sample = {
             "image": image,
             "height": height,
             "width": width,
-            "file_name": labelled.file_name,
-            "image_id": labelled.image_id,
+            "file_name": raw.file_name,
+            "image_id": raw.image_id,
             "sem_seg": labels,
         }
-        return sample if self.spare is None else _with_unlabelled(sample, spare=self.spare, ignore=self.table.ignore)
+        if self.pseudo_label_area is None:
+            return sample
+        return _mark_unlabeled(sample, self.pseudo_label_area, ignore=self.label_map.ignore)
 
 
 @dataclass(frozen=True)
-class _Scored(TorchDataset[Sample]):
-    """The scored part as samples at the protocol's size; `sem_seg` keeps the size of the truth."""
+class _EvalSamples(TorchDataset[Sample]):
+    """Samples of the evaluation subset by key: images at the protocol's size, `sem_seg` at the original size."""
 
     dataset: Dataset
-    part: str
-    table: LabelTable
-    geometry: EvalTransform
+    subset: str
+    label_map: LabelMap
+    transform: EvalTransform
     antialias: bool
 
-    def __getitem__(self, key: Key) -> Sample:
-        labelled = self.dataset.read(self.part, key.image)
-        truth = self.table(labelled)
-        height, width = truth.shape
-        image, side = _pixels(labelled), self.geometry.short_side
-        size = fitted((height, width), short_side=side, longest=self.geometry.longest) if side else (height, width)
+    def __getitem__(self, key: SampleKey) -> Sample:
+        raw = self.dataset.read(self.subset, key.image)
+        target = self.label_map(raw)
+        height, width = target.shape
+        image, side = _to_tensor(raw), self.transform.short_side
+        size = fit_size((height, width), short_side=side, longest=self.transform.longest) if side else (height, width)
         return {
-            "image": resized(image, size, antialias=self.antialias).contiguous(),
+            "image": resize_image(image, size, antialias=self.antialias).contiguous(),
             "height": height,
             "width": width,
-            "file_name": labelled.file_name,
-            "image_id": labelled.image_id,
-            "sem_seg": truth,
+            "file_name": raw.file_name,
+            "image_id": raw.image_id,
+            "sem_seg": target,
         }
 
 
 class TrainLoader:
-    """Training batches of a split: seen classes only, augmented, without end.
+    """Endless training batches of a split: augmented, with labels of seen classes only.
 
-    Labels are indices into `split.seen`, the names that a method is given before `fit`.
+    Labels are indices into `split.seen`, the class names that a method receives before `fit`.
 
     Args:
-        dataset: the one that the split names.
-        split: which classes and which part.
-        protocol: what is done to the images, and which of them take part.
-        batch_size: images a batch.
-        seed: of order and augmentation.
-        workers: processes that read ahead; 0 reads in this one.
+        dataset: Dataset that the split names.
+        split: Classes, and the subset to train on.
+        protocol: Transforms of the images, and selection of the training images.
+        batch_size: Images per batch.
+        seed: Seed of order and augmentation.
+        workers: Number of worker processes; 0 reads in this process.
 
     Raises:
-        ValueError: the split does not fit the data set, no image takes part, or a number is out of range.
-        KeyError: the data set has no such part.
+        ValueError: The split does not fit the dataset, no image is selected, or a number is out of range.
+        KeyError: The dataset does not have the subset.
     """
 
     def __init__(
         self, dataset: Dataset, split: Split, *, protocol: Protocol, batch_size: int, seed: int, workers: int = 0
     ) -> None:
         check_fits(dataset, split)
-        _check_least(1, batch_size=batch_size)
-        _check_least(0, workers=workers)
-        self._images = taking_part(dataset, split, protocol.train_images)
+        _check_at_least(1, batch_size=batch_size)
+        _check_at_least(0, workers=workers)
+        self._images = select_train_images(dataset, split, protocol.train_images)
         self._batch_size, self._workers = batch_size, workers
         self._order = EndlessOrder(len(self._images), seed=seed)
-        is_located = protocol.setting == "transductive, unseen located"
-        table = LabelTable(dataset.classes, kept=split.seen)
-        first = plain_parts(protocol.train, antialias=protocol.antialias, ignore=table.ignore, padding=table.ignore)
-        self._first = _Reader(dataset, split.train, table, Augment(seed, "initial", first))
-        spare = None if protocol.setting == "inductive" else _WITHHELD if is_located else table.ignore
-        if is_located:
-            table = LabelTable(dataset.classes, kept=split.seen, marked=dict.fromkeys(split.unseen, _WITHHELD))
-        padding = table.ignore if spare is None else _PADDING
-        parts = training_parts(protocol.train, antialias=protocol.antialias, ignore=table.ignore, padding=padding)
-        self._reader = _Reader(dataset, split.train, table, Augment(seed, "augment", parts), spare)
+        self._init_samples = _make_init_samples(dataset, split, protocol, seed=seed)
+        self._samples = _make_train_samples(dataset, split, protocol, seed=seed)
 
     def __len__(self) -> int:
-        """Images that take part in training."""
+        """Return the number of training images."""
         return len(self._images)
 
     def batches(self, start: int, stop: int, *, slots: slice = slice(None)) -> Iterator[Batch]:
-        """The batches of iterations `start` to `stop` - 1, or only some slots of each."""
-        if not 0 <= start <= stop:
-            raise ValueError(f"batches {start} to {stop}: expected 0 <= start <= stop")
-        keys = (self._batch(iteration)[slots] for iteration in range(start, stop))
-        yield from _deliver(self._reader, keys, workers=self._workers)
+        """Yield the batches of iterations `start` to `stop` - 1.
 
-    def initial(self, count: int) -> Iterator[Batch]:
-        """The first `count` images of the order, each once, cropped but otherwise as they are.
-
-        A count above the number of images gives all of them. Labels are withheld as in training.
+        Args:
+            start: First iteration.
+            stop: End of the iterations, exclusive.
+            slots: Positions in the batch; other samples of the batch are not read.
         """
-        _check_least(0, count=count)
+        if not 0 <= start <= stop:
+            raise ValueError(f"expected 0 <= start <= stop, got batches {start} to {stop}")
+        keys = (self._keys_of_batch(iteration)[slots] for iteration in range(start, stop))
+        yield from _load_batches(self._samples, keys, workers=self._workers)
+
+    def init_batches(self, count: int) -> Iterator[Batch]:
+        """Yield the first images of the training order, each once, cropped but not augmented otherwise.
+
+        Labels of unseen classes are withheld as in training.
+
+        Args:
+            count: Number of images; all if there are fewer.
+        """
+        _check_at_least(0, count=count)
         count = min(count, len(self))
         spans = [range(first, min(first + self._batch_size, count)) for first in range(0, count, self._batch_size)]
-        keys = ([Key(0, position, self._images[self._order.index(position)]) for position in span] for span in spans)
-        # read here and not by workers: a caller may keep all of it, and workers' tensors hold open files
-        yield from _deliver(self._first, keys, workers=0)
+        keys = (
+            [SampleKey(0, position, self._images[self._order.index(position)]) for position in span] for span in spans
+        )
+        # read in this process: a caller may keep all batches, and tensors from workers hold open files
+        yield from _load_batches(self._init_samples, keys, workers=0)
 
-    def sample(self, key: Key) -> Sample:
-        """One augmented image of the part by its address; a pure function of it and the seed."""
-        return self._reader[key]
+    def sample(self, key: SampleKey) -> Sample:
+        """Return one augmented sample, which is a pure function of the key and the seed."""
+        return self._samples[key]
 
-    def _batch(self, iteration: int) -> list[Key]:
+    def _keys_of_batch(self, iteration: int) -> list[SampleKey]:
         keys = self._order.batch(iteration, batch_size=self._batch_size)
         return [key._replace(image=self._images[key.image]) for key in keys]
 
 
 class EvalLoader:
-    """The scored images of a split, in order, each with its truth.
+    """The evaluation images of a split, in order, each with its target.
 
-    Truth labels are indices into `split.classes`.
+    Targets are indices into `split.classes`.
 
     Args:
-        dataset: the one that the split names.
-        split: which classes and which part.
-        protocol: at which size images are shown.
-        max_images: only the first images; 0 for all.
-        workers: processes that read ahead; 0 reads in this one.
+        dataset: Dataset that the split names.
+        split: Classes, and the subset to evaluate on.
+        protocol: Size of the images.
+        max_images: Number of images; the first of the subset. 0 for all.
+        workers: Number of worker processes; 0 reads in this process.
 
     Raises:
-        ValueError: the split does not fit the data set, or a number is out of range.
-        KeyError: the data set has no such part.
+        ValueError: The split does not fit the dataset, or a number is out of range.
+        KeyError: The dataset does not have the subset.
     """
-
-    __test__ = False  # not a pytest class, whatever its name begins with
 
     def __init__(
         self, dataset: Dataset, split: Split, *, protocol: Protocol, max_images: int = 0, workers: int = 0
     ) -> None:
         check_fits(dataset, split)
-        _check_least(0, max_images=max_images, workers=workers)
+        _check_at_least(0, max_images=max_images, workers=workers)
         size = dataset.size(split.evaluate)
         self._size = min(max_images, size) if max_images else size
         self._workers = workers
-        table = LabelTable(dataset.classes, kept=split.classes)
-        self._reader = _Scored(dataset, split.evaluate, table, protocol.test, protocol.antialias)
+        label_map = LabelMap(dataset.classes, kept=split.classes)
+        self._samples = _EvalSamples(dataset, split.evaluate, label_map, protocol.test, protocol.antialias)
 
     def __len__(self) -> int:
-        """Images that are scored."""
+        """Return the number of evaluation images."""
         return self._size
 
     def __iter__(self) -> Iterator[tuple[Sample, Tensor]]:
-        """All images; see `images`."""
+        """Yield all images with their targets; see `images`."""
         return self.images()
 
     def images(self, *, first: int = 0, step: int = 1) -> Iterator[tuple[Sample, Tensor]]:
-        """Samples without `sem_seg`, each with its truth (H, W) long; `ignore_label` of the classes is not scored.
+        """Yield samples without `sem_seg`, each with its target: (H, W) long, `ignore_label(classes)` if not scored.
 
         Args:
-            first, step: every `step`-th image from the `first` on, so that several may share them.
+            first: Index of the first image.
+            step: Distance between images, so that several processes can share them.
         """
-        keys = ([Key(0, 0, index)] for index in range(first, self._size, step))
-        for (sample,) in _deliver(self._reader, keys, workers=self._workers):
-            yield _parted(sample)
+        keys = ([SampleKey(0, 0, index)] for index in range(first, self._size, step))
+        for (sample,) in _load_batches(self._samples, keys, workers=self._workers):
+            yield _split_off_target(sample)
 
     def sample(self, index: int) -> tuple[Sample, Tensor]:
-        """One image of the part, as `images` gives it."""
-        return _parted(self._reader[Key(0, 0, index)])
+        """Return one image of the subset and its target (H, W), as `images` yields them."""
+        return _split_off_target(self._samples[SampleKey(0, 0, index)])
 
 
-def _deliver(reader: _Reader | _Scored, keys: Iterable[list[Key]], *, workers: int) -> Iterator[Batch]:
-    loader: DataLoader[Sample] = DataLoader(
-        reader,
-        batch_sampler=keys,
-        num_workers=workers,
-        collate_fn=_as_it_is,
-        # its own generator: a DataLoader without one draws from torch's global stream whenever it starts
-        generator=torch_generator("loader"),
-    )
-    yield from loader
+def select_train_images(dataset: Dataset, split: Split, images: TrainImages) -> Sequence[int]:
+    """Return the indices of the images in the training subset that a protocol trains on, ascending.
 
-
-def _parted(sample: Sample) -> tuple[Sample, Tensor]:
-    """A sample without its truth, and the truth."""
-    truth = sample.pop("sem_seg")
-    return sample, truth.long()
-
-
-def _as_it_is(batch: Batch) -> Batch:
-    return batch
-
-
-def taking_part(dataset: Dataset, split: Split, images: TrainImages) -> Sequence[int]:
-    """Which images of the training part take part, as indices, ascending.
+    Args:
+        dataset: Dataset that the split names.
+        split: Classes, and the subset to train on.
+        images: Rule of the protocol.
 
     Raises:
-        ValueError: none does.
+        ValueError: No image is selected.
     """
     size = dataset.size(split.train)
     if images == "all":
         return range(size)
     seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
     shown = [dataset.labels_in(split.train, index) for index in range(size)]
-    kept = [bool(one & seen) if images == "labelled" else not one & unseen for one in shown]
-    if not any(kept):
-        raise ValueError(f"no image of part {split.train!r} of {dataset.name!r} is left of {size} (images: {images})")
-    return tuple(np.flatnonzero(kept).tolist())
+    is_selected = [bool(labels & seen) if images == "labelled" else not labels & unseen for labels in shown]
+    if not any(is_selected):
+        raise ValueError(
+            f"protocol selects none of the {size} images in subset {split.train!r} of {dataset.name!r} "
+            f"(train_images: {images}); use another split or protocol"
+        )
+    return tuple(np.flatnonzero(is_selected).tolist())
 
 
 def check_fits(dataset: Dataset, split: Split) -> None:
-    """Whether a split can be run on a data set.
+    """Check that a split can be run on a dataset.
 
     Raises:
-        ValueError: a class of the split is not in the data set, or a part is empty or not as large as the split says.
-        KeyError: the data set has no such part.
+        ValueError: The dataset lacks a class of the split, or a subset is empty or has another size than in the split.
+        KeyError: The dataset does not have a subset of the split.
     """
     missing = [name for name in split.classes if name not in dataset.classes]
     if missing:
         reason = unknown_name("class", missing[0], dataset.classes)
         more = f" Also missing: {', '.join(missing[1:])}." if missing[1:] else ""
-        raise ValueError(f"split {split.name!r} does not fit data set {dataset.name!r}: {reason}.{more}")
-    for part in (split.train, split.evaluate):
-        size, expected = dataset.size(part), split.images.get(part)
+        raise ValueError(f"split {split.name!r} does not fit dataset {dataset.name!r}: {reason}.{more}")
+    for subset in (split.train, split.evaluate):
+        size, expected = dataset.size(subset), split.images.get(subset)
         if size < 1:
-            raise ValueError(f"part {part!r} of data set {dataset.name!r} is empty")
+            raise ValueError(f"subset {subset!r} of dataset {dataset.name!r} is empty")
         if expected not in (None, size):
             raise ValueError(
-                f"split {split.name!r} wants {expected} images in part {part!r} of {dataset.name!r}, and {size} are "
-                f"there: complete them (chimera-bench data check {dataset.name}), or run a split file of your own that "
-                f"says images: {{{part}: {size}}}"
+                f"split {split.name!r} expects {expected} images in subset {subset!r} of {dataset.name!r}, found "
+                f"{size}: complete the dataset (chimera-bench data check {dataset.name}), or run a copy of the split "
+                f"file with images: {{{subset}: {size}}}"
             )
 
 
-def _pixels(labelled: RawSample) -> Tensor:
-    """(3, H, W) bytes, a view of the picture."""
-    return torch.from_numpy(labelled.image).permute(2, 0, 1)
+def _make_init_samples(dataset: Dataset, split: Split, protocol: Protocol, *, seed: int) -> _TrainSamples:
+    label_map = LabelMap(dataset.classes, kept=split.seen)
+    ignore = label_map.ignore
+    transforms = make_crop_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=ignore)
+    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, "initial", transforms))
 
 
-def _with_unlabelled(sample: Sample, *, spare: int, ignore: int) -> Sample:
-    """The sample with its spare pixels marked, and all labels that only the loader knows turned into `ignore`."""
+def _make_train_samples(dataset: Dataset, split: Split, protocol: Protocol, *, seed: int) -> _TrainSamples:
+    is_inductive = protocol.setting == "inductive"
+    is_located = protocol.setting == "transductive, unseen located"
+    marked = dict.fromkeys(split.unseen, _UNSEEN_LABEL) if is_located else {}
+    label_map = LabelMap(dataset.classes, kept=split.seen, marked=marked)
+    ignore = label_map.ignore
+    padding = ignore if is_inductive else _PADDING_LABEL
+    area = None if is_inductive else _UNSEEN_LABEL if is_located else ignore
+    transforms = make_train_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=padding)
+    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, "augment", transforms), area)
+
+
+def _load_batches(
+    samples: _TrainSamples | _EvalSamples, keys: Iterable[list[SampleKey]], *, workers: int
+) -> Iterator[Batch]:
+    loader: DataLoader[Sample] = DataLoader(
+        samples,
+        batch_sampler=keys,
+        num_workers=workers,
+        collate_fn=_keep_list,
+        # its own generator: a DataLoader without one draws from torch's global stream whenever it starts
+        generator=torch_generator("loader"),
+    )
+    yield from loader
+
+
+def _keep_list(batch: Batch) -> Batch:
+    return batch
+
+
+def _split_off_target(sample: Sample) -> tuple[Sample, Tensor]:
+    """Return a sample without its target, and the target: (H, W) long."""
+    target = sample.pop("sem_seg")
+    return sample, target.long()
+
+
+def _to_tensor(raw: RawSample) -> Tensor:
+    """Return the image as (3, H, W) bytes that share its memory."""
+    return torch.from_numpy(raw.image).permute(2, 0, 1)
+
+
+def _mark_unlabeled(sample: Sample, pseudo_label_area: int, *, ignore: int) -> Sample:
+    """Mark the pixels that pseudo labels may fill, and replace the labels that are private to this module."""
     labels = sample["sem_seg"]
-    finished = sample.copy()
-    finished["unlabelled"] = labels == spare
-    finished["sem_seg"] = labels.masked_fill((labels == _PADDING) | (labels == _WITHHELD), ignore)
-    return finished
+    marked = sample.copy()
+    marked["unlabelled"] = labels == pseudo_label_area
+    marked["sem_seg"] = labels.masked_fill((labels == _PADDING_LABEL) | (labels == _UNSEEN_LABEL), ignore)
+    return marked
 
 
-def _check_least(least: int, **numbers: int) -> None:
+def _check_at_least(least: int, **numbers: int) -> None:
     for name, value in numbers.items():
         if value < least:
             raise ValueError(f"{name} is {value}, expected at least {least}")

@@ -1,4 +1,4 @@
-"""Sizes that a protocol asks for, and pictures and labels brought to a size."""
+"""Sizes that a protocol asks for, and resizing of images and labels."""
 
 from __future__ import annotations
 
@@ -14,26 +14,32 @@ Size = tuple[int, int]
 """Height and width in pixels."""
 
 
-def target_size(size: Size, resize: Resize | None, generator: torch.Generator) -> Size:
-    """The size that a picture of `size` is drawn to be resized to."""
+def draw_size(size: Size, resize: Resize | None, generator: torch.Generator) -> Size:
+    """Draw the size that an image is resized to.
+
+    Args:
+        size: Height and width of the image.
+        resize: Distribution of the size; None keeps the size.
+        generator: Source of randomness.
+    """
     match resize:
         case None:
             return size
         case RatioRange():
             factor = resize.low + (resize.high - resize.low) * float(torch.rand((), generator=generator))
-            return fitted(size, short_side=factor * resize.short_side, longest=factor * resize.long_side)
+            return fit_size(size, short_side=factor * resize.short_side, longest=factor * resize.long_side)
         case ShortSides():
             side = resize.sides[int(torch.randint(len(resize.sides), (), generator=generator))]
-            return fitted(size, short_side=side, longest=resize.longest)
+            return fit_size(size, short_side=side, longest=resize.longest)
 
 
-def fitted(size: Size, *, short_side: float, longest: float = 0) -> Size:
-    """A size of the same shape whose short side is `short_side`, or shorter where the long side would exceed `longest`.
+def fit_size(size: Size, *, short_side: float, longest: float = 0) -> Size:
+    """Return a size with the same aspect ratio and a given short side, or a shorter one to respect the longest side.
 
     Args:
-        size: height and width.
-        short_side: in pixels.
-        longest: in pixels; 0 for no bound.
+        size: Height and width.
+        short_side: Short side in pixels.
+        longest: Upper bound of the long side in pixels; 0 for no bound.
     """
     scale = short_side / min(size)
     if longest:
@@ -41,29 +47,38 @@ def fitted(size: Size, *, short_side: float, longest: float = 0) -> Size:
     return max(1, int(size[0] * scale + 0.5)), max(1, int(size[1] * scale + 0.5))
 
 
-def resized(image: Tensor, size: Size, *, antialias: bool) -> Tensor:
-    """A picture at another size, bilinear, in the same type.
+def resize_image(image: Tensor, size: Size, *, antialias: bool) -> Tensor:
+    """Resize an image bilinearly; its type is kept.
 
     Args:
         image: (3, H, W) bytes or float.
-        size: height and width.
-        antialias: low-pass it where it gets smaller.
+        size: Height and width.
+        antialias: Whether to apply a low-pass filter when shrinking.
 
     Returns:
-        (3, height, width); the picture itself where the size is right already.
+        (3, height, width); the image itself if it has this size.
     """
     if image.shape[1:] == size:
         return image
     return F.interpolate(image[None], size=size, mode="bilinear", antialias=antialias, align_corners=False)[0]
 
 
-def resized_labels(labels: Tensor, size: Size) -> Tensor:
-    """Labels at another size, (H, W) to (height, width): each pixel takes what lies under its centre."""
+def resize_labels(labels: Tensor, size: Size) -> Tensor:
+    """Resize labels; each pixel takes the label under its center.
+
+    Args:
+        labels: (H, W) integers.
+        size: Height and width.
+
+    Returns:
+        (height, width).
+    """
     if labels.shape == size:
         return labels
-    rows, columns = (_centres(old, new) for old, new in zip(labels.shape, size, strict=True))
-    return torch.from_numpy(labels.numpy()[rows][:, columns])  # numpy's indexing takes a tenth of the time of torch's
+    rows, columns = (_find_centers(old, new) for old, new in zip(labels.shape, size, strict=True))
+    return torch.from_numpy(labels.numpy()[rows][:, columns])  # NumPy's indexing takes a tenth of the time of torch's
 
 
-def _centres(old: int, new: int) -> NDArray[np.int64]:
+def _find_centers(old: int, new: int) -> NDArray[np.int64]:
+    """Return, for each of `new` pixels, the index of the old pixel under its center: (new,)."""
     return (2 * np.arange(new) + 1) * old // (2 * new)

@@ -1,8 +1,8 @@
-"""Which image is seen when: an infinite order in which every position has an address.
+"""Order of the training images: an infinite sequence in which any position can be computed directly.
 
-An epoch is a permutation drawn from (seed, "order", epoch); position p lies in epoch p // size, at offset p % size.
-Batch i holds positions i·B ... (i+1)·B - 1, so any batch can be named without walking there: a resumed run reads on
-where it stopped. Ours, not torch's samplers: those consume a stream that cannot be entered in the middle.
+An epoch is a permutation drawn from (seed, "order", epoch); position p is in epoch p // size, at offset p % size.
+Batch i holds positions i·B ... (i+1)·B - 1, so a resumed run continues where it stopped. torch's samplers are not used
+because they consume a stream that cannot be entered in the middle.
 """
 
 from __future__ import annotations
@@ -15,8 +15,14 @@ import torch
 from benchmark.core.seeding import torch_generator
 
 
-class Key(NamedTuple):
-    """The address of one image in training: which iteration, which slot of the batch, which image of the part."""
+class SampleKey(NamedTuple):
+    """Key of a training sample.
+
+    Attributes:
+        iteration: Training iteration.
+        slot: Position in the batch.
+        image: Index of the image in the subset.
+    """
 
     iteration: int
     slot: int
@@ -24,11 +30,11 @@ class Key(NamedTuple):
 
 
 class EndlessOrder:
-    """Every image once an epoch, each epoch in its own order, without end.
+    """Every image once per epoch, each epoch in its own order, without end.
 
     Args:
-        size: images in the part, at least 1.
-        seed: of the run.
+        size: Number of images, at least 1.
+        seed: Seed of the run.
     """
 
     def __init__(self, size: int, *, seed: int) -> None:
@@ -38,17 +44,17 @@ class EndlessOrder:
         self._seed = seed
 
     def index(self, position: int) -> int:
-        """The image at a position from 0."""
+        """Return the image at a position, counted from 0."""
         epoch, offset = divmod(position, self._size)
-        return _permutation(self._size, self._seed, epoch)[offset]
+        return _draw_permutation(self._size, self._seed, epoch)[offset]
 
-    def batch(self, iteration: int, *, batch_size: int) -> list[Key]:
-        """The keys of one batch, in slot order; it may reach into the next epoch."""
+    def batch(self, iteration: int, *, batch_size: int) -> list[SampleKey]:
+        """Return the keys of one batch, in slot order; a batch may reach into the next epoch."""
         first = iteration * batch_size
-        return [Key(iteration, slot, self.index(first + slot)) for slot in range(batch_size)]
+        return [SampleKey(iteration, slot, self.index(first + slot)) for slot in range(batch_size)]
 
 
 @lru_cache(maxsize=8)
-def _permutation(size: int, seed: int, epoch: int) -> list[int]:
+def _draw_permutation(size: int, seed: int, epoch: int) -> list[int]:
     order: list[int] = torch.randperm(size, generator=torch_generator(seed, "order", epoch)).tolist()
     return order

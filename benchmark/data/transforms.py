@@ -1,16 +1,16 @@
-"""Training-time changes to a picture and its labels, each a small frozen value.
+"""Training transforms of an image and its labels, each a small frozen value.
 
-Every part draws from its own generator, addressed by (seed, purpose, iteration, slot, name of the part): removing one
-part changes nothing about what the others draw, and no draw depends on workers or on what came before.
+Each transform draws from its own generator, keyed by (seed, purpose, iteration, slot, RNG key of the transform):
+removing one transform does not change the draws of the others, and no draw depends on workers or on earlier samples.
 
-What is cut out is resized last, and pictures stay bytes in the order they were decoded in: flips and colours then cost
-as much as the part of the picture that is kept, and not as much as what it is blown up to.
+Crops are resized last, and images stay bytes in the memory order of the decoder, so that flips and color changes cost
+as much as the cropped region and not as much as its enlargement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -22,18 +22,18 @@ from torch import Tensor
 from benchmark.core.protocol import Resize, TrainGeometry
 from benchmark.core.seeding import torch_generator
 from benchmark.core.types import IGNORE
-from benchmark.data.resize import Size, resized, resized_labels, target_size
-from benchmark.data.samplers import Key
+from benchmark.data.resize import Size, draw_size, resize_image, resize_labels
+from benchmark.data.samplers import SampleKey
 
 
 @dataclass(frozen=True, eq=False)
-class View:
-    """A picture on its way into training.
+class CropView:
+    """A region of an image with its labels, and the size that it will have in the sample.
 
     Attributes:
         image: (3, H, W) RGB in 0-255, bytes or float, in any memory order.
         labels: (H, W) of any integer type.
-        size: height and width that `Finish` gives it.
+        size: Height and width that `ResizeAndPad` resizes the region to.
     """
 
     image: Tensor
@@ -41,217 +41,272 @@ class View:
     size: Size
 
 
-Part = Callable[[View, torch.Generator], View]
+class Transform(Protocol):
+    """A random change of a view.
+
+    Attributes:
+        rng_key: Part of the key of its draws. Results depend on it, so it stays when the class is renamed.
+    """
+
+    rng_key: ClassVar[str]
+
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return the changed view."""
+
 
 CLIP_MEAN_RGB = (122.77, 116.75, 104.09)
-"""CLIP's mean pixel (0.48145466, 0.4578275, 0.40821073) in 0-255: after normalisation, padding is near zero."""
+"""CLIP's mean pixel (0.48145466, 0.4578275, 0.40821073) in 0-255: after normalization, padding is near zero."""
 
-CROP_TRIES = 10
-COUNT_EVERY = 8
-"""Every eighth pixel of every eighth row decides whether a crop is mixed: all of them would take most of the time."""
+CROP_ATTEMPTS = 10
+LABEL_STRIDE = 8
+"""Every eighth pixel of every eighth row decides whether a crop is mixed; counting all would dominate the cost."""
 
 TO_YIQ = np.array([[0.299, 0.587, 0.114], [0.5959, -0.2746, -0.3213], [0.2115, -0.5227, 0.3112]])
 FROM_YIQ = np.linalg.inv(TO_YIQ)
 
 
-def _every(span: slice) -> slice:
-    """Which of every eighth rows or columns lie within a span."""
-    return slice(-(-span.start // COUNT_EVERY), -(-span.stop // COUNT_EVERY))
-
-
-def _integer(low: int, high: int, generator: torch.Generator) -> int:
-    """One integer in [low, high)."""
-    return int(torch.randint(low, high, (), generator=generator))
-
-
 @dataclass(frozen=True)
 class RandomFlip:
-    """Mirror left and right in one case of two."""
+    """Horizontal flip with probability 1/2."""
 
-    def __call__(self, view: View, generator: torch.Generator) -> View:
-        """Same size."""
-        if _integer(0, 2, generator) == 0:
+    rng_key: ClassVar[str] = "RandomFlip"
+
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return a view of the same size."""
+        if _draw_integer(0, 2, generator) == 0:
             return view
         return replace(view, image=view.image.flip(-1), labels=view.labels.flip(-1))
 
 
 @dataclass(frozen=True)
 class RandomCrop:
-    """Draw a size and a square of the picture at that size; what is cut out will fill it when it is resized.
+    """Random size of the image, and a random square crop at that size; the crop is resized later.
 
-    The square begins on a whole pixel of the source, so picture and labels are cut from exactly the same place. Where
-    the resized picture is smaller than the square, all of it is taken.
+    The crop begins on a whole pixel of the source, so image and labels are cut at exactly the same place. If the
+    resized image is smaller than the crop, all of the image is taken.
 
     Attributes:
-        side: of the square in pixels; 0 takes whole pictures.
-        resize: None leaves the size as it is.
-        largest_share: another place is drawn, up to `CROP_TRIES` times, while one class has more than this share of
-            the labelled pixels or is alone.
-        ignore: the label of pixels without one.
+        side: Side of the crop in pixels; 0 takes whole images.
+        resize: Distribution of the size; None keeps the size.
+        largest_share: Largest share of the labeled pixels for one class. Another crop is drawn, up to `CROP_ATTEMPTS`
+            times in all, while one class has a larger share or is the only one. 1 accepts every crop.
+        ignore: Label of unlabeled pixels.
     """
+
+    rng_key: ClassVar[str] = "RandomCrop"
 
     side: int = 0
     resize: Resize | None = None
     largest_share: float = 1.0
     ignore: int = IGNORE
 
-    def __call__(self, view: View, generator: torch.Generator) -> View:
-        """A part of the view, and a size of at most `side` in both directions where there is one."""
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return a region of the view; with `side`, its final size is at most `side` in both directions."""
+        # final size: that of the resized image, limited to the crop
         height, width = view.labels.shape
-        tall, wide = target_size((height, width), self.resize, generator)
+        tall, wide = draw_size((height, width), self.resize, generator)
         size = (min(tall, self.side), min(wide, self.side)) if self.side else (tall, wide)
+        # size of the crop in pixels of the source
         source = (max(1, round(size[0] * height / tall)), max(1, round(size[1] * width / wide)))
-        some = view.labels[::COUNT_EVERY, ::COUNT_EVERY].numpy()
-        for _ in range(CROP_TRIES if self.largest_share < 1 else 1):
-            top = _integer(0, height - source[0] + 1, generator)
-            left = _integer(0, width - source[1] + 1, generator)
+        # draw positions until the crop shows several classes
+        coarse_labels = view.labels[::LABEL_STRIDE, ::LABEL_STRIDE].numpy()  # (ceil(H / 8), ceil(W / 8))
+        for _ in range(CROP_ATTEMPTS if self.largest_share < 1 else 1):
+            top = _draw_integer(0, height - source[0] + 1, generator)
+            left = _draw_integer(0, width - source[1] + 1, generator)
             rows, columns = slice(top, top + source[0]), slice(left, left + source[1])
-            if self.largest_share == 1 or self._is_mixed(some[_every(rows), _every(columns)]):
+            if self.largest_share == 1 or self._is_mixed(coarse_labels[_coarsen(rows), _coarsen(columns)]):
                 break
-        return View(view.image[:, rows, columns], view.labels[rows, columns], size)
+        return CropView(view.image[:, rows, columns], view.labels[rows, columns], size)
 
     def _is_mixed(self, labels: NDArray[np.integer]) -> bool:
-        """Whether there are several classes and none has more than its share. labels: of some pixels."""
+        """Tell whether labels (h, w) have several classes, none with more than the largest share."""
         areas = np.bincount(labels[(labels >= 0) & (labels != self.ignore)])
         return bool(np.count_nonzero(areas) > 1 and areas.max() < self.largest_share * areas.sum())
 
 
 @dataclass(frozen=True)
 class RandomTone:
-    """Change contrast around mid-grey, then brightness, both a little; labels stay.
+    """Small random change of contrast (around mid-gray), then of brightness.
 
     Attributes:
-        contrast: largest relative change.
-        brightness: largest change, in levels.
+        contrast: Largest relative change.
+        brightness: Largest change, in levels.
     """
+
+    rng_key: ClassVar[str] = "RandomTone"
 
     contrast: float = 0.15
     brightness: float = 20.0
 
-    def __call__(self, view: View, generator: torch.Generator) -> View:
-        """Same size, float; levels stay in 0-255."""
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return a view of the same size with a float image in 0-255."""
         gain, shift = (2 * torch.rand(2, generator=generator) - 1).tolist()
-        changed = (view.image.float() - 128) * (1 + self.contrast * gain) + (128 + self.brightness * shift)
-        return replace(view, image=changed.clamp(0, 255))
+        image = (view.image.float() - 128) * (1 + self.contrast * gain) + (128 + self.brightness * shift)
+        return replace(view, image=image.clamp(0, 255))
 
 
 @dataclass(frozen=True)
-class RandomColour:
-    """Photometric distortion (SSD, arXiv 1512.02325): brightness, contrast, saturation and hue, one case of two each.
+class RandomColor:
+    """Photometric distortion (SSD, arXiv 1512.02325): brightness, contrast, saturation, hue, each with probability 1/2.
 
-    All four are one linear map of RGB here, as saturation and hue are taken in YIQ: a tenth of the time that a way
-    through HSV takes. Ranges are those of mmsegmentation's `PhotoMetricDistortion`.
+    All four form one linear map of RGB, as saturation and hue are changed in YIQ: this takes a tenth of the time of a
+    conversion to HSV. Ranges are those of mmsegmentation's `PhotoMetricDistortion`.
 
     Attributes:
-        brightness: largest change, in levels.
-        contrast, saturation: lowest and highest factor.
-        hue: largest turn, in degrees.
+        brightness: Largest change, in levels.
+        contrast, saturation: Lowest and highest factor.
+        hue: Largest rotation, in degrees.
     """
+
+    rng_key: ClassVar[str] = "RandomColour"  # spelled as in earlier results, which depend on it
 
     brightness: float = 32.0
     contrast: tuple[float, float] = (0.5, 1.5)
     saturation: tuple[float, float] = (0.5, 1.5)
     hue: float = 36.0
 
-    def __call__(self, view: View, generator: torch.Generator) -> View:
-        """Same size, bytes; rounded, and cut off at 0 and 255. The picture must be bytes."""
-        matrix = tuple(self.drawn(generator).ravel().tolist())
-        pixels = np.ascontiguousarray(view.image.permute(1, 2, 0).numpy())
-        picture = Image.frombuffer("RGB", (pixels.shape[1], pixels.shape[0]), pixels, "raw", "RGB", 0, 1)
-        changed = np.array(picture.convert("RGB", matrix))  # Pillow's own loop: no floats of the picture are ever made
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return a view of the same size with a byte image, rounded and clipped to 0-255; the input must be bytes."""
+        matrix = tuple(self.draw_matrix(generator).ravel().tolist())
+        pixels = np.ascontiguousarray(view.image.permute(1, 2, 0).numpy())  # (H, W, 3)
+        image = Image.frombuffer("RGB", (pixels.shape[1], pixels.shape[0]), pixels, "raw", "RGB", 0, 1)
+        changed = np.array(image.convert("RGB", matrix))  # Pillow's own loop: no float copy of the image is made
         return replace(view, image=torch.from_numpy(changed).permute(2, 0, 1))
 
-    def drawn(self, generator: torch.Generator) -> NDArray[np.float64]:
-        """The map of one draw, (3, 4): RGB to RGB, and a shift in levels in the last column."""
+    def draw_matrix(self, generator: torch.Generator) -> NDArray[np.float64]:
+        """Draw a color map.
+
+        Returns:
+            (3, 4): RGB to RGB, and a shift in levels in the last column.
+        """
+        # one draw each for whether and how much
         unit = torch.rand(8, generator=generator).tolist()
-        is_changed, at = [number < 0.5 for number in unit[:4]], unit[4:]
-        shift = self.brightness * (2 * at[0] - 1) if is_changed[0] else 0.0
-        gain = _between(self.contrast, at[1]) if is_changed[1] else 1.0
-        colour = _between(self.saturation, at[2]) if is_changed[2] else 1.0
-        turn = self.hue * (2 * at[3] - 1) if is_changed[3] else 0.0
-        return gain * np.column_stack([chroma_map(colour, turn_degrees=turn), np.full(3, shift)])
+        is_changed, position = [number < 0.5 for number in unit[:4]], unit[4:]
+        shift = self.brightness * (2 * position[0] - 1) if is_changed[0] else 0.0
+        gain = _interpolate(self.contrast, position[1]) if is_changed[1] else 1.0
+        saturation = _interpolate(self.saturation, position[2]) if is_changed[2] else 1.0
+        hue = self.hue * (2 * position[3] - 1) if is_changed[3] else 0.0
+        # one affine map: (3, 3) and (3,) to (3, 4)
+        return gain * np.column_stack([make_chroma_map(saturation, hue_degrees=hue), np.full(3, shift)])
 
 
 @dataclass(frozen=True)
-class Finish:
-    """Bring a view to its size, and fill it up to a square at the right and the lower edge.
+class ResizeAndPad:
+    """Resize a view to its final size, and pad it to a square at the right and bottom.
 
     Attributes:
-        side: of the square in pixels; 0 fills nothing up.
-        antialias: see `benchmark.core.protocol.Protocol`.
-        padding: the label of what is filled in.
+        side: Side of the square in pixels; 0 pads nothing.
+        antialias: See `benchmark.core.protocol.Protocol`.
+        padding: Label of padded pixels.
     """
+
+    rng_key: ClassVar[str] = "Finish"
 
     side: int
     antialias: bool
     padding: int
 
-    def __call__(self, view: View, generator: torch.Generator) -> View:
-        """A view whose image and labels have its size, at least `side` in both directions."""
-        image = resized(view.image, view.size, antialias=self.antialias)
-        labels = resized_labels(view.labels, view.size)
+    def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
+        """Return a view whose image and labels have its final size, at least `side` in both directions."""
+        # resize image and labels
+        image = resize_image(view.image, view.size, antialias=self.antialias)
+        labels = resize_labels(view.labels, view.size)
         (height, width), size = view.size, (max(view.size[0], self.side), max(view.size[1], self.side))
         if size == view.size:
-            return View(image, labels, size)
+            return CropView(image, labels, size)
+        # pad the image with CLIP's mean color: (3, height, width) to (3, *size)
         mean = torch.tensor(CLIP_MEAN_RGB)
         mean = mean if image.is_floating_point() else mean.round().to(image.dtype)
         canvas = mean[:, None, None].expand(3, *size).clone()
         canvas[:, :height, :width] = image
-        return View(canvas, F.pad(labels, (0, size[1] - width, 0, size[0] - height), value=self.padding), size)
+        # pad the labels: (height, width) to size
+        padded = F.pad(labels, (0, size[1] - width, 0, size[0] - height), value=self.padding)
+        return CropView(canvas, padded, size)
 
 
 @dataclass(frozen=True)
-class Augment:
-    """Parts applied in order, each with draws of its own.
+class Augmentation:
+    """Transforms applied in order, each with draws of its own.
 
     Attributes:
-        seed: of the run.
-        purpose: keeps apart the draws of different uses.
-        parts: what is done, in order; each kind at most once.
+        seed: Seed of the run.
+        purpose: Use of the samples; separates the draws of different uses.
+        transforms: Transforms in order, at most one of each kind.
     """
 
     seed: int
     purpose: str
-    parts: tuple[Part, ...]
+    transforms: tuple[Transform, ...]
 
-    def __call__(self, image: Tensor, labels: Tensor, key: Key) -> tuple[Tensor, Tensor]:
-        """A picture (3, H, W) and labels (H, W) to a changed picture (3, h, w), bytes or float, and labels (h, w)."""
-        view = View(image, labels, (labels.shape[0], labels.shape[1]))
-        for part in self.parts:
-            name = type(part).__name__
-            view = part(view, torch_generator(self.seed, self.purpose, key.iteration, key.slot, name))
+    def __call__(self, image: Tensor, labels: Tensor, key: SampleKey) -> tuple[Tensor, Tensor]:
+        """Transform an image and its labels.
+
+        Args:
+            image: (3, H, W) RGB in 0-255, bytes.
+            labels: (H, W) integers.
+            key: Key of the sample.
+
+        Returns:
+            (3, h, w) image, bytes or float, and (h, w) labels.
+        """
+        view = CropView(image, labels, (labels.shape[0], labels.shape[1]))
+        for transform in self.transforms:
+            generator = torch_generator(self.seed, self.purpose, key.iteration, key.slot, transform.rng_key)
+            view = transform(view, generator)
         return view.image.contiguous(), view.labels.contiguous()
 
 
-def training_parts(geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int) -> tuple[Part, ...]:
-    """What a protocol does to training images, in order.
+def make_train_transforms(
+    geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int
+) -> tuple[Transform, ...]:
+    """Return the transforms of training images, in order.
 
     Args:
-        geometry: of the protocol.
-        antialias: of the protocol.
-        ignore: the label of pixels without one.
-        padding: the label of what lies outside the picture.
+        geometry: Training transforms of the protocol.
+        antialias: Antialiasing of the protocol.
+        ignore: Label of unlabeled pixels.
+        padding: Label of padded pixels.
     """
-    colours: dict[str, tuple[Part, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColour(),)}
-    flip: tuple[Part, ...] = (RandomFlip(),) if geometry.flip else ()
-    crop, *finish = plain_parts(geometry, antialias=antialias, ignore=ignore, padding=padding)
-    return (crop, *flip, *colours[geometry.colour], *finish)
+    color: dict[str, tuple[Transform, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColor(),)}
+    flip: tuple[Transform, ...] = (RandomFlip(),) if geometry.flip else ()
+    crop, resize_and_pad = make_crop_transforms(geometry, antialias=antialias, ignore=ignore, padding=padding)
+    return (crop, *flip, *color[geometry.colour], resize_and_pad)
 
 
-def plain_parts(geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int) -> tuple[Part, ...]:
-    """Size and crop alone; see `training_parts`."""
+def make_crop_transforms(
+    geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int
+) -> tuple[RandomCrop, ResizeAndPad]:
+    """Return the transforms that only crop and resize; see `make_train_transforms`."""
     crop = RandomCrop(geometry.crop, geometry.resize, geometry.largest_share, ignore)
-    return crop, Finish(geometry.crop, antialias, padding)
+    return crop, ResizeAndPad(geometry.crop, antialias, padding)
 
 
-def chroma_map(factor: float, *, turn_degrees: float) -> NDArray[np.float64]:
-    """Saturation and hue as a linear map of RGB, (3, 3): chroma in YIQ times `factor`, turned; grey stays."""
-    angle = np.deg2rad(turn_degrees)
-    cos, sin = factor * np.cos(angle), factor * np.sin(angle)
-    turned = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
-    mixed: NDArray[np.float64] = FROM_YIQ @ turned @ TO_YIQ
-    return mixed
+def make_chroma_map(saturation: float, *, hue_degrees: float) -> NDArray[np.float64]:
+    """Return a change of saturation and hue as a linear map of RGB, which keeps gray.
+
+    Args:
+        saturation: Factor of the chroma in YIQ.
+        hue_degrees: Rotation of the chroma in YIQ.
+
+    Returns:
+        (3, 3).
+    """
+    angle = np.deg2rad(hue_degrees)
+    cos, sin = saturation * np.cos(angle), saturation * np.sin(angle)
+    chroma = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
+    color_map: NDArray[np.float64] = FROM_YIQ @ chroma @ TO_YIQ
+    return color_map
 
 
-def _between(ends: tuple[float, float], at: float) -> float:
-    return ends[0] + (ends[1] - ends[0]) * at
+def _coarsen(span: slice) -> slice:
+    """Convert a span of pixels to a span of every eighth pixel."""
+    return slice(-(-span.start // LABEL_STRIDE), -(-span.stop // LABEL_STRIDE))
+
+
+def _draw_integer(low: int, high: int, generator: torch.Generator) -> int:
+    """Draw one integer in [low, high)."""
+    return int(torch.randint(low, high, (), generator=generator))
+
+
+def _interpolate(ends: tuple[float, float], position: float) -> float:
+    return ends[0] + (ends[1] - ends[0]) * position

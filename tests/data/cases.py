@@ -1,4 +1,4 @@
-"""A data set of a few pictures whose every pixel says where it comes from."""
+"""A dataset of a few small images."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from benchmark.core.protocol import Protocol, TrainGeometry
 from benchmark.core.split import Split
 from benchmark.core.types import Batch
-from benchmark.data.base import Address, RawSample
+from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.loader import TrainLoader
 
 NAMES = ("cat", "dog", "cow", "owl", "bee")
 SPLIT = Split(name="tiny", dataset="tiny", classes=("owl", "dog", "cat"), unseen=("dog",))
-"""In another order than the data set's, and without cow and bee."""
+"""Classes in another order than in the dataset, and without cow and bee."""
 
 SIZE, SIDE = 7, 8
 CROPS = Protocol(train=TrainGeometry(crop=6))
@@ -24,72 +24,72 @@ PLAIN = Protocol()
 
 @dataclass(frozen=True)
 class Tiny:
-    """`SIZE` pictures in train and test; picture i is (SIDE, SIDE + i)."""
+    """`SIZE` images in train and test; image i is (SIDE, SIDE + i)."""
 
     name: str = "tiny"
     classes: tuple[str, ...] = NAMES
-    ids: NDArray[np.integer] | None = None
+    labels: NDArray[np.integer] | None = None
 
-    def size(self, part: str) -> int:
-        return {"train": SIZE, "test": SIZE, "none": 0}[part]
+    def size(self, subset: str) -> int:
+        return {"train": SIZE, "test": SIZE, "none": 0}[subset]
 
-    def read(self, part: str, index: int) -> RawSample:
+    def read(self, subset: str, index: int) -> RawSample:
         shape = (SIDE, SIDE + index)
-        noise = np.random.default_rng([index, len(part)])
-        labels = noise.choice([0, 1, 2, 3, 4, 255], shape) if self.ids is None else self.ids
+        noise = np.random.default_rng([index, len(subset)])
+        labels = noise.choice([0, 1, 2, 3, 4, 255], shape) if self.labels is None else self.labels
         image = noise.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        return RawSample(image, labels.astype(np.int32), *self.address(part, index))
+        return RawSample(image, labels.astype(np.int32), *self.image_ref(subset, index))
 
-    def address(self, part: str, index: int) -> Address:
-        return Address(f"{index}", f"{part}/{index}.png")
+    def image_ref(self, subset: str, index: int) -> ImageRef:
+        return ImageRef(f"{index}", f"{subset}/{index}.png")
 
-    def labels_in(self, part: str, index: int) -> frozenset[int]:
-        return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}
+    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+        return frozenset(np.unique(self.read(subset, index).labels).tolist()) - {255}
 
-    def fingerprint(self, *parts: str) -> str:
+    def fingerprint(self, *subsets: str) -> str:
         return "tiny"
 
 
 @dataclass(frozen=True)
-class Relabelled:
-    """A data set with other ids: id i becomes `ids[i]`."""
+class Relabeled:
+    """The dataset with other labels: label i becomes `labels[i]`."""
 
     inner: Tiny
-    ids: tuple[int, ...]
+    labels: tuple[int, ...]
     name: str = "tiny"
     classes: tuple[str, ...] = NAMES
 
-    def size(self, part: str) -> int:
-        return self.inner.size(part)
+    def size(self, subset: str) -> int:
+        return self.inner.size(subset)
 
-    def read(self, part: str, index: int) -> RawSample:
-        labelled = self.inner.read(part, index)
-        table = np.array([*self.ids, *range(len(self.ids), 256)])
-        return replace(labelled, labels=table[labelled.labels])
+    def read(self, subset: str, index: int) -> RawSample:
+        raw = self.inner.read(subset, index)
+        table = np.array([*self.labels, *range(len(self.labels), 256)])
+        return replace(raw, labels=table[raw.labels])
 
-    def address(self, part: str, index: int) -> Address:
-        return self.inner.address(part, index)
+    def image_ref(self, subset: str, index: int) -> ImageRef:
+        return self.inner.image_ref(subset, index)
 
-    def labels_in(self, part: str, index: int) -> frozenset[int]:
-        return frozenset(np.unique(self.read(part, index).labels).tolist()) - {255}
+    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+        return frozenset(np.unique(self.read(subset, index).labels).tolist()) - {255}
 
-    def fingerprint(self, *parts: str) -> str:
-        return self.inner.fingerprint(*parts)
+    def fingerprint(self, *subsets: str) -> str:
+        return self.inner.fingerprint(*subsets)
 
 
-def train_view(
-    dataset: Tiny | Relabelled | None = None, *, seed: int = 0, protocol: Protocol = CROPS, workers: int = 0
+def make_train_loader(
+    dataset: Tiny | Relabeled | None = None, *, seed: int = 0, protocol: Protocol = CROPS, workers: int = 0
 ) -> TrainLoader:
     return TrainLoader(dataset or Tiny(), SPLIT, protocol=protocol, batch_size=3, seed=seed, workers=workers)
 
 
 def same(first: list[Batch], second: list[Batch]) -> bool:
-    """Whether two lists of batches agree in every key and every bit."""
+    """Tell whether two lists of batches agree in every key and every bit."""
     flat = [[sample for batch in batches for sample in batch] for batches in (first, second)]
     return len(flat[0]) == len(flat[1]) and all(
-        one["image"].equal(other["image"])
-        and one["sem_seg"].equal(other["sem_seg"])
-        and [one["height"], one["width"], one["file_name"], one["image_id"]]
-        == [other["height"], other["width"], other["file_name"], other["image_id"]]
-        for one, other in zip(*flat, strict=True)
+        a["image"].equal(b["image"])
+        and a["sem_seg"].equal(b["sem_seg"])
+        and [a["height"], a["width"], a["file_name"], a["image_id"]]
+        == [b["height"], b["width"], b["file_name"], b["image_id"]]
+        for a, b in zip(*flat, strict=True)
     )

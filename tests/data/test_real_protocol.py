@@ -1,4 +1,4 @@
-"""A run on files under a protocol of the field, from split to counts, on a hand-made VOC of a few pictures."""
+"""Runs on files under a published protocol, from split to counts, on a synthetic VOC of a few images."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from benchmark.engine.base import Progress
 from benchmark.execution.runner import execute
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
-from tests.data.trees import save_mask, save_picture, write
+from tests.data.trees import save_image, save_mask, write
 
 IDS = (0, 1, 3, 8, 15, 16, 19, 20, 255)
-"""Background, seen and unseen classes, void."""
+"""Mask values: background, seen and unseen classes, void."""
 SIZES = {"train_aug": 5, "val": 3}
 SMALL = {
     "clip": {"model": "toy-ViT-16", "weights": "random"},
@@ -36,39 +36,39 @@ SMALL = {
 Spec = Callable[..., RunSpec]
 
 
-def mask_of(name: str) -> np.ndarray:
+def draw_mask(name: str) -> np.ndarray:
     blocks = np.random.default_rng(list(name.encode())).choice(IDS, (5, 6))
     return blocks.repeat(10, axis=0).repeat(10, axis=1)
 
 
 @pytest.fixture
 def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Spec:
-    """Resolves a run on the pictures."""
+    """Return a function that resolves a run on the images."""
     root = tmp_path / "data" / "VOC2012"
-    for subset, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
+    for subset, list_file in (("train_aug", "train.txt"), ("val", "val.txt")):
         names = [f"{subset}{at}" for at in range(SIZES[subset])]
-        write(root / listed, "\n".join(names).encode())
+        write(root / list_file, "\n".join(names).encode())
         for name in names:
-            save_picture(root / "JPEGImages" / f"{name}.jpg", size=(50, 60))
-            save_mask(root / "SegmentationClassAug" / f"{name}.png", mask_of(name), palette=True)
+            save_image(root / "JPEGImages" / f"{name}.jpg", size=(50, 60))
+            save_mask(root / "SegmentationClassAug" / f"{name}.png", draw_mask(name), palette=True)
     split = load_split("voc12").model_dump(mode="json") | {"images": SIZES}
     write(tmp_path / "mine.yaml", yaml.safe_dump(split).encode())
     monkeypatch.setenv("CHIMERA_BENCH_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path / "cache"))
 
-    def resolved(method: str = "spnet", *, protocol: str = "", **overrides: Any) -> RunSpec:
-        given = {key.replace("__", "."): value for key, value in overrides.items()}
-        return resolve(method, split=str(tmp_path / "mine.yaml"), protocol=protocol, seed=0, overrides=SMALL | given)
+    def resolve_run(method: str = "spnet", *, protocol: str = "", **overrides: Any) -> RunSpec:
+        changes = {key.replace("__", "."): value for key, value in overrides.items()}
+        return resolve(method, split=str(tmp_path / "mine.yaml"), protocol=protocol, seed=0, overrides=SMALL | changes)
 
-    return resolved
+    return resolve_run
 
 
-def test_every_labelled_pixel_of_the_files_is_counted_once(spec: Spec, tmp_path: Path) -> None:
+def test_every_labeled_pixel_of_the_files_is_counted_once(spec: Spec, tmp_path: Path) -> None:
     record = execute(spec(), store=Store(tmp_path / "runs"))
     assert record.failure is None and record.supervision == Supervision.SEEN_MASKS
-    masks = np.stack([mask_of(f"val{at}") for at in range(SIZES["val"])])
-    truth = Store(tmp_path / "runs").run(record.spec.id).read_counts().totals.target
-    assert truth.tolist() == [int((masks == value).sum()) for value in range(1, 21)]
+    masks = np.stack([draw_mask(f"val{at}") for at in range(SIZES["val"])])
+    target = Store(tmp_path / "runs").run(record.spec.id).read_counts().totals.target
+    assert target.tolist() == [int((masks == value).sum()) for value in range(1, 21)]
 
 
 def test_counts_are_taken_at_the_gamma_of_the_protocol(spec: Spec, tmp_path: Path) -> None:
@@ -80,28 +80,28 @@ def test_counts_are_taken_at_the_gamma_of_the_protocol(spec: Spec, tmp_path: Pat
 
 
 @pytest.mark.parametrize("protocol", ["zegclip", "zegclip-transductive", "zsseg"])
-def test_interrupted_and_resumed_is_uninterrupted(spec: Spec, tmp_path: Path, protocol: str) -> None:
+def test_a_resumed_run_equals_an_uninterrupted_one(spec: Spec, tmp_path: Path, protocol: str) -> None:
     run = spec(protocol=protocol)
-    whole, subsets = Store(tmp_path / "whole"), Store(tmp_path / "subsets")
+    whole_store, resumed_store = Store(tmp_path / "whole"), Store(tmp_path / "resumed")
 
     def stop(progress: Progress) -> None:
         if progress.stage == "train" and progress.done == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(run, store=subsets, on_progress=stop, checkpoint_every=1)
-    resumed, uninterrupted = execute(run, store=subsets), execute(run, store=whole)
+        execute(run, store=resumed_store, observe=stop, checkpoint_every=1)
+    resumed, uninterrupted = execute(run, store=resumed_store), execute(run, store=whole_store)
     assert (resumed.state, resumed.attempts, uninterrupted.attempts) == (RunState.DONE, 2, 1)
     assert resumed.counts_digest == uninterrupted.counts_digest
 
 
-def test_a_transductive_row_says_what_it_knew(spec: Spec, tmp_path: Path) -> None:
+def test_a_transductive_record_states_its_supervision(spec: Spec, tmp_path: Path) -> None:
     record = execute(spec(protocol="zegclip-transductive"), store=Store(tmp_path / "runs"))
     assert record.supervision == Supervision.SEEN_MASKS_UNSEEN_NAMES
     assert "zegclip-transductive" in record.spec.id
 
 
-def test_the_protocol_decides_schedule_and_words_and_overrides_decide_last(spec: Spec) -> None:
+def test_the_protocol_sets_schedule_and_prompts_and_overrides_win(spec: Spec) -> None:
     run = spec(budget__iterations=7, protocol__prompts__templates="vild14")
     assert run.budget.iterations == 7 and run.budget.batch_size == 2
     assert run.protocol.prompts is not None and len(run.protocol.prompts.templates) == 14
@@ -110,13 +110,13 @@ def test_the_protocol_decides_schedule_and_words_and_overrides_decide_last(spec:
     assert (whole.budget.iterations, whole.budget.batch_size) == (20_000, 16)
 
 
-def test_what_is_never_trained_gets_no_schedule(spec: Spec) -> None:
+def test_a_method_without_training_gets_no_schedule(spec: Spec) -> None:
     changes = {"clip": SMALL["clip"]}
     run = resolve("maskclip", split=spec().split, seed=0, overrides=changes)
     assert run.budget.iterations == 0
 
 
-def test_a_picture_that_broke_after_planning_fails_the_run_in_one_line(spec: Spec, tmp_path: Path) -> None:
+def test_an_image_that_broke_after_planning_fails_the_run_in_one_line(spec: Spec, tmp_path: Path) -> None:
     run = spec()
     (tmp_path / "data" / "VOC2012" / "JPEGImages" / "val1.jpg").write_bytes(b"\xff\xd8\xff")
     failure = execute(run, store=Store(tmp_path / "runs")).failure

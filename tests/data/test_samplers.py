@@ -1,4 +1,4 @@
-"""The endless order."""
+"""The endless order of training images."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def test_batches_are_consecutive_spans_of_the_order(batch_size: int, iteration: 
     assert [(key.iteration, key.slot) for key in keys] == [(iteration, slot) for slot in range(batch_size)]
 
 
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    first, other = EndlessOrder(50, seed=0), EndlessOrder(50, seed=1)
-    epochs = [[order.index(epoch * 50 + place) for place in range(50)] for order in (first, other) for epoch in (0, 1)]
+def test_every_epoch_and_seed_has_its_own_order() -> None:
+    orders = [EndlessOrder(50, seed=seed) for seed in (0, 1)]
+    epochs = [[order.index(epoch * 50 + offset) for offset in range(50)] for order in orders for epoch in (0, 1)]
     assert len({tuple(epoch) for epoch in epochs}) == 4
 
 
-def test_an_order_of_nothing_is_refused() -> None:
+def test_an_empty_order_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1 image, got 0"):
         EndlessOrder(0, seed=0)

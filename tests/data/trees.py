@@ -1,4 +1,4 @@
-"""Tiny data sets on disk, laid out by hand as people lay out the real ones."""
+"""Tiny datasets on disk, in the layouts of the real ones."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.data.folders.dataset import FolderDataset
-from benchmark.data.folders.dataset_spec import DatasetInfo, load_info
-from benchmark.data.folders.discovery import find
+from benchmark.data.folders.dataset_spec import DatasetSpec, load_dataset_spec
+from benchmark.data.folders.discovery import find_layout
 
 HEIGHT, WIDTH = 6, 8
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One layout.
+    """A dataset in one layout.
 
     Attributes:
-        dataset, layout: their names.
-        files: picture and mask of every image.
-        parts: which images the reader must find, by part.
-        value, name: what a mask has where it shows a class, and that class.
-        void: what a mask has where it shows nothing.
-        lists: text files.
+        dataset, layout: Names of the dataset and of the layout.
+        files: Paths of each image and its mask.
+        subsets: Ids of the expected images, by subset.
+        value, name: Mask value of the class that all masks show, and name of the class.
+        void: Mask value of pixels without a class; None if the whole mask shows the class.
+        lists: Text of the list files, by path.
     """
 
     dataset: str
     layout: str
     files: Sequence[tuple[str, str]]
-    parts: Mapping[str, Sequence[str]]
+    subsets: Mapping[str, Sequence[str]]
     value: int
     name: str
     void: int | None = 255
     lists: Mapping[str, str] = field(default_factory=dict)
 
-    def grow(self, folder: Path) -> Path:
-        """Write all of it; the upper row of every mask shows the class, the rest is void or the class too."""
-        for picture, mask in self.files:
-            save_picture(folder / picture)
+    def create(self, folder: Path) -> Path:
+        """Write all files; the top row of every mask shows the class, the rest is void if possible."""
+        for image, mask in self.files:
+            save_image(folder / image)
             values = np.full((HEIGHT, WIDTH), self.value if self.void is None else self.void)
             values[0] = self.value
             save_mask(folder / mask, values)
@@ -54,16 +54,14 @@ class Tree:
 
 
 def write(path: Path, content: bytes) -> Path:
-    """A file, with the folders above it."""
+    """Write a file and create its parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def save_picture(
-    path: Path, *, size: tuple[int, int] = (HEIGHT, WIDTH), orientation: int = 1, mode: str = "RGB"
-) -> Path:
-    """A JPEG that differs from file to file."""
+def save_image(path: Path, *, size: tuple[int, int] = (HEIGHT, WIDTH), orientation: int = 1, mode: str = "RGB") -> Path:
+    """Write a JPEG whose pixels depend on its name."""
     noise = np.random.default_rng(list(path.stem.encode())).integers(0, 256, (*size, 3), dtype=np.uint8)
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -73,7 +71,7 @@ def save_picture(
 
 
 def save_mask(path: Path, values: NDArray[Any], *, palette: bool = False) -> Path:
-    """A mask: 16 bits where it is a TIFF, else 8, grey or with a palette."""
+    """Write a mask: 16 bits for a TIFF, otherwise 8, gray or with a palette."""
     image = Image.fromarray(values.astype(np.uint16 if path.suffix == ".tif" else np.uint8))
     if palette:
         image.putpalette([level for value in range(256) for level in (255 - value, value, 7)])
@@ -82,18 +80,18 @@ def save_mask(path: Path, values: NDArray[Any], *, palette: bool = False) -> Pat
     return write(path, content.getvalue())
 
 
-def opened(info: DatasetInfo | str, folder: Path, *, layout: str = "") -> FolderDataset:
-    """The data set in a folder."""
-    info = load_info(info) if isinstance(info, str) else info
-    found = find(info, [folder], layout=layout)
+def open_tree(spec: DatasetSpec | str, folder: Path, *, layout: str = "") -> FolderDataset:
+    """Open the dataset in a folder."""
+    spec = load_dataset_spec(spec) if isinstance(spec, str) else spec
+    found = find_layout(spec, [folder], layout=layout)
     assert found is not None
-    return FolderDataset(info, found)
+    return FolderDataset(spec, found)
 
 
-def counting(dataset: str, **counts: int) -> DatasetInfo:
-    """A data set that is whole with fewer images."""
-    info = load_info(dataset)
-    return info.model_copy(update={"counts": info.counts | counts})
+def with_image_counts(dataset: str, **counts: int) -> DatasetSpec:
+    """Return a description of a dataset that is complete with fewer images."""
+    spec = load_dataset_spec(dataset)
+    return spec.model_copy(update={"image_counts": spec.image_counts | counts})
 
 
 VOC, CONTEXT = "VOCdevkit/VOC2012", "VOCdevkit/VOC2010"
@@ -116,23 +114,23 @@ VOC_MMSEG = Tree(
         f"{VOC_LISTS}/val.txt": "2007_03\n",
     },
 )
-VOC_PARTS = {"train_aug": ["2007_01", "2007_02"], "val": ["2007_03"]}
+VOC_SUBSETS = {"train_aug": ["2007_01", "2007_02"], "val": ["2007_03"]}
 VOC_DETECTRON2 = Tree(
     "voc12",
     "detectron2",
     [(f"VOC2012/JPEGImages/2007_0{n}.jpg", f"VOC2012/SegmentationClassAug/2007_0{n}.png") for n in (1, 2, 3)],
-    VOC_PARTS,
+    VOC_SUBSETS,
     value=20,
     name="tvmonitor",
     lists={"VOC2012/train.txt": "2007_01\n2007_02\n", "VOC2012/val.txt": "2007_03\n"},
 )
-COCO_PARTS = {"train": ["000000000009"], "val": ["000000000139"]}
+COCO_SUBSETS = {"train": ["000000000009"], "val": ["000000000139"]}
 COCO_NAMES = [("train2017", "000000000009"), ("val2017", "000000000139")]
 COCO_RAW = Tree(
     "coco_stuff164k",
     "detectron2",
-    [(f"coco/{part}/{name}.jpg", f"coco/stuffthingmaps/{part}/{name}.png") for part, name in COCO_NAMES],
-    COCO_PARTS,
+    [(f"coco/{subset}/{name}.jpg", f"coco/stuffthingmaps/{subset}/{name}.png") for subset, name in COCO_NAMES],
+    COCO_SUBSETS,
     value=181,
     name="wood",
 )
@@ -141,7 +139,7 @@ CONTEXT_LISTS = {
     f"{CONTEXT}/ImageSets/SegmentationContext/val.txt": "2008_02\n",
 }
 ADE_NAMES = [("training", "ADE_train_00000001"), ("validation", "ADE_val_00000001")]
-ADE_PARTS = {"train": ["ADE_train_00000001"], "val": ["ADE_val_00000001"]}
+ADE_SUBSETS = {"train": ["ADE_train_00000001"], "val": ["ADE_val_00000001"]}
 FULL = "ADE20K_2021_17_01"
 
 TREES = [
@@ -151,7 +149,7 @@ TREES = [
         "voc12",
         "trainaug",
         [(f"JPEGImages/2007_0{n}.jpg", f"SegmentationClass/2007_0{n}.png") for n in (1, 2, 3)],
-        VOC_PARTS,
+        VOC_SUBSETS,
         value=20,
         name="tvmonitor",
         lists={
@@ -163,10 +161,10 @@ TREES = [
         "voc12",
         "detectron2_converted",
         [
-            (f"VOC2012/JPEGImages/2007_0{n}.jpg", f"VOC2012/annotations_detectron2/{part}/2007_0{n}.png")
-            for n, part in ((1, "train"), (2, "train"), (3, "val"))
+            (f"VOC2012/JPEGImages/2007_0{n}.jpg", f"VOC2012/annotations_detectron2/{subset}/2007_0{n}.png")
+            for n, subset in ((1, "train"), (2, "train"), (3, "val"))
         ],
-        VOC_PARTS,
+        VOC_SUBSETS,
         value=19,
         name="tvmonitor",
         lists=VOC_DETECTRON2.lists,
@@ -175,10 +173,10 @@ TREES = [
         "voc12",
         "zegformer",
         [
-            (f"VOCZERO/images/{part}/2007_0{n}.jpg", f"VOCZERO/annotations/{part}/2007_0{n}.png")
-            for n, part in ((1, "train"), (2, "train"), (3, "val"))
+            (f"VOCZERO/images/{subset}/2007_0{n}.jpg", f"VOCZERO/annotations/{subset}/2007_0{n}.png")
+            for n, subset in ((1, "train"), (2, "train"), (3, "val"))
         ],
-        VOC_PARTS,
+        VOC_SUBSETS,
         value=20,
         name="tvmonitor",
     ),
@@ -187,12 +185,12 @@ TREES = [
         "mmseg",
         [
             (
-                f"coco_stuff164k/images/{part}/{name}.jpg",
-                f"coco_stuff164k/annotations/{part}/{name}_labelTrainIds.png",
+                f"coco_stuff164k/images/{subset}/{name}.jpg",
+                f"coco_stuff164k/annotations/{subset}/{name}_labelTrainIds.png",
             )
-            for part, name in COCO_NAMES
+            for subset, name in COCO_NAMES
         ],
-        COCO_PARTS,
+        COCO_SUBSETS,
         value=170,
         name="wood",
     ),
@@ -200,10 +198,10 @@ TREES = [
         "coco_stuff164k",
         "mmseg_raw",
         [
-            (f"coco/coco_stuff/images/{part}/{name}.jpg", f"coco/coco_stuff/annotations/{part}/{name}.png")
-            for part, name in COCO_NAMES
+            (f"coco/coco_stuff/images/{subset}/{name}.jpg", f"coco/coco_stuff/annotations/{subset}/{name}.png")
+            for subset, name in COCO_NAMES
         ],
-        COCO_PARTS,
+        COCO_SUBSETS,
         value=181,
         name="wood",
     ),
@@ -211,8 +209,11 @@ TREES = [
     Tree(
         "coco_stuff164k",
         "detectron2_converted",
-        [(f"coco/{part}/{name}.jpg", f"coco/stuffthingmaps_detectron2/{part}/{name}.png") for part, name in COCO_NAMES],
-        COCO_PARTS,
+        [
+            (f"coco/{subset}/{name}.jpg", f"coco/stuffthingmaps_detectron2/{subset}/{name}.png")
+            for subset, name in COCO_NAMES
+        ],
+        COCO_SUBSETS,
         value=170,
         name="wood",
     ),
@@ -230,8 +231,8 @@ TREES = [
         "pascal_context",
         "detectron2",
         [
-            (f"pcontext/{part}/image/2008_0{n}.jpg", f"pcontext/{part}/label/2008_0{n}.png")
-            for n, part in ((1, "train"), (2, "val"))
+            (f"pcontext/{subset}/image/2008_0{n}.jpg", f"pcontext/{subset}/label/2008_0{n}.png")
+            for n, subset in ((1, "train"), (2, "val"))
         ],
         {"train": ["2008_01"], "val": ["2008_02"]},
         value=58,
@@ -242,12 +243,12 @@ TREES = [
         "mmseg",
         [
             (
-                f"ade/ADEChallengeData2016/images/{part}/{name}.jpg",
-                f"ade/ADEChallengeData2016/annotations/{part}/{name}.png",
+                f"ade/ADEChallengeData2016/images/{subset}/{name}.jpg",
+                f"ade/ADEChallengeData2016/annotations/{subset}/{name}.png",
             )
-            for part, name in ADE_NAMES
+            for subset, name in ADE_NAMES
         ],
-        ADE_PARTS,
+        ADE_SUBSETS,
         value=150,
         name="flag",
         void=0,
@@ -257,12 +258,12 @@ TREES = [
         "detectron2",
         [
             (
-                f"ADEChallengeData2016/images/{part}/{name}.jpg",
-                f"ADEChallengeData2016/annotations_detectron2/{part}/{name}.png",
+                f"ADEChallengeData2016/images/{subset}/{name}.jpg",
+                f"ADEChallengeData2016/annotations_detectron2/{subset}/{name}.png",
             )
-            for part, name in ADE_NAMES
+            for subset, name in ADE_NAMES
         ],
-        ADE_PARTS,
+        ADE_SUBSETS,
         value=149,
         name="flag",
     ),
@@ -270,10 +271,10 @@ TREES = [
         "ade20k_847",
         "detectron2",
         [
-            (f"{FULL}/images_detectron2/{part}/{name}.jpg", f"{FULL}/annotations_detectron2/{part}/{name}.tif")
-            for part, name in ADE_NAMES
+            (f"{FULL}/images_detectron2/{subset}/{name}.jpg", f"{FULL}/annotations_detectron2/{subset}/{name}.tif")
+            for subset, name in ADE_NAMES
         ],
-        ADE_PARTS,
+        ADE_SUBSETS,
         value=846,
         name="adding machine, totalizer, totaliser",
         void=65535,

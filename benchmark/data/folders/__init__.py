@@ -1,1 +1,1 @@
-"""Data sets that are read from folders on disk."""
+"""Datasets that are read from folders on disk."""

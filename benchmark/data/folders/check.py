@@ -1,4 +1,4 @@
-"""Is a data set all there and whole? Everything that is wrong is collected; one broken file hides no other."""
+"""Check that a dataset is complete and readable. All problems are collected; one broken file hides no other."""
 
 from __future__ import annotations
 
@@ -9,215 +9,227 @@ from pathlib import Path
 
 from benchmark.core.split import Split, load_split, split_names
 from benchmark.data.folders.dataset import FolderDataset
-from benchmark.data.folders.dataset_spec import DatasetInfo
-from benchmark.data.folders.discovery import Found, PartFiles, find, survey
-from benchmark.data.folders.index import Findings
-from benchmark.data.folders.scan import Facts, Problem
+from benchmark.data.folders.dataset_spec import DatasetSpec
+from benchmark.data.folders.discovery import FoundLayout, find_layout, iterate_layouts
+from benchmark.data.folders.index import ScanResults
+from benchmark.data.folders.scan import DatasetProblem
 from benchmark.utils.did_you_mean import unknown_name
 
-Observe = Callable[[str, int, int], None]
-"""Called with a part, how many of its images were read, and how many have to be."""
+OnSubsetProgress = Callable[[str, int, int], None]
+"""Called with a subset and the numbers of its images read and to be read."""
 
 
 @dataclass(frozen=True)
-class PartReport:
-    """One part.
+class SubsetReport:
+    """Result of checking one subset.
 
     Attributes:
-        part: its name.
-        images: how many were found; 0 where the part is not there.
-        expected: how many it has when it is whole.
-        is_short: whether it has too few.
-        lacks: what the part would need to be there.
-        broken: images with a file that is missing or broken, or with files that do not fit each other.
-        fingerprint: of what is there; empty where an image is broken.
+        subset: Name of the subset.
+        images: Number of images found; 0 if the subset is not present.
+        expected: Number of images in the complete subset.
+        is_short: Whether images are missing.
+        missing: Files and folders without which the subset is not present.
+        broken: Number of images with a missing or broken file, or with files that do not match.
+        fingerprint: Fingerprint of the images found; empty if an image is broken.
     """
 
-    part: str
+    subset: str
     images: int
     expected: int
     is_short: bool
-    lacks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
     broken: int = 0
     fingerprint: str = ""
 
 
 @dataclass(frozen=True)
 class SplitReport:
-    """What a split makes of the training images.
+    """Training images of a split, counted by the classes they show.
 
     Attributes:
-        split: its name.
-        protocol: that it is run under unless another is asked for.
-        part: that it trains on.
-        images: how many were counted; broken ones are not.
-        with_unseen: of these, how many show a class that is withheld.
-        only_unseen: how many show no other class, so that nothing is learnt from them.
-        fault: why nothing could be counted.
+        split: Name of the split.
+        protocol: Default protocol of the split.
+        subset: Subset that the split trains on.
+        images: Number of images counted, without broken ones.
+        with_unseen: Number of these that show an unseen class.
+        only_unseen: Number of these that show unseen classes only, so that nothing is learned from them.
+        error: Reason why nothing could be counted.
     """
 
     split: str
     protocol: str = ""
-    part: str = ""
+    subset: str = ""
     images: int = 0
     with_unseen: int = 0
     only_unseen: int = 0
-    fault: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
-class Report:
-    """All that was found out.
+class DatasetReport:
+    """Result of checking a dataset.
 
     Attributes:
-        layout: which was found.
-        root: in which folder.
-        parts: in the order of the data set.
-        problems: everything that is wrong, missing or too little.
-        splits: those of this data set.
-        images: that were looked at.
-        from_cache: of how many no file was opened.
-        seconds: that it took.
+        layout: Name of the layout found.
+        root: Root folder of the dataset.
+        subsets: Reports on the subsets, in the order of the description.
+        problems: All defects, missing and incomplete subsets included.
+        splits: Reports on the splits of the dataset.
+        images: Number of images checked.
+        num_cached: Number of these whose files were not opened.
+        seconds: Duration of the check.
     """
 
     layout: str
     root: Path
-    parts: tuple[PartReport, ...]
-    problems: tuple[Problem, ...]
+    subsets: tuple[SubsetReport, ...]
+    problems: tuple[DatasetProblem, ...]
     splits: tuple[SplitReport, ...]
     images: int
-    from_cache: int
+    num_cached: int
     seconds: float
 
     @property
     def files_per_s(self) -> float:
-        """Files that were read, pictures and masks, by the time all of it took."""
-        return 2 * (self.images - self.from_cache) / max(self.seconds, 1e-9)
+        """Files read per second, images and masks."""
+        return 2 * (self.images - self.num_cached) / max(self.seconds, 1e-9)
 
 
 def check_dataset(
-    info: DatasetInfo,
+    spec: DatasetSpec,
     folders: Sequence[Path],
     *,
-    parts: Sequence[str] = (),
+    subsets: Sequence[str] = (),
     layout: str = "",
     full: bool = False,
-    announce: Callable[[Found], None] = lambda found: None,
-    observe: Observe = lambda part, done, total: None,
-) -> Report | None:
-    """Look at every file of a data set.
+    on_found: Callable[[FoundLayout], None] = lambda found: None,
+    on_progress: OnSubsetProgress = lambda subset, done, total: None,
+) -> DatasetReport | None:
+    """Check every file of a dataset.
 
     Args:
-        info: which one.
-        folders: where to look for it.
-        parts: only these; all if empty.
-        layout: only in this one.
-        full: decode every picture; otherwise pictures are seen to begin and end as pictures do.
-        announce: told which layout was found and which images it lists, before any file is read.
-        observe: told how far it is.
+        spec: Description of the dataset.
+        folders: Folders to look in.
+        subsets: Names of the subsets to check; all if empty.
+        layout: Name of the only layout to look for; all if empty.
+        full: Whether to decode every image; otherwise only its header and its end are checked.
+        on_found: Called with the layout and its images before any file is read.
+        on_progress: Called regularly with the progress.
 
     Returns:
-        What was found out; None where nothing of the data set is there, see `looked_for`.
+        The report, or None if nothing of the dataset was found; see `describe_search`.
 
     Raises:
-        KeyError: no such part or layout.
-        ValueError: a list of images cannot be read.
+        KeyError: No subset or layout has this name.
+        ValueError: A list of images cannot be read.
     """
-    for part in parts:
-        if part not in info.counts:
-            raise KeyError(unknown_name("part", part, info.counts))
-    found = find(info, folders, layout=layout)
+    for subset in subsets:
+        if subset not in spec.image_counts:
+            raise KeyError(unknown_name("subset", subset, spec.image_counts))
+    found = find_layout(spec, folders, layout=layout)
     if found is None:
         return None
-    announce(found)
-    dataset = FolderDataset(info, found)
-    wanted = [part for part in info.counts if part in (parts or info.counts)]
-    findings = {
-        part: dataset.look(part, full=full, observe=partial(observe, part)) for part in wanted if part in found.parts
+    on_found(found)
+    dataset = FolderDataset(spec, found)
+    requested = [subset for subset in spec.image_counts if subset in (subsets or spec.image_counts)]
+    scans = {
+        subset: dataset.scan(subset, full=full, on_progress=partial(on_progress, subset))
+        for subset in requested
+        if subset in found.subsets
     }
-    reports = tuple(_part_report(dataset, info, part, findings.get(part)) for part in wanted)
-    needed = set(parts or set(info.counts) - set(info.optional))
-    problems = [problem for part in wanted for problem in _shortcomings(info, found, part, part in needed)]
-    problems += [problem for one in findings.values() for problem in one.problems]
-    return Report(
+    required = set(subsets or set(spec.image_counts) - set(spec.optional_subsets))
+    problems = [problem for subset in requested for problem in _check_subset(spec, found, subset, subset in required)]
+    problems += [problem for scan in scans.values() for problem in scan.problems]
+    return DatasetReport(
         found.layout,
         found.root,
-        reports,
+        tuple(_report_subset(dataset, spec, subset, scans.get(subset)) for subset in requested),
         tuple(problems),
-        tuple(_split_reports(info, findings)),
-        images=sum(len(one.each) for one in findings.values()),
-        from_cache=sum(one.from_cache for one in findings.values()),
-        seconds=sum(one.seconds for one in findings.values()),
+        tuple(_report_splits(spec, scans)),
+        images=sum(len(scan.results) for scan in scans.values()),
+        num_cached=sum(scan.num_cached for scan in scans.values()),
+        seconds=sum(scan.seconds for scan in scans.values()),
     )
 
 
-def looked_for(info: DatasetInfo, folders: Sequence[Path], *, layout: str = "") -> list[str]:
-    """Where each layout was looked for and what is missing there, one line each."""
+def describe_search(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> list[str]:
+    """Return one line per layout and folder that says what is missing there.
+
+    Args:
+        spec: Description of the dataset.
+        folders: Folders that were searched.
+        layout: Name of the only layout that was looked for; all if empty.
+    """
     lines = [f"{folder} does not exist" for folder in folders if not folder.is_dir()]
-    for name in [layout] if layout else info.layouts:
+    for name in [layout] if layout else spec.layouts:
         for folder in folders:
             if folder.is_dir():
-                lines.append(f"{name}: {'; '.join(_looked_at(info, folder, name))}")
+                lines.append(f"{name}: {'; '.join(_describe_layout(spec, folder, name))}")
     return lines
 
 
-def _looked_at(info: DatasetInfo, folder: Path, layout: str) -> Iterator[str]:
-    there = {one.root: one for one in survey(info, [folder], layout=layout)}
-    absent = [root for root in info.layouts[layout].roots if folder / root not in there]
+def _describe_layout(spec: DatasetSpec, folder: Path, layout: str) -> Iterator[str]:
+    existing = {found.root: found for found in iterate_layouts(spec, [folder], layout=layout)}
+    absent = [root for root in spec.layouts[layout].roots if folder / root not in existing]
     if absent:
         yield f"no folder {' or '.join(absent)} in {folder}"
-    for root, found in there.items():
-        lacks = dict.fromkeys(gap for gaps in found.missing.values() for gap in gaps)
-        yield f"{root} lacks {', '.join(lacks)}"
+    for root, found in existing.items():
+        missing = dict.fromkeys(gap for gaps in found.missing.values() for gap in gaps)
+        yield f"{root} lacks {', '.join(missing)}"
 
 
-def _part_report(dataset: FolderDataset, info: DatasetInfo, part: str, findings: Findings | None) -> PartReport:
-    expected = info.counts[part]
-    if findings is None:
-        return PartReport(part, 0, expected, is_short=True, lacks=_lacks(dataset.found, part))
-    broken = sum(not isinstance(one, Facts) for one in findings.each)
-    images = len(findings.each)
-    fingerprint = "" if broken else dataset.fingerprint(part)
-    is_short = images < expected and not info.is_whole(part, images)
-    return PartReport(part, images, expected, is_short, broken=broken, fingerprint=fingerprint)
+def _report_subset(dataset: FolderDataset, spec: DatasetSpec, subset: str, scan: ScanResults | None) -> SubsetReport:
+    expected = spec.image_counts[subset]
+    if scan is None:
+        missing = _list_missing(dataset.found, subset)
+        return SubsetReport(subset, 0, expected, is_short=True, missing=missing)
+    images = len(scan.results)
+    broken = images - len(scan.facts)
+    fingerprint = "" if broken else dataset.fingerprint(subset)
+    is_short = images < expected and not spec.is_complete(subset, images)
+    return SubsetReport(subset, images, expected, is_short, broken=broken, fingerprint=fingerprint)
 
 
-def _lacks(found: Found, part: str) -> tuple[str, ...]:
-    return found.missing.get(part) or (f"a place in the layout {found.layout}",)
+def _list_missing(found: FoundLayout, subset: str) -> tuple[str, ...]:
+    return found.missing.get(subset) or (f"an entry in layout {found.layout}",)
 
 
-def _shortcomings(info: DatasetInfo, found: Found, part: str, is_needed: bool) -> Iterator[Problem]:
-    """What is wrong with a part before any of its files is looked at."""
+def _check_subset(spec: DatasetSpec, found: FoundLayout, subset: str, is_required: bool) -> Iterator[DatasetProblem]:
+    """Yield the problems of a subset that are known without reading its files."""
     root = str(found.root)
-    if part not in found.parts:
-        if is_needed:
-            yield Problem("missing", root, f"part {part!r} is not there: it lacks {', '.join(_lacks(found, part))}")
+    if subset not in found.subsets:
+        if is_required:
+            missing = ", ".join(_list_missing(found, subset))
+            yield DatasetProblem("missing", root, f"subset {subset!r} is not present: it lacks {missing}")
         return
-    files: PartFiles = found.parts[part]
-    if not info.is_whole(part, len(files)):
-        kind = "incomplete" if len(files) < info.counts[part] else "too many"
-        yield Problem(kind, root, f"part {part!r} has {len(files)} images, expected {info.counts[part]}")
-    for image_id in files.twice:
-        yield Problem("twice", root, f"image {image_id} is listed more than once in part {part!r} and is read once")
+    files = found.subsets[subset]
+    if not spec.is_complete(subset, len(files)):
+        kind = "incomplete" if len(files) < spec.image_counts[subset] else "too many"
+        text = f"subset {subset!r} has {len(files)} images, expected {spec.image_counts[subset]}"
+        yield DatasetProblem(kind, root, text)
+    for image_id in files.duplicates:
+        text = f"image {image_id} is listed more than once in subset {subset!r}; it is read once"
+        yield DatasetProblem("duplicate", root, text)
 
 
-def _split_reports(info: DatasetInfo, findings: dict[str, Findings]) -> Iterator[SplitReport]:
+def _report_splits(spec: DatasetSpec, scans: dict[str, ScanResults]) -> Iterator[SplitReport]:
     for name in split_names():
         try:
             split = load_split(name)
         except ValueError as error:
-            yield SplitReport(name, fault=str(error))
+            yield SplitReport(name, error=str(error))
             continue
-        if split.dataset == info.name:
-            yield _split_report(split, info, findings)
+        if split.dataset == spec.name:
+            yield _report_split(split, spec, scans)
 
 
-def _split_report(split: Split, info: DatasetInfo, findings: dict[str, Findings]) -> SplitReport:
-    if split.train not in findings:
-        return SplitReport(split.name, split.protocol, split.train, fault=f"part {split.train!r} was not looked at")
-    seen = {index for index, name in enumerate(info.classes) if name in split.seen}
-    unseen = {index for index, name in enumerate(info.classes) if name in split.unseen}
-    shown = [set(one.classes) for one in findings[split.train].each if isinstance(one, Facts)]
+def _report_split(split: Split, spec: DatasetSpec, scans: dict[str, ScanResults]) -> SplitReport:
+    if split.train not in scans:
+        error = f"subset {split.train!r} was not checked"
+        return SplitReport(split.name, split.protocol, split.train, error=error)
+    seen = {index for index, name in enumerate(spec.classes) if name in split.seen}
+    unseen = {index for index, name in enumerate(spec.classes) if name in split.unseen}
+    shown = [set(facts.classes) for facts in scans[split.train].facts]
     return SplitReport(
         split.name,
         split.protocol,

@@ -1,4 +1,4 @@
-"""A data set on disk behind the `Dataset` protocol, in any of its layouts."""
+"""A dataset on disk, in any of its layouts, behind the `Dataset` protocol."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.data.base import Address, RawSample
-from benchmark.data.folders.dataset_spec import DatasetInfo
-from benchmark.data.folders.decode import decode_mask, decode_picture, header_of, read_content
-from benchmark.data.folders.discovery import Found, PartFiles
-from benchmark.data.folders.index import Finding, Findings, Index, Observe
-from benchmark.data.folders.mask_values import MaskTable
-from benchmark.data.folders.scan import Facts, size_mismatch
+from benchmark.data.base import ImageRef, RawSample
+from benchmark.data.folders.dataset_spec import DatasetSpec
+from benchmark.data.folders.decode import decode_image, decode_mask, read_content, read_header
+from benchmark.data.folders.discovery import FoundLayout, SubsetFiles
+from benchmark.data.folders.index import OnProgress, ScanIndex, ScanResult, ScanResults
+from benchmark.data.folders.mask_values import MaskValueTable
+from benchmark.data.folders.scan import ImageFacts, describe_size_mismatch
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import canonical_json
 
@@ -24,151 +24,182 @@ _log = logging.getLogger(__name__)
 
 
 class FolderDataset:
-    """The images of a layout that was found.
+    """The images of a dataset in a layout that was found on disk.
 
     Args:
-        info: of the data set.
-        found: where it lies.
+        spec: Description of the dataset.
+        found: Layout, with its files.
     """
 
-    def __init__(self, info: DatasetInfo, found: Found) -> None:
-        self.name = info.name
-        self.classes = info.classes
+    def __init__(self, spec: DatasetSpec, found: FoundLayout) -> None:
+        self.name = spec.name
+        self.classes = spec.classes
         self.found = found
-        self._info = info
-        self._tables = {name: MaskTable(ids) for name, ids in info.ids.items()}
-        self._index: Index | None = None
-        self._findings: dict[str, Findings] = {}
+        self._spec = spec
+        self._tables = {name: MaskValueTable(encoding) for name, encoding in spec.mask_encodings.items()}
+        self._index: ScanIndex | None = None
+        self._scans: dict[str, ScanResults] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        """Without what is known of single files: readers in other processes do not need it."""
-        return self.__dict__ | {"_index": None, "_findings": {}}
+        """Return the state without facts about single files: readers in other processes do not need them."""
+        return self.__dict__ | {"_index": None, "_scans": {}}
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the parts that are there."""
-        return tuple(self.found.parts)
+    def subsets(self) -> tuple[str, ...]:
+        """Names of the subsets that are present."""
+        return tuple(self.found.subsets)
 
-    def size(self, part: str) -> int:
-        """How many images a part has. Raises KeyError for a part that is unknown or not there."""
-        return len(self._part(part))
-
-    def read(self, part: str, index: int) -> RawSample:
-        """One image: the picture as it is shown, labels uint8, or uint16 beside more than 255 classes.
+    def size(self, subset: str) -> int:
+        """Return the number of images in a subset.
 
         Raises:
-            KeyError: a part that is unknown or not there.
-            IndexError: out of range.
-            ValueError: a file is missing or broken, the mask has an id that means nothing, or the sizes differ.
+            KeyError: The subset is unknown or not present.
         """
-        files = self._part(part)
-        pair = files.pair(self._checked(part, index))
+        return len(self._files(subset))
+
+    def read(self, subset: str, index: int) -> RawSample:
+        """Read one image, as displayed, and its labels: uint8, or uint16 if there are more than 255 classes.
+
+        Raises:
+            KeyError: The subset is unknown or not present.
+            IndexError: The index is out of range.
+            ValueError: A file is missing or broken, the mask has illegal values, or the sizes differ.
+        """
+        files = self._files(subset)[self._check_index(subset, index)]
         root = self.found.root
-        picture, mask = root / pair.picture, root / pair.mask
-        content = read_content(picture)
-        image = decode_picture(content, picture)
-        labels = self._tables[pair.ids](decode_mask(read_content(mask), mask), mask)
+        image_path, mask_path = root / files.image, root / files.mask
+        content = read_content(image_path)
+        image = decode_image(content, image_path)
+        labels = self._tables[files.encoding](decode_mask(read_content(mask_path), mask_path), mask_path)
         if image.shape[:2] != labels.shape:
-            raise ValueError(size_mismatch(root, pair, header=header_of(content, picture), mask=labels.shape))
-        return RawSample(image, labels, *self.address(part, index))
+            header = read_header(content, image_path)
+            raise ValueError(describe_size_mismatch(root, files, header=header, mask_size=labels.shape))
+        return RawSample(image, labels, *self.image_ref(subset, index))
 
-    def address(self, part: str, index: int) -> Address:
-        """Image id and path of the picture. Raises like `read` for what is not there."""
-        return Address(self._part(part).image_ids[self._checked(part, index)], str(self.paths(part, index)[0]))
+    def image_ref(self, subset: str, index: int) -> ImageRef:
+        """Return the id and the path of an image.
 
-    def paths(self, part: str, index: int) -> tuple[Path, Path]:
-        """Picture and mask of one image. Raises like `read` for what is not there."""
-        pair = self._part(part).pair(self._checked(part, index))
-        return self.found.root / pair.picture, self.found.root / pair.mask
+        Raises:
+            KeyError: The subset is unknown or not present.
+            IndexError: The index is out of range.
+        """
+        image_id = self._files(subset).image_ids[self._check_index(subset, index)]
+        return ImageRef(image_id, str(self.paths(subset, index)[0]))
 
-    def look(self, part: str, *, full: bool = False, observe: Observe | None = None) -> Findings:
-        """Find out about every image of a part; of files that were read before, only size and time are looked at.
+    def paths(self, subset: str, index: int) -> tuple[Path, Path]:
+        """Return the paths of an image and of its mask.
+
+        Raises:
+            KeyError: The subset is unknown or not present.
+            IndexError: The index is out of range.
+        """
+        files = self._files(subset)[self._check_index(subset, index)]
+        return self.found.root / files.image, self.found.root / files.mask
+
+    def scan(self, subset: str, *, full: bool = False, on_progress: OnProgress | None = None) -> ScanResults:
+        """Scan all images of a subset; files that were read before are only compared by size and time.
 
         Args:
-            part: its name.
-            full: decode every picture, not only its header.
-            observe: told how far it is; the log is where it is not given.
+            subset: Name of the subset.
+            full: Whether to decode the pixels of every image, not only its header.
+            on_progress: Called regularly with the progress. If None, progress is logged.
 
         Raises:
-            KeyError: a part that is unknown or not there.
+            KeyError: The subset is unknown or not present.
         """
-        files = self._part(part)
-        self._index = self._index or Index(self._info, self.found.root)
-        pairs = [files.pair(index) for index in range(len(files))]
-        self._findings[part] = self._index.look(pairs, full=full, observe=observe or _logging(f"{self.name} {part}"))
-        return self._findings[part]
+        files = self._files(subset)
+        self._index = self._index or ScanIndex(self._spec, self.found.root)
+        images = [files[index] for index in range(len(files))]
+        on_progress = on_progress or _log_progress(f"{self.name} {subset}")
+        self._scans[subset] = self._index.scan(images, full=full, on_progress=on_progress)
+        return self._scans[subset]
 
-    def labels_in(self, part: str, index: int) -> frozenset[int]:
-        """Which classes an image shows. The first call may read all masks of the part; raises like `read`."""
-        finding = self._known(part)[self._checked(part, index)]
-        if not isinstance(finding, Facts):
-            raise ValueError(finding[0].text)
-        return frozenset(finding.classes)
-
-    def fingerprint(self, *parts: str) -> str:
-        """SHA-256 hex over class names, image ids, pictures and labels of some parts, of all where none is named.
-
-        The same in every layout and folder. The first call reads every file that was not read before.
+    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+        """Return the indices of the classes that an image shows. The first call may read all masks of the subset.
 
         Raises:
-            KeyError: a part that is unknown or not there.
-            ValueError: files are missing or broken; how many, and which is the first.
+            KeyError: The subset is unknown or not present.
+            IndexError: The index is out of range.
+            ValueError: A file of the image is missing or broken.
         """
-        digests = {part: self._digest(part) for part in parts or self.parts}
+        result = self._results(subset)[self._check_index(subset, index)]
+        if not isinstance(result, ImageFacts):
+            raise ValueError(result[0].text)
+        return frozenset(result.classes)
+
+    def fingerprint(self, *subsets: str) -> str:
+        """Return the SHA-256 (hex) of class names, image ids, images and labels; the same in every layout and folder.
+
+        The first call reads every file that was not read before.
+
+        Args:
+            *subsets: Names of the subsets; all if none is given.
+
+        Raises:
+            KeyError: A subset is unknown or not present.
+            ValueError: Files are missing or broken; the message has their number and the first fault.
+        """
+        digests = {subset: self._digest(subset) for subset in subsets or self.subsets}
+        # the key "parts" is part of the fingerprint
         content = {"name": self.name, "classes": self.classes, "parts": digests}
         return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
-    def _digest(self, part: str) -> str:
-        findings = self._known(part)
-        broken = [one for one in findings if not isinstance(one, Facts)]
+    def _digest(self, subset: str) -> str:
+        results = self._results(subset)
+        broken = [result for result in results if not isinstance(result, ImageFacts)]
         if broken:
             raise ValueError(
-                f"{len(broken)} of {len(findings)} images in part {part!r} of {self.name!r} are broken, the first: "
-                f"{broken[0][0].text}. All of them: chimera-bench data check {self.name}"
+                f"{len(broken)} of {len(results)} images in subset {subset!r} of {self.name!r} are broken, the first: "
+                f"{broken[0][0].text}. List all: chimera-bench data check {self.name}"
             )
-        return part_digest(self._part(part), findings)
+        return digest_subset(self._files(subset), results)
 
-    def _known(self, part: str) -> tuple[Finding, ...]:
-        return (self._findings.get(part) or self.look(part)).each
+    def _results(self, subset: str) -> tuple[ScanResult, ...]:
+        return (self._scans.get(subset) or self.scan(subset)).results
 
-    def _part(self, part: str) -> PartFiles:
+    def _files(self, subset: str) -> SubsetFiles:
         found = self.found
-        if part in found.parts:
-            return found.parts[part]
-        if part in self._info.counts:
-            lacks = found.missing.get(part, ())
-            reason = f"it lacks {' and '.join(lacks)}" if lacks else f"the layout {found.layout!r} has no such part"
+        if subset in found.subsets:
+            return found.subsets[subset]
+        if subset in self._spec.image_counts:
+            missing = found.missing.get(subset, ())
+            reason = f"missing {' and '.join(missing)}" if missing else f"layout {found.layout!r} has no such subset"
             raise KeyError(
-                f"part {part!r} of {self.name!r} is not in {found.root}: {reason}. "
-                f"There are: {', '.join(self.parts)}; see chimera-bench data check {self.name}"
+                f"subset {subset!r} of {self.name!r} is not in {found.root}: {reason}. "
+                f"Available: {', '.join(self.subsets)}; see chimera-bench data check {self.name}"
             )
-        raise KeyError(unknown_name("part", part, self.parts))
+        raise KeyError(unknown_name("subset", subset, self.subsets))
 
-    def _checked(self, part: str, index: int) -> int:
-        if not 0 <= index < self.size(part):
-            raise IndexError(f"part {part!r} has images 0 to {self.size(part) - 1}, asked for {index}")
+    def _check_index(self, subset: str, index: int) -> int:
+        if not 0 <= index < self.size(subset):
+            raise IndexError(f"subset {subset!r} has images 0 to {self.size(subset) - 1}, got index {index}")
         return index
 
 
-def part_digest(files: PartFiles, findings: Sequence[Finding]) -> str:
-    """SHA-256 hex over image ids, pictures and labels of a part that is whole, in the order of the ids."""
+def digest_subset(files: SubsetFiles, results: Sequence[ScanResult]) -> str:
+    """Return the SHA-256 (hex) of image ids, images and labels of an intact subset, in the order of the ids.
+
+    Args:
+        files: Files of the subset.
+        results: Facts about each image.
+    """
     content = hashlib.sha256()
-    for image_id, facts in zip(files.image_ids, findings, strict=True):
-        assert isinstance(facts, Facts)
-        content.update(f"{image_id} {facts.picture.hex()} {facts.mask.hex()}\n".encode())
+    for image_id, facts in zip(files.image_ids, results, strict=True):
+        assert isinstance(facts, ImageFacts)
+        content.update(f"{image_id} {facts.image_digest.hex()} {facts.mask_digest.hex()}\n".encode())
     return content.hexdigest()
 
 
-def _logging(what: str) -> Observe:
-    """Tells the log how far reading has come, now and then."""
+def _log_progress(title: str) -> OnProgress:
+    """Return a callback that logs the progress of reading every few seconds."""
     started = last = time.monotonic()
 
-    def observe(done: int, total: int) -> None:
+    def on_progress(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= LOG_EVERY_S:
             last = now
             left = (now - started) / done * (total - done)
-            _log.info("reading %s once: %d of %d images, %.0f s left", what, done, total, left)
+            _log.info("reading %s for the first time: %d of %d images, %.0f s left", title, done, total, left)
 
-    return observe
+    return on_progress

@@ -1,14 +1,14 @@
-"""Real data sets described as data: names of the classes, meaning of the mask values, and where files lie on disk.
+"""Descriptions of real datasets: class names, meaning of the mask values, and folder layouts on disk.
 
-One YAML under `sets/` a data set. Nothing here touches a picture, and nothing imports torch: `data check` and the
-processes that scan files start without it.
+One YAML file in `sets/` describes one dataset. This module reads no image and does not import torch, so `data check`
+and the processes that scan files start quickly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import yaml
@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from benchmark.core.types import ignore_label
-from benchmark.utils.atomic_files import first_complaint
+from benchmark.utils.frozen_model import describe_first_error
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 
-SETS = Path(__file__).resolve().parent / "sets"
+SPEC_FOLDER = Path(__file__).resolve().parent / "sets"
 
-ILLEGAL = -1
-"""In a table, of mask values that stand for nothing."""
+UNDEFINED = -1
+"""Table entry of mask values without a meaning."""
 
 
-class Ids(FrozenModel):
-    """What the values of a mask mean: value = class + `offset`, or a map written out. All other values are illegal.
+class MaskEncoding(FrozenModel):
+    """Meaning of mask values: value = class + `offset`, or an explicit map. All other values are illegal.
 
     Attributes:
-        classes: how many there are; filled in by the data set.
-        offset: of the values against the classes; a class whose value would be below 0 does not occur.
-        values: mask value to class index, in place of `offset`.
-        ignored: mask values that mean ignore.
+        classes: Number of classes; filled in by the dataset's description.
+        offset: Mask value of class 0. A class whose value would be negative does not occur in masks.
+        values: Class index of each mask value; replaces `offset`.
+        ignored: Mask values that mean "ignore".
     """
 
     classes: int = Field(ge=1)
@@ -42,30 +42,33 @@ class Ids(FrozenModel):
     ignored: tuple[int, ...] = ()
 
     @model_validator(mode="after")
-    def _means_one_thing(self) -> Self:
-        pairs = self.pairs()
-        outside = sorted({label for label in pairs.values() if not 0 <= label < self.classes})
+    def _check_meanings(self) -> Self:
+        classes = self.class_of_value()
+        outside = sorted({label for label in classes.values() if not 0 <= label < self.classes})
         if outside:
-            raise ValueError(f"mask values stand for classes {outside[:5]}, and there are only {self.classes}")
-        twice = sorted(set(pairs) & set(self.ignored))
-        if twice:
-            raise ValueError(f"mask values {twice} are both ignored and a class")
+            raise ValueError(f"mask values stand for classes {outside[:5]}, but there are only {self.classes} classes")
+        ambiguous = sorted(set(classes) & set(self.ignored))
+        if ambiguous:
+            raise ValueError(f"mask values {ambiguous} are both ignored and a class")
         return self
 
-    def pairs(self) -> dict[int, int]:
-        """Mask value to class index, of every value that is a class."""
+    def class_of_value(self) -> dict[int, int]:
+        """Return the class index of every mask value that stands for a class."""
         if self.values is not None:
             return dict(self.values)
         return {label + self.offset: label for label in range(self.classes) if label + self.offset >= 0}
 
-    def table(self, size: int) -> NDArray[np.int32]:
-        """What every mask value below `size` means: 256 for masks of 8 bits, 65536 for those of 16.
+    def build_table(self, size: int) -> NDArray[np.int32]:
+        """Tabulate the meaning of the mask values from 0 to `size` - 1.
+
+        Args:
+            size: Number of mask values: 256 for 8-bit masks, 65536 for 16-bit masks.
 
         Returns:
-            (size,) class indices; `ignore_label(classes)` where the value means ignore; ILLEGAL elsewhere.
+            (size,) class indices; `ignore_label(classes)` for ignored values, UNDEFINED for illegal ones.
         """
-        table = np.full(size, ILLEGAL, dtype=np.int32)
-        for value, label in self.pairs().items():
+        table = np.full(size, UNDEFINED, dtype=np.int32)
+        for value, label in self.class_of_value().items():
             if value < size:
                 table[value] = label
         for value in self.ignored:
@@ -73,139 +76,160 @@ class Ids(FrozenModel):
                 table[value] = ignore_label(self.classes)
         return table
 
-    def expected(self) -> str:
-        """The legal values in words: "0 to 20, and 255 for ignore"."""
-        values = sorted(self.pairs())
+    def describe_values(self) -> str:
+        """Return the legal values as text, such as "0 to 20, and 255 for ignore"."""
+        values = sorted(self.class_of_value())
         gaps = sorted(set(range(values[0], values[-1] + 1)) - set(values))
-        words = f"{values[0]} to {values[-1]}" + (f" without {', '.join(map(str, gaps))}" if gaps else "")
+        text = f"{values[0]} to {values[-1]}" + (f" without {', '.join(map(str, gaps))}" if gaps else "")
         ignored = " or ".join(map(str, self.ignored))
-        return f"{words}, and {ignored} for ignore" if ignored else words
+        return f"{text}, and {ignored} for ignore" if ignored else text
 
 
-class Source(FrozenModel):
-    """Where some of the images of a part lie, below the folder of a layout. Patterns hold {} where the image id goes.
+class ImageSource(FrozenModel):
+    """File patterns of the images of a subset, relative to the root of a layout. {} in a pattern is the image id.
 
     Attributes:
-        images: pattern of the pictures.
-        masks: patterns of the masks; the first whose folder exists is the one.
-        ids: name of the table that the masks follow.
-        listed: file with one image id a line; without it, every picture that fits the pattern belongs to the part.
+        images: Pattern of the images.
+        masks: Patterns of the masks; the first pattern whose folder exists is used.
+        encoding: Name of the mask encoding.
+        list_file: File with one image id per line. If empty, every image that matches the pattern belongs to the
+            subset.
     """
 
     images: str
     masks: tuple[str, ...] = Field(min_length=1)
-    ids: str
-    listed: str = ""
+    encoding: str
+    list_file: str = ""
+    renamed_fields: ClassVar[Mapping[str, str]] = {"ids": "encoding", "listed": "list_file"}
 
     @field_validator("masks", mode="before")
     @classmethod
-    def _one_or_more(cls, given: Any) -> Any:
-        return (given,) if isinstance(given, str) else given
+    def _accept_one_pattern(cls, patterns: Any) -> Any:
+        return (patterns,) if isinstance(patterns, str) else patterns
 
     @model_validator(mode="after")
-    def _patterns_hold_an_id(self) -> Self:
+    def _check_patterns(self) -> Self:
         for pattern in (self.images, *self.masks):
             folder, _, name = pattern.rpartition("/")
             if name.count("{}") != 1 or "{}" in folder:
-                raise ValueError(f"pattern {pattern!r} needs exactly one {{}}, in the file's name")
+                raise ValueError(f"pattern {pattern!r} needs exactly one {{}}, in the file name")
         return self
 
 
-class Layout(FrozenModel):
-    """One way in which people lay a data set out on disk.
+class DatasetLayout(FrozenModel):
+    """A folder structure in which a dataset is commonly stored.
 
     Attributes:
-        roots: folders that it may begin at, below a folder given by the user; the first that holds most is taken.
-        parts: by name, one source or several.
-        note: a warning to whoever uses it.
+        roots: Folders where the layout may start, relative to a data folder; the most complete one is used.
+        subsets: Image sources by subset name.
+        note: Warning to users of the layout.
     """
 
     roots: tuple[str, ...] = Field(min_length=1)
-    parts: dict[str, tuple[Source, ...]] = Field(min_length=1)
+    subsets: dict[str, tuple[ImageSource, ...]] = Field(min_length=1)
     note: str = ""
+    renamed_fields: ClassVar[Mapping[str, str]] = {"parts": "subsets"}
 
 
-class DatasetInfo(FrozenModel):
-    """A data set.
+class DatasetSpec(FrozenModel):
+    """Description of a dataset.
 
     Attributes:
-        name: in the catalog; the file's stem.
-        title: for people.
-        classes: the vocabulary, in id order.
-        counts: how many images every part has when it is whole.
-        other_counts: other numbers of images that whole parts have, in other releases.
-        optional: parts that only some layouts hold.
-        ids: tables from mask values to classes.
-        layouts: by name, the preferred one first.
-        get: where to get it and what to unpack where.
-        note: a warning to whoever uses it.
-        raw_ade_index: of ADE20K's full release, the object index that every class has there; needed to convert it.
+        name: Name in the catalog; the stem of the YAML file.
+        title: Human-readable name.
+        classes: Class names in index order.
+        image_counts: Number of images in each complete subset.
+        other_image_counts: Numbers of images in complete subsets of other releases.
+        optional_subsets: Subsets that only some layouts contain.
+        mask_encodings: Mask encodings by name.
+        layouts: Layouts by name, the preferred one first.
+        download: Where to download the dataset, and what to unpack where.
+        note: Warning to users of the dataset.
+        raw_ade_index: Object index of each class in the full release of ADE20K; needed for its conversion.
     """
 
     name: str
     title: str
     classes: tuple[str, ...] = Field(min_length=1)
-    counts: dict[str, int] = Field(min_length=1)
-    other_counts: dict[str, tuple[int, ...]] = Field(default_factory=dict)
-    optional: tuple[str, ...] = ()
-    ids: dict[str, Ids] = Field(min_length=1)
-    layouts: dict[str, Layout] = Field(min_length=1)
-    get: str
+    image_counts: dict[str, int] = Field(min_length=1)
+    other_image_counts: dict[str, tuple[int, ...]] = Field(default_factory=dict)
+    optional_subsets: tuple[str, ...] = ()
+    mask_encodings: dict[str, MaskEncoding] = Field(min_length=1)
+    layouts: dict[str, DatasetLayout] = Field(min_length=1)
+    download: str
     note: str = ""
     raw_ade_index: tuple[int, ...] = ()
+    renamed_fields: ClassVar[Mapping[str, str]] = {
+        "counts": "image_counts",
+        "other_counts": "other_image_counts",
+        "optional": "optional_subsets",
+        "ids": "mask_encodings",
+        "get": "download",
+    }
 
     @model_validator(mode="before")
     @classmethod
-    def _tables_know_the_classes(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping) or not isinstance(given.get("ids"), Mapping):
-            return given
-        classes = len(given.get("classes") or ())
-        known = {name: dict(table) | {"classes": classes} for name, table in given["ids"].items()}
-        return dict(given) | {"ids": known}
+    def _fill_in_class_count(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping) or not isinstance(fields.get("mask_encodings"), Mapping):
+            return fields
+        classes = len(fields.get("classes") or ())
+        encodings = {name: dict(encoding) | {"classes": classes} for name, encoding in fields["mask_encodings"].items()}
+        return dict(fields) | {"mask_encodings": encodings}
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Self:
+    def _check_names(self) -> Self:
         if len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"{sorted({name for name in self.classes if self.classes.count(name) > 1})} occur twice")
-        parts = {part for layout in self.layouts.values() for part in layout.parts}
-        parts |= {*self.optional, *self.other_counts}
-        sources = [one for layout in self.layouts.values() for part in layout.parts.values() for one in part]
-        for kind, used, known in (("part", parts, self.counts), ("ids", {one.ids for one in sources}, self.ids)):
-            if not used <= set(known):
-                raise ValueError(unknown_name(kind, sorted(used - set(known))[0], known))
+            repeated = sorted({name for name in self.classes if self.classes.count(name) > 1})
+            raise ValueError(f"classes {repeated} are listed more than once")
+        subsets = {subset for layout in self.layouts.values() for subset in layout.subsets}
+        subsets |= {*self.optional_subsets, *self.other_image_counts}
+        _check_known("subset", subsets, self.image_counts)
+        _check_known("mask encoding", {source.encoding for source in self._sources()}, self.mask_encodings)
         if self.raw_ade_index and len(self.raw_ade_index) != len(self.classes):
-            raise ValueError(f"{len(self.raw_ade_index)} raw indices for {len(self.classes)} classes")
+            raise ValueError(
+                f"expected one raw_ade_index per class: {len(self.classes)}, got {len(self.raw_ade_index)}"
+            )
         return self
 
-    def is_whole(self, part: str, images: int) -> bool:
-        """Whether a part has as many images as it should."""
-        return images in (self.counts[part], *self.other_counts.get(part, ()))
+    def _sources(self) -> list[ImageSource]:
+        subsets = [sources for layout in self.layouts.values() for sources in layout.subsets.values()]
+        return [source for sources in subsets for source in sources]
+
+    def is_complete(self, subset: str, images: int) -> bool:
+        """Tell whether a number of images makes a subset complete."""
+        return images in (self.image_counts[subset], *self.other_image_counts.get(subset, ()))
 
     @property
     def ignore(self) -> int:
-        """The label of pixels that belong to no class: 255, or 65535 beside more than 255 classes."""
+        """Label of pixels without a class: 255, or 65535 if there are more than 255 classes."""
         return ignore_label(len(self.classes))
 
 
-def info_names(folder: Path = SETS) -> list[str]:
-    """The data sets that are described, sorted."""
+def dataset_spec_names(folder: Path = SPEC_FOLDER) -> list[str]:
+    """Return the names of the described datasets, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_info(name: str, folder: Path = SETS) -> DatasetInfo:
-    """Read the description of a data set.
+def load_dataset_spec(name: str, folder: Path = SPEC_FOLDER) -> DatasetSpec:
+    """Read the description of a dataset.
 
     Raises:
-        KeyError: there is none of that name; names the nearest.
-        ValueError: the file is not a valid description; says where.
+        KeyError: No dataset has this name; the message suggests the closest one.
+        ValueError: The file is not a valid description; the message names the field.
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("data set", name, info_names(folder)))
+        raise KeyError(unknown_name("dataset", name, dataset_spec_names(folder)))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return DatasetInfo.model_validate({"name": name} | (yaml.load(path.read_bytes(), Loader=loader) or {}))
+        return DatasetSpec.model_validate({"name": name} | (yaml.load(path.read_bytes(), Loader=loader) or {}))
     except ValidationError as error:
-        raise ValueError(f"{path} does not describe a data set: {first_complaint(error)}") from error
+        raise ValueError(f"{path} is not a valid dataset description: {describe_first_error(error)}") from error
     except (yaml.YAMLError, TypeError) as error:
-        raise ValueError(f"{path} does not describe a data set: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} is not a valid dataset description: {' '.join(str(error).split())}") from error
+
+
+def _check_known(kind: str, names: set[str], known: Mapping[str, Any]) -> None:
+    unknown = sorted(names - set(known))
+    if unknown:
+        raise ValueError(unknown_name(kind, unknown[0], known))

@@ -1,11 +1,11 @@
-"""Files to pixels: pictures as Detectron2 and OpenCV see them, masks as the numbers that were saved.
+"""Decoding of image and mask files: images as Detectron2 and OpenCV decode them, masks as the stored numbers.
 
-A file is decoded whole or refused with a ValueError that names it and its fault. Everything goes through Pillow:
-torchvision gives the same pixels of a JPEG in three quarters of the time (1.3 against 1.7 ms on VOC), but its decoders
-are deprecated since 0.29, and a picture is a small part of what a sample costs.
+A file is decoded completely or refused with a ValueError that names the file and its fault. Everything goes through
+Pillow: torchvision decodes a JPEG to the same pixels in three quarters of the time (1.3 against 1.7 ms on VOC), but its
+decoders are deprecated since 0.29, and decoding is a small share of the cost of a sample.
 
-What no decoder notices is a JPEG that lost its middle and kept its end: libjpeg fills the hole with grey. Fingerprints
-tell such a copy from the original.
+No decoder notices a JPEG that lost its middle and kept its end: libjpeg fills the hole with gray. Fingerprints tell
+such a copy from the original.
 """
 
 from __future__ import annotations
@@ -20,27 +20,30 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
+RgbImage = NDArray[np.uint8]
+"""(H, W, 3) RGB."""
+
 Mask = NDArray[np.uint8] | NDArray[np.uint16]
+"""(H, W) mask values."""
 
-_JPEG, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_PNG = b"\x89PNG\r\n\x1a\n"
-_PICTURE_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_IMAGE_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _WIDE_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
-_ORIENTATION = 0x0112  # EXIF tag
-_UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
-"""What Pillow raises over broken files."""
+_ORIENTATION_TAG = 0x0112  # EXIF tag
+_DECODING_ERRORS = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+"""Exceptions that Pillow raises on broken files."""
 
-_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
-"""EXIF orientation to quarter turns against the clock, and whether the result is mirrored left to right."""
+_ROTATIONS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+"""EXIF orientation to counterclockwise quarter turns, and whether the result is mirrored left to right."""
 
 
-class Header(NamedTuple):
-    """What a picture's first bytes say.
+class ImageHeader(NamedTuple):
+    """Header of an image file.
 
     Attributes:
-        height, width: in pixels as the file stores them, before any turning.
-        orientation: EXIF's, 1 where it lies as it is stored.
+        height, width: Stored size in pixels, before rotation.
+        orientation: EXIF orientation; 1 if the image is displayed as it is stored.
     """
 
     height: int
@@ -49,160 +52,197 @@ class Header(NamedTuple):
 
     @property
     def size(self) -> tuple[int, int]:
-        """(height, width) of the picture as it is shown."""
+        """(height, width) of the image as displayed."""
         return (self.width, self.height) if self.orientation >= 5 else (self.height, self.width)
 
 
-def read_picture(path: Path) -> Picture:
-    """A picture as it is shown, turned as its EXIF orientation says: (H, W, 3) uint8 RGB.
+def read_image(path: Path) -> RgbImage:
+    """Read an image as displayed, rotated according to its EXIF orientation.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: the file is missing, cut short or no picture; one line that names it.
+        ValueError: The file is missing, truncated or not an image; the message names the file.
     """
-    return decode_picture(read_content(path), path)
+    return decode_image(read_content(path), path)
 
 
 def read_mask(path: Path) -> Mask:
-    """The numbers in a mask: (H, W) uint8, or uint16 where it has 16 bits. Palettes are not looked at.
+    """Read the values of a mask; palettes are ignored.
+
+    Returns:
+        (H, W) uint8, or uint16 for 16-bit masks.
 
     Raises:
-        ValueError: the file is missing, broken, or not one channel of whole numbers; one line that names it.
+        ValueError: The file is missing, broken, or not one channel of whole numbers; the message names the file.
     """
     return decode_mask(read_content(path), path)
 
 
-def picture_size(path: Path) -> tuple[int, int]:
-    """(height, width) of a picture as it is shown, from its first bytes. Raises ValueError like `read_picture`."""
+def read_image_size(path: Path) -> tuple[int, int]:
+    """Return (height, width) of an image as displayed; only its header is read.
+
+    Raises:
+        ValueError: The file is missing or not an image.
+    """
     try:
         with path.open("rb") as file:
-            return _header(file, path).size
+            return _read_header(file, path).size
     except OSError as error:
-        raise ValueError(_cannot_read(path, error)) from error
+        raise ValueError(_describe_os_error(path, error)) from error
 
 
 def read_content(path: Path) -> bytes:
-    """All bytes of a file. Raises ValueError, naming it, where it is missing, empty or out of reach."""
+    """Return the bytes of a file.
+
+    Raises:
+        ValueError: The file is missing, empty or not readable; the message names the file.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(_cannot_read(path, error)) from error
+        raise ValueError(_describe_os_error(path, error)) from error
     if not content:
         raise ValueError(f"{path} is empty (0 bytes); copy or download it again")
     return content
 
 
-def header_of(content: bytes, path: Path) -> Header:
-    """The header of a picture. Raises ValueError where there is none."""
-    return _header(io.BytesIO(content), path)
+def read_header(content: bytes, path: Path) -> ImageHeader:
+    """Return the header of an image file.
+
+    Args:
+        content: Bytes of the file.
+        path: Path of the file, for error messages.
+
+    Raises:
+        ValueError: The file is not an image.
+    """
+    return _read_header(io.BytesIO(content), path)
 
 
-def check_end(content: bytes, path: Path) -> None:
-    """Raise ValueError for a JPEG whose end marker is missing, which means that it was cut short."""
-    if content.startswith(_JPEG) and not _reaches_its_end(content):
-        raise ValueError(f"{path} is cut short: {len(content)} bytes and no end of a JPEG; copy or download it again")
+def check_jpeg_end(content: bytes, path: Path) -> None:
+    """Check that a file, if it is a JPEG, has an end marker.
+
+    Raises:
+        ValueError: The end marker is missing, so the file is truncated.
+    """
+    if content.startswith(_JPEG_START) and not _has_jpeg_end(content):
+        raise ValueError(
+            f"{path} is truncated: {len(content)} bytes without a JPEG end marker; copy or download it again"
+        )
 
 
-def decode_picture(content: bytes, path: Path) -> Picture:
-    """`read_picture` of a file's bytes; the path is for messages."""
-    check_end(content, path)
-    with _opened(io.BytesIO(content), path) as image:
-        if image.mode not in _PICTURE_MODES:
-            raise ValueError(f"{path} is a picture of mode {image.mode}, expected 8 bits a channel")
-        orientation = _orientation(image)
+def decode_image(content: bytes, path: Path) -> RgbImage:
+    """Decode the bytes of an image file; see `read_image`.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
+    check_jpeg_end(content, path)
+    with _open_image(io.BytesIO(content), path) as image:
+        if image.mode not in _IMAGE_MODES:
+            raise ValueError(f"{path} is an image of mode {image.mode}, expected 8 bits per channel")
+        orientation = _get_orientation(image)
         try:
             pixels = np.array(image.convert("RGB"))
-        except _UNREADABLE as error:
-            raise ValueError(f"{path} is broken: {_words(error)}; copy or download it again") from error
-    return _turned(pixels, orientation)
+        except _DECODING_ERRORS as error:
+            raise ValueError(f"{path} is broken: {_format_error(error)}; copy or download it again") from error
+    return _apply_orientation(pixels, orientation)
 
 
 def decode_mask(content: bytes, path: Path) -> Mask:
-    """`read_mask` of a file's bytes; the path is for messages."""
-    with _opened(io.BytesIO(content), path) as image:
+    """Decode the bytes of a mask file; see `read_mask`.
+
+    Returns:
+        (H, W) uint8, or uint16 for 16-bit masks.
+    """
+    with _open_image(io.BytesIO(content), path) as image:
         if image.format == "JPEG":
             raise ValueError(f"{path} is a JPEG, which does not keep class ids exactly; expected a PNG or TIFF")
         if image.mode not in {"1", "L", "P"} | _WIDE_MODES:
             raise ValueError(
-                f"{path} is a colour picture ({image.mode}), expected a mask with one channel of class ids "
-                "(palette or grey, 8 or 16 bits)"
+                f"{path} is a color image ({image.mode}), expected a mask with one channel of class ids "
+                "(palette or gray, 8 or 16 bits)"
             )
         try:
             values = np.array(image)
-        except _UNREADABLE as error:
-            raise ValueError(f"{path} is broken: {_words(error)}; copy or download it again") from error
-        return _whole_numbers(values, path) if image.mode in _WIDE_MODES else _unscaled(values, content)
+        except _DECODING_ERRORS as error:
+            raise ValueError(f"{path} is broken: {_format_error(error)}; copy or download it again") from error
+        return _convert_to_uint16(values, path) if image.mode in _WIDE_MODES else _undo_scaling(values, content)
 
 
-def _header(file: IO[bytes], path: Path) -> Header:
-    with _opened(file, path) as image:
-        return Header(image.height, image.width, _orientation(image))
+def _read_header(file: IO[bytes], path: Path) -> ImageHeader:
+    with _open_image(file, path) as image:
+        return ImageHeader(image.height, image.width, _get_orientation(image))
 
 
-def _opened(file: IO[bytes], path: Path) -> Image.Image:
-    """An image of which only the header was read."""
+def _open_image(file: IO[bytes], path: Path) -> Image.Image:
+    """Open an image; only its header is read."""
     try:
         return Image.open(file)
-    except _UNREADABLE as error:
+    except _DECODING_ERRORS as error:
         file.seek(0)
-        raise ValueError(f"{path} is no picture that can be read: it begins with {file.read(12)!r}") from error
+        raise ValueError(f"{path} is not a readable image: its first bytes are {file.read(12)!r}") from error
 
 
-def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation, 1 where there is none or it cannot be read, as in OpenCV."""
+def _get_orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation; 1 if it is absent or unreadable, as in OpenCV."""
     if "exif" not in image.info:
         return 1
     try:
-        found = image.getexif().get(_ORIENTATION, 1)
-    except (*_UNREADABLE, KeyError, TypeError):
+        orientation = image.getexif().get(_ORIENTATION_TAG, 1)
+    except (*_DECODING_ERRORS, KeyError, TypeError):
         return 1
-    return found if found in _TURNS else 1
+    return orientation if orientation in _ROTATIONS else 1
 
 
-def _turned(pixels: Picture, orientation: int) -> Picture:
-    if orientation not in _TURNS:
+def _apply_orientation(pixels: RgbImage, orientation: int) -> RgbImage:
+    """Rotate and mirror an image, (H, W, 3) to (H, W, 3) or (W, H, 3)."""
+    if orientation not in _ROTATIONS:
         return pixels
-    quarters, is_mirrored = _TURNS[orientation]
-    turned = np.rot90(pixels, quarters)
-    return np.ascontiguousarray(turned[:, ::-1] if is_mirrored else turned)
+    quarter_turns, is_mirrored = _ROTATIONS[orientation]
+    rotated = np.rot90(pixels, quarter_turns)
+    return np.ascontiguousarray(rotated[:, ::-1] if is_mirrored else rotated)
 
 
-def _reaches_its_end(content: bytes) -> bool:
-    """Whether a JPEG has its end marker: at the end, before padding, or where walking from marker to marker leads."""
-    return content.endswith(_JPEG_END) or content.rstrip(b"\0").endswith(_JPEG_END) or _walks_to_its_end(content)
+def _has_jpeg_end(content: bytes) -> bool:
+    """Tell whether a JPEG has an end marker: at the end, before padding, or after its last segment."""
+    return content.endswith(_JPEG_END) or content.rstrip(b"\0").endswith(_JPEG_END) or _find_jpeg_end(content)
 
 
-def _walks_to_its_end(content: bytes) -> bool:
-    """Follow the segments, so that the end of a thumbnail inside of one is not taken for the end of the picture."""
+def _find_jpeg_end(content: bytes) -> bool:
+    """Follow the segments, so that the end marker of an embedded thumbnail is not mistaken for that of the image."""
     marker = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
-    at = len(_JPEG)
-    while found := marker.search(content, at):
-        if found[1] == _JPEG_END[1:]:
+    position = len(_JPEG_START)
+    while match := marker.search(content, position):
+        if match[1] == _JPEG_END[1:]:
             return True
-        if found.end() + 2 > len(content):
+        if match.end() + 2 > len(content):
             return False
-        at = found.end() + int.from_bytes(content[found.end() : found.end() + 2], "big")
+        position = match.end() + int.from_bytes(content[match.end() : match.end() + 2], "big")
     return False
 
 
-def _unscaled(values: NDArray[np.generic], content: bytes) -> NDArray[np.uint8]:
-    """Masks of up to 8 bits; grey PNGs of 2 and 4 bits, which Pillow stretches to 0-255, are put back."""
-    found = values.astype(np.uint8, copy=False)
-    if not content.startswith(_PNG):
-        return found
-    bits, colour_type = content[24], content[25]
-    return found // np.uint8(255 // (2**bits - 1)) if colour_type == 0 and bits in (2, 4) else found
+def _undo_scaling(values: NDArray[np.generic], content: bytes) -> NDArray[np.uint8]:
+    """Return (H, W) masks of up to 8 bits; undo Pillow's scaling of 2-bit and 4-bit gray PNGs to 0-255."""
+    mask = values.astype(np.uint8, copy=False)
+    if not content.startswith(_PNG_START):
+        return mask
+    bits, color_type = content[24], content[25]
+    return mask // np.uint8(255 // (2**bits - 1)) if color_type == 0 and bits in (2, 4) else mask
 
 
-def _whole_numbers(values: NDArray[np.integer], path: Path) -> NDArray[np.uint16]:
+def _convert_to_uint16(values: NDArray[np.integer], path: Path) -> NDArray[np.uint16]:
     lowest, highest = int(values.min()), int(values.max())
     if lowest < 0 or highest > 65535:
-        raise ValueError(f"{path} holds numbers from {lowest} to {highest}, expected 0 to 65535")
+        raise ValueError(f"{path} has values from {lowest} to {highest}, expected 0 to 65535")
     return values.astype(np.uint16)
 
 
-def _cannot_read(path: Path, error: OSError) -> str:
+def _describe_os_error(path: Path, error: OSError) -> str:
     return f"{path} is missing" if isinstance(error, FileNotFoundError) else f"{path} cannot be read: {error.strerror}"
 
 
-def _words(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,8 +1,8 @@
-"""Where a data set lies: its layouts are looked for below given folders, by the names of files and nothing else.
+"""Discovery of datasets on disk: known layouts are looked for below the data folders, by file names only.
 
-Directory listings tell which pictures and masks exist, so 118287 of them cost one look at a folder and no look at a
-file. Within a part images are sorted by their id: the same images in another layout come in the same order, so that
-a run on them is the same run.
+Directory listings tell which images and masks exist, so 118287 images cost one listing per folder and no access to
+single files. The images of a subset are sorted by id: the same images in another layout have the same order, so that a
+run on them is the same run.
 """
 
 from __future__ import annotations
@@ -14,123 +14,134 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from benchmark.data.folders.dataset_spec import DatasetInfo, Source
+from benchmark.data.folders.dataset_spec import DatasetSpec, ImageSource
 from benchmark.utils.did_you_mean import unknown_name
 
-VARIABLE = "CHIMERA_BENCH_DATA"
-"""Folders below which data sets are looked for, with `os.pathsep` between them."""
+DATA_VARIABLE = "CHIMERA_BENCH_DATA"
+"""Environment variable with the data folders, separated by `os.pathsep`."""
 
-_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
+_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp"})
 
 
-class Pair(NamedTuple):
-    """An image: picture and mask, as paths below the root of the data set, and the table that the mask follows."""
+class ImageFiles(NamedTuple):
+    """Image and mask, as paths relative to the root of a dataset, and the name of the mask's encoding."""
 
-    picture: str
+    image: str
     mask: str
-    ids: str
+    encoding: str
 
 
 @dataclass(frozen=True)
-class PartFiles:
-    """The images of one part, sorted by id. Light enough to be sent to other processes.
+class SubsetFiles:
+    """The images of a subset, sorted by id; small enough to be sent to other processes.
 
     Attributes:
-        places: patterns of pictures and masks with {} for the id.
-        image_ids: of the images.
-        place_of: for every image, which of the places it is at.
-        complete: how many of them have both of their files.
-        twice: ids that were listed more than once, and are read once.
+        patterns: Path patterns of images and masks, with {} for the image id.
+        image_ids: Ids of the images.
+        pattern_indices: Index of each image's pattern.
+        num_complete: Number of images that have both of their files.
+        duplicates: Ids that are listed more than once; each is read once.
     """
 
-    places: tuple[Pair, ...]
+    patterns: tuple[ImageFiles, ...]
     image_ids: tuple[str, ...]
-    place_of: bytes
-    complete: int
-    twice: tuple[str, ...] = ()
+    pattern_indices: bytes
+    num_complete: int
+    duplicates: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids)
 
-    def pair(self, index: int) -> Pair:
-        """The files of one image."""
-        place, image_id = self.places[self.place_of[index]], self.image_ids[index]
-        return Pair(place.picture.replace("{}", image_id), place.mask.replace("{}", image_id), place.ids)
+    def __getitem__(self, index: int) -> ImageFiles:
+        """Return the files of one image."""
+        pattern, image_id = self.patterns[self.pattern_indices[index]], self.image_ids[index]
+        return ImageFiles(pattern.image.replace("{}", image_id), pattern.mask.replace("{}", image_id), pattern.encoding)
 
 
 @dataclass(frozen=True)
-class Found:
-    """A layout at a folder, with what of it is there.
+class FoundLayout:
+    """A layout in a folder, and the subsets that are present there.
 
     Attributes:
-        layout: its name.
-        root: the folder.
-        parts: those that are there, by name.
-        missing: what the others lack, as paths below the root, by part.
+        layout: Name of the layout.
+        root: Root folder of the dataset.
+        subsets: Files of the subsets that are present, by name.
+        missing: Files and folders that the other subsets lack, as paths relative to the root, by subset.
     """
 
     layout: str
     root: Path
-    parts: dict[str, PartFiles]
+    subsets: dict[str, SubsetFiles]
     missing: dict[str, tuple[str, ...]]
 
 
 def data_folders() -> tuple[Path, ...]:
-    """The folders that $CHIMERA_BENCH_DATA names, in its order."""
-    given = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return tuple(Path(text).expanduser() for text in given if text)
+    """Return the folders that $CHIMERA_BENCH_DATA names, in its order."""
+    folders = os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
+    return tuple(Path(folder).expanduser() for folder in folders if folder)
 
 
-def find(info: DatasetInfo, folders: Sequence[Path], *, layout: str = "") -> Found | None:
-    """The layout that holds most: complete parts first, then parts at all, then images; of equals, the first.
+def find_layout(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> FoundLayout | None:
+    """Return the most complete layout of a dataset, or None if no layout has any subset.
+
+    Layouts are ranked by complete subsets, then by present subsets, then by images; the first of equals wins.
 
     Args:
-        info: which data set.
-        folders: where to look, in order.
-        layout: only this one.
+        spec: Description of the dataset.
+        folders: Folders to look in, in order.
+        layout: Name of the only layout to look for; all if empty.
 
     Raises:
-        KeyError: there is no layout of that name; names the nearest.
+        KeyError: No layout has this name; the message suggests the closest one.
     """
-    found = [one for one in survey(info, folders, layout=layout) if one.parts]
-    return max(found, key=lambda one: _worth(one, info), default=None)
+    candidates = [candidate for candidate in iterate_layouts(spec, folders, layout=layout) if candidate.subsets]
+    return max(candidates, key=lambda candidate: _rank_layout(candidate, spec), default=None)
 
 
-def survey(info: DatasetInfo, folders: Sequence[Path], *, layout: str = "") -> Iterator[Found]:
-    """Every layout at every folder where it might be, also where nothing of it is."""
-    if layout and layout not in info.layouts:
-        raise KeyError(unknown_name(f"layout of {info.name}", layout, info.layouts))
-    disk = _Disk()
-    for name in [layout] if layout else info.layouts:
-        roots = [folder / root for folder in folders for root in info.layouts[name].roots]
+def iterate_layouts(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> Iterator[FoundLayout]:
+    """Yield every layout in every existing folder where it may start, even if no subset is present there.
+
+    Args:
+        spec: Description of the dataset.
+        folders: Folders to look in, in order.
+        layout: Name of the only layout to look for; all if empty.
+
+    Raises:
+        KeyError: No layout has this name; the message suggests the closest one.
+    """
+    if layout and layout not in spec.layouts:
+        raise KeyError(unknown_name(f"layout of {spec.name}", layout, spec.layouts))
+    listings = _FolderListings()
+    for name in [layout] if layout else spec.layouts:
+        roots = [folder / root for folder in folders for root in spec.layouts[name].roots]
         for root in dict.fromkeys(roots):
             if root.is_dir():
-                yield _look(info, name, root, disk=disk)
+                yield _read_layout(spec, name, root, listings=listings)
 
 
-def read_list(path: Path) -> list[str]:
-    """Image ids of a list file: the first word of every line, without folders and without a picture's suffix.
+def read_image_list(path: Path) -> list[str]:
+    """Return the image ids of a list file: the first word of each line, without folders and image suffix.
 
     Raises:
-        ValueError: the file cannot be read as text.
+        ValueError: The file is not readable as text.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as a list of images: {error}") from error
     words = [line.split()[0].replace("\\", "/") for line in lines if line.strip()]
-    return [_without_suffix(PurePosixPath(word).name) for word in words]
+    return [_remove_image_suffix(PurePosixPath(word).name) for word in words]
 
 
-class _Disk:
-    """Names of the files in folders; every folder is listed once."""
+class _FolderListings:
+    """File names in folders; each folder is listed once."""
 
     def __init__(self) -> None:
         self._names: dict[Path, frozenset[str] | None] = {}
         self._ids: dict[tuple[Path, str], frozenset[str]] = {}
 
-    def names(self, folder: Path) -> frozenset[str] | None:
-        """None where there is no such folder."""
+    def list_names(self, folder: Path) -> frozenset[str] | None:
+        """Return the names in a folder, or None if the folder does not exist."""
         if folder not in self._names:
             try:
                 self._names[folder] = frozenset(os.listdir(folder))
@@ -138,83 +149,99 @@ class _Disk:
                 self._names[folder] = None
         return self._names[folder]
 
-    def ids_at(self, root: Path, pattern: str) -> frozenset[str]:
-        """What stands for {} in the files that fit a pattern."""
+    def list_ids(self, root: Path, pattern: str) -> frozenset[str]:
+        """Return the image ids of the files that match a pattern."""
         if (root, pattern) not in self._ids:
-            folder, before, after = _split(pattern)
-            least = len(before) + len(after)
+            folder, prefix, suffix = _split_pattern(pattern)
+            least = len(prefix) + len(suffix)
             self._ids[root, pattern] = frozenset(
-                name[len(before) : len(name) - len(after)]
-                for name in self.names(root / folder) or ()
-                if len(name) > least and name.startswith(before) and name.endswith(after)
+                name[len(prefix) : len(name) - len(suffix)]
+                for name in self.list_names(root / folder) or ()
+                if len(name) > least and name.startswith(prefix) and name.endswith(suffix)
             )
         return self._ids[root, pattern]
 
 
-def _worth(found: Found, info: DatasetInfo) -> tuple[int, int, int]:
-    whole = [
-        part for part, files in found.parts.items() if files.complete == len(files) and info.is_whole(part, len(files))
+def _rank_layout(found: FoundLayout, spec: DatasetSpec) -> tuple[int, int, int]:
+    complete = [
+        subset
+        for subset, files in found.subsets.items()
+        if files.num_complete == len(files) and spec.is_complete(subset, len(files))
     ]
-    return len(whole), len(found.parts), sum(files.complete for files in found.parts.values())
+    return len(complete), len(found.subsets), sum(files.num_complete for files in found.subsets.values())
 
 
-def _look(info: DatasetInfo, layout: str, root: Path, *, disk: _Disk) -> Found:
-    parts: dict[str, PartFiles] = {}
+def _read_layout(spec: DatasetSpec, layout: str, root: Path, *, listings: _FolderListings) -> FoundLayout:
+    subsets: dict[str, SubsetFiles] = {}
     missing: dict[str, tuple[str, ...]] = {}
-    for part, sources in info.layouts[layout].parts.items():
-        gaps = [gap for source in sources for gap in _gaps(source, root, disk)]
+    for subset, sources in spec.layouts[layout].subsets.items():
+        gaps = [gap for source in sources for gap in _list_missing(source, root, listings)]
         if gaps:
-            missing[part] = tuple(dict.fromkeys(gaps))
+            missing[subset] = tuple(dict.fromkeys(gaps))
         else:
-            parts[part] = _files(sources, root, disk)
-    return Found(layout, root, parts, missing)
+            subsets[subset] = _list_files(sources, root, listings)
+    return FoundLayout(layout, root, subsets, missing)
 
 
-def _gaps(source: Source, root: Path, disk: _Disk) -> list[str]:
-    """What must be there and is not, for a source to be one; as paths below the root."""
-    folders = [_split(pattern)[0] for pattern in (source.images, *source.masks)]
-    is_there = [disk.names(root / folder) is not None for folder in folders]
-    gaps = [source.listed] if source.listed and not (root / source.listed).is_file() else []
-    gaps += [] if is_there[0] else [f"{folders[0]}/"]
-    gaps += [] if any(is_there[1:]) else [" or ".join(f"{folder}/" for folder in folders[1:])]
+def _list_missing(source: ImageSource, root: Path, listings: _FolderListings) -> list[str]:
+    """Return what a source lacks to be usable, as paths relative to the root."""
+    folders = [_split_pattern(pattern)[0] for pattern in (source.images, *source.masks)]
+    exists = [listings.list_names(root / folder) is not None for folder in folders]
+    gaps = [source.list_file] if source.list_file and not (root / source.list_file).is_file() else []
+    gaps += [] if exists[0] else [f"{folders[0]}/"]
+    gaps += [] if any(exists[1:]) else [" or ".join(f"{folder}/" for folder in folders[1:])]
     if gaps:
         return gaps
-    ids = _ids(source, root, disk)
+    ids = _list_source_ids(source, root, listings)
     if not ids:
-        return [f"images in {source.listed}" if source.listed else source.images.replace("{}", "*")]
-    masks = _masks(source, root, disk)
-    return [] if disk.ids_at(root, masks).intersection(ids) else [masks.replace("{}", "*")]
+        return [f"images in {source.list_file}" if source.list_file else source.images.replace("{}", "*")]
+    masks = _find_mask_pattern(source, root, listings)
+    return [] if listings.list_ids(root, masks).intersection(ids) else [masks.replace("{}", "*")]
 
 
-def _files(sources: Sequence[Source], root: Path, disk: _Disk) -> PartFiles:
-    places = tuple(Pair(one.images, _masks(one, root, disk), one.ids) for one in sources)
-    whole = [disk.ids_at(root, place.picture) & disk.ids_at(root, place.mask) for place in places]
-    listed = [(image_id, place) for place, source in enumerate(sources) for image_id in _ids(source, root, disk)]
+def _list_files(sources: Sequence[ImageSource], root: Path, listings: _FolderListings) -> SubsetFiles:
+    patterns = tuple(
+        ImageFiles(source.images, _find_mask_pattern(source, root, listings), source.encoding) for source in sources
+    )
+    complete = [listings.list_ids(root, pattern.image) & listings.list_ids(root, pattern.mask) for pattern in patterns]
+    listed = [
+        (image_id, index)
+        for index, source in enumerate(sources)
+        for image_id in _list_source_ids(source, root, listings)
+    ]
     times = Counter(image_id for image_id, _ in listed)
-    place_of = dict(reversed(listed))  # of an image that is listed twice, the first place
-    image_ids = sorted(place_of)
-    complete = sum(image_id in whole[place_of[image_id]] for image_id in image_ids)
-    twice = tuple(image_id for image_id in image_ids if times[image_id] > 1)
-    return PartFiles(places, tuple(image_ids), bytes(place_of[one] for one in image_ids), complete, twice)
+    pattern_index = dict(reversed(listed))  # the first pattern of an image that is listed more than once
+    image_ids = sorted(pattern_index)
+    return SubsetFiles(
+        patterns,
+        tuple(image_ids),
+        bytes(pattern_index[image_id] for image_id in image_ids),
+        sum(image_id in complete[pattern_index[image_id]] for image_id in image_ids),
+        tuple(image_id for image_id in image_ids if times[image_id] > 1),
+    )
 
 
-def _ids(source: Source, root: Path, disk: _Disk) -> list[str]:
-    return read_list(root / source.listed) if source.listed else sorted(disk.ids_at(root, source.images))
+def _list_source_ids(source: ImageSource, root: Path, listings: _FolderListings) -> list[str]:
+    if source.list_file:
+        return read_image_list(root / source.list_file)
+    return sorted(listings.list_ids(root, source.images))
 
 
-def _masks(source: Source, root: Path, disk: _Disk) -> str:
-    """The first pattern of masks whose folder is there."""
-    there = [pattern for pattern in source.masks if disk.names(root / _split(pattern)[0]) is not None]
-    return there[0]
+def _find_mask_pattern(source: ImageSource, root: Path, listings: _FolderListings) -> str:
+    """Return the first mask pattern whose folder exists."""
+    existing = [
+        pattern for pattern in source.masks if listings.list_names(root / _split_pattern(pattern)[0]) is not None
+    ]
+    return existing[0]
 
 
-def _split(pattern: str) -> tuple[str, str, str]:
-    """Folder, and what stands before and after the id in the file's name."""
+def _split_pattern(pattern: str) -> tuple[str, str, str]:
+    """Return the folder of a pattern, and the text before and after the id in the file name."""
     folder, _, name = pattern.rpartition("/")
-    before, _, after = name.partition("{}")
-    return folder or ".", before, after
+    prefix, _, suffix = name.partition("{}")
+    return folder or ".", prefix, suffix
 
 
-def _without_suffix(name: str) -> str:
+def _remove_image_suffix(name: str) -> str:
     path = PurePosixPath(name)
-    return path.stem if path.suffix.lower() in _SUFFIXES else name
+    return path.stem if path.suffix.lower() in _IMAGE_SUFFIXES else name

@@ -1,10 +1,10 @@
-"""What was found out about the files of a data set, kept between runs, so that every file is read once.
+"""Index of facts about a dataset's files, cached between runs, so that every file is read once.
 
-One kept file a data set folder, see `benchmark.utils.array_cache`; a file of the data set is read again when its size or its time
-of change differ. Broken files are not kept: they are looked at every time.
+The cache has one entry per dataset folder (`benchmark.utils.array_cache`). A file is read again when its size or its
+modification time has changed. Broken files are not cached: they are read every time.
 
-Scanning uses threads. Measured on two cores they are as fast as processes (590 images of VOC in 0.6 s, one thread
-1.1 s) because decoding and hashing let go of the interpreter, and they need neither fork nor a start of their own.
+Scanning uses threads. On two cores they are as fast as processes (590 images of VOC in 0.6 s; one thread takes 1.1 s),
+because decoding and hashing release the interpreter lock, and threads need neither fork nor spawn.
 """
 
 from __future__ import annotations
@@ -20,155 +20,173 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.folders.dataset_spec import DatasetInfo
-from benchmark.data.folders.discovery import Pair
-from benchmark.data.folders.mask_values import MaskTable
-from benchmark.data.folders.scan import Facts, Problem, Stamp, scan, stamp_of
+from benchmark.data.folders.dataset_spec import DatasetSpec
+from benchmark.data.folders.discovery import ImageFiles
+from benchmark.data.folders.mask_values import MaskValueTable
+from benchmark.data.folders.scan import DatasetProblem, FileStamp, ImageFacts, read_stamp, scan_image
 from benchmark.utils.array_cache import Arrays, keep_arrays, load_arrays
 from benchmark.utils.frozen_model import canonical_json
 
 VERSION = 1
-"""Of what is kept and of what digests mean."""
+"""Version of the cached content and of the meaning of digests."""
 
-Observe = Callable[[int, int], None]
-"""Called with the images read and how many there are to read; those from the cache do not count."""
+OnProgress = Callable[[int, int], None]
+"""Called with the numbers of images read and to be read, not counting images from the cache."""
 
-Finding = Facts | tuple[Problem, ...]
-"""What is known of an image, or everything that is wrong with it."""
+ScanResult = ImageFacts | tuple[DatasetProblem, ...]
+"""Facts about an image, or all its problems."""
 
 _CHUNK = 32
-_KEEP_EVERY_S = 60.0
+_SAVE_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
-class Findings:
-    """On images, in the order they were asked for.
+class ScanResults:
+    """Results of scanning some images.
 
     Attributes:
-        each: one an image.
-        from_cache: of how many no file was opened.
-        seconds: that it took.
+        results: One result per image, in the requested order.
+        num_cached: Number of images whose files were not opened.
+        seconds: Duration of the scan.
     """
 
-    each: tuple[Finding, ...]
-    from_cache: int
+    results: tuple[ScanResult, ...]
+    num_cached: int
     seconds: float
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
-        """Everything that is wrong, in order."""
-        return tuple(problem for one in self.each if not isinstance(one, Facts) for problem in one)
+    def facts(self) -> tuple[ImageFacts, ...]:
+        """Facts about the images that are intact, in order."""
+        return tuple(result for result in self.results if isinstance(result, ImageFacts))
+
+    @property
+    def problems(self) -> tuple[DatasetProblem, ...]:
+        """All problems, in order."""
+        return tuple(problem for result in self.results if not isinstance(result, ImageFacts) for problem in result)
 
 
-class Index:
-    """Facts on the images below one folder.
+class ScanIndex:
+    """Index of facts about the images below one folder.
 
     Args:
-        info: of the data set; its tables decide what mask values mean.
-        root: of the data set.
+        spec: Description of the dataset; its mask encodings decide the meaning of mask values.
+        root: Root folder of the dataset.
     """
 
-    def __init__(self, info: DatasetInfo, root: Path) -> None:
+    def __init__(self, spec: DatasetSpec, root: Path) -> None:
         self._root = root
-        self._classes = len(info.classes)
-        self._tables = {name: MaskTable(ids) for name, ids in info.ids.items()}
-        meaning = {name: ids.model_dump(mode="json") for name, ids in info.ids.items()}
-        address = canonical_json({"version": VERSION, "root": str(root.resolve()), "ids": meaning})
-        self._name = f"index/{info.name}-{hashlib.sha256(address.encode()).hexdigest()[:16]}"
-        self._kept: dict[Pair, Facts] | None = None
+        self._classes = len(spec.classes)
+        self._tables = {name: MaskValueTable(encoding) for name, encoding in spec.mask_encodings.items()}
+        encodings = {name: encoding.model_dump(mode="json") for name, encoding in spec.mask_encodings.items()}
+        key = canonical_json({"version": VERSION, "root": str(root.resolve()), "ids": encodings})
+        self._name = f"index/{spec.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+        self._facts: dict[ImageFiles, ImageFacts] | None = None
 
-    def look(
-        self, pairs: Sequence[Pair], *, full: bool = False, observe: Observe = lambda done, total: None
-    ) -> Findings:
-        """Find out about images; only those that are new, changed or broken are read.
+    def scan(
+        self,
+        images: Sequence[ImageFiles],
+        *,
+        full: bool = False,
+        on_progress: OnProgress = lambda done, total: None,
+    ) -> ScanResults:
+        """Return facts about images; only files that are new, changed or broken are read.
 
         Args:
-            pairs: the images.
-            full: also decode every picture that was not decoded before.
-            observe: told every now and then.
+            images: Files of the images.
+            full: Whether to decode the pixels of images that were not decoded before.
+            on_progress: Called regularly with the progress.
         """
         started = time.monotonic()
-        if self._kept is None:
-            self._kept = _unpacked(load_arrays(self._name), self._classes)
-        kept = self._kept
-        found: dict[Pair, Finding] = {pair: kept[pair] for pair in pairs if pair in kept}
-        found = {pair: one for pair, one in found.items() if self._is_fresh(pair, one, full)}
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in found]
-        found |= self._read(new, full=full, observe=observe)
-        each = tuple(found[pair] for pair in pairs)
-        return Findings(each, len(pairs) - len(new), time.monotonic() - started)
+        if self._facts is None:
+            self._facts = _unpack_facts(load_arrays(self._name), self._classes)
+        known = self._facts
+        results: dict[ImageFiles, ScanResult] = {
+            files: known[files] for files in images if files in known and self._is_fresh(files, known[files], full)
+        }
+        new = [files for files in dict.fromkeys(images) if files not in results]
+        results |= self._read(new, full=full, on_progress=on_progress)
+        ordered = tuple(results[files] for files in images)
+        return ScanResults(ordered, len(images) - len(new), time.monotonic() - started)
 
-    def _is_fresh(self, pair: Pair, one: Finding, full: bool) -> bool:
-        return isinstance(one, Facts) and one.is_decoded >= full and one.stamp == stamp_of(str(self._root), pair)
+    def _is_fresh(self, files: ImageFiles, facts: ImageFacts, full: bool) -> bool:
+        return facts.is_decoded >= full and facts.stamp == read_stamp(str(self._root), files)
 
-    def _read(self, pairs: Sequence[Pair], *, full: bool, observe: Observe) -> dict[Pair, Finding]:
-        """Read images, and keep what was found: now and then, at the end, and when interrupted."""
-        found: dict[Pair, Finding] = {}
-        keep_at = time.monotonic() + _KEEP_EVERY_S
+    def _read(
+        self, images: Sequence[ImageFiles], *, full: bool, on_progress: OnProgress
+    ) -> dict[ImageFiles, ScanResult]:
+        """Read images; save the facts regularly, at the end, and when interrupted."""
+        results: dict[ImageFiles, ScanResult] = {}
+        save_at = time.monotonic() + _SAVE_EVERY_S
         try:
-            for chunk in self._in_parallel(pairs, full):
-                found.update(chunk)
-                observe(len(found), len(pairs))
-                if time.monotonic() >= keep_at:
-                    self._keep(found)
-                    keep_at = time.monotonic() + _KEEP_EVERY_S
+            for chunk in self._read_in_parallel(images, full):
+                results.update(chunk)
+                on_progress(len(results), len(images))
+                if time.monotonic() >= save_at:
+                    self._save(results)
+                    save_at = time.monotonic() + _SAVE_EVERY_S
         finally:
-            self._keep(found)
-        return found
+            self._save(results)
+        return results
 
-    def _in_parallel(self, pairs: Sequence[Pair], full: bool) -> Iterator[list[tuple[Pair, Finding]]]:
-        def read(chunk: Sequence[Pair]) -> list[tuple[Pair, Finding]]:
-            return [(pair, scan(self._root, pair, self._tables[pair.ids], full=full)) for pair in chunk]
+    def _read_in_parallel(
+        self, images: Sequence[ImageFiles], full: bool
+    ) -> Iterator[list[tuple[ImageFiles, ScanResult]]]:
+        def read_chunk(chunk: Sequence[ImageFiles]) -> list[tuple[ImageFiles, ScanResult]]:
+            return [(files, scan_image(self._root, files, self._tables[files.encoding], full=full)) for files in chunk]
 
-        # more threads than processors, as files may lie on a slow disk
+        # more threads than processors, as files may be on a slow disk
         with ThreadPoolExecutor(min(8, 2 * (os.cpu_count() or 1)), thread_name_prefix="scan") as pool:
-            yield from pool.map(read, [pairs[at : at + _CHUNK] for at in range(0, len(pairs), _CHUNK)])
+            yield from pool.map(read_chunk, [images[at : at + _CHUNK] for at in range(0, len(images), _CHUNK)])
 
-    def _keep(self, found: dict[Pair, Finding]) -> None:
-        kept = self._kept if self._kept is not None else {}
-        new = {pair: one for pair, one in found.items() if isinstance(one, Facts) and kept.get(pair) != one}
+    def _save(self, results: dict[ImageFiles, ScanResult]) -> None:
+        known = self._facts if self._facts is not None else {}
+        new = {
+            files: facts
+            for files, facts in results.items()
+            if isinstance(facts, ImageFacts) and known.get(files) != facts
+        }
         if new:
-            kept.update(new)
-            keep_arrays(self._name, _packed(kept, self._classes))
+            known.update(new)
+            keep_arrays(self._name, _pack_facts(known, self._classes))
 
 
-def _packed(kept: dict[Pair, Facts], classes: int) -> Arrays:
-    """Facts as columns, N rows of them."""
-    shown = np.zeros((len(kept), classes), dtype=bool)
-    for row, facts in enumerate(kept.values()):
+def _pack_facts(facts_of: dict[ImageFiles, ImageFacts], classes: int) -> Arrays:
+    """Convert facts about N images to columns with N rows."""
+    shown = np.zeros((len(facts_of), classes), dtype=bool)
+    for row, facts in enumerate(facts_of.values()):
         shown[row, list(facts.classes)] = True
-    digests = b"".join(facts.picture + facts.mask for facts in kept.values())
+    digests = b"".join(facts.image_digest + facts.mask_digest for facts in facts_of.values())
     return {
-        "paths": np.frombuffer("\n".join("\t".join(pair) for pair in kept).encode(), dtype=np.uint8),
-        "stamps": np.array([facts.stamp for facts in kept.values()], dtype=np.int64).reshape(-1, 4),
+        "paths": np.frombuffer("\n".join("\t".join(files) for files in facts_of).encode(), dtype=np.uint8),
+        "stamps": np.array([facts.stamp for facts in facts_of.values()], dtype=np.int64).reshape(-1, 4),
         "digests": np.frombuffer(digests, dtype=np.uint8),
-        "sizes": np.array([facts.size for facts in kept.values()], dtype=np.int64).reshape(-1, 2),
+        "sizes": np.array([facts.size for facts in facts_of.values()], dtype=np.int64).reshape(-1, 2),
         "shown": np.packbits(shown, axis=1),
-        "decoded": np.array([facts.is_decoded for facts in kept.values()], dtype=bool),
+        "decoded": np.array([facts.is_decoded for facts in facts_of.values()], dtype=bool),
     }
 
 
-def _unpacked(arrays: Arrays | None, classes: int) -> dict[Pair, Facts]:
-    """What `_packed` made columns of."""
+def _unpack_facts(arrays: Arrays | None, classes: int) -> dict[ImageFiles, ImageFacts]:
+    """Convert the columns of `_pack_facts` back to facts."""
     if arrays is None:
         return {}
-    pairs = [Pair(*line.split("\t")) for line in arrays["paths"].tobytes().decode().split("\n")]
-    digests = arrays["digests"].reshape(-1, 64)
+    images = [ImageFiles(*line.split("\t")) for line in arrays["paths"].tobytes().decode().split("\n")]
+    digests = arrays["digests"].reshape(-1, 64)  # (N, 32 + 32): image, mask
     columns = zip(
-        pairs,
-        map(Stamp._make, arrays["stamps"].tolist()),
+        images,
+        map(FileStamp._make, arrays["stamps"].tolist()),
         (row.tobytes() for row in digests[:, :32]),
         (row.tobytes() for row in digests[:, 32:]),
         map(tuple, arrays["sizes"].tolist()),
-        _where(np.unpackbits(arrays["shown"], axis=1, count=classes)),
+        _iterate_set_columns(np.unpackbits(arrays["shown"], axis=1, count=classes)),
         arrays["decoded"].tolist(),
         strict=True,
     )
-    return {pair: Facts(*rest) for pair, *rest in columns}
+    return {files: ImageFacts(*fields) for files, *fields in columns}
 
 
-def _where(shown: NDArray[np.uint8]) -> Iterator[tuple[int, ...]]:
-    """The columns that are set, row by row."""
+def _iterate_set_columns(shown: NDArray[np.uint8]) -> Iterator[tuple[int, ...]]:
+    """Yield, for each row of (N, K) flags, the columns that are set."""
     rows, columns = np.nonzero(shown)
     ends = np.searchsorted(rows, np.arange(len(shown)), side="right").tolist()
     flat = columns.tolist()

@@ -1,4 +1,4 @@
-"""Mask values to class indices, by the table of a data set; a value that means nothing is an error."""
+"""Conversion of mask values to class indices; a value without a meaning is an error."""
 
 from __future__ import annotations
 
@@ -8,66 +8,76 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.types import ignore_label
-from benchmark.data.folders.dataset_spec import ILLEGAL, Ids
+from benchmark.data.folders.dataset_spec import UNDEFINED, MaskEncoding
 from benchmark.data.folders.decode import Mask
 
-Labels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W) indices into the classes, or `ignore_label` their number."""
+MaskLabels = NDArray[np.uint8] | NDArray[np.uint16]
+"""(H, W) class indices, or `ignore_label` of the number of classes."""
 
-_SHOWN = 10
+_MAX_VALUES_SHOWN = 10
 
 
-class MaskTable:
-    """Translates masks that follow one table.
+class MaskValueTable:
+    """Lookup table from mask values to class indices.
 
     Args:
-        ids: the table.
+        encoding: Meaning of the mask values.
     """
 
-    def __init__(self, ids: Ids) -> None:
-        self._ids = ids
-        self._ignore = ignore_label(ids.classes)
-        # a label that is no class; where none is left below the ignored one, that one has to serve for both
-        self._illegal = self._ignore - (ids.classes < self._ignore)
-        self._tables: dict[int, tuple[NDArray[np.int32], Labels]] = {}
+    def __init__(self, encoding: MaskEncoding) -> None:
+        self._encoding = encoding
+        self._ignore = ignore_label(encoding.classes)
+        # a label that is no class; if no such label is below the ignore label, the ignore label has to serve for both
+        self._undefined = self._ignore - (encoding.classes < self._ignore)
+        self._tables: dict[int, tuple[NDArray[np.int32], MaskLabels]] = {}
 
-    def __call__(self, values: Mask, path: Path) -> Labels:
-        """Class indices.
+    def __call__(self, values: Mask, path: Path) -> MaskLabels:
+        """Convert mask values to class indices.
 
         Args:
-            values: (H, W) as they were read.
-            path: for messages.
+            values: (H, W) mask values.
+            path: Path of the mask, for error messages.
 
         Returns:
-            (H, W) labels, uint8 up to 255 classes and uint16 above.
+            (H, W) labels; uint8 for up to 255 classes, uint16 for more.
 
         Raises:
-            ValueError: values that the table does not have, naming the file, the values and those expected.
+            ValueError: The mask has illegal values; the message names the file, the values and the legal ones.
         """
-        _, table = self._table(2 ** (8 * values.dtype.itemsize))
-        labels: Labels = table.take(values)
-        if (labels == self._illegal).any():
-            self.classes_in(values, path)  # which says what is wrong
+        _, table = self._get_tables(2 ** (8 * values.dtype.itemsize))
+        labels: MaskLabels = table.take(values)
+        if (labels == self._undefined).any():
+            self.classes_in(values, path)  # raises if the label stands for an illegal value
         return labels
 
     def classes_in(self, values: Mask, path: Path) -> tuple[int, ...]:
-        """The classes that occur, sorted. Raises like a call."""
-        meanings, _ = self._table(2 ** (8 * values.dtype.itemsize))
-        present = np.flatnonzero(np.bincount(values.ravel(), minlength=len(meanings)))
-        found = meanings[present]
-        if (found == ILLEGAL).any():
-            raise ValueError(f"{path} has {_ids_in_words(present[found == ILLEGAL])}, expected {self._ids.expected()}")
-        return tuple(sorted({*found.tolist()} - {self._ignore}))
+        """Return the indices of the classes that occur in a mask, sorted.
 
-    def _table(self, size: int) -> tuple[NDArray[np.int32], Labels]:
-        """What values mean, and the labels they become; made when the first mask of a kind is seen."""
+        Args:
+            values: (H, W) mask values.
+            path: Path of the mask, for error messages.
+
+        Raises:
+            ValueError: The mask has illegal values.
+        """
+        meanings, _ = self._get_tables(2 ** (8 * values.dtype.itemsize))
+        present = np.flatnonzero(np.bincount(values.ravel(), minlength=len(meanings)))
+        labels = meanings[present]
+        if (labels == UNDEFINED).any():
+            illegal = _format_values(present[labels == UNDEFINED])
+            raise ValueError(f"{path} has {illegal}, expected {self._encoding.describe_values()}")
+        return tuple(sorted({*labels.tolist()} - {self._ignore}))
+
+    def _get_tables(self, size: int) -> tuple[NDArray[np.int32], MaskLabels]:
+        """Return the meaning and the label of every mask value, (size,) each; built on first use."""
         if size not in self._tables:
-            meanings = self._ids.table(size)
-            wide = np.where(meanings == ILLEGAL, self._illegal, meanings).astype(np.uint16)
+            meanings = self._encoding.build_table(size)
+            wide = np.where(meanings == UNDEFINED, self._undefined, meanings).astype(np.uint16)
             self._tables[size] = meanings, wide.astype(np.uint8) if self._ignore < 2**8 else wide
         return self._tables[size]
 
 
-def _ids_in_words(values: NDArray[np.integer]) -> str:
-    shown = ", ".join(map(str, values[:_SHOWN].tolist()))
-    return f"mask ids {shown}" + (f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else "")
+def _format_values(values: NDArray[np.integer]) -> str:
+    shown = ", ".join(map(str, values[:_MAX_VALUES_SHOWN].tolist()))
+    hidden = len(values) - _MAX_VALUES_SHOWN
+    return f"mask values {shown}" + (f" and {hidden} more" if hidden > 0 else "")

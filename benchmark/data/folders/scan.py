@@ -1,7 +1,7 @@
-"""All that can be known of one image without its pixels: whether it is whole, its digests, its classes.
+"""Facts about one image and its mask: whether both files are intact, their digests, and the classes in the mask.
 
-The picture is hashed as bytes and only its header is read; the mask is read in full and hashed as class indices, so
-that a raw mask and a converted one with the same labels are the same.
+The image file is hashed as bytes and only its header is read. The mask is decoded and hashed as class indices, so that
+an original mask and a converted one with the same labels have the same digest.
 """
 
 from __future__ import annotations
@@ -14,55 +14,62 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark.data.folders.decode import Header, check_end, decode_mask, decode_picture, header_of, read_content
-from benchmark.data.folders.discovery import Pair
-from benchmark.data.folders.mask_values import Labels, MaskTable
+from benchmark.data.folders.decode import (
+    ImageHeader,
+    check_jpeg_end,
+    decode_image,
+    decode_mask,
+    read_content,
+    read_header,
+)
+from benchmark.data.folders.discovery import ImageFiles
+from benchmark.data.folders.mask_values import MaskLabels, MaskValueTable
 
 
-class Stamp(NamedTuple):
-    """By what a file that was edited is known: size in bytes and time of the last change, of picture and of mask."""
+class FileStamp(NamedTuple):
+    """Size in bytes and modification time of an image and of its mask; changes when either file is edited."""
 
-    picture_bytes: int
-    picture_ns: int
+    image_bytes: int
+    image_ns: int
     mask_bytes: int
     mask_ns: int
 
 
-NO_STAMP = Stamp(0, 0, 0, 0)
-"""Of files that appeared while they were being read: no file has it, so they are read again."""
+NO_STAMP = FileStamp(0, 0, 0, 0)
+"""Stamp of files that appeared while they were being read: no file has this stamp, so they are read again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is known of an image that is whole.
+class ImageFacts:
+    """Facts about an image whose files are intact.
 
     Attributes:
-        stamp: of its files when they were read.
-        picture: SHA-256 of the picture's bytes.
-        mask: SHA-256 of the mask's size and class indices.
+        stamp: Stamp of the files when they were read.
+        image_digest: SHA-256 of the bytes of the image file.
+        mask_digest: SHA-256 of the mask's size and class indices.
         size: (height, width) of both.
-        classes: those that occur, sorted.
-        is_decoded: whether the picture's pixels were looked at too.
+        classes: Indices of the classes in the mask, sorted.
+        is_decoded: Whether the image's pixels were decoded too.
     """
 
-    stamp: Stamp
-    picture: bytes
-    mask: bytes
+    stamp: FileStamp
+    image_digest: bytes
+    mask_digest: bytes
     size: tuple[int, int]
     classes: tuple[int, ...]
     is_decoded: bool
 
 
 @dataclass(frozen=True)
-class Problem:
-    """Something that is wrong.
+class DatasetProblem:
+    """A defect of a dataset.
 
     Attributes:
-        kind: "picture" or "mask" for a file that is missing or broken, "ids" for mask values that mean nothing, "size"
-            for two files of different sizes, "twice" for an image listed again; "missing", "incomplete" and "too many"
-            for a part.
-        path: of the file, or of the folder.
-        text: one line that names it.
+        kind: "image" or "mask" for a missing or broken file, "values" for illegal mask values, "size" for an image and
+            a mask of different sizes, "duplicate" for an image that is listed again; "missing", "incomplete" and
+            "too many" for a subset.
+        path: Path of the file or folder.
+        text: One-line description that names the file or subset.
     """
 
     kind: str
@@ -70,81 +77,95 @@ class Problem:
     text: str
 
 
-def stamp_of(root: str, pair: Pair) -> Stamp | None:
-    """The present stamp of an image's files; None where one is missing."""
-    try:  # text, not paths: there are hundreds of thousands of them
-        picture, mask = os.stat(f"{root}/{pair.picture}"), os.stat(f"{root}/{pair.mask}")
+def read_stamp(root: str, files: ImageFiles) -> FileStamp | None:
+    """Return the current stamp of an image's files, or None if one of them is missing."""
+    try:  # strings instead of paths: there are hundreds of thousands of files
+        image, mask = os.stat(f"{root}/{files.image}"), os.stat(f"{root}/{files.mask}")
     except OSError:
         return None
-    return Stamp(picture.st_size, picture.st_mtime_ns, mask.st_size, mask.st_mtime_ns)
+    return FileStamp(image.st_size, image.st_mtime_ns, mask.st_size, mask.st_mtime_ns)
 
 
-def scan(root: Path, pair: Pair, table: MaskTable, *, full: bool = False) -> Facts | tuple[Problem, ...]:
-    """Read one image.
+def scan_image(
+    root: Path, files: ImageFiles, table: MaskValueTable, *, full: bool = False
+) -> ImageFacts | tuple[DatasetProblem, ...]:
+    """Read one image and its mask.
 
     Args:
-        root: of the data set.
-        pair: the files.
-        table: what the mask's values mean.
-        full: decode the picture too, not only its header.
+        root: Root folder of the dataset.
+        files: Files of the image.
+        table: Meaning of the mask's values.
+        full: Whether to decode the image's pixels, not only its header.
 
     Returns:
-        What is known of it, or everything that is wrong with it.
+        The facts about the image, or all its problems.
     """
-    stamp = stamp_of(str(root), pair)  # before reading: a file that changes meanwhile is read again next time
-    problems: list[Problem] = []
-    digest, header = _picture(root / pair.picture, full, problems)
-    labels, classes = _mask(root / pair.mask, table, problems)
+    stamp = read_stamp(str(root), files)  # before reading, so that a file that changes meanwhile is read again
+    problems: list[DatasetProblem] = []
+    digest, header = _scan_image_file(root / files.image, full, problems)
+    labels, classes = _scan_mask_file(root / files.mask, table, problems)
     if header is not None and labels is not None and header.size != labels.shape:
-        problems.append(
-            Problem("size", str(root / pair.picture), size_mismatch(root, pair, header=header, mask=labels.shape))
-        )
+        text = describe_size_mismatch(root, files, header=header, mask_size=labels.shape)
+        problems.append(DatasetProblem("size", str(root / files.image), text))
     if header is None or labels is None or problems:
         return tuple(problems)
-    return Facts(stamp or NO_STAMP, digest, mask_digest(labels), header.size, classes, full)
+    return ImageFacts(stamp or NO_STAMP, digest, digest_mask(labels), header.size, classes, full)
 
 
-def mask_digest(labels: Labels) -> bytes:
-    """SHA-256 of (H, W) labels: their size and, as 16-bit little-endian numbers, their values."""
+def digest_mask(labels: MaskLabels) -> bytes:
+    """Return the SHA-256 of a mask: its size and its values as 16-bit little-endian numbers.
+
+    Args:
+        labels: (H, W) class indices.
+    """
     content = hashlib.sha256(f"{labels.shape[0]} {labels.shape[1]} ".encode())
     content.update(np.ascontiguousarray(labels, dtype="<u2").data)
     return content.digest()
 
 
-def size_mismatch(root: Path, pair: Pair, *, header: Header, mask: tuple[int, ...]) -> str:
-    """One line about a picture and a mask (H, W) that do not lie on each other."""
+def describe_size_mismatch(root: Path, files: ImageFiles, *, header: ImageHeader, mask_size: tuple[int, ...]) -> str:
+    """Return a one-line description of an image and a mask of different sizes.
+
+    Args:
+        root: Root folder of the dataset.
+        files: Files of the image.
+        header: Header of the image.
+        mask_size: (height, width) of the mask.
+    """
     text = (
-        f"{root / pair.picture} is {header.size[1]}x{header.size[0]} (width x height) and {root / pair.mask} is "
-        f"{mask[1]}x{mask[0]}"
+        f"{root / files.image} is {header.size[1]}x{header.size[0]} (width x height) but {root / files.mask} is "
+        f"{mask_size[1]}x{mask_size[0]}"
     )
-    if (header.height, header.width) == mask:
+    if (header.height, header.width) == mask_size:
         return (
-            f"{text}; they agree before the picture is turned as its EXIF orientation {header.orientation} says: turn "
-            "the mask too, or remove the orientation from the picture"
+            f"{text}; they match before EXIF orientation {header.orientation} is applied to the image: rotate the "
+            "mask too, or remove the orientation from the image"
         )
-    return f"{text}; they must agree"
+    return f"{text}; expected equal sizes"
 
 
-def _picture(path: Path, full: bool, problems: list[Problem]) -> tuple[bytes, Header | None]:
+def _scan_image_file(path: Path, full: bool, problems: list[DatasetProblem]) -> tuple[bytes, ImageHeader | None]:
     try:
         content = read_content(path)
-        header = header_of(content, path)
+        header = read_header(content, path)
         if full:
-            decode_picture(content, path)
+            decode_image(content, path)
         else:
-            check_end(content, path)
+            check_jpeg_end(content, path)
     except ValueError as error:
-        problems.append(Problem("picture", str(path), str(error)))
+        problems.append(DatasetProblem("image", str(path), str(error)))
         return b"", None
     return hashlib.sha256(content).digest(), header
 
 
-def _mask(path: Path, table: MaskTable, problems: list[Problem]) -> tuple[Labels | None, tuple[int, ...]]:
+def _scan_mask_file(
+    path: Path, table: MaskValueTable, problems: list[DatasetProblem]
+) -> tuple[MaskLabels | None, tuple[int, ...]]:
     kind = "mask"
     try:
         values = decode_mask(read_content(path), path)
-        kind = "ids"
+        kind = "values"
         return table(values, path), table.classes_in(values, path)
     except ValueError as error:
-        problems.append(Problem(kind, str(path), str(error)))
+        problems.append(DatasetProblem(kind, str(path), str(error)))
         return None, ()

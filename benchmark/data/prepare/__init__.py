@@ -1,1 +1,1 @@
-"""Data sets as they are published, converted into the layouts that are read here; originals are never written to."""
+"""Conversion of published datasets into layouts that the suite reads; originals are never written to."""

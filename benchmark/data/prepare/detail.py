@@ -15,14 +15,15 @@ from benchmark.data.prepare.rle import decode_rle
 
 
 @dataclass(frozen=True)
-class Detailed:
-    """An image as the file describes it.
+class DetailImage:
+    """An image as described in the file.
 
     Attributes:
-        name: stem of the picture's file.
+        name: Stem of the image file.
         phase: "train", "val" or "test".
-        height, width: in pixels.
-        regions: class id and run-length code, in the order of the file.
+        height: Height in pixels.
+        width: Width in pixels.
+        regions: Class id and run-length code of each region, in the order of the file.
     """
 
     name: str
@@ -31,11 +32,14 @@ class Detailed:
     width: int
     regions: tuple[tuple[int, str], ...]
 
-    def painted(self) -> NDArray[np.int64]:
-        """Class ids, 0 where no region is: (H, W). A later region lies over an earlier one, as in the detail API.
+    def paint_mask(self) -> NDArray[np.int64]:
+        """Paint the regions in order, so that later ones cover earlier ones, as the detail API does.
+
+        Returns:
+            (height, width) class ids; 0 where no region is.
 
         Raises:
-            ValueError: a code is broken; names the image.
+            ValueError: A code is broken; the message names the image.
         """
         ids = np.zeros((self.height, self.width), dtype=np.int64)
         for category, counts in self.regions:
@@ -46,27 +50,27 @@ class Detailed:
         return ids
 
 
-def read_detail(path: Path) -> list[Detailed]:
-    """All images of the file, sorted by name.
+def read_detail(path: Path) -> list[DetailImage]:
+    """Read all images of the file, sorted by name.
 
     Raises:
-        ValueError: it is broken, or something else.
+        ValueError: The file is broken, or is not PASCAL in Detail.
     """
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ValueError(f"{path} is broken: {' '.join(str(error).split())}; copy or download it again") from error
     try:
         regions: dict[int, list[tuple[int, str]]] = {}
-        for one in found["annos_segmentation"]:
-            code = (int(one["category_id"]), str(one["segmentation"]["counts"]))
-            regions.setdefault(one["image_id"], []).append(code)
-        images = [_detailed(one, regions.get(one["image_id"], [])) for one in found["images"]]
+        for region in content["annos_segmentation"]:
+            code = (int(region["category_id"]), str(region["segmentation"]["counts"]))
+            regions.setdefault(region["image_id"], []).append(code)
+        images = [_parse_image(fields, regions.get(fields["image_id"], [])) for fields in content["images"]]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not PASCAL in Detail: it lacks or misuses {error}") from error
+        raise ValueError(f"{path} is not PASCAL in Detail: missing or invalid field {error}") from error
     return sorted(images, key=lambda image: image.name)
 
 
-def _detailed(image: Mapping[str, Any], regions: list[tuple[int, str]]) -> Detailed:
-    name, phase = Path(image["file_name"]).stem, str(image["phase"])
-    return Detailed(name, phase, int(image["height"]), int(image["width"]), tuple(regions))
+def _parse_image(fields: Mapping[str, Any], regions: list[tuple[int, str]]) -> DetailImage:
+    name, phase = Path(fields["file_name"]).stem, str(fields["phase"])
+    return DetailImage(name, phase, int(fields["height"]), int(fields["width"]), tuple(regions))

@@ -1,4 +1,4 @@
-"""What a preparation consists of, and where its originals are looked for."""
+"""Plan of a preparation: the files to write, and the search for the originals."""
 
 from __future__ import annotations
 
@@ -9,69 +9,87 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.folders.dataset_spec import ILLEGAL, Ids, Source
-from benchmark.data.prepare.work import Task
+from benchmark.data.folders.dataset_spec import UNDEFINED, ImageSource, MaskEncoding
+from benchmark.data.prepare.work import ConversionTask
 
 
 @dataclass(frozen=True)
-class Plan:
+class PreparationPlan:
     """Everything that a preparation writes.
 
     Attributes:
-        tasks: files to be made.
-        links: symbolic link to the folder of originals that it leads to: pictures are not copied.
-        lists: text files, written last: where they lie, the part that they list is whole.
-        inputs: originals that are no source of a task.
+        tasks: Files to convert.
+        links: Folder of originals that each symbolic link points to; images are not copied.
+        lists: Text of each list of images; lists are written last, when their subset is complete.
+        inputs: Originals that are no source of a task.
     """
 
-    tasks: tuple[Task, ...]
+    tasks: tuple[ConversionTask, ...]
     links: Mapping[Path, Path] = field(default_factory=dict)
     lists: Mapping[Path, str] = field(default_factory=dict)
     inputs: tuple[Path, ...] = ()
 
 
-def base_of(root: Path, roots: Sequence[str], *, holding: Sequence[str]) -> Path:
-    """The first of `roots` below `root` that has any of the files or folders `holding`.
+def find_base(root: Path, roots: Sequence[str], *, contents: Sequence[str]) -> Path:
+    """Return the first of several folders that contains the originals.
+
+    Args:
+        root: Folder given by the user.
+        roots: Folders to look in, relative to `root`.
+        contents: Files or folders of the originals; one of them is enough.
 
     Raises:
-        ValueError: none has; says what was looked for.
+        ValueError: No folder contains any of them; the message says what was looked for.
     """
     for name in roots:
-        if any((root / name / one).exists() for one in holding):
+        if any((root / name / content).exists() for content in contents):
             return root / name
     tried = ", ".join(name for name in roots if name != ".")
-    raise ValueError(f"{root} has no {' and no '.join(holding)}, in itself or in {tried}: give the folder that has")
+    raise ValueError(
+        f"found no {' and no '.join(contents)} in {root}, neither directly nor in {tried}; give the folder that has it"
+    )
 
 
-def folder_of(pattern: str) -> str:
-    """The folder in a pattern such as images/train2017/{}.jpg."""
+def get_folder(pattern: str) -> str:
+    """Return the folder of a pattern such as images/train2017/{}.jpg."""
     return str(PurePosixPath(pattern).parent)
 
 
-def mask_of(source: Source, image_id: str) -> str:
-    """Where a layout has the mask of an image."""
+def get_mask_path(source: ImageSource, image_id: str) -> str:
+    """Return the path of an image's mask, relative to the root of the layout."""
     return source.masks[0].format(image_id)
 
 
-def values_of(ids: Ids, size: int) -> NDArray[np.uint8]:
-    """Class index to mask value, the other way round than `Ids.table`.
+def tabulate_values(encoding: MaskEncoding, size: int) -> NDArray[np.uint8]:
+    """Tabulate the mask value of each class; the inverse of `MaskEncoding.build_table`.
 
     Returns:
-        (size,), 0 where no class is.
+        (size,) mask values; 0 at indices without a class.
     """
     values = np.zeros(size, dtype=np.uint8)
-    for value, label in ids.pairs().items():
+    for value, label in encoding.class_of_value().items():
         values[label] = value
     return values
 
 
-def legal(labels: NDArray[np.int32], values: NDArray[np.integer], *, path: Path, expected: str) -> NDArray[np.int32]:
-    """`labels`, which a table gave for `values`.
+def check_labels(
+    labels: NDArray[np.int32], values: NDArray[np.integer], *, path: Path, expected: str
+) -> NDArray[np.int32]:
+    """Return labels that were looked up in a table, if all values have a meaning.
+
+    Args:
+        labels: (H, W) labels, UNDEFINED for illegal values.
+        values: (H, W) values of the original.
+        path: Path of the original, for error messages.
+        expected: Description of the legal values.
+
+    Returns:
+        The labels, (H, W).
 
     Raises:
-        ValueError: some values stand for nothing; names the file and the values.
+        ValueError: Some values are illegal; the message names the file and the values.
     """
-    if labels.min(initial=0) == ILLEGAL:
-        wrong = np.unique(values[labels == ILLEGAL]).tolist()
-        raise ValueError(f"{path} has values {wrong[:10]}, expected {expected}")
+    if labels.min(initial=0) == UNDEFINED:
+        illegal = np.unique(values[labels == UNDEFINED]).tolist()
+        raise ValueError(f"{path} has values {illegal[:10]}, expected {expected}")
     return labels

@@ -1,4 +1,4 @@
-"""Originals that `benchmark.data.folders.decode` does not read, as no data set is used with them: colours and MATLAB files."""
+"""Readers for originals that no dataset uses directly: color-coded masks and MATLAB files."""
 
 from __future__ import annotations
 
@@ -11,45 +11,51 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.folders.decode import check_end, read_content
+from benchmark.data.folders.decode import check_jpeg_end, read_content
 
 
-def read_colours(path: Path) -> NDArray[np.uint8]:
-    """Pixels as the file stores them, not turned whatever its EXIF says: (H, W, 3) uint8 RGB.
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Read an image as stored, without applying its EXIF orientation.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
 
     Raises:
-        ValueError: the file is missing, cut short or no picture; one line that names it.
+        ValueError: The file is missing, truncated or not an image; the message names the file.
     """
     content = read_content(path)
-    check_end(content, path)
+    check_jpeg_end(content, path)
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.array(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is broken: {_words(error)}; copy or download it again") from error
+        raise ValueError(f"{path} is broken: {_format_error(error)}; copy or download it again") from error
 
 
 def read_matlab(path: Path, name: str) -> NDArray[np.integer]:
-    """A matrix of whole numbers in a MATLAB file: (H, W).
+    """Read a matrix of whole numbers from a MATLAB file.
+
+    Returns:
+        (H, W) integers.
 
     Raises:
-        ValueError: the file is missing, broken, or holds no such matrix; one line that names it.
+        ValueError: The file is missing, broken, or has no such matrix; the message names the file.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
-    read_content(path)  # to say that a file is missing or empty as everywhere else
+    read_content(path)  # reports a missing or empty file with the usual message
     try:
-        found = loadmat(str(path), appendmat=False, variable_names=[name]).get(name)
+        matrix = loadmat(str(path), appendmat=False, variable_names=[name]).get(name)
     except (OSError, ValueError, TypeError, IndexError, NotImplementedError, zlib.error, MatReadError) as error:
-        raise ValueError(f"{path} is broken: {_words(error)}; copy or download it again") from error
-    if not isinstance(found, np.ndarray) or found.ndim != 2 or found.dtype.kind not in "iuf":
+        raise ValueError(f"{path} is broken: {_format_error(error)}; copy or download it again") from error
+    if not isinstance(matrix, np.ndarray) or matrix.ndim != 2 or matrix.dtype.kind not in "iuf":
         raise ValueError(f"{path} has no matrix {name!r} of whole numbers")
-    whole = found.astype(np.int64)
-    if not np.array_equal(whole, found):
-        raise ValueError(f"{path} has numbers with fractions in {name!r}, expected class ids")
-    return whole
+    integers = matrix.astype(np.int64)
+    if not np.array_equal(integers, matrix):
+        raise ValueError(f"{path} has fractional numbers in {name!r}, expected class ids")
+    return integers
 
 
-def _words(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -111,9 +111,7 @@ def _refuse_to_overwrite(plan: PreparationPlan) -> None:
     results = _resolve_paths([*(task.result for task in plan.tasks), *plan.lists, *plan.links])
     overwritten = sorted(originals & results)
     if overwritten:
-        raise ValueError(
-            f"{overwritten[0]} is an original and would be overwritten; give another folder"
-        )
+        raise ValueError(f"{overwritten[0]} is an original and would be overwritten; give another folder")
 
 
 def _resolve_paths(paths: Iterable[Path]) -> set[Path]:

@@ -1,6 +1,6 @@
-"""Many small files made from others: by several processes, each file whole or absent, and no failure hides another.
+"""Parallel conversion of many small files; each file is written completely or not at all, and no failure hides another.
 
-A file that is there and whole is not made again, so the same call goes on from where it was interrupted.
+A file that exists and is intact is not converted again, so the same call continues after an interruption.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from typing import Literal, NamedTuple
 
 from PIL import Image
 
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 
-ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
-"""Last bytes of a whole file. Where a TIFF ends, its pixels do."""
+FILE_ENDS = {".png": b"IEND\xaeB`\x82", ".jpg": b"\xff\xd9"}
+"""Last bytes of an intact file. A TIFF needs none: it ends with its pixels."""
 
-AHEAD = 4
-"""Tasks that are handed out per process, so that none waits for its next."""
+QUEUED_PER_PROCESS = 4
+"""Tasks that are submitted ahead per process, so that no process waits for its next task."""
 
-Observe = Callable[[int, int], None]
-"""Called with the tasks done and their total."""
+OnConversionProgress = Callable[[int, int], None]
+"""Called with the numbers of finished tasks and of all tasks."""
 
 
 @dataclass(frozen=True)
-class Task:
-    """A file to be made.
+class ConversionTask:
+    """A file to be written.
 
     Attributes:
-        source: the original.
-        result: where the file goes; its ending is its format.
-        make: makes its content, in any process. Raises ValueError, naming the file, where an original is missing or
-            broken.
+        source: Path of the original.
+        result: Path of the result; its suffix decides the format.
+        make: Function that returns the content, in any process. It raises ValueError, naming the file, if an original
+            is missing or broken.
     """
 
     source: Path
@@ -51,13 +51,13 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How the tasks ended.
+class ConversionResult:
+    """Result of running tasks.
 
     Attributes:
-        made: files that were written.
-        kept: files that were there already.
-        broken: one line for every original at fault, sorted.
+        made: Number of files that were written.
+        kept: Number of files that existed already.
+        broken: One line per broken original, sorted.
     """
 
     made: int
@@ -65,35 +65,40 @@ class Outcome:
     broken: tuple[str, ...]
 
 
-class _Ending(NamedTuple):
+class _TaskResult(NamedTuple):
     state: Literal["made", "kept", "broken"]
-    complaint: str = ""
+    error: str = ""
 
 
-def run_tasks(tasks: Sequence[Task], *, jobs: int, observe: Observe = lambda done, total: None) -> Outcome:
-    """Make every file that is not there yet.
+def run_tasks(
+    tasks: Sequence[ConversionTask],
+    *,
+    jobs: int,
+    on_progress: OnConversionProgress = lambda done, total: None,
+) -> ConversionResult:
+    """Write every file that does not exist yet.
 
     Args:
-        tasks: in the order in which they begin.
-        jobs: processes at a time; 0 works in this one.
-        observe: told after every task.
+        tasks: Tasks in the order in which they start.
+        jobs: Number of worker processes; 0 works in this process.
+        on_progress: Called after every task.
 
     Raises:
-        OSError: a file cannot be written; nothing is begun after it.
-        KeyboardInterrupt: interrupted; files that were being made are finished first.
+        OSError: A file cannot be written; no further task is started.
+        KeyboardInterrupt: Interrupted; files in progress are completed first.
     """
-    endings = []
-    with closing(_in_processes(tasks, jobs) if jobs else _here(tasks)) as ended:
-        for ending in ended:
-            endings.append(ending)
-            observe(len(endings), len(tasks))
-    states = [ending.state for ending in endings]
-    broken = {ending.complaint for ending in endings if ending.state == "broken"}
-    return Outcome(states.count("made"), states.count("kept"), tuple(sorted(broken)))
+    results = []
+    with closing(_run_in_processes(tasks, jobs) if jobs else _run_here(tasks)) as finished:
+        for result in finished:
+            results.append(result)
+            on_progress(len(results), len(tasks))
+    states = [result.state for result in results]
+    broken = {result.error for result in results if result.state == "broken"}
+    return ConversionResult(states.count("made"), states.count("kept"), tuple(sorted(broken)))
 
 
-def is_whole(path: Path) -> bool:
-    """Whether an image lies there, can be decoded, and has its end, which Pillow can do without."""
+def is_intact(path: Path) -> bool:
+    """Tell whether an image exists, can be decoded, and has its end, which Pillow does not require."""
     if not path.is_file():
         return False
     content = path.read_bytes()
@@ -102,87 +107,87 @@ def is_whole(path: Path) -> bool:
             image.load()
     except (OSError, SyntaxError, ValueError, struct.error):
         return False
-    return content.endswith(ENDS.get(path.suffix, b""))
+    return content.endswith(FILE_ENDS.get(path.suffix, b""))
 
 
-def _work(task: Task) -> _Ending:
-    if is_whole(task.result):
-        return _Ending("kept")
+def _run_task(task: ConversionTask) -> _TaskResult:
+    if is_intact(task.result):
+        return _TaskResult("kept")
     try:
         image = task.make()
     except ValueError as error:
-        return _Ending("broken", str(error))
-    with draft_of(task.result) as draft:
+        return _TaskResult("broken", str(error))
+    with open_draft(task.result) as draft:
         image.save(draft)
-    return _Ending("made")
+    return _TaskResult("made")
 
 
-def _here(tasks: Sequence[Task]) -> Generator[_Ending, None, None]:
-    yield from map(_work, tasks)
+def _run_here(tasks: Sequence[ConversionTask]) -> Generator[_TaskResult, None, None]:
+    yield from map(_run_task, tasks)
 
 
-def _in_processes(tasks: Sequence[Task], jobs: int) -> Generator[_Ending, None, None]:
+def _run_in_processes(tasks: Sequence[ConversionTask], jobs: int) -> Generator[_TaskResult, None, None]:
     waiting = deque(tasks)
     while waiting:
-        yield from _until_one_dies(waiting, jobs)
+        yield from _run_until_crash(waiting, jobs)
 
 
-def _until_one_dies(waiting: deque[Task], jobs: int) -> Iterator[_Ending]:
-    """Work with one pool until nothing waits, or until a process of it dies and takes the pool with it."""
-    pool = _pool(jobs)
-    running: dict[Future[_Ending], Task] = {}
+def _run_until_crash(waiting: deque[ConversionTask], jobs: int) -> Iterator[_TaskResult]:
+    """Run tasks in one pool until all are done, or until one of its processes dies and breaks the pool."""
+    pool = _start_pool(jobs)
+    running: dict[Future[_TaskResult], ConversionTask] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < AHEAD * jobs:
+            while waiting and len(running) < QUEUED_PER_PROCESS * jobs:
                 running[_submit(pool, waiting[0])] = waiting[0]
                 waiting.popleft()
             for future in wait(running, return_when=FIRST_COMPLETED).done:
                 yield future.result()
                 del running[future]
     except BrokenProcessPool:
-        yield from _one_by_one(deque(running.values()))
+        yield from _run_one_by_one(deque(running.values()))
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _one_by_one(tasks: deque[Task]) -> Iterator[_Ending]:
-    """Those that were under way when a pool broke: where there is one process, it is known what kills it."""
+def _run_one_by_one(tasks: deque[ConversionTask]) -> Iterator[_TaskResult]:
+    """Run the unfinished tasks of a broken pool in a single process, so that a crash identifies its task."""
     while tasks:
-        with _pool(1) as pool:
+        with _start_pool(1) as pool:
             try:
                 while tasks:
                     yield _submit(pool, tasks[0]).result()
                     tasks.popleft()
             except BrokenProcessPool:
                 source = tasks.popleft().source
-                yield _Ending("broken", f"{source} ends the process that reads it; copy or download it again")
+                yield _TaskResult("broken", f"{source} crashes the process that reads it; copy or download it again")
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    # ours, not the default of Linux: a fork copies the locks of threads that it does not copy
+def _start_pool(jobs: int) -> ProcessPoolExecutor:
+    # "spawn", not the default of Linux: a forked process inherits locks, but not the threads that hold them
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_watch_parent)
 
 
-def _submit(pool: ProcessPoolExecutor, task: Task) -> Future[_Ending]:
-    """Hand out a task, and start a process if need be.
+def _submit(pool: ProcessPoolExecutor, task: ConversionTask) -> Future[_TaskResult]:
+    """Submit a task; this may start a process.
 
-    Ctrl-C reaches all processes of a terminal, and these leave it to the parent. They are born with the signal blocked,
-    because they could not set it aside before their imports are done.
+    Ctrl-C reaches all processes of a terminal, and worker processes leave its handling to the parent. They start with
+    the signal blocked, because they could not ignore it before their imports are done.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(_work, task)
+        return pool.submit(_run_task, task)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _watch_parent() -> None:
-    """Have this process end when its parent does, even if that was killed."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    """Make this process end when its parent ends, even if the parent was killed."""
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

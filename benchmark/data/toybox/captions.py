@@ -1,4 +1,4 @@
-"""Captions for toybox pictures: what CLIP's pre-training reads."""
+"""Captions of toybox images, as CLIP's pre-training reads them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from benchmark.data.toybox.things import THINGS
 OPENINGS = ("a picture of", "a photo of", "a drawing of", "a small picture of", "a scene with", "there is")
 
 
-def _spoken(draws: KeyedRandom, name: str) -> str:
-    return f"a {name}" if name in THINGS and draws.chance(60) else name
-
-
-def caption(draws: KeyedRandom, tags: tuple[str, ...]) -> str:
-    """One sentence that names every tag once, in random order.
+def draw_caption(draws: KeyedRandom, tags: tuple[str, ...]) -> str:
+    """Draw a sentence that names every tag once, in random order.
 
     Raises:
-        ValueError: if there is nothing to name.
+        ValueError: There is no tag.
     """
     if not tags:
-        raise ValueError("a caption needs at least one tag, and this picture has none")
-    *others, last = [_spoken(draws, name) for name in draws.sample(tags, len(tags))]
+        raise ValueError("a caption needs at least one tag, got none")
+    *others, last = [_add_article(draws, name) for name in draws.sample(tags, len(tags))]
     listed = f"{', '.join(others)} and {last}" if others else last
     return f"{draws.pick(OPENINGS)} {listed}"
+
+
+def _add_article(draws: KeyedRandom, name: str) -> str:
+    return f"a {name}" if name in THINGS and draws.chance(60) else name

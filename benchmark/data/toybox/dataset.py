@@ -1,8 +1,8 @@
-"""The toybox as a data set: three parts of a fixed number of scenes, drawn once and kept.
+"""The toybox as a dataset: three subsets of a fixed number of scenes, drawn once and cached.
 
-The digests of the standard parts are constants of this file rather than computed, because a run's identity must be
-known in milliseconds and be the same on a machine that has drawn nothing yet. They are held to the truth three times:
-whoever draws a whole part compares, the fast tests compare a sample of scenes, the slow tests draw everything.
+The digests of the standard subsets are constants in this module instead of computed values, because the id of a run
+must be known within milliseconds and be the same on a machine that has drawn nothing yet. They are verified three
+times: whenever a whole subset is drawn, on a sample of scenes in the fast tests, and on all scenes in the slow tests.
 """
 
 from __future__ import annotations
@@ -15,137 +15,167 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.base import Address, RawSample
-from benchmark.data.toybox.captions import caption
-from benchmark.data.toybox.scene import CLASSES, WORLD_VERSION, Scene, scene
+from benchmark.data.base import ImageRef, RawSample
+from benchmark.data.toybox.captions import draw_caption
+from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene
 from benchmark.utils.array_cache import Arrays, keep_arrays, load_arrays
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import canonical_json
 
 SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
-"""Scenes by part. The parts share no scene: the part is in the address of every draw."""
+"""Number of scenes by subset. The subsets share no scene, because the subset is part of the RNG key."""
 
 DIGESTS: Mapping[str, str] = {
     "toybox-v2-train-1600": "685f726969e26667c4c82799f6025fdd47cdf23ce72d64021083482e42fcc83e",
     "toybox-v2-val-300": "01e39b6742ba20371491378eb21643303d60f0275e528e6f2f0845b12da71c6b",
     "toybox-v2-test-400": "89f4755722a9a55031643d5b1f546516986f466bab140e82a54dfa54eb46b83d",
 }
-"""`part_digest` by `part_key`, of the standard parts. `standard_digests()` makes them anew for a new world version."""
+"""`digest_scenes` of the standard subsets by `subset_key`. `compute_digests()` returns those of a new version."""
 
-_SINGLES = 64
-"""So many scenes of a part are drawn one by one before all of it is: a short test need not wait for a whole part."""
+_MAX_SINGLE_SCENES = 64
+"""Number of scenes drawn one by one before a whole subset is drawn, so that a short test need not wait for all."""
 
 _log = logging.getLogger(__name__)
 
 Pixels = tuple[NDArray[np.uint8], NDArray[np.uint8]]
-"""A picture (H, W, 3) and its labels (H, W)."""
+"""An image (H, W, 3) and its labels (H, W)."""
 
 
 class ToyBox:
-    """The embedded world behind the `Dataset` protocol.
+    """The built-in synthetic dataset behind the `Dataset` protocol.
 
     Args:
-        sizes: scenes by part; other sizes than the standard ones are for tests and have another fingerprint.
+        sizes: Number of scenes by subset. Other sizes than the standard ones are for tests; they have another
+            fingerprint.
     """
 
     def __init__(self, sizes: Mapping[str, int] = SIZES) -> None:
         self.name = "toybox"
         self.classes = CLASSES
-        self._parts = {part: _Part(part, size) for part, size in sizes.items()}
+        self._subsets = {subset: _Subset(subset, size) for subset, size in sizes.items()}
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Names of the parts."""
-        return tuple(self._parts)
+    def subsets(self) -> tuple[str, ...]:
+        """Names of the subsets."""
+        return tuple(self._subsets)
 
-    def size(self, part: str) -> int:
-        """How many scenes a part has. Raises KeyError for an unknown part."""
-        return self._part(part).size
+    def size(self, subset: str) -> int:
+        """Return the number of scenes in a subset.
 
-    def read(self, part: str, index: int) -> RawSample:
-        """One scene; labels are uint8 indices into `classes`, every pixel has one. Raises IndexError out of range."""
-        image, labels = self._part(part).pixels(index)
-        return RawSample(image, labels, *self.address(part, index))
-
-    def address(self, part: str, index: int) -> Address:
-        """What a scene is called; nothing is drawn. Raises IndexError out of range."""
-        self._part(part).check(index)
-        return Address(f"{index:06d}", f"toybox://{part}/{index:06d}")
-
-    def scene(self, part: str, index: int) -> Scene:
-        """All that is known of one scene, depth and tags included; drawn anew at every call."""
-        self._part(part).check(index)
-        return scene(part, index)
-
-    def caption(self, part: str, index: int) -> str:
-        """One sentence that names every tag of a scene, always the same."""
-        return caption_for(part, index, tags=self.scene(part, index).tags)
-
-    def labels_in(self, part: str, index: int) -> frozenset[int]:
-        """Which classes a scene shows. Raises like `read`."""
-        return frozenset(np.unique(self._part(part).pixels(index)[1]).tolist())
-
-    def fingerprint(self, *parts: str) -> str:
-        """SHA-256 hex over class names and the digests of some parts, of all where none is named.
-
-        Standard parts need not be drawn for it. Raises KeyError for an unknown part.
+        Raises:
+            KeyError: The subset is unknown.
         """
-        digests = {part: self._part(part).digest() for part in parts or self.parts}
+        return self._get(subset).size
+
+    def read(self, subset: str, index: int) -> RawSample:
+        """Return one scene; every pixel has a label, a uint8 index into `classes`.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        image, labels = self._get(subset).pixels(index)
+        return RawSample(image, labels, *self.image_ref(subset, index))
+
+    def image_ref(self, subset: str, index: int) -> ImageRef:
+        """Return the identity of a scene without drawing it.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        self._get(subset).check_index(index)
+        return ImageRef(f"{index:06d}", f"toybox://{subset}/{index:06d}")
+
+    def scene(self, subset: str, index: int) -> ToyScene:
+        """Return a scene with depth and tags; drawn at each call.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        self._get(subset).check_index(index)
+        return draw_scene(subset, index)
+
+    def caption(self, subset: str, index: int) -> str:
+        """Return the caption of a scene: a sentence that names every tag, the same at each call."""
+        return caption_scene(subset, index, tags=self.scene(subset, index).tags)
+
+    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+        """Return the indices of the classes that a scene shows.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        return frozenset(np.unique(self._get(subset).pixels(index)[1]).tolist())
+
+    def fingerprint(self, *subsets: str) -> str:
+        """Return the SHA-256 (hex) of class names and scenes; standard subsets need not be drawn for it.
+
+        Args:
+            *subsets: Names of the subsets; all if none is given.
+
+        Raises:
+            KeyError: A subset is unknown.
+        """
+        digests = {subset: self._get(subset).digest() for subset in subsets or self.subsets}
+        # the key "parts" is part of the fingerprint
         content = {"name": self.name, "classes": self.classes, "parts": digests}
         return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
-    def _part(self, part: str) -> _Part:
-        if part not in self._parts:
-            raise KeyError(unknown_name("part", part, self._parts))
-        return self._parts[part]
+    def _get(self, subset: str) -> _Subset:
+        if subset not in self._subsets:
+            raise KeyError(unknown_name("subset", subset, self._subsets))
+        return self._subsets[subset]
 
 
-class _Part:
-    """The scenes of one part: singly drawn at first, then all of them, from the cache where it has them."""
+class _Subset:
+    """The scenes of a subset: single scenes at first, then all of them, from the cache if possible."""
 
-    def __init__(self, part: str, size: int) -> None:
+    def __init__(self, name: str, size: int) -> None:
         self.size = size
-        self._name = part
+        self._name = name
         self._singles: dict[int, Pixels] = {}
         self._whole: Arrays | None = None
         self._is_looked_up = False
 
-    def check(self, index: int) -> None:
-        """Raise IndexError for a scene that is not in the part."""
+    def check_index(self, index: int) -> None:
+        """Raise IndexError if the subset has no scene of this index."""
         if not 0 <= index < self.size:
-            raise IndexError(f"part {self._name!r} has scenes 0 to {self.size - 1}, asked for {index}")
+            raise IndexError(f"subset {self._name!r} has scenes 0 to {self.size - 1}, got index {index}")
 
     def pixels(self, index: int) -> Pixels:
-        self.check(index)
-        kept = self._kept()
-        if kept is None and index not in self._singles and len(self._singles) < _SINGLES:
-            view = scene(self._name, index)
-            self._singles[index] = (view.image, view.labels)
-        if kept is None and index in self._singles:
+        self.check_index(index)
+        cached = self._load()
+        if cached is None and index not in self._singles and len(self._singles) < _MAX_SINGLE_SCENES:
+            scene = draw_scene(self._name, index)
+            self._singles[index] = (scene.image, scene.labels)
+        if cached is None and index in self._singles:
             return self._singles[index]
-        whole = kept or self._draw()
+        whole = cached or self._draw()
         return whole["images"][index], whole["labels"][index]
 
     def digest(self) -> str:
-        known = DIGESTS.get(part_key(self._name, self.size))
-        return known or part_digest(self._kept() or self._draw())
+        known = DIGESTS.get(subset_key(self._name, self.size))
+        return known or digest_scenes(self._load() or self._draw())
 
-    def _kept(self) -> Arrays | None:
-        """The whole part, if it was drawn already, here or by an earlier process."""
+    def _load(self) -> Arrays | None:
+        """Return the whole subset if it was drawn before, by this process or an earlier one; None otherwise."""
         if not self._is_looked_up:
             self._is_looked_up = True
-            found = load_arrays(part_key(self._name, self.size))
-            self._whole = found if found is not None and _is_right(self._name, self.size, found) else None
+            arrays = load_arrays(subset_key(self._name, self.size))
+            self._whole = arrays if arrays is not None and _is_valid(self._name, self.size, arrays) else None
         return self._whole
 
     def _draw(self) -> Arrays:
-        key = part_key(self._name, self.size)
-        _log.info("drawing %d scenes of toybox part %r once; they are kept for the next time", self.size, self._name)
-        arrays = draw_part(self._name, self.size)
-        if not _is_right(self._name, self.size, arrays):
+        key = subset_key(self._name, self.size)
+        _log.info("drawing %d scenes of toybox subset %r; they are cached for later runs", self.size, self._name)
+        arrays = draw_subset(self._name, self.size)
+        if not _is_valid(self._name, self.size, arrays):
             raise RuntimeError(
-                f"the scenes of {key} drawn here are not the ones that the fingerprint stands for, so results would "
-                "not compare; if the world was changed on purpose, raise WORLD_VERSION and renew DIGESTS"
+                f"the scenes of {key} drawn on this machine do not match their digest, so results would not be "
+                "comparable; if the scenes were changed on purpose, raise TOYBOX_VERSION and update DIGESTS"
             )
         keep_arrays(key, arrays)
         self._whole = arrays
@@ -153,44 +183,48 @@ class _Part:
         return arrays
 
 
-def caption_for(part: str, index: int, *, tags: tuple[str, ...]) -> str:
-    """The caption of a scene whose tags are known."""
-    return caption(KeyedRandom("caption", WORLD_VERSION, part, index), tags)
+def caption_scene(subset: str, index: int, *, tags: tuple[str, ...]) -> str:
+    """Return the caption of a scene, given its tags."""
+    return draw_caption(KeyedRandom("caption", TOYBOX_VERSION, subset, index), tags)
 
 
-def part_key(part: str, size: int) -> str:
-    """The name under which a part is kept: everything that decides its content."""
-    return f"toybox-v{WORLD_VERSION}-{part}-{size}"
+def subset_key(subset: str, size: int) -> str:
+    """Return the cache key of a subset, which contains everything that determines its scenes."""
+    return f"toybox-v{TOYBOX_VERSION}-{subset}-{size}"
 
 
-def draw_part(part: str, size: int) -> Arrays:
-    """The first `size` scenes: images (size, SIZE, SIZE, 3) and labels (size, SIZE, SIZE), uint8."""
-    views = [scene(part, index) for index in range(size)]
+def draw_subset(subset: str, size: int) -> Arrays:
+    """Draw the first `size` scenes of a subset.
+
+    Returns:
+        "images": (size, SIZE, SIZE, 3) uint8, and "labels": (size, SIZE, SIZE) uint8.
+    """
+    scenes = [draw_scene(subset, index) for index in range(size)]
     return {
-        "images": np.stack([view.image for view in views]),
-        "labels": np.stack([view.labels for view in views]),
+        "images": np.stack([scene.image for scene in scenes]),
+        "labels": np.stack([scene.labels for scene in scenes]),
     }
 
 
-def part_digest(arrays: Arrays) -> str:
-    """SHA-256 hex over all pictures, then all labels."""
+def digest_scenes(arrays: Arrays) -> str:
+    """Return the SHA-256 (hex) of all images, then all labels, of `draw_subset`."""
     content = hashlib.sha256()
     for key in ("images", "labels"):
         content.update(np.ascontiguousarray(arrays[key]).data)
     return content.hexdigest()
 
 
-def standard_digests() -> dict[str, str]:
-    """What `DIGESTS` must be for this world version; draws all standard parts (half a minute)."""
-    return {part_key(part, size): part_digest(draw_part(part, size)) for part, size in SIZES.items()}
+def compute_digests() -> dict[str, str]:
+    """Return the value of `DIGESTS` for the current version; draws all standard subsets (half a minute)."""
+    return {subset_key(subset, size): digest_scenes(draw_subset(subset, size)) for subset, size in SIZES.items()}
 
 
-def _is_right(part: str, size: int, arrays: Arrays) -> bool:
-    """Whether arrays are this part: by digest where it is known, by shape and type where it is not."""
+def _is_valid(subset: str, size: int, arrays: Arrays) -> bool:
+    """Tell whether arrays hold a subset: by digest if it is known, otherwise by shape and type."""
     images, labels = arrays.get("images"), arrays.get("labels")
     if images is None or labels is None or images.dtype != np.uint8 or labels.dtype != np.uint8:
         return False
     if images.shape[:1] != (size,) or images.shape != (*labels.shape, 3):
         return False
-    known = DIGESTS.get(part_key(part, size))
-    return known is None or part_digest(arrays) == known
+    known = DIGESTS.get(subset_key(subset, size))
+    return known is None or digest_scenes(arrays) == known

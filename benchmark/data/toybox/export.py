@@ -1,18 +1,18 @@
-"""The toybox as files, in the layout of Pascal VOC 2012, for looking at and for other people's code.
+"""Export of the toybox to files, in the layout of Pascal VOC 2012, for inspection and for other code bases.
 
-    JPEGImages/train_000012.png            the picture
-    SegmentationClass/train_000012.png     the mask: 0 is VOC's background (never used), class i is i + 1, 255 is void
-    Depth/train_000012.png                 16 bit, millimetres
-    captions_train.jsonl                   one line a picture: image, caption, tags
-    ImageSets/Segmentation/train.txt       the names of the part, written last: where it lies, the part is whole
+    JPEGImages/train_000012.png            image
+    SegmentationClass/train_000012.png     mask: 0 is VOC's background (unused), class i is i + 1, 255 is void
+    Depth/train_000012.png                 depth, 16 bits, in millimeters
+    captions_train.jsonl                   one line per image: image, caption, tags
+    ImageSets/Segmentation/train.txt       image names of the subset; written last, when the subset is complete
     classes.txt                            line n, from 0, is the name of mask value n
-    toybox.json                            what this is, with the fingerprint of the world
+    toybox.json                            metadata, with the fingerprint of the toybox
 
-Pictures are PNG although the folder keeps its VOC name: JPEG would change pixels, so that results on the files and on
-the world itself would differ and the fingerprint would not hold. Readers take the suffix as a setting (`img_suffix`
-in MMSegmentation, `image_ext` in Detectron2).
+Images are PNG files although the folder keeps its VOC name: JPEG would change pixels, so that results on the files and
+on the toybox itself would differ and the fingerprint would not apply. Other code bases have a setting for the suffix
+(`img_suffix` in MMSegmentation, `image_ext` in Detectron2).
 
-Every file is written whole or not at all and never twice, so the same command finishes what was interrupted.
+Every file is written atomically and only once, so the same command completes an interrupted export.
 """
 
 from __future__ import annotations
@@ -25,125 +25,132 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.toybox.dataset import ToyBox, caption_for
-from benchmark.data.toybox.scene import WORLD_VERSION, tags_of
-from benchmark.utils.atomic_files import draft_of, write_text
+from benchmark.data.toybox.dataset import ToyBox, caption_scene
+from benchmark.data.toybox.scene import TOYBOX_VERSION, list_tags
+from benchmark.utils.atomic_files import open_draft, write_text
 
 METADATA = "toybox.json"
 BACKGROUND = 0
-"""Mask value of pixels outside of every class; the toybox has none."""
+"""Mask value of pixels without a class; the toybox has no such pixels."""
 
-Observe = Callable[[int, int], None]
-"""Called with the pictures done and their total."""
+OnExportProgress = Callable[[int, int], None]
+"""Called with the numbers of exported images and of all images."""
 
 
 def export_voc(
-    dataset: ToyBox, parts: Sequence[str], out: Path, *, observe: Observe = lambda done, total: None
+    dataset: ToyBox,
+    subsets: Sequence[str],
+    out: Path,
+    *,
+    on_progress: OnExportProgress = lambda done, total: None,
 ) -> Path:
-    """Write parts of the toybox to a folder, or finish writing them.
+    """Export subsets of the toybox to a folder, or complete an interrupted export.
 
     Args:
-        dataset: what to write.
-        parts: which parts of it; others may be added to the same folder later.
-        out: a new or empty folder, or one with an export of the same world.
-        observe: told after every picture.
+        dataset: Toybox to export.
+        subsets: Names of the subsets; others may be added to the same folder later.
+        out: A new or empty folder, or one with an export of the same toybox.
+        on_progress: Called after every image.
 
     Returns:
-        The path of the metadata file.
+        Path of the metadata file.
 
     Raises:
-        KeyError: an unknown part.
-        FileExistsError: the folder holds something else; nothing was written.
-        OSError: a file cannot be written, with its name and the reason; the same command goes on from there.
+        KeyError: A subset is unknown.
+        FileExistsError: The folder holds something else; nothing was written.
+        OSError: A file cannot be written; the same command continues from there.
     """
-    total = sum(dataset.size(part) for part in parts)
-    _claim(out, dataset)
+    total = sum(dataset.size(subset) for subset in subsets)
+    _claim_folder(out, dataset)
     done = 0
-    for part in parts:
+    for subset in subsets:
         lines = []
-        for index in range(dataset.size(part)):
-            lines.append(_export_scene(dataset, part, index, out=out))
+        for index in range(dataset.size(subset)):
+            lines.append(_export_scene(dataset, subset, index, out=out))
             done += 1
-            observe(done, total)
-        _save_text(out / f"captions_{part}.jsonl", "".join(lines))
-        names = "".join(f"{scene_name(part, index)}\n" for index in range(dataset.size(part)))
-        _save_text(out / "ImageSets" / "Segmentation" / f"{part}.txt", names)
+            on_progress(done, total)
+        _save_text(out / f"captions_{subset}.jsonl", "".join(lines))
+        names = "".join(f"{scene_name(subset, index)}\n" for index in range(dataset.size(subset)))
+        _save_text(out / "ImageSets" / "Segmentation" / f"{subset}.txt", names)
     return out / METADATA
 
 
-def scene_name(part: str, index: int) -> str:
-    """The stem of a scene's files, unique over all parts."""
-    return f"{part}_{index:06d}"
+def scene_name(subset: str, index: int) -> str:
+    """Return the stem of a scene's files, which is unique over all subsets."""
+    return f"{subset}_{index:06d}"
 
 
-def voc_colours() -> NDArray[np.uint8]:
-    """VOC's colour of every mask value: its bits dealt to red, green and blue from the top down. Returns (256, 3)."""
+def make_voc_palette() -> NDArray[np.uint8]:
+    """Return VOC's color of every mask value: the bits of the value, distributed over red, green and blue.
+
+    Returns:
+        (256, 3) RGB.
+    """
     values = np.arange(256)
-    colours = np.zeros((256, 3), dtype=np.int64)
+    colors = np.zeros((256, 3), dtype=np.int64)
     for level in range(8):
         for channel in range(3):
-            colours[:, channel] |= (values >> (3 * level + channel) & 1) << (7 - level)
-    return colours.astype(np.uint8)
+            # bit 3 * level + channel of the value becomes bit 7 - level of the channel
+            colors[:, channel] |= (values >> (3 * level + channel) & 1) << (7 - level)
+    return colors.astype(np.uint8)
 
 
-def _claim(out: Path, dataset: ToyBox) -> None:
-    """Make sure that the folder is ours, and say so in it."""
-    metadata = _metadata(dataset)
+def _claim_folder(out: Path, dataset: ToyBox) -> None:
+    """Check that the folder is new or an export of this toybox, and mark it with the metadata file."""
+    metadata = _format_metadata(dataset)
     if out.exists() and not out.is_dir():
-        raise FileExistsError(f"{out} is a file; give the path of a new or empty folder")
+        raise FileExistsError(f"{out} is a file, expected a new or empty folder")
     marker = out / METADATA
     if marker.is_file():
         if marker.read_text(encoding="utf-8") != metadata:
-            raise FileExistsError(f"{out} holds an export of another world or version; give a new or empty folder")
+            raise FileExistsError(f"{out} holds an export of another toybox version; give a new or empty folder")
     elif out.is_dir() and any(not path.name.startswith(".draft-") for path in out.iterdir()):
-        raise FileExistsError(
-            f"{out} is not empty and has no {METADATA}, so it is not ours; give a new or empty folder"
-        )
+        raise FileExistsError(f"{out} is not empty and is no export (no {METADATA}); give a new or empty folder")
     _save_text(marker, metadata)
     for draft in out.glob("**/.draft-*"):
         draft.unlink(missing_ok=True)
     _save_text(out / "classes.txt", "".join(f"{name}\n" for name in ("background", *dataset.classes)))
 
 
-def _metadata(dataset: ToyBox) -> str:
+def _format_metadata(dataset: ToyBox) -> str:
     content = {
-        "about": "chimera-bench toybox: procedural scenes in the layout of Pascal VOC 2012, pictures as PNG",
+        "about": "chimera-bench toybox: procedural scenes in the layout of Pascal VOC 2012, images as PNG",
         "layout_version": 1,
-        "world_version": WORLD_VERSION,
+        "toybox_version": TOYBOX_VERSION,
         "fingerprint": dataset.fingerprint(),
-        "sizes": {part: dataset.size(part) for part in dataset.parts},
+        "sizes": {subset: dataset.size(subset) for subset in dataset.subsets},
         "mask_values": {str(BACKGROUND): "background (unused)"}
         | {str(label + 1): name for label, name in enumerate(dataset.classes)},
-        "depth": "16 bit, millimetres",
+        "depth": "16 bit, millimeters",
     }
     return json.dumps(content, indent=2) + "\n"
 
 
-def _export_scene(dataset: ToyBox, part: str, index: int, *, out: Path) -> str:
-    """Write what is missing of one scene; returns its line of captions."""
-    name = scene_name(part, index)
-    picture, mask, depth = (out / folder / f"{name}.png" for folder in ("JPEGImages", "SegmentationClass", "Depth"))
-    if picture.is_file() and mask.is_file() and depth.is_file():
-        tags = tags_of(dataset.read(part, index).labels.astype(np.uint8))
+def _export_scene(dataset: ToyBox, subset: str, index: int, *, out: Path) -> str:
+    """Write the missing files of a scene, and return its line in the captions file."""
+    name = scene_name(subset, index)
+    image, mask, depth = (out / folder / f"{name}.png" for folder in ("JPEGImages", "SegmentationClass", "Depth"))
+    if image.is_file() and mask.is_file() and depth.is_file():
+        tags = list_tags(dataset.read(subset, index).labels.astype(np.uint8))
     else:
-        view = dataset.scene(part, index)
-        tags = view.tags
-        _save_png(picture, Image.fromarray(view.image))
-        _save_png(mask, _palette_image(view.labels + 1))
-        _save_png(depth, Image.fromarray(view.depth_mm))
-    line = {"image": name, "caption": caption_for(part, index, tags=tags), "tags": list(tags)}
+        scene = dataset.scene(subset, index)
+        tags = scene.tags
+        _save_png(image, Image.fromarray(scene.image))
+        _save_png(mask, _make_palette_image(scene.labels + 1))
+        _save_png(depth, Image.fromarray(scene.depth_mm))
+    line = {"image": name, "caption": caption_scene(subset, index, tags=tags), "tags": list(tags)}
     return json.dumps(line) + "\n"
 
 
-def _palette_image(values: NDArray[np.uint8]) -> Image.Image:
+def _make_palette_image(values: NDArray[np.uint8]) -> Image.Image:
     image = Image.fromarray(values)
-    image.putpalette(voc_colours().tobytes())
+    image.putpalette(make_voc_palette().tobytes())
     return image
 
 
 def _save_png(path: Path, image: Image.Image) -> None:
     if not path.is_file():
-        with draft_of(path) as draft:
+        with open_draft(path) as draft:
             image.save(draft, format="PNG")
 
 

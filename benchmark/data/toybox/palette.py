@@ -1,4 +1,4 @@
-"""Typical colours of every toybox class, and how far one specimen may stray from them."""
+"""Typical colors of every toybox class, and random variation around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmark.data.toybox.grid import Plane
 
 Rgb = tuple[int, int, int]
 
-STUFF_COLOURS: dict[str, tuple[Rgb, Rgb]] = {
+STUFF_COLORS: dict[str, tuple[Rgb, Rgb]] = {
     "grass": ((34, 84, 30), (120, 172, 70)),
     "water": ((24, 70, 140), (110, 170, 215)),
     "sand": ((160, 120, 70), (232, 206, 150)),
@@ -22,7 +22,7 @@ STUFF_COLOURS: dict[str, tuple[Rgb, Rgb]] = {
     "carpet": ((124, 36, 88), (216, 168, 92)),
 }
 
-THING_COLOURS: dict[str, tuple[Rgb, Rgb]] = {
+THING_COLORS: dict[str, tuple[Rgb, Rgb]] = {
     "ball": ((220, 60, 50), (50, 80, 190)),
     "star": ((244, 206, 50), (250, 240, 170)),
     "tree": ((52, 130, 58), (104, 68, 38)),
@@ -39,18 +39,27 @@ DARK_RGB: Rgb = (44, 40, 44)
 LIGHT_RGB: Rgb = (246, 244, 238)
 
 
-def stray(draws: KeyedRandom, colour: Rgb, *, reach: int) -> Plane:
-    """A colour near `colour`: every channel moves by up to `reach` levels. Returns (3,) in 0..255."""
-    return np.clip(np.array(colour) + draws.integers(-reach, reach + 1, shape=(3,)), 0, 255)
+def vary_color(draws: KeyedRandom, color: Rgb, *, reach: int) -> Plane:
+    """Draw a color near `color`: each channel moves by up to `reach` levels.
 
-
-def thing_palette(draws: KeyedRandom, name: str) -> list[Plane]:
-    """Body, accent, dark and light colour of one specimen.
-
-    One specimen in three swaps the channels of its body colour, so that colour alone does not name a thing.
+    Returns:
+        (3,) levels in 0-255.
     """
-    body, accent = THING_COLOURS[name]
-    shown = stray(draws, body, reach=40)
+    return np.clip(np.array(color) + draws.integers(-reach, reach + 1, shape=(3,)), 0, 255)
+
+
+def draw_thing_palette(draws: KeyedRandom, name: str) -> list[Plane]:
+    """Draw the body, accent, dark and light color of one object, (3,) each.
+
+    One object in three permutes the channels of its body color, so that color alone does not identify a class.
+    """
+    body, accent = THING_COLORS[name]
+    varied = vary_color(draws, body, reach=40)
     if draws.chance(33):
-        shown = shown[draws.sample((0, 1, 2), 3)]
-    return [shown, stray(draws, accent, reach=30), stray(draws, DARK_RGB, reach=14), stray(draws, LIGHT_RGB, reach=8)]
+        varied = varied[draws.sample((0, 1, 2), 3)]
+    return [
+        varied,
+        vary_color(draws, accent, reach=30),
+        vary_color(draws, DARK_RGB, reach=14),
+        vary_color(draws, LIGHT_RGB, reach=8),
+    ]

@@ -1,6 +1,7 @@
 """The stuff of the toybox: ten textures without a shape of their own.
 
-A texture is a function of (draws, size) that returns mixing weights 0..255 between the two colours of its class.
+A texture is a function of (draws, size) that returns mixing weights between the two colors of its class: (size, size)
+in 0-255.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The things of the toybox: ten objects, each a list of coloured parts in a frame of ±100 units, y pointing down.
+"""The things of the toybox: ten objects, each a list of colored shapes in a frame of ±100 units, y pointing down.
 
-Colours are numbers into the palette of the class: 0 is the body (its hue varies), 1 the accent, 2 dark, 3 light.
+Colors are indices into the palette of the class: 0 is the body (its hue varies), 1 the accent, 2 dark, 3 light.
 """
 
 from __future__ import annotations
@@ -17,31 +17,42 @@ BODY, ACCENT, DARK, LIGHT = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Oval:
-    """An ellipse by centre and radii."""
+    """An axis-parallel ellipse.
 
-    colour: int
-    centre: tuple[int, int]
+    Attributes:
+        color: Index into the palette of the class.
+        center: Center (u, v).
+        radii: Horizontal and vertical radius.
+    """
+
+    color: int
+    center: tuple[int, int]
     radii: tuple[int, int]
 
     def covers(self, u: Plane, v: Plane) -> NDArray[np.bool_]:
-        """Which points lie inside."""
-        return ellipse(u, v, centre=self.centre, radii=self.radii)
+        """Return which points, given by coordinates (H, W), are inside: (H, W)."""
+        return ellipse(u, v, center=self.center, radii=self.radii)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A polygon by its corners."""
+    """A polygon.
 
-    colour: int
+    Attributes:
+        color: Index into the palette of the class.
+        corners: Corners (u, v) in order.
+    """
+
+    color: int
     corners: tuple[tuple[int, int], ...]
 
     def covers(self, u: Plane, v: Plane) -> NDArray[np.bool_]:
-        """Which points lie inside."""
+        """Return which points, given by coordinates (H, W), are inside: (H, W)."""
         return polygon(u, v, corners=self.corners)
 
 
-def _box(colour: int, left: int, top: int, right: int, bottom: int) -> Shape:
-    return Shape(colour, ((left, top), (right, top), (right, bottom), (left, bottom)))
+def _box(color: int, left: int, top: int, right: int, bottom: int) -> Shape:
+    return Shape(color, ((left, top), (right, top), (right, bottom), (left, bottom)))
 
 
 _STAR = ((0, -100), (25, -33), (95, -31), (40, 12), (59, 81), (0, 42), (-59, 81), (-40, 12), (-95, -31), (-25, -33))
@@ -84,7 +95,7 @@ THINGS: dict[str, tuple[Oval | Shape, ...]] = {
         Shape(BODY, ((-82, -70), (60, -70), (42, 84), (-64, 84))),
         Oval(LIGHT, (-11, -70), (71, 20)),
     ),
-    "flower": (*(Oval(BODY, centre, (42, 42)) for centre in _PETALS), Oval(ACCENT, (0, 0), (34, 34))),
+    "flower": (*(Oval(BODY, center, (42, 42)) for center in _PETALS), Oval(ACCENT, (0, 0), (34, 34))),
     "boat": (
         Shape(BODY, ((-98, 34), (98, 34), (62, 88), (-62, 88))),
         _box(DARK, -6, -98, 6, 34),

@@ -10,10 +10,17 @@ import pytest
 import yaml
 
 from benchmark.core.types import ignore_label
-from benchmark.data.folders.dataset_spec import ILLEGAL, Ids, Layout, Source, info_names, load_info
+from benchmark.data.folders.dataset_spec import (
+    UNDEFINED,
+    DatasetLayout,
+    ImageSource,
+    MaskEncoding,
+    dataset_spec_names,
+    load_dataset_spec,
+)
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "splits"
-NAMES = info_names()
+NAMES = dataset_spec_names()
 
 
 def published(name: str) -> dict[str, Any]:
@@ -25,8 +32,8 @@ def published(name: str) -> dict[str, Any]:
 
 def meaning(name: str, ids: str, value: int, *, bits: int = 8) -> str | int:
     """The class that a mask value stands for, or the label that it gets."""
-    info = load_info(name)
-    label = int(info.ids[ids].table(2**bits)[value])
+    info = load_dataset_spec(name)
+    label = int(info.mask_encodings[ids].build_table(2**bits)[value])
     return info.classes[label] if 0 <= label < len(info.classes) else label
 
 
@@ -36,30 +43,30 @@ def test_five_data_sets_are_described() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_classes_are_those_published_in_their_order(name: str) -> None:
-    classes = [one for one in load_info(name).classes if one != "background"]
+    classes = [one for one in load_dataset_spec(name).classes if one != "background"]
     assert classes == [one.strip() for one in published(name)["classes"]]  # "window " has a space too many
 
 
 @pytest.mark.parametrize("name", ["voc12", "pascal_context"])
 def test_background_is_the_first_class_where_masks_label_it(name: str) -> None:
-    assert load_info(name).classes[0] == "background"
+    assert load_dataset_spec(name).classes[0] == "background"
 
 
 @pytest.mark.parametrize(("name", "ids"), [("voc12", "without_background"), ("coco_stuff164k", "raw")])
 def test_raw_values_mean_what_the_published_map_says(name: str, ids: str) -> None:
-    info, facts = load_info(name), published(name)
+    info, facts = load_dataset_spec(name), published(name)
     kept = [one for one in info.classes if one != "background"]
     raw = facts["raw_id_to_train_id"]
-    table = info.ids["raw"].table(256)
+    table = info.mask_encodings["raw"].build_table(256)
     assert all(info.classes[table[value]] == kept[label] for value, label in raw.items() if label != 255)
-    assert set(info.ids[ids].table(256)) <= {ILLEGAL, 255, *range(len(info.classes))}
+    assert set(info.mask_encodings[ids].build_table(256)) <= {UNDEFINED, 255, *range(len(info.classes))}
     assert table[255] == raw[255] == 255
 
 
 def test_coco_has_no_meaning_for_the_ids_that_never_occur() -> None:
     absent = published("coco_stuff164k")["raw_ids_absent"]
-    table = load_info("coco_stuff164k").ids["raw"].table(256)
-    assert 11 in absent and np.flatnonzero(table == ILLEGAL).tolist() == [*absent, *range(182, 255)]
+    table = load_dataset_spec("coco_stuff164k").mask_encodings["raw"].build_table(256)
+    assert 11 in absent and np.flatnonzero(table == UNDEFINED).tolist() == [*absent, *range(182, 255)]
 
 
 def test_cocos_unseen_raw_ids_land_on_the_unseen_names() -> None:
@@ -73,23 +80,23 @@ def test_cocos_unseen_raw_ids_land_on_the_unseen_names() -> None:
     [
         ("voc12", "raw", 0, "background"),
         ("voc12", "raw", 20, "tvmonitor"),
-        ("voc12", "raw", 21, ILLEGAL),
+        ("voc12", "raw", 21, UNDEFINED),
         ("voc12", "raw", 255, 255),
         ("voc12", "without_background", 0, "aeroplane"),
-        ("voc12", "without_background", 20, ILLEGAL),
+        ("voc12", "without_background", 20, UNDEFINED),
         ("coco_stuff164k", "raw", 255, 255),
-        ("coco_stuff164k", "raw", 11, ILLEGAL),
+        ("coco_stuff164k", "raw", 11, UNDEFINED),
         ("coco_stuff164k", "raw", 12, "stop sign"),
         ("coco_stuff164k", "train_ids", 11, "stop sign"),
-        ("coco_stuff164k", "train_ids", 171, ILLEGAL),
+        ("coco_stuff164k", "train_ids", 171, UNDEFINED),
         ("pascal_context", "with_background", 0, "background"),
         ("pascal_context", "with_background", 1, "aeroplane"),
-        ("pascal_context", "with_background", 255, ILLEGAL),  # or masks numbered from 0 would be read one class off
+        ("pascal_context", "with_background", 255, UNDEFINED),  # or masks numbered from 0 would be read one class off
         ("pascal_context", "without_background", 0, "aeroplane"),
         ("pascal_context", "without_background", 255, 255),
         ("ade20k_150", "raw", 0, 255),
         ("ade20k_150", "raw", 150, "flag"),
-        ("ade20k_150", "raw", 255, ILLEGAL),
+        ("ade20k_150", "raw", 255, UNDEFINED),
         ("ade20k_150", "train_ids", 0, "wall"),
     ],
 )
@@ -98,15 +105,15 @@ def test_a_mask_value_means(name: str, ids: str, value: int, expected: str | int
 
 
 def test_wide_masks_ignore_their_highest_value() -> None:
-    info = load_info("ade20k_847")
-    assert info.ignore == 65535 == info.ids["train_ids"].table(2**16)[65535]
+    info = load_dataset_spec("ade20k_847")
+    assert info.ignore == 65535 == info.mask_encodings["train_ids"].build_table(2**16)[65535]
     assert meaning("ade20k_847", "train_ids", 255, bits=16) == info.classes[255]
-    assert meaning("ade20k_847", "train_ids", 847, bits=16) == ILLEGAL
+    assert meaning("ade20k_847", "train_ids", 847, bits=16) == UNDEFINED
     assert list(info.raw_ade_index) == published("ade20k_847")["raw_ade_index"]
 
 
 @pytest.mark.parametrize(
-    ("name", "part", "fact"),
+    ("name", "subset", "fact"),
     [
         ("voc12", "train", "train_official"),
         ("voc12", "train_aug", "train_aug"),
@@ -119,8 +126,8 @@ def test_wide_masks_ignore_their_highest_value() -> None:
         ("ade20k_847", "val", "val"),
     ],
 )
-def test_parts_have_as_many_images_as_published(name: str, part: str, fact: str) -> None:
-    assert load_info(name).counts[part] == published(name)["images"][fact]
+def test_parts_have_as_many_images_as_published(name: str, subset: str, fact: str) -> None:
+    assert load_dataset_spec(name).image_counts[subset] == published(name)["images"][fact]
 
 
 @pytest.mark.parametrize(("classes", "label"), [(1, 255), (171, 255), (255, 255), (256, 65535), (847, 65535)])
@@ -131,13 +138,13 @@ def test_the_label_to_ignore_is_no_class(classes: int, label: int) -> None:
 @pytest.mark.parametrize(
     ("ids", "words"),
     [
-        (Ids(classes=3, ignored=(255,)), "0 to 2, and 255 for ignore"),
-        (Ids(classes=3, values={0: 0, 2: 1, 5: 2}), "0 to 5 without 1, 3, 4"),
-        (Ids(classes=3, offset=1, ignored=(0, 255)), "1 to 3, and 0 or 255 for ignore"),
+        (MaskEncoding(classes=3, ignored=(255,)), "0 to 2, and 255 for ignore"),
+        (MaskEncoding(classes=3, values={0: 0, 2: 1, 5: 2}), "0 to 5 without 1, 3, 4"),
+        (MaskEncoding(classes=3, offset=1, ignored=(0, 255)), "1 to 3, and 0 or 255 for ignore"),
     ],
 )
-def test_legal_values_are_put_into_words(ids: Ids, words: str) -> None:
-    assert ids.expected() == words
+def test_legal_values_are_put_into_words(ids: MaskEncoding, words: str) -> None:
+    assert ids.describe_values() == words
 
 
 @pytest.mark.parametrize(
@@ -146,18 +153,18 @@ def test_legal_values_are_put_into_words(ids: Ids, words: str) -> None:
 )
 def test_a_table_that_contradicts_itself_is_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        Ids(classes=2, **fields)
+        MaskEncoding(classes=2, **fields)
 
 
 @pytest.mark.parametrize("pattern", ["images/x.jpg", "{}/x.jpg", "{}_{}.jpg"])
 def test_a_pattern_without_one_place_for_the_id_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="exactly one"):
-        Layout(roots=(".",), parts={"train": (Source(images=pattern, masks=("a/{}.png",), ids="raw"),)})
+        DatasetLayout(roots=(".",), subsets={"train": (ImageSource(images=pattern, masks=("a/{}.png",), ids="raw"),)})
 
 
 def test_an_unknown_data_set_is_answered_with_the_nearest() -> None:
     with pytest.raises(KeyError, match="no data set 'voc'; did you mean 'voc12'"):
-        load_info("voc")
+        load_dataset_spec("voc")
 
 
 @pytest.mark.parametrize(
@@ -166,12 +173,12 @@ def test_an_unknown_data_set_is_answered_with_the_nearest() -> None:
         ("classes: [a", "does not describe a data set: while parsing"),
         ("title: A", "does not describe a data set: classes: Field required"),
         (
-            "{title: A, classes: [a], get: x, counts: {train: 1}, ids: {raw: {}}, layouts: {l: {roots: [.], parts: "
+            "{title: A, classes: [a], get: x, counts: {train: 1}, ids: {raw: {}}, layouts: {l: {roots: [.], subsets: "
             "{trian: [{images: '{}.jpg', masks: '{}.png', ids: raw}]}}}}",
-            "no part 'trian'; did you mean 'train'",
+            "no subset 'trian'; did you mean 'train'",
         ),
         (
-            "{title: A, classes: [a], get: x, counts: {train: 1}, ids: {raw: {}}, layouts: {l: {roots: [.], parts: "
+            "{title: A, classes: [a], get: x, counts: {train: 1}, ids: {raw: {}}, layouts: {l: {roots: [.], subsets: "
             "{train: [{images: '{}.jpg', masks: '{}.png', ids: rwa}]}}}}",
             "no ids 'rwa'; did you mean 'raw'",
         ),
@@ -180,4 +187,4 @@ def test_an_unknown_data_set_is_answered_with_the_nearest() -> None:
 def test_a_broken_description_says_where(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):
-        load_info("a", folder=tmp_path)
+        load_dataset_spec("a", folder=tmp_path)

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps
 
-from benchmark.data.folders.decode import picture_size, read_mask, read_picture
-from tests.data.trees import save_mask, save_picture, write
+from benchmark.data.folders.decode import read_image, read_image_size, read_mask
+from tests.data.trees import save_image, save_mask, write
 
 SMOOTH = np.kron(np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.uint8), np.ones((7, 7, 1), np.uint8))
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -75,7 +75,7 @@ def png(values: NDArray[np.uint8], bits: int) -> bytes:
     ],
 )
 def test_a_jpeg_has_the_pixels_that_pillow_gives(content: bytes, tmp_path: Path) -> None:
-    image = read_picture(write(tmp_path / "a.jpg", content))
+    image = read_image(write(tmp_path / "a.jpg", content))
     with Image.open(io.BytesIO(content)) as expected:
         assert np.array_equal(image, np.array(expected.convert("RGB")))
     assert image.shape == SMOOTH.shape and image.dtype == np.uint8 and image.flags.writeable
@@ -84,7 +84,7 @@ def test_a_jpeg_has_the_pixels_that_pillow_gives(content: bytes, tmp_path: Path)
 def test_cmyk_comes_out_in_its_colours(tmp_path: Path) -> None:
     red = io.BytesIO()
     Image.new("RGB", (16, 16), (255, 0, 0)).convert("CMYK").save(red, "JPEG")
-    assert np.abs(read_picture(write(tmp_path / "a.jpg", red.getvalue()))[5, 5].astype(int) - [255, 0, 0]).max() < 4
+    assert np.abs(read_image(write(tmp_path / "a.jpg", red.getvalue()))[5, 5].astype(int) - [255, 0, 0]).max() < 4
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -95,19 +95,19 @@ def test_a_picture_is_turned_as_its_orientation_says(orientation: int, suffix: s
     Image.fromarray(SMOOTH).save(tmp_path / "a", suffix, exif=exif)
     with Image.open(tmp_path / "a") as image:
         expected = np.array(ImageOps.exif_transpose(image))
-    assert np.array_equal(read_picture(tmp_path / "a"), expected)
-    assert picture_size(tmp_path / "a") == expected.shape[:2]
+    assert np.array_equal(read_image(tmp_path / "a"), expected)
+    assert read_image_size(tmp_path / "a") == expected.shape[:2]
 
 
 def test_the_size_comes_from_the_header_alone(tmp_path: Path) -> None:
-    assert picture_size(write(tmp_path / "a.jpg", jpeg()[:700])) == SMOOTH.shape[:2]
+    assert read_image_size(write(tmp_path / "a.jpg", jpeg()[:700])) == SMOOTH.shape[:2]
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGBA"])
 def test_png_pictures_become_rgb(mode: str, tmp_path: Path) -> None:
     with Image.fromarray(SMOOTH).convert(mode) as image:
         image.save(tmp_path / "a.png")
-        assert np.array_equal(read_picture(tmp_path / "a.png"), np.array(image.convert("RGB")))
+        assert np.array_equal(read_image(tmp_path / "a.png"), np.array(image.convert("RGB")))
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 10, 100, 700, 1100])
@@ -117,19 +117,19 @@ def test_a_jpeg_that_was_cut_short_is_refused_and_never_filled_with_grey(
 ) -> None:
     path = write(tmp_path / "cut.jpg", jpeg(**options)[:-cut])
     with pytest.raises(ValueError, match=r"cut\.jpg is cut short: \d+ bytes and no end of a JPEG"):
-        read_picture(path)
+        read_image(path)
 
 
 def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path: Path) -> None:
     content = jpeg()
     thumbnail = b"\xff\xe1" + (2 + len(content)).to_bytes(2, "big") + content  # a segment with a whole JPEG in it
     whole = content[:2] + thumbnail + content[2:]
-    assert np.array_equal(read_picture(write(tmp_path / "a.jpg", whole)), read_picture(write(tmp_path / "b", content)))
+    assert np.array_equal(read_image(write(tmp_path / "a.jpg", whole)), read_image(write(tmp_path / "b", content)))
     with pytest.raises(ValueError, match="is cut short"):
-        read_picture(write(tmp_path / "cut.jpg", whole[:-50]))
+        read_image(write(tmp_path / "cut.jpg", whole[:-50]))
 
 
-@pytest.mark.parametrize("reader", [read_picture, read_mask, picture_size])
+@pytest.mark.parametrize("reader", [read_image, read_mask, read_image_size])
 @pytest.mark.parametrize(
     ("content", "fault"),
     [
@@ -150,7 +150,7 @@ def test_what_is_no_picture_is_named(
 
 def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a\.jpg is empty \(0 bytes\)"):
-        read_picture(write(tmp_path / "a.jpg", b""))
+        read_image(write(tmp_path / "a.jpg", b""))
 
 
 def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
 def test_a_picture_of_16_bits_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((3, 3), np.uint16)).save(tmp_path / "a.png")
     with pytest.raises(ValueError, match="mode I;16, expected 8 bits a channel"):
-        read_picture(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("palette", [True, False])
@@ -203,13 +203,13 @@ def test_a_coloured_mask_is_refused_with_what_it_is_and_what_is_expected(mode: s
 
 def test_a_mask_saved_as_jpeg_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a JPEG, which does not keep class ids"):
-        read_mask(save_picture(tmp_path / "a.png", mode="L"))
+        read_mask(save_image(tmp_path / "a.png", mode="L"))
 
 
 @pytest.mark.parametrize("damage", [lambda one: one[:-3000], lambda one: one[:900] + b"broken" + one[906:]])
 def test_a_broken_png_is_refused(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
     content = png(np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8), 8)
     path = write(tmp_path / "a.png", damage(content))
-    for reader in (read_picture, read_mask):
+    for reader in (read_image, read_mask):
         with pytest.raises(ValueError, match=r"a\.png is broken: .*copy or download it again"):
             reader(path)

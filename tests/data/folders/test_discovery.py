@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.folders.dataset_spec import info_names, load_info
-from benchmark.data.folders.discovery import Pair, data_folders, find, read_list, survey
+from benchmark.data.folders.dataset_spec import dataset_spec_names, load_dataset_spec
+from benchmark.data.folders.discovery import ImageFiles, data_folders, find_layout, iterate_layouts, read_image_list
 from tests.data.trees import (
     HEIGHT,
     TREES,
@@ -19,9 +19,9 @@ from tests.data.trees import (
     VOC_MMSEG,
     WIDTH,
     Tree,
-    counting,
+    save_image,
     save_mask,
-    save_picture,
+    with_image_counts,
     write,
 )
 
@@ -30,44 +30,44 @@ IDS = [f"{tree.dataset}-{tree.layout}" for tree in TREES]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=IDS)
-def test_a_layout_is_recognised_with_its_parts(tree: Tree, tmp_path: Path) -> None:
-    found = find(load_info(tree.dataset), [tree.grow(tmp_path)])
+def test_a_layout_is_recognised_with_its_subsets(tree: Tree, tmp_path: Path) -> None:
+    found = find_layout(load_dataset_spec(tree.dataset), [tree.create(tmp_path)])
     assert found is not None and found.layout == tree.layout
-    assert {part: list(files.image_ids) for part, files in found.parts.items()} == tree.parts
+    assert {subset: list(files.image_ids) for subset, files in found.subsets.items()} == tree.subsets
 
 
 @pytest.mark.parametrize("tree", TREES, ids=IDS)
 def test_an_image_knows_its_files(tree: Tree, tmp_path: Path) -> None:
-    found = find(load_info(tree.dataset), [tree.grow(tmp_path)])
+    found = find_layout(load_dataset_spec(tree.dataset), [tree.create(tmp_path)])
     assert found is not None
-    pairs = [files.pair(index) for files in found.parts.values() for index in range(len(files))]
+    pairs = [files[index] for files in found.subsets.values() for index in range(len(files))]
     root = found.root.relative_to(tmp_path)
-    assert {(str(root / pair.picture), str(root / pair.mask)) for pair in pairs} == set(tree.files)
+    assert {(str(root / pair.image), str(root / pair.mask)) for pair in pairs} == set(tree.files)
 
 
 def test_every_layout_that_is_described_is_tried_here() -> None:
-    described = {(name, layout) for name in info_names() for layout in load_info(name).layouts}
+    described = {(name, layout) for name in dataset_spec_names() for layout in load_dataset_spec(name).layouts}
     assert {(tree.dataset, tree.layout) for tree in TREES} == described
 
 
 @pytest.mark.parametrize("start", ["", "VOCdevkit", "VOCdevkit/VOC2012"])
 def test_a_folder_above_the_data_set_or_the_data_set_itself_may_be_given(start: str, tmp_path: Path) -> None:
-    folder = VOC_MMSEG.grow(tmp_path) / start
-    found = find(load_info("voc12"), [folder])
+    folder = VOC_MMSEG.create(tmp_path) / start
+    found = find_layout(load_dataset_spec("voc12"), [folder])
     assert found is not None and found.root == tmp_path / "VOCdevkit/VOC2012"
 
 
 def test_the_first_of_several_folders_that_has_it_is_taken(tmp_path: Path) -> None:
-    VOC_MMSEG.grow(tmp_path / "b")
-    VOC_MMSEG.grow(tmp_path / "c")
-    found = find(load_info("voc12"), [tmp_path / "a", tmp_path / "b", tmp_path / "c"])
+    VOC_MMSEG.create(tmp_path / "b")
+    VOC_MMSEG.create(tmp_path / "c")
+    found = find_layout(load_dataset_spec("voc12"), [tmp_path / "a", tmp_path / "b", tmp_path / "c"])
     assert found is not None and found.root.is_relative_to(tmp_path / "b")
 
 
 def add_to_training(folder: Path, name: str) -> None:
     """One image more in VOC's train_aug, in both of its layouts."""
     for root, path in (("VOCdevkit/VOC2012", "ImageSets/Segmentation/aug.txt"), ("VOC2012", "train.txt")):
-        save_picture(folder / root / f"JPEGImages/{name}.jpg")
+        save_image(folder / root / f"JPEGImages/{name}.jpg")
         save_mask(folder / root / f"SegmentationClassAug/{name}.png", EMPTY)
         with (folder / root / path).open("a") as file:
             file.write(f"{name}\n")
@@ -75,15 +75,15 @@ def add_to_training(folder: Path, name: str) -> None:
 
 @pytest.fixture
 def both(tmp_path: Path) -> Path:
-    """VOC in two layouts: mmseg's with three parts, Detectron2's with two; train is whole in neither."""
-    VOC_MMSEG.grow(tmp_path)
-    VOC_DETECTRON2.grow(tmp_path)
+    """VOC in two layouts: mmseg's with three subsets, Detectron2's with two; train is whole in neither."""
+    VOC_MMSEG.create(tmp_path)
+    VOC_DETECTRON2.create(tmp_path)
     add_to_training(tmp_path, "2007_04")
     return tmp_path
 
 
 def layout_of(folder: Path) -> str:
-    found = find(counting("voc12", train=9, train_aug=3, val=1), [folder])
+    found = find_layout(with_image_counts("voc12", train=9, train_aug=3, val=1), [folder])
     assert found is not None
     return found.layout
 
@@ -92,7 +92,7 @@ def test_of_layouts_with_as_many_whole_parts_the_one_with_more_parts_is_taken(bo
     assert layout_of(both) == "mmseg"
 
 
-def test_a_layout_with_more_whole_parts_wins_over_one_with_more_parts(both: Path) -> None:
+def test_a_layout_with_more_whole_parts_wins_over_one_with_more_subsets(both: Path) -> None:
     (both / VOC_LISTS / "aug.txt").write_text("2007_02\n")
     assert layout_of(both) == "detectron2"
 
@@ -104,57 +104,61 @@ def test_a_layout_whose_masks_are_missing_is_left_for_one_that_has_them(both: Pa
 
 def test_files_that_are_missing_make_an_image_incomplete(tmp_path: Path) -> None:
     for path in ("SegmentationClassAug/2007_02.png", "JPEGImages/2007_03.jpg"):
-        (VOC_DETECTRON2.grow(tmp_path) / "VOC2012" / path).unlink()
+        (VOC_DETECTRON2.create(tmp_path) / "VOC2012" / path).unlink()
     (tmp_path / "VOC2012/SegmentationClassAug/2007_02.png").unlink(missing_ok=True)
-    found = find(load_info("voc12"), [tmp_path])
+    found = find_layout(load_dataset_spec("voc12"), [tmp_path])
     assert found is not None
-    assert {part: (files.complete, len(files)) for part, files in found.parts.items()} == {
+    assert {subset: (files.num_complete, len(files)) for subset, files in found.subsets.items()} == {
         "train_aug": (1, 2),
         "val": (0, 1),
     }
 
 
 def test_masks_are_taken_from_the_aug_folder_where_there_is_one(tmp_path: Path) -> None:
-    folder = next(tree for tree in TREES if tree.layout == "trainaug").grow(tmp_path)
+    folder = next(tree for tree in TREES if tree.layout == "trainaug").create(tmp_path)
     for number in (1, 2):
         shutil.copytree(folder / "SegmentationClass", folder / "SegmentationClassAug", dirs_exist_ok=number > 1)
-    found = find(load_info("voc12"), [folder])
+    found = find_layout(load_dataset_spec("voc12"), [folder])
     assert found is not None
-    assert found.parts["train_aug"].pair(0) == Pair("JPEGImages/2007_01.jpg", "SegmentationClassAug/2007_01.png", "raw")
-    assert found.parts["val"].pair(0).mask == "SegmentationClass/2007_03.png"
+    assert found.subsets["train_aug"][0] == ImageFiles(
+        "JPEGImages/2007_01.jpg", "SegmentationClassAug/2007_01.png", "raw"
+    )
+    assert found.subsets["val"][0].mask == "SegmentationClass/2007_03.png"
 
 
 def test_a_missing_list_costs_its_part_and_no_other(tmp_path: Path) -> None:
-    (VOC_MMSEG.grow(tmp_path) / VOC_LISTS / "aug.txt").unlink()
-    found = find(load_info("voc12"), [tmp_path])
-    assert found is not None and set(found.parts) == {"train", "val"}
+    (VOC_MMSEG.create(tmp_path) / VOC_LISTS / "aug.txt").unlink()
+    found = find_layout(load_dataset_spec("voc12"), [tmp_path])
+    assert found is not None and set(found.subsets) == {"train", "val"}
     assert found.missing == {"train_aug": ("ImageSets/Segmentation/aug.txt",)}
 
 
 def test_masks_that_were_not_converted_are_not_taken_for_converted_ones(tmp_path: Path) -> None:
     tree = next(tree for tree in TREES if tree.layout == "mmseg_raw")
-    shutil.move(tree.grow(tmp_path) / "coco" / "coco_stuff", tmp_path / "coco_stuff164k")
-    found = find(load_info("coco_stuff164k"), [tmp_path])
+    shutil.move(tree.create(tmp_path) / "coco" / "coco_stuff", tmp_path / "coco_stuff164k")
+    found = find_layout(load_dataset_spec("coco_stuff164k"), [tmp_path])
     assert found is not None and found.layout == "mmseg_raw"
-    missing = next(one.missing for one in survey(load_info("coco_stuff164k"), [tmp_path], layout="mmseg"))
+    missing = next(
+        one.missing for one in iterate_layouts(load_dataset_spec("coco_stuff164k"), [tmp_path], layout="mmseg")
+    )
     assert missing["val"] == ("annotations/val2017/*_labelTrainIds.png",)
 
 
 def test_raw_masks_beside_converted_ones_add_no_images(tmp_path: Path) -> None:
     tree = next(tree for tree in TREES if (tree.dataset, tree.layout) == ("coco_stuff164k", "mmseg"))
     for _, mask in tree.files:
-        shutil.copy(tree.grow(tmp_path) / mask, tmp_path / mask.replace("_labelTrainIds", ""))
-    found = find(load_info("coco_stuff164k"), [tmp_path])
-    assert found is not None and found.layout == "mmseg" and list(found.parts["val"].image_ids) == ["000000000139"]
+        shutil.copy(tree.create(tmp_path) / mask, tmp_path / mask.replace("_labelTrainIds", ""))
+    found = find_layout(load_dataset_spec("coco_stuff164k"), [tmp_path])
+    assert found is not None and found.layout == "mmseg" and list(found.subsets["val"].image_ids) == ["000000000139"]
 
 
 def test_nothing_is_found_where_there_is_nothing(tmp_path: Path) -> None:
-    assert find(load_info("voc12"), [tmp_path, tmp_path / "nowhere"]) is None
+    assert find_layout(load_dataset_spec("voc12"), [tmp_path, tmp_path / "nowhere"]) is None
 
 
 def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="no layout of voc12 'mmsegg'; did you mean 'mmseg'"):
-        find(load_info("voc12"), [tmp_path], layout="mmsegg")
+        find_layout(load_dataset_spec("voc12"), [tmp_path], layout="mmsegg")
 
 
 @pytest.mark.parametrize(
@@ -170,32 +174,32 @@ def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
     ],
 )
 def test_lists_give_ids_however_they_are_written(text: str, tmp_path: Path) -> None:
-    assert read_list(write(tmp_path / "list.txt", text.encode())) == ["a_1", "b.2"]
+    assert read_image_list(write(tmp_path / "list.txt", text.encode())) == ["a_1", "b.2"]
 
 
 def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"list\.txt cannot be read as a list of images"):
-        read_list(write(tmp_path / "list.txt", b"\xff\xfe\x00"))
+        read_image_list(write(tmp_path / "list.txt", b"\xff\xfe\x00"))
 
 
 def test_images_come_in_the_order_of_their_ids_whatever_the_list_says(tmp_path: Path) -> None:
-    folder = VOC_MMSEG.grow(tmp_path)
+    folder = VOC_MMSEG.create(tmp_path)
     for name in ("2007_09", "2007_04"):
         save_mask(folder / f"VOCdevkit/VOC2012/SegmentationClassAug/{name}.png", EMPTY)
     (folder / VOC_LISTS / "aug.txt").write_text("2007_09\n2007_02\n2007_04\n2007_09\n")
-    found = find(load_info("voc12"), [folder])
+    found = find_layout(load_dataset_spec("voc12"), [folder])
     assert found is not None
-    files = found.parts["train_aug"]
-    assert files.image_ids == ("2007_01", "2007_02", "2007_04", "2007_09") and files.twice == ("2007_09",)
-    assert [files.pair(index).mask.split("/")[0][17:] for index in range(4)] == ["", "Aug", "Aug", "Aug"]
+    files = found.subsets["train_aug"]
+    assert files.image_ids == ("2007_01", "2007_02", "2007_04", "2007_09") and files.duplicates == ("2007_09",)
+    assert [files[index].mask.split("/")[0][17:] for index in range(4)] == ["", "Aug", "Aug", "Aug"]
 
 
 def test_an_image_of_two_lists_belongs_to_the_first(tmp_path: Path) -> None:
-    folder = VOC_MMSEG.grow(tmp_path)
+    folder = VOC_MMSEG.create(tmp_path)
     (folder / VOC_LISTS / "aug.txt").write_text("2007_01\n2007_02\n")
-    found = find(load_info("voc12"), [folder])
-    assert found is not None and found.parts["train_aug"].twice == ("2007_01",)
-    assert found.parts["train_aug"].pair(0).mask == "SegmentationClass/2007_01.png"
+    found = find_layout(load_dataset_spec("voc12"), [folder])
+    assert found is not None and found.subsets["train_aug"].duplicates == ("2007_01",)
+    assert found.subsets["train_aug"][0].mask == "SegmentationClass/2007_01.png"
 
 
 def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

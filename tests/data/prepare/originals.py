@@ -29,12 +29,12 @@ def noise(*shape: int, seed: int = 0) -> NDArray[np.uint8]:
 def write_context(root: Path, *, lists: str = "ImageSets/Main") -> Path:
     """VOC 2010 with the official annotation: (5, 7) pixels with ids from all 459 classes and 0."""
     base = root / "VOC2010"
-    for part, names in CONTEXT.items():
+    for subset, names in CONTEXT.items():
         (base / lists).mkdir(parents=True, exist_ok=True)
-        (base / lists / f"{part}.txt").write_text("".join(f"{name}\n" for name in names))
+        (base / lists / f"{subset}.txt").write_text("".join(f"{name}\n" for name in names))
         for seed, name in enumerate(names):
             write_image(base / "JPEGImages" / f"{name}.jpg", noise(5, 7, 3, seed=seed))
-            ids = np.random.default_rng([seed, len(part)]).integers(0, 460, (5, 7)).astype(np.uint16)
+            ids = np.random.default_rng([seed, len(subset)]).integers(0, 460, (5, 7)).astype(np.uint16)
             (base / "trainval").mkdir(exist_ok=True)
             savemat(base / "trainval" / f"{name}.mat", {"LabelMap": ids}, do_compression=True)
     return root
@@ -44,12 +44,12 @@ def write_detail(root: Path, regions: Mapping[str, Sequence[tuple[int, str]]], *
     """PASCAL in Detail: by image, the class and run-length code of every region."""
     images: list[dict[str, object]] = []
     drawn: list[dict[str, object]] = []
-    for number, (part, name) in enumerate((part, name) for part, names in CONTEXT.items() for name in names):
+    for number, (subset, name) in enumerate((subset, name) for subset, names in CONTEXT.items() for name in names):
         write_image(root / "JPEGImages" / f"{name}.jpg", noise(*size, 3, seed=number))
-        entry: dict[str, object] = {"file_name": f"{name}.jpg", "image_id": number, "phase": part}
+        entry: dict[str, object] = {"file_name": f"{name}.jpg", "image_id": number, "phase": subset}
         images.append(entry | {"height": size[0], "width": size[1]})
         for category, counts in regions.get(name, ()):
-            code = {"size": list(size), "counts": counts}
+            code = {"size": list(size), "image_counts": counts}
             drawn.append({"id": len(drawn), "image_id": number, "category_id": category, "segmentation": code})
     images.append({"file_name": "2008_000001.jpg", "image_id": 99, "phase": "test", "height": 1, "width": 1})
     (root / "trainval_merged.json").write_text(json.dumps({"images": images, "annos_segmentation": drawn}))
@@ -59,19 +59,19 @@ def write_detail(root: Path, regions: Mapping[str, Sequence[tuple[int, str]]], *
 def write_coco(root: Path, *, pictures: str = "", masks: str = "stuffthingmaps") -> Path:
     """COCO 2017 with stuffthingmaps: (4, 6) pixels with legal values."""
     legal = [value for value in range(182) if value not in {11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90}] + [255]
-    for part, names in COCO.items():
+    for subset, names in COCO.items():
         for seed, name in enumerate(names):
-            values = np.random.default_rng([seed, len(part)]).choice(legal, (4, 6)).astype(np.uint8)
-            write_image(root / pictures / part / f"{name}.jpg", noise(4, 6, 3, seed=seed))
-            write_image(root / masks / part / f"{name}.png", values)
+            values = np.random.default_rng([seed, len(subset)]).choice(legal, (4, 6)).astype(np.uint8)
+            write_image(root / pictures / subset / f"{name}.jpg", noise(4, 6, 3, seed=seed))
+            write_image(root / masks / subset / f"{name}.png", values)
     return root
 
 
 def write_ade(root: Path, sizes: Mapping[str, tuple[int, int]], ids: Sequence[int]) -> Path:
     """ADE20K's full release: by name of the picture its size; pixels of the mask come from `ids`."""
     for seed, (name, size) in enumerate(sizes.items()):
-        part = "training" if "_train_" in name else "validation"
-        folder = root / "ADE20K_2021_17_01" / "images" / "ADE" / part / "urban" / "street"
+        subset = "training" if "_train_" in name else "validation"
+        folder = root / "ADE20K_2021_17_01" / "images" / "ADE" / subset / "urban" / "street"
         codes = np.random.default_rng(seed).choice(np.array(ids), size)
         colours = np.stack([codes // 256 * 10 + seed % 10, codes % 256, noise(*size, seed=seed)], axis=-1)
         write_image(folder / f"{name}.jpg", noise(*size, 3, seed=seed))

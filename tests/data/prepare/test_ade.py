@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmark.data.folders.check import check_dataset
-from benchmark.data.folders.dataset_spec import load_info
-from benchmark.data.prepare.ade20k_full import small_size
+from benchmark.data.folders.dataset_spec import load_dataset_spec
+from benchmark.data.prepare.ade20k_full import limit_size
 from benchmark.data.prepare.opencv import resize_linear, resize_nearest
 from benchmark.data.prepare.run import prepare
 from tests.data.prepare.originals import digests, noise, pixels, write_ade, write_image
@@ -37,14 +37,14 @@ def test_codes_in_red_and_green_become_class_indices_of_16_bits(tmp_path: Path) 
     outcome = prepare("ade20k_847", root=root, out=tmp_path / "out")
     assert (outcome.made, outcome.broken) == (6, ())
     for mask in root.rglob("*_seg.png"):
-        part = "training" if "_train_" in mask.name else "validation"
-        made = pixels(tmp_path / "out" / "annotations_detectron2" / part / mask.name.replace("_seg.png", ".tif"))
+        subset = "training" if "_train_" in mask.name else "validation"
+        made = pixels(tmp_path / "out" / "annotations_detectron2" / subset / mask.name.replace("_seg.png", ".tif"))
         assert made.dtype == np.uint16
         assert made.tolist() == [[LABELS[code] for code in row] for row in codes(mask).tolist()]
 
 
 def test_every_class_has_its_object_index(tmp_path: Path) -> None:
-    info = load_info("ade20k_847")
+    info = load_dataset_spec("ade20k_847")
     raw = np.array([info.raw_ade_index])
     folder = tmp_path / "raw" / RELEASE / "validation"
     write_image(folder / "ADE_val_1.jpg", noise(1, 847, 3))
@@ -82,7 +82,7 @@ def test_pictures_are_saved_with_the_default_quality_of_pillow(tmp_path: Path) -
 
 def test_what_was_prepared_passes_the_check(tmp_path: Path) -> None:
     prepare("ade20k_847", root=write_ade(tmp_path / "raw", SMALL, IDS), out=tmp_path / "out")
-    info = load_info("ade20k_847").model_copy(update={"counts": {"train": 2, "val": 1}})
+    info = load_dataset_spec("ade20k_847").model_copy(update={"image_counts": {"train": 2, "val": 1}})
     report = check_dataset(info, [tmp_path / "out"], full=True)
     assert report is not None and report.problems == ()
 
@@ -122,7 +122,7 @@ def test_a_mask_of_another_size_than_its_picture_is_named(tmp_path: Path) -> Non
     ],
 )
 def test_only_the_short_side_decides(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert small_size(*size) == expected
+    assert limit_size(*size) == expected
 
 
 def test_bilinear_resizing_is_that_of_opencv() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.data.folders.check import check_dataset
-from benchmark.data.folders.dataset_spec import load_info
+from benchmark.data.folders.dataset_spec import load_dataset_spec
 from benchmark.data.prepare.run import prepare
 from tests.data.prepare.originals import COCO, pixels, write_coco, write_image
 
@@ -31,11 +31,11 @@ def test_values_are_numbered_without_the_gaps(tmp_path: Path, layout: str, patte
     root = write_coco(tmp_path / "raw")
     outcome = prepare("coco_stuff164k", root=root, out=tmp_path / "out", layout=layout)
     assert (outcome.made, outcome.broken) == (3, ())
-    for part, names in COCO.items():
+    for subset, names in COCO.items():
         for name in names:
-            raw = pixels(root / "stuffthingmaps" / part / f"{name}.png").tolist()
+            raw = pixels(root / "stuffthingmaps" / subset / f"{name}.png").tolist()
             expected = [[contiguous(value) for value in row] for row in raw]
-            assert pixels(tmp_path / "out" / pattern.format(part, name)).tolist() == expected
+            assert pixels(tmp_path / "out" / pattern.format(subset, name)).tolist() == expected
 
 
 def test_every_value_of_a_class_has_the_label_of_its_class(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_raw_masks_are_found_where_people_have_them_and_the_result_passes_the_ch
 ) -> None:
     write_coco(tmp_path / "raw" / below, pictures=pictures, masks=masks)
     prepare("coco_stuff164k", root=tmp_path / "raw", out=tmp_path / "out", layout=layout)
-    info = load_info("coco_stuff164k").model_copy(update={"counts": {"train": 2, "val": 1}})
+    info = load_dataset_spec("coco_stuff164k").model_copy(update={"image_counts": {"train": 2, "val": 1}})
     report = check_dataset(info, [tmp_path / "out"], full=True)
     assert report is not None and report.problems == ()
     assert report.layout == {"mmseg": "mmseg", "detectron2": "detectron2_converted"}[layout]

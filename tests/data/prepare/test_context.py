@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.io import loadmat, savemat
 
 from benchmark.data.folders.check import check_dataset
-from benchmark.data.folders.dataset_spec import DatasetInfo, load_info
+from benchmark.data.folders.dataset_spec import DatasetSpec, load_dataset_spec
 from benchmark.data.prepare.detail import read_detail
 from benchmark.data.prepare.pascal_context import OFFICIAL_IDS
 from benchmark.data.prepare.rle import decode_rle
@@ -22,8 +22,8 @@ NAMES = [name for names in CONTEXT.values() for name in names]
 MASKS = "SegmentationClassContext"
 
 
-def tiny(name: str, *, train: int, val: int) -> DatasetInfo:
-    return load_info(name).model_copy(update={"counts": {"train": train, "val": val}})
+def tiny(name: str, *, train: int, val: int) -> DatasetSpec:
+    return load_dataset_spec(name).model_copy(update={"image_counts": {"train": train, "val": val}})
 
 
 def mapped(ids: NDArray[np.integer]) -> list[list[int]]:
@@ -41,7 +41,7 @@ def test_the_459_classes_become_59_and_background(tmp_path: Path) -> None:
 
 
 def test_ids_stand_for_the_classes_of_the_data_set() -> None:
-    by_name = dict(zip(load_info("pascal_context").classes[1:], OFFICIAL_IDS, strict=True))
+    by_name = dict(zip(load_dataset_spec("pascal_context").classes[1:], OFFICIAL_IDS, strict=True))
     known = {"aeroplane": 2, "bag": 9, "bed": 18, "bedclothes": 19, "bicycle": 23, "person": 284, "tree": 420}
     assert {name: by_name[name] for name in known} == known
 
@@ -51,7 +51,7 @@ def test_what_was_prepared_passes_the_check(tmp_path: Path, lists: str) -> None:
     prepare("pascal_context", root=write_context(tmp_path / "raw", lists=lists), out=tmp_path / "out")
     report = check_dataset(tiny("pascal_context", train=2, val=1), [tmp_path / "out"], full=True)
     assert report is not None and report.problems == ()
-    assert {part.part: part.images for part in report.parts} == {"train": 2, "val": 1}
+    assert {subset.subset: subset.images for subset in report.subsets} == {"train": 2, "val": 1}
 
 
 def test_a_broken_annotation_is_named_and_the_rest_is_made_but_not_listed(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_long_runs_take_several_characters() -> None:
     [
         ("", "those of 0 pixels, expected 3 x 2"),
         ("5", "those of 5 pixels"),
-        ("0!", "'!', which is no part of a number"),
+        ("0!", "'!', which is no subset of a number"),
         ("0V", "end in the middle"),
         ("8N", "expected 3 x 2"),
     ],

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmark.data.prepare.work import Task, is_whole, run_tasks
+from benchmark.data.prepare.work import ConversionTask, is_intact, run_tasks
 from tests.data.prepare.originals import noise, pixels, write_image
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,10 +32,10 @@ def crash(path: Path) -> Image.Image:
     raise AssertionError(path)
 
 
-def task(folder: Path, number: int, kind: str = "grey") -> Task:
+def task(folder: Path, number: int, kind: str = "grey") -> ConversionTask:
     source = folder / f"{number}.raw"
     make = {"grey": partial(grey, number), "refuse": partial(refuse, source), "crash": partial(crash, source)}[kind]
-    return Task(source, folder / f"{number}.png", make)
+    return ConversionTask(source, folder / f"{number}.png", make)
 
 
 @pytest.mark.parametrize("jobs", [0, 2])
@@ -58,21 +58,21 @@ def test_a_file_that_kills_its_process_is_named_and_the_rest_is_made(tmp_path: P
 
 def test_one_complaint_of_two_files_is_heard_once(tmp_path: Path) -> None:
     one = task(tmp_path, 1, "refuse")
-    assert len(run_tasks([one, Task(one.source, tmp_path / "other.png", one.make)], jobs=0).broken) == 1
+    assert len(run_tasks([one, ConversionTask(one.source, tmp_path / "other.png", one.make)], jobs=0).broken) == 1
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 @pytest.mark.parametrize("cut", [1, 15, 200])
 def test_a_file_that_lost_its_end_is_not_whole(name: str, cut: int, tmp_path: Path) -> None:
     path = write_image(tmp_path / name, noise(20, 30))
-    assert is_whole(path)
+    assert is_intact(path)
     path.write_bytes(path.read_bytes()[:-cut])
-    assert not is_whole(path)
+    assert not is_intact(path)
 
 
 def test_what_is_no_image_is_not_whole(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("text")
-    assert not is_whole(tmp_path / "a.png") and not is_whole(tmp_path / "b.png") and not is_whole(tmp_path)
+    assert not is_intact(tmp_path / "a.png") and not is_intact(tmp_path / "b.png") and not is_intact(tmp_path)
 
 
 SCRIPT = """
@@ -80,14 +80,14 @@ import sys
 from functools import partial
 from pathlib import Path
 from PIL import Image
-from benchmark.data.prepare.work import Task, run_tasks
+from benchmark.data.prepare.work import ConversionTask, run_tasks
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
-    tasks = [Task(out, out / f"{i}.png", partial(Image.new, "L", (900, 900), 0)) for i in range(10_000)]
+    tasks = [ConversionTask(out, out / f"{i}.png", partial(Image.new, "L", (900, 900), 0)) for i in range(10_000)]
     print(0, flush=True)
     try:
-        run_tasks(tasks, jobs=2, observe=lambda done, total: print(done, flush=True))
+        run_tasks(tasks, jobs=2, on_progress=lambda done, total: print(done, flush=True))
     except KeyboardInterrupt:
         sys.exit(130)
 """

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.data.toybox import export as module
 from benchmark.data.toybox.dataset import ToyBox
-from benchmark.data.toybox.export import export_voc, scene_name, voc_colours
+from benchmark.data.toybox.export import export_voc, make_voc_palette, scene_name
 
 WORLD = ToyBox({"train": 2, "val": 1})
 
@@ -33,8 +33,8 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_what_is_written_is_the_world_itself(tmp_path: Path) -> None:
     export_voc(WORLD, ["train", "val"], tmp_path / "out")
-    for part, index in (("train", 0), ("train", 1), ("val", 0)):
-        name, view = f"{scene_name(part, index)}.png", WORLD.scene(part, index)
+    for subset, index in (("train", 0), ("train", 1), ("val", 0)):
+        name, view = f"{scene_name(subset, index)}.png", WORLD.scene(subset, index)
         assert np.array_equal(pixels(tmp_path / "out" / "JPEGImages" / name), view.image)
         assert np.array_equal(pixels(tmp_path / "out" / "SegmentationClass" / name), view.labels + 1)
         assert np.array_equal(pixels(tmp_path / "out" / "Depth" / name), view.depth_mm)
@@ -55,12 +55,12 @@ def test_the_metadata_names_the_fingerprint(tmp_path: Path) -> None:
 
 
 def test_masks_carry_the_colours_of_voc(tmp_path: Path) -> None:
-    assert voc_colours()[[0, 1, 2, 15, 20, 255]].tolist() == [
+    assert make_voc_palette()[[0, 1, 2, 15, 20, 255]].tolist() == [
         [0, 0, 0], [128, 0, 0], [0, 128, 0], [192, 128, 128], [0, 64, 128], [224, 224, 192],
     ]  # fmt: skip
     export_voc(WORLD, ["val"], tmp_path)
     with Image.open(tmp_path / "SegmentationClass" / "val_000000.png") as mask:
-        assert mask.mode == "P" and mask.getpalette() == voc_colours().ravel().tolist()
+        assert mask.mode == "P" and mask.getpalette() == make_voc_palette().ravel().tolist()
 
 
 def test_an_interrupted_export_is_finished_by_the_same_call(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_an_interrupted_export_is_finished_by_the_same_call(tmp_path: Path) -> N
 
     export_voc(WORLD, ["train", "val"], tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
-        export_voc(WORLD, ["train", "val"], tmp_path / "twice", observe=stop)
+        export_voc(WORLD, ["train", "val"], tmp_path / "twice", on_progress=stop)
     (tmp_path / "twice" / "Depth" / ".draft-0-x.png").touch()
     export_voc(WORLD, ["train", "val"], tmp_path / "twice")
     assert content(tmp_path / "twice") == content(tmp_path / "whole")
@@ -85,7 +85,7 @@ def test_what_is_there_is_not_written_again(tmp_path: Path) -> None:
 
 def test_progress_is_told_after_every_picture(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    export_voc(WORLD, ["train", "val"], tmp_path, observe=lambda done, total: told.append((done, total)))
+    export_voc(WORLD, ["train", "val"], tmp_path, on_progress=lambda done, total: told.append((done, total)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 

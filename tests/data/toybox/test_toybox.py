@@ -12,13 +12,21 @@ import pytest
 from benchmark.core.split import load_split, split_names
 from benchmark.data.catalog import dataset_names, open_dataset
 from benchmark.data.toybox import dataset as module
-from benchmark.data.toybox.dataset import DIGESTS, SIZES, ToyBox, draw_part, part_digest, part_key, standard_digests
+from benchmark.data.toybox.dataset import (
+    DIGESTS,
+    SIZES,
+    ToyBox,
+    compute_digests,
+    digest_scenes,
+    draw_subset,
+    subset_key,
+)
 from benchmark.data.toybox.scene import CLASSES, SIZE, Scene, scene
 from benchmark.utils.array_cache import keep_arrays
 
 SMALL = {"train": 3, "test": 2}
 
-# `part_digest(draw_part(part, 4))`, written down when the digests of the whole parts were
+# `digest_scenes(draw_subset(subset, 4))`, written down when the digests of the whole subsets were
 FIRST_FOUR = {
     "train": "d1540092b8269ff9fc106808502308218806f1471583d40a3dc1572c506c9fef",
     "val": "94c91dc62f173a4d0f1c5180e747e09a473b14459abfa4dbf7a67976d5bdc33b",
@@ -34,8 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """KeyedRandom the whole part at the first scene."""
-    monkeypatch.setattr(module, "_SINGLES", 0)
+    """KeyedRandom the whole subset at the first scene."""
+    monkeypatch.setattr(module, "_MAX_SINGLE_SCENES", 0)
 
 
 @pytest.fixture
@@ -43,32 +51,32 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
     """Notes every scene that is drawn."""
     notes: list[tuple[str, int]] = []
 
-    def noted(part: str, index: int) -> Scene:
-        notes.append((part, index))
-        return scene(part, index)
+    def noted(subset: str, index: int) -> Scene:
+        notes.append((subset, index))
+        return scene(subset, index)
 
     monkeypatch.setattr(module, "scene", noted)
     return notes
 
 
-@pytest.mark.parametrize("part", SIZES)
-def test_the_first_scenes_are_the_same_on_every_machine(part: str) -> None:
-    assert part_digest(draw_part(part, 4)) == FIRST_FOUR[part]
+@pytest.mark.parametrize("subset", SIZES)
+def test_the_first_scenes_are_the_same_on_every_machine(subset: str) -> None:
+    assert digest_scenes(draw_subset(subset, 4)) == FIRST_FOUR[subset]
 
 
 @pytest.mark.slow
-def test_the_written_digests_are_those_of_the_whole_parts() -> None:
-    assert standard_digests() == DIGESTS
+def test_the_written_digests_are_those_of_the_whole_subsets() -> None:
+    assert compute_digests() == DIGESTS
 
 
 def test_every_standard_part_has_a_digest_so_that_no_fingerprint_draws(drawn: list[tuple[str, int]]) -> None:
-    assert set(DIGESTS) == {part_key(part, size) for part, size in SIZES.items()}
+    assert set(DIGESTS) == {subset_key(subset, size) for subset, size in SIZES.items()}
     assert len(ToyBox().fingerprint()) == 64 and drawn == []
 
 
 def test_parts_share_no_picture() -> None:
-    pictures = {part: {view.tobytes() for view in draw_part(part, 12)["images"]} for part in SIZES}
-    assert all(len(pictures[part]) == 12 for part in SIZES)
+    pictures = {subset: {view.tobytes() for view in draw_subset(subset, 12)["images"]} for subset in SIZES}
+    assert all(len(pictures[subset]) == 12 for subset in SIZES)
     assert all(pictures[one].isdisjoint(pictures[other]) for one, other in combinations(SIZES, 2))
 
 
@@ -90,17 +98,17 @@ def test_a_few_reads_draw_a_few_scenes_and_each_once(drawn: list[tuple[str, int]
 
 
 def test_many_reads_draw_the_whole_part_and_keep_it(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    monkeypatch.setattr(module, "_SINGLES", 2)
+    monkeypatch.setattr(module, "_MAX_SINGLE_SCENES", 2)
     world = ToyBox({"train": 3})
     read = [world.read("train", index) for index in (2, 1, 0, 2)]
     assert all(np.array_equal(view.image, scene("train", int(view.image_id)).image) for view in read)
-    assert [path.name for path in folder.iterdir()] == [f"{part_key('train', 3)}.arrays"]
+    assert [path.name for path in folder.iterdir()] == [f"{subset_key('train', 3)}.arrays"]
 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_broken_cache_is_made_again(folder: Path) -> None:
     ToyBox(SMALL).read("train", 0)
-    path = folder / f"{part_key('train', 3)}.arrays"
+    path = folder / f"{subset_key('train', 3)}.arrays"
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     assert np.array_equal(ToyBox(SMALL).read("train", 1).image, scene("train", 1).image)
@@ -109,14 +117,14 @@ def test_a_broken_cache_is_made_again(folder: Path) -> None:
 
 @pytest.mark.usefixtures("hasty")
 def test_a_cache_of_other_scenes_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_arrays(part_key("train", 3), draw_part("test", 3))
-    monkeypatch.setattr(module, "DIGESTS", {part_key("train", 3): part_digest(draw_part("train", 3))})
+    keep_arrays(subset_key("train", 3), draw_subset("test", 3))
+    monkeypatch.setattr(module, "DIGESTS", {subset_key("train", 3): digest_scenes(draw_subset("train", 3))})
     assert np.array_equal(ToyBox(SMALL).read("train", 0).image, scene("train", 0).image)
 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_machine_that_draws_other_pixels_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DIGESTS", {part_key("train", 3): "0" * 64})
+    monkeypatch.setattr(module, "DIGESTS", {subset_key("train", 3): "0" * 64})
     with pytest.raises(RuntimeError, match="not the ones that the fingerprint stands for"):
         ToyBox(SMALL).read("train", 0)
 
@@ -165,7 +173,7 @@ def test_a_scene_outside_of_the_part_is_an_error(index: int) -> None:
 
 
 def test_an_unknown_part_is_answered_with_the_nearest() -> None:
-    with pytest.raises(KeyError, match="no part 'trian'; did you mean 'train'"):
+    with pytest.raises(KeyError, match="no subset 'trian'; did you mean 'train'"):
         ToyBox().size("trian")
 
 
@@ -178,10 +186,10 @@ def test_the_catalog_opens_by_name_and_answers_unknown_ones() -> None:
 def test_every_split_of_the_toybox_fits_it() -> None:
     splits = [split for split in map(load_split, split_names()) if split.dataset == "toybox"]
     assert splits and all(set(split.classes) <= set(CLASSES) for split in splits)
-    assert all(ToyBox().size(part) for split in splits for part in (split.train, split.evaluate))
+    assert all(ToyBox().size(subset) for split in splits for subset in (split.train, split.evaluate))
 
 
 def test_a_scene_is_called_the_same_before_and_after_it_is_drawn() -> None:
     world = ToyBox()
     labelled = world.read("test", 3)
-    assert world.address("test", 3) == (labelled.image_id, labelled.file_name)
+    assert world.image_ref("test", 3) == (labelled.image_id, labelled.file_name)

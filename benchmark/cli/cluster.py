@@ -66,7 +66,7 @@ def submit(
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
-    """Submit the unfinished runs of a study or a method to a cluster, and return at once."""
+    """Submit unfinished runs to a cluster and return at once."""
     from slurm.requests.profile import load_profile
 
     profile = load_profile(cluster)
@@ -90,7 +90,7 @@ def retry(
     cluster: Cluster,
     dry_run: DryRun = False,
 ) -> None:
-    """Submit failed runs again: all failed runs of a planned study, or those of the named runs."""
+    """Submit failed runs again. All failed runs of a planned study, or those of the named runs."""
     from slurm.requests.profile import load_profile
 
     store, profile = open_store(context), load_profile(cluster)
@@ -139,7 +139,7 @@ def collect(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have finished.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Account for every run of a study: record failures of dead jobs and sum up the resources used."""
+    """Account for every run of a study. Records the failures of dead jobs and sums up the resources used."""
     from slurm.status.accounting import summarize_usage
     from slurm.status.reconcile import reconcile
     from slurm.status.run_status import query_status

@@ -33,7 +33,7 @@ def config(
     if out.suffix not in texts:
         raise ValueError(f"--out {out}: expected a file name that ends with {' or '.join(texts)}")
     if out.exists():
-        raise ValueError(f"--out {out} already exists: remove it or make_request another name")
+        raise ValueError(f"--out {out} already exists: remove it or choose another name")
     request = make_request(method, split=split, out=out, seed=seed, protocol=protocol, overrides=overrides or ())
     write_new(out, texts[out.suffix](request))
     print_line(str(out))

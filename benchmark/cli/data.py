@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=RenamingGroup,
-    help="Check and convert real datasets; write or draw the synthetic one.",
+    help="Check, convert and write datasets.",
     no_args_is_help=True,
 )
 app.command("prepare")(prepare)
@@ -77,7 +77,7 @@ def speed(
     images: Annotated[int, typer.Option(min=16, help="Images in each of five rounds.")] = 320,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers; 0 for none.")] = 0,
 ) -> None:
-    """Compare the speed of data loading with bare decoding of the same files by Pillow."""
+    """Measure data loading against bare Pillow decoding."""
     from benchmark.core.protocol import load_protocol
     from benchmark.core.split import load_split
     from benchmark.data.catalog import open_dataset
@@ -106,7 +106,7 @@ def make(
     ],
     subset: Annotated[list[str] | None, typer.Option("--subset", help="Subset to write; default: all.")] = None,
 ) -> None:
-    """Write the synthetic dataset to a folder, in the layout of Pascal VOC."""
+    """Write the synthetic dataset in the layout of Pascal VOC."""
     from benchmark.data.toybox.dataset import ToyBox
     from benchmark.data.toybox.export import export_voc
     from benchmark.utils.did_you_mean import unknown_name
@@ -123,7 +123,7 @@ def contact_sheet(
     out: Annotated[Path, typer.Option("--out", help="PNG file to write.", dir_okay=False)] = Path("toybox.png"),
     split: Annotated[str, typer.Option(help="Split that says which classes are seen.")] = "toybox",
 ) -> None:
-    """Draw every toybox class with its name and whether it is seen."""
+    """Draw every toybox class, seen and unseen, with its name."""
     from benchmark.core.split import load_split
     from benchmark.data.toybox.contact_sheet import write_contact_sheet
 

@@ -36,10 +36,10 @@ def prepare(
 ) -> None:
     """Convert the masks of a dataset. An interrupted conversion is resumed; broken originals are listed at the end."""
     from benchmark.data.prepare import run
-    from benchmark.execution.local_pool import cores
+    from benchmark.execution.local_pool import count_cores
 
     with _show_progress() as observe:
-        outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or cores(), on_progress=observe)
+        outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or count_cores(), on_progress=observe)
     print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} written, {outcome.kept} already there")
     for line in outcome.broken:
         print_note(f"broken: {line}")

@@ -30,7 +30,7 @@ def toy_clip(
     workers: Workers = 2,
     threads: Threads = 2,
 ) -> None:
-    """Train the toy CLIP on captions that name all classes, without masks."""
+    """Train the toy CLIP on captions. They name all classes; there are no masks."""
     from dataclasses import replace
 
     import torch
@@ -53,7 +53,7 @@ def toy_body(
     workers: Workers = 2,
     threads: Threads = 1,
 ) -> None:
-    """Pre-train the toy body on single-class images of classes that are seen in every split."""
+    """Pre-train the toy body on single-class images. Only classes that every split has as seen ones."""
     from dataclasses import replace
 
     import torch

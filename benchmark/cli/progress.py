@@ -14,13 +14,13 @@ from benchmark.core.run_state import RunState
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from benchmark.execution.local_pool import Outcome, Snapshot, Watcher
+    from benchmark.execution.local_pool import PoolObserver, PoolSnapshot, RunOutcome
 
 LINES_EVERY_S = 15.0
 
 
 @contextmanager
-def show_progress(labels: Mapping[str, str]) -> Iterator[Watcher]:
+def show_progress(labels: Mapping[str, str]) -> Iterator[PoolObserver]:
     """Yield an observer for `run_all` that shows the progress of its runs.
 
     Args:
@@ -36,12 +36,12 @@ def show_progress(labels: Mapping[str, str]) -> Iterator[Watcher]:
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         finished = _FinishedLines(labels)
 
-        def watch(snapshot: Snapshot) -> None:
+        def observe(snapshot: PoolSnapshot) -> None:
             for line in finished.take_new(snapshot):
                 console.print(line, markup=False)
             live.update(_make_table(snapshot, labels))
 
-        yield watch
+        yield observe
 
 
 class _FinishedLines:
@@ -51,7 +51,7 @@ class _FinishedLines:
         self._labels = labels
         self._shown: set[str] = set()
 
-    def take_new(self, snapshot: Snapshot) -> list[str]:
+    def take_new(self, snapshot: PoolSnapshot) -> list[str]:
         """Return one line for each run that has finished since the last call."""
         new = {run_id: outcome for run_id, outcome in snapshot.outcomes.items() if run_id not in self._shown}
         total = len(snapshot.waiting) + len(snapshot.running) + len(snapshot.outcomes)
@@ -71,7 +71,7 @@ class _LineWatcher:
         self._finished = _FinishedLines(labels)
         self._next = time.monotonic() + LINES_EVERY_S
 
-    def __call__(self, snapshot: Snapshot) -> None:
+    def __call__(self, snapshot: PoolSnapshot) -> None:
         for line in self._finished.take_new(snapshot):
             print_note(line)
         if time.monotonic() >= self._next and snapshot.running:
@@ -94,13 +94,13 @@ def format_progress(beat: Mapping[str, Any] | None) -> str:
     return ", ".join(words)
 
 
-def _format_outcome(label: str, outcome: Outcome) -> str:
+def _format_outcome(label: str, outcome: RunOutcome) -> str:
     if outcome.state is RunState.RUNNING:
         return f"skipped {label}: running in another process"
     return f"{outcome.state:<6} {label}" + (f": {outcome.message}" if outcome.message else "")
 
 
-def _make_table(snapshot: Snapshot, labels: Mapping[str, str]) -> Table:
+def _make_table(snapshot: PoolSnapshot, labels: Mapping[str, str]) -> Table:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text

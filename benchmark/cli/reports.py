@@ -41,11 +41,11 @@ def table(
 
 def format_table(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
     """Return the table of a study in one of its formats."""
-    from benchmark.report import rows
-    from benchmark.report.tables.table import render
+    from benchmark.report.rows import read_rows
+    from benchmark.report.tables.study_table import render
 
-    found = rows.collect(store, plan, convention=find_convention(convention))
-    return render(found, fmt=fmt, title=plan.title)
+    rows = read_rows(store, plan, convention=find_convention(convention))
+    return render(rows, fmt=fmt, title=plan.title)
 
 
 def show_table(store: Store, plan: Plan) -> None:
@@ -73,12 +73,12 @@ def plot(
 
 def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-main") -> list[Path]:
     """Draw the figures of a study that need only its records, and return the files."""
-    from benchmark.report import rows
-    from benchmark.report.figures import plot as figures
+    from benchmark.report.figures.study_figures import draw_all
+    from benchmark.report.rows import read_rows
 
-    found = rows.collect(store, plan, convention=find_convention(convention))
+    rows = read_rows(store, plan, convention=find_convention(convention))
     out.mkdir(parents=True, exist_ok=True)
-    return figures.draw_all(found, store, out)
+    return draw_all(rows, store, out)
 
 
 def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
@@ -101,15 +101,15 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image."""
-    from benchmark.report import comparison as comparing
-    from benchmark.report.tables.comparison_text import render
+    from benchmark.report.comparison import compare_runs, find_runs
+    from benchmark.report.tables.comparison_table import render
 
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study)) if study is not None else None
-    sides = [comparing.find_runs(store, text, plan=plan) for text in (a, b)]
+    sides = [find_runs(store, text, plan=plan) for text in (a, b)]
     (label_a, runs_a), (label_b, runs_b) = sides
-    found = comparing.compare(store, runs_a, runs_b, labels=(label_a, label_b), convention=find_convention(convention))
-    print_line(render(found, fmt="json" if as_json else fmt).rstrip("\n"))
+    comparison = compare_runs(store, runs_a, runs_b, labels=(label_a, label_b), convention=find_convention(convention))
+    print_line(render(comparison, fmt="json" if as_json else fmt).rstrip("\n"))
 
 
 def find_convention(name: str) -> EvaluationConvention:

@@ -129,24 +129,25 @@ def demo(
 
 def verify(
     context: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="Id of a run, or a part of it that fits one run.")],
+    run_id: Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")],
     as_json: AsJson = False,
 ) -> None:
-    """Rerun a finished run in a temporary folder and compare the pixel counts bit for bit."""
-    from benchmark.execution import verify as again
+    """Rerun a finished run and compare its pixel counts. They must be identical, bit for bit; no record changes."""
+    from benchmark.execution.verify import verify_run
 
     store = open_store(context)
-    found = store.find(run_id)
-    require_engine(store.run(found).read_spec().engine)
-    print_note(f"rerunning {found} in a temporary folder")
-    with show_progress({found: format_label(store.run(found).read_spec())}) as watch:
-        verdict = again.verify(found, store, observe=watch)
+    run_id = store.find(run_id)
+    spec = store.run(run_id).read_spec()
+    require_engine(spec.engine)
+    print_note(f"rerunning {run_id} in a temporary folder")
+    with show_progress({run_id: format_label(spec)}) as observe:
+        verification = verify_run(run_id, store, observe=observe)
     if as_json:
-        print_json(again.as_json(verdict))
+        print_json(verification.to_json())
     else:
-        for line in again.in_words(verdict):
+        for line in verification.format_lines():
             print_line(line)
-    raise typer.Exit(ExitCode.SUCCESS if verdict.is_same else ExitCode.ERROR)
+    raise typer.Exit(ExitCode.SUCCESS if verification.is_identical else ExitCode.ERROR)
 
 
 def run_specs(
@@ -160,19 +161,21 @@ def run_specs(
     plan: Plan | None = None,
 ) -> int:
     """Run the unfinished specs, print which ones are skipped and why, and return the exit code."""
-    from benchmark.execution.local_pool import cores, run_all
-    from benchmark.execution.worker_process import Resources
+    from benchmark.execution.local_pool import count_cores, run_all
+    from benchmark.execution.worker_process import WorkerResources
 
     open_specs, failed = _select_open(store, specs, retry_failed=retry_failed)
     for engine in {spec.engine for spec in open_specs}:
         require_engine(engine)  # before the start, since otherwise every run would record this failure
     labels = {spec.id: format_label(spec) for spec in specs} | (_label_rows(plan) if plan is not None else {})
     if open_specs:
-        jobs = min(jobs or max(1, cores() // threads), len(open_specs))
+        jobs = min(jobs or max(1, count_cores() // threads), len(open_specs))
         print_note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
-            with show_progress(labels) as watch:
-                outcomes = run_all(open_specs, store=store, jobs=jobs, each=Resources(threads, workers), observe=watch)
+            with show_progress(labels) as observe:
+                outcomes = run_all(
+                    open_specs, store=store, jobs=jobs, resources=WorkerResources(threads, workers), observe=observe
+                )
         except KeyboardInterrupt:
             _print_interrupted(store, specs)
             raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -18,7 +18,7 @@ RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an una
 
 
 def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """Show one run in detail: spec, environment, scores under every convention, cost, failure."""
+    """Show one run in detail. Spec, environment, scores under every convention, cost, failure."""
     store = open_store(context)
     details = _describe_run(store, store.find(run_id))
     if as_json:

@@ -36,9 +36,10 @@ def labels(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of timing.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Compare label maps and counts computed a few classes at a time with those from all scores at once.
+    """Measure label maps and counts made a few classes at a time.
 
-    Reports CPU time on one thread, and memory without the network's own scores. Exit code 1 if the results differ.
+    The comparison is with all scores at once. Reports CPU time on one thread, and memory without the network's own scores.
+    Exit code 1 if the results differ.
     """
     import torch
 
@@ -68,7 +69,7 @@ def engines(
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Compare a training step in each engine with one in a bare loop, data loading excluded."""
+    """Measure what each engine adds to a training step. The comparison is with a bare loop, without data loading."""
     from benchmark.execution.runner import prepare_torch
     from benchmark.planning.resolve import build, resolve, split_of
     from benchmark.profiling.engine_overhead import Empty

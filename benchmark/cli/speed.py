@@ -38,8 +38,8 @@ def labels(
 ) -> None:
     """Measure label maps and counts made a few classes at a time.
 
-    The comparison is with all scores at once. Reports CPU time on one thread, and memory without the network's own scores.
-    Exit code 1 if the results differ.
+    The comparison is with all scores at once. Reports CPU time on one thread, and memory without the network's own
+    scores. Exit code 1 if the results differ.
     """
     import torch
 

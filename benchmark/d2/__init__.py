@@ -1,6 +1,6 @@
-"""Where the suite meets Detectron2: the engine built on it, and our data sets, methods and scores in its own world.
+"""Integration with Detectron2: an engine built on it, and the benchmark's datasets, methods and scores in its APIs.
 
-Importing anything of this package loads Detectron2, and raises ValueError with one line where that cannot be done.
+Importing this package loads Detectron2 and raises ValueError with a one-line reason if that is not possible.
 """
 
 from benchmark.utils.optional_packages import require_detectron2

@@ -1,4 +1,4 @@
-"""Our counts in Detectron2's evaluation loop, and which of our conventions its own evaluator follows."""
+"""Evaluator for Detectron2's evaluation loop that counts pixels as the benchmark does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from benchmark.core.types import Prediction
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
-from benchmark.evaluation.detectron2_scores import SEM_SEG_CONVENTIONS, sem_seg_results
+from benchmark.evaluation.detectron2_scores import SEM_SEG_CONVENTIONS, compute_sem_seg_results
 from benchmark.evaluation.scores import Convention, score
 from benchmark.utils.did_you_mean import unknown_name
 
@@ -31,23 +31,23 @@ _log = logging.getLogger(__name__)
 
 
 class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
-    """Counts pixels as the suite's runs do, for any data set with masks in Detectron2's catalogs.
+    """Evaluator that counts pixels as the benchmark's runs do, for any dataset with masks in Detectron2's catalogs.
 
     Args:
-        name: of the data set. Its metadata say stuff_classes, ignore_label and, of ours, which are seen; without that,
-            all are.
-        gamma: offset subtracted from the softmax of every seen class before the decision; 0 decides as everybody else
-            does, a run of the suite by the gamma of its protocol.
-        convention: under which scores are told, "d2-main" or "d2-0.6".
-        task: what the results are called. Beside a `SemSegEvaluator` it must be another name than that one's.
-        output_dir: a folder for counts.npz, which `benchmark.evaluation.counts.load` reads; none where empty.
-        distributed: count what all processes saw, in the first of them.
+        name: Name of the dataset. Its metadata need stuff_classes and ignore_label; all classes are seen unless the
+            metadata have `seen`, a flag per class.
+        gamma: Offset subtracted from the softmax of every seen class before the decision; 0 is the plain argmax, runs
+            of the benchmark use the gamma of their protocol.
+        convention: Convention of the scores, "d2-main" or "d2-0.6".
+        task: Key of the results; must differ from "sem_seg" if used together with a `SemSegEvaluator`.
+        output_dir: Folder for counts.npz, which `benchmark.evaluation.counts.load` reads; empty for none.
+        distributed: Whether the first process merges the counts of all processes.
 
     Attributes:
-        counts: after `evaluate`, in the first process.
+        counts: Counts after `evaluate`, in the first process; None before.
 
     Raises:
-        ValueError: Detectron2 knows no such convention, or gamma is not on the grid.
+        ValueError: The convention is not one of Detectron2's, or gamma is not on the grid.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
         self._ignore: int = metadata.ignore_label
         self._gamma, self._convention, self._task = gamma, convention, task
         self._folder, self._is_distributed = output_dir, distributed
-        self._mask_of = {record["file_name"]: record["sem_seg_file_name"] for record in DatasetCatalog.get(name)}
+        self._mask_files = {record["file_name"]: record["sem_seg_file_name"] for record in DatasetCatalog.get(name)}
         self.counts: Counts | None = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was counted."""
+        """Discard all counts."""
         self._counter = Counter(self._classes, self._seen, gamma=self._gamma, ignore=self._ignore)
         self.counts = None
 
@@ -81,47 +81,49 @@ class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
         """Count images.
 
         Args:
-            inputs: file_name as in the catalog; image_id, for which the file's name stands where it is missing.
-            outputs: sem_seg (K, H, W) scores, H and W those of the mask.
+            inputs: Dicts with file_name as in the catalog and optionally image_id; the default is the file name.
+            outputs: Predictions with sem_seg (K, H, W), where (H, W) is the shape of the mask.
 
         Raises:
-            ValueError: the scores do not fit the mask or are not finite, the mask has labels that are no class, or an
-                image was counted before.
+            ValueError: The scores do not fit the mask or are not finite, the mask has labels that are not classes, or
+                an image was counted before.
         """
-        for given, output in zip(inputs, outputs, strict=True):
-            file_name = given["file_name"]
-            truth = _mask(self._mask_of[file_name])
-            self._counter.update(output, truth, image_id=str(given.get("image_id", file_name)))
+        for record, output in zip(inputs, outputs, strict=True):
+            file_name = record["file_name"]
+            target = _read_mask(self._mask_files[file_name])
+            self._counter.update(output, target, image_id=str(record.get("image_id", file_name)))
 
     def evaluate(self) -> OrderedDict[str, dict[str, float]] | None:
-        """Scores in percent: those of `SemSegEvaluator` by its names, and mIoU_seen, mIoU_unseen and hIoU.
+        """Compute scores in percent: those of `SemSegEvaluator` by its names, and mIoU_seen, mIoU_unseen and hIoU.
 
-        In processes other than the first, None.
+        Returns:
+            Scores by name, below the key `task`; None in processes other than the first.
         """
-        parts = comm.gather(self._counter.counts()) if self._is_distributed else [self._counter.counts()]
-        if not parts:
+        shards = comm.gather(self._counter.compute()) if self._is_distributed else [self._counter.compute()]
+        if not shards:
             return None
-        self.counts = merge(parts)
+        self.counts = merge(shards)
         if self._folder:
             PathManager.mkdirs(self._folder)
             self.counts.save(Path(self._folder) / COUNTS_FILE)
         scores = score(self.counts, self._convention)
-        (results,) = sem_seg_results(self.counts, self._convention).values()
+        (results,) = compute_sem_seg_results(self.counts, self._convention).values()
         results |= {"mIoU_seen": scores.miou_seen, "mIoU_unseen": scores.miou_unseen, "hIoU": scores.hiou}
-        _log.info("under the convention %s: %s", self._convention, results)
+        _log.info("convention %s: %s", self._convention, results)
         return OrderedDict({self._task: results})
 
 
-def _mask(file_name: str) -> Tensor:
-    """(H, W) the numbers in a mask, as `SemSegEvaluator` reads it."""
+def _read_mask(file_name: str) -> Tensor:
+    """Read the labels (H, W) of a mask as `SemSegEvaluator` does."""
     with PathManager.open(file_name, "rb") as file:
         return torch.from_numpy(np.array(Image.open(file), dtype=np.int64))
 
 
-def convention_of_detectron2() -> Convention:
-    """Under which convention the `SemSegEvaluator` that is installed scores, found by asking it.
+def find_detectron2_convention() -> Convention:
+    """Determine the convention of the installed `SemSegEvaluator` by a probe.
 
-    Two pixels of class 0, one of them taken for class 1, which does not occur: is 1 an IoU of 0, or left out?
+    The probe has two pixels of class 0, one of them predicted as class 1, which does not occur in the target. Class 1
+    is left out of the mean under "d2-main" and has an IoU of 0 under "d2-0.6".
     """
     name = "chimera_probe"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,16 +1,16 @@
-"""Importing this module makes the suite known to Detectron2: every split, every method with its variants.
+"""Registration of all splits and of all methods with their variants in Detectron2, on import.
 
-Nothing is built, no data are read and no method's code runs: beside loading Detectron2 it takes no time to speak of.
+The import builds no model, reads no data and runs no method's code.
 """
 
 from detectron2.utils.file_io import PathManager
 
-from benchmark.core.split import split_names
+from benchmark.core.split import list_splits
 from benchmark.d2.catalogs.catalog import register_split
-from benchmark.d2.catalogs.files import SplitFiles
+from benchmark.d2.catalogs.files import SplitPathHandler
 from benchmark.d2.models.architectures import register_methods
 
-PathManager.register_handler(SplitFiles())
-for _name in split_names():
+PathManager.register_handler(SplitPathHandler())
+for _name in list_splits():
     register_split(_name)
 register_methods()

@@ -1,7 +1,8 @@
-"""Detectron2's tools/train_net.py for configs of the suite: python -m benchmark.d2.train_net --config-file FILE.
+"""Training program for yacs configs of the benchmark: `python -m benchmark.d2.train_net --config-file FILE`.
 
-Two things differ from a plain `DefaultTrainer`: the optimizer is AdamW with our groups and one norm for the gradients
-of all parameters, as the numbers of our budgets were chosen for that; and pixels are counted by our counter.
+It is Detectron2's tools/train_net.py with two changes. The optimizer is AdamW with the benchmark's parameter groups and
+clips the norm of all gradients together, for which the learning rates of the budgets were chosen. The evaluator is
+`CountsEvaluator`.
 """
 
 from __future__ import annotations
@@ -18,23 +19,27 @@ from detectron2.data import MetadataCatalog
 from detectron2.engine import DefaultTrainer, default_argument_parser, default_setup, launch
 from torch import nn
 
-import benchmark.d2.register  # noqa: F401  # makes splits and methods known
+import benchmark.d2.register  # noqa: F401  # registers splits and methods
 from benchmark.core.overrides import parse_overrides
 from benchmark.core.split import load_split
-from benchmark.d2.configs.solver import adamw
+from benchmark.d2.configs.solver import build_adamw
 from benchmark.d2.evaluator import CountsEvaluator
 from benchmark.d2.models.architectures import add_chimera_config
 from benchmark.planning.resolve import rules_for
 
 
-class Trainer(DefaultTrainer):  # type: ignore[misc]  # it has no types
-    """A `DefaultTrainer` with our optimizer and our counter."""
+class BenchmarkTrainer(DefaultTrainer):  # type: ignore[misc]  # it has no types
+    """`DefaultTrainer` with the optimizer and the evaluator of the benchmark."""
 
     @classmethod
     def build_optimizer(cls, cfg: CfgNode, model: nn.Module) -> torch.optim.Optimizer:
-        """AdamW with the numbers of SOLVER. Raises ValueError where nothing of the model is trained."""
+        """Build AdamW from the values of SOLVER.
+
+        Raises:
+            ValueError: The model has no trainable parameter.
+        """
         clipping = cfg.SOLVER.CLIP_GRADIENTS
-        return adamw(
+        return build_adamw(
             params={"model": model},
             lr=cfg.SOLVER.BASE_LR,
             weight_decay=cfg.SOLVER.WEIGHT_DECAY,
@@ -43,18 +48,18 @@ class Trainer(DefaultTrainer):  # type: ignore[misc]  # it has no types
 
     @classmethod
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> CountsEvaluator:
-        """Our counter, calibrated as the protocol says; it leaves counts.npz in OUTPUT_DIR/inference."""
-        own, split = cfg.CHIMERA, load_split(MetadataCatalog.get(dataset_name).split)
-        rules = rules_for(split, protocol=own.PROTOCOL, overrides=parse_overrides(own.OVERRIDES))
+        """Build an evaluator with the gamma of the protocol that writes counts.npz to OUTPUT_DIR/inference."""
+        options, split = cfg.CHIMERA, load_split(MetadataCatalog.get(dataset_name).split)
+        rules = rules_for(split, protocol=options.PROTOCOL, overrides=parse_overrides(options.OVERRIDES))
         folder = Path(cfg.OUTPUT_DIR) / "inference"
         return CountsEvaluator(dataset_name, gamma=rules.gamma, output_dir=str(folder))
 
 
 def setup(args: Namespace) -> CfgNode:
-    """The config of a call, frozen; loggers, seeds and OUTPUT_DIR are set up.
+    """Return the frozen config and set up loggers, seeds and OUTPUT_DIR.
 
     Raises:
-        ValueError: the warm-up leaves no iteration. Detectron2 would divide by zero after the last one.
+        ValueError: The warm-up is as long as the training; Detectron2 would divide by zero after the last iteration.
     """
     cfg = get_cfg()
     add_chimera_config(cfg)
@@ -63,7 +68,7 @@ def setup(args: Namespace) -> CfgNode:
     solver = cfg.SOLVER
     if solver.WARMUP_ITERS >= solver.MAX_ITER > 0:
         raise ValueError(
-            f"SOLVER.WARMUP_ITERS={solver.WARMUP_ITERS} is not below SOLVER.MAX_ITER={solver.MAX_ITER}: give fewer"
+            f"SOLVER.WARMUP_ITERS={solver.WARMUP_ITERS} is not below SOLVER.MAX_ITER={solver.MAX_ITER}: reduce it"
         )
     cfg.freeze()
     default_setup(cfg, args)
@@ -71,16 +76,16 @@ def setup(args: Namespace) -> CfgNode:
 
 
 def main(args: Namespace) -> dict[str, Any] | None:
-    """Train and evaluate, or only evaluate MODEL.WEIGHTS, or with --resume the last checkpoint of OUTPUT_DIR."""
+    """Train and evaluate; with --eval-only evaluate MODEL.WEIGHTS or, with --resume, the last checkpoint."""
     cfg = setup(args)
     if not args.eval_only:
-        trainer = Trainer(cfg)
+        trainer = BenchmarkTrainer(cfg)
         trainer.resume_or_load(resume=args.resume)
         results: dict[str, Any] | None = trainer.train()
         return results
-    model = Trainer.build_model(cfg)
+    model = BenchmarkTrainer.build_model(cfg)
     DetectionCheckpointer(model, save_dir=cfg.OUTPUT_DIR).resume_or_load(cfg.MODEL.WEIGHTS, resume=args.resume)
-    results = Trainer.test(cfg, model)
+    results = BenchmarkTrainer.test(cfg, model)
     return results
 
 

@@ -1,4 +1,4 @@
-"""Evaluators both ways: our counts in Detectron2's loop, and its results from our counts."""
+"""Tests of our evaluator in Detectron2's loop, and of Detectron2's results computed from our counts."""
 
 from __future__ import annotations
 
@@ -23,22 +23,24 @@ from PIL import Image
 
 from benchmark.core.protocol import Protocol
 from benchmark.core.split import load_split
-from benchmark.d2.evaluator import CountsEvaluator, convention_of_detectron2
+from benchmark.d2.evaluator import CountsEvaluator, find_detectron2_convention
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, load
-from benchmark.evaluation.detectron2_scores import sem_seg_results
+from benchmark.evaluation.detectron2_scores import compute_sem_seg_results
 from benchmark.evaluation.scores import score
 
-# of its way to make arrays of tensors and masks
+# Detectron2 makes arrays from tensors and masks in a way that numpy deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAME = "chimera_toybox_test"
 
 
-def outputs(inputs: Sequence[dict[str, Any]], *, seed: int = 0, classes: int = 20, side: int = 64) -> list[dict]:
-    """Scores with few levels, so that many pixels have several best classes; some classes are hardly predicted."""
+def make_predictions(
+    inputs: Sequence[dict[str, Any]], *, seed: int = 0, classes: int = 20, side: int = 64
+) -> list[dict]:
+    """Return scores with few levels: many pixels have several best classes, and some classes are rarely predicted."""
     noise = torch.Generator().manual_seed(seed)
     favoured = torch.randint(0, 3, (classes, 1, 1), generator=noise)
     return [
@@ -46,41 +48,43 @@ def outputs(inputs: Sequence[dict[str, Any]], *, seed: int = 0, classes: int = 2
     ]
 
 
-def evaluated(evaluator: Any, inputs: Sequence[dict[str, Any]], answers: Sequence[dict[str, Tensor]]) -> Any:
-    """What an evaluator says."""
+def evaluate(evaluator: Any, inputs: Sequence[dict[str, Any]], predictions: Sequence[dict[str, Tensor]]) -> Any:
+    """Return the results of an evaluator."""
     evaluator.reset()
-    for one, answer in zip(inputs, answers, strict=True):
-        evaluator.process([one], [answer])
+    for record, prediction in zip(inputs, predictions, strict=True):
+        evaluator.process([record], [prediction])
     return evaluator.evaluate()
 
 
-def counted(inputs: Sequence[dict[str, Any]], answers: Sequence[dict[str, Tensor]], *, name: str = NAME) -> Counts:
-    """What our evaluator counts."""
+def count(inputs: Sequence[dict[str, Any]], predictions: Sequence[dict[str, Tensor]], *, name: str = NAME) -> Counts:
+    """Return the counts of our evaluator."""
     evaluator = CountsEvaluator(name)
-    evaluated(evaluator, inputs, answers)
+    evaluate(evaluator, inputs, predictions)
     assert evaluator.counts is not None
     return evaluator.counts
 
 
-def same(ours: dict[str, float], theirs: dict[str, float]) -> bool:
-    """Whether all but boundary IoUs is the same, to the last digit and in the same order."""
+def is_identical(ours: dict[str, float], theirs: dict[str, float]) -> bool:
+    """Return whether all results except boundary IoUs are identical and in the same order."""
     names = [name for name in theirs if "B-I" not in name and "Boundary" not in name]
     pairs = [(ours[name], theirs[name]) for name in names]
     return list(ours) == names and all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in pairs)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_its_results_come_out_of_our_counts_to_the_last_digit(seed: int) -> None:
-    inputs = DatasetCatalog.get(NAME)[seed : seed + 3]  # which show some of the classes only
-    answers = outputs(inputs, seed=seed)
-    theirs = evaluated(SemSegEvaluator(NAME, distributed=False), inputs, answers)["sem_seg"]
+def test_detectron2_results_are_reproduced_exactly_from_our_counts(seed: int) -> None:
+    inputs = DatasetCatalog.get(NAME)[seed : seed + 3]  # some classes are absent
+    predictions = make_predictions(inputs, seed=seed)
+    theirs = evaluate(SemSegEvaluator(NAME, distributed=False), inputs, predictions)["sem_seg"]
     assert any(math.isnan(theirs[f"IoU-{name}"]) for name in load_split("toybox").classes)
-    assert same(sem_seg_results(counted(inputs, answers), convention_of_detectron2())["sem_seg"], theirs)
+    assert is_identical(
+        compute_sem_seg_results(count(inputs, predictions), find_detectron2_convention())["sem_seg"], theirs
+    )
 
 
 @pytest.fixture
-def masked(tmp_path: Path) -> Iterator[str]:
-    """A data set of anybody's: one mask of 2 x 4 pixels, three of them to ignore."""
+def foreign_dataset(tmp_path: Path) -> Iterator[str]:
+    """Dataset that is not ours: one mask of 2 x 4 pixels, three of them ignored."""
     name, mask = "masked", str(tmp_path / "mask.png")
     Image.fromarray(np.array([[0, 1, 255, 255], [1, 1, 255, 0]], dtype=np.uint8)).save(mask)
     DatasetCatalog.register(name, lambda: [{"file_name": mask, "sem_seg_file_name": mask}])
@@ -90,74 +94,74 @@ def masked(tmp_path: Path) -> Iterator[str]:
     MetadataCatalog.remove(name)
 
 
-def test_pixels_to_ignore_are_left_out_by_both(masked: str) -> None:
-    inputs = DatasetCatalog.get(masked)
-    answers = [{"sem_seg": torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(1))}]
-    theirs = evaluated(SemSegEvaluator(masked, distributed=False), inputs, answers)["sem_seg"]
-    counts = counted(inputs, answers, name=masked)
-    assert counts.totals().truth.sum() == 5
-    assert same(sem_seg_results(counts, convention_of_detectron2())["sem_seg"], theirs)
+def test_both_evaluators_ignore_the_same_pixels(foreign_dataset: str) -> None:
+    inputs = DatasetCatalog.get(foreign_dataset)
+    predictions = [{"sem_seg": torch.rand(3, 2, 4, generator=torch.Generator().manual_seed(1))}]
+    theirs = evaluate(SemSegEvaluator(foreign_dataset, distributed=False), inputs, predictions)["sem_seg"]
+    counts = count(inputs, predictions, name=foreign_dataset)
+    assert counts.totals.target.sum() == 5
+    assert is_identical(compute_sem_seg_results(counts, find_detectron2_convention())["sem_seg"], theirs)
 
 
-def test_the_convention_of_what_is_installed_is_found() -> None:
+def test_the_convention_of_the_installed_version_is_found() -> None:
     before = (set(DatasetCatalog), set(MetadataCatalog))
-    assert convention_of_detectron2() in ("d2-main", "d2-0.6")
+    assert find_detectron2_convention() in ("d2-main", "d2-0.6")
     assert (set(DatasetCatalog), set(MetadataCatalog)) == before
 
 
 def test_an_older_convention_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SemSegEvaluator, "evaluate", lambda self: {"sem_seg": {"mIoU": 25.0}})
-    assert convention_of_detectron2() == "d2-0.6"
+    assert find_detectron2_convention() == "d2-0.6"
 
 
-def test_it_counts_what_our_counter_counts() -> None:
+def test_the_evaluator_has_the_counts_of_our_counter() -> None:
     inputs, evaluator = DatasetCatalog.get(NAME)[:2], CountsEvaluator(NAME, gamma=0.1)
-    answers, split = outputs(inputs), load_split("toybox")
-    evaluated(evaluator, inputs, answers)
+    predictions, split = make_predictions(inputs), load_split("toybox")
+    evaluate(evaluator, inputs, predictions)
     counter = Counter(split.classes, split.is_seen, gamma=0.1)
-    view = EvalLoader(open_dataset("toybox"), split, protocol=Protocol(), max_images=2)
-    for answer, (sample, truth) in zip(answers, view, strict=True):
-        counter.update(answer["sem_seg"], truth, image_id=sample["image_id"])
-    assert evaluator.counts == counter.counts()
+    loader = EvalLoader(open_dataset("toybox"), split, protocol=Protocol(), max_images=2)
+    for prediction, (sample, target) in zip(predictions, loader, strict=True):
+        counter.update(prediction["sem_seg"], target, image_id=sample["image_id"])
+    assert evaluator.counts == counter.compute()
 
 
-def test_scores_of_seen_and_unseen_classes_are_beside_those_of_detectron2() -> None:
+def test_results_include_scores_of_seen_and_unseen_classes() -> None:
     inputs = DatasetCatalog.get(NAME)[:3]
-    answers = outputs(inputs)
-    results = evaluated(CountsEvaluator(NAME, convention="d2-0.6"), inputs, answers)["sem_seg"]
-    scores = score(counted(inputs, answers), "d2-0.6")
+    predictions = make_predictions(inputs)
+    results = evaluate(CountsEvaluator(NAME, convention="d2-0.6"), inputs, predictions)["sem_seg"]
+    scores = score(count(inputs, predictions), "d2-0.6")
     means = [results[name] for name in ("mIoU_seen", "mIoU_unseen", "hIoU")]
     assert means == [scores.miou_seen, scores.miou_unseen, scores.hiou]
     assert results["mIoU"] == pytest.approx(scores.miou)
 
 
-def test_it_stands_beside_the_other_evaluator() -> None:
+def test_the_evaluator_can_be_combined_with_detectron2s() -> None:
     inputs = DatasetCatalog.get(NAME)[:1]
     both = DatasetEvaluators([SemSegEvaluator(NAME, distributed=False), CountsEvaluator(NAME, task="counts")])
-    results = evaluated(both, inputs, outputs(inputs))
+    results = evaluate(both, inputs, make_predictions(inputs))
     assert results["counts"]["pACC"] == results["sem_seg"]["pACC"]
 
 
-def test_what_other_processes_counted_is_added_in_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_process_merges_the_counts_of_all_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs = DatasetCatalog.get(NAME)[:3]
-    answers = outputs(inputs)
-    whole, other = counted(inputs, answers), counted(inputs[2:], answers[2:])
+    predictions = make_predictions(inputs)
+    whole, other = count(inputs, predictions), count(inputs[2:], predictions[2:])
     monkeypatch.setattr("detectron2.utils.comm.gather", lambda own: [own, other])
-    assert counted(inputs[:2], answers[:2]) == whole
+    assert count(inputs[:2], predictions[:2]) == whole
 
 
-def test_in_other_processes_there_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_processes_have_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
     inputs, evaluator = DatasetCatalog.get(NAME)[:1], CountsEvaluator(NAME)
     monkeypatch.setattr("detectron2.utils.comm.gather", lambda own: [])
-    assert evaluated(evaluator, inputs, outputs(inputs)) is None and evaluator.counts is None
+    assert evaluate(evaluator, inputs, make_predictions(inputs)) is None and evaluator.counts is None
 
 
-def test_counts_are_kept_in_a_folder(tmp_path: Path) -> None:
+def test_counts_are_written_to_the_output_folder(tmp_path: Path) -> None:
     inputs, evaluator = DatasetCatalog.get(NAME)[:1], CountsEvaluator(NAME, output_dir=str(tmp_path / "new"))
-    evaluated(evaluator, inputs, outputs(inputs))
+    evaluate(evaluator, inputs, make_predictions(inputs))
     assert load(tmp_path / "new" / "counts.npz") == evaluator.counts
 
 
-def test_a_convention_that_is_not_detectron2s_is_refused() -> None:
+def test_a_convention_of_another_library_is_refused() -> None:
     with pytest.raises(ValueError, match="'mmseg'"):
         CountsEvaluator(NAME, convention="mmseg")

@@ -1,1 +1,1 @@
-"""Splits in Detectron2's catalogs."""
+"""Splits as datasets in Detectron2's catalogs."""

@@ -1,4 +1,4 @@
-"""Detectron2's place for a mapper, filled with what our own loader does to an image."""
+"""Mapper for Detectron2's data loaders that processes images as the benchmark's own loaders do."""
 
 from __future__ import annotations
 
@@ -6,44 +6,48 @@ import numpy as np
 
 from benchmark.core.overrides import Overrides, parse_overrides
 from benchmark.core.types import Sample
-from benchmark.d2.catalogs.catalog import Record, view_of
+from benchmark.d2.catalogs.catalog import Record, find_subset
 from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.data.samplers import Key
+from benchmark.data.samplers import SampleKey
 from benchmark.planning.resolve import rules_for
 
 
 class SplitMapper:
-    """Turns a record of a split into a sample: cropped, flipped and coloured, or resized, as the protocol says.
+    """Mapper from records to samples: crops, flips, colors or resizes images as the protocol says.
 
-    For every number of classes, where `DatasetMapper` knows 8-bit masks; and for transductive protocols, where it does
-    not know which pixels are to be filled. Augmentation draws from numpy's global stream, as Detectron2's does.
+    Unlike `DatasetMapper` it supports masks of more than 8 bits, and transductive protocols, which need to know the
+    pixels to fill with pseudo labels. Augmentation draws from numpy's global generator, as in Detectron2.
 
     Args:
-        name: of a split's part in Detectron2's catalogs; whether it is trained or scored on decides what is done.
-        protocol: name, or path of a YAML file; the split's own where empty.
-        overrides: those below "protocol." count, the others are a method's.
+        name: Name of a registered subset; training subsets are augmented, evaluation subsets resized.
+        protocol: Name of a protocol or path of a YAML file; empty for the split's own protocol.
+        overrides: Overrides of a run; those below "protocol." are used, the others belong to the method.
 
     Raises:
-        KeyError: there is no such data set, protocol or field of it; names the nearest.
-        ValueError: an impossible value.
-        FileNotFoundError: the data are in none of the folders.
+        KeyError: The dataset, protocol or field is unknown; the message suggests the nearest name.
+        ValueError: A value is invalid.
+        FileNotFoundError: The dataset is in none of the data folders.
     """
 
     def __init__(self, name: str, *, protocol: str = "", overrides: Overrides = ()) -> None:
-        view = view_of(name)
-        rules = rules_for(view.split, protocol=protocol, overrides=parse_overrides(overrides))
-        self._view: TrainLoader | EvalLoader
-        if view.is_train:
-            self._view = TrainLoader(view.dataset, view.split, protocol=rules, batch_size=1, seed=0)
+        subset = find_subset(name)
+        rules = rules_for(subset.split, protocol=protocol, overrides=parse_overrides(overrides))
+        self._loader: TrainLoader | EvalLoader
+        if subset.is_train:
+            self._loader = TrainLoader(subset.dataset, subset.split, protocol=rules, batch_size=1, seed=0)
         else:
-            self._view = EvalLoader(view.dataset, view.split, protocol=rules)
+            self._loader = EvalLoader(subset.dataset, subset.split, protocol=rules)
 
     def __call__(self, record: Record) -> Sample:
-        """A sample, with labels in training only. Raises ValueError where the image's files are broken."""
+        """Return the sample of a record: image (3, H, W) and, for training, sem_seg (H, W).
+
+        Raises:
+            ValueError: The files of the image are missing or broken.
+        """
         index: int = record["index"]
-        if isinstance(self._view, TrainLoader):
-            sample = self._view.sample(Key(int(np.random.randint(2**31)), 0, index))
+        if isinstance(self._loader, TrainLoader):
+            sample = self._loader.sample(SampleKey(int(np.random.randint(2**31)), 0, index))
         else:
-            sample, _ = self._view.sample(index)
-        sample["file_name"] = record["file_name"]  # by which evaluators find the truth
+            sample, _ = self._loader.sample(index)
+        sample["file_name"] = record["file_name"]  # evaluators find the target by this name
         return sample

@@ -1,4 +1,4 @@
-"""The suite's optimizer where a loop of Detectron2 wants one."""
+"""Optimizer of the benchmark for Detectron2's training loops."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from benchmark.core.budget import Budget
 from benchmark.engine.optimizer import make_optimizer
 
 
-def adamw(*, params: Mapping[str, nn.Module], lr: float, weight_decay: float, clip_norm: float) -> torch.optim.AdamW:
-    """AdamW in our two groups; before each step it scales the gradient of all parameters down to a norm.
+def build_adamw(
+    *, params: Mapping[str, nn.Module], lr: float, weight_decay: float, clip_norm: float
+) -> torch.optim.AdamW:
+    """Build AdamW with the benchmark's two parameter groups; it clips the norm of all gradients before each step.
 
     Args:
-        params: {"model": what is trained}, as lazyconfig_train_net.py hands it over.
-        lr: rate that schedules multiply.
-        weight_decay: of matrices and kernels.
-        clip_norm: upper bound of the norm.
+        params: Model to train, under the key "model", as lazyconfig_train_net.py passes it.
+        lr: Learning rate, which schedules multiply.
+        weight_decay: Weight decay of matrices and kernels.
+        clip_norm: Largest norm of all gradients together.
 
     Raises:
-        ValueError: nothing of the model is trained.
+        ValueError: The model has no trainable parameter.
     """
     model = params["model"]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not trained:
-        raise ValueError("no parameter of this model is trained: give --eval-only")
+        raise ValueError("this model has no trainable parameter: pass --eval-only")
     optimizer = make_optimizer(model, Budget(learning_rate=lr, weight_decay=weight_decay))
 
     def clip(*_: Any) -> None:

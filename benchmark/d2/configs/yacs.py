@@ -1,4 +1,4 @@
-"""A yacs YAML file for a `DefaultTrainer`."""
+"""yacs config files (YAML) for a `DefaultTrainer`."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import Any
 import yaml
 
 from benchmark.core.protocol import Protocol, Resize, ShortSides
-from benchmark.d2.configs.configs import LINE, Choice, header, remarks_on_training
+from benchmark.d2.configs.config_request import LINE_LENGTH, ConfigRequest, format_header, list_training_differences
 
 UNBOUNDED = 100_000
-"""Pixels of a side that is not bounded; Detectron2 asks for a bound."""
+"""Bound in pixels for sides without a bound; Detectron2 requires one."""
 
 
-def yacs_text(choice: Choice) -> str:
-    """The content of the file.
+def format_yacs_config(request: ConfigRequest) -> str:
+    """Format a yacs config file.
 
     Raises:
-        ValueError: Detectron2's mapper cannot read such labels.
+        ValueError: Detectron2's mapper cannot provide the labels that training needs.
     """
-    setting = choice.setting
-    faults = ["needs to know which pixels are to be filled"] if setting.protocol.setting != "inductive" else []
-    faults += ["has labels of more than 8 bits"] if choice.train.is_wide else []
-    if faults and setting.budget.iterations:
+    setting = request.setting
+    obstacles = ["needs the mask of pixels to fill"] if setting.protocol.setting != "inductive" else []
+    obstacles += ["has labels of more than 8 bits"] if request.train.is_wide else []
+    if obstacles and setting.budget.iterations:
         raise ValueError(
-            f"{choice.split!r} under protocol {setting.protocol.name!r} {faults[0]}, which Detectron2's mapper cannot "
-            "give: write a LazyConfig (--out FILE.py), which has ours"
+            f"{request.split!r} under protocol {setting.protocol.name!r} {obstacles[0]}, which "
+            "Detectron2's mapper does not support: write a LazyConfig (--out FILE.py), which uses SplitMapper"
         )
-    text = header(
-        choice,
-        call="python -m benchmark.d2.train_net",
-        weights="MODEL.WEIGHTS ",
-        without_gpu="--num-gpus 0, and MODEL.DEVICE cpu at the end",
-        remarks=[*_remarks(choice), *remarks_on_training(choice)],
+    text = format_header(
+        request,
+        program="python -m benchmark.d2.train_net",
+        weights_option="MODEL.WEIGHTS ",
+        cpu_options="--num-gpus 0, and MODEL.DEVICE cpu at the end",
+        differences=[*_list_trainer_differences(request), *list_training_differences(request)],
     )
-    return text + yaml.safe_dump(_values(choice), sort_keys=False, default_flow_style=None, width=LINE)
+    return text + yaml.safe_dump(_values(request), sort_keys=False, default_flow_style=None, width=LINE_LENGTH)
 
 
-def _values(choice: Choice) -> dict[str, Any]:
-    own: dict[str, Any] = {"OVERRIDES": list(choice.overrides)} if choice.overrides else {}
-    own |= {"PROTOCOL": choice.protocol} if choice.protocol else {}
+def _values(request: ConfigRequest) -> dict[str, Any]:
+    own: dict[str, Any] = {"OVERRIDES": list(request.overrides)} if request.overrides else {}
+    own |= {"PROTOCOL": request.protocol} if request.protocol else {}
     return {
         "VERSION": 2,
-        "SEED": choice.seed,
-        "OUTPUT_DIR": choice.output,
-        "MODEL": {"META_ARCHITECTURE": choice.architecture},
-        "DATASETS": {"TRAIN": [choice.train.name], "TEST": [choice.test.name]},
+        "SEED": request.seed,
+        "OUTPUT_DIR": request.output,
+        "MODEL": {"META_ARCHITECTURE": request.architecture},
+        "DATASETS": {"TRAIN": [request.train.name], "TEST": [request.test.name]},
         "DATALOADER": {"ASPECT_RATIO_GROUPING": False},
-        "INPUT": {"FORMAT": "RGB"} | _training_size(choice.setting.protocol) | _test_size(choice.setting.protocol),
-        "SOLVER": _solver(choice),
+        "INPUT": {"FORMAT": "RGB"} | _train_input(request.setting.protocol) | _test_input(request.setting.protocol),
+        "SOLVER": _solver(request),
     } | ({"CHIMERA": own} if own else {})
 
 
-def _training_size(protocol: Protocol) -> dict[str, Any]:
-    """Sizes in training. Detectron2 cuts out first and resizes then; we do it the other way round."""
+def _train_input(protocol: Protocol) -> dict[str, Any]:
+    """Return the training values of INPUT; Detectron2 crops before it resizes, the benchmark resizes first."""
     train = protocol.train
     size: dict[str, Any] = {"RANDOM_FLIP": "horizontal" if train.flip else "none"}
     if train.resize is None:
@@ -75,18 +75,18 @@ def _training_size(protocol: Protocol) -> dict[str, Any]:
 
 
 def _smallest_share(crop: int, resize: Resize) -> float:
-    """Of a side, what a crop takes where the picture was resized the most."""
+    """Return the share of a side that a crop covers at the largest size of the image."""
     largest = max(resize.sides) if isinstance(resize, ShortSides) else resize.high * resize.short_side
     return min(1.0, crop / largest)
 
 
-def _test_size(protocol: Protocol) -> dict[str, Any]:
+def _test_input(protocol: Protocol) -> dict[str, Any]:
     return {"MIN_SIZE_TEST": protocol.test.short_side, "MAX_SIZE_TEST": protocol.test.longest or UNBOUNDED}
 
 
-def _solver(choice: Choice) -> dict[str, Any]:
-    budget = choice.setting.budget
-    warmup = max(0, min(choice.warmup, budget.iterations - 1))  # Detectron2 divides by the iterations that are left
+def _solver(request: ConfigRequest) -> dict[str, Any]:
+    budget = request.setting.budget
+    warmup = max(0, min(request.warmup, budget.iterations - 1))  # Detectron2 divides by the other iterations
     return {
         "MAX_ITER": budget.iterations,
         "IMS_PER_BATCH": budget.batch_size,
@@ -99,34 +99,34 @@ def _solver(choice: Choice) -> dict[str, Any]:
         "WEIGHT_DECAY_NORM": 0.0,
         "WEIGHT_DECAY_BIAS": 0.0,
         "CLIP_GRADIENTS": {"ENABLED": True, "CLIP_TYPE": "norm", "CLIP_VALUE": budget.clip_norm},
-        "AMP": {"ENABLED": choice.is_mixed},
-        "CHECKPOINT_PERIOD": choice.checkpoint_period,
+        "AMP": {"ENABLED": request.is_mixed},
+        "CHECKPOINT_PERIOD": request.checkpoint_period,
     }
 
 
-def _remarks(choice: Choice) -> Iterator[str]:
-    """What a `DefaultTrainer` and its mapper do otherwise."""
+def _list_trainer_differences(request: ConfigRequest) -> Iterator[str]:
+    """Yield the differences that are due to a `DefaultTrainer` and its mapper."""
     yield (
-        "SOLVER has the numbers of AdamW, which benchmark.d2.train_net builds. Detectron2's own build_optimizer makes "
-        "SGD of them, and clips each gradient by itself and not the norm of all."
+        "SOLVER has the values of AdamW, which benchmark.d2.train_net builds. Detectron2's own build_optimizer builds "
+        "SGD from them and clips each gradient separately instead of the norm of all."
     )
-    if choice.warmup > 1:
-        most = (choice.warmup - 1) / choice.warmup**2
+    if request.warmup > 1:
+        most = (request.warmup - 1) / request.warmup**2
         yield f"The learning rate is up to {most:.1%} of BASE_LR lower in the warm-up."
-    yield from _remarks_on_images(choice.setting.protocol)
+    yield from _list_image_differences(request.setting.protocol)
 
 
-def _remarks_on_images(protocol: Protocol) -> Iterator[str]:
+def _list_image_differences(protocol: Protocol) -> Iterator[str]:
     train = protocol.train
     if train.crop and train.resize is not None:
         least = _smallest_share(train.crop, train.resize)
         yield (
-            f"Training views are cut out before they are resized: {least:.0%} to 100% of each side, "
-            f"fitted into {train.crop} x {train.crop} (under the protocol: resized, then cut out)."
+            f"Training images are cropped before they are resized: {least:.0%} to 100% of each side, "
+            f"fitted into {train.crop} x {train.crop} (the protocol resizes, then crops)."
         )
     if train.crop and train.largest_share < 1:
-        yield "Crops with hardly more than one class are taken as they are, and not drawn again."
+        yield "Crops that consist almost entirely of one class are not redrawn."
     if train.colour != "none":
-        yield f"Colours stay as they are (under the protocol: {train.colour!r})."
+        yield f"Colors are not augmented (the protocol: {train.colour!r})."
     if protocol.test.short_side and not protocol.antialias:
-        yield "Pictures that are made smaller are low-passed."
+        yield "Downscaled images are antialiased."

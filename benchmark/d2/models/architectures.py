@@ -1,4 +1,4 @@
-"""Methods as meta-architectures: for `build_model` of a config with their name, and for LazyConfigs to call."""
+"""Registration of methods as meta-architectures, for `build_model` and for LazyConfigs."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from detectron2.data import MetadataCatalog
 from detectron2.modeling import META_ARCH_REGISTRY
 
 from benchmark.core.overrides import Overrides, parse_overrides
-from benchmark.d2.models.contract import Format, MetaArchitecture, Occasion
-from benchmark.planning.registry import describe, method_names
+from benchmark.d2.models.contract import Format, MetaArchitecture, ModelSetup
+from benchmark.planning.registry import describe, list_methods
 from benchmark.planning.resolve import settle
 
 _log = logging.getLogger(__name__)
@@ -29,79 +29,81 @@ def build(
     iterations: int | None = None,
     device: str = "auto",
 ) -> MetaArchitecture:
-    """A method for Detectron2's loops.
+    """Build a method for Detectron2's loops.
 
     Args:
-        method: "name", "name/variant", "path/file.py" or "path/file.py/variant"; without a variant, the first.
-        split: name, or path of a YAML file.
-        seed: of every random draw, initialisation included.
-        overrides: as `--set` of a run takes them: "key=value" each, or dotted key to value.
-        protocol: name, or path of a YAML file; the split's own where empty.
-        image_format: of the pictures it will be given, "RGB" or "BGR".
-        iterations: of the whole training; as many as the suite would give it where None.
-        device: where it goes; "auto" is the first CUDA device where there is one, else the CPU.
+        method: "name", "name/variant", "path/file.py" or "path/file.py/variant"; the first variant if none is given.
+        split: Name of the split or path of a YAML file.
+        seed: Seed of every random draw, including initialization.
+        overrides: "key=value" overrides, as for `--set` of a run, or values by dotted key.
+        protocol: Name of the protocol or path of a YAML file; empty for the split's own protocol.
+        image_format: Channel order of the input images, "RGB" or "BGR".
+        iterations: Iterations of the whole training; None for those of the benchmark's budget.
+        device: Device of the model; "auto" is the first CUDA device, or the CPU if there is none.
 
     Raises:
-        KeyError: an unknown method, variant, split, protocol or key; names the nearest.
-        ValueError: an impossible value.
+        KeyError: The method, variant, split, protocol or key is unknown; the message suggests the nearest name.
+        ValueError: A value is invalid.
     """
     setting = settle(method, split=split, protocol=protocol, overrides=parse_overrides(overrides))
     iterations = setting.budget.iterations if iterations is None else iterations
-    occasion = Occasion(setting, seed=seed, iterations=iterations, image_format=image_format)
-    place = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    return MetaArchitecture(setting.build(seed).to(place), occasion)
+    setup = ModelSetup(setting, seed=seed, iterations=iterations, image_format=image_format)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return MetaArchitecture(setting.build(seed).to(device), setup)
 
 
 def add_chimera_config(cfg: CfgNode) -> None:
-    """Give a config the node CHIMERA: OVERRIDES, a list of "key=value", and PROTOCOL; see `build`."""
+    """Add the node CHIMERA to a config, with OVERRIDES (a list of "key=value") and PROTOCOL; see `build`."""
     cfg.CHIMERA = CfgNode({"OVERRIDES": [], "PROTOCOL": ""})
 
 
 def register_method(name: str) -> None:
-    """Enter a method into Detectron2's registry: its variants as "name/variant", the first as "name" too.
+    """Register a method in Detectron2: each variant as "name/variant", and the first also as "name".
 
     Raises:
-        KeyError, ValueError: see `benchmark.planning.registry.describe`.
+        KeyError: The method is unknown.
+        ValueError: The file of the method is invalid.
     """
     for label in ("", *describe(name).variants):
-        META_ARCH_REGISTRY.register(_factory(f"{name}/{label}" if label else name))
+        META_ARCH_REGISTRY.register(_make_factory(f"{name}/{label}" if label else name))
 
 
 def register_methods() -> None:
-    """Enter every method that has a name. One that is broken is logged, and keeps no other from being entered."""
-    for name in method_names():
+    """Register all methods that have a name; broken ones are logged and skipped."""
+    for name in list_methods():
         try:
             register_method(name)
         except ValueError as error:
-            _log.warning("%s is not in Detectron2's registry: %s", name, error)
+            _log.warning("%s is not registered in Detectron2: %s", name, error)
 
 
-def _factory(method: str) -> Callable[[CfgNode], MetaArchitecture]:
-    """What Detectron2 calls with a config to get a model."""
+def _make_factory(method: str) -> Callable[[CfgNode], MetaArchitecture]:
+    """Return the function that Detectron2 calls with a config to build a model."""
 
-    def make(cfg: CfgNode) -> MetaArchitecture:
-        own = cfg.get("CHIMERA", {})
+    def build_from_config(cfg: CfgNode) -> MetaArchitecture:
+        options = cfg.get("CHIMERA", {})
         return build(
             method,
-            split=_split_of(cfg),
+            split=_find_split(cfg),
             seed=max(0, cfg.SEED),
-            overrides=own.get("OVERRIDES", ()),
-            protocol=own.get("PROTOCOL", ""),
+            overrides=options.get("OVERRIDES", ()),
+            protocol=options.get("PROTOCOL", ""),
             image_format=cfg.INPUT.FORMAT,
             iterations=cfg.SOLVER.MAX_ITER,
             device=cfg.MODEL.DEVICE,
         )
 
-    make.__name__ = method
-    return make
+    build_from_config.__name__ = method
+    return build_from_config
 
 
-def _split_of(cfg: CfgNode) -> str:
+def _find_split(cfg: CfgNode) -> str:
     names = [*cfg.DATASETS.TRAIN, *cfg.DATASETS.TEST]
     split: str | None = MetadataCatalog.get(names[0]).get("split") if names else None
     if split is None:
         raise ValueError(
-            f"DATASETS.TRAIN and DATASETS.TEST are {names}: a method is built for a split, so expected its parts, such "
-            "as chimera_toybox_train and chimera_toybox_test"
+            f"DATASETS.TRAIN and DATASETS.TEST are {names}: a method is built for a split, so expected its subsets, "
+            "such as chimera_toybox_train and chimera_toybox_test"
         )
     return split

@@ -1,4 +1,4 @@
-"""A method behind Detectron2's contract: lists of its dicts in, losses or score maps out, whoever's loop calls it."""
+"""Adapter from methods to Detectron2's model contract: lists of dicts in, losses or score maps out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Losses, Prediction, Sample, ignore_label
-from benchmark.d2.catalogs.catalog import open_once
+from benchmark.d2.catalogs.catalog import open_shared_dataset
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.device import move_to_device
@@ -27,21 +27,21 @@ from benchmark.planning.resolve import Setting
 Format = Literal["RGB", "BGR"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-INNER = "method."
+METHOD_PREFIX = "method."
 
-Given = Mapping[str, Any]
-"""A dict as Detectron2's mappers make it."""
+InputDict = Mapping[str, Any]
+"""Dict that one of Detectron2's mappers returns."""
 
 
 @dataclass(frozen=True)
-class Occasion:
-    """What a method is used for.
+class ModelSetup:
+    """Use of a method in Detectron2.
 
     Attributes:
-        setting: what it is and on which split.
-        seed: of every random draw.
-        iterations: of the whole training.
-        image_format: of the pictures it will be given.
+        setting: Resolved settings of the method and its split.
+        seed: Seed of every random draw.
+        iterations: Iterations of the whole training.
+        image_format: Channel order of the input images.
     """
 
     setting: Setting
@@ -51,83 +51,86 @@ class Occasion:
 
 
 class MetaArchitecture(nn.Module):
-    """A method as Detectron2 wants a model.
+    """Method as a Detectron2 model.
 
-    In training it knows the seen classes and gives losses; in evaluation it knows all of them and gives one dict an
-    image, `sem_seg` (K, height, width). `initialize` comes before the first iteration, unless weights were loaded.
-    Random draws are addressed as in the suite's engines: by the iteration that Detectron2's event storage has, by the
-    process, and in evaluation by the image.
+    In training mode the vocabulary is the seen classes and the output is losses. In evaluation mode the vocabulary is
+    all classes and the output is one dict per image with `sem_seg` (K, height, width). The method is initialized before
+    the first iteration unless weights were loaded. Random draws are keyed as in the benchmark's engines: by the
+    iteration in Detectron2's event storage, by the process, and in evaluation by the image.
 
-    Its state is that of the method without the frozen parts, as in the checkpoints of runs: each loads the other's.
-    The method itself, with all of its state, is `method`.
+    The state has the method's trainable values under their own names, as in checkpoints of runs, so that either side
+    can load the files of the other. The complete method is `method`.
 
     Args:
-        method: freshly built.
-        occasion: what it was built for.
+        method: Method as it was built.
+        setup: Use that the method was built for.
 
     Raises:
-        ValueError: an image format that is neither RGB nor BGR.
+        ValueError: The image format is neither RGB nor BGR.
     """
 
-    def __init__(self, method: Method, occasion: Occasion) -> None:
+    def __init__(self, method: Method, setup: ModelSetup) -> None:
         super().__init__()
-        if occasion.image_format not in FORMATS:
-            raise ValueError(f"image format {occasion.image_format!r}: expected one of {', '.join(FORMATS)}")
-        self.method, self.occasion = method, occasion
+        if setup.image_format not in FORMATS:
+            raise ValueError(f"image format {setup.image_format!r}: expected one of {', '.join(FORMATS)}")
+        self.method, self.setup = method, setup
         self._names: tuple[str, ...] = ()
-        self._has_begun = False
-        method.step_context = self._moment(occasion.iterations - 1)
-        self.register_state_dict_post_hook(_as_saved)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_pre_hook(_as_loaded)  # type: ignore[no-untyped-call]
+        self._is_initialized = False
+        method.step_context = self._make_step_context(setup.iterations - 1)
+        self.register_state_dict_post_hook(_keep_trainable_state)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_restore_full_state)  # type: ignore[no-untyped-call]
         self.train()
 
     @property
     def device(self) -> torch.device:
-        """Where the method is."""
+        """Device of the method."""
         return next(chain(self.method.parameters(), self.method.buffers())).device
 
     def train(self, mode: bool = True) -> MetaArchitecture:
-        """Switch modes, and with them the vocabulary: seen names in training, all names in evaluation."""
+        """Set the mode and the vocabulary: seen classes in training, all classes in evaluation."""
         super().train(mode)
-        split = self.occasion.setting.split
+        split = self.setup.setting.split
         names = split.seen if mode else split.classes
         if names != self._names:
             self.method.set_classes(names)
             self._names = names
         return self
 
-    def forward(self, batch: list[Given]) -> Losses | list[Prediction]:
-        """Losses in training, else one prediction an image, in order.
+    def forward(self, batch: list[InputDict]) -> Losses | list[Prediction]:
+        """Compute losses in training mode and predictions in evaluation mode.
 
         Args:
-            batch: image (3, H, W) in 0-255 and, in training, sem_seg (H, W), an index into the seen classes or the
-                label to ignore; file_name, image_id, height and width, which are made up where they are missing.
+            batch: Dicts with image (3, H, W) in 0-255 and, in training, sem_seg (H, W): indices into the seen classes
+                or the ignore label. The keys file_name, image_id, height and width are optional.
+
+        Returns:
+            Scalar losses by name in training, else one prediction per image in order, with sem_seg (K, height, width).
 
         Raises:
-            ValueError: something in the batch is not as described, or training is longer than was said.
+            ValueError: The batch is not as described, or training exceeds the iterations of the setup.
         """
-        samples = [self._sample(given, at) for at, given in enumerate(batch)]
+        samples = [self._to_sample(record, index) for index, record in enumerate(batch)]
         if not self.training:
             return [predict_image(self.method, self.method, sample, device=self.device) for sample in samples]
         iteration = get_event_storage().iter
-        if iteration >= self.occasion.iterations:
+        if iteration >= self.setup.iterations:
             raise ValueError(
-                f"iteration {iteration} of a training of {self.occasion.iterations}: build the model with as many "
-                "iterations as there will be, since schedules depend on them"
+                f"iteration {iteration} of a training of {self.setup.iterations}: build the model with the number of "
+                "iterations of the whole training, since schedules depend on it"
             )
-        if not self._has_begun:
-            self._begin()
-        set_step_context(self.method, self._moment(iteration, micro_batch=comm.get_rank()))
+        if not self._is_initialized:
+            self._initialize()
+        set_step_context(self.method, self._make_step_context(iteration, micro_batch=comm.get_rank()))
         losses: Losses = self.method(move_to_device(samples, self.device))
         return losses
 
-    def _begin(self) -> None:
-        """Let the method look at training images; processes then have the starting values of the first."""
-        self._has_begun = True
-        setting, seed = self.occasion.setting, self.occasion.seed
-        budget = Budget(**setting.budget.model_dump() | {"iterations": self.occasion.iterations})
+    def _initialize(self) -> None:
+        """Initialize the method on training images and broadcast the values of the first process."""
+        self._is_initialized = True
+        setting, seed = self.setup.setting, self.setup.seed
+        budget = Budget(**setting.budget.model_dump() | {"iterations": self.setup.iterations})
         data = TrainLoader(
-            open_once(setting.split.dataset),
+            open_shared_dataset(setting.split.dataset),
             setting.split,
             protocol=setting.protocol,
             batch_size=budget.batch_size,
@@ -139,71 +142,76 @@ class MetaArchitecture(nn.Module):
             for value in get_trainable_state(self.method).values():
                 torch.distributed.broadcast(value, 0)
 
-    def _moment(self, iteration: int, *, micro_batch: int = 0) -> StepContext:
-        return StepContext(self.occasion.seed, max(0, iteration), self.occasion.iterations, micro_batch)
+    def _make_step_context(self, iteration: int, *, micro_batch: int = 0) -> StepContext:
+        return StepContext(self.setup.seed, max(0, iteration), self.setup.iterations, micro_batch)
 
-    def _sample(self, given: Given, position: int) -> Sample:
-        image: Tensor = given["image"]
-        file_name = given.get("file_name", "")
+    def _to_sample(self, record: InputDict, position: int) -> Sample:
+        """Convert an input dict with image (3, H, W) to a sample; `position` replaces a missing image id."""
+        image: Tensor = record["image"]
+        file_name = record.get("file_name", "")
         if image.ndim != 3 or len(image) != 3:
             raise ValueError(f"image {file_name!r} has shape {tuple(image.shape)}, expected (3, H, W)")
         sample: Sample = {
-            "image": image.flip(0) if self.occasion.image_format == "BGR" else image,
-            "height": given.get("height", image.shape[1]),
-            "width": given.get("width", image.shape[2]),
+            "image": image.flip(0) if self.setup.image_format == "BGR" else image,
+            "height": record.get("height", image.shape[1]),
+            "width": record.get("width", image.shape[2]),
             "file_name": file_name,
-            "image_id": str(given.get("image_id", file_name or position)),
+            "image_id": str(record.get("image_id", file_name or position)),
         }
-        return self._with_labels(sample, given) if self.training else sample
+        return self._add_labels(sample, record) if self.training else sample
 
-    def _with_labels(self, sample: Sample, given: Given) -> Sample:
-        """The sample with its labels, and with the pixels to be filled where the protocol has some filled."""
-        wanted = ["sem_seg"]
-        if self.occasion.setting.protocol.setting != "inductive":
-            wanted.append("unlabelled")
-        for key in wanted:
-            if key not in given:
-                raise ValueError(
-                    f"training image {sample['image_id']!r} has no {key!r}: train on a split's training part, and take "
-                    "benchmark.d2.catalogs.mapper.SplitMapper where Detectron2's mapper does not make it"
-                )
-        seen = self.occasion.setting.split.seen
-        labels: Tensor = given["sem_seg"]
-        labelled = labels[labels != ignore_label(len(seen))]
-        if labelled.numel() and not 0 <= int(labelled.min()) <= int(labelled.max()) < len(seen):
-            raise ValueError(
-                f"training image {sample['image_id']!r} has labels {int(labelled.min())} to {int(labelled.max())}, "
-                f"expected 0 to {len(seen) - 1}, one for each seen class: train on the split's training part"
-            )
-        sample["sem_seg"] = labels
-        if "unlabelled" in given:
-            sample["unlabelled"] = given["unlabelled"]
+    def _add_labels(self, sample: Sample, record: InputDict) -> Sample:
+        """Add labels (H, W) to a sample and, in transductive protocols, the mask (H, W) of the pixels to fill."""
+        self._check_labels(sample, record)
+        sample["sem_seg"] = record["sem_seg"]
+        if "unlabeled" in record:
+            sample["unlabeled"] = record["unlabeled"]
         return sample
 
+    def _check_labels(self, sample: Sample, record: InputDict) -> None:
+        required = ["sem_seg"]
+        if self.setup.setting.protocol.setting != "inductive":
+            required.append("unlabeled")
+        for key in required:
+            if key not in record:
+                raise ValueError(
+                    f"training image {sample['image_id']!r} has no {key!r}: train on the split's training subset, "
+                    "and use benchmark.d2.catalogs.mapper.SplitMapper if Detectron2's mapper does not return it"
+                )
+        seen = self.setup.setting.split.seen
+        labels: Tensor = record["sem_seg"]
+        labeled = labels[labels != ignore_label(len(seen))]
+        if labeled.numel() and not 0 <= int(labeled.min()) <= int(labeled.max()) < len(seen):
+            raise ValueError(
+                f"training image {sample['image_id']!r} has labels {int(labeled.min())} to {int(labeled.max())}, "
+                f"expected 0 to {len(seen) - 1}, one per seen class: train on the split's training subset"
+            )
 
-def _as_saved(model: MetaArchitecture, state: dict[str, Any], prefix: str, _: Any) -> None:
-    """Leave what training can change, under the method's own names."""
-    inner, kept = prefix + INNER, get_trainable_state(model.method)
+
+def _keep_trainable_state(model: MetaArchitecture, state: dict[str, Any], prefix: str, _: Any) -> None:
+    """Reduce a state dict to the method's trainable values, under the method's own names."""
+    inner, trainable = prefix + METHOD_PREFIX, get_trainable_state(model.method)
     for key in [key for key in state if key.startswith(inner)]:
         value, name = state.pop(key), key.removeprefix(inner)
-        if name in kept:
+        if name in trainable:
             state[prefix + name] = value
 
 
-def _as_loaded(model: MetaArchitecture, state: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Put the names that `_as_saved` gives back to those inside; frozen parts that are not there stay as they are.
+def _restore_full_state(model: MetaArchitecture, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Undo `_keep_trainable_state`; missing frozen values are those that the model has.
 
     Raises:
-        ValueError: the weights are not those of this method. Detectron2 would log it and go on.
+        ValueError: The weights are not those of this method; Detectron2 would only log the differences.
     """
-    own, needed = model.method.state_dict(), get_trainable_state(model.method)
-    given = {key.removeprefix(prefix): state.pop(key) for key in list(state) if key.startswith(prefix)}
-    strays = [f"{name} is missing" for name in needed if name not in given]
-    strays += [f"{name} is not its" for name in given if name not in own]
-    if strays:
+    own, required = model.method.state_dict(), get_trainable_state(model.method)
+    loaded = {key.removeprefix(prefix): state.pop(key) for key in list(state) if key.startswith(prefix)}
+    mismatches = [f"{name} is missing" for name in required if name not in loaded]
+    mismatches += [f"{name} is unknown" for name in loaded if name not in own]
+    if mismatches:
+        examples = f"{', '.join(mismatches[:3])} ({len(mismatches)} in all)"
         raise ValueError(
-            f"weights do not fit {model.occasion.setting.variant!r}: {', '.join(strays[:3])} ({len(strays)} in all). "
-            "To take over parts of them, call load_state_dict of the model's `method` with strict=False"
+            f"weights do not fit {model.setup.setting.variant!r}: {examples}. "
+            "To load some of them, call load_state_dict of the model's `method` with strict=False"
         )
-    state |= {prefix + INNER + name: value for name, value in (own | given).items()}
-    model._has_begun = True
+    state |= {prefix + METHOD_PREFIX + name: value for name, value in (own | loaded).items()}
+    model._is_initialized = True

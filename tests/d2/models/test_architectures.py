@@ -1,4 +1,4 @@
-"""Methods under Detectron2's names: its contract, its configs, and weights that go from its runs to ours and back."""
+"""Tests of methods as Detectron2 models: contract, configs, and weights that either side can load."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.fabric import FabricEngine
 from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import clip_gradients, set_learning_rate
-from benchmark.planning.registry import describe, method_names
+from benchmark.planning.registry import describe, list_methods
 from benchmark.planning.resolve import split_of
 from tests.engine.runs import METHOD, fit, same_state, small_spec, toybox
 
 TOYBOX = load_split("toybox")
 
 
-def small(variant: str = "Small", **changes: Any) -> MetaArchitecture:
-    """The small method of `small_spec`."""
+def build_small(variant: str = "Small", **changes: Any) -> MetaArchitecture:
+    """Build the small method of `small_spec`."""
     settings: dict[str, Any] = {"seed": 3, "device": "cpu"} | changes
     return build(f"{METHOD}/{variant}", split="toybox", **settings)
 
 
-def given(count: int = 2, *, labels: int = 0) -> list[dict[str, Any]]:
-    """Dicts as a mapper of Detectron2 makes them, of noise."""
+def make_inputs(count: int = 2, *, labels: int = 0) -> list[dict[str, Any]]:
+    """Return dicts of noise images, as one of Detectron2's mappers does."""
     noise = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (count, 3, 8, 8), generator=noise, dtype=torch.uint8)
     return [{"image": image, "sem_seg": torch.full((8, 8), labels)} for image in images]
 
 
-def trained(model: MetaArchitecture, steps_done: int = 12) -> None:
-    """Train as a run of `small_spec` does, in a loop that knows nothing of the suite."""
+def train(model: MetaArchitecture, steps_done: int = 12) -> None:
+    """Train as a run of `small_spec` does, in a loop of its own."""
     spec = small_spec()
     budget = Budget(**spec.budget.model_dump())
     data = TrainLoader(toybox(), TOYBOX, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed)
@@ -83,158 +83,158 @@ def small_config(**changes: Any) -> CfgNode:
 
 
 def test_every_variant_of_every_method_is_registered() -> None:
-    names = {f"{name}/{label}" for name in method_names() for label in describe(name).variants}
-    assert names | set(method_names()) <= {name for name, _ in META_ARCH_REGISTRY}
+    names = {f"{name}/{label}" for name in list_methods() for label in describe(name).variants}
+    assert names | set(list_methods()) <= {name for name, _ in META_ARCH_REGISTRY}
 
 
-def test_a_method_is_registered_without_running_its_code(tmp_path: Path) -> None:
+def test_registering_a_method_does_not_run_its_code(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("VARIANTS = {'a': 1, 'b/c': 2}\nRECIPE = Recipe(title='Broken')\nraise RuntimeError\n")
     register_method(str(path))
     assert f"{path}/b/c" in META_ARCH_REGISTRY
 
 
-def test_a_broken_method_keeps_no_other_from_being_registered(
+def test_a_broken_method_is_skipped_when_all_are_registered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken, whole = tmp_path / "broken.py", tmp_path / "whole.py"
     broken.write_text("VARIANTS =")
     whole.write_text("VARIANTS = {'a': 1}\nRECIPE = Recipe(title='Whole')\n")
-    monkeypatch.setattr("benchmark.d2.models.architectures.method_names", lambda: [str(broken), str(whole)])
+    monkeypatch.setattr("benchmark.d2.models.architectures.list_methods", lambda: [str(broken), str(whole)])
     register_methods()
     assert str(whole) in META_ARCH_REGISTRY and "broken.py is not valid Python" in caplog.text
 
 
-def test_a_config_says_everything_of_a_model() -> None:
-    occasion = build_model(small_config()).occasion
-    assert occasion.setting.split.name == "toybox" and occasion.setting.variant == "SPNet"
-    assert (occasion.seed, occasion.iterations, occasion.image_format) == (5, 7, "RGB")
+def test_a_config_determines_the_setup_of_a_model() -> None:
+    setup = build_model(small_config()).setup
+    assert setup.setting.split.name == "toybox" and setup.setting.variant == "SPNet"
+    assert (setup.seed, setup.iterations, setup.image_format) == (5, 7, "RGB")
 
 
-def test_a_config_may_override_settings_of_the_method() -> None:
+def test_a_config_can_override_settings_of_the_method() -> None:
     cfg = small_config()
     add_chimera_config(cfg)
     cfg.CHIMERA.OVERRIDES, cfg.CHIMERA.PROTOCOL = ["body.weights=null", "protocol.train.crop=32"], "zsseg"
-    setting = build_model(cfg).occasion.setting
+    setting = build_model(cfg).setup.setting
     assert setting.config.model_dump()["body"]["weights"] is None
     assert (setting.protocol.name, setting.protocol.train.crop) == ("zsseg", 32)
 
 
 @pytest.mark.parametrize("names", [(), ("coco_2017_train",)])
-def test_a_model_is_built_for_a_split_or_not_at_all(names: tuple[str, ...]) -> None:
+def test_a_model_cannot_be_built_without_a_split(names: tuple[str, ...]) -> None:
     cfg = small_config(DATASETS__TRAIN=names, DATASETS__TEST=())
-    with pytest.raises(ValueError, match="a method is built for a split, so expected its parts"):
+    with pytest.raises(ValueError, match="a method is built for a split, so expected its subsets"):
         build_model(cfg)
 
 
-def test_in_training_there_are_losses_among_seen_classes() -> None:
-    model = small()
+def test_training_mode_returns_losses_over_seen_classes() -> None:
+    model = build_small()
     with EventStorage(0):
-        losses = model(given())
+        losses = model(make_inputs())
     assert set(losses) == {"classify", "remember"} and model.method.names == TOYBOX.seen
 
 
-def test_in_evaluation_there_are_scores_of_all_classes_at_the_size_that_is_asked_for() -> None:
+def test_evaluation_mode_returns_scores_of_all_classes_at_the_requested_size() -> None:
     model = build("spnet", split="toybox", device="cpu").eval()
-    asked = [one | {"height": 5, "width": 11} for one in given(2)]
+    inputs = [record | {"height": 5, "width": 11} for record in make_inputs(2)]
     with torch.no_grad():
-        answers = [answer["sem_seg"] for answer in model(asked)]
-    assert [tuple(answer.shape) for answer in answers] == [(20, 5, 11)] * 2
+        scores = [prediction["sem_seg"] for prediction in model(inputs)]
+    assert [tuple(score.shape) for score in scores] == [(20, 5, 11)] * 2
 
 
-def test_what_is_drawn_for_an_image_does_not_depend_on_its_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = small().eval()
+def test_random_draws_for_an_image_do_not_depend_on_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build_small().eval()
     monkeypatch.setattr(model.method, "predict", lambda batch: [{"sem_seg": torch.rand(3)} for _ in batch])
-    one, other = (sample | {"image_id": name} for name, sample in zip("ab", given(), strict=True))
-    together, alone = model([one, other]), model([other])
+    first, second = (record | {"image_id": name} for name, record in zip("ab", make_inputs(), strict=True))
+    together, alone = model([first, second]), model([second])
     assert together[1]["sem_seg"].equal(alone[0]["sem_seg"]) and not together[0]["sem_seg"].equal(alone[0]["sem_seg"])
 
 
-def test_training_again_after_an_evaluation_knows_seen_classes_only() -> None:
-    model = small()
+def test_training_mode_after_evaluation_has_seen_classes_only() -> None:
+    model = build_small()
     model.eval()
     assert model.method.names == TOYBOX.classes
     assert model.train().method.names == TOYBOX.seen
 
 
-def test_blue_may_come_first() -> None:
-    one, other = small().eval(), small(image_format="BGR").eval()
-    flipped = [sample | {"image": sample["image"].flip(0)} for sample in given()]
-    for answer, expected in zip(other(flipped), one(given()), strict=True):
-        assert answer["sem_seg"].equal(expected["sem_seg"])
+def test_images_can_be_bgr() -> None:
+    rgb_model, bgr_model = build_small().eval(), build_small(image_format="BGR").eval()
+    flipped = [sample | {"image": sample["image"].flip(0)} for sample in make_inputs()]
+    for prediction, expected in zip(bgr_model(flipped), rgb_model(make_inputs()), strict=True):
+        assert prediction["sem_seg"].equal(expected["sem_seg"])
 
 
-def test_an_image_format_that_is_unknown_is_refused() -> None:
+def test_an_unknown_image_format_is_refused() -> None:
     with pytest.raises(ValueError, match=r"image format 'YUV-BT.601': expected one of RGB, BGR"):
-        small(image_format="YUV-BT.601")
+        build_small(image_format="YUV-BT.601")
 
 
-def test_labels_that_are_not_of_the_training_part_are_refused() -> None:
+def test_labels_outside_the_seen_classes_are_refused() -> None:
     with EventStorage(0), pytest.raises(ValueError, match="labels 17 to 17, expected 0 to 14"):
-        small()(given(labels=17))
+        build_small()(make_inputs(labels=17))
 
 
 def test_a_training_image_without_labels_is_refused() -> None:
     with EventStorage(0), pytest.raises(ValueError, match="training image '0' has no 'sem_seg'"):
-        small()([{"image": given(1)[0]["image"]}])
+        build_small()([{"image": make_inputs(1)[0]["image"]}])
 
 
-def test_pixels_to_be_filled_are_asked_for_where_the_protocol_fills_some() -> None:
+def test_transductive_protocols_need_the_mask_of_pixels_to_fill() -> None:
     model = build("spnet", split="toybox", protocol="zegclip-transductive", device="cpu")
-    with EventStorage(0), pytest.raises(ValueError, match=r"no 'unlabelled': .*SplitMapper"):
-        model(given())
+    with EventStorage(0), pytest.raises(ValueError, match=r"no 'unlabeled': .*SplitMapper"):
+        model(make_inputs())
 
 
-def test_training_longer_than_was_said_is_refused() -> None:
+def test_training_longer_than_the_setup_is_refused() -> None:
     with EventStorage(12), pytest.raises(ValueError, match="iteration 12 of a training of 12"):
-        small()(given())
+        build_small()(make_inputs())
 
 
-def test_trained_in_any_loop_it_becomes_what_a_run_makes_of_it(tmp_path: Path) -> None:
-    model = small()
-    trained(model)
+def test_training_in_another_loop_gives_the_weights_of_a_run(tmp_path: Path) -> None:
+    model = build_small()
+    train(model)
     assert same_state(model.method, fit(small_spec(), tmp_path / "checkpoint.pt"))
 
 
-def test_its_state_is_what_a_checkpoint_of_a_run_holds() -> None:
-    model = small()
+def test_the_state_has_the_names_of_a_checkpoint_of_a_run() -> None:
+    model = build_small()
     state = model.state_dict()
     assert state.keys() == get_trainable_state(model.method).keys() and not any("color_map" in name for name in state)
 
 
-def test_a_run_is_scored_by_detectron2_to_the_last_pixel(tmp_path: Path) -> None:
+def test_detectron2_counts_a_run_exactly_as_our_engine_does(tmp_path: Path) -> None:
     spec, path = small_spec(), tmp_path / "checkpoint.pt"
     method = fit(spec, path)
     method.set_classes(TOYBOX.classes)
-    view = EvalLoader(toybox(), split_of(spec), protocol=spec.protocol, max_images=3)
+    loader = EvalLoader(toybox(), split_of(spec), protocol=spec.protocol, max_images=3)
     expected = FabricEngine().evaluate(
-        method, view, classes=TOYBOX.classes, seen=TOYBOX.is_seen, gamma=0.0, observe=lambda _: None
+        method, loader, classes=TOYBOX.classes, seen=TOYBOX.is_seen, gamma=0.0, observe=lambda _: None
     )
-    model, evaluator = small(), CountsEvaluator("chimera_toybox_test")
+    model, evaluator = build_small(), CountsEvaluator("chimera_toybox_test")
     DetectionCheckpointer(model).load(str(path))
     records = DatasetCatalog.get("chimera_toybox_test")[:3]
-    loader = build_detection_test_loader(records, mapper=SplitMapper("chimera_toybox_test"), batch_size=2)
-    inference_on_dataset(model, loader, evaluator)
+    batches = build_detection_test_loader(records, mapper=SplitMapper("chimera_toybox_test"), batch_size=2)
+    inference_on_dataset(model, batches, evaluator)
     assert evaluator.counts == expected
 
 
-def test_weights_of_detectron2_fit_our_method(tmp_path: Path) -> None:
-    model = small()
-    trained(model, 2)
+def test_a_method_can_load_weights_saved_by_detectron2(tmp_path: Path) -> None:
+    model = build_small()
+    train(model, 2)
     DetectionCheckpointer(model, str(tmp_path)).save("model")
     state = torch.load(tmp_path / "model.pth", weights_only=True)["model"]
-    method = small().method
+    method = build_small().method
     assert not method.load_state_dict(state, strict=False).unexpected_keys
     assert same_state(method, model.method)
 
 
-def test_state_goes_through_a_wrapper_as_well() -> None:
+def test_a_wrapper_module_can_save_and_load_the_state() -> None:
     class Wrapper(nn.Module):
         def __init__(self, module: nn.Module) -> None:
             super().__init__()
             self.module = module
 
-    model, other = small(), small(seed=4)
+    model, other = build_small(), build_small(seed=4)
     state = Wrapper(model).state_dict()
     assert state.keys() == {f"module.{name}" for name in get_trainable_state(model.method)}
     assert not same_state(model.method, other.method)
@@ -242,8 +242,8 @@ def test_state_goes_through_a_wrapper_as_well() -> None:
     assert all(torch.equal(value, other.state_dict()[name]) for name, value in model.state_dict().items())
 
 
-def test_a_copy_has_a_state_of_its_own() -> None:
-    model = small()
+def test_a_copy_loads_its_own_state() -> None:
+    model = build_small()
     other = copy.deepcopy(model)
     with torch.no_grad():
         model.method.rows.zero_()
@@ -252,31 +252,31 @@ def test_a_copy_has_a_state_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("variant", ["Small", "drop 0.5, wide"])
-def test_weights_of_something_else_are_refused(variant: str) -> None:
-    state = small(variant, overrides={"width": 3}).state_dict()
+def test_weights_of_another_model_are_refused(variant: str) -> None:
+    state = build_small(variant, overrides={"width": 3}).state_dict()
     del state["rows"]
     state["colums"] = torch.zeros(2)
-    with pytest.raises(ValueError, match=r"do not fit 'Small': rows is missing, colums is not its \(2 in all\)"):
-        small().load_state_dict(state)
+    with pytest.raises(ValueError, match=r"do not fit 'Small': rows is missing, colums is unknown \(2 in all\)"):
+        build_small().load_state_dict(state)
 
 
-def test_training_images_are_looked_at_before_the_first_iteration() -> None:
-    model = small()
+def test_the_method_is_initialized_before_the_first_iteration() -> None:
+    model = build_small()
     assert not model.method.mean.any()
     with EventStorage(0):
-        model(given())
+        model(make_inputs())
     assert model.method.mean.any()
 
 
-def test_no_training_image_is_looked_at_where_weights_were_loaded() -> None:
-    model = small()
-    model.load_state_dict(small(seed=4).state_dict())
+def test_the_method_is_not_initialized_if_weights_were_loaded() -> None:
+    model = build_small()
+    model.load_state_dict(build_small(seed=4).state_dict())
     with EventStorage(0):
-        model(given())
+        model(make_inputs())
     assert not model.method.mean.any()
 
 
-def test_a_plain_default_trainer_trains_it_and_goes_on(tmp_path: Path) -> None:
+def test_a_plain_default_trainer_trains_and_resumes(tmp_path: Path) -> None:
     cfg = small_config(OUTPUT_DIR=str(tmp_path), SOLVER__MAX_ITER=2, DATASETS__TEST=())
     DefaultTrainer(cfg).train()
     cfg.SOLVER.MAX_ITER = 3

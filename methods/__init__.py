@@ -1,1 +1,1 @@
-"""One file a method; the folder is the registry."""
+"""Methods, one file each; a file in this folder is registered under its name."""

@@ -1,67 +1,99 @@
 """Chimera-Seg: a trained segmentation body with a frozen piece of CLIP as its head (arXiv 2506.22032).
 
-Idea in a sentence: a body's dense features pass through the last, frozen blocks and fixed projection of CLIP's image
-encoder (CLIP Semantic Head, CSH), while CLIP's CLS token teaches those features that are most like it (Selective Global
-Distillation, SGD) and the class names look at the image before they classify it (Semantic Alignment Module, SAM).
+Idea: a body's dense features pass through the last, frozen blocks and the fixed projection of CLIP's image encoder
+(CLIP Semantic Head, CSH). CLIP's CLS token teaches the features that are most similar to it (Selective Global
+Distillation, SGD). The class embeddings attend to the image before they classify it (Semantic Alignment Module, SAM).
 
-RECONSTRUCTION. Only the paper's abstract was available: the parts and their purpose are the paper's, every formula,
-constant and layer below is ours. Known from the abstract: the body is trainable; CSH joins a frozen sub-network and
-fixed projection layers of CLIP's visual encoder with lightweight trainable components; SGD distils from the dense
-features of high similarity to the CLS token, fewer of them as training goes on; SAM aligns dense features with
-embeddings of the frozen text encoder. Where we had to choose, the alternatives are variants of this file:
+RECONSTRUCTION. Only the paper's abstract was available: the parts and their purpose are the paper's; every formula,
+constant and layer below is ours. The abstract says: the body is trainable; CSH combines a frozen sub-network and fixed
+projection layers of CLIP's visual encoder with lightweight trainable components; SGD distills the dense features with
+high similarity to the CLS token, fewer of them as training proceeds; SAM aligns dense features with embeddings of the
+frozen text encoder. Alternatives to our choices are variants of this file:
 
-- body: DeepLabV3 on any encoder, or one of Detectron2's (not a variant; `body.*`).
-- CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = a trained linear map of the
-  mean feature; last k = 1 block as trained ("vanilla"). Alternatives: k, the value path, trained layers instead.
-- start of training: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, and so
-  does whatever replaces CSH (`benchmark.core.method.Method.initialize`).
-- SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine fall of the picked share.
-- SAM: residual cross-attention from names to pixels, zero at the start.
-- loss: cross-entropy + focal + dice over scaled cosines, labelled pixels only; the scale is learned.
+- Body: DeepLabV3 on any encoder, or a body of Detectron2 (no variant; see `body.*`).
+- CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = trained linear map of the mean
+  feature; last k = 1 block as trained ("vanilla"). Alternatives: other k, the value path, trained layers instead.
+- Initialization: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, as do the
+  replacements of CSH (`Method.initialize`).
+- SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share.
+- SAM: residual cross-attention from classes to pixels, zero at the start.
+- Loss: cross-entropy + focal + dice over scaled cosines, labeled pixels only; the scale is learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
-from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
-from methods.blocks.bodies.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
-from methods.blocks.class_embeddings.sources import TowerWords, WordsConfig, open_words
-from methods.blocks.class_embeddings.text_bank import TextBank
-from methods.blocks.clip.config import ClipConfig, load_clip
-from methods.blocks.clip.image_encoder import ClipImageEncoder, Grid
-from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
-from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
-from methods.blocks.images import Normalize, stack_images, stack_labels, to_predictions
-from methods.blocks.losses import PixelTextConfig, PixelTextLoss
-from methods.blocks.toy import toy_presets
+from benchmark.api import (
+    Batch,
+    Budget,
+    Config,
+    Losses,
+    Method,
+    Prediction,
+    Recipe,
+    Split,
+    Supervision,
+    Traits,
+)
+from methods.blocks import (
+    Body,
+    BodyConfig,
+    ClassEmbeddingsConfig,
+    ClipConfig,
+    ClipImageEncoder,
+    CshConfig,
+    Grid,
+    Head,
+    HeadConfig,
+    LinearConfig,
+    MlpConfig,
+    NoAlignment,
+    Normalize,
+    PixelTextConfig,
+    PixelTextLoss,
+    SamConfig,
+    SelectiveGlobalDistillation,
+    SemanticAlignment,
+    SgdConfig,
+    SmpBodyConfig,
+    TextBank,
+    TextEncoderEmbeddings,
+    build_body,
+    build_class_embeddings,
+    build_head,
+    load_clip,
+    predict_each,
+    stack_images,
+    stack_labels,
+    toy_presets,
+)
 
 
 class ChimeraConfig(Config):
-    """The parts of a Chimera-Seg. A part that is None is switched off.
+    """Parts of a Chimera-Seg. A part that is None is switched off.
 
     Attributes:
-        clip: the frozen CLIP.
-        words: of its text tower, or of a file that must fit it.
-        body: the trained body.
-        head: CSH, or what replaces it.
+        clip: Frozen CLIP.
+        class_embeddings: Source of class embeddings: CLIP's text encoder, or a file that must fit it.
+        body: Trained body.
+        head: CSH or its replacement.
         sgd: Selective Global Distillation.
         sam: Semantic Alignment Module.
-        loss: pixel-text terms.
-        logit_scale: starting value of the learned inverse temperature.
+        loss: Weights of the pixel-text losses.
+        logit_scale: Starting value of the learned inverse temperature.
     """
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"words": "class_embeddings"}
+
     clip: ClipConfig = ClipConfig()
-    words: WordsConfig = TowerWords()
-    body: AnyBodyConfig = BodyConfig()
+    class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
+    body: BodyConfig = SmpBodyConfig()
     head: HeadConfig = CshConfig()
     sgd: SgdConfig | None = SgdConfig()
     sam: SamConfig | None = SamConfig()
@@ -70,16 +102,16 @@ class ChimeraConfig(Config):
 
 
 class ChimeraSeg(Method):
-    """Body, head, alignment; and, in training alone, the teacher."""
+    """Body, head and alignment; during training also the teacher."""
 
     head: Head
 
     def __init__(
         self,
         *,
-        trunk: ClipImageEncoder,
+        image_encoder: ClipImageEncoder,
         text: TextBank,
-        body: AnyBody,
+        body: Body,
         head: Head,
         alignment: nn.Module,
         distillation: SelectiveGlobalDistillation | None,
@@ -87,81 +119,78 @@ class ChimeraSeg(Method):
         logit_scale: float,
     ) -> None:
         super().__init__()
-        self.trunk, self.text, self.body, self.head = trunk, text, body, head
+        self.image_encoder, self.text, self.body, self.head = image_encoder, text, body, head
         self.alignment, self.distillation, self.pixel_text = alignment, distillation, pixel_text
-        self.normalize = Normalize(trunk.mean, trunk.std)
+        self.normalize = Normalize(image_encoder.mean, image_encoder.std)
         self.log_scale = nn.Parameter(torch.tensor(logit_scale).log())
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these classes from now on."""
+        """Set the vocabulary of the next calls of `losses` and `predict`."""
         self.text.set_classes(names)
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """Let the head's trained maps start from CLIP's own tokens."""
-        self.head.start_from(self._pairs(batch) for batch in batches)
+        """Initialize the head's trained maps from CLIP's tokens."""
+        self.head.start_from(self._features_and_tokens(batch) for batch in batches)
 
     def losses(self, batch: Batch) -> Losses:
-        """Pixel-text terms on seen labels, and SGD."""
+        """Compute the pixel-text losses on seen labels, and SGD."""
         images = stack_images(batch, stride=self.body.stride)
-        dense = self.dense(images)
-        scores = self.scores(dense)
-        labels = stack_labels(batch, size=images.shape[2:], classes=scores.shape[1])
-        losses: Losses = self.pixel_text(scores, labels)
+        dense = self.embed(images)
+        logits = self.classify(dense)
+        labels = stack_labels(batch, size=images.shape[2:], num_classes=logits.shape[1])
+        losses: Losses = self.pixel_text(logits, labels)
         if self.distillation is not None:
-            positions = dense.flatten(2).transpose(1, 2)
+            positions = dense.flatten(2).transpose(1, 2)  # (B, N, D)
             losses["loss_sgd"] = self.distillation(positions, self.teacher_cls(images), step_context=self.step_context)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scaled cosines, image by image, so that a prediction does not depend on its neighbours."""
-        answers: list[Prediction] = []
-        for sample in batch:
-            images = stack_images([sample], stride=self.body.stride)
-            scores = self.scores(self.dense(images))
-            answers += to_predictions(scores, [sample], padded=(images.shape[2], images.shape[3]))
-        return answers
+        """Classify the dense embeddings of each image."""
+        return predict_each(lambda images: self.classify(self.embed(images)), batch, stride=self.body.stride)
 
-    def dense(self, images: Tensor) -> Tensor:
-        """Unit vectors in the joint space: (B, 3, H, W) RGB 0-255 to (B, D, H/stride, W/stride)."""
+    def embed(self, images: Tensor) -> Tensor:
+        """Compute dense unit vectors: images (B, 3, H, W), RGB in 0-255, to (B, D, H/stride, W/stride)."""
         return F.normalize(self.head(self.body(images)), dim=1)
 
-    def scores(self, dense: Tensor) -> Tensor:
-        """Scaled cosines with the class names, (B, D, h, w) to (B, K, h, w)."""
+    def classify(self, dense: Tensor) -> Tensor:
+        """Compute scaled cosines with the aligned class embeddings: (B, D, h, w) to (B, K, h, w)."""
         text = self.alignment(self.text(), dense.flatten(2).transpose(1, 2))
         return self.log_scale.exp() * torch.einsum("bdhw,bkd->bkhw", dense, text)
 
     @torch.no_grad()
     def teacher_cls(self, images: Tensor) -> Tensor:
-        """CLIP's CLS of the same view, unit length: (B, D)."""
+        """Compute CLIP's CLS tokens of images (B, 3, H, W), RGB in 0-255: (B, D) unit vectors."""
         tokens, _ = self._clip_tokens(images)
-        return F.normalize(self.trunk.finish(tokens, start=0)[:, 0], dim=1)
+        return F.normalize(self.image_encoder.run_last_blocks(tokens, start=0)[:, 0], dim=1)
 
     @torch.no_grad()
-    def _pairs(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
-        images = stack_images(batch, stride=max(self.body.stride, self.trunk.patch))
+    def _features_and_tokens(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
+        images = stack_images(batch, stride=max(self.body.stride, self.image_encoder.patch_size))
         return self.body(images), *self._clip_tokens(images)
 
     def _clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
-        patch = self.trunk.patch
+        """Compute CLIP's tokens before the first block, (B, 1 + h·w, width), and their grid (h, w)."""
+        patch = self.image_encoder.patch_size
         height, width = (max(1, round(side / patch)) * patch for side in images.shape[2:])
         if (height, width) != tuple(images.shape[2:]):
             images = F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
-        return self.trunk.embed(self.normalize(images))
+        return self.image_encoder.embed(self.normalize(images))
 
 
 def build(config: ChimeraConfig, split: Split) -> ChimeraSeg:
-    """Parts from their configs."""
+    """Build the parts that a config describes."""
     clip = load_clip(config.clip)
-    trunk = ClipImageEncoder(clip.visual)
-    words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
+    image_encoder = ClipImageEncoder(clip.visual)
+    embeddings = build_class_embeddings(config.class_embeddings, clip_config=config.clip, split=split, clip=clip)
     body = build_body(config.body)
+    dimension = image_encoder.embed_dim
     return ChimeraSeg(
-        trunk=trunk,
-        text=TextBank(words),
+        image_encoder=image_encoder,
+        text=TextBank(embeddings),
         body=body,
-        head=build_head(config.head, trunk=trunk, channels=body.channels),
-        alignment=SemanticAlignment(config.sam, dimension=trunk.joint) if config.sam else NoAlignment(),
-        distillation=SelectiveGlobalDistillation(config.sgd, dimension=trunk.joint) if config.sgd else None,
+        head=build_head(config.head, image_encoder=image_encoder, channels=body.channels),
+        alignment=SemanticAlignment(config.sam, dimension=dimension) if config.sam else NoAlignment(),
+        distillation=SelectiveGlobalDistillation(config.sgd, dimension=dimension) if config.sgd else None,
         pixel_text=PixelTextLoss(config.loss),
         logit_scale=config.logit_scale,
     )
@@ -178,9 +207,9 @@ VARIANTS: dict[str, ChimeraConfig] = {
     "CSH k=3": ChimeraConfig(head=CshConfig(blocks=3)),
     "CSH value path": ChimeraConfig(head=CshConfig(attention="value")),
     "SGD fixed share": ChimeraConfig(sgd=SgdConfig(keep_start=0.5, keep_end=0.5)),
-    "SGD random positions": ChimeraConfig(sgd=SgdConfig(pick="random")),
-    "SGD bottom positions": ChimeraConfig(sgd=SgdConfig(pick="bottom")),
-    "SGD soft attention": ChimeraConfig(sgd=SgdConfig(pick="soft")),
+    "SGD random positions": ChimeraConfig(sgd=SgdConfig(select="random")),
+    "SGD bottom positions": ChimeraConfig(sgd=SgdConfig(select="bottom")),
+    "SGD soft attention": ChimeraConfig(sgd=SgdConfig(select="soft")),
     "SGD per-feature cosine": ChimeraConfig(sgd=SgdConfig(objective="cosine")),
     "SGD linear schedule": ChimeraConfig(sgd=SgdConfig(schedule="linear")),
     "SGD without bank": ChimeraConfig(sgd=SgdConfig(bank=0)),

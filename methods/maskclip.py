@@ -1,44 +1,64 @@
 """MaskCLIP: dense labels from a frozen CLIP, without any training (arXiv 2112.01071, ECCV 2022).
 
-Idea in a sentence: drop the attention of CLIP's last block, so that every patch keeps its own value, and compare each
-patch with the class names.
+Idea: remove the attention of CLIP's last block, so that every patch keeps its own value, and compare each patch with
+the class embeddings.
 
-Official code: chongzhou96/MaskCLIP (Apache-2.0). We differ in using CLIP's own pixel statistics, activation and norm
-epsilon, and in leaving out prompt denoising and key smoothing, which are off by default there too.
+Official code: chongzhou96/MaskCLIP (Apache-2.0). Differences: we use CLIP's own pixel statistics, activation and norm
+epsilon, and omit prompt denoising and key smoothing, which are off by default in the official code too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
-from methods.blocks.class_embeddings.sources import TowerWords, WordsConfig, open_words
-from methods.blocks.class_embeddings.text_bank import TextBank
-from methods.blocks.clip.config import ClipConfig, load_clip
-from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Tail, to_map
-from methods.blocks.images import Normalize, stack_images, to_predictions
-from methods.blocks.toy import toy_presets
+from benchmark.api import (
+    Batch,
+    Budget,
+    Config,
+    Losses,
+    Method,
+    Prediction,
+    Recipe,
+    Split,
+    Supervision,
+    Traits,
+)
+from methods.blocks import (
+    Attention,
+    ClassEmbeddingsConfig,
+    ClipConfig,
+    ClipImageEncoder,
+    Normalize,
+    Tail,
+    TextBank,
+    TextEncoderEmbeddings,
+    build_class_embeddings,
+    load_clip,
+    predict_each,
+    to_map,
+    toy_presets,
+)
 
 
 class MaskClipConfig(Config):
-    """What follows CLIP's second last block.
+    """CLIP, and the computation of its last block.
 
     Attributes:
-        clip: the frozen CLIP.
-        words: of its text tower, or of a file that must fit it.
-        attention: "value" is MaskCLIP; "vanilla" takes the patches as CLIP leaves them.
-        tail: "full" as in the official code, or "reduced" to the attention's output (ClearCLIP's reading).
-        temperature: inverse temperature of the scores.
+        clip: Frozen CLIP.
+        class_embeddings: Source of class embeddings: CLIP's text encoder, or a file that must fit it.
+        attention: "value" for MaskCLIP; "vanilla" for CLIP's unmodified patch tokens.
+        tail: "full" as in the official code, or "reduced" to the output of the attention (as in ClearCLIP).
+        temperature: Inverse temperature of the logits.
     """
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"words": "class_embeddings"}
+
     clip: ClipConfig = ClipConfig()
-    words: WordsConfig = TowerWords()
+    class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     attention: Attention = "value"
     tail: Tail = "full"
     temperature: float = 100.0
@@ -47,40 +67,37 @@ class MaskClipConfig(Config):
 class MaskClip(Method):
     """CLIP's value path and a cosine classifier."""
 
-    def __init__(self, *, trunk: ClipImageEncoder, text: TextBank, config: MaskClipConfig) -> None:
+    def __init__(self, *, image_encoder: ClipImageEncoder, text: TextBank, config: MaskClipConfig) -> None:
         super().__init__()
-        self.trunk, self.text, self.config = trunk, text, config
-        self.normalize = Normalize(trunk.mean, trunk.std)
+        self.image_encoder, self.text, self.config = image_encoder, text, config
+        self.normalize = Normalize(image_encoder.mean, image_encoder.std)
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these classes from now on."""
+        """Set the vocabulary of the next calls of `predict`."""
         self.text.set_classes(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """Nothing is trained."""
+        """Return no losses: nothing is trained."""
         return {}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scaled cosines of patches and names, image by image."""
-        answers: list[Prediction] = []
-        for sample in batch:
-            images = stack_images([sample], stride=self.trunk.patch)
-            answers += to_predictions(self.scores(images), [sample], padded=(images.shape[2], images.shape[3]))
-        return answers
+        """Compare the patches of each image with the class embeddings."""
+        return predict_each(self.logits, batch, stride=self.image_encoder.patch_size)
 
-    def scores(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB 0-255 to (B, K, H/patch, W/patch)."""
-        tokens, grid = self.trunk.embed(self.normalize(images))
-        dense = self.trunk.finish(tokens, start=0, attention=self.config.attention, tail=self.config.tail)
+    def logits(self, images: Tensor) -> Tensor:
+        """Compute scaled cosines: images (B, 3, H, W), RGB in 0-255, to (B, K, H/patch, W/patch)."""
+        tokens, grid = self.image_encoder.embed(self.normalize(images))
+        attention, tail = self.config.attention, self.config.tail
+        dense = self.image_encoder.run_last_blocks(tokens, start=0, attention=attention, tail=tail)  # (B, 1 + h·w, D)
         cosines = F.normalize(dense[:, 1:], dim=2) @ self.text().T
         return self.config.temperature * to_map(cosines, grid)
 
 
 def build(config: MaskClipConfig, split: Split) -> MaskClip:
-    """Parts from their configs."""
+    """Build the parts that a config describes."""
     clip = load_clip(config.clip)
-    words = open_words(config.words, clip=config.clip, split=split, loaded=clip)
-    return MaskClip(trunk=ClipImageEncoder(clip.visual), text=TextBank(words), config=config)
+    embeddings = build_class_embeddings(config.class_embeddings, clip_config=config.clip, split=split, clip=clip)
+    return MaskClip(image_encoder=ClipImageEncoder(clip.visual), text=TextBank(embeddings), config=config)
 
 
 VARIANTS: dict[str, MaskClipConfig] = {

@@ -1,100 +1,120 @@
 """SPNet: Semantic Projection Network (Xian et al., CVPR 2019).
 
-Idea in a sentence: a segmentation network predicts word vectors instead of class scores, so that a new class needs
-only its word.
+Idea: a segmentation network predicts class embeddings instead of class logits, so that a new class needs only its
+embedding.
 
-Official code: subhc/SPNet (MIT). We differ in the words: CLIP's text vectors where the paper concatenates word2vec and
-fastText; in the body, which is the one that every method of this suite shares; and in the optimizer (the suite's AdamW
-instead of SGD). Calibrated stacking (SPNet-C) is the suite's gamma sweep.
+Official code: subhc/SPNet (MIT). Differences: class embeddings (CLIP's, whereas the paper concatenates word2vec and
+fastText), body (the one that all methods of this benchmark share) and optimizer (the benchmark's AdamW instead of SGD).
+Calibrated stacking (SPNet-C) is the benchmark's gamma sweep.
 
-Words may come from a file (`words={kind: file, file: x.npy}`): then no CLIP is loaded or needed. Two rows are controls,
-in which every class has the word of another one, seen among seen and unseen among unseen. Shuffled from the start, a
-seen class's word is a label as good as any, and an unseen one's is wrong: where the unseen score is no lower, the
-meaning of the words did not help. Shuffled at scoring, what was learnt is asked for by wrong names.
+Class embeddings may come from a file (`class_embeddings={kind: file, file: x.npy}`); no CLIP is loaded then. Two rows
+are controls in which every class has the embedding of another class, seen classes among themselves and unseen classes
+among themselves. Shuffled during training, the embedding of a seen class is an arbitrary label, and that of an unseen
+class is wrong: if the unseen score is no lower, the meaning of the embeddings did not help. Shuffled at evaluation, the
+network is asked for each class by the embedding of another one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from benchmark.core.budget import Budget
-from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
-from methods.blocks.bodies.body import AnyBody, AnyBodyConfig, BodyConfig, build_body
-from methods.blocks.class_embeddings.sources import ShuffleConfig, TowerWords, WordsConfig, open_words, shuffle_words
-from methods.blocks.class_embeddings.text_bank import TextBank
-from methods.blocks.clip.config import ClipConfig
-from methods.blocks.images import stack_images, stack_labels, to_predictions
-from methods.blocks.losses import PixelTextConfig, PixelTextLoss
-from methods.blocks.toy import toy_presets
+from benchmark.api import (
+    Batch,
+    Budget,
+    Config,
+    Losses,
+    Method,
+    Prediction,
+    Recipe,
+    Split,
+    Supervision,
+    Traits,
+)
+from methods.blocks import (
+    Body,
+    BodyConfig,
+    ClassEmbeddingsConfig,
+    ClipConfig,
+    PixelTextConfig,
+    PixelTextLoss,
+    ShuffleConfig,
+    SmpBodyConfig,
+    TextBank,
+    TextEncoderEmbeddings,
+    build_body,
+    build_class_embeddings,
+    predict_each,
+    shuffle_class_embeddings,
+    stack_images,
+    stack_labels,
+    toy_presets,
+)
 
 
 class SpNetConfig(Config):
-    """Body and words.
+    """Body and class embeddings.
 
     Attributes:
-        clip: whose text tower gives the words; its image tower is not used, and nothing of it with words from a file.
-        words: of that tower, or of a file.
-        shuffle: hand the words to wrong classes, as a control.
-        body: the trained body.
+        clip: CLIP whose text encoder provides the class embeddings; not loaded if they come from a file.
+        class_embeddings: Source of class embeddings: that text encoder, or a file.
+        shuffle: Assignment of the embeddings to wrong classes, as a control; None for the correct assignment.
+        body: Trained body.
     """
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"words": "class_embeddings"}
+
     clip: ClipConfig = ClipConfig()
-    words: WordsConfig = TowerWords()
+    class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     shuffle: ShuffleConfig | None = None
-    body: AnyBodyConfig = BodyConfig()
+    body: BodyConfig = SmpBodyConfig()
 
 
 class SpNet(Method):
-    """Body, linear map into the word space, inner product with the words (features not normalised)."""
+    """Body, linear map to the embedding space, inner product with class embeddings (features not normalized)."""
 
-    def __init__(self, *, body: AnyBody, text: TextBank) -> None:
+    def __init__(self, *, body: Body, text: TextBank) -> None:
         super().__init__()
         self.body, self.text = body, text
         self.project = nn.Conv2d(body.channels, text.dimension, kernel_size=1)
         self.pixel_text = PixelTextLoss(PixelTextConfig(focal=0, dice=0))
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """Score these classes from now on."""
+        """Set the vocabulary of the next calls of `losses` and `predict`."""
         self.text.set_classes(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy over seen classes, unlabelled pixels ignored."""
+        """Compute the cross-entropy over seen classes on labeled pixels."""
         images = stack_images(batch, stride=self.body.stride)
-        scores = self.scores(images)
-        labels = stack_labels(batch, size=images.shape[2:], classes=scores.shape[1])
-        losses: Losses = self.pixel_text(scores, labels)
+        logits = self.logits(images)
+        labels = stack_labels(batch, size=images.shape[2:], num_classes=logits.shape[1])
+        losses: Losses = self.pixel_text(logits, labels)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Inner products with the words, image by image."""
-        answers: list[Prediction] = []
-        for sample in batch:
-            images = stack_images([sample], stride=self.body.stride)
-            answers += to_predictions(self.scores(images), [sample], padded=(images.shape[2], images.shape[3]))
-        return answers
+        """Compare the features of each image with the class embeddings."""
+        return predict_each(self.logits, batch, stride=self.body.stride)
 
-    def scores(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB 0-255 to (B, K, H/stride, W/stride)."""
+    def logits(self, images: Tensor) -> Tensor:
+        """Compute inner products: images (B, 3, H, W), RGB in 0-255, to (B, K, H/stride, W/stride)."""
         return torch.einsum("bdhw,kd->bkhw", self.project(self.body(images)), self.text())
 
 
 def build(config: SpNetConfig, split: Split) -> SpNet:
-    """Parts from their configs."""
-    words = open_words(config.words, clip=config.clip, split=split)
+    """Build the parts that a config describes."""
+    embeddings = build_class_embeddings(config.class_embeddings, clip_config=config.clip, split=split)
     if config.shuffle is not None:
-        words = shuffle_words(words, split=split, config=config.shuffle)
-    return SpNet(body=build_body(config.body), text=TextBank(words))
+        embeddings = shuffle_class_embeddings(embeddings, split=split, config=config.shuffle)
+    return SpNet(body=build_body(config.body), text=TextBank(embeddings))
 
 
 VARIANTS: dict[str, SpNetConfig] = {
     "SPNet": SpNetConfig(),
-    "SPNet, shuffled words": SpNetConfig(shuffle=ShuffleConfig()),
-    "SPNet, words shuffled at scoring": SpNetConfig(shuffle=ShuffleConfig(begin="scoring")),
+    "SPNet, class embeddings shuffled": SpNetConfig(shuffle=ShuffleConfig()),
+    "SPNet, class embeddings shuffled at evaluation": SpNetConfig(shuffle=ShuffleConfig(begin="evaluation")),
 }
 
 RECIPE = Recipe(
@@ -102,7 +122,7 @@ RECIPE = Recipe(
     paper="CVPR 2019",
     traits=Traits(
         supervision=Supervision.SEEN_MASKS,
-        reconstruction="SPNet uses CLIP's text vectors and the suite's body and optimizer.",
+        reconstruction="SPNet uses CLIP's class embeddings and the body and optimizer of this benchmark.",
     ),
     variants=VARIANTS,
     build=build,

@@ -143,10 +143,21 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     assert [cycle for module in _trees() if (cycle := _cycle(module, (), finished))] == []
 
 
-def test_a_method_file_imports_no_other_method_file() -> None:
-    files = [module for module in _trees() if module.startswith("methods.") and module.count(".") == 1]
-    others = {(module, name) for module in files for name in _imports(_trees()[module]) if name in files}
-    assert not others
+METHOD_FILES = [_module(path) for path in sorted(ROOT.glob("methods/*.py")) if path.name != "__init__.py"]
+
+
+def _count_imports(module: str, package: str) -> int:
+    """Number of import statements that name a package or a part of it."""
+    statements = [ast.Module([node], []) for node in ast.walk(_trees()[module]) if isinstance(node, ast.ImportFrom)]
+    return sum(any(_is_within(name, package) for name in _imports(statement)) for statement in statements)
+
+
+@pytest.mark.parametrize("module", METHOD_FILES)
+def test_a_method_file_imports_the_interface_once_and_blocks_at_most_three_times(module: str) -> None:
+    ours = {name for name in _imports(_trees()[module]) if _is_within(name, " ".join(OURS))}
+    assert {name for name in ours if not _is_within(name, "benchmark.api methods.blocks")} == set()
+    assert _count_imports(module, "benchmark.api") == 1
+    assert _count_imports(module, "methods.blocks") <= 3
 
 
 def _heavy(module: str) -> set[str]:
@@ -167,12 +178,11 @@ def test_only_its_own_room_and_a_body_import_detectron2() -> None:
         for module, tree in _trees().items()
         if any(name.split(".")[0] == "detectron2" for name in _imports(tree))
     }
-    assert {module for module in files if not _is_within(module, "d2 methods.blocks.bodies.d2")} == set()
+    assert {module for module in files if not _is_within(module, "benchmark.d2 methods.blocks.bodies.d2")} == set()
 
 
 def test_method_files_import_nothing_heavy_but_torch() -> None:
-    files = [name for name in _trees() if name.startswith("methods.") and name.count(".") == 1]
-    assert {name: _heavy(name) - {"torch"} for name in files if _heavy(name) - {"torch"}} == {}
+    assert {name: _heavy(name) - {"torch"} for name in METHOD_FILES if _heavy(name) - {"torch"}} == {}
 
 
 def test_only_the_command_line_prints() -> None:

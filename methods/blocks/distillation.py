@@ -1,9 +1,10 @@
-"""Selective Global Distillation (SGD): dense features learn from the CLS token, those most like it first."""
+"""Selective Global Distillation (SGD): dense features learn from the CLS token, the most similar ones first."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,25 +13,28 @@ from torch import Tensor, nn
 
 from benchmark.core.method import Config, StepContext
 
-Pick = Literal["top", "random", "bottom", "soft"]
+Selection = Literal["top", "random", "bottom", "soft"]
 
 
 class SgdConfig(Config):
-    """How global knowledge reaches dense features.
+    """Transfer of global knowledge to dense features.
 
     Attributes:
-        weight: of the loss.
-        pick: "top" positions by cosine with the CLS token; or "random", "bottom", or "soft" attention over all
-            positions (softmax of CLS·F/√D, the authors' earlier rule).
-        keep_start, keep_end: fraction of the positions that is picked at the first and the last iteration.
-        schedule: how it falls in between.
-        temperature: of the contrast.
-        bank: CLS tokens of earlier images that serve as negatives; 0 for none.
-        objective: "infonce" on the mean of the picked features, or "cosine" of each one with the CLS token.
+        weight: Weight of the loss.
+        select: Positions to distill: "top" by cosine with the CLS token, "random", "bottom", or "soft" attention over
+            all positions (softmax of CLS·F/√D, the authors' earlier rule).
+        keep_start: Fraction of the positions that is selected at the first iteration.
+        keep_end: Fraction of the positions that is selected at the last iteration.
+        schedule: Course of the fraction in between.
+        temperature: Temperature of the contrastive loss.
+        bank: Number of CLS tokens of earlier images that serve as negatives; 0 for none.
+        objective: "infonce" on the mean of the selected features, or "cosine" of each one with the CLS token.
     """
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"pick": "select"}
+
     weight: float = Field(default=1.0, gt=0)
-    pick: Pick = "top"
+    select: Selection = "top"
     keep_start: float = Field(default=1.0, gt=0, le=1)
     keep_end: float = Field(default=0.2, gt=0, le=1)
     schedule: Literal["cosine", "linear"] = "cosine"
@@ -39,35 +43,50 @@ class SgdConfig(Config):
     objective: Literal["infonce", "cosine"] = "infonce"
 
 
-def kept(config: SgdConfig, *, progress: float, positions: int) -> int:
-    """How many positions are picked at this point of training, at least one."""
+def count_selected(config: SgdConfig, *, progress: float, positions: int) -> int:
+    """Return the number of positions to select, at least one.
+
+    Args:
+        config: Fractions at the start and the end, and the schedule in between.
+        progress: Progress of training, from 0 to 1.
+        positions: Number N of positions in an image.
+    """
     fall = (1 - math.cos(math.pi * progress)) / 2 if config.schedule == "cosine" else progress
     share = config.keep_start + (config.keep_end - config.keep_start) * fall
     return max(1, round(share * positions))
 
 
-def pick_weights(dense: Tensor, cls: Tensor, *, pick: Pick, count: int, generator: torch.Generator) -> Tensor:
-    """How much each position counts.
+def weigh_positions(
+    dense: Tensor, cls: Tensor, *, select: Selection, num_selected: int, generator: torch.Generator
+) -> Tensor:
+    """Weigh the positions of each image for the distillation.
 
     Args:
         dense: (B, N, D) unit vectors.
         cls: (B, D) unit vectors.
-        count: positions to pick; "soft" takes them all.
+        select: Rule of the selection.
+        num_selected: Number of positions to select; "soft" selects all of them.
+        generator: Source of the "random" selection.
 
     Returns:
         (B, N), each row sums to 1.
     """
-    likeness = torch.einsum("bnd,bd->bn", dense, cls)
-    if pick == "soft":
-        return (likeness / math.sqrt(dense.shape[2])).softmax(dim=1)
-    if pick == "random":
-        likeness = torch.rand(likeness.shape, generator=generator).to(likeness)
-    order = likeness.detach().topk(count, dim=1, largest=pick != "bottom").indices
-    return torch.zeros_like(likeness).scatter(1, order, 1 / count)
+    similarity = torch.einsum("bnd,bd->bn", dense, cls)
+    if select == "soft":
+        return (similarity / math.sqrt(dense.shape[2])).softmax(dim=1)
+    if select == "random":
+        similarity = torch.rand(similarity.shape, generator=generator).to(similarity)
+    indices = similarity.detach().topk(num_selected, dim=1, largest=select != "bottom").indices
+    return torch.zeros_like(similarity).scatter(1, indices, 1 / num_selected)
 
 
 class SelectiveGlobalDistillation(nn.Module):
-    """InfoNCE between the mean of the picked dense features and the CLS token (Chimera-Seg's SGD, reconstructed)."""
+    """InfoNCE between the mean of selected dense features and the CLS token (Chimera-Seg's SGD, reconstructed).
+
+    Args:
+        config: Selection, schedule and objective.
+        dimension: Length D of features and CLS tokens.
+    """
 
     bank: Tensor
     filled: Tensor
@@ -79,31 +98,36 @@ class SelectiveGlobalDistillation(nn.Module):
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
     def forward(self, dense: Tensor, cls: Tensor, *, step_context: StepContext) -> Tensor:
-        """The weighted loss, and this batch's CLS tokens into the bank.
+        """Compute the loss, then add the CLS tokens of the batch to the bank.
 
         Args:
             dense: (B, N, D) unit vectors.
             cls: (B, D) unit vectors of the frozen teacher.
+            step_context: Progress and random draws of the iteration.
+
+        Returns:
+            () weighted loss.
         """
-        count = kept(self.config, progress=step_context.progress, positions=dense.shape[1])
-        weights = pick_weights(
-            dense, cls, pick=self.config.pick, count=count, generator=step_context.generator("sgd", "pick")
-        )
-        if self.config.objective == "cosine":
+        config = self.config
+        num_selected = count_selected(config, progress=step_context.progress, positions=dense.shape[1])
+        generator = step_context.generator("sgd", "pick")  # part of the RNG key
+        weights = weigh_positions(dense, cls, select=config.select, num_selected=num_selected, generator=generator)
+        if config.objective == "cosine":
             loss = 1 - torch.einsum("bn,bnd,bd->b", weights, dense, cls).mean()
         else:
             loss = self._contrast(F.normalize(torch.einsum("bn,bnd->bd", weights, dense), dim=1), cls)
         self._remember(cls)
-        return self.config.weight * loss
+        return config.weight * loss
 
     def _contrast(self, pooled: Tensor, cls: Tensor) -> Tensor:
-        negatives = torch.cat([cls, self.bank[: int(self.filled)]])
-        logits = pooled @ negatives.T / self.config.temperature
+        """Compute InfoNCE between pooled features (B, D) and CLS tokens (B, D)."""
+        candidates = torch.cat([cls, self.bank[: int(self.filled)]])  # the positives come first
+        logits = pooled @ candidates.T / self.config.temperature
         return F.cross_entropy(logits, torch.arange(len(cls), device=cls.device))
 
     @torch.no_grad()
     def _remember(self, cls: Tensor) -> None:
-        """First in, first out: the newest tokens come first."""
+        """Put CLS tokens (B, D) at the front of the bank and drop the oldest ones."""
         size = len(self.bank)
         self.bank.copy_(torch.cat([cls, self.bank])[:size])
         self.filled.copy_((self.filled + len(cls)).clamp_max(size))

@@ -1,4 +1,4 @@
-"""Files that a config names are part of a run by their content, not by their path."""
+"""Digests of files that configs name: the content of a file, not its path, is part of a run's identity."""
 
 from __future__ import annotations
 
@@ -9,32 +9,38 @@ from pathlib import Path
 from typing import Any
 
 
-def with_digest(given: Any, field: str, *, into: str = "sha256") -> Any:
-    """The fields of a config, with the SHA-256 of the file that one of them names; as they are where it names none.
+def add_digest(fields: Any, field: str, *, into: str = "sha256") -> Any:
+    """Add the SHA-256 of the file that a config field names; for validators with mode "before".
 
-    For a validator that runs before all others.
+    Args:
+        fields: Fields of a config as given by the user or by a plan; returned unchanged if they name no file.
+        field: Name of the field that may hold a path.
+        into: Name of the field that receives the digest.
+
+    Returns:
+        The fields with the digest.
 
     Raises:
-        ValueError: the fields come from a plan, and the file has another content since.
+        ValueError: The fields come from a plan, and the file has changed since.
     """
-    if not isinstance(given, Mapping) or not isinstance(given.get(field), str):
-        return given
-    path = Path(given[field]).expanduser()
+    if not isinstance(fields, Mapping) or not isinstance(fields.get(field), str):
+        return fields
+    path = Path(fields[field]).expanduser()
     if not path.is_file():
-        return given
-    found = file_digest(path)
-    if given.get(into, "") not in ("", found):
-        raise ValueError(f"{path} has another content than when this run was planned: plan it again")
-    return {**given, into: found}
+        return fields
+    digest = file_digest(path)
+    if fields.get(into, "") not in ("", digest):
+        raise ValueError(f"{path} has changed since this run was planned: plan it again")
+    return {**fields, into: digest}
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 hex of a file; read once a process as long as size and time stay."""
-    facts = path.stat()
-    return _digest(path, facts.st_size, facts.st_mtime_ns)
+    """Return the SHA-256 of a file in hex; a file is read once per process unless its size or time changes."""
+    stat = path.stat()
+    return _hash_file(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, _size: int, _time_ns: int) -> str:
+def _hash_file(path: Path, _size: int, _time_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,4 +1,4 @@
-"""Heads that turn a body's features into CLIP's joint space: the CLIP Semantic Head and what replaces it."""
+"""Heads that map a body's features to CLIP's embedding space: the CLIP Semantic Head and its replacements."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from methods.blocks.ridge import Ridge
 
 
 class CshConfig(Config):
-    """CLIP Semantic Head: the last blocks of CLIP, frozen, behind a trained adapter.
+    """CLIP Semantic Head: the last blocks of CLIP, frozen, after a trained adapter.
 
     Attributes:
-        blocks: how many of CLIP's last blocks; None for all of them (the full-CLIP head).
-        attention: of the very last block.
+        blocks: Number of CLIP's last blocks; None for all of them (the full-CLIP head).
+        attention: Attention of the very last block.
     """
 
     kind: Literal["csh"] = "csh"
@@ -31,51 +31,72 @@ class CshConfig(Config):
 
 
 class LinearConfig(Config):
-    """No CSH: one trained linear map into the joint space."""
+    """One trained linear map into the embedding space, without CSH."""
 
     kind: Literal["linear"] = "linear"
 
 
 class MlpConfig(Config):
-    """No CSH, but as deep: two trained layers. hidden: width between them."""
+    """Two trained layers, as deep as CSH but without CLIP.
+
+    Attributes:
+        hidden: Width between the layers.
+    """
 
     kind: Literal["mlp"] = "mlp"
     hidden: int = Field(default=256, ge=1)
 
 
 HeadConfig = Annotated[CshConfig | LinearConfig | MlpConfig, Field(discriminator="kind")]
+"""Config of a head."""
 
 
 class Head(nn.Module, ABC):
-    """Features (B, C, h, w) to dense vectors (B, D, h, w), not normalised, and starting values from CLIP's tokens."""
+    """Trained map from features to dense embeddings that can be initialized from CLIP's tokens."""
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, D, h, w), not normalised."""
+        """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
 
     @abstractmethod
     def start_from(self, pairs: Iterable[tuple[Tensor, Tensor, Grid]]) -> None:
-        """Fit the trained maps to CLIP.
+        """Fit the trained maps to CLIP in closed form.
 
         Args:
-            pairs: features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their grid.
+            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
+                grid (H, W).
         """
 
 
 class ChannelNorm(nn.LayerNorm):
-    """LayerNorm over the channels of a map (B, C, h, w)."""
+    """LayerNorm over the channels of a map."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """Normalize each position of a map (B, C, h, w); the shape stays the same."""
         return super().forward(input.movedim(1, 3)).movedim(3, 1)
 
 
-def pool_to(features: Tensor, grid: Grid) -> Tensor:
-    """Mean features under every CLIP patch: (B, C, h, w) to (B·H·W, C)."""
+def pool_to_grid(features: Tensor, grid: Grid) -> Tensor:
+    """Average the features under every CLIP patch.
+
+    Args:
+        features: (B, C, h, w).
+        grid: Grid of the patches (H, W).
+
+    Returns:
+        (B·H·W, C).
+    """
     return F.adaptive_avg_pool2d(features, grid).movedim(1, 3).flatten(0, 2)
 
 
 def set_linear(layer: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> None:
-    """Give a linear layer or 1x1 convolution its values: weight (D, C), bias (D,)."""
+    """Set the parameters of a linear layer or 1x1 convolution.
+
+    Args:
+        layer: Layer from C to D channels.
+        weight: (D, C).
+        bias: (D,).
+    """
     state = {"weight": weight.reshape(layer.weight.shape), "bias": bias}
     layer.load_state_dict(state)
 
@@ -83,85 +104,117 @@ def set_linear(layer: nn.Conv2d | nn.Linear, weight: Tensor, bias: Tensor) -> No
 class ClipSemanticHead(Head):
     """Adapter, CLIP's positions, the last frozen blocks, CLIP's own norm and projection.
 
-    The class token, which those blocks attend to, is a trained linear map of the mean feature: CLIP's own one would
-    need CLIP's first blocks at test time.
+    The class token, which the blocks attend to, is a trained linear map of the mean feature: CLIP's own class token
+    would require CLIP's first blocks at test time.
+
+    Args:
+        image_encoder: The frozen CLIP.
+        channels: Number C of feature channels.
+        blocks: Number of CLIP's last blocks; None for all of them.
+        attention: Attention of the very last block.
+
+    Raises:
+        ValueError: CLIP has fewer blocks.
     """
 
-    def __init__(self, trunk: ClipImageEncoder, *, channels: int, blocks: int | None, attention: Attention) -> None:
+    def __init__(
+        self, image_encoder: ClipImageEncoder, *, channels: int, blocks: int | None, attention: Attention
+    ) -> None:
         super().__init__()
-        self.trunk, self.attention = trunk, attention
-        self.start = 0 if blocks is None else trunk.depth - blocks
+        self.image_encoder, self.attention = image_encoder, attention
+        self.start = 0 if blocks is None else image_encoder.depth - blocks
         if self.start < 0:
-            raise ValueError(f"the head wants {blocks} blocks, and this CLIP has {trunk.depth}")
+            raise ValueError(f"head.blocks is {blocks}, but this CLIP has only {image_encoder.depth} blocks")
         self.norm = ChannelNorm(channels)
-        self.adapter = nn.Conv2d(channels, trunk.width, kernel_size=1)
-        self.class_adapter = nn.Linear(channels, trunk.width)
+        self.adapter = nn.Conv2d(channels, image_encoder.width, kernel_size=1)
+        self.class_adapter = nn.Linear(channels, image_encoder.width)
 
     def tokens(self, features: Tensor) -> Tensor:
-        """What enters the first frozen block: (B, C, h, w) to (B, 1 + h·w, width)."""
+        """Compute the tokens before the first frozen block: (B, C, h, w) to (B, 1 + h·w, width)."""
         features = self.norm(features)
-        patches = self.adapter(features).flatten(2).transpose(1, 2)
-        first = self.class_adapter(features.mean(dim=(2, 3))).unsqueeze(1)
-        return torch.cat([first, patches], dim=1) + self._positions((features.shape[2], features.shape[3]))
+        patches = self.adapter(features).flatten(2).transpose(1, 2)  # (B, h·w, width)
+        class_token = self.class_adapter(features.mean(dim=(2, 3))).unsqueeze(1)  # (B, 1, width)
+        positions = self._resize_positions((features.shape[2], features.shape[3]))
+        return torch.cat([class_token, patches], dim=1) + positions
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, D, h, w), not normalised."""
+        """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
         grid = (features.shape[2], features.shape[3])
-        dense = self.trunk.finish(self.tokens(features), start=self.start, attention=self.attention)
+        tokens = self.tokens(features)
+        dense = self.image_encoder.run_last_blocks(tokens, start=self.start, attention=self.attention)
         return to_map(dense[:, 1:], grid)
 
     @torch.no_grad()
     def start_from(self, pairs: Iterable[tuple[Tensor, Tensor, Grid]]) -> None:
-        """Regress CLIP's tokens before the first frozen block on the features under each patch."""
-        patches, first = Ridge(), Ridge(penalty=0.1)
+        """Regress CLIP's tokens before the first frozen block on the features under each patch.
+
+        Args:
+            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
+                grid (H, W).
+        """
+        patches, class_token = Ridge(), Ridge(penalty=0.1)
         for features, tokens, grid in pairs:
             features = self.norm(features)
-            target = self.trunk.blocks(tokens, start=0, stop=self.start) - self._positions(grid)
-            patches.add(pool_to(features, grid), target[:, 1:].flatten(0, 1))
-            first.add(features.mean(dim=(2, 3)), target[:, 0])
+            target = self.image_encoder.run_blocks(tokens, start=0, stop=self.start) - self._resize_positions(grid)
+            patches.add(pool_to_grid(features, grid), target[:, 1:].flatten(0, 1))
+            class_token.add(features.mean(dim=(2, 3)), target[:, 0])
         set_linear(self.adapter, *patches.solve())
-        set_linear(self.class_adapter, *first.solve())
+        set_linear(self.class_adapter, *class_token.solve())
 
-    def _positions(self, grid: Grid) -> Tensor:
-        return resize_positions(self.trunk.visual.positional_embedding, trained=self.trunk.trained, grid=grid)
+    def _resize_positions(self, grid: Grid) -> Tensor:
+        """Return CLIP's positional embedding for a grid (h, w): (1 + h·w, width)."""
+        encoder = self.image_encoder
+        return resize_positions(encoder.visual.positional_embedding, trained=encoder.trained_grid, grid=grid)
 
 
 class PlainHead(Head):
-    """Trained layers from the body's width to the joint space; the last one is linear.
+    """Trained layers from the body's width to the embedding space; the last one is linear.
 
     Args:
-        trunk: the CLIP that gives starting values; no part of this head. Its value path is the target.
-        layers: widths from the body's channels to the joint dimension, (C, D) or (C, hidden, D).
+        image_encoder: The CLIP whose value path provides starting values; not a submodule of this head.
+        layers: Widths from the body's channels to the embedding dimension, (C, D) or (C, hidden, D).
     """
 
-    def __init__(self, trunk: ClipImageEncoder, *, layers: tuple[int, ...]) -> None:
+    def __init__(self, image_encoder: ClipImageEncoder, *, layers: tuple[int, ...]) -> None:
         super().__init__()
-        self._trunk = (trunk,)  # in a tuple: not a submodule
+        self._image_encoder = (image_encoder,)  # in a tuple, so that it is no submodule
         self.norm = ChannelNorm(layers[0])
         self.hidden = nn.Sequential(*(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in pairwise(layers[:-1])))
         self.project = nn.Conv2d(layers[-2], layers[-1], kernel_size=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) to (B, D, h, w), not normalised."""
+        """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
         projected: Tensor = self.project(self.hidden(self.norm(features)))
         return projected
 
     @torch.no_grad()
     def start_from(self, pairs: Iterable[tuple[Tensor, Tensor, Grid]]) -> None:
-        """Regress CLIP's dense vectors (value path, unit length) on the features under each patch."""
+        """Regress CLIP's dense embeddings (value path, unit length) on the features under each patch.
+
+        Args:
+            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
+                grid (H, W).
+        """
+        (image_encoder,) = self._image_encoder
         ridge = Ridge()
         for features, tokens, grid in pairs:
-            dense = F.normalize(self._trunk[0].finish(tokens, start=0, attention="value"), dim=-1)
-            ridge.add(pool_to(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
+            dense = F.normalize(image_encoder.run_last_blocks(tokens, start=0, attention="value"), dim=-1)
+            ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
         set_linear(self.project, *ridge.solve())
 
 
-def build_head(config: CshConfig | LinearConfig | MlpConfig, *, trunk: ClipImageEncoder, channels: int) -> Head:
-    """The head of a config."""
+def build_head(config: CshConfig | LinearConfig | MlpConfig, *, image_encoder: ClipImageEncoder, channels: int) -> Head:
+    """Build the head that a config describes.
+
+    Args:
+        config: Kind and size of the head.
+        image_encoder: The frozen CLIP.
+        channels: Number of feature channels.
+    """
     match config:
         case CshConfig():
-            return ClipSemanticHead(trunk, channels=channels, blocks=config.blocks, attention=config.attention)
+            return ClipSemanticHead(image_encoder, channels=channels, blocks=config.blocks, attention=config.attention)
         case LinearConfig():
-            return PlainHead(trunk, layers=(channels, trunk.joint))
+            return PlainHead(image_encoder, layers=(channels, image_encoder.embed_dim))
         case MlpConfig():
-            return PlainHead(trunk, layers=(channels, config.hidden, trunk.joint))
+            return PlainHead(image_encoder, layers=(channels, config.hidden, image_encoder.embed_dim))

@@ -1,8 +1,8 @@
-"""From samples to tensors and back: padding, pixel statistics, and score maps at the size that was asked for."""
+"""Conversion between samples and tensors: padding, pixel normalization, and predictions of the requested size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import torch
@@ -16,7 +16,12 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Normalize(nn.Module):
-    """RGB 0-255 to zero mean and unit variance under fixed pixel statistics (of RGB 0-1)."""
+    """Normalization of RGB in 0-255 to zero mean and unit variance.
+
+    Args:
+        mean: Pixel means, RGB in 0-1.
+        std: Pixel standard deviations, RGB in 0-1.
+    """
 
     mean: Tensor
     std: Tensor
@@ -27,18 +32,19 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(3, 1, 1) * 255, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) to the same."""
+        """Normalize images (B, 3, H, W), RGB in 0-255; the shape stays the same."""
         return (images - self.mean) / self.std
 
 
 def stack_images(batch: Batch, *, stride: int) -> Tensor:
-    """Images side by side, padded at the right and the bottom with the CLIP mean colour.
+    """Stack images, padded at the right and the bottom with the CLIP mean color.
 
     Args:
-        stride: height and width become multiples of it.
+        batch: B samples with images (3, h, w) of any size.
+        stride: Divisor of the height and width of the result.
 
     Returns:
-        (B, 3, H, W) RGB 0-255, H and W the largest of the batch, rounded up.
+        (B, 3, H, W) RGB in 0-255; H and W are the maxima of the batch, rounded up to multiples of the stride.
     """
     height = max(sample["image"].shape[1] for sample in batch)
     width = max(sample["image"].shape[2] for sample in batch)
@@ -50,42 +56,66 @@ def stack_images(batch: Batch, *, stride: int) -> Tensor:
     return canvas
 
 
-def stack_labels(batch: Batch, *, size: Sequence[int], classes: int) -> Tensor:
-    """Label maps side by side, padded with the label to ignore.
+def stack_labels(batch: Batch, *, size: Sequence[int], num_classes: int) -> Tensor:
+    """Stack label maps, padded at the right and the bottom with the label to ignore.
 
     Args:
-        size: height and width of the result.
-        classes: how many are being trained; it decides which label is ignored.
+        batch: B samples with labels (h, w) of at most the given size.
+        size: Height H and width W of the result.
+        num_classes: Number of training classes, which determines the label to ignore.
 
     Returns:
-        (B, height, width) long.
+        (B, H, W) long.
 
     Raises:
-        ValueError: a sample has no labels.
+        ValueError: A sample has no labels.
     """
-    canvas = batch[0]["image"].new_full((len(batch), *size), ignore_label(classes), dtype=torch.long)
+    canvas = batch[0]["image"].new_full((len(batch), *size), ignore_label(num_classes), dtype=torch.long)
     for labels, sample in zip(canvas, batch, strict=True):
         if "sem_seg" not in sample:
             raise ValueError(f"sample {sample['image_id']!r} has no sem_seg: training needs labels")
-        given = sample["sem_seg"]
-        labels[: given.shape[0], : given.shape[1]] = given
+        height, width = sample["sem_seg"].shape
+        labels[:height, :width] = sample["sem_seg"]
     return canvas
 
 
-def to_predictions(scores: Tensor, batch: Batch, *, padded: tuple[int, int]) -> list[Prediction]:
-    """Score maps at the sizes that the samples ask for, made when they are read.
+def to_predictions(logits: Tensor, batch: Batch, *, padded: Sequence[int]) -> list[Prediction]:
+    """Convert logits of padded images to predictions of the requested sizes, which are resized when they are read.
 
     Args:
-        scores: (B, K, h, w) over the padded images.
-        padded: height and width of the padded images.
+        logits: (B, K, h, w), covering the padded images.
+        batch: B samples.
+        padded: Height and width of the padded images.
+
+    Returns:
+        B predictions.
     """
-    answers = [
+    height, width = padded
+    predictions = [
         CoarsePrediction(
-            coarse=one,
-            padded=tuple(padded),
+            coarse=coarse,
+            padded=(height, width),
             inside=tuple(sample["image"].shape[1:]),
             size=(sample["height"], sample["width"]),
         )
-        for one, sample in zip(scores.float().split(1), batch, strict=True)
+        for coarse, sample in zip(logits.float().split(1), batch, strict=True)
     ]
-    return cast(list[Prediction], answers)
+    return cast(list[Prediction], predictions)
+
+
+def predict_each(compute_logits: Callable[[Tensor], Tensor], batch: Batch, *, stride: int) -> list[Prediction]:
+    """Predict the images of a batch one at a time, so that no prediction depends on the other images.
+
+    Args:
+        compute_logits: Function from an image (1, 3, H, W), RGB in 0-255, to logits (1, K, h, w).
+        batch: B samples.
+        stride: Divisor of the height and width of the images that the function receives.
+
+    Returns:
+        B predictions.
+    """
+    predictions: list[Prediction] = []
+    for sample in batch:
+        images = stack_images([sample], stride=stride)
+        predictions += to_predictions(compute_logits(images), [sample], padded=images.shape[2:])
+    return predictions

@@ -1,4 +1,4 @@
-"""Pixel-text losses: cross-entropy, focal and dice over cosine scores, on labelled pixels only."""
+"""Pixel-text losses: cross-entropy, focal and dice loss on labeled pixels."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class PixelTextConfig(Config):
     """Weights of the three terms; a term with weight 0 is not computed.
 
     Attributes:
-        cross_entropy: softmax cross-entropy over the seen classes.
-        focal: multi-class focal loss (arXiv 1708.02002, eq. 4, on softmax probabilities), gamma 2.
-        dice: 1 - dice per class present in the batch, on softmax probabilities.
+        cross_entropy: Softmax cross-entropy over the seen classes.
+        focal: Multi-class focal loss (arXiv 1708.02002, eq. 4, on softmax probabilities) with gamma 2.
+        dice: 1 - dice on softmax probabilities, averaged over the classes in the batch.
     """
 
     cross_entropy: float = 1.0
@@ -25,34 +25,64 @@ class PixelTextConfig(Config):
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Mean over labelled pixels; 0 where there are none. logits: (B, K, H, W); labels: (B, H, W)."""
+    """Average the cross-entropy over labeled pixels.
+
+    Args:
+        logits: (B, K, H, W).
+        labels: (B, H, W) long.
+
+    Returns:
+        () loss; 0 if no pixel is labeled.
+    """
     ignore = ignore_label(logits.shape[1])
     count = (labels != ignore).sum().clamp_min(1)
     return F.cross_entropy(logits, labels, ignore_index=ignore, reduction="sum") / count
 
 
 def focal(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
-    """Cross-entropy with easy pixels faded by (1 - p)^gamma; mean over labelled pixels, 0 where there are none."""
+    """Average the cross-entropy, weighted by (1 - p)^gamma, over labeled pixels.
+
+    Args:
+        logits: (B, K, H, W).
+        labels: (B, H, W) long.
+        gamma: Strength of the down-weighting of easy pixels.
+
+    Returns:
+        () loss; 0 if no pixel is labeled.
+    """
     ignore = ignore_label(logits.shape[1])
     nll = F.cross_entropy(logits, labels, ignore_index=ignore, reduction="none")
     return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != ignore).sum().clamp_min(1)
 
 
 def dice(logits: Tensor, labels: Tensor) -> Tensor:
-    """1 - (2·Σpm + 1) / (Σp + Σm + 1), mean over the classes present in the batch; 0 where there are none."""
-    is_labelled = labels != ignore_label(logits.shape[1])
-    labelled = is_labelled.unsqueeze(1)
-    truth = F.one_hot(labels.masked_fill(~is_labelled, 0), logits.shape[1]).movedim(3, 1) * labelled
-    guess = logits.softmax(dim=1) * labelled
-    overlap = torch.einsum("bkhw,bkhw->k", guess, truth.to(guess.dtype))
-    areas = guess.sum(dim=(0, 2, 3)) + truth.sum(dim=(0, 2, 3))
-    present = truth.sum(dim=(0, 2, 3)) > 0
+    """Average 1 - (2·Σpm + 1) / (Σp + Σm + 1) over the classes in the batch, for probabilities p and masks m.
+
+    Args:
+        logits: (B, K, H, W).
+        labels: (B, H, W) long.
+
+    Returns:
+        () loss; 0 if no pixel is labeled.
+    """
+    # one-hot targets and probabilities (B, K, H, W), zero at unlabeled pixels
+    is_labeled = labels != ignore_label(logits.shape[1])
+    mask = is_labeled.unsqueeze(1)
+    target = F.one_hot(labels.masked_fill(~is_labeled, 0), logits.shape[1]).movedim(3, 1) * mask
+    probabilities = logits.softmax(dim=1) * mask
+
+    # overlap and areas of every class (K,)
+    overlap = torch.einsum("bkhw,bkhw->k", probabilities, target.to(probabilities.dtype))
+    areas = probabilities.sum(dim=(0, 2, 3)) + target.sum(dim=(0, 2, 3))
+
+    # mean over the classes that are present
+    is_present = target.sum(dim=(0, 2, 3)) > 0
     terms = 1 - (2 * overlap + 1) / (areas + 1)
-    return (terms * present).sum() / present.sum().clamp_min(1)
+    return (terms * is_present).sum() / is_present.sum().clamp_min(1)
 
 
 class PixelTextLoss(nn.Module):
-    """The weighted terms of a config."""
+    """Weighted sum of cross-entropy, focal and dice loss, reported term by term."""
 
     def __init__(self, config: PixelTextConfig) -> None:
         super().__init__()
@@ -63,12 +93,15 @@ class PixelTextLoss(nn.Module):
         }
         self._terms = {name: term for name, term in terms.items() if term[0] > 0}
 
-    def forward(self, scores: Tensor, labels: Tensor) -> Losses:
-        """Upsample scores to the labels and compare.
+    def forward(self, logits: Tensor, labels: Tensor) -> Losses:
+        """Resize logits to the labels and compute the weighted terms.
 
         Args:
-            scores: (B, K, h, w) scaled cosines.
-            labels: (B, H, W) long, `benchmark.core.types.ignore_label(K)` where nothing is known.
+            logits: (B, K, h, w).
+            labels: (B, H, W) long, `benchmark.core.types.ignore_label(K)` at unlabeled pixels.
+
+        Returns:
+            Losses () by name.
         """
-        logits = F.interpolate(scores, size=labels.shape[1:], mode="bilinear", align_corners=False)
+        logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
         return {f"loss_{name}": weight * term(logits, labels) for name, (weight, term) in self._terms.items()}

@@ -1,0 +1,1 @@
+"""Training of the toy weights that are included in the package."""

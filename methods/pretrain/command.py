@@ -1,4 +1,4 @@
-"""The two pre-trainings from beginning to end: train, save, measure, write the card."""
+"""Pre-training of the toy CLIP and the toy body: train, save, evaluate, write the model card."""
 
 from __future__ import annotations
 
@@ -15,92 +15,113 @@ import open_clip
 import torch
 
 from benchmark.core.split import load_split
-from benchmark.data.toybox.scene import CLASSES, WORLD_VERSION, portrait, scene
-from methods.blocks.bodies.body import Body
-from methods.blocks.clip.config import ASSETS, TOY_MODEL, ClipConfig, load_clip
+from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, draw_portrait, draw_scene
+from methods.blocks.bodies.smp_body import SmpBody
+from methods.blocks.clip.config import ASSETS, TOY_MODEL, ClipConfig
+from methods.blocks.clip.loading import load_clip
 from methods.blocks.toy import TOY_BODY_CONFIG
-from methods.pretrain.measure import SPLIT, measure_clip
+from methods.pretrain.evaluation import SPLIT, evaluate_clip
 from methods.pretrain.model_card import write_body_card, write_clip_card
-from methods.pretrain.toy_body import BodyBudget, Namer, portrait_accuracy, train_toy_body
+from methods.pretrain.toy_body import BodyBudget, PortraitClassifier, measure_portrait_accuracy, train_toy_body
 from methods.pretrain.toy_clip import ClipBudget, train_toy_clip
 from methods.pretrain.weights import read_history, save_weights
 
 Report = Callable[[int, int, float], None]
-"""Step, steps, loss."""
+"""Called after each step with the step, the number of steps and the loss."""
 
 CLIP_FILE, CLIP_CARD = "toy_clip.safetensors", "toy_clip.md"
 BODY_FILE, BODY_CARD = "toy_body.safetensors", "toy_body.md"
 
 
 def pretrain_toy_clip(out: Path, *, budget: ClipBudget, workers: int, report: Report) -> None:
-    """Train the toy CLIP and leave its weights and its card in `out`."""
+    """Train the toy CLIP and write its weights and its model card.
+
+    Args:
+        out: Existing folder for the files.
+        budget: Seed and extent of the training.
+        workers: Number of processes that draw images.
+        report: Called after each step.
+    """
     open_clip.add_model_config(ASSETS / f"{TOY_MODEL}.json")
     torch.manual_seed(budget.seed)
     model = open_clip.create_model(TOY_MODEL)
     started = time.monotonic()
     train_toy_clip(model, budget=budget, workers=workers, report=lambda step, loss: report(step, budget.steps, loss))
-    history = _history(asdict(budget), command="chimera-bench pretrain toy-clip", seconds=time.monotonic() - started)
+    history = _describe_training(
+        asdict(budget), command="chimera-bench pretrain toy-clip", seconds=time.monotonic() - started
+    )
     save_weights(out / CLIP_FILE, model.state_dict(), history=history)
-    card_of_toy_clip(out)
+    update_clip_card(out)
 
 
-def card_of_toy_clip(out: Path) -> None:
-    """Measure the weights in `out` and write their card anew."""
+def update_clip_card(out: Path) -> None:
+    """Evaluate the toy CLIP in a folder and write its model card."""
     weights = out / CLIP_FILE
-    figures = measure_clip(load_clip(ClipConfig(model=TOY_MODEL, weights=str(weights))))
-    write_clip_card(out / CLIP_CARD, history=_with_file(weights), figures=figures, split=load_split(SPLIT))
+    metrics = evaluate_clip(load_clip(ClipConfig(model=TOY_MODEL, weights=str(weights))))
+    write_clip_card(out / CLIP_CARD, history=_read_history_with_file(weights), metrics=metrics, split=load_split(SPLIT))
 
 
 def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Report) -> None:
-    """Pre-train the toy body and leave its weights and its card in `out`."""
-    classes = always_seen()
+    """Pre-train the toy body and write its weights and its model card.
+
+    Args:
+        out: Existing folder for the files.
+        budget: Seed and extent of the training.
+        workers: Number of processes that draw images.
+        report: Called after each step.
+    """
+    classes = list_always_seen()
     torch.manual_seed(budget.seed)
-    body = Body(TOY_BODY_CONFIG.model_copy(update={"weights": None}))
-    namer = Namer(body, channels=body.channels, classes=len(classes))
+    body = SmpBody(TOY_BODY_CONFIG.model_copy(update={"weights": None}))
+    classifier = PortraitClassifier(body, channels=body.channels, num_classes=len(classes))
     started = time.monotonic()
     train_toy_body(
-        namer,
+        classifier,
         classes=classes,
         budget=budget,
         workers=workers,
         report=lambda step, loss: report(step, budget.steps, loss),
     )
-    history = _history(asdict(budget), command="chimera-bench pretrain toy-body", seconds=time.monotonic() - started)
-    accuracy = portrait_accuracy(namer, classes=classes, count=1_000, workers=workers)
+    history = _describe_training(
+        asdict(budget), command="chimera-bench pretrain toy-body", seconds=time.monotonic() - started
+    )
+    accuracy = measure_portrait_accuracy(classifier, classes=classes, count=1_000, workers=workers)
     save_weights(out / BODY_FILE, body.state_dict(), history=history)
-    write_body_card(out / BODY_CARD, history=_with_file(out / BODY_FILE), accuracy=accuracy, classes=classes)
+    write_body_card(
+        out / BODY_CARD, history=_read_history_with_file(out / BODY_FILE), accuracy=accuracy, classes=classes
+    )
 
 
-def always_seen() -> tuple[str, ...]:
-    """Classes that are seen in the toybox split of the tables and in the one for tuning, in label order."""
+def list_always_seen() -> tuple[str, ...]:
+    """Return the classes that are seen in both toybox splits (tables and tuning), in label order."""
     splits = [load_split("toybox"), load_split("toybox_tune")]
     return tuple(name for name in CLASSES if all(name in split.seen for split in splits))
 
 
-def world_digest() -> str:
-    """SHA-256 over the first pictures of the families that pre-training draws from: a change of the world shows."""
-    digest = hashlib.sha256(str(WORLD_VERSION).encode())
-    for draw, part in ((scene, "clip"), (portrait, "clip"), (portrait, "body")):
+def hash_toybox() -> str:
+    """Return the SHA-256 of the first images of each kind that pre-training draws, which changes when toybox does."""
+    digest = hashlib.sha256(str(TOYBOX_VERSION).encode())
+    for draw, part in ((draw_scene, "clip"), (draw_portrait, "clip"), (draw_portrait, "body")):
         for index in range(8):
             view = draw(part, index)
             digest.update(np.ascontiguousarray(view.image).tobytes() + view.labels.tobytes())
     return digest.hexdigest()
 
 
-def _history(budget: dict[str, int | float], *, command: str, seconds: float) -> dict[str, str]:
+def _describe_training(budget: dict[str, int | float], *, command: str, seconds: float) -> dict[str, str]:
     return {
         **{name: str(value) for name, value in budget.items()},
         "command": command,
         "duration (s)": f"{seconds:.0f}",
-        "data hash": world_digest(),
+        "data hash": hash_toybox(),
         "torch": torch.__version__,
         "open_clip": version("open_clip_torch"),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
     }
 
 
-def _with_file(weights: Path) -> dict[str, str]:
-    """The history in a weight file, with its own hash and size."""
+def _read_history_with_file(weights: Path) -> dict[str, str]:
+    """Return the history in a weight file, with the hash and size of the file."""
     content = weights.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     return read_history(weights) | {"file hash": digest, "file size (MB)": f"{len(content) / 1e6:.2f}"}

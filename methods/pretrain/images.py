@@ -1,4 +1,4 @@
-"""Toybox pictures as training tensors."""
+"""Conversion of toybox images to training tensors."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from torch import Tensor
 from benchmark.data.toybox.scene import SIZE
 
 
-def resized(image: NDArray[np.uint8]) -> Tensor:
-    """A crop (h, w, 3) at scene size: (3, SIZE, SIZE) float RGB 0-255."""
+def resize_crop(image: NDArray[np.uint8]) -> Tensor:
+    """Resize a crop to the size of a scene.
+
+    Args:
+        image: (h, w, 3) RGB in 0-255.
+
+    Returns:
+        (3, SIZE, SIZE) float RGB in 0-255.
+    """
     pixels = torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1).float()
     if pixels.shape[1:] == (SIZE, SIZE):
         return pixels

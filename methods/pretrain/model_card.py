@@ -1,4 +1,4 @@
-"""Model cards: what was trained on what, for how long, and what it can do. Written by the command that trains."""
+"""Model cards of the toy weights: training data, settings and measured accuracy, written after each training."""
 
 from __future__ import annotations
 
@@ -8,38 +8,45 @@ from pathlib import Path
 from benchmark.core.split import Split
 from benchmark.evaluation.scores import Scores
 from benchmark.utils.atomic_files import write_text
-from methods.pretrain.measure import ClipFigures
+from methods.pretrain.evaluation import ClipMetrics
 
 
-def write_clip_card(path: Path, *, history: Mapping[str, str], figures: ClipFigures, split: Split) -> None:
-    """The card of the toy CLIP, as Markdown."""
+def write_clip_card(path: Path, *, history: Mapping[str, str], metrics: ClipMetrics, split: Split) -> None:
+    """Write the model card of the toy CLIP as Markdown.
+
+    Args:
+        path: File to write.
+        history: Settings of the training.
+        metrics: Measured accuracy and scores.
+        split: Split of the metrics.
+    """
     rows = [
-        f"| {name} | {'unseen' if name in split.unseen else 'seen'} | {figures.accuracy[name]:.1f} |"
+        f"| {name} | {'unseen' if name in split.unseen else 'seen'} | {metrics.accuracy[name]:.1f} |"
         for name in split.classes
     ]
-    unseen_gain = figures.dense.miou_unseen / figures.chance.miou_unseen
+    unseen_gain = metrics.dense.miou_unseen / metrics.chance.miou_unseen
     write_text(
         path,
         "\n".join(
             [
                 "# Model card: toy CLIP",
                 "",
-                "An `open_clip` model of toy size (`toy-ViT-16.json`), trained on toybox pictures and captions that",
-                "name every class, without masks. It plays the part that CLIP's pre-training plays for real pictures.",
+                "A small `open_clip` model (`toy-ViT-16.json`), trained on toybox images and captions that name every",
+                "class, without masks. On toybox it replaces CLIP's pre-training on web images.",
                 "Written by `chimera-bench pretrain toy-clip`.",
                 "",
-                *_history(history),
-                "## What it can do",
+                *_format_history(history),
+                "## Evaluation",
                 "",
                 "Zero-shot accuracy on held-out single-class crops: "
-                f"{figures.accuracy_over(split.classes):.1f} % over all classes, "
-                f"{figures.accuracy_over(split.seen):.1f} % over seen and"
-                f" {figures.accuracy_over(split.unseen):.1f} % over unseen ones.",
+                f"{metrics.accuracy_over(split.classes):.1f} % over all classes, "
+                f"{metrics.accuracy_over(split.seen):.1f} % over seen and"
+                f" {metrics.accuracy_over(split.unseen):.1f} % over unseen classes.",
                 "",
-                *_dense("Value path (MaskCLIP), test part, training-free", figures.dense),
-                *_dense("Uniformly random labels, same pictures", figures.chance),
+                *_format_scores("Value path (MaskCLIP), test subset, without training", metrics.dense),
+                *_format_scores("Uniformly random labels, same images", metrics.chance),
                 "",
-                f"Unseen classes: {unseen_gain:.1f} times chance.",
+                f"mIoU(U) is {unseen_gain:.1f} times chance.",
                 "",
                 "| class | split `toybox` | accuracy (%) |",
                 "|---|---|---|",
@@ -51,20 +58,27 @@ def write_clip_card(path: Path, *, history: Mapping[str, str], figures: ClipFigu
 
 
 def write_body_card(path: Path, *, history: Mapping[str, str], accuracy: float, classes: tuple[str, ...]) -> None:
-    """The card of the toy body, as Markdown."""
+    """Write the model card of the toy body as Markdown.
+
+    Args:
+        path: File to write.
+        history: Settings of the training.
+        accuracy: Accuracy on held-out portraits in percent.
+        classes: Classes of the portraits.
+    """
     write_text(
         path,
         "\n".join(
             [
                 "# Model card: toy body",
                 "",
-                "Encoder and decoder of the body that every trained method starts from on toybox, pre-trained to name",
-                "the one class in a portrait. It saw only classes that are seen in every toybox split:",
+                "Encoder and decoder from which every method with a trained body starts on toybox, pre-trained to",
+                "classify portraits of single classes. All of these classes are seen in every toybox split:",
                 f"{', '.join(classes)}.",
                 "Written by `chimera-bench pretrain toy-body`.",
                 "",
-                *_history(history),
-                "## What it can do",
+                *_format_history(history),
+                "## Evaluation",
                 "",
                 f"Accuracy on held-out portraits of those classes: {accuracy:.1f} %.",
                 "",
@@ -73,10 +87,10 @@ def write_body_card(path: Path, *, history: Mapping[str, str], accuracy: float, 
     )
 
 
-def _history(history: Mapping[str, str]) -> list[str]:
+def _format_history(history: Mapping[str, str]) -> list[str]:
     lines = [f"| {name} | {value} |" for name, value in sorted(history.items())]
-    return ["## How it was made", "", "| | |", "|---|---|", *lines, ""]
+    return ["## Training", "", "| | |", "|---|---|", *lines, ""]
 
 
-def _dense(title: str, scores: Scores) -> list[str]:
+def _format_scores(title: str, scores: Scores) -> list[str]:
     return [f"{title}: mIoU(S) {scores.miou_seen:.1f}, mIoU(U) {scores.miou_unseen:.1f}, hIoU {scores.hiou:.1f}."]

@@ -1,11 +1,16 @@
-"""Learning-rate schedule of the pre-trainings."""
+"""Learning-rate schedule of pre-training."""
 
 from __future__ import annotations
 
 import math
 
 
-def warm_cosine(step: int, *, steps: int) -> float:
-    """Factor on the learning rate: rises over the first twentieth of the steps, then falls as a cosine to 0."""
-    warm = max(1, steps // 20)
-    return (step + 1) / warm if step < warm else (1 + math.cos(math.pi * (step - warm) / (steps - warm))) / 2
+def scale_learning_rate(step: int, *, steps: int) -> float:
+    """Return the factor on the learning rate: a linear rise over the first 5 % of the steps, then a cosine decay to 0.
+
+    Args:
+        step: Current step, from 0.
+        steps: Number of steps.
+    """
+    warmup = max(1, steps // 20)
+    return (step + 1) / warmup if step < warmup else (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2

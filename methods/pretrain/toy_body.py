@@ -1,7 +1,7 @@
-"""Pre-train the toy body: name the one class in a portrait, as ImageNet pre-training does for real bodies.
+"""Pre-training of the toy body as a classifier of portraits, as ImageNet pre-training does for real bodies.
 
-Only classes that are seen in every toybox split are shown, so that neither the unseen classes of the tables nor the
-ones that play them during tuning ever reach the body.
+The portraits show only classes that are seen in every toybox split, so the body never sees an unseen class of the
+tables or a class that is held out during tuning.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.toybox.scene import SIZE, portrait
-from methods.pretrain.images import resized
-from methods.pretrain.schedule import warm_cosine
+from benchmark.data.toybox.scene import SIZE, draw_portrait
+from methods.pretrain.images import resize_crop
+from methods.pretrain.schedule import scale_learning_rate
 
 Report = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
 class BodyBudget:
-    """How long and on what the toy body is pre-trained."""
+    """Seed, data and length of the pre-training of the toy body."""
 
     seed: int = 0
     portraits: int = 4_000
@@ -38,57 +38,95 @@ class BodyBudget:
 
 
 def load_portraits(
-    part: str, count: int, *, classes: tuple[str, ...], workers: int
+    subset: str, count: int, *, classes: tuple[str, ...], workers: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pictures (count, SIZE, SIZE, 3) and the number of the class in each (count,)."""
+    """Draw portraits of single classes.
+
+    Args:
+        subset: Name that is part of the RNG key.
+        count: Number N of portraits.
+        classes: Classes to draw.
+        workers: Number of processes.
+
+    Returns:
+        Images (N, SIZE, SIZE, 3) and class indices (N,).
+    """
     with ProcessPoolExecutor(workers) as pool:
-        views = list(pool.map(partial(portrait, part, classes=classes), range(count), chunksize=250))
+        views = list(pool.map(partial(draw_portrait, subset, classes=classes), range(count), chunksize=250))
     return np.stack([view.image for view in views]), np.array([classes.index(view.tags[0]) for view in views])
 
 
-def _view(image: NDArray[np.uint8], *, draws: KeyedRandom) -> Tensor:
-    """A slightly zoomed and perhaps mirrored portrait, near its native scale."""
-    side = draws.integer(44, SIZE + 1)
-    x, y = draws.integer(0, SIZE - side + 1), draws.integer(0, SIZE - side + 1)
+def _augment(image: NDArray[np.uint8], *, random: KeyedRandom) -> Tensor:
+    """Crop a portrait (SIZE, SIZE, 3) slightly, flip it with probability 0.5 and resize it to (3, SIZE, SIZE)."""
+    side = random.integer(44, SIZE + 1)
+    x, y = random.integer(0, SIZE - side + 1), random.integer(0, SIZE - side + 1)
     crop = image[y : y + side, x : x + side]
-    return resized(crop[:, ::-1] if draws.chance(50) else crop)
+    return resize_crop(crop[:, ::-1] if random.chance(50) else crop)
 
 
-class Namer(nn.Module):
-    """A body and a linear classifier on its mean feature. body: (B, 3, H, W) to (B, channels, h, w)."""
+class PortraitClassifier(nn.Module):
+    """A body and a linear classifier of its mean feature.
 
-    def __init__(self, body: nn.Module, *, channels: int, classes: int) -> None:
+    Args:
+        body: Module from images (B, 3, H, W) to features (B, channels, h, w).
+        channels: Number of feature channels.
+        num_classes: Number K of classes.
+    """
+
+    def __init__(self, body: nn.Module, *, channels: int, num_classes: int) -> None:
         super().__init__()
-        self.body, self.classify = body, nn.Linear(channels, classes)
+        self.body, self.classify = body, nn.Linear(channels, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) RGB 0-255 to (B, classes)."""
+        """Compute logits (B, K) of images (B, 3, H, W), RGB in 0-255."""
         logits: Tensor = self.classify(self.body(images).mean(dim=(2, 3)))
         return logits
 
 
-def train_toy_body(namer: Namer, *, classes: tuple[str, ...], budget: BodyBudget, workers: int, report: Report) -> None:
-    """Train in place; `namer` comes initialised."""
+def train_toy_body(
+    classifier: PortraitClassifier, *, classes: tuple[str, ...], budget: BodyBudget, workers: int, report: Report
+) -> None:
+    """Train an initialized classifier in place.
+
+    Args:
+        classifier: Classifier to train.
+        classes: Classes of the portraits.
+        budget: Seed, data and length of the training.
+        workers: Number of processes that draw portraits.
+        report: Called after each step with the step and the loss.
+    """
     images, names = load_portraits("body", budget.portraits, classes=classes, workers=workers)
-    optimizer = torch.optim.AdamW(namer.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(warm_cosine, steps=budget.steps))
-    namer.train()
+    optimizer = torch.optim.AdamW(classifier.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(scale_learning_rate, steps=budget.steps))
+    classifier.train()
     for step in range(budget.steps):
         chosen = KeyedRandom("body batch", budget.seed, step).integers(0, len(images), shape=(budget.batch,))
-        views = [_view(images[i], draws=KeyedRandom("body view", budget.seed, step, k)) for k, i in enumerate(chosen)]
-        loss = F.cross_entropy(namer(torch.stack(views)), torch.from_numpy(names[chosen]))
+        views = [
+            _augment(images[index], random=KeyedRandom("body view", budget.seed, step, slot))
+            for slot, index in enumerate(chosen)
+        ]
+        loss = F.cross_entropy(classifier(torch.stack(views)), torch.from_numpy(names[chosen]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
         report(step, loss.item())
-    namer.eval()
+    classifier.eval()
 
 
 @torch.no_grad()
-def portrait_accuracy(namer: Namer, *, classes: tuple[str, ...], count: int, workers: int) -> float:
-    """Percent of held-out portraits that are named right."""
-    namer.eval()
+def measure_portrait_accuracy(
+    classifier: PortraitClassifier, *, classes: tuple[str, ...], count: int, workers: int
+) -> float:
+    """Measure the accuracy on held-out portraits in percent.
+
+    Args:
+        classifier: Trained classifier.
+        classes: Classes of the portraits.
+        count: Number of portraits.
+        workers: Number of processes that draw portraits.
+    """
+    classifier.eval()
     images, names = load_portraits("body test", count, classes=classes, workers=workers)
-    guesses = torch.cat([namer(resized(image)[None]).argmax(dim=1) for image in images])
-    return float((guesses == torch.from_numpy(names)).float().mean() * 100)
+    predictions = torch.cat([classifier(resize_crop(image)[None]).argmax(dim=1) for image in images])
+    return float((predictions == torch.from_numpy(names)).float().mean() * 100)

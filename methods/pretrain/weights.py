@@ -1,4 +1,4 @@
-"""Weight files that know where they come from: half-precision safetensors with their history as metadata."""
+"""Weight files in half precision that record how they were trained."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], *, history: Mapping[str, str]) -> None:
-    """Write a state dict in half precision, whole or not at all.
+    """Write a state dict as safetensors in half precision, atomically.
 
     Args:
-        path: the file to make or replace.
-        state: tensors by name; floating point ones are rounded to float16.
-        history: what made them (command, seed, data hash ...), kept as the file's metadata.
+        path: File to create or replace.
+        state: Name to tensor; floating point tensors are rounded to float16.
+        history: Settings of the training (command, seed, data hash, ...), stored as metadata of the file.
 
     Raises:
-        OSError: it cannot be written; the old content is intact.
+        OSError: The file cannot be written; its previous content is unchanged.
     """
     half = {
         name: (value.half() if value.is_floating_point() else value).contiguous().clone()
         for name, value in state.items()
     }
-    with draft_of(path) as draft:
+    with open_draft(path) as draft:
         save_file(half, draft, metadata=dict(history))
-        draft.chmod(0o644)  # safetensors makes files that only their owner reads
+        draft.chmod(0o644)  # safetensors creates files that only their owner can read
 
 
 def read_history(path: Path) -> dict[str, str]:
-    """The metadata that `save_weights` kept."""
+    """Return the settings that `save_weights` stored."""
     with safe_open(path, framework="pt") as file:
         return dict(file.metadata() or {})

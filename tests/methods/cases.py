@@ -1,4 +1,4 @@
-"""Every method and variant, set up as in a run on the embedded world, and tiny inputs for it."""
+"""Every method and variant, built as for a run on toybox, with tiny inputs for it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.seeding import torch_generator
 from benchmark.core.split import load_split
 from benchmark.core.types import IGNORE, Batch
-from benchmark.planning.registry import describe, method_names
+from benchmark.planning.registry import describe, list_methods
 from benchmark.planning.resolve import build, resolve
 
-CASES = [f"{name}/{variant}" for name in method_names() for variant in describe(name).variants]
+CASES = [f"{name}/{variant}" for name in list_methods() for variant in describe(name).variants]
 SPLIT = load_split("toybox")
 
 
 @cache
 def spec_of(case: str) -> RunSpec:
-    """The run of a case, with the presets of the embedded world."""
+    """Return the run of a case, with the presets of toybox."""
     return resolve(case, split=SPLIT.name, seed=0)
 
 
 @cache
-def _initialised(case: str) -> Method:
+def _initialized(case: str) -> Method:
     method = build(spec_of(case))
     method.set_classes(SPLIT.seen)
     if spec_of(case).budget.init_images:
@@ -36,21 +36,21 @@ def _initialised(case: str) -> Method:
 
 
 def in_training(case: str) -> Method:
-    """A fresh copy of the method in the middle of its training: seen vocabulary, training mode."""
-    method = copy.deepcopy(_initialised(case))
+    """Return a copy of the method in the middle of its training: seen vocabulary, training mode."""
+    method = copy.deepcopy(_initialized(case))
     method.step_context = StepContext(seed=0, iteration=3, iterations=10)
     return method.train()
 
 
 def in_evaluation(case: str) -> Method:
-    """A fresh copy of the method as it is scored: whole vocabulary, evaluation mode."""
-    method = copy.deepcopy(_initialised(case))
+    """Return a copy of the method as it is evaluated: whole vocabulary, evaluation mode."""
+    method = copy.deepcopy(_initialized(case))
     method.set_classes(SPLIT.classes)
     return method.eval()
 
 
 def training_batch() -> Batch:
-    """Two pictures of one size, labelled in blocks with seen classes and IGNORE."""
+    """Return two images of one size, labeled in blocks with seen classes and IGNORE."""
     generator = torch_generator("training batch")
     images = 255 * torch.rand(2, 3, 32, 32, generator=generator)
     blocks = torch.randint(0, len(SPLIT.seen) + 3, (2, 4, 4), generator=generator)
@@ -62,8 +62,8 @@ def training_batch() -> Batch:
     ]
 
 
-def requests() -> Batch:
-    """Two pictures of different sizes, to be answered at two other sizes."""
+def prediction_batch() -> Batch:
+    """Return two images of different sizes, with predictions requested at two other sizes."""
     generator = torch_generator("requests")
     wide, high = 255 * torch.rand(3, 32, 48, generator=generator), 255 * torch.rand(3, 48, 24, generator=generator)
     return [

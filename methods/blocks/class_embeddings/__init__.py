@@ -1,1 +1,19 @@
-"""Text vectors of class names."""
+"""Class embeddings: unit vectors of class names, from CLIP's text encoder or from a file."""
+
+from __future__ import annotations
+
+from methods.blocks.class_embeddings.build import build_class_embeddings
+from methods.blocks.class_embeddings.config import ClassEmbeddingsConfig, FileEmbeddings, TextEncoderEmbeddings
+from methods.blocks.class_embeddings.shuffle import ShuffleConfig, shuffle_class_embeddings
+from methods.blocks.class_embeddings.text_bank import ClassEmbeddings, TextBank
+
+__all__ = [
+    "ClassEmbeddings",
+    "ClassEmbeddingsConfig",
+    "FileEmbeddings",
+    "ShuffleConfig",
+    "TextBank",
+    "TextEncoderEmbeddings",
+    "build_class_embeddings",
+    "shuffle_class_embeddings",
+]

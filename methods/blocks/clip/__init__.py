@@ -1,1 +1,9 @@
-"""CLIP: configuration, loading, weights, image encoder."""
+"""CLIP: configuration, loading, weight files and the image encoder."""
+
+from __future__ import annotations
+
+from methods.blocks.clip.config import ClipConfig
+from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Grid, Tail, to_map
+from methods.blocks.clip.loading import load_clip
+
+__all__ = ["Attention", "ClipConfig", "ClipImageEncoder", "Grid", "Tail", "load_clip", "to_map"]

@@ -1,4 +1,4 @@
-"""Weight files of CLIP models: read whole, fitted whole, or refused in one line."""
+"""Weight files of CLIP models: read and loaded completely, or refused with an error of one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that OpenAI's archives hold beside the weights, and no other file does."""
+"""Numbers that only OpenAI's archives hold in addition to the weights."""
 
 _UNREADABLE = (
     AttributeError,
@@ -29,40 +29,45 @@ _UNREADABLE = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""What the readers raise on bytes of another kind: unpickling noise may end anywhere."""
+"""Errors of reading a file that is no checkpoint: unpickling arbitrary bytes may raise any of these."""
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """Tensors by name, and whether they are sure to be OpenAI's."""
+class ClipCheckpoint:
+    """Tensors by name.
+
+    Attributes:
+        tensors: Name to tensor.
+        is_openai: Whether the file is certainly one of OpenAI's.
+    """
 
     tensors: Mapping[str, Tensor]
     is_openai: bool = False
 
 
-def read_checkpoint(file: Path) -> Checkpoint:
-    """Read a weight file: safetensors by its ending, a TorchScript archive, or what `torch.save` wrote.
+def read_checkpoint(file: Path) -> ClipCheckpoint:
+    """Read a weight file: safetensors (by its suffix), a TorchScript archive, or a file written by `torch.save`.
 
-    A training checkpoint gives its "state_dict"; names lose the prefix "module." of a parallel training.
+    Of a training checkpoint, the "state_dict" is used; the prefix "module." of data-parallel training is removed.
 
     Raises:
-        ValueError: it is missing, cut short, or no checkpoint.
+        ValueError: The file is missing, truncated, or no checkpoint.
     """
     try:
-        found = _read(file)
+        content = _read(file)
     except _UNREADABLE as error:
         line = str(error).strip().partition("\n")[0][:150] or type(error).__name__
         raise ValueError(
-            f"cannot load weights: {file} is cut short or no checkpoint ({line}); give a .safetensors file or what "
-            "torch.save wrote"
+            f"cannot load weights: {file} is truncated or no checkpoint ({line}); give a .safetensors file or one "
+            "written by torch.save"
         ) from error
-    inner = found.get("state_dict", found) if isinstance(found, Mapping) else None
-    if not isinstance(inner, Mapping) or not any(isinstance(value, Tensor) for value in inner.values()):
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not any(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f"cannot load weights: {file} holds no tensors by name: give a state dict")
-    prefix = "module." if all(str(name).startswith("module.") for name in inner) else ""
-    tensors = {str(name).removeprefix(prefix): value for name, value in inner.items() if isinstance(value, Tensor)}
+    prefix = "module." if all(str(name).startswith("module.") for name in state) else ""
+    tensors = {str(name).removeprefix(prefix): value for name, value in state.items() if isinstance(value, Tensor)}
     is_openai = all(name in tensors for name in OPENAI_EXTRAS)
-    return Checkpoint({name: tensors[name] for name in tensors if name not in OPENAI_EXTRAS}, is_openai)
+    return ClipCheckpoint({name: tensors[name] for name in tensors if name not in OPENAI_EXTRAS}, is_openai)
 
 
 def _read(file: Path) -> Any:
@@ -82,35 +87,38 @@ def _is_torchscript(file: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-def fill(model: nn.Module, checkpoint: Checkpoint, *, what: str) -> None:
-    """Give every tensor of a model its value, float16 widened.
+def load_checkpoint(model: nn.Module, checkpoint: ClipCheckpoint, *, description: str) -> None:
+    """Load every tensor of a model, converting float16 to the model's precision.
 
     Args:
-        what: the weights and the model in words, for messages.
+        model: Model whose tensors are replaced.
+        checkpoint: Exactly the tensors of the model.
+        description: Names of the file and the model for error messages.
 
     Raises:
-        ValueError: a shape differs, a tensor is missing or unknown, or a number is not finite. Nothing is filled then.
+        ValueError: A shape differs, a tensor is missing or unknown, or a number is not finite. The model is unchanged.
     """
-    wanted, given = model.state_dict(), dict(checkpoint.tensors)
-    for name in wanted:
-        if name in given and given[name].numel() == wanted[name].numel() == 1:
-            given[name] = given[name].reshape(wanted[name].shape)  # the temperature, () here and (1,) there
-    other = [name for name in wanted if name in given and given[name].shape != wanted[name].shape]
-    missing = [name for name in wanted if name not in given]
-    unknown = [name for name in given if name not in wanted]
-    if other:
-        shapes = f"{tuple(given[other[0]].shape)}, the model's {tuple(wanted[other[0]].shape)}"
-        raise ValueError(f"cannot load weights: {what} differ in architecture: {other[0]} of the file is {shapes}")
+    expected, tensors = model.state_dict(), dict(checkpoint.tensors)
+    for name in expected:
+        if name in tensors and tensors[name].numel() == expected[name].numel() == 1:
+            tensors[name] = tensors[name].reshape(expected[name].shape)  # the temperature is () or (1,)
+    misshapen = [name for name in expected if name in tensors and tensors[name].shape != expected[name].shape]
+    missing = [name for name in expected if name not in tensors]
+    unknown = [name for name in tensors if name not in expected]
+    if misshapen:
+        name = misshapen[0]
+        shapes = f"{tuple(tensors[name].shape)}, the model's {tuple(expected[name].shape)}"
+        raise ValueError(f"cannot load weights: {description} differ in architecture: {name} of the file is {shapes}")
     if missing or unknown:
         raise ValueError(
-            f"cannot load weights: {what} do not match: {_some('missing', missing, len(wanted))}, "
-            f"{_some('unknown', unknown, len(given))}"
+            f"cannot load weights: {description} do not match: {_count_tensors('missing', missing, len(expected))}, "
+            f"{_count_tensors('unknown', unknown, len(tensors))}"
         )
-    broken = [name for name, value in given.items() if value.is_floating_point() and not value.isfinite().all()]
+    broken = [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
-        raise ValueError(f"cannot load weights: {what}: {broken[0]} holds numbers that are not finite; fetch it again")
-    model.load_state_dict(given)
+        raise ValueError(f"cannot load weights: {description}: {broken[0]} is not finite; download the file again")
+    model.load_state_dict(tensors)
 
 
-def _some(kind: str, names: list[str], total: int) -> str:
+def _count_tensors(kind: str, names: list[str], total: int) -> str:
     return f"{len(names)} of {total} tensors are {kind}" + (f" (first {names[0]})" if names else "")

@@ -1,6 +1,6 @@
-"""CLIP's image tower, block by block: any grid, and the value path that makes it dense.
+"""CLIP's image encoder, block by block, for any grid, with the value path that makes its features dense.
 
-Tokens are (B, 1 + H·W, C) with the class token first and patches in row-major order, as in open_clip's `ViT`.
+Tokens are (B, 1 + H·W, C): first the class token, then the patches in row-major order, as in open_clip's `ViT`.
 """
 
 from __future__ import annotations
@@ -12,39 +12,45 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Grid = tuple[int, int]
-Colour = tuple[float, float, float]
-Attention = Literal["vanilla", "value"]
-"""How the last block mixes tokens: as trained, or every token attending to itself alone (MaskCLIP's value path)."""
+"""Number of patches in a column and in a row, (H, W)."""
 
-Block = Any
-"""An `open_clip` ResidualAttentionBlock; its parts carry no types of their own."""
+Rgb = tuple[float, float, float]
+
+Attention = Literal["vanilla", "value"]
+"""Attention of the last block: as trained, or each token attending to itself only (MaskCLIP's value path)."""
 
 Tail = Literal["full", "reduced"]
-"""What follows that attention: residual and MLP as trained, or nothing (as ClearCLIP uses it)."""
+"""What follows that attention: residual and MLP as trained, or nothing (as in ClearCLIP)."""
+
+Block = Any
+"""An open_clip `ResidualAttentionBlock`, whose submodules have no type annotations."""
 
 
 def resize_positions(positions: Tensor, *, trained: Grid, grid: Grid) -> Tensor:
-    """CLIP's positional embedding for another grid: patches bilinear, the class token's row untouched.
+    """Resize CLIP's positional embedding to another grid: patches bilinearly, the class token's row unchanged.
 
     Args:
-        positions: (1 + h·w, C) for the trained grid (h, w).
+        positions: (1 + h·w, C) for the grid (h, w) that CLIP was trained on.
+        trained: The grid (h, w).
+        grid: The new grid (H, W).
 
     Returns:
         (1 + H·W, C).
     """
     if grid == trained:
         return positions
-    patches = positions[1:].T.reshape(1, -1, *trained)
+    patches = positions[1:].T.reshape(1, -1, *trained)  # (1, C, h, w)
     resized = F.interpolate(patches, size=grid, mode="bilinear", align_corners=False)
     return torch.cat([positions[:1], resized[0].flatten(1).T])
 
 
-def value_path(block: Block, tokens: Tensor, *, tail: Tail) -> Tensor:
-    """One residual block whose attention is the identity (MaskCLIP, arXiv 2112.01071, section 3.2).
+def run_value_path(block: Block, tokens: Tensor, *, tail: Tail) -> Tensor:
+    """Run one residual block with the identity as attention (MaskCLIP, arXiv 2112.01071, section 3.2).
 
     Args:
-        block: an open_clip ResidualAttentionBlock.
+        block: An open_clip `ResidualAttentionBlock`.
         tokens: (B, L, C).
+        tail: Whether residual and MLP follow the attention.
 
     Returns:
         (B, L, C); each token depends on itself only.
@@ -61,7 +67,20 @@ def value_path(block: Block, tokens: Tensor, *, tail: Tail) -> Tensor:
 
 
 class ClipImageEncoder(nn.Module):
-    """The frozen image tower of an open_clip model, with a door before every block."""
+    """The frozen image encoder of an open_clip model, which can be entered before any block.
+
+    Args:
+        visual: The open_clip `VisionTransformer`.
+
+    Attributes:
+        width: Length C of a token.
+        embed_dim: Length D of an embedding that images and texts share.
+        patch_size: Side of a patch in pixels.
+        trained_grid: Grid that the positional embedding was trained on.
+        mean: Pixel means, RGB in 0-1.
+        std: Pixel standard deviations, RGB in 0-1.
+        depth: Number of blocks.
+    """
 
     visual: Any
 
@@ -69,42 +88,77 @@ class ClipImageEncoder(nn.Module):
         super().__init__()
         self.visual = visual
         self.width: int = visual.conv1.out_channels
-        self.joint: int = visual.proj.shape[1]
-        self.patch: int = visual.patch_size[0]
-        self.trained: Grid = visual.grid_size
-        self.mean: Colour = visual.image_mean
-        self.std: Colour = visual.image_std
+        self.embed_dim: int = visual.proj.shape[1]
+        self.patch_size: int = visual.patch_size[0]
+        self.trained_grid: Grid = visual.grid_size
+        self.mean: Rgb = visual.image_mean
+        self.std: Rgb = visual.image_std
         self.depth: int = len(visual.transformer.resblocks)
 
     def embed(self, images: Tensor) -> tuple[Tensor, Grid]:
-        """Tokens before the first block, and their grid. images: (B, 3, H, W) normalised, H and W multiples of the
-        patch."""
-        patches = self.visual.conv1(images)
-        grid = (patches.shape[2], patches.shape[3])
-        positions = resize_positions(self.visual.positional_embedding, trained=self.trained, grid=grid)
-        first = self.visual.class_embedding.expand(len(images), 1, -1)
-        tokens = torch.cat([first, patches.flatten(2).transpose(1, 2)], dim=1)
-        entering: Tensor = self.visual.ln_pre(tokens + positions)
-        return entering, grid
+        """Compute the tokens before the first block.
 
-    def blocks(self, tokens: Tensor, *, start: int, stop: int) -> Tensor:
-        """Run blocks start..stop-1 as trained, (B, L, C) to (B, L, C)."""
+        Args:
+            images: (B, 3, H, W) normalized, H and W multiples of the patch size.
+
+        Returns:
+            Tokens (B, 1 + h·w, C) and their grid (h, w).
+        """
+        patches = self.visual.conv1(images)  # (B, C, h, w)
+        grid = (patches.shape[2], patches.shape[3])
+        positions = resize_positions(self.visual.positional_embedding, trained=self.trained_grid, grid=grid)
+        class_token = self.visual.class_embedding.expand(len(images), 1, -1)
+        tokens = torch.cat([class_token, patches.flatten(2).transpose(1, 2)], dim=1)  # (B, 1 + h·w, C)
+        normalized: Tensor = self.visual.ln_pre(tokens + positions)
+        return normalized, grid
+
+    def run_blocks(self, tokens: Tensor, *, start: int, stop: int) -> Tensor:
+        """Run blocks start..stop-1 as trained.
+
+        Args:
+            tokens: (B, L, C) before block `start`.
+            start: Index of the first block to run.
+            stop: Index after the last block to run.
+
+        Returns:
+            (B, L, C).
+        """
         for block in self.visual.transformer.resblocks[start:stop]:
             tokens = block(tokens)
         return tokens
 
-    def finish(self, tokens: Tensor, *, start: int, attention: Attention = "vanilla", tail: Tail = "full") -> Tensor:
-        """Blocks from `start` to the end, final norm and projection: (B, L, C) to (B, L, D), not normalised."""
+    def run_last_blocks(
+        self, tokens: Tensor, *, start: int, attention: Attention = "vanilla", tail: Tail = "full"
+    ) -> Tensor:
+        """Run the blocks from `start` to the end, the final norm and the projection.
+
+        Args:
+            tokens: (B, L, C) before block `start`.
+            start: Index of the first block to run; 0 for all of them.
+            attention: Attention of the very last block.
+            tail: What follows the attention of the very last block on the value path.
+
+        Returns:
+            (B, L, D) embeddings, not normalized.
+        """
         if attention == "vanilla":
-            tokens = self.blocks(tokens, start=start, stop=self.depth)
+            tokens = self.run_blocks(tokens, start=start, stop=self.depth)
         else:
-            tokens = self.blocks(tokens, start=start, stop=self.depth - 1)
-            tokens = value_path(self.visual.transformer.resblocks[-1], tokens, tail=tail)
+            tokens = self.run_blocks(tokens, start=start, stop=self.depth - 1)
+            tokens = run_value_path(self.visual.transformer.resblocks[-1], tokens, tail=tail)
         projected: Tensor = self.visual.ln_post(tokens) @ self.visual.proj
         return projected
 
 
 def to_map(tokens: Tensor, grid: Grid) -> Tensor:
-    """Patch tokens (B, H·W, C) as a map (B, C, H, W)."""
-    laid_out: Tensor = tokens.transpose(1, 2).unflatten(2, grid)
-    return laid_out
+    """Arrange patch tokens as a map.
+
+    Args:
+        tokens: (B, H·W, C) without the class token, in row-major order.
+        grid: (H, W).
+
+    Returns:
+        (B, C, H, W).
+    """
+    token_map: Tensor = tokens.transpose(1, 2).unflatten(2, grid)
+    return token_map

@@ -1,8 +1,8 @@
-"""Where CLIP's weights lie: in the user's own folder, in the hub's cache, on the hub; and what is known of a file.
+"""Weight files of CLIP: in the user's folder, in the cache of the Hugging Face Hub, or on the Hub.
 
-The user's folder is $CHIMERA_BENCH_WEIGHTS. There, the file of a model and a tag has a flat name: MODEL.TAG and one of
-`SUFFIXES`, as in `ViT-B-16-quickgelu.openai.safetensors`. What is fetched is kept in the same folder, in the hub's own
-layout; without the variable, in the hub's usual cache.
+The user's folder is $CHIMERA_BENCH_WEIGHTS. In it, the file of a model and a tag is called MODEL.TAG plus one of
+`SUFFIXES`, as in `ViT-B-16-quickgelu.openai.safetensors`. Downloads are kept in the same folder, in the Hub's own
+layout; if the variable is not set, in the Hub's default cache.
 """
 
 from __future__ import annotations
@@ -21,40 +21,41 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 )
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
-from methods.blocks.clip.image_encoder import Colour
+from methods.blocks.clip.image_encoder import Rgb
 
 VARIABLE = "CHIMERA_BENCH_WEIGHTS"
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
-ANSWER_SECONDS = 5.0
-"""How long the hub may take to answer at all."""
+RESPONSE_TIMEOUT_S = 5.0
+"""Seconds that the Hub may take to respond."""
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """What open_clip's table says of weights that it lists.
+    """An entry of open_clip's table of pretrained weights.
 
     Attributes:
-        model: an architecture that they fit; the table lists some under two.
-        tag: their name.
-        is_quick: whether they were trained with QuickGELU.
-        mean, std: of the pixels, RGB 0-1.
-        repository: on the hub.
-        files: names under which the repository may hold them, best first.
-        url: of the same weights elsewhere, or "".
+        model: Architecture of the weights; the table lists some weights under two architectures.
+        tag: Name of the weights.
+        is_quick: Whether the weights were trained with QuickGELU.
+        mean: Pixel means, RGB in 0-1.
+        std: Pixel standard deviations, RGB in 0-1.
+        repository: Repository on the Hub.
+        files: File names that the repository may use, preferred first.
+        url: Another source of the same weights, or "".
     """
 
     model: str
     tag: str
     is_quick: bool
-    mean: Colour
-    std: Colour
+    mean: Rgb
+    std: Rgb
     repository: str
     files: tuple[str, ...]
     url: str
 
 
-def listed(model: str, tag: str) -> Pretraining | None:
-    """What is known of a tag of a model; None where open_clip lists no such tag."""
+def look_up_pretraining(model: str, tag: str) -> Pretraining | None:
+    """Return the entry of a model and a tag; None if open_clip lists no such tag."""
     table: dict[str, Any] = open_clip.get_pretrained_cfg(model, tag)
     if not table:
         return None
@@ -71,80 +72,81 @@ def listed(model: str, tag: str) -> Pretraining | None:
     )
 
 
-def recognise(file: Path) -> Pretraining | None:
-    """What is known of a weight file from its name or from the folders it lies in; None where nothing is.
+def recognize_weights(file: Path) -> Pretraining | None:
+    """Return the entry of a weight file judging from its name and its folders; None if they are not recognized.
 
-    Known are: the flat names of the user's folder; the names of the downloads that open_clip lists (OpenAI's
-    `ViT-B-16.pt`, OpenCLIP's and MetaCLIP's); and files in a folder that is named after their hub repository, as in the
-    hub's cache. A file renamed otherwise cannot be told from its name.
+    Recognized are: file names of the user's folder; names of the downloads that open_clip lists (OpenAI's
+    `ViT-B-16.pt`, OpenCLIP's and MetaCLIP's); and files in a folder that is named after their repository, as in the
+    Hub's cache.
     """
     model, _, tag = file.stem.rpartition(".")
-    if known := listed(model, tag):
-        return known
+    if pretraining := look_up_pretraining(model, tag):
+        return pretraining
     folders = {part.removeprefix("models--") for part in file.absolute().parts[:-1]}
     for model, tag in open_clip.list_pretrained():
-        known = listed(model, tag)
-        assert known is not None  # it is in the list
-        owned = {known.repository.replace("/", "--"), known.repository.rpartition("/")[2]} - {""}
-        if file.name == known.url.rpartition("/")[2] or owned & folders:
-            return known
+        pretraining = look_up_pretraining(model, tag)
+        assert pretraining is not None  # the tag was listed
+        repository = pretraining.repository
+        repository_folders = {repository.replace("/", "--"), repository.rpartition("/")[2]} - {""}
+        if file.name == pretraining.url.rpartition("/")[2] or repository_folders & folders:
+            return pretraining
     return None
 
 
-def find_weights(known: Pretraining) -> Path:
-    """The file of listed weights: the user's own, a fetched one, or one that is fetched now.
+def find_weights(pretraining: Pretraining) -> Path:
+    """Return the file of listed weights: the user's own, a cached one, or a new download.
 
     Raises:
-        ValueError: it is nowhere, and the hub cannot be asked; one line with what to fetch and where to put it.
+        ValueError: No file exists, and the download fails; one line says which file to download and where to put it.
     """
-    folder = _folder()
+    folder = _user_folder()
     if folder is not None:
         for suffix in SUFFIXES:
-            flat = folder / f"{known.model}.{known.tag}{suffix}"
-            if flat.is_file():
-                return flat
-    for place in dict.fromkeys([folder, None]):
-        for name in known.files:
-            kept = try_to_load_from_cache(known.repository, name, cache_dir=place)
-            if isinstance(kept, str):
-                return Path(kept)
-    return _fetched(known, folder)
+            file = folder / f"{pretraining.model}.{pretraining.tag}{suffix}"
+            if file.is_file():
+                return file
+    for cache in dict.fromkeys([folder, None]):
+        for name in pretraining.files:
+            cached = try_to_load_from_cache(pretraining.repository, name, cache_dir=cache)
+            if isinstance(cached, str):
+                return Path(cached)
+    return _download(pretraining, folder)
 
 
-def _folder() -> Path | None:
-    own = os.environ.get(VARIABLE)
-    return Path(own).expanduser() if own else None
+def _user_folder() -> Path | None:
+    folder = os.environ.get(VARIABLE)
+    return Path(folder).expanduser() if folder else None
 
 
-def _fetched(known: Pretraining, folder: Path | None) -> Path:
+def _download(pretraining: Pretraining, folder: Path | None) -> Path:
     try:
-        for name in known.files:
-            if _is_on_the_hub(known.repository, name):
-                return Path(hf_hub_download(known.repository, name, cache_dir=folder))
+        for name in pretraining.files:
+            if _is_on_hub(pretraining.repository, name):
+                return Path(hf_hub_download(pretraining.repository, name, cache_dir=folder))
         reason = "the repository has none of these files"
     except OfflineModeIsEnabled:
         reason = "HF_HUB_OFFLINE is set"
-    except (OSError, HTTPError) as error:  # of the system, or of whichever HTTP client the hub's library uses
+    except (OSError, HTTPError) as error:  # of the system, or of the HTTP client of the Hub's library
         reason = str(error).strip().partition("\n")[0][:80] or type(error).__name__
-    raise ValueError(_what_to_fetch(known, folder, reason=reason))
+    raise ValueError(_explain_download(pretraining, folder, reason=reason))
 
 
-def _is_on_the_hub(repository: str, name: str) -> bool:
-    """Asked once, with a limit: a download without a network would repeat its question for most of a minute."""
+def _is_on_hub(repository: str, name: str) -> bool:
+    """Send one request with a timeout; a download without network access would retry for most of a minute."""
     try:
-        get_hf_file_metadata(hf_hub_url(repository, name), timeout=ANSWER_SECONDS)
+        get_hf_file_metadata(hf_hub_url(repository, name), timeout=RESPONSE_TIMEOUT_S)
     except EntryNotFoundError:
         return False
     return True
 
 
-def _what_to_fetch(known: Pretraining, folder: Path | None, *, reason: str) -> str:
-    """What matters first: a record keeps some 400 characters of it."""
-    place = str(folder) if folder is not None else f"${VARIABLE}"
-    first, *others = known.files
-    other = "".join(f" (or {name}, ending as {Path(name).suffix})" for name in others)
+def _explain_download(pretraining: Pretraining, folder: Path | None, *, reason: str) -> str:
+    """Say what to download, the important words first: run records keep about 400 characters of a message."""
+    target = f"{folder if folder is not None else f'${VARIABLE}'}/{pretraining.model}.{pretraining.tag}"
+    first, *others = pretraining.files
+    alternatives = "".join(f" (or {name}, as {Path(name).suffix})" for name in others)
     return (
-        f"weights {known.tag!r} of {known.model!r} are not here and cannot be fetched ({reason}): put {first} of the "
-        f"hub repository {known.repository} at {place}/{known.model}.{known.tag}{Path(first).suffix}{other}, or give "
-        f"its path as clip.weights{f'; the same weights: {known.url}' if known.url else ''}"
+        f"weights {pretraining.tag!r} of {pretraining.model!r} cannot be downloaded ({reason}): save {first} of the "
+        f"Hub repository {pretraining.repository} as {target}{Path(first).suffix}{alternatives}, or set clip.weights "
+        f"to its path{f'; the same weights: {pretraining.url}' if pretraining.url else ''}"
     )

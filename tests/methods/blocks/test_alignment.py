@@ -20,7 +20,7 @@ def test_alignment_starts_as_no_alignment() -> None:
     torch.testing.assert_close(sam(text, dense), NoAlignment()(text, dense))
 
 
-def test_a_class_is_aligned_independently_of_the_others() -> None:
+def test_a_class_is_aligned_independently_of_the_other_classes() -> None:
     text, dense = unit(5, 8), unit(2, 9, 8)
     sam = SemanticAlignment(SamConfig(heads=2), dimension=8)
     torch.nn.init.normal_(sam.output.weight)
@@ -28,5 +28,5 @@ def test_a_class_is_aligned_independently_of_the_others() -> None:
 
 
 def test_heads_must_divide_the_dimension() -> None:
-    with pytest.raises(ValueError, match=r"sam\.heads is 3 and must divide the joint dimension 8"):
+    with pytest.raises(ValueError, match=r"sam\.heads is 3 and must divide the embedding dimension 8"):
         SemanticAlignment(SamConfig(heads=3), dimension=8)

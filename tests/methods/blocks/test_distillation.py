@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.method import StepContext
-from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig, kept, pick_weights
+from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig, count_selected, weigh_positions
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:
@@ -19,51 +19,55 @@ def unit(*shape: int, seed: int = 0) -> Tensor:
 
 def test_selection_shrinks_from_keep_start_to_keep_end() -> None:
     config = SgdConfig(keep_start=1.0, keep_end=0.25)
-    counts = [kept(config, progress=step / 10, positions=64) for step in range(11)]
+    counts = [count_selected(config, progress=step / 10, positions=64) for step in range(11)]
     assert counts[0] == 64
     assert counts[-1] == 16
     assert counts == sorted(counts, reverse=True)
 
 
-def test_schedules_take_their_named_course() -> None:
+def test_schedules_follow_their_formulas() -> None:
     linear = SgdConfig(keep_start=1.0, keep_end=0.2, schedule="linear")
     cosine = SgdConfig(keep_start=1.0, keep_end=0.2, schedule="cosine")
-    assert kept(linear, progress=0.25, positions=1000) == 800
-    assert kept(cosine, progress=0.25, positions=1000) == round(1000 * (1 - 0.8 * (1 - math.cos(math.pi / 4)) / 2))
+    assert count_selected(linear, progress=0.25, positions=1000) == 800
+    assert count_selected(cosine, progress=0.25, positions=1000) == round(
+        1000 * (1 - 0.8 * (1 - math.cos(math.pi / 4)) / 2)
+    )
 
 
-def test_top_picks_exactly_the_positions_most_like_the_cls_token() -> None:
+def test_top_selects_exactly_the_positions_most_similar_to_the_cls_token() -> None:
     dense, cls = unit(3, 20, 8), unit(3, 8, seed=1)
-    weights = pick_weights(dense, cls, pick="top", count=5, generator=torch.Generator())
-    likeness = [[float(dense[b, n] @ cls[b]) for n in range(20)] for b in range(3)]
-    for row, picked in zip(likeness, weights, strict=True):
+    weights = weigh_positions(dense, cls, select="top", num_selected=5, generator=torch.Generator())
+    similarity = [[float(dense[b, n] @ cls[b]) for n in range(20)] for b in range(3)]
+    for row, selected in zip(similarity, weights, strict=True):
         best = sorted(range(20), key=lambda n: -row[n])[:5]
-        assert sorted(picked.nonzero().flatten().tolist()) == sorted(best)
+        assert sorted(selected.nonzero().flatten().tolist()) == sorted(best)
 
 
-@pytest.mark.parametrize("pick", ["top", "random", "bottom", "soft"])
-def test_weights_of_an_image_sum_to_one(pick: str) -> None:
-    weights = pick_weights(unit(2, 9, 4), unit(2, 4, seed=1), pick=pick, count=3, generator=torch.Generator())  # type: ignore[arg-type]
+@pytest.mark.parametrize("select", ["top", "random", "bottom", "soft"])
+def test_weights_of_an_image_sum_to_one(select: str) -> None:
+    weights = weigh_positions(
+        unit(2, 9, 4), unit(2, 4, seed=1), select=select, num_selected=3, generator=torch.Generator()
+    )  # type: ignore[arg-type]
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
 
 
-def test_random_picks_depend_on_the_iteration_alone() -> None:
-    def picked(step_context: StepContext) -> Tensor:
+def test_random_selection_depends_only_on_the_iteration() -> None:
+    def select(step_context: StepContext) -> Tensor:
         generator = step_context.generator("sgd", "pick")
-        return pick_weights(unit(2, 30, 4), unit(2, 4), pick="random", count=3, generator=generator)
+        return weigh_positions(unit(2, 30, 4), unit(2, 4), select="random", num_selected=3, generator=generator)
 
-    assert torch.equal(picked(StepContext(iteration=5)), picked(StepContext(iteration=5)))
-    assert not torch.equal(picked(StepContext(iteration=5)), picked(StepContext(iteration=6)))
+    assert torch.equal(select(StepContext(iteration=5)), select(StepContext(iteration=5)))
+    assert not torch.equal(select(StepContext(iteration=5)), select(StepContext(iteration=6)))
 
 
-def test_first_batch_is_contrasted_with_itself_alone() -> None:
+def test_the_first_batch_is_contrasted_only_with_itself() -> None:
     dense, cls = unit(4, 6, 8), unit(4, 8, seed=1)
     loss = SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense, cls, step_context=StepContext())
     logits = F.normalize(dense.mean(dim=1), dim=1) @ cls.T / 0.07
     torch.testing.assert_close(loss, F.cross_entropy(logits, torch.arange(4)))
 
 
-def test_bank_keeps_the_newest_tokens() -> None:
+def test_the_bank_keeps_the_newest_tokens() -> None:
     sgd = SelectiveGlobalDistillation(SgdConfig(bank=5), dimension=8)
     first, second = unit(3, 8, seed=1), unit(3, 8, seed=2)
     for cls in (first, second):
@@ -72,7 +76,7 @@ def test_bank_keeps_the_newest_tokens() -> None:
     assert torch.equal(sgd.bank, torch.cat([second, first[:2]]))
 
 
-def test_teacher_gets_no_gradient_and_student_does() -> None:
+def test_the_student_gets_a_gradient_from_a_constant_teacher() -> None:
     dense = unit(4, 6, 8).requires_grad_()
     SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense, unit(4, 8), step_context=StepContext()).backward()
     assert dense.grad is not None

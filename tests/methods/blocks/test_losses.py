@@ -19,13 +19,13 @@ Term = Callable[[Tensor, Tensor], Tensor]
 P = 1 / (1 + math.exp(-2))  # of class 0 at the first pixel
 
 
-def test_cross_entropy_is_the_mean_over_labelled_pixels() -> None:
+def test_cross_entropy_is_the_mean_over_labeled_pixels() -> None:
     assert float(cross_entropy(LOGITS, LABELS)) == pytest.approx((-math.log(P) + math.log(2)) / 2)
 
 
-def test_focal_fades_easy_pixels() -> None:
-    wanted = ((1 - P) ** 2 * -math.log(P) + 0.25 * math.log(2)) / 2
-    assert float(focal(LOGITS, LABELS)) == pytest.approx(wanted, rel=1e-5)
+def test_focal_weighs_easy_pixels_less() -> None:
+    expected = ((1 - P) ** 2 * -math.log(P) + 0.25 * math.log(2)) / 2
+    assert float(focal(LOGITS, LABELS)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_dice_is_the_mean_over_present_classes() -> None:
@@ -35,7 +35,7 @@ def test_dice_is_the_mean_over_present_classes() -> None:
 
 
 @pytest.mark.parametrize("term", [cross_entropy, focal, dice])
-def test_unlabelled_pixels_weigh_nothing(term: Term) -> None:
+def test_unlabeled_pixels_do_not_count(term: Term) -> None:
     logits = torch.cat([LOGITS, torch.full((1, 2, 1, 3), 9.0)], dim=3).requires_grad_()
     labels = torch.cat([LABELS, torch.full((1, 1, 3), IGNORE)], dim=2)
     term(logits, labels).backward()
@@ -44,7 +44,7 @@ def test_unlabelled_pixels_weigh_nothing(term: Term) -> None:
 
 
 @pytest.mark.parametrize("term", [cross_entropy, focal, dice])
-def test_an_image_without_labels_costs_nothing(term: Term) -> None:
+def test_the_loss_of_an_image_without_labels_is_zero(term: Term) -> None:
     assert float(term(LOGITS, torch.full_like(LABELS, IGNORE))) == 0
 
 
@@ -64,8 +64,8 @@ def test_beyond_255_classes_255_is_a_class_and_65535_is_ignored(term: Term) -> N
 
 
 @pytest.mark.parametrize(("classes", "padding"), [(20, 255), (300, 65535)])
-def test_labels_are_padded_with_what_is_ignored(classes: int, padding: int) -> None:
-    image, given = torch.zeros(3, 1, 2), torch.tensor([[4, 5]])
-    sample: Sample = {"image": image, "height": 1, "width": 2, "file_name": "", "image_id": "", "sem_seg": given}
-    labels = stack_labels([sample], size=(2, 3), classes=classes)
+def test_labels_are_padded_with_the_label_to_ignore(classes: int, padding: int) -> None:
+    image, target = torch.zeros(3, 1, 2), torch.tensor([[4, 5]])
+    sample: Sample = {"image": image, "height": 1, "width": 2, "file_name": "", "image_id": "", "sem_seg": target}
+    labels = stack_labels([sample], size=(2, 3), num_classes=classes)
     assert labels.tolist() == [[[4, 5, padding], [padding] * 3]]

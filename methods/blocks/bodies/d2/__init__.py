@@ -1,1 +1,1 @@
-"""Detectron2's backbones and semantic heads as bodies: the one place among methods that knows Detectron2."""
+"""Detectron2's backbones and semantic heads as bodies; no other package of `methods` imports Detectron2."""

@@ -1,6 +1,6 @@
-"""From a config file of Detectron2's to a backbone and a semantic head without its classifier.
+"""Builds a backbone and a semantic head from a config file of Detectron2.
 
-Importing this loads Detectron2: import it where a body is built.
+This module imports Detectron2, so import it only in functions that build a body.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from detectron2.projects.deeplab.semantic_seg import DeepLabV3Head, DeepLabV3Plu
 from torch import nn
 from yaml import YAMLError
 
-from methods.blocks.bodies.d2.body import D2BodyConfig
-from methods.blocks.bodies.d2.files import find_config, ready_model_zoo
+from methods.blocks.bodies.d2.config import D2BodyConfig
+from methods.blocks.bodies.d2.files import find_config, import_model_zoo
 
-WITH_SEMANTIC_HEAD = ("SemanticSegmentor", "PanopticFPN")
+ARCHITECTURES_WITH_HEAD = ("SemanticSegmentor", "PanopticFPN")
 HEADS = {"fpn": "SemSegFPNHead", "deeplab": "DeepLabV3PlusHead"}
-COARSEST, STRIDE = 32, 8
+COARSEST_STRIDE, DEFAULT_STRIDE = 32, 8
 
-Part = Any
-"""A module of Detectron2's; those carry no types."""
+Module = Any
+"""A module of Detectron2, which has no type annotations."""
 
 _BROKEN = (
     AssertionError,
@@ -44,24 +44,25 @@ _BROKEN = (
     ValueError,
     YAMLError,
 )
-"""What reading and building raise where a config is of another kind: it may hold, or be, any program."""
+"""Errors of reading and building an unsuitable config: a config may contain, or be, any program."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a config file gives.
+    """Parts of a model that a config file describes.
 
     Attributes:
-        backbone: built, its weights random.
-        head: makes the config's own semantic head; None where it has none.
-        settings: yacs node from which another one is made.
-        mean, std: of the pixels, 0-255, in the order that the backbone expects.
-        order: of its channels.
-        weights: file or address; "" where the config names none.
+        backbone: Backbone with random weights.
+        head: Builder of the config's own semantic head; None if the config has none.
+        settings: yacs node from which another head can be built.
+        mean: Pixel means in 0-255, in the channel order of the backbone.
+        std: Pixel standard deviations in 0-255, in the same order.
+        order: Channel order, "RGB" or "BGR".
+        weights: File or URL; "" if the config names none.
     """
 
-    backbone: Part
-    head: Callable[[], Part] | None
+    backbone: Module
+    head: Callable[[], Module] | None
     settings: Any
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -73,30 +74,30 @@ def read_source(name: str) -> Source:
     """Read a config and build its backbone.
 
     Raises:
-        KeyError: there is no such config.
-        ValueError: nothing can be built from it.
+        KeyError: The config does not exist.
+        ValueError: No body can be built from the config.
     """
     file = find_config(name)
     try:
-        with _known_warnings_aside():
-            source = _from_lazy(file) if file.suffix == ".py" else _from_yaml(file)
+        with _ignore_known_warnings():
+            source = _read_lazy(file) if file.suffix == ".py" else _read_yaml(file)
     except _BROKEN as error:
         raise ValueError(
-            f"Detectron2 config {name!r} gives no body ({_line(error)}): it needs a backbone that Detectron2 and its "
-            "DeepLab project can build"
+            f"Detectron2 config {name!r} describes no body ({_first_line(error)}): expected a backbone that Detectron2 "
+            "and its DeepLab project can build"
         ) from error
     if source.order not in ("RGB", "BGR"):
-        raise ValueError(f"Detectron2 config {name!r} wants pixels as {source.order}; a body gets RGB or BGR")
-    make_local(source.backbone)
+        raise ValueError(f"Detectron2 config {name!r} expects {source.order} pixels; supported are RGB and BGR")
+    use_local_batch_norm(source.backbone)
     return source
 
 
-def _from_yaml(file: Path) -> Source:
-    settings = _settings()
+def _read_yaml(file: Path) -> Source:
+    settings = _make_settings()
     settings.merge_from_file(str(file))
-    settings.INPUT.CROP.ENABLED = False  # or DeepLab's pyramid would pool windows of this size, not the whole image
+    settings.INPUT.CROP.ENABLED = False  # otherwise DeepLab's pyramid pools windows of this size, not the whole image
     backbone = build_backbone(settings)
-    has_head = settings.MODEL.META_ARCHITECTURE in WITH_SEMANTIC_HEAD
+    has_head = settings.MODEL.META_ARCHITECTURE in ARCHITECTURES_WITH_HEAD
     return Source(
         backbone=backbone,
         head=partial(build_sem_seg_head, settings, backbone.output_shape()) if has_head else None,
@@ -108,66 +109,70 @@ def _from_yaml(file: Path) -> Source:
     )
 
 
-def _from_lazy(file: Path) -> Source:
-    ready_model_zoo()
+def _read_lazy(file: Path) -> Source:
+    import_model_zoo()
     config = LazyConfig.load(str(file))
     model = config.model
     return Source(
         backbone=instantiate(model.backbone),
         head=partial(instantiate, model.sem_seg_head) if "sem_seg_head" in model else None,
-        settings=_settings(),
+        settings=_make_settings(),
         mean=tuple(map(float, model.pixel_mean)),
         std=tuple(map(float, model.pixel_std)),
-        order=_at(config, "model.input_format") or _at(config, "dataloader.train.mapper.image_format") or "BGR",
-        weights=_at(config, "train.init_checkpoint") or "",
+        order=_get(config, "model.input_format") or _get(config, "dataloader.train.mapper.image_format") or "BGR",
+        weights=_get(config, "train.init_checkpoint") or "",
     )
 
 
-def _at(config: Any, key: str) -> Any:
-    """The value at a dotted key; None where a part on the way is missing."""
+def _get(config: Any, key: str) -> Any:
+    """Return the value at a dotted key, or None if any part of the key is missing."""
     for name in key.split("."):
         config = None if config is None else config.get(name)
     return config
 
 
-def _settings() -> Any:
+def _make_settings() -> Any:
     settings = get_cfg()
     add_deeplab_config(settings)
     return settings
 
 
-def build_head(source: Source, config: D2BodyConfig) -> Part:
-    """The semantic head, its classifier still in place.
+def build_head(source: Source, config: D2BodyConfig) -> Module:
+    """Build the semantic head, including its classifier.
+
+    Args:
+        source: Backbone and settings of the config file.
+        config: Decoder, stride and width of the body.
 
     Raises:
-        ValueError: what is asked for does not go with what the config file gives.
+        ValueError: The requested decoder, stride or width does not fit the config file.
     """
     if config.decoder or source.head is None:
-        return make_local(build_sem_seg_head(*_on_features(source, config)))
+        return use_local_batch_norm(build_sem_seg_head(*_configure_head(source, config)))
     if config.stride is not None or config.channels is not None:
         raise ValueError(
-            f"the semantic head of Detectron2 config {config.config!r} has its own stride and channels: leave "
-            "body.stride and body.channels out, or set body.decoder to fpn or deeplab"
+            f"the semantic head of Detectron2 config {config.config!r} has its own stride and channels: remove "
+            "body.stride and body.channels, or set body.decoder to fpn or deeplab"
         )
     head = source.head()
     if not isinstance(head, SemSegFPNHead | DeepLabV3PlusHead | DeepLabV3Head):
         raise ValueError(
-            f"Detectron2 config {config.config!r} has the semantic head {type(head).__name__}, whose features are not "
-            "known: set body.decoder to fpn or deeplab"
+            f"Detectron2 config {config.config!r} has the unsupported semantic head {type(head).__name__}: set "
+            "body.decoder to fpn or deeplab"
         )
-    return make_local(head)
+    return use_local_batch_norm(head)
 
 
-def _on_features(source: Source, config: D2BodyConfig) -> tuple[Any, Any]:
-    """The settings of a head on a backbone's features, and their shapes by name."""
+def _configure_head(source: Source, config: D2BodyConfig) -> tuple[Any, Any]:
+    """Return the settings of a head on the backbone's features, and the shapes of these features by name."""
     shapes = source.backbone.output_shape()
     strides = {name: shape.stride for name, shape in sorted(shapes.items(), key=lambda item: item[1].stride)}
-    stride = config.stride or STRIDE
-    features = [name for name in strides if stride <= strides[name] <= COARSEST]
+    stride = config.stride or DEFAULT_STRIDE
+    features = [name for name in strides if stride <= strides[name] <= COARSEST_STRIDE]
     if stride not in strides.values():
-        given = ", ".join(map(str, strides.values()))
+        available = ", ".join(map(str, strides.values()))
         raise ValueError(
-            f"Detectron2 config {config.config!r} has features every {given} pixels: body.stride is {stride}"
+            f"Detectron2 config {config.config!r} has features with strides {available}: body.stride is {stride}"
         )
     settings = source.settings.clone()
     head = settings.MODEL.SEM_SEG_HEAD
@@ -181,10 +186,10 @@ def _on_features(source: Source, config: D2BodyConfig) -> tuple[Any, Any]:
     return settings, shapes
 
 
-def make_local(module: Part) -> Part:
-    """Replace batch norm that is synchronised over processes; gives the module back.
+def use_local_batch_norm(module: Module) -> Module:
+    """Replace batch norm that is synchronized over processes, in place, and return the module.
 
-    How many processes share a run does not change it: batch norm sees a micro_batch, wherever the others are computed.
+    The number of processes of a run must not change its result, so batch norm sees exactly one micro-batch.
     """
     for parent in list(module.modules()):
         for name, norm in parent.named_children():
@@ -196,13 +201,13 @@ def make_local(module: Part) -> Part:
 
 
 @contextmanager
-def _known_warnings_aside() -> Iterator[None]:
-    """Without what Detectron2's backbones draw from newer torch and timm, and nobody here can change."""
+def _ignore_known_warnings() -> Iterator[None]:
+    """Ignore warnings that Detectron2's backbones cause in newer versions of torch and timm."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Importing from timm.models.layers", category=FutureWarning)
         warnings.filterwarnings("ignore", message="torch.meshgrid", category=UserWarning)
         yield
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__

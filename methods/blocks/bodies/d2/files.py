@@ -1,6 +1,6 @@
-"""Detectron2's config files: found by name, and made readable wherever Detectron2 lies.
+"""Config files of Detectron2: finding them by name and making their model zoo importable.
 
-Importing this loads Detectron2: import it where a body is built.
+This module imports Detectron2, so import it only in functions that build a body.
 """
 
 from __future__ import annotations
@@ -21,38 +21,42 @@ _TREE = _PACKAGE.parent
 
 
 def find_config(name: str) -> Path:
-    """The file of a config: a path, or a name below one of the folders where Detectron2 keeps them.
+    """Return the file of a config.
+
+    Args:
+        name: Path of a file, or file name below one of Detectron2's config folders.
 
     Raises:
-        KeyError: there is none; names the nearest.
+        KeyError: The file does not exist; the message names the closest matches.
     """
-    own = Path(name).expanduser()
-    if own.suffix in (".py", ".yaml", ".yml") and own.is_file():
-        return own
+    path = Path(name).expanduser()
+    if path.suffix in (".py", ".yaml", ".yml") and path.is_file():
+        return path
     folders = config_folders()
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    known = sorted({str(path.relative_to(folder)) for folder in folders for path in _files(folder)})
-    near = get_close_matches(name, known, n=5, cutoff=0)  # some of hundreds
+    known = sorted({str(path.relative_to(folder)) for folder in folders for path in _config_files(folder)})
+    near = get_close_matches(name, known, n=5, cutoff=0)  # a few of several hundred
     raise KeyError(f"{unknown_name('file or Detectron2 config', name, near)} and others in {folders[0]}")
 
 
 def config_folders() -> list[Path]:
-    """Where configs are, best first: an installation keeps them in the package, a checkout beside it."""
+    """Return the config folders, preferred first: inside an installed package, or next to it in a checkout."""
     main = _ZOO if _ZOO.is_dir() else _TREE / "configs"
     return [main, *sorted(_TREE.glob("projects/*/configs"))]
 
 
-def _files(folder: Path) -> list[Path]:
+def _config_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.*") if path.suffix in (".py", ".yaml")]
 
 
-def ready_model_zoo() -> None:
-    """Let config files use `detectron2.model_zoo`, as most .py ones do.
+def import_model_zoo() -> None:
+    """Import `detectron2.model_zoo`, which most .py config files use.
 
-    It imports pkg_resources, which setuptools gave up, for the one question where its configs are; and in a checkout
-    that was never installed they are elsewhere than it thinks. So it gets a stand-in that answers this question.
+    The model zoo imports pkg_resources, which newer versions of setuptools no longer include, only to locate its
+    configs, and looks for them in the wrong folder in a checkout that was never installed. A stand-in module with the
+    one function that the model zoo calls solves both problems.
     """
     stand_in = ModuleType("pkg_resources")
     stand_in.resource_filename = lambda _, name: str(config_folders()[0].parent / name)  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""Weights for a body of Detectron2's: fetched, matched by its own heuristics, refused where they are another body's.
+"""Weights for Detectron2 bodies: downloaded, matched by Detectron2's heuristics, refused if they fit another backbone.
 
-Importing this loads Detectron2: import it where a body is built.
+This module imports Detectron2, so import it only in functions that build a body.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils.file_io import Detectron2Handler, PathManager
 from torch import nn
 
-ANSWER_SECONDS = 10.0
-"""How long an address may stay silent."""
+RESPONSE_TIMEOUT_S = 10.0
+"""Seconds without a response after which a download is given up."""
 
 _UNREADABLE = (
     AssertionError,
@@ -30,67 +30,71 @@ _UNREADABLE = (
     ValueError,
     pickle.UnpicklingError,
 )
-"""What the readers raise on bytes of another kind: unpickling noise may end anywhere."""
+"""Errors of reading a file that holds no weights: unpickling arbitrary bytes may raise any of these."""
 
 
-class _Reader(DetectionCheckpointer):  # type: ignore[misc]  # Detectron2 carries no types
-    """Remembers which tensors a file left as they were: its base only logs that."""
+class _RecordingCheckpointer(DetectionCheckpointer):  # type: ignore[misc]  # Detectron2 has no type annotations
+    """Checkpointer that records which tensors a file lacks; the base class only logs them."""
 
     missing: frozenset[str] = frozenset()
 
     def _load_model(self, checkpoint: dict[str, Any]) -> Any:
-        checkpoint["matching_heuristics"] = True  # a file's address need not say so: whole names still match first
+        checkpoint["matching_heuristics"] = (
+            True  # set even if the URL does not ask for it: exact names still match first
+        )
         incompatible = super()._load_model(checkpoint)
         self.missing = frozenset(incompatible.missing_keys)
         return incompatible
 
 
 def load_weights(body: nn.Module, source: str) -> None:
-    """Fill what a file has of a body; the rest, such as a decoder that was not pre-trained, stays random.
+    """Load the tensors that a file has; the others, such as a decoder that was not pre-trained, stay random.
 
     Args:
-        body: with its `backbone`.
-        source: file, or an address that Detectron2 knows (its own "detectron2://" among them; then kept in its cache).
+        body: Module with a submodule `backbone`.
+        source: File, or URL that Detectron2 can read, including "detectron2://"; downloads go to Detectron2's cache.
 
     Raises:
-        ValueError: the file is out of reach, is broken, or holds less than half of the backbone's parameters.
+        ValueError: The file cannot be fetched, is broken, or holds less than half of the backbone's parameters.
     """
-    file = _fetched(source)
-    reader = _Reader(body)
+    file = _fetch(source)
+    checkpointer = _RecordingCheckpointer(body)
     try:
-        reader.load(str(file))
+        checkpointer.load(str(file))
     except _UNREADABLE as error:
-        raise ValueError(f"{file} does not hold weights that Detectron2 can read ({_line(error)})") from error
-    wanted = [name for name, _ in body.named_parameters() if name.startswith("backbone.")]
-    found = [name for name in wanted if name not in reader.missing]
-    # a file for an image classifier lacks the feature pyramid; one of another architecture may share a few names
-    if 2 * len(found) < len(wanted):
+        raise ValueError(f"{file} does not hold weights that Detectron2 can read ({_first_line(error)})") from error
+    expected = [name for name, _ in body.named_parameters() if name.startswith("backbone.")]
+    loaded = [name for name in expected if name not in checkpointer.missing]
+    # a file for an image classifier lacks the feature pyramid; a file for another architecture may share a few names
+    if 2 * len(loaded) < len(expected):
         raise ValueError(
-            f"{source} holds {len(found)} of the {len(wanted)} parameters of this backbone: it belongs to another one; "
-            "set body.weights to a file for this config"
+            f"{source} holds {len(loaded)} of the {len(expected)} parameters of this backbone: it belongs to another "
+            "backbone; set body.weights to a file for this config"
         )
 
 
-def _fetched(source: str) -> Path:
-    """Raises ValueError where a file is missing or an address does not answer."""
-    address = source.partition("?")[0]  # what follows asks for the heuristics that are used anyway
+def _fetch(source: str) -> Path:
+    """Return a local file, downloaded if necessary; raises ValueError if the file is missing or the download fails."""
+    url = source.partition("?")[0]  # the query only requests the matching heuristics, which are always used
     try:
-        with _patience(ANSWER_SECONDS):
-            file = Path(PathManager.get_local_path(address)).expanduser()
+        with _socket_timeout(RESPONSE_TIMEOUT_S):
+            file = Path(PathManager.get_local_path(url)).expanduser()
     except OSError as error:
-        address = address.replace(Detectron2Handler.PREFIX, Detectron2Handler.S3_DETECTRON2_PREFIX)
+        url = url.replace(Detectron2Handler.PREFIX, Detectron2Handler.S3_DETECTRON2_PREFIX)
         raise ValueError(
-            f"cannot fetch {address} ({_line(error)}): fetch it elsewhere and give its path as body.weights, or set "
-            "body.weights to null for random ones"
+            f"cannot download {url} ({_first_line(error)}): download it on another machine and set body.weights to its "
+            "path, or set body.weights to null for random weights"
         ) from error
     if not file.is_file():
-        raise ValueError(f"body.weights: there is no file {file}; give one, null for random weights, or leave it out")
+        raise ValueError(
+            f"body.weights: no such file: {file}; set it to a file, to null for random weights, or remove it"
+        )
     return file
 
 
 @contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """Give up on a silent address: Detectron2 asks it without a limit."""
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    """Limit the wait for a server; Detectron2 itself sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -99,5 +103,5 @@ def _patience(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"

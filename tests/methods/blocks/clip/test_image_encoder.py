@@ -1,4 +1,4 @@
-"""CLIP's image tower taken apart, against open_clip's own."""
+"""The image encoder compared with open_clip's own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.seeding import torch_generator
-from methods.blocks.clip.config import ClipConfig, load_clip
-from methods.blocks.clip.image_encoder import ClipImageEncoder, Grid, Tail, resize_positions, to_map, value_path
+from methods.blocks.clip import ClipConfig, ClipImageEncoder, Grid, Tail, load_clip, to_map
+from methods.blocks.clip.image_encoder import resize_positions, run_value_path
 
 CLIP = load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
 
 
 @pytest.fixture(scope="module")
-def trunk() -> ClipImageEncoder:
+def encoder() -> ClipImageEncoder:
     return ClipImageEncoder(CLIP.visual)
 
 
@@ -27,42 +27,44 @@ def _random(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch_generator("visual", *shape))
 
 
-def test_the_class_token_is_what_encode_image_gives(trunk: ClipImageEncoder) -> None:
+def test_the_class_token_equals_encode_image(encoder: ClipImageEncoder) -> None:
     images = _random(2, 3, 64, 64)
-    tokens, grid = trunk.embed(images)
-    assert grid == trunk.trained
-    torch.testing.assert_close(trunk.finish(tokens, start=0)[:, 0], CLIP.encode_image(images), rtol=0, atol=1e-5)
+    tokens, grid = encoder.embed(images)
+    assert grid == encoder.trained_grid
+    torch.testing.assert_close(
+        encoder.run_last_blocks(tokens, start=0)[:, 0], CLIP.encode_image(images), rtol=0, atol=1e-5
+    )
 
 
-def test_blocks_in_two_goes_are_blocks_in_one(trunk: ClipImageEncoder) -> None:
-    tokens = _random(1, 5, trunk.width)
-    halfway = trunk.blocks(tokens, start=0, stop=2)
-    assert torch.equal(trunk.finish(halfway, start=2), trunk.finish(tokens, start=0))
+def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) -> None:
+    tokens = _random(1, 5, encoder.width)
+    halfway = encoder.run_blocks(tokens, start=0, stop=2)
+    assert torch.equal(encoder.run_last_blocks(halfway, start=2), encoder.run_last_blocks(tokens, start=0))
 
 
-def test_the_value_path_is_the_block_on_every_token_alone(trunk: ClipImageEncoder) -> None:
+def test_the_value_path_is_the_block_applied_to_every_token_separately(encoder: ClipImageEncoder) -> None:
     """Attention over a single token is the identity, so open_clip's own block is the reference."""
-    block, tokens = trunk.visual.transformer.resblocks[-1], _random(2, 5, trunk.width)
+    block, tokens = encoder.visual.transformer.resblocks[-1], _random(2, 5, encoder.width)
     alone = block(tokens.reshape(10, 1, -1)).reshape(2, 5, -1)
-    torch.testing.assert_close(value_path(block, tokens, tail="full"), alone, rtol=0, atol=1e-5)
+    torch.testing.assert_close(run_value_path(block, tokens, tail="full"), alone, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("tail", ["full", "reduced"])
-def test_a_token_on_the_value_path_depends_on_no_other(trunk: ClipImageEncoder, tail: Tail) -> None:
-    block, tokens = trunk.visual.transformer.resblocks[-1], _random(1, 5, trunk.width)
+def test_a_token_on_the_value_path_depends_on_no_other_token(encoder: ClipImageEncoder, tail: Tail) -> None:
+    block, tokens = encoder.visual.transformer.resblocks[-1], _random(1, 5, encoder.width)
     other = tokens.clone()
     other[:, 3] += 1
-    changed = value_path(block, tokens, tail=tail) != value_path(block, other, tail=tail)
+    changed = run_value_path(block, tokens, tail=tail) != run_value_path(block, other, tail=tail)
     assert changed.any(dim=2).tolist() == [[False, False, False, True, False]]
 
 
-def test_the_reduced_tail_leaves_out_residual_and_mlp(trunk: ClipImageEncoder) -> None:
-    block, tokens = trunk.visual.transformer.resblocks[-1], _random(1, 1, trunk.width)
+def test_the_reduced_tail_omits_residual_and_mlp(encoder: ClipImageEncoder) -> None:
+    block, tokens = encoder.visual.transformer.resblocks[-1], _random(1, 1, encoder.width)
     attended = block.attention(block.ln_1(tokens))
-    torch.testing.assert_close(value_path(block, tokens, tail="reduced"), attended, rtol=0, atol=1e-5)
+    torch.testing.assert_close(run_value_path(block, tokens, tail="reduced"), attended, rtol=0, atol=1e-5)
 
 
-def test_positions_of_the_trained_grid_are_left_as_they_are() -> None:
+def test_positions_of_the_trained_grid_are_unchanged() -> None:
     positions = _random(1 + 6, 4)
     assert resize_positions(positions, trained=(2, 3), grid=(2, 3)) is positions
 
@@ -79,30 +81,30 @@ def test_resized_positions_are_weighted_means_of_the_nearest_four(trained: Grid,
     positions = _random(1 + trained[0] * trained[1], 3)
     resized = resize_positions(positions, trained=trained, grid=grid)
     known = positions[1:].reshape(*trained, 3).numpy()
-    rows, columns = (_between(*sizes) for sizes in zip(trained, grid, strict=True))
+    rows, columns = (_interpolation_weights(*sizes) for sizes in zip(trained, grid, strict=True))
     expected = torch.tensor(np.einsum("yh,xw,hwc->yxc", rows, columns, known), dtype=torch.float32)
     torch.testing.assert_close(resized[1:].reshape(*grid, 3), expected, rtol=0, atol=1e-5)
     assert torch.equal(resized[0], positions[0])
 
 
-def _between(old: int, new: int) -> NDArray[np.float64]:
-    """(new, old) weights of linear interpolation between pixel centres, the ends held."""
-    places = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
-    return np.maximum(0, 1 - np.abs(places[:, None] - np.arange(old)))
+def _interpolation_weights(old: int, new: int) -> NDArray[np.float64]:
+    """Return weights (new, old) of linear interpolation between pixel centers, constant beyond the ends."""
+    centers = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    return np.maximum(0, 1 - np.abs(centers[:, None] - np.arange(old)))
 
 
 @pytest.mark.parametrize("grid", [(4, 7), (6, 3)])
-def test_resized_positions_are_open_clips_own_for_a_square_it_was_trained_on(grid: Grid) -> None:
+def test_resized_positions_equal_open_clips_for_a_square_trained_grid(grid: Grid) -> None:
     positions = _random(1 + 16, 3)
-    state, tower = {"visual.positional_embedding": positions}, SimpleNamespace(visual=SimpleNamespace(grid_size=grid))
-    open_clip.model.resize_pos_embed(state, tower, interpolation="bilinear", antialias=False)
+    state, model = {"visual.positional_embedding": positions}, SimpleNamespace(visual=SimpleNamespace(grid_size=grid))
+    open_clip.model.resize_pos_embed(state, model, interpolation="bilinear", antialias=False)
     resized = resize_positions(positions, trained=(4, 4), grid=grid)
     torch.testing.assert_close(resized, state["visual.positional_embedding"], rtol=0, atol=1e-6)
 
 
-def test_another_grid_gives_one_token_a_patch_in_row_major_order(trunk: ClipImageEncoder) -> None:
+def test_another_grid_gives_one_token_for_each_patch_in_row_major_order(encoder: ClipImageEncoder) -> None:
     images = _random(1, 3, 32, 96)
-    tokens, grid = trunk.embed(images)
+    tokens, grid = encoder.embed(images)
     assert (grid, tokens.shape[1]) == ((2, 6), 1 + 12)
     patches = torch.arange(12.0)[None, :, None]
     assert to_map(patches, grid)[0, 0].tolist() == [list(range(6)), list(range(6, 12))]

@@ -1,4 +1,4 @@
-"""CLIP's weights: found, recognised, loaded whole or refused."""
+"""CLIP's weights: found, recognized, loaded completely or refused."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ from torch import Tensor, nn
 
 from methods.blocks.clip import weights
 from methods.blocks.clip.checkpoint import OPENAI_EXTRAS, read_checkpoint
-from methods.blocks.clip.config import TOY_MODEL, Clip, ClipConfig, load_clip
+from methods.blocks.clip.config import TOY_MODEL, Clip, ClipConfig
 from methods.blocks.clip.image_encoder import ClipImageEncoder
-from methods.blocks.clip.weights import ANSWER_SECONDS, Pretraining, find_weights, listed, recognise
+from methods.blocks.clip.loading import load_clip
+from methods.blocks.clip.weights import (
+    RESPONSE_TIMEOUT_S,
+    Pretraining,
+    find_weights,
+    look_up_pretraining,
+    recognize_weights,
+)
 
 State = Mapping[str, Tensor]
 HALF = (0.5, 0.5, 0.5)
@@ -31,8 +38,8 @@ def state() -> dict[str, Tensor]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of weights, and a tag "mine" of the toy model, as if open_clip listed it."""
-    load_clip(ClipConfig(model=TOY_MODEL, weights="random"))  # the architecture is known from here on
+    """Return a folder of weights, and add a tag "mine" of the toy model to open_clip's table."""
+    load_clip(ClipConfig(model=TOY_MODEL, weights="random"))  # registers the architecture
     table = {"url": "", "hf_hub": "people/mine/", "mean": HALF, "std": HALF}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, TOY_MODEL, {"mine": table})
     monkeypatch.setenv("CHIMERA_BENCH_WEIGHTS", str(tmp_path))
@@ -48,9 +55,9 @@ def _saved(state: Any, file: Path) -> Path:
 
 
 def _mine() -> Pretraining:
-    known = listed(TOY_MODEL, "mine")
-    assert known is not None
-    return known
+    pretraining = look_up_pretraining(TOY_MODEL, "mine")
+    assert pretraining is not None
+    return pretraining
 
 
 class Part(nn.Module):
@@ -111,7 +118,7 @@ def test_random_weights_are_the_same_every_time(state: State) -> None:
     assert all(torch.equal(again[name], value) for name, value in state.items())
 
 
-def test_misspelt_model_names_the_nearest() -> None:
+def test_a_misspelled_model_is_answered_with_the_closest_match() -> None:
     with pytest.raises(KeyError, match="did you mean 'ViT-B-16'"):
         load_clip(ClipConfig(model="ViT-B16"))
 
@@ -123,20 +130,20 @@ def test_misspelt_model_names_the_nearest() -> None:
         ("ViT-B-16-SigLIP", "no plain ViT"),
         ("coca_ViT-B-32", "no plain ViT"),
         ("ViT-H-14-CLIPA", "no_ln_pre"),
-        ("ViT-H-14-worldwide", "tokenizer of its own"),
+        ("ViT-H-14-worldwide", "its own tokenizer"),
     ],
 )
-def test_towers_that_would_be_taken_apart_wrongly_are_refused(model: str, reason: str) -> None:
+def test_unsupported_architectures_are_refused(model: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         load_clip(ClipConfig(model=model, weights="random"))
 
 
-def test_wrong_activation_is_an_error_before_anything_is_fetched() -> None:
+def test_a_wrong_activation_is_an_error_before_anything_is_downloaded() -> None:
     with pytest.raises(ValueError, match=r"differ in their activation function.*QuickGELU.*'ViT-B-16-quickgelu'"):
         load_clip(ClipConfig(model="ViT-B-16", weights="openai"))
 
 
-def test_a_tag_of_the_sibling_with_the_other_activation_says_so() -> None:
+def test_a_tag_of_the_architecture_with_the_other_activation_is_answered_with_it() -> None:
     with pytest.raises(ValueError, match=r"another activation function: they need model 'ViT-B-16'"):
         load_clip(ClipConfig(model="ViT-B-16-quickgelu", weights="laion2b_s34b_b88k"))
 
@@ -151,21 +158,21 @@ def test_a_tag_of_the_sibling_with_the_other_activation_says_so() -> None:
         ("b16_400m.pt", "metaclip_400m"),
     ],
 )
-def test_a_known_file_with_the_other_activation_is_refused_unread(name: str, tag: str, tmp_path: Path) -> None:
+def test_a_recognized_file_with_the_other_activation_is_refused_unread(name: str, tag: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"not read")
-    assert recognise(file).tag == tag
+    assert recognize_weights(file).tag == tag
     with pytest.raises(ValueError, match="differ in their activation function"):
         load_clip(ClipConfig(model="ViT-B-16", weights=str(file)))
 
 
-def test_a_renamed_file_is_not_recognised(tmp_path: Path) -> None:
-    assert recognise(tmp_path / "mine.pt") is None
-    assert recognise(tmp_path / "open_clip_model.safetensors") is None
+def test_a_renamed_file_is_not_recognized(tmp_path: Path) -> None:
+    assert recognize_weights(tmp_path / "mine.pt") is None
+    assert recognize_weights(tmp_path / "open_clip_model.safetensors") is None
 
 
-def test_openais_archive_is_known_under_any_name(state: State, tmp_path: Path) -> None:
+def test_openais_archive_is_recognized_under_any_name(state: State, tmp_path: Path) -> None:
     extras = {name: torch.tensor(24) for name in OPENAI_EXTRAS}
     archive = _archive({**state, **extras}, tmp_path / "mine.pt")
     assert read_checkpoint(archive).tensors.keys() == state.keys()
@@ -178,10 +185,10 @@ def test_missing_weight_file_says_what_was_given() -> None:
         load_clip(ClipConfig(model=TOY_MODEL, weights="nowhere.pt"))
 
 
-@pytest.mark.parametrize("ending", [".safetensors", ".pt"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 @pytest.mark.parametrize("content", [b"", b"\x10\x00", b"hello, I am a text\n" * 9, bytes(range(256))])
-def test_a_file_that_is_no_checkpoint_is_one_clear_line(ending: str, content: bytes, tmp_path: Path) -> None:
-    broken = tmp_path / f"clip{ending}"
+def test_a_file_that_is_no_checkpoint_is_refused_in_one_line(suffix: str, content: bytes, tmp_path: Path) -> None:
+    broken = tmp_path / f"clip{suffix}"
     broken.write_bytes(content)
     with pytest.raises(ValueError, match=r"cannot load weights: .*clip") as caught:
         _toy(broken)
@@ -189,10 +196,10 @@ def test_a_file_that_is_no_checkpoint_is_one_clear_line(ending: str, content: by
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "state dict", "archive"])
-def test_a_file_cut_short_is_one_clear_line(kind: str, state: State, tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused_in_one_line(kind: str, state: State, tmp_path: Path) -> None:
     file = FORMATS[kind](state, tmp_path)
     file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match="cut short or no checkpoint"):
+    with pytest.raises(ValueError, match="truncated or no checkpoint"):
         _toy(file)
 
 
@@ -219,7 +226,7 @@ def test_weights_of_another_architecture_are_refused(state: State, tmp_path: Pat
         _toy(_saved(other, tmp_path / "a.safetensors"))
 
 
-def test_positions_of_another_image_size_are_refused_not_resized(state: State, tmp_path: Path) -> None:
+def test_positions_of_another_image_size_are_refused(state: State, tmp_path: Path) -> None:
     other = {**state, "visual.positional_embedding": torch.zeros(1 + 9, 128)}
     with pytest.raises(ValueError, match=r"positional_embedding of the file is \(10, 128\), the model's \(17, 128\)"):
         _toy(_saved(other, tmp_path / "a.safetensors"))
@@ -233,19 +240,19 @@ def test_a_partial_file_is_refused(state: State, tmp_path: Path) -> None:
 
 def test_weights_that_are_not_finite_are_refused(state: State, tmp_path: Path) -> None:
     other = {**state, "ln_final.bias": torch.full((48,), torch.nan)}
-    with pytest.raises(ValueError, match=r"ln_final\.bias holds numbers that are not finite"):
+    with pytest.raises(ValueError, match=r"ln_final\.bias is not finite"):
         _toy(_saved(other, tmp_path / "a.safetensors"))
 
 
-@pytest.mark.parametrize("ending", [".safetensors", ".pt", ".bin"])
-def test_the_users_folder_comes_first(ending: str, state: State, folder: Path) -> None:
-    file = _saved(state, folder / f"{TOY_MODEL}.mine{ending}")
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".bin"])
+def test_the_users_folder_comes_first(suffix: str, state: State, folder: Path) -> None:
+    file = _saved(state, folder / f"{TOY_MODEL}.mine{suffix}")
     assert find_weights(_mine()) == file
     assert torch.equal(load_clip(ClipConfig(model=TOY_MODEL, weights="mine")).visual.proj, state["visual.proj"])
 
 
 @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
-def test_what_the_hub_gave_before_is_found_in_its_layout(name: str, state: State, folder: Path) -> None:
+def test_earlier_downloads_are_found_in_the_layout_of_the_hub(name: str, state: State, folder: Path) -> None:
     repository, commit = folder / "models--people--mine", "0" * 40
     for part in ("refs", f"snapshots/{commit}"):
         (repository / part).mkdir(parents=True)
@@ -254,55 +261,55 @@ def test_what_the_hub_gave_before_is_found_in_its_layout(name: str, state: State
     assert find_weights(_mine()) == file
 
 
-def test_pixel_statistics_are_those_of_the_weights(state: State, folder: Path) -> None:
+def test_pixel_statistics_come_from_the_weights(state: State, folder: Path) -> None:
     _saved(state, folder / f"{TOY_MODEL}.mine.pt")
-    trunk = ClipImageEncoder(load_clip(ClipConfig(model=TOY_MODEL, weights="mine")).visual)
-    assert (trunk.mean, trunk.std) == (HALF, HALF)
+    encoder = ClipImageEncoder(load_clip(ClipConfig(model=TOY_MODEL, weights="mine")).visual)
+    assert (encoder.mean, encoder.std) == (HALF, HALF)
     assert ClipImageEncoder(load_clip(ClipConfig(model=TOY_MODEL, weights="random")).visual).mean != HALF
 
 
-def test_without_network_and_file_one_line_says_what_to_fetch_and_where_to_put_it(tmp_path: Path) -> None:
+def test_without_network_one_line_says_what_to_download_and_where_to_save_it(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CHIMERA_BENCH_WEIGHTS", str(tmp_path))
-        with pytest.raises(ValueError, match="cannot be fetched") as caught:
+        with pytest.raises(ValueError, match="cannot be downloaded") as caught:
             load_clip(ClipConfig(model="ViT-B-16", weights="laion2b_s34b_b88k"))
     line = str(caught.value)
-    needed = ["laion/CLIP-ViT-B-16-laion2B-s34B-b88K", "open_clip_model.safetensors", f"{tmp_path}/ViT-B-16.laion2b"]
-    assert all(part in line for part in needed) and "\n" not in line
+    parts = ["laion/CLIP-ViT-B-16-laion2B-s34B-b88K", "open_clip_model.safetensors", f"{tmp_path}/ViT-B-16.laion2b"]
+    assert all(part in line for part in parts) and "\n" not in line
 
 
 @pytest.mark.parametrize("name", ["open_clip_model.safetensors", "open_clip_pytorch_model.bin"])
-def test_the_file_that_the_repository_has_is_fetched(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def asked(url: str, *, timeout: float) -> None:
+def test_the_file_that_the_repository_has_is_downloaded(
+    name: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def request(url: str, *, timeout: float) -> None:
         if not url.endswith(f"/{name}"):
             raise EntryNotFoundError("not there")
 
-    monkeypatch.setattr(weights, "get_hf_file_metadata", asked)
+    monkeypatch.setattr(weights, "get_hf_file_metadata", request)
     monkeypatch.setattr(weights, "hf_hub_download", lambda repository, file, *, cache_dir: f"{cache_dir}/{file}")
     assert find_weights(_mine()) == folder / name
 
 
-def test_a_download_that_breaks_off_is_not_taken_for_a_missing_file(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def breaks_off(repository: str, file: str, *, cache_dir: Path) -> None:
-        raise LocalEntryNotFoundError("the line went dead")
+def test_a_download_that_fails_is_not_reported_as_a_missing_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(repository: str, file: str, *, cache_dir: Path) -> None:
+        raise LocalEntryNotFoundError("connection lost")
 
     monkeypatch.setattr(weights, "get_hf_file_metadata", lambda url, *, timeout: None)
-    monkeypatch.setattr(weights, "hf_hub_download", breaks_off)
-    with pytest.raises(ValueError, match="the line went dead"):
+    monkeypatch.setattr(weights, "hf_hub_download", fail)
+    with pytest.raises(ValueError, match="connection lost"):
         find_weights(_mine())
 
 
-def test_the_hub_is_asked_once_with_a_limit_before_any_download(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[float] = []
+def test_one_request_with_a_timeout_precedes_a_download(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timeouts: list[float] = []
 
-    def silent(url: str, *, timeout: float) -> None:
-        asked.append(timeout)
-        raise TimeoutError("nobody answers")
+    def never_respond(url: str, *, timeout: float) -> None:
+        timeouts.append(timeout)
+        raise TimeoutError("no response")
 
-    monkeypatch.setattr(weights, "get_hf_file_metadata", silent)
-    monkeypatch.setattr(weights, "hf_hub_download", lambda *_, **__: pytest.fail("a download was begun"))
-    with pytest.raises(ValueError, match="nobody answers"):
+    monkeypatch.setattr(weights, "get_hf_file_metadata", never_respond)
+    monkeypatch.setattr(weights, "hf_hub_download", lambda *_, **__: pytest.fail("a download was started"))
+    with pytest.raises(ValueError, match="no response"):
         find_weights(_mine())
-    assert asked == [ANSWER_SECONDS]
+    assert timeouts == [RESPONSE_TIMEOUT_S]

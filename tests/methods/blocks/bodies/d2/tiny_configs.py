@@ -1,4 +1,4 @@
-"""Config files of tiny bodies, one a family, for Detectron2 to build in no time."""
+"""Config files of tiny bodies, one for each family of backbones, that Detectron2 builds quickly."""
 
 from __future__ import annotations
 
@@ -79,6 +79,6 @@ FILES = {
 
 
 def write(folder: Path, name: str) -> str:
-    """Write one of the files; its path as text."""
+    """Write one of the files and return its path."""
     (folder / name).write_text(FILES[name])
     return str(folder / name)

@@ -1,0 +1,47 @@
+"""Config of a body from Detectron2; reading it does not import Detectron2."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from benchmark.core.method import Config
+from methods.blocks.file_digest import add_digest
+
+PREFIX = "d2:"
+
+
+class D2BodyConfig(Config):
+    """Backbone and decoder from a config file of Detectron2.
+
+    A config file is a program: Detectron2 runs it and unpickles the weights it names. Use only files that you trust.
+
+    Attributes:
+        config: File name below `configs` or `projects/*/configs` of Detectron2, or the path of a file, YAML (yacs) or
+            .py (LazyConfig). It provides the backbone, its semantic head, pixel statistics, channel order and weights.
+        decoder: "fpn" (Panoptic FPN's semantic head, arXiv 1901.02446) or "deeplab" (DeepLabV3+'s, arXiv 1802.02611) on
+            the backbone's features; "" for the config's own semantic head, or "fpn" if the config has none.
+        stride: Pixels per feature in both directions. None for 8, or for the stride of the config's own head (often 4:
+            sixteen times as many features as stride 16).
+        channels: Number of feature channels; None for the number in the config.
+        weights: "config" for the weights that the config names, a file or URL that Detectron2 reads, or None for random
+            weights, all of which are trained. Names are matched by Detectron2's heuristics.
+        config_sha256: Digest of a config given by path; computed when this config is created. It does not cover files
+            that the config includes.
+        sha256: Digest of weights given by path; computed likewise.
+    """
+
+    config: str
+    decoder: Literal["", "fpn", "deeplab"] = ""
+    stride: Literal[4, 8, 16] | None = None
+    channels: int | None = Field(default=None, ge=32, multiple_of=32)  # group norm has 32 groups
+    weights: str | None = "config"
+    config_sha256: str = ""
+    sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        fields = {"config": value.removeprefix(PREFIX)} if isinstance(value, str) else value
+        return add_digest(add_digest(fields, "config", into="config_sha256"), "weights")

@@ -1,0 +1,125 @@
+"""A segmentation body from segmentation-models-pytorch: encoder and decoder without a classifier."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from benchmark.core.method import Config
+from methods.blocks.clip.config import ASSETS
+from methods.blocks.file_digest import add_digest
+from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
+
+TOY_BODY = ASSETS / "toy_body.safetensors"
+
+
+class SmpBodyConfig(Config):
+    """Encoder, decoder and weights of a body.
+
+    Attributes:
+        encoder: Encoder name of segmentation-models-pytorch ("resnet50") or timm ("tu-convnext_tiny").
+        weights: "imagenet" (downloaded by segmentation-models-pytorch), "toy" (included in the package), the path of a
+            safetensors file, or None for random weights.
+        sha256: Digest of a file given by path; computed when the config is created.
+        depth: Number of encoder stages. Dilation keeps the output stride at `stride`.
+        stride: Pixels per feature in both directions.
+        channels: Number of feature channels.
+        rates: Dilations of the decoder's pyramid (DeepLabV3, arXiv 1706.05587).
+    """
+
+    encoder: str = "resnet50"
+    weights: str | None = "imagenet"
+    depth: int = 5
+    stride: Literal[8, 16] = 8
+    channels: int = 256
+    rates: tuple[int, int, int] = (12, 24, 36)
+    sha256: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _add_digest(cls, fields: Any) -> Any:
+        return add_digest(fields, "weights")
+
+
+class SmpBody(nn.Module):
+    """DeepLabV3 features on any encoder, images (B, 3, H, W) to (B, channels, H/stride, W/stride).
+
+    Raises:
+        ValueError: The network cannot be built, or its weights cannot be loaded.
+    """
+
+    decoder: nn.Module
+    encoder: nn.Module
+
+    def __init__(self, config: SmpBodyConfig) -> None:
+        super().__init__()
+        self.channels, self.stride = config.channels, config.stride
+        self.normalize = Normalize(IMAGENET_MEAN, IMAGENET_STD)
+        network = _build_network(config)
+        self.encoder, self.decoder = network.encoder, network.decoder
+        if config.weights not in (None, "imagenet"):
+            load_body_weights(self, TOY_BODY if config.weights == "toy" else Path(config.weights))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Extract dense features.
+
+        Args:
+            images: (B, 3, H, W) RGB in 0-255, H and W multiples of the stride.
+
+        Returns:
+            (B, channels, H/stride, W/stride).
+
+        Raises:
+            ValueError: Height or width is not a multiple of the stride.
+        """
+        if images.shape[2] % self.stride or images.shape[3] % self.stride:
+            raise ValueError(f"images are {tuple(images.shape[2:])}, the body needs multiples of {self.stride}")
+        features: Tensor = self.decoder(self.encoder(self.normalize(images)))
+        return features
+
+
+def _build_network(config: SmpBodyConfig) -> Any:
+    import segmentation_models_pytorch as smp  # not above: importing takes seconds, and planning builds no network
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Initializing zero-element tensors")
+            return smp.DeepLabV3(
+                encoder_name=config.encoder,
+                encoder_weights="imagenet" if config.weights == "imagenet" else None,
+                encoder_depth=config.depth,
+                encoder_output_stride=config.stride,
+                decoder_channels=config.channels,
+                decoder_atrous_rates=config.rates,
+                decoder_aspp_dropout=0.0,
+            )
+    except (KeyError, RuntimeError, OSError) as error:
+        line = str(error).splitlines()[0][:200]
+        raise ValueError(
+            f"cannot build encoder {config.encoder!r} with weights {config.weights!r} ({line}); without network "
+            f"access, set body.weights to null or to the path of a safetensors file"
+        ) from error
+
+
+def load_body_weights(body: SmpBody, path: Path) -> None:
+    """Load encoder and decoder from a safetensors file, converting float16 to float32.
+
+    Args:
+        body: Body whose tensors are replaced.
+        path: Safetensors file with all tensors of the body.
+
+    Raises:
+        ValueError: The file is missing, broken, or belongs to another architecture.
+    """
+    try:
+        state = load_file(path)
+        body.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        line = str(error).splitlines()[0][:200]
+        raise ValueError(f"{path} does not hold the weights of this body ({line})") from error

@@ -220,6 +220,7 @@ def _write_specs(array: JobArray, specs: Mapping[str, RunSpec], *, store: Store)
 
 
 def _send(array: JobArray, grid: Grid) -> Submission:
+    """Write the manifest of an array, send the array, and record its job ID."""
     manifest = _make_manifest(array, grid)
     folder = manifests.write_manifest(grid.store, manifest).parent
     try:

@@ -85,6 +85,7 @@ def split_chunks(items: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
 
 
 def _check_tasks(spec: RunSpec, resources: JobResources) -> None:
+    """Check that a job has one task, or one per micro-batch of its run."""
     tasks, micro_batches = resources.tasks, spec.budget.micro_batches
     if tasks not in (1, micro_batches):
         raise ValueError(

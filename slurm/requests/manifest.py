@@ -14,7 +14,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +22,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import read_value, write_new, write_text, written
+from benchmark.utils.atomic_files import format_json, read_value, write_new, write_text
 from benchmark.utils.frozen_model import FrozenModel
 
 FOLDER = "submissions"
@@ -115,6 +115,12 @@ class Submission:
         """IDs of all runs of the submission."""
         return {run_id for ids in self.manifest.tasks for run_id in ids}
 
+    def find_targets(self, run_ids: Set[str]) -> set[tuple[str, int]]:
+        """Return job ID and index of the elements that work on any of the given runs; empty if `sent` is None."""
+        if self.sent is None:
+            return set()
+        return {(self.sent.job, index) for index, ids in enumerate(self.manifest.tasks) if not run_ids.isdisjoint(ids)}
+
 
 @dataclass(frozen=True)
 class ArrayTask:
@@ -164,7 +170,7 @@ def get_submission_folder(store: Store, submission: str) -> Path:
 def write_manifest(store: Store, manifest: Manifest) -> Path:
     """Write a manifest and return its path."""
     path = get_submission_folder(store, manifest.id) / "manifest.json"
-    write_text(path, written(manifest))
+    write_text(path, format_json(manifest))
     return path
 
 
@@ -180,7 +186,7 @@ def read_manifest(path: Path) -> Manifest:
 def mark_sent(folder: Path, job: str) -> None:
     """Record the scheduler's job ID of a submission, unless it is already recorded."""
     try:
-        write_new(folder / "job.json", written(SentJob(job=job, time=time.time())))
+        write_new(folder / "job.json", format_json(SentJob(job=job, time=time.time())))
     except FileExistsError:
         return
 

@@ -19,10 +19,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from benchmark.utils.atomic_files import first_complaint
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_table
 from slurm.requests.resources import JobResources
 
 PROFILES = ROOT / "slurm" / "profiles"
@@ -150,21 +150,24 @@ def load_profile(name: str) -> Profile:
     if path is None:
         known = map(str, sorted(candidates[0].parent.glob("*.y*ml"))) if is_file else list_profiles()
         raise KeyError(unknown_name("profile file" if is_file else "profile", name, known))
+    fields = {"name": path.stem} | read_table(path, kind="profile", loader=_Loader)
     try:
-        return _parse_profile({"name": path.stem} | (yaml.load(path.read_bytes(), Loader=_Loader) or {}))
+        return _parse_profile(fields)
     except ValidationError as error:
         raise ValueError(f"{path} is not a valid profile: {_describe_error(error)}") from error
-    except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is not a valid profile: {' '.join(str(error).split())}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path} is not a valid profile: {error}") from error
 
 
 def _list_folders() -> list[Path]:
+    """Return the folders of profiles; those in the first folder take precedence."""
     own = os.environ.get(VARIABLE)
     config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return [Path(own).expanduser() if own else config / "chimera-bench" / "profiles", PROFILES]
 
 
 def _parse_profile(fields: dict[str, Any]) -> Profile:
+    """Return the profile of a file's fields; those that a SlurmProfile does not have belong to its base."""
     executor = str(fields.get("executor", ""))
     if executor not in _KINDS:
         raise ValueError(unknown_name("executor", executor, _KINDS))
@@ -188,6 +191,7 @@ def _check_no_jobs(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _explain_unknown_field(name: str, executor: str) -> str:
+    """Return the error message for a field that the profiles of an executor do not have."""
     if name in {*JobResources.model_fields, *SlurmProfile.model_fields}:
         return f"{name} is a field of executor: slurm and has no meaning for executor: {executor}"
     return unknown_name("field", name, _KINDS[executor].model_fields)
@@ -203,7 +207,7 @@ def _merge_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
 
 
 def _describe_error(error: ValidationError) -> str:
-    return first_complaint(error).replace("Value error, ", "").removeprefix("base.").removeprefix("base: ")
+    return describe_first_error(error).replace("Value error, ", "").removeprefix("base.").removeprefix("base: ")
 
 
 class _Loader(yaml.SafeLoader):

@@ -112,6 +112,7 @@ def parse_squeue(text: str) -> Iterator[JobInfo]:
 
 
 def _parse_squeue_line(cells: dict[str, str]) -> Iterator[JobInfo]:
+    """Yield the elements of one line of squeue."""
     state = parse_state(cells["State"])
     code, signal = _parse_exit_code(cells["exit_code"])
     has_begun = state.phase != "waiting"
@@ -161,6 +162,7 @@ def parse_sacct(text: str) -> list[JobInfo]:
 
 
 def _parse_sacct_line(cells: dict[str, str]) -> Iterator[JobInfo]:
+    """Yield the elements of one line of sacct."""
     code, signal = _parse_exit_code(cells["ExitCode"])
     started, ended = _parse_time(cells["Start"]), _parse_time(cells["End"])  # a start that was REQUEUED has both
     tres = _parse_tres(cells["AllocTRES"] or cells["ReqTRES"])

@@ -172,6 +172,7 @@ def cancel_jobs(targets: Iterable[JobTarget], *, environment: Mapping[str, str] 
 def _query_squeue(
     options: tuple[str, ...], environment: Mapping[str, str] | None
 ) -> tuple[list[JobInfo], bool, tuple[str, ...]]:
+    """Return the jobs, whether the controller answered, and notes for the user."""
     output = run_slurm(*_SQUEUE, *options, environment=environment)
     if output.ok or _UNKNOWN in output.stderr:  # printed for a single unknown ID; of several, unknown ones are left out
         return list(parse_squeue(output.stdout)), True, ()
@@ -181,6 +182,7 @@ def _query_squeue(
 def _query_sacct(
     options: tuple[str, ...], *, since: float, environment: Mapping[str, str] | None
 ) -> tuple[list[JobInfo], Accounting, tuple[str, ...]]:
+    """Return the jobs, oldest first, the state of accounting, and notes for the user."""
     # counted back from now, because a date would be read in the time zone of this machine
     start = f"--starttime=now-{max(0, int(time.time() - since)) + CLOCK_SKEW_S}"
     output = run_slurm(*_SACCT, start, *options, environment=environment)
@@ -191,6 +193,7 @@ def _query_sacct(
 
 
 def _explain_missing_accounting(output: SlurmOutput) -> tuple[Accounting, str]:
+    """Return the state of accounting after an error of sacct, and a note for the user."""
     if "accounting storage is disabled" in output.stderr:
         note = "accounting is off: SLURM forgets a job soon after its end, and only the runs' files say how it ended"
         return "off", note

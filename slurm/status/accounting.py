@@ -68,20 +68,10 @@ def summarize_usage(store: Store, ids: Collection[str]) -> list[str]:
         ids: IDs of the runs.
     """
     wanted = set(ids)
-    sent = [
-        submission
-        for submission in read_submissions(store)
-        if submission.sent and not wanted.isdisjoint(submission.run_ids)
-    ]
+    sent = [submission for submission in read_submissions(store) if submission.find_targets(wanted)]
     if not sent:
         return []
-    targets = {
-        (submission.sent.job, index)
-        for submission in sent
-        if submission.sent
-        for index, task_ids in enumerate(submission.manifest.tasks)
-        if not wanted.isdisjoint(task_ids)
-    }
+    targets = {target for submission in sent for target in submission.find_targets(wanted)}
     history = query_history(targets, since=min(submission.manifest.created for submission in sent))
     manifests = {submission.manifest.name: submission.manifest for submission in sent}
     # GPUs from the manifest, because not every site accounts for them
@@ -89,11 +79,14 @@ def summarize_usage(store: Store, ids: Collection[str]) -> list[str]:
     if not starts:
         return [*history.notes, _summarize_logs(store, sent, wanted)]
     return [
-        line for request, used in group_usage(starts, describe_request).items() for line in _describe(request, used)
+        line
+        for request, used in group_usage(starts, describe_request).items()
+        for line in _describe_usage(request, used)
     ]
 
 
-def _describe(request: str, used: Usage) -> Iterator[str]:
+def _describe_usage(request: str, used: Usage) -> Iterator[str]:
+    """Yield the lines about the starts of jobs with the same request."""
     gpu_hours = f"{used.gpu_h:.2f} GPU-hours, " if used.gpu_h else ""
     yield f"{used.starts} job starts with {request}: {gpu_hours}{used.cpu_h:.2f} CPU-hours"
     yield from (f"  {line}" for line in advise(used))
@@ -115,6 +108,7 @@ def _summarize_logs(store: Store, sent: Collection[Submission], wanted: set[str]
 
 
 def _measure_attempt_s(run: RunFolder, attempt: Attempt) -> float:
+    """Return the seconds between the start of an attempt and the last line of its log; 0 if it has no log."""
     try:
         ended = run.find_log(attempt.number).stat().st_mtime
     except KeyError:
@@ -176,6 +170,7 @@ def advise(used: Usage) -> list[str]:
 
 
 def _advise_on_memory(used: Usage) -> Iterator[str]:
+    """Yield advice on mem_gb."""
     if used.out_of_memory:
         size = f" with {used.mem_gb:.3g} GB" if used.mem_gb else ""
         yield f"{_format_count(used.out_of_memory, 'start')} ran out of memory{size}: raise mem_gb"
@@ -191,6 +186,7 @@ def _advise_on_memory(used: Usage) -> Iterator[str]:
 
 
 def _advise_on_cpus(used: Usage) -> Iterator[str]:
+    """Yield advice on cpus_per_task and workers."""
     if used.busy_cpus is None or used.efficiency is None or not used.cpus:
         return
     enough = max(1, math.ceil(used.busy_cpus))
@@ -200,6 +196,7 @@ def _advise_on_cpus(used: Usage) -> Iterator[str]:
 
 
 def _advise_on_time(used: Usage) -> Iterator[str]:
+    """Yield advice on timeout_min."""
     if used.timeouts:
         limit = f" of {_format_duration(used.limit_s)}" if used.limit_s else ""
         yield f"{_format_count(used.timeouts, 'start')} reached the time limit{limit}: raise timeout_min"

@@ -9,7 +9,7 @@ from benchmark.core.run_state import RunState
 from benchmark.store.failures import record_failure
 from benchmark.store.run_folder import LOG_LINES
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import last_lines
+from benchmark.utils.atomic_files import read_last_lines
 from benchmark.utils.lock import BusyError, holding
 from slurm.scheduler.states import parse_state
 from slurm.status.run_status import RunStatus
@@ -53,5 +53,5 @@ def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
     if not state.is_failure(exit_code=job.exit_code, signal=job.signal):
         return None
     meaning = f"ended with exit code {job.exit_code}" if state.failure == "by exit code" else state.meaning
-    log_tail = store.run(status.id).read_log_tail() or last_lines(status.task.log_path, LOG_LINES)
+    log_tail = store.run(status.id).read_log_tail() or read_last_lines(status.task.log_path, LOG_LINES)
     return Failure(kind=state.name, message=f"the job {meaning}: {state.remedy}", log_tail=log_tail)

@@ -7,7 +7,7 @@ or is down.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.core.run_record import RunRecord
@@ -69,12 +69,8 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     Raises:
         ValueError: A file of a submission is broken.
     """
-    tasks, snapshots = locate_runs(store), {run_id: store.run(run_id).read_snapshot() for run_id in ids}
-    open_tasks = {
-        run_id: tasks[run_id]
-        for run_id, snapshot in snapshots.items()
-        if run_id in tasks and not _has_ended(snapshot, tasks[run_id])
-    }
+    snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
+    open_tasks = _find_open_tasks(store, snapshots)
     sent = [task for task in open_tasks.values() if task.submission.sent]
     since = min((task.submission.manifest.created for task in sent), default=time.time())
     queue = query_jobs({target for task in sent if (target := task.target)}, since=since)
@@ -86,6 +82,16 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
         for run_id, snapshot in snapshots.items()
     ]
     return GridStatus(tuple(runs), queue)
+
+
+def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict[str, ArrayTask]:
+    """Return the array elements of the runs that were submitted and have not ended, by the ID of the run."""
+    tasks = locate_runs(store)
+    return {
+        run_id: tasks[run_id]
+        for run_id, snapshot in snapshots.items()
+        if run_id in tasks and not _has_ended(snapshot, tasks[run_id])
+    }
 
 
 def decide_state(
@@ -156,6 +162,7 @@ def _has_ended(snapshot: RunSnapshot, task: ArrayTask) -> bool:
 def _determine_status(
     store: Store, run_id: str, file_state: RunState, *, task: ArrayTask | None, queue: QueueSnapshot
 ) -> RunStatus:
+    """Return the status of a run; `task` is None if the run was never submitted or has ended."""
     if task is None:
         return RunStatus(run_id, file_state)
     sent, name = task.submission.sent, task.submission.manifest.name

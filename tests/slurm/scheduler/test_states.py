@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
@@ -70,9 +71,10 @@ def test_the_readme_shows_the_table_of_states() -> None:
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_field_of_a_state_is_held_by_the_expectation_or_by_the_readme(name: str) -> None:
-    others: dict[str, object] = {"phase": "unknown", "failure": "sometimes", "may_return": not STATES[name].may_return}
+    others: dict[str, Any] = {"phase": "unknown", "failure": "sometimes", "may_return": not STATES[name].may_return}
     for field in fields(SlurmState):
-        changed = replace(STATES[name], **{field.name: others.get(field.name, "changed")})
+        changes: dict[str, Any] = {field.name: others.get(field.name, "changed")}
+        changed = replace(STATES[name], **changes)
         is_held = _summarize(changed) != _summarize(STATES[name])
         assert is_held or format_states_table([changed]) != format_states_table([STATES[name]]), field.name
 

@@ -148,8 +148,8 @@ def test_disturbed_runs_have_the_threads_of_undisturbed_runs_and_can_be_preempte
     assert isinstance(disturbed, SlurmProfile)
     assert (undisturbed.executor, undisturbed.jobs) == ("local", experiment.CONCURRENT_RUNS)
     rows = [("chimera_seg", "Chimera-Seg"), ("chimera_seg", "no CSH"), ("spnet", "SPNet")]
-    resources = [disturbed.resources(study="chaos", method=method, variant=variant) for method, variant in rows]
-    assert {request.each.threads for request in resources} == {undisturbed.threads}
+    resources = [disturbed.get_resources(study="chaos", method=method, variant=variant) for method, variant in rows]
+    assert {request.per_run.threads for request in resources} == {undisturbed.threads}
     assert [request.partition for request in resources] == ["lowg", "lowc", "low"]
 
 

@@ -126,12 +126,12 @@ def decide_state(
         return RunState.UNKNOWN, f"SLURM reports the job state {job.state}, which is not in the table of states"
     if file_state is RunState.RUNNING and silent_s < HEARTBEAT_TIMEOUT_S:
         return RunState.RUNNING, f"its job has ended ({job.state}), but its process sends heartbeats"
-    return _resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
+    return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
 
 
 def _decide_without_job(file_state: RunState, task: ArrayTask, *, reachable: bool, now: float) -> tuple[RunState, str]:
     """Decide the state of a run whose job the scheduler does not show."""
-    sent, state = task.submission.sent, _resumable_state(file_state)
+    sent, state = task.submission.sent, _get_resumable_state(file_state)
     if file_state is RunState.RUNNING:
         return RunState.RUNNING, "" if reachable else "SLURM does not answer"
     if sent is None:
@@ -145,7 +145,7 @@ def _decide_without_job(file_state: RunState, task: ArrayTask, *, reachable: boo
     return state, f"SLURM no longer knows job {sent.job}"
 
 
-def _resumable_state(file_state: RunState) -> RunState:
+def _get_resumable_state(file_state: RunState) -> RunState:
     """Return the state of a run on which no process works, according to its files."""
     has_begun = file_state in (RunState.INTERRUPTED, RunState.RUNNING)
     return RunState.INTERRUPTED if has_begun else RunState.MISSING

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from benchmark.data.base import Dataset
 from benchmark.data.folders.dataset import FolderDataset
-from benchmark.data.folders.dataset_spec import DatasetSpec, dataset_spec_names, load_dataset_spec
-from benchmark.data.folders.discovery import DATA_VARIABLE, data_folders, find_layout
+from benchmark.data.folders.dataset_spec import DatasetSpec, list_dataset_specs, load_dataset_spec
+from benchmark.data.folders.discovery import DATA_VARIABLE, find_layout, list_data_folders
 from benchmark.data.toybox.dataset import ToyBox
 from benchmark.utils.did_you_mean import unknown_name
 
@@ -16,9 +16,9 @@ DATASETS: dict[str, Callable[[], Dataset]] = {"toybox": ToyBox}
 """Datasets without files, by name, each with its constructor. Construction reads nothing."""
 
 
-def dataset_names() -> list[str]:
+def list_datasets() -> list[str]:
     """Return the names that `open_dataset` accepts, sorted."""
-    return sorted({*DATASETS, *dataset_spec_names()})
+    return sorted({*DATASETS, *list_dataset_specs()})
 
 
 def open_dataset(name: str) -> Dataset:
@@ -30,10 +30,10 @@ def open_dataset(name: str) -> Dataset:
     """
     if name in DATASETS:
         return DATASETS[name]()
-    if name not in dataset_spec_names():
-        raise KeyError(unknown_name("dataset", name, dataset_names()))
+    if name not in list_dataset_specs():
+        raise KeyError(unknown_name("dataset", name, list_datasets()))
     spec = load_dataset_spec(name)
-    found = find_layout(spec, data_folders())
+    found = find_layout(spec, list_data_folders())
     if found is None:
         raise FileNotFoundError(describe_absence(spec))
     return FolderDataset(spec, found)
@@ -43,7 +43,7 @@ def describe_absence(spec: DatasetSpec) -> str:
     """Return a one-line message about a dataset that was not found: where it was looked for and what to do."""
     roots = dict.fromkeys(root for layout in spec.layouts.values() for root in layout.roots if root != ".")
     advice = f"for details: chimera-bench data check {spec.name} --root DIR"
-    folders = data_folders()
+    folders = list_data_folders()
     if not folders:
         return (
             f"dataset {spec.name!r} needs a data folder: pass --data DIR or set {DATA_VARIABLE}=DIR, where DIR "

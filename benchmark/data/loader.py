@@ -234,7 +234,7 @@ def select_train_images(dataset: Dataset, split: Split, images: TrainImages) -> 
         return range(size)
     seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
     shown = [dataset.labels_in(split.train, index) for index in range(size)]
-    is_selected = [bool(labels & seen) if images == "labelled" else not labels & unseen for labels in shown]
+    is_selected = [bool(labels & seen) if images == "labeled" else not labels & unseen for labels in shown]
     if not any(is_selected):
         raise ValueError(
             f"protocol selects none of the {size} images in subset {split.train!r} of {dataset.name!r} "
@@ -319,7 +319,7 @@ def _mark_unlabeled(sample: Sample, pseudo_label_area: int, *, ignore: int) -> S
     """Mark the pixels that pseudo labels may fill, and replace the labels that are private to this module."""
     labels = sample["sem_seg"]
     marked = sample.copy()
-    marked["unlabelled"] = labels == pseudo_label_area
+    marked["unlabeled"] = labels == pseudo_label_area
     marked["sem_seg"] = labels.masked_fill((labels == _PADDING_LABEL) | (labels == _UNSEEN_LABEL), ignore)
     return marked
 

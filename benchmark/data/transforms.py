@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from benchmark.core.protocol import Resize, TrainGeometry
+from benchmark.core.protocol import Resize, TrainTransform
 from benchmark.core.seeding import torch_generator
 from benchmark.core.types import IGNORE
 from benchmark.data.resize import Size, draw_size, resize_image, resize_labels
@@ -257,7 +257,7 @@ class Augmentation:
 
 
 def make_train_transforms(
-    geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int
+    geometry: TrainTransform, *, antialias: bool, ignore: int, padding: int
 ) -> tuple[Transform, ...]:
     """Return the transforms of training images, in order.
 
@@ -270,11 +270,11 @@ def make_train_transforms(
     color: dict[str, tuple[Transform, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColor(),)}
     flip: tuple[Transform, ...] = (RandomFlip(),) if geometry.flip else ()
     crop, resize_and_pad = make_crop_transforms(geometry, antialias=antialias, ignore=ignore, padding=padding)
-    return (crop, *flip, *color[geometry.colour], resize_and_pad)
+    return (crop, *flip, *color[geometry.color], resize_and_pad)
 
 
 def make_crop_transforms(
-    geometry: TrainGeometry, *, antialias: bool, ignore: int, padding: int
+    geometry: TrainTransform, *, antialias: bool, ignore: int, padding: int
 ) -> tuple[RandomCrop, ResizeAndPad]:
     """Return the transforms that only crop and resize; see `make_train_transforms`."""
     crop = RandomCrop(geometry.crop, geometry.resize, geometry.largest_share, ignore)

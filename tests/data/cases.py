@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.core.protocol import Protocol, TrainGeometry
+from benchmark.core.protocol import Protocol, TrainTransform
 from benchmark.core.split import Split
 from benchmark.core.types import Batch
 from benchmark.data.base import ImageRef, RawSample
@@ -18,7 +18,7 @@ SPLIT = Split(name="tiny", dataset="tiny", classes=("owl", "dog", "cat"), unseen
 """Classes in another order than in the dataset, and without cow and bee."""
 
 SIZE, SIDE = 7, 8
-CROPS = Protocol(train=TrainGeometry(crop=6))
+CROPS = Protocol(train=TrainTransform(crop=6))
 PLAIN = Protocol()
 
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.core.protocol import EvalTransform, Protocol, RatioRange, TrainGeometry
+from benchmark.core.protocol import EvalTransform, Protocol, RatioRange, TrainTransform
 from benchmark.core.types import Batch
 from benchmark.data.base import RawSample
 from benchmark.data.loader import EvalLoader, TrainLoader, select_train_images
 from tests.data.cases import SIDE, SIZE, SPLIT, Relabeled, Tiny, same
 
-GEOMETRY = TrainGeometry(
-    resize=RatioRange(short_side=8, long_side=32, low=0.5, high=2), crop=8, largest_share=0.75, colour="photometric"
+GEOMETRY = TrainTransform(
+    resize=RatioRange(short_side=8, long_side=32, low=0.5, high=2), crop=8, largest_share=0.75, color="photometric"
 )
 UNSEEN_AND_VOID_SWAPPED = (0, 2, 1, 3, 4)
 """dog (1) is unseen, cow (2) and bee (4) are not in the split."""
@@ -31,13 +31,13 @@ def load_batches(dataset: Tiny | Relabeled, setting: str) -> list[Batch]:
 
 
 def load_unlabeled(dataset: Tiny | Relabeled, setting: str) -> list[torch.Tensor]:
-    return [sample["unlabelled"] for batch in load_batches(dataset, setting) for sample in batch]
+    return [sample["unlabeled"] for batch in load_batches(dataset, setting) for sample in batch]
 
 
 def test_inductive_training_cannot_tell_unseen_pixels_from_void_ones() -> None:
     changed = Relabeled(Tiny(), UNSEEN_AND_VOID_SWAPPED)
     assert same(load_batches(changed, "inductive"), load_batches(Tiny(), "inductive"))
-    assert all("unlabelled" not in sample for batch in load_batches(Tiny(), "inductive") for sample in batch)
+    assert all("unlabeled" not in sample for batch in load_batches(Tiny(), "inductive") for sample in batch)
 
 
 def test_transductive_training_cannot_tell_them_apart_but_knows_padding() -> None:
@@ -45,8 +45,8 @@ def test_transductive_training_cannot_tell_them_apart_but_knows_padding() -> Non
     pairs = zip(load_unlabeled(changed, "transductive"), load_unlabeled(Tiny(), "transductive"), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     samples = [sample for batch in load_batches(Tiny(), "transductive") for sample in batch]
-    assert all((sample["sem_seg"][sample["unlabelled"]] == 255).all() for sample in samples)
-    assert any((~sample["unlabelled"] & (sample["sem_seg"] == 255)).any() for sample in samples)
+    assert all((sample["sem_seg"][sample["unlabeled"]] == 255).all() for sample in samples)
+    assert any((~sample["unlabeled"] & (sample["sem_seg"] == 255)).any() for sample in samples)
 
 
 def test_located_training_can_tell_them_apart() -> None:
@@ -58,14 +58,14 @@ def test_located_training_can_tell_them_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "labelled", "without_unseen"),
+    ("shown", "labeled", "without_unseen"),
     [([0, 255], True, True), ([0, 1], True, False), ([1, 255], False, False), ([2, 4], False, True)],
 )
 def test_training_images_are_selected_by_the_classes_they_show(
-    shown: list[int], labelled: bool, without_unseen: bool
+    shown: list[int], labeled: bool, without_unseen: bool
 ) -> None:
     dataset = Tiny(labels=np.resize(np.array(shown), (SIDE, SIDE)))
-    for rule, is_selected in (("all", True), ("labelled", labelled), ("without unseen", without_unseen)):
+    for rule, is_selected in (("all", True), ("labeled", labeled), ("without unseen", without_unseen)):
         if is_selected:
             assert len(select_train_images(dataset, SPLIT, rule)) == SIZE  # type: ignore[arg-type]
         else:
@@ -82,7 +82,7 @@ class OneEach(Tiny):
 
 
 @pytest.mark.parametrize(
-    ("rule", "kept"), [("labelled", {"0", "3", "5"}), ("without unseen", {"0", "2", "3", "4", "5"})]
+    ("rule", "kept"), [("labeled", {"0", "3", "5"}), ("without unseen", {"0", "2", "3", "4", "5"})]
 )
 def test_images_that_are_not_selected_are_never_drawn(rule: str, kept: set[str]) -> None:
     rules = Protocol.model_validate({"train_images": rule})

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from benchmark.core.protocol import RatioRange, ShortSides, TrainGeometry
+from benchmark.core.protocol import RatioRange, ShortSides, TrainTransform
 from benchmark.core.seeding import torch_generator
 from benchmark.data.samplers import SampleKey
 from benchmark.data.transforms import (
@@ -92,13 +92,13 @@ def test_tone_changes_the_image_within_its_range_and_never_the_labels() -> None:
 
 def test_inputs_are_not_edited_in_place() -> None:
     image, labels = torch.full((3, 4, 4), 250.0), torch.zeros(4, 4, dtype=torch.long)
-    transforms = make_train_transforms(TrainGeometry(crop=6), antialias=True, ignore=255, padding=255)
+    transforms = make_train_transforms(TrainTransform(crop=6), antialias=True, ignore=255, padding=255)
     Augmentation(0, "augment", transforms)(image, labels, SampleKey(0, 0, 0))
     assert (image == 250).all() and (labels == 0).all()
 
 
 def test_a_crop_of_zero_keeps_the_whole_image() -> None:
-    transforms = make_crop_transforms(TrainGeometry(), antialias=True, ignore=255, padding=255)
+    transforms = make_crop_transforms(TrainTransform(), antialias=True, ignore=255, padding=255)
     image, labels = Augmentation(0, "initial", transforms)(*number_pixels(3, 5), SampleKey(0, 0, 0))
     assert torch.equal(image, number_pixels(3, 5)[0]) and labels.shape == (3, 5)
 
@@ -129,7 +129,7 @@ def test_crops_of_a_single_class_are_drawn_again() -> None:
     image = torch.zeros(3, 320, 320)
 
     def share_mixed(share: float) -> float:
-        """Return the share of 200 crops with both classes; by hand, 32 of 257 positions, 1 - (241 / 257)^10 in ten draws."""
+        """Return the share of 200 crops with both classes; one draw has 16 / 257, ten have 1 - (241 / 257)^10."""
         crop = RandomCrop(64, largest_share=share)
         cuts = [Augmentation(0, "a", (crop,))(image, labels, SampleKey(0, slot, 0))[1] for slot in range(200)]
         return sum(len(cut.unique()) == 2 for cut in cuts) / len(cuts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from benchmark.core.split import Split, load_split, split_names
+from benchmark.core.split import Split, list_splits, load_split
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.folders.dataset_spec import DatasetSpec
 from benchmark.data.folders.discovery import FoundLayout, find_layout, iterate_layouts
@@ -213,7 +213,7 @@ def _check_subset(spec: DatasetSpec, found: FoundLayout, subset: str, is_require
 
 
 def _report_splits(spec: DatasetSpec, scans: dict[str, ScanResults]) -> Iterator[SplitReport]:
-    for name in split_names():
+    for name in list_splits():
         try:
             split = load_split(name)
         except ValueError as error:

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from benchmark.core.types import ignore_label
-from benchmark.utils.frozen_model import describe_first_error
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 
 SPEC_FOLDER = Path(__file__).resolve().parent / "sets"
 
@@ -205,7 +204,7 @@ class DatasetSpec(FrozenModel):
         return ignore_label(len(self.classes))
 
 
-def dataset_spec_names(folder: Path = SPEC_FOLDER) -> list[str]:
+def list_dataset_specs(folder: Path = SPEC_FOLDER) -> list[str]:
     """Return the names of the described datasets, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
@@ -219,7 +218,7 @@ def load_dataset_spec(name: str, folder: Path = SPEC_FOLDER) -> DatasetSpec:
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("dataset", name, dataset_spec_names(folder)))
+        raise KeyError(unknown_name("dataset", name, list_dataset_specs(folder)))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         return DatasetSpec.model_validate({"name": name} | (yaml.load(path.read_bytes(), Loader=loader) or {}))

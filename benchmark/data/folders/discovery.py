@@ -75,7 +75,7 @@ class FoundLayout:
     missing: dict[str, tuple[str, ...]]
 
 
-def data_folders() -> tuple[Path, ...]:
+def list_data_folders() -> tuple[Path, ...]:
     """Return the folders that $CHIMERA_BENCH_DATA names, in its order."""
     folders = os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
     return tuple(Path(folder).expanduser() for folder in folders if folder)

@@ -22,4 +22,4 @@ def draw_caption(draws: KeyedRandom, tags: tuple[str, ...]) -> str:
 
 
 def _add_article(draws: KeyedRandom, name: str) -> str:
-    return f"a {name}" if name in THINGS and draws.chance(60) else name
+    return f"a {name}" if name in THINGS and draws.draw_bool(60) else name

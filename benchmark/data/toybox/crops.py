@@ -56,15 +56,15 @@ def _cut_thing(scene: ToyScene, label: int, *, draws: KeyedRandom) -> NDArray[np
     y = min(max(0, (top + bottom - side) // 2), SIZE - side)
     # plain background: (side, side, 1) mask, (3,) color
     is_inside = mask[y : y + side, x : x + side, None]
-    background = draws.integers(0, 256, shape=(3,)).astype(np.uint8)
+    background = draws.draw_integers(0, 256, shape=(3,)).astype(np.uint8)
     return np.where(is_inside, scene.image[y : y + side, x : x + side], background)
 
 
 def _cut_stuff(scene: ToyScene, label: int, *, draws: KeyedRandom) -> NDArray[np.uint8] | None:
     """Cut a square that shows nothing else; None if sixteen random squares all do."""
     for _ in range(16):
-        side = draws.integer(MIN_SIDE, 40)
-        x, y = draws.integer(0, SIZE - side + 1), draws.integer(0, SIZE - side + 1)
+        side = draws.draw_integer(MIN_SIDE, 40)
+        x, y = draws.draw_integer(0, SIZE - side + 1), draws.draw_integer(0, SIZE - side + 1)
         if (scene.labels[y : y + side, x : x + side] == label).all():
             return scene.image[y : y + side, x : x + side]
     return None

@@ -59,7 +59,7 @@ def smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) 
     """
     # draw the lattice: (steps, steps)
     steps = size // cell + 2
-    lattice = draws.integers(0, 256, shape=(steps, steps))
+    lattice = draws.draw_integers(0, 256, shape=(steps, steps))
     # locate every pixel in its lattice cell: (size, size) each
     x, y = pixel_grid(size)
     row, column = cell * stretch, cell

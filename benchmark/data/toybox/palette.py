@@ -45,7 +45,7 @@ def vary_color(draws: KeyedRandom, color: Rgb, *, reach: int) -> Plane:
     Returns:
         (3,) levels in 0-255.
     """
-    return np.clip(np.array(color) + draws.integers(-reach, reach + 1, shape=(3,)), 0, 255)
+    return np.clip(np.array(color) + draws.draw_integers(-reach, reach + 1, shape=(3,)), 0, 255)
 
 
 def draw_thing_palette(draws: KeyedRandom, name: str) -> list[Plane]:
@@ -55,7 +55,7 @@ def draw_thing_palette(draws: KeyedRandom, name: str) -> list[Plane]:
     """
     body, accent = THING_COLORS[name]
     varied = vary_color(draws, body, reach=40)
-    if draws.chance(33):
+    if draws.draw_bool(33):
         varied = varied[draws.sample((0, 1, 2), 3)]
     return [
         varied,

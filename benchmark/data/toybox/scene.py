@@ -56,8 +56,8 @@ def draw_scene(subset: str, index: int) -> ToyScene:
     """
     draws = KeyedRandom("toybox", TOYBOX_VERSION, subset, index)
     canvas = _Canvas()
-    stuff = draws.sample(tuple(STUFF), draws.integer(1, 3))
-    things = draws.sample(tuple(THINGS), draws.integer(1, 3))
+    stuff = draws.sample(tuple(STUFF), draws.draw_integer(1, 3))
+    things = draws.sample(tuple(THINGS), draws.draw_integer(1, 3))
     for layer, name in enumerate(stuff):
         # the first texture fills the canvas, the second covers one side of a line
         area = np.ones((_CANVAS_SIZE, _CANVAS_SIZE), dtype=bool) if layer == 0 else _draw_side_of_wavy_line(draws)
@@ -82,7 +82,7 @@ def draw_portrait(subset: str, index: int, *, classes: tuple[str, ...] = CLASSES
     if name in STUFF:
         canvas.paint(everywhere, name=name, rgb=_draw_texture(draws, name), depth=FAR)
     else:
-        canvas.rgb[:] = draws.integers(0, 256, shape=(3,))
+        canvas.rgb[:] = draws.draw_integers(0, 256, shape=(3,))
         canvas.labels[:] = 255
         _add_thing(canvas, draws, name=name, depth=NEAR, halves=(32, 58), margin=52)
     return _render(canvas, draws)
@@ -131,10 +131,10 @@ def _draw_texture(draws: KeyedRandom, name: str) -> Plane:
 
 def _draw_side_of_wavy_line(draws: KeyedRandom) -> NDArray[np.bool_]:
     """Draw the region on one side of a wavy line at a random angle: (_CANVAS_SIZE, _CANVAS_SIZE)."""
-    x, y = rotate(*pixel_grid(_CANVAS_SIZE), angle=draws.integer(0, 256))
-    wave = sine(x * 256 // draws.integer(50, 110) + draws.integer(0, 256)) * draws.integer(0, 9) // ONE
+    x, y = rotate(*pixel_grid(_CANVAS_SIZE), angle=draws.draw_integer(0, 256))
+    wave = sine(x * 256 // draws.draw_integer(50, 110) + draws.draw_integer(0, 256)) * draws.draw_integer(0, 9) // ONE
     middle = y[_CANVAS_SIZE // 2, _CANVAS_SIZE // 2]
-    return np.asarray(y + wave > middle + draws.integer(-26, 27))
+    return np.asarray(y + wave > middle + draws.draw_integer(-26, 27))
 
 
 def _add_thing(
@@ -152,10 +152,13 @@ def _add_thing(
     """
     # draw size, position, angle and mirroring; (u, v) are coordinates in the frame of the object
     x, y = pixel_grid(_CANVAS_SIZE)
-    half = draws.integer(*halves)
-    center_x, center_y = draws.integer(margin, _CANVAS_SIZE - margin), draws.integer(margin, _CANVAS_SIZE - margin)
-    u, v = rotate((x - center_x) * 100 // half, (y - center_y) * 100 // half, angle=draws.integer(-20, 21))
-    u = -u if draws.chance(50) else u
+    half = draws.draw_integer(*halves)
+    center_x, center_y = (
+        draws.draw_integer(margin, _CANVAS_SIZE - margin),
+        draws.draw_integer(margin, _CANVAS_SIZE - margin),
+    )
+    u, v = rotate((x - center_x) * 100 // half, (y - center_y) * 100 // half, angle=draws.draw_integer(-20, 21))
+    u = -u if draws.draw_bool(50) else u
     # paint its shapes from back to front
     palette = draw_thing_palette(draws, name)
     for shape in THINGS[name]:
@@ -164,8 +167,8 @@ def _add_thing(
 
 def _render(canvas: _Canvas, draws: KeyedRandom) -> ToyScene:
     """Render a painted canvas with random exposure and noise."""
-    gain = draws.integer(210, 290)
-    noise = draws.integers(-7, 8, shape=(SIZE, SIZE, 3))
+    gain = draws.draw_integer(210, 290)
+    noise = draws.draw_integers(-7, 8, shape=(SIZE, SIZE, 3))
     image = np.clip(_shrink(canvas.rgb) * gain // 256 + noise, 0, 255).astype(np.uint8)
     labels = canvas.labels[::2, ::2].astype(np.uint8)
     return ToyScene(image, labels, canvas.depth[::2, ::2].astype(np.uint16), list_tags(labels))

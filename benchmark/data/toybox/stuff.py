@@ -23,30 +23,30 @@ def _grass(draws: KeyedRandom, size: int) -> Plane:
 
 def _water(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
-    period = draws.integer(10, 15)
-    bend = sine(x * 256 // draws.integer(28, 44) + draws.integer(0, 256)) * 3 // 1024
-    return 128 + sine((y + bend) * 256 // period + draws.integer(0, 256)) * 120 // 1024
+    period = draws.draw_integer(10, 15)
+    bend = sine(x * 256 // draws.draw_integer(28, 44) + draws.draw_integer(0, 256)) * 3 // 1024
+    return 128 + sine((y + bend) * 256 // period + draws.draw_integer(0, 256)) * 120 // 1024
 
 
 def _sand(draws: KeyedRandom, size: int) -> Plane:
-    grains = draws.integers(0, 256, shape=(size, size))
+    grains = draws.draw_integers(0, 256, shape=(size, size))
     return np.where(grains < 36, 0, 170 + grains // 4)
 
 
 def _brick_wall(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
-    height, width = draws.integer(9, 13), draws.integer(18, 26)
-    y = y + draws.integer(0, height)
+    height, width = draws.draw_integer(9, 13), draws.draw_integer(18, 26)
+    y = y + draws.draw_integer(0, height)
     row = y // height
-    x = x + draws.integer(0, width) + (row % 2) * (width // 2)
+    x = x + draws.draw_integer(0, width) + (row % 2) * (width // 2)
     mortar = (y % height < 2) | (x % width < 2)
     tone = (row * 7919 + (x // width) * 104729) % 60
     return np.where(mortar, 255, tone)
 
 
 def _wood_floor(draws: KeyedRandom, size: int) -> Plane:
-    _, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
-    plank = draws.integer(14, 20)
+    _, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-10, 11))
+    plank = draws.draw_integer(14, 20)
     grain = smooth_noise(draws, size, cell=3, stretch=1)
     wave = sine((y * 3 + grain // 16) * 8 + (y // plank) * 57)
     tone = 110 + wave * 60 // 1024 + (y // plank) * 7919 % 50
@@ -54,8 +54,8 @@ def _wood_floor(draws: KeyedRandom, size: int) -> Plane:
 
 
 def _tiled_floor(draws: KeyedRandom, size: int) -> Plane:
-    x, y = rotate(*pixel_grid(size), angle=draws.integer(-16, 17))
-    tile = draws.integer(12, 18)
+    x, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-16, 17))
+    tile = draws.draw_integer(12, 18)
     odd: Plane = (x // tile + y // tile) % 2
     seam = (x % tile < 1) | (y % tile < 1)
     return np.asarray(np.where(seam, 128, odd * 255), dtype=np.int64)
@@ -68,9 +68,9 @@ def _sky(draws: KeyedRandom, size: int) -> Plane:
 
 def _gravel(draws: KeyedRandom, size: int) -> Plane:
     x, y = pixel_grid(size)
-    step = draws.integer(9, 13)
+    step = draws.draw_integer(9, 13)
     cells = size // step + 3
-    jitter = draws.integers(0, step * 3 // 4, shape=(2, cells, cells))
+    jitter = draws.draw_integers(0, step * 3 // 4, shape=(2, cells, cells))
     nearest = np.full((size, size), 1 << 40, dtype=np.int64)
     second = nearest.copy()
     for dy in (0, 1, 2):
@@ -85,15 +85,15 @@ def _gravel(draws: KeyedRandom, size: int) -> Plane:
 
 def _snow(draws: KeyedRandom, size: int) -> Plane:
     drifts = smooth_noise(draws, size, cell=17) // 3
-    sparkle = draws.integers(0, 100, shape=(size, size)) < 2
+    sparkle = draws.draw_integers(0, 100, shape=(size, size)) < 2
     return np.where(sparkle, 255, drifts)
 
 
 def _carpet(draws: KeyedRandom, size: int) -> Plane:
-    x, y = rotate(*pixel_grid(size), angle=draws.integer(-10, 11))
-    period = draws.integer(12, 18)
+    x, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-10, 11))
+    period = draws.draw_integer(12, 18)
     fold = np.abs(x % period - period // 2)
-    return np.where((y + fold + draws.integer(0, period)) % period < period // 2, 255, 0)
+    return np.where((y + fold + draws.draw_integer(0, period)) % period < period // 2, 255, 0)
 
 
 STUFF: dict[str, Texture] = {

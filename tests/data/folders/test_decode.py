@@ -1,4 +1,4 @@
-"""Pixels of pictures and numbers of masks, exact or refused."""
+"""Pixels of images and values of masks, exact or refused."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ SMOOTH = np.kron(np.random.default_rng(0).integers(0, 256, (9, 11, 3), dtype=np.
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def jpeg(mode: str = "RGB", **options: object) -> bytes:
+def make_jpeg(mode: str = "RGB", **options: object) -> bytes:
     content = io.BytesIO()
     Image.fromarray(SMOOTH).convert(mode).save(content, "JPEG", **options)
     return content.getvalue()
 
 
-def plain_cmyk() -> bytes:
-    """A CMYK JPEG without the marker by which Adobe says that its inks are inverted."""
-    content = jpeg("CMYK")
+def make_plain_cmyk() -> bytes:
+    """Return a CMYK JPEG without Adobe's marker for inverted inks."""
+    content = make_jpeg("CMYK")
     at = content.index(b"\xff\xee")
     return content[:at] + content[at + 2 + int.from_bytes(content[at + 2 : at + 4], "big") :]
 
 
-def png(values: NDArray[np.uint8], bits: int) -> bytes:
-    """A grey PNG of 1, 2, 4 or 8 bits, written by hand: Pillow writes none of 2 and 4."""
+def make_png(values: NDArray[np.uint8], bits: int) -> bytes:
+    """Return a gray PNG of 1, 2, 4 or 8 bits, built by hand because Pillow cannot write 2 and 4 bits."""
 
     def chunk(name: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
@@ -48,25 +48,25 @@ def png(values: NDArray[np.uint8], bits: int) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        jpeg(),
-        jpeg(quality=40, subsampling="4:2:0"),
-        jpeg(progressive=True),
-        jpeg(icc_profile=PROFILE),
-        jpeg("L"),
-        jpeg("L", progressive=True),
-        jpeg(keep_rgb=True),
-        jpeg("CMYK"),
-        plain_cmyk(),
-        jpeg() + b"\0" * 100,
-        jpeg() + b"what a camera leaves behind",
+        make_jpeg(),
+        make_jpeg(quality=40, subsampling="4:2:0"),
+        make_jpeg(progressive=True),
+        make_jpeg(icc_profile=PROFILE),
+        make_jpeg("L"),
+        make_jpeg("L", progressive=True),
+        make_jpeg(keep_rgb=True),
+        make_jpeg("CMYK"),
+        make_plain_cmyk(),
+        make_jpeg() + b"\0" * 100,
+        make_jpeg() + b"trailing camera data",
     ],
     ids=[
         "rgb",
         "420",
         "progressive",
         "icc",
-        "grey",
-        "grey-progressive",
+        "gray",
+        "gray-progressive",
         "keep-rgb",
         "cmyk",
         "cmyk-plain",
@@ -74,14 +74,14 @@ def png(values: NDArray[np.uint8], bits: int) -> bytes:
         "tail",
     ],
 )
-def test_a_jpeg_has_the_pixels_that_pillow_gives(content: bytes, tmp_path: Path) -> None:
+def test_a_jpeg_has_the_pixels_of_pillow(content: bytes, tmp_path: Path) -> None:
     image = read_image(write(tmp_path / "a.jpg", content))
     with Image.open(io.BytesIO(content)) as expected:
         assert np.array_equal(image, np.array(expected.convert("RGB")))
     assert image.shape == SMOOTH.shape and image.dtype == np.uint8 and image.flags.writeable
 
 
-def test_cmyk_comes_out_in_its_colours(tmp_path: Path) -> None:
+def test_cmyk_keeps_its_colors(tmp_path: Path) -> None:
     red = io.BytesIO()
     Image.new("RGB", (16, 16), (255, 0, 0)).convert("CMYK").save(red, "JPEG")
     assert np.abs(read_image(write(tmp_path / "a.jpg", red.getvalue()))[5, 5].astype(int) - [255, 0, 0]).max() < 4
@@ -89,7 +89,7 @@ def test_cmyk_comes_out_in_its_colours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", ["JPEG", "PNG"])
-def test_a_picture_is_turned_as_its_orientation_says(orientation: int, suffix: str, tmp_path: Path) -> None:
+def test_an_image_is_rotated_according_to_its_orientation(orientation: int, suffix: str, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(SMOOTH).save(tmp_path / "a", suffix, exif=exif)
@@ -99,12 +99,12 @@ def test_a_picture_is_turned_as_its_orientation_says(orientation: int, suffix: s
     assert read_image_size(tmp_path / "a") == expected.shape[:2]
 
 
-def test_the_size_comes_from_the_header_alone(tmp_path: Path) -> None:
-    assert read_image_size(write(tmp_path / "a.jpg", jpeg()[:700])) == SMOOTH.shape[:2]
+def test_the_size_is_read_from_the_header(tmp_path: Path) -> None:
+    assert read_image_size(write(tmp_path / "a.jpg", make_jpeg()[:700])) == SMOOTH.shape[:2]
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGBA"])
-def test_png_pictures_become_rgb(mode: str, tmp_path: Path) -> None:
+def test_png_images_become_rgb(mode: str, tmp_path: Path) -> None:
     with Image.fromarray(SMOOTH).convert(mode) as image:
         image.save(tmp_path / "a.png")
         assert np.array_equal(read_image(tmp_path / "a.png"), np.array(image.convert("RGB")))
@@ -112,20 +112,20 @@ def test_png_pictures_become_rgb(mode: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 10, 100, 700, 1100])
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"mode": "L"}])
-def test_a_jpeg_that_was_cut_short_is_refused_and_never_filled_with_grey(
+def test_a_truncated_jpeg_is_refused_and_never_filled_with_gray(
     cut: int, options: dict[str, str], tmp_path: Path
 ) -> None:
-    path = write(tmp_path / "cut.jpg", jpeg(**options)[:-cut])
-    with pytest.raises(ValueError, match=r"cut\.jpg is cut short: \d+ bytes and no end of a JPEG"):
+    path = write(tmp_path / "cut.jpg", make_jpeg(**options)[:-cut])
+    with pytest.raises(ValueError, match=r"cut\.jpg is truncated: \d+ bytes without a JPEG end marker"):
         read_image(path)
 
 
-def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path: Path) -> None:
-    content = jpeg()
-    thumbnail = b"\xff\xe1" + (2 + len(content)).to_bytes(2, "big") + content  # a segment with a whole JPEG in it
+def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(tmp_path: Path) -> None:
+    content = make_jpeg()
+    thumbnail = b"\xff\xe1" + (2 + len(content)).to_bytes(2, "big") + content  # a segment that contains a whole JPEG
     whole = content[:2] + thumbnail + content[2:]
     assert np.array_equal(read_image(write(tmp_path / "a.jpg", whole)), read_image(write(tmp_path / "b", content)))
-    with pytest.raises(ValueError, match="is cut short"):
+    with pytest.raises(ValueError, match="is truncated"):
         read_image(write(tmp_path / "cut.jpg", whole[:-50]))
 
 
@@ -135,11 +135,11 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_picture(tmp_path: Path) ->
     [
         (None, "a.png is missing"),
         (b"", "a.png "),
-        (b"<html>404", "is no picture that can be read: it begins with b'<html>404'"),
+        (b"<html>404", "is not a readable image: its first bytes are b'<html>404'"),
     ],
     ids=["missing", "empty", "text"],
 )
-def test_what_is_no_picture_is_named(
+def test_a_file_that_is_not_an_image_is_named(
     reader: Callable[[Path], object], content: bytes | None, fault: str, tmp_path: Path
 ) -> None:
     if content is not None:
@@ -148,37 +148,37 @@ def test_what_is_no_picture_is_named(
         reader(tmp_path / "a.png")
 
 
-def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+def test_an_empty_file_is_reported_as_empty(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"a\.jpg is empty \(0 bytes\)"):
         read_image(write(tmp_path / "a.jpg", b""))
 
 
-def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+def test_a_folder_instead_of_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be read: Is a directory"):
         read_mask(tmp_path)
 
 
-def test_a_picture_of_16_bits_is_refused(tmp_path: Path) -> None:
+def test_a_16_bit_image_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((3, 3), np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match="mode I;16, expected 8 bits a channel"):
+    with pytest.raises(ValueError, match="mode I;16, expected 8 bits per channel"):
         read_image(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("palette", [True, False])
-def test_palette_and_grey_masks_hold_the_same_numbers(palette: bool, tmp_path: Path) -> None:
+def test_palette_and_gray_masks_have_the_same_values(palette: bool, tmp_path: Path) -> None:
     values = np.array([[0, 1, 254], [255, 20, 7]], dtype=np.uint8)
-    found = read_mask(save_mask(tmp_path / "a.png", values, palette=palette))
-    assert found.dtype == np.uint8 and np.array_equal(found, values)
+    mask = read_mask(save_mask(tmp_path / "a.png", values, palette=palette))
+    assert mask.dtype == np.uint8 and np.array_equal(mask, values)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_grey_masks_of_few_bits_are_not_stretched(bits: int, tmp_path: Path) -> None:
+def test_gray_masks_of_few_bits_are_not_scaled(bits: int, tmp_path: Path) -> None:
     values = (np.arange(35, dtype=np.uint8) & (2**bits - 1)).reshape(5, 7)
-    assert np.array_equal(read_mask(write(tmp_path / "a.png", png(values, bits))), values)
+    assert np.array_equal(read_mask(write(tmp_path / "a.png", make_png(values, bits))), values)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
-def test_palette_masks_of_few_bits_hold_their_indices(bits: int, tmp_path: Path) -> None:
+def test_palette_masks_of_few_bits_keep_their_indices(bits: int, tmp_path: Path) -> None:
     values = (np.arange(35, dtype=np.uint8) & (2**bits - 1)).reshape(5, 7)
     image = Image.fromarray(values)
     image.putpalette(bytes(range(3 * 2**bits)))
@@ -190,14 +190,14 @@ def test_palette_masks_of_few_bits_hold_their_indices(bits: int, tmp_path: Path)
 def test_wide_masks_keep_all_16_bits(suffix: str, options: dict[str, str], tmp_path: Path) -> None:
     values = np.array([[0, 255, 256], [846, 65534, 65535]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / f"a.{suffix}", **options)
-    found = read_mask(tmp_path / f"a.{suffix}")
-    assert found.dtype == np.uint16 and np.array_equal(found, values)
+    mask = read_mask(tmp_path / f"a.{suffix}")
+    assert mask.dtype == np.uint16 and np.array_equal(mask, values)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
-def test_a_coloured_mask_is_refused_with_what_it_is_and_what_is_expected(mode: str, tmp_path: Path) -> None:
+def test_a_color_mask_is_refused_with_its_mode_and_the_expected_one(mode: str, tmp_path: Path) -> None:
     Image.new(mode, (3, 3)).save(tmp_path / "a.png")
-    with pytest.raises(ValueError, match=rf"a\.png is a colour picture \({mode}\), expected a mask with one channel"):
+    with pytest.raises(ValueError, match=rf"a\.png is a color image \({mode}\), expected a mask with one channel"):
         read_mask(tmp_path / "a.png")
 
 
@@ -206,9 +206,9 @@ def test_a_mask_saved_as_jpeg_is_refused(tmp_path: Path) -> None:
         read_mask(save_image(tmp_path / "a.png", mode="L"))
 
 
-@pytest.mark.parametrize("damage", [lambda one: one[:-3000], lambda one: one[:900] + b"broken" + one[906:]])
+@pytest.mark.parametrize("damage", [lambda data: data[:-3000], lambda data: data[:900] + b"broken" + data[906:]])
 def test_a_broken_png_is_refused(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
-    content = png(np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8), 8)
+    content = make_png(np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8), 8)
     path = write(tmp_path / "a.png", damage(content))
     for reader in (read_image, read_mask):
         with pytest.raises(ValueError, match=r"a\.png is broken: .*copy or download it again"):

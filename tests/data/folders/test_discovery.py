@@ -1,4 +1,4 @@
-"""Every layout is recognised where people put it."""
+"""Every layout is recognized in the usual folders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.folders.dataset_spec import dataset_spec_names, load_dataset_spec
-from benchmark.data.folders.discovery import ImageFiles, data_folders, find_layout, iterate_layouts, read_image_list
+from benchmark.data.folders.dataset_spec import list_dataset_specs, load_dataset_spec
+from benchmark.data.folders.discovery import (
+    ImageFiles,
+    find_layout,
+    iterate_layouts,
+    list_data_folders,
+    read_image_list,
+)
 from tests.data.trees import (
     HEIGHT,
     TREES,
@@ -40,24 +46,24 @@ def test_a_layout_is_recognised_with_its_subsets(tree: Tree, tmp_path: Path) -> 
 def test_an_image_knows_its_files(tree: Tree, tmp_path: Path) -> None:
     found = find_layout(load_dataset_spec(tree.dataset), [tree.create(tmp_path)])
     assert found is not None
-    pairs = [files[index] for files in found.subsets.values() for index in range(len(files))]
+    images = [files[index] for files in found.subsets.values() for index in range(len(files))]
     root = found.root.relative_to(tmp_path)
-    assert {(str(root / pair.image), str(root / pair.mask)) for pair in pairs} == set(tree.files)
+    assert {(str(root / files.image), str(root / files.mask)) for files in images} == set(tree.files)
 
 
-def test_every_layout_that_is_described_is_tried_here() -> None:
-    described = {(name, layout) for name in dataset_spec_names() for layout in load_dataset_spec(name).layouts}
+def test_every_described_layout_is_tested() -> None:
+    described = {(name, layout) for name in list_dataset_specs() for layout in load_dataset_spec(name).layouts}
     assert {(tree.dataset, tree.layout) for tree in TREES} == described
 
 
 @pytest.mark.parametrize("start", ["", "VOCdevkit", "VOCdevkit/VOC2012"])
-def test_a_folder_above_the_data_set_or_the_data_set_itself_may_be_given(start: str, tmp_path: Path) -> None:
+def test_the_data_folder_may_be_above_the_dataset_or_the_dataset_itself(start: str, tmp_path: Path) -> None:
     folder = VOC_MMSEG.create(tmp_path) / start
     found = find_layout(load_dataset_spec("voc12"), [folder])
     assert found is not None and found.root == tmp_path / "VOCdevkit/VOC2012"
 
 
-def test_the_first_of_several_folders_that_has_it_is_taken(tmp_path: Path) -> None:
+def test_the_first_folder_with_the_dataset_is_used(tmp_path: Path) -> None:
     VOC_MMSEG.create(tmp_path / "b")
     VOC_MMSEG.create(tmp_path / "c")
     found = find_layout(load_dataset_spec("voc12"), [tmp_path / "a", tmp_path / "b", tmp_path / "c"])
@@ -65,7 +71,7 @@ def test_the_first_of_several_folders_that_has_it_is_taken(tmp_path: Path) -> No
 
 
 def add_to_training(folder: Path, name: str) -> None:
-    """One image more in VOC's train_aug, in both of its layouts."""
+    """Add an image to VOC's train_aug, in both of its layouts."""
     for root, path in (("VOCdevkit/VOC2012", "ImageSets/Segmentation/aug.txt"), ("VOC2012", "train.txt")):
         save_image(folder / root / f"JPEGImages/{name}.jpg")
         save_mask(folder / root / f"SegmentationClassAug/{name}.png", EMPTY)
@@ -75,34 +81,34 @@ def add_to_training(folder: Path, name: str) -> None:
 
 @pytest.fixture
 def both(tmp_path: Path) -> Path:
-    """VOC in two layouts: mmseg's with three subsets, Detectron2's with two; train is whole in neither."""
+    """Create VOC in two layouts: mmseg with three subsets, Detectron2 with two; train is complete in neither."""
     VOC_MMSEG.create(tmp_path)
     VOC_DETECTRON2.create(tmp_path)
     add_to_training(tmp_path, "2007_04")
     return tmp_path
 
 
-def layout_of(folder: Path) -> str:
+def find_best_layout(folder: Path) -> str:
     found = find_layout(with_image_counts("voc12", train=9, train_aug=3, val=1), [folder])
     assert found is not None
     return found.layout
 
 
-def test_of_layouts_with_as_many_whole_parts_the_one_with_more_parts_is_taken(both: Path) -> None:
-    assert layout_of(both) == "mmseg"
+def test_with_equally_many_complete_subsets_the_layout_with_more_subsets_wins(both: Path) -> None:
+    assert find_best_layout(both) == "mmseg"
 
 
 def test_a_layout_with_more_whole_parts_wins_over_one_with_more_subsets(both: Path) -> None:
     (both / VOC_LISTS / "aug.txt").write_text("2007_02\n")
-    assert layout_of(both) == "detectron2"
+    assert find_best_layout(both) == "detectron2"
 
 
-def test_a_layout_whose_masks_are_missing_is_left_for_one_that_has_them(both: Path) -> None:
+def test_a_layout_with_masks_wins_over_one_without(both: Path) -> None:
     (both / "VOCdevkit/VOC2012/SegmentationClassAug/2007_02.png").unlink()
-    assert layout_of(both) == "detectron2"
+    assert find_best_layout(both) == "detectron2"
 
 
-def test_files_that_are_missing_make_an_image_incomplete(tmp_path: Path) -> None:
+def test_missing_files_make_an_image_incomplete(tmp_path: Path) -> None:
     for path in ("SegmentationClassAug/2007_02.png", "JPEGImages/2007_03.jpg"):
         (VOC_DETECTRON2.create(tmp_path) / "VOC2012" / path).unlink()
     (tmp_path / "VOC2012/SegmentationClassAug/2007_02.png").unlink(missing_ok=True)
@@ -114,7 +120,7 @@ def test_files_that_are_missing_make_an_image_incomplete(tmp_path: Path) -> None
     }
 
 
-def test_masks_are_taken_from_the_aug_folder_where_there_is_one(tmp_path: Path) -> None:
+def test_masks_come_from_the_aug_folder_if_it_exists(tmp_path: Path) -> None:
     folder = next(tree for tree in TREES if tree.layout == "trainaug").create(tmp_path)
     for number in (1, 2):
         shutil.copytree(folder / "SegmentationClass", folder / "SegmentationClassAug", dirs_exist_ok=number > 1)
@@ -126,14 +132,14 @@ def test_masks_are_taken_from_the_aug_folder_where_there_is_one(tmp_path: Path) 
     assert found.subsets["val"][0].mask == "SegmentationClass/2007_03.png"
 
 
-def test_a_missing_list_costs_its_part_and_no_other(tmp_path: Path) -> None:
+def test_a_missing_list_affects_its_subset_only(tmp_path: Path) -> None:
     (VOC_MMSEG.create(tmp_path) / VOC_LISTS / "aug.txt").unlink()
     found = find_layout(load_dataset_spec("voc12"), [tmp_path])
     assert found is not None and set(found.subsets) == {"train", "val"}
     assert found.missing == {"train_aug": ("ImageSets/Segmentation/aug.txt",)}
 
 
-def test_masks_that_were_not_converted_are_not_taken_for_converted_ones(tmp_path: Path) -> None:
+def test_raw_masks_are_not_mistaken_for_converted_ones(tmp_path: Path) -> None:
     tree = next(tree for tree in TREES if tree.layout == "mmseg_raw")
     shutil.move(tree.create(tmp_path) / "coco" / "coco_stuff", tmp_path / "coco_stuff164k")
     found = find_layout(load_dataset_spec("coco_stuff164k"), [tmp_path])
@@ -152,11 +158,11 @@ def test_raw_masks_beside_converted_ones_add_no_images(tmp_path: Path) -> None:
     assert found is not None and found.layout == "mmseg" and list(found.subsets["val"].image_ids) == ["000000000139"]
 
 
-def test_nothing_is_found_where_there_is_nothing(tmp_path: Path) -> None:
+def test_an_empty_folder_has_no_layout(tmp_path: Path) -> None:
     assert find_layout(load_dataset_spec("voc12"), [tmp_path, tmp_path / "nowhere"]) is None
 
 
-def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_layout_is_answered_with_the_closest(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="no layout of voc12 'mmsegg'; did you mean 'mmseg'"):
         find_layout(load_dataset_spec("voc12"), [tmp_path], layout="mmsegg")
 
@@ -173,16 +179,16 @@ def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
         "a_1 1\nb.2 -1\n",
     ],
 )
-def test_lists_give_ids_however_they_are_written(text: str, tmp_path: Path) -> None:
+def test_lists_in_any_common_format_give_ids(text: str, tmp_path: Path) -> None:
     assert read_image_list(write(tmp_path / "list.txt", text.encode())) == ["a_1", "b.2"]
 
 
-def test_a_list_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_binary_list_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"list\.txt cannot be read as a list of images"):
         read_image_list(write(tmp_path / "list.txt", b"\xff\xfe\x00"))
 
 
-def test_images_come_in_the_order_of_their_ids_whatever_the_list_says(tmp_path: Path) -> None:
+def test_images_are_sorted_by_id_in_any_order_of_the_list(tmp_path: Path) -> None:
     folder = VOC_MMSEG.create(tmp_path)
     for name in ("2007_09", "2007_04"):
         save_mask(folder / f"VOCdevkit/VOC2012/SegmentationClassAug/{name}.png", EMPTY)
@@ -194,7 +200,7 @@ def test_images_come_in_the_order_of_their_ids_whatever_the_list_says(tmp_path: 
     assert [files[index].mask.split("/")[0][17:] for index in range(4)] == ["", "Aug", "Aug", "Aug"]
 
 
-def test_an_image_of_two_lists_belongs_to_the_first(tmp_path: Path) -> None:
+def test_an_image_on_two_lists_belongs_to_the_first(tmp_path: Path) -> None:
     folder = VOC_MMSEG.create(tmp_path)
     (folder / VOC_LISTS / "aug.txt").write_text("2007_01\n2007_02\n")
     found = find_layout(load_dataset_spec("voc12"), [folder])
@@ -202,9 +208,9 @@ def test_an_image_of_two_lists_belongs_to_the_first(tmp_path: Path) -> None:
     assert found.subsets["train_aug"][0].mask == "SegmentationClass/2007_01.png"
 
 
-def test_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_data_folders_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHIMERA_BENCH_DATA", os.pathsep.join(["/one", "", "~/two"]))
     monkeypatch.setenv("HOME", "/people/me")
-    assert data_folders() == (Path("/one"), Path("/people/me/two"))
+    assert list_data_folders() == (Path("/one"), Path("/people/me/two"))
     monkeypatch.delenv("CHIMERA_BENCH_DATA")
-    assert data_folders() == ()
+    assert list_data_folders() == ()

@@ -1,4 +1,4 @@
-"""Many small conversions: whole files only, and no failure hides another, not even one that kills its process."""
+"""Parallel conversions: complete files only, and no failure hides another, not even a crash of its process."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 from PIL import Image
 
 from benchmark.data.prepare.work import ConversionTask, is_intact, run_tasks
-from tests.data.prepare.originals import noise, pixels, write_image
+from tests.data.prepare.originals import draw_noise, read_pixels, write_image
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def grey(value: int) -> Image.Image:
+def make_gray(value: int) -> Image.Image:
     return Image.new("L", (3, 2), value)
 
 
@@ -32,45 +32,48 @@ def crash(path: Path) -> Image.Image:
     raise AssertionError(path)
 
 
-def task(folder: Path, number: int, kind: str = "grey") -> ConversionTask:
+def make_task(folder: Path, number: int, kind: str = "gray") -> ConversionTask:
     source = folder / f"{number}.raw"
-    make = {"grey": partial(grey, number), "refuse": partial(refuse, source), "crash": partial(crash, source)}[kind]
+    make = {"gray": partial(make_gray, number), "refuse": partial(refuse, source), "crash": partial(crash, source)}[
+        kind
+    ]
     return ConversionTask(source, folder / f"{number}.png", make)
 
 
 @pytest.mark.parametrize("jobs", [0, 2])
-def test_what_is_broken_is_named_and_the_rest_is_made(jobs: int, tmp_path: Path) -> None:
-    tasks = [task(tmp_path, number, "refuse" if number in (1, 3) else "grey") for number in range(6)]
+def test_broken_originals_are_named_and_the_rest_is_converted(jobs: int, tmp_path: Path) -> None:
+    tasks = [make_task(tmp_path, number, "refuse" if number in (1, 3) else "gray") for number in range(6)]
     outcome = run_tasks(tasks, jobs=jobs)
     assert (outcome.made, outcome.kept) == (4, 0)
     assert outcome.broken == tuple(f"{tmp_path / f'{number}.raw'} is broken" for number in (1, 3))
-    assert [pixels(tmp_path / f"{number}.png").max() for number in (0, 2, 4, 5)] == [0, 2, 4, 5]
+    assert [read_pixels(tmp_path / f"{number}.png").max() for number in (0, 2, 4, 5)] == [0, 2, 4, 5]
 
 
-def test_a_file_that_kills_its_process_is_named_and_the_rest_is_made(tmp_path: Path) -> None:
-    tasks = [task(tmp_path, number, "crash" if number in (1, 2) else "grey") for number in range(5)]
+def test_a_file_that_crashes_its_process_is_named_and_the_rest_is_converted(tmp_path: Path) -> None:
+    tasks = [make_task(tmp_path, number, "crash" if number in (1, 2) else "gray") for number in range(5)]
     outcome = run_tasks(tasks, jobs=2)
     assert len(list(tmp_path.glob("[0-9]*.png"))) == outcome.made + outcome.kept == 3
-    assert [line.split(" ends the process")[0] for line in outcome.broken] == [
+    assert [line.split(" crashes the process")[0] for line in outcome.broken] == [
         str(tmp_path / f"{number}.raw") for number in (1, 2)
     ]
 
 
-def test_one_complaint_of_two_files_is_heard_once(tmp_path: Path) -> None:
-    one = task(tmp_path, 1, "refuse")
-    assert len(run_tasks([one, ConversionTask(one.source, tmp_path / "other.png", one.make)], jobs=0).broken) == 1
+def test_an_error_shared_by_two_files_is_reported_once(tmp_path: Path) -> None:
+    task = make_task(tmp_path, 1, "refuse")
+    other = ConversionTask(task.source, tmp_path / "other.png", task.make)
+    assert len(run_tasks([task, other], jobs=0).broken) == 1
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 @pytest.mark.parametrize("cut", [1, 15, 200])
-def test_a_file_that_lost_its_end_is_not_whole(name: str, cut: int, tmp_path: Path) -> None:
-    path = write_image(tmp_path / name, noise(20, 30))
+def test_a_truncated_file_is_not_intact(name: str, cut: int, tmp_path: Path) -> None:
+    path = write_image(tmp_path / name, draw_noise(20, 30))
     assert is_intact(path)
     path.write_bytes(path.read_bytes()[:-cut])
     assert not is_intact(path)
 
 
-def test_what_is_no_image_is_not_whole(tmp_path: Path) -> None:
+def test_a_file_that_is_not_an_image_is_not_intact(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("text")
     assert not is_intact(tmp_path / "a.png") and not is_intact(tmp_path / "b.png") and not is_intact(tmp_path)
 
@@ -93,8 +96,8 @@ if __name__ == "__main__":
 """
 
 
-def started(folder: Path, *, until: int) -> subprocess.Popen[str]:
-    """A run with two processes that has made so many files, in a process group of its own."""
+def start_script(folder: Path, *, until: int) -> subprocess.Popen[str]:
+    """Start a run with two workers in its own process group, and return when `until` files are written."""
     (folder / "script.py").write_text(SCRIPT)
     process = subprocess.Popen(
         [sys.executable, str(folder / "script.py"), str(folder / "out")],
@@ -110,7 +113,7 @@ def started(folder: Path, *, until: int) -> subprocess.Popen[str]:
 
 
 def is_empty(group: int) -> bool:
-    """Whether no process is left in a group, within ten seconds."""
+    """Tell whether a process group becomes empty within ten seconds."""
     for _ in range(100):
         try:
             os.killpg(group, 0)
@@ -122,8 +125,8 @@ def is_empty(group: int) -> bool:
 
 @pytest.mark.parametrize("until", [0, 1])
 def test_ctrl_c_ends_all_processes_quietly_and_leaves_no_draft(until: int, tmp_path: Path) -> None:
-    process = started(tmp_path, until=until)
-    time.sleep(0.3)  # of 0 files: until the processes are about to begin
+    process = start_script(tmp_path, until=until)
+    time.sleep(0.3)  # with 0 files, the worker processes are about to start
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130 and errors == "" and is_empty(process.pid)
@@ -131,7 +134,7 @@ def test_ctrl_c_ends_all_processes_quietly_and_leaves_no_draft(until: int, tmp_p
 
 
 def test_no_process_outlives_one_that_was_killed(tmp_path: Path) -> None:
-    process = started(tmp_path, until=1)
+    process = start_script(tmp_path, until=1)
     process.kill()
     process.communicate(timeout=30)
     assert is_empty(process.pid)

@@ -1,1 +1,1 @@
-"""Predictions of trained methods as images."""
+"""Predictions of trained methods, drawn as images."""

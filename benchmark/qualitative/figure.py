@@ -1,4 +1,4 @@
-"""A sheet of pictures: image, truth, and what every method made of it. Pure drawing; predictions come as arrays."""
+"""Figure of segmentations: image, target, and the prediction of every method. Drawing only; maps come as arrays."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from benchmark.evaluation.counts import Counts
-from benchmark.report.figures.style import FORMATS, PAGE_IN, drawing, paths, wrapped
-from benchmark.report.tables.sheet import UNSEEN_MARK
+from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
+from benchmark.report.tables.layout import UNSEEN_MARK
 
 LabelMap: TypeAlias = NDArray[np.integer]
-Colour: TypeAlias = tuple[float, float, float]
+Color: TypeAlias = tuple[float, float, float]
 
 HATCH = "////"
-NO_CLASS: Colour = (1.0, 1.0, 1.0)
+NO_CLASS: Color = (1.0, 1.0, 1.0)
 
 
 def choose_images(counts: Counts, *, count: int = 4) -> list[str]:
-    """Images to show, chosen by their truth alone and never by how well anything did on them.
+    """Choose images to show by their targets alone, never by the quality of predictions.
 
-    One after the other the image that shows most unseen classes not shown yet, then most unseen classes, then most
-    classes; the first by id among equals.
+    Images are taken one after the other: the one with most unseen classes not shown yet, then most unseen classes, then
+    most classes; the first by id if several are equal.
 
     Args:
-        counts: of any run on the split.
-        count: how many; fewer where there are no more images.
+        counts: Counts of any run on the split.
+        count: Number of images; fewer are chosen if there are no more.
 
     Returns:
-        Their ids, in the order of choice.
+        Ids of the images, in the order of choice.
     """
-    present = (counts.truth > 0).toarray()
-    unseen = ~np.array(counts.seen)
-    left, shown = list(range(len(counts.image_ids))), np.zeros(len(counts.classes), dtype=bool)
+    present = (counts.target > 0).toarray()  # (N, K)
+    unseen = ~np.array(counts.seen)  # (K,)
+    remaining, shown = list(range(len(counts.image_ids))), np.zeros(len(counts.classes), dtype=bool)
     chosen: list[int] = []
-    while left and len(chosen) < count:
-        scores = [
-            ((present[at] & unseen & ~shown).sum(), (present[at] & unseen).sum(), present[at].sum()) for at in left
+    while remaining and len(chosen) < count:
+        ranks = [
+            ((present[n] & unseen & ~shown).sum(), (present[n] & unseen).sum(), present[n].sum()) for n in remaining
         ]
-        best = left.pop(max(range(len(left)), key=scores.__getitem__))
+        best = remaining.pop(max(range(len(remaining)), key=ranks.__getitem__))
         shown |= present[best]
         chosen.append(best)
-    return [counts.image_ids[at] for at in chosen]
+    return [counts.image_ids[n] for n in chosen]
 
 
-def draw_sheet(
+def draw_segmentations(
     images: Sequence[NDArray[np.uint8]],
-    truths: Sequence[LabelMap],
+    targets: Sequence[LabelMap],
     predictions: Mapping[str, Sequence[LabelMap]],
     *,
     classes: Sequence[str],
@@ -63,116 +63,111 @@ def draw_sheet(
     name: str = "qualitative",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
-    """Draw rows of pictures with the columns image, truth and one a method; unseen classes are hatched.
+    """Draw a row per image with the columns image, target and one per method; unseen classes are hatched.
 
     Args:
         images: (H, W, 3) RGB each.
-        truths: (H, W) indices into `classes` each; anything else (255) is not scored and stays white.
-        predictions: by the method's label, one (H, W) map an image.
-        classes: names.
-        is_seen: for every class.
-        out: folder of the files.
-        name: the files' stem.
-        formats: of "png", "pdf", "svg".
+        targets: (H, W) indices into `classes` each; other values (255) are not scored and stay white.
+        predictions: One (H, W) map per image, by label of the method.
+        classes: Names of the K classes.
+        is_seen: K flags: whether the class has masks in training.
+        out: Folder of the files.
+        name: Stem of the files.
+        formats: Any of "png", "pdf", "svg".
 
     Raises:
-        ValueError: no images, or maps that do not belong to them in number or size.
+        ValueError: There are no images, or maps differ from them in number or size.
     """
-    _check(images, truths, predictions)
-    columns: dict[str, Sequence[LabelMap]] = {"truth": truths, **predictions}
-    shown = _shown_classes(columns.values(), len(classes))
-    colour_of = dict(zip(shown, _colours(len(shown)), strict=True))
+    _check(images, targets, predictions)
+    columns: dict[str, Sequence[LabelMap]] = {"target": targets, **predictions}
+    shown = _find_classes(columns.values(), len(classes))
+    colors = dict(zip(shown, _choose_colors(len(shown)), strict=True))
     across, down = len(columns) + 1, len(images)
     side = min(1.6, PAGE_IN / across)
-    legend_lines = -(-len(shown) // _legend_columns(side * across))
-    shapes = [image.shape[0] / image.shape[1] for image in images]
-    size = (side * across, side * sum(shapes) + 0.35 + 0.17 * (legend_lines + 1))
-    with drawing(out, name, size=size, formats=formats) as figure:
-        panels = figure.subplots(down, across, squeeze=False, height_ratios=shapes)
-        for at, row in enumerate(panels):
-            row[0].imshow(images[at], interpolation="nearest")
+    legend_columns = max(2, int(side * across / 1.05))
+    ratios = [image.shape[0] / image.shape[1] for image in images]
+    height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1)
+    with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
+        panels = figure.subplots(down, across, squeeze=False, height_ratios=ratios)
+        for index, row in enumerate(panels):
+            row[0].imshow(images[index], interpolation="nearest")
             for axes, maps in zip(row[1:], columns.values(), strict=True):
-                _draw_map(axes, maps[at], colour_of, is_seen=is_seen)
+                _draw_map(axes, maps[index], colors, is_seen=is_seen)
         for axes, title in zip(panels[0], ["image", *columns], strict=True):
-            axes.set_title(wrapped(title, width=max(8, round(side * 13))), fontsize=7)
+            axes.set_title(wrap_label(title, width=max(8, round(side * 13))), fontsize=7)
         for axes in panels.ravel():
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set(visible=True, linewidth=0.4)
-        _legend(figure, colour_of, classes, is_seen=is_seen, columns=_legend_columns(side * across))
-    return paths(out, name, formats)
+        _draw_legend(figure, colors, classes, is_seen=is_seen, columns=legend_columns)
+    return list_paths(out, name, formats)
 
 
-def _draw_map(axes: Axes, labels: LabelMap, colour_of: Mapping[int, Colour], *, is_seen: Sequence[bool]) -> None:
-    """One label map, with an outline and hatching over what it labels as unseen."""
-    order = list(colour_of)
+def _draw_map(axes: Axes, labels: LabelMap, colors: Mapping[int, Color], *, is_seen: Sequence[bool]) -> None:
+    """Draw one (H, W) label map, with an outline and hatching over its unseen classes."""
+    # Colors by class, 0 for no class
+    order = list(colors)
     table = np.zeros(max(256, len(is_seen)), dtype=np.int64)
     table[order] = np.arange(1, len(order) + 1)
-    known = _known(labels, len(is_seen))
-    palette = ListedColormap([NO_CLASS, *colour_of.values()])
-    axes.imshow(
-        np.where(known, table[np.where(known, labels, 0)], 0),
-        cmap=palette,
-        vmin=0,
-        vmax=len(order),
-        interpolation="nearest",
-    )
-    is_unseen = known & ~np.array(is_seen)[np.where(known, labels, 0)]
+    is_known = _is_class(labels, len(is_seen))  # (H, W)
+    indices = np.where(is_known, table[np.where(is_known, labels, 0)], 0)  # (H, W)
+    palette = ListedColormap([NO_CLASS, *colors.values()])
+    axes.imshow(indices, cmap=palette, vmin=0, vmax=len(order), interpolation="nearest")
+
+    # Outline and hatching, with a border of one pixel so that outlines close at the edge
+    is_unseen = is_known & ~np.array(is_seen)[np.where(is_known, labels, 0)]
     if is_unseen.any():
-        framed = np.pad(is_unseen.astype(float), 1)
+        padded = np.pad(is_unseen.astype(float), 1)  # (H + 2, W + 2)
         ys, xs = np.arange(-1, labels.shape[0] + 1), np.arange(-1, labels.shape[1] + 1)
-        axes.contourf(xs, ys, framed, levels=[0.5, 1.5], colors="none", hatches=[HATCH])
-        axes.contour(xs, ys, framed, levels=[0.5], colors="black", linewidths=0.6)
+        axes.contourf(xs, ys, padded, levels=[0.5, 1.5], colors="none", hatches=[HATCH])
+        axes.contour(xs, ys, padded, levels=[0.5], colors="black", linewidths=0.6)
         axes.set(xlim=(-0.5, labels.shape[1] - 0.5), ylim=(labels.shape[0] - 0.5, -0.5))
 
 
-def _legend(
-    figure: Figure, colour_of: Mapping[int, Colour], classes: Sequence[str], *, is_seen: Sequence[bool], columns: int
+def _draw_legend(
+    figure: Figure, colors: Mapping[int, Color], classes: Sequence[str], *, is_seen: Sequence[bool], columns: int
 ) -> None:
     handles = [
         Patch(
-            facecolor=colour,
+            facecolor=color,
             edgecolor="black",
             linewidth=0.4,
-            hatch="" if is_seen[at] else HATCH * 2,
-            label=classes[at] + ("" if is_seen[at] else UNSEEN_MARK),
+            hatch="" if is_seen[k] else HATCH * 2,
+            label=classes[k] + ("" if is_seen[k] else UNSEEN_MARK),
         )
-        for at, colour in sorted(colour_of.items(), key=lambda item: (not is_seen[item[0]], item[0]))
+        for k, color in sorted(colors.items(), key=lambda item: (not is_seen[item[0]], item[0]))
     ]
     title = f"hatched, {UNSEEN_MARK}: unseen in training; white: not scored"
     legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns, title=title, columnspacing=1.0)
     legend.get_title().set_fontsize(7)
 
 
-def _legend_columns(width_in: float) -> int:
-    return max(2, int(width_in / 1.05))
-
-
-def _colours(count: int) -> list[Colour]:
-    """Hues once around, light and dark in turn, so that neighbours differ in grey as well."""
-    around = sns.color_palette("husl", count) if count else []
+def _choose_colors(count: int) -> list[Color]:
+    """Return hues once around the circle, light and dark in turn, so that neighbors differ in gray as well."""
+    hues = sns.color_palette("husl", count) if count else []
     factors = (1.0, 0.62)
-    toned = [tuple(factors[at % 2] * channel for channel in colour) for at, colour in enumerate(around)]
-    return [(red, green, blue) for red, green, blue in toned]
+    tones = [tuple(factors[index % 2] * channel for channel in hue) for index, hue in enumerate(hues)]
+    return [(red, green, blue) for red, green, blue in tones]
 
 
-def _shown_classes(columns: Iterable[Sequence[LabelMap]], count: int) -> list[int]:
-    """The classes that occur in any map, ascending."""
+def _find_classes(columns: Iterable[Sequence[LabelMap]], count: int) -> list[int]:
+    """Return the classes that occur in any map, ascending."""
     present = {int(label) for maps in columns for labels in maps for label in np.unique(labels)}
     return sorted(label for label in present if 0 <= label < count)
 
 
-def _known(labels: LabelMap, count: int) -> NDArray[np.bool_]:
+def _is_class(labels: LabelMap, count: int) -> NDArray[np.bool_]:
+    """Return whether each label of a (H, W) map is one of `count` classes, (H, W)."""
     return np.asarray((labels >= 0) & (labels < count))
 
 
 def _check(
-    images: Sequence[NDArray[np.uint8]], truths: Sequence[LabelMap], predictions: Mapping[str, Sequence[LabelMap]]
+    images: Sequence[NDArray[np.uint8]], targets: Sequence[LabelMap], predictions: Mapping[str, Sequence[LabelMap]]
 ) -> None:
     if not images:
         raise ValueError("there are no images to show: give at least one")
-    for label, maps in {"truth": truths, **predictions}.items():
+    for label, maps in {"target": targets, **predictions}.items():
         if len(maps) != len(images):
-            raise ValueError(f"{label!r} has {len(maps)} maps for {len(images)} images: give one an image")
-        for at, (image, labels) in enumerate(zip(images, maps, strict=True)):
+            raise ValueError(f"{label!r} has {len(maps)} maps for {len(images)} images: give one per image")
+        for index, (image, labels) in enumerate(zip(images, maps, strict=True)):
             if labels.shape != image.shape[:2]:
-                raise ValueError(f"{label!r} has size {labels.shape} for image {at}, which has {image.shape[:2]}")
+                raise ValueError(f"{label!r} has size {labels.shape} for image {index}, which has {image.shape[:2]}")

@@ -1,4 +1,4 @@
-"""What trained methods make of a few test images: from checkpoints to a sheet of pictures."""
+"""Segmentations of a study: predictions of its rows for a few test images, from checkpoints to a figure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from benchmark.core.run_state import RunState
 from benchmark.core.split import Split
 from benchmark.core.study import Plan
 from benchmark.planning.resolve import split_of
-from benchmark.qualitative.figure import choose_images, draw_sheet
-from benchmark.qualitative.predict import Scene, predict_labels, read_scenes
+from benchmark.qualitative.figure import choose_images, draw_segmentations
+from benchmark.qualitative.predict import ScoredImage, predict_labels, read_images
 from benchmark.store.store import Store
 
 
 @dataclass
 class Gallery:
-    """What was drawn, and which rows are not in it.
+    """Files of a drawn gallery, and the rows that are not in it.
 
     Attributes:
-        paths: files.
-        left_out: reason by label of the row.
+        paths: Files.
+        left_out: Reason by label of the row.
     """
 
     paths: list[Path] = field(default_factory=list)
@@ -32,17 +32,17 @@ class Gallery:
 
 
 def draw_gallery(store: Store, plan: Plan, out: Path, *, count: int = 4) -> Gallery:
-    """Draw image, truth and the prediction of every row that has a finished run with its checkpoint.
+    """Draw image, target and the prediction of every row that has a finished run with its checkpoint.
 
     Args:
-        store: where runs and checkpoints lie.
-        plan: whose rows; of each the first finished run.
-        out: folder of the files.
-        count: images; chosen by their truth alone.
+        store: Store that holds runs and checkpoints.
+        plan: Plan of the study; the first finished run of each row is drawn.
+        out: Folder of the files.
+        count: Number of images; they are chosen by their targets alone.
     """
     gallery = Gallery()
-    maps: dict[str, list[NDArray[np.int64]]] = {}
-    scenes: list[Scene] = []
+    predictions: dict[str, list[NDArray[np.int64]]] = {}
+    images: list[ScoredImage] = []
     split: Split | None = None
     for row in plan.rows:
         run_id = next((run_id for run_id in row.ids.values() if store.run(run_id).read_state() is RunState.DONE), None)
@@ -50,24 +50,26 @@ def draw_gallery(store: Store, plan: Plan, out: Path, *, count: int = 4) -> Gall
             gallery.left_out[row.label] = "no run of it is done"
             continue
         try:
-            spec = store.run(run_id).read_record().spec
-            scenes = scenes or read_scenes(spec, choose_images(store.run(run_id).read_counts(), count=count))
-            maps[row.label] = predict_labels(store, run_id, scenes)
-            split = split or split_of(spec)
+            record = store.run(run_id).read_record()
+            images = images or read_images(
+                record.spec, choose_images(store.run(run_id).read_counts(record), count=count)
+            )
+            predictions[row.label] = predict_labels(store, run_id, images)
+            split = split or split_of(record.spec)
         except ValueError as error:
             gallery.left_out[row.label] = str(error)
     if split is not None:
-        gallery.paths = _draw(scenes, maps, split, out=out)
+        gallery.paths = _draw(images, predictions, split, out=out)
     return gallery
 
 
 def _draw(
-    scenes: Sequence[Scene], maps: Mapping[str, list[NDArray[np.int64]]], split: Split, *, out: Path
+    images: Sequence[ScoredImage], predictions: Mapping[str, list[NDArray[np.int64]]], split: Split, *, out: Path
 ) -> list[Path]:
-    return draw_sheet(
-        [scene.picture for scene in scenes],
-        [scene.labels for scene in scenes],
-        maps,
+    return draw_segmentations(
+        [image.rgb for image in images],
+        [image.target_map for image in images],
+        predictions,
         classes=split.classes,
         is_seen=split.is_seen,
         out=out,

@@ -1,6 +1,7 @@
-"""What a finished run makes of single images: its method rebuilt from spec and checkpoint, its answers as label maps.
+"""Predictions of finished runs for single images: the method is rebuilt from spec and checkpoint.
 
-On the CPU and in float32, whatever the run used: a pixel on the edge may fall to the other side.
+Predictions are made on the CPU in float32, whatever the run used, so that pixels with nearly equal logits may differ
+from those that were counted.
 """
 
 from __future__ import annotations
@@ -27,79 +28,90 @@ from benchmark.store.store import Store
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """One image that is scored.
+class ScoredImage:
+    """An image that a run was scored on.
 
     Attributes:
-        sample: as a method gets it.
-        truth: (H, W) long, an index into the classes of the split or 255.
+        sample: Sample as a method gets it.
+        target: (H, W) long: index of a class of the split, or 255.
     """
 
     sample: Sample
-    truth: Tensor
+    target: Tensor
 
     @property
-    def picture(self) -> NDArray[np.uint8]:
-        """(H, W, 3) RGB, of the size of the truth."""
+    def rgb(self) -> NDArray[np.uint8]:
+        """Image as (H, W, 3) RGB, at the size of the target."""
         image = resize_image(self.sample["image"], (self.sample["height"], self.sample["width"]), antialias=True)
-        return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        return image.permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).cpu().numpy()  # (3, H, W) to (H, W, 3)
 
     @property
-    def labels(self) -> NDArray[np.int64]:
-        """The truth as an array."""
-        return self.truth.cpu().numpy()
+    def target_map(self) -> NDArray[np.int64]:
+        """Target as a (H, W) array."""
+        return self.target.cpu().numpy()
 
 
-def read_scenes(spec: RunSpec, image_ids: Sequence[str]) -> list[Scene]:
-    """The images of these ids from what a run was scored on, in the order of the ids.
+def read_images(spec: RunSpec, image_ids: Sequence[str]) -> list[ScoredImage]:
+    """Read images that a run was scored on.
+
+    Args:
+        spec: Spec of the run.
+        image_ids: Ids of the images, in the order of the result.
 
     Raises:
-        KeyError: one is not among them.
-        ValueError: split or data are not those of the spec.
+        KeyError: An image is not among those that the run was scored on.
+        ValueError: Split or dataset are not those of the spec.
     """
     split = split_of(spec)
-    wanted, found = set(image_ids), {}
-    for sample, truth in EvalLoader(
-        open_dataset(split.dataset), split, protocol=spec.protocol, max_images=spec.max_images
-    ):
+    dataset = open_dataset(split.dataset)
+    wanted, images = set(image_ids), {}
+    for sample, target in EvalLoader(dataset, split, protocol=spec.protocol, max_images=spec.max_images):
         if sample["image_id"] in wanted:
-            found[sample["image_id"]] = Scene(sample, truth)
-        if len(found) == len(wanted):
+            images[sample["image_id"]] = ScoredImage(sample, target)
+        if len(images) == len(wanted):
             break
-    missing = sorted(wanted - found.keys())
+    missing = sorted(wanted - images.keys())
     if missing:
-        raise KeyError(f"no image {missing[0]!r} among those that {spec.id} was scored on; give ids out of its counts")
-    return [found[image_id] for image_id in image_ids]
+        raise KeyError(f"no image {missing[0]!r} among those that {spec.id} was scored on; give ids from its counts")
+    return [images[image_id] for image_id in image_ids]
 
 
-def predict_labels(store: Store, run_id: str, scenes: Sequence[Scene]) -> list[NDArray[np.int64]]:
-    """What a run predicts for images, (H, W) indices into the classes of the split each; on the CPU.
+def predict_labels(store: Store, run_id: str, images: Sequence[ScoredImage]) -> list[NDArray[np.int64]]:
+    """Predict images with the method of a finished run, on the CPU.
+
+    Args:
+        store: Store that holds the run.
+        run_id: Id of the run.
+        images: Images to predict.
+
+    Returns:
+        (H, W) indices of classes of the split, per image.
 
     Raises:
-        ValueError: the run has no checkpoint, or method, split or checkpoint are not those of the run.
+        ValueError: The run has no checkpoint, or method, split or checkpoint are not those of the run.
     """
     spec = store.run(run_id).read_spec()
-    method = restore(store, spec)
-    pairs = ((scene.sample, scene.truth) for scene in scenes)
-    answers = predict_each(method, method, pairs, device=torch.device("cpu"))
+    method = restore_method(store, spec)
+    pairs = ((image.sample, image.target) for image in images)
+    predictions = predict_each(method, method, pairs, device=torch.device("cpu"))
     split = split_of(spec)
     counter = Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma)
-    return [counter.predict_labels(prediction) for _, prediction, _ in answers]
+    return [counter.predict_labels(prediction) for _, prediction, _ in predictions]
 
 
-def restore(store: Store, spec: RunSpec) -> Method:
-    """The method of a finished run, its vocabulary all classes of the split, in evaluation mode.
+def restore_method(store: Store, spec: RunSpec) -> Method:
+    """Restore the method of a finished run, in eval mode, with all classes of the split as its vocabulary.
 
     Raises:
-        ValueError: see `predict_labels`.
+        ValueError: See `predict_labels`.
     """
     split, path = split_of(spec), store.run(spec.id).checkpoint_path
     method = build(spec)
     method.set_classes(split.seen)
-    done = Checkpoint(path, run=spec.digest()).load(method, None)
-    if done != spec.budget.iterations:
-        stands = "is missing" if done is None else f"holds {done} of {spec.budget.iterations} iterations"
-        raise ValueError(f"checkpoint {path} {stands}: copy it from where the run took place, or run it again")
+    iterations = Checkpoint(path, run=spec.digest()).load(method, None)
+    if iterations != spec.budget.iterations:
+        problem = "is missing" if iterations is None else f"holds {iterations} of {spec.budget.iterations} iterations"
+        raise ValueError(f"checkpoint {path} {problem}: copy it from the machine of the run, or run it again")
     method.step_context = StepContext(spec.seed, max(0, spec.budget.iterations - 1), spec.budget.iterations)
     method.set_classes(split.classes)
     method.eval()

@@ -1,1 +1,1 @@
-"""From stored runs to text and figures. Imports no torch: what is drawn here was computed long ago."""
+"""Reports: tables, figures and data frames made from stored runs. Nothing is trained here, so torch is not needed."""

@@ -1,4 +1,4 @@
-"""One method against another on the same images: scores with a paired test, every class, and what each costs."""
+"""Comparison of two methods on the same images: scores with a paired test, every class, and costs."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
-from benchmark.report.paired import Difference
-from benchmark.report.rows import TABLE_METRICS, Row, mark_stale, row_of, shared_setting
-from benchmark.report.tables.notes import budget_text
+from benchmark.report.differences import AdjustedDifference
+from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, mark_stale, read_row
+from benchmark.report.tables.notes import describe_budget, join_distinct
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -23,7 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClassDifference:
-    """IoU of one class in percent, means over the runs; nan where the convention leaves the class out."""
+    """IoU of one class in percent, means over the runs; nan if the convention leaves the class out.
+
+    Attributes:
+        name: Name of the class.
+        is_seen: Whether the class has masks in training.
+        a: IoU of method A.
+        b: IoU of method B.
+    """
 
     name: str
     is_seen: bool
@@ -32,51 +38,52 @@ class ClassDifference:
 
     @property
     def difference(self) -> float:
-        """a - b."""
+        """The difference a - b."""
         return self.a - self.b
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
-    """What sets two methods apart.
+class MethodComparison:
+    """Differences between two methods.
 
     Attributes:
-        a, b: their runs and scores.
+        a: Runs and scores of method A.
+        b: Runs and scores of method B.
         differences: a - b by metric, without metrics that are not defined; p values corrected over the metrics.
-        classes: in the order of the split.
-        cautions: what else differs between the two, one line each.
+        classes: IoU per class, in the order of the split.
+        cautions: Further differences between the two, one line each.
     """
 
     a: Row
     b: Row
-    differences: Mapping[Metric, Difference]
+    differences: Mapping[Metric, AdjustedDifference]
     classes: tuple[ClassDifference, ...]
     cautions: tuple[str, ...]
 
 
 def find_runs(store: Store, text: str, *, plan: Plan | None = None) -> tuple[str, dict[int, str]]:
-    """What a user means by one side of a comparison.
+    """Find the runs that a user names as one side of a comparison.
 
     Args:
-        store: where the runs lie.
-        text: a row of the plan, or (a part of) a run's id. A part that fits several runs is understood where these
+        store: Store that holds the runs.
+        text: Row of the plan, or a run's id or a part of it. A part that matches several runs is accepted if these
             differ in nothing but the seed.
-        plan: of the study whose rows may be named.
+        plan: Plan whose rows may be named.
 
     Returns:
         A label, and the ids of the runs by seed.
 
     Raises:
-        KeyError: nothing fits, or several things do.
+        KeyError: Nothing matches, or the text is ambiguous.
     """
     rows = {row.label.casefold(): row for row in plan.rows} if plan is not None else {}
     row = rows.get(text.strip().casefold())
     if row is not None:
         return row.label, dict(row.ids)
     try:
-        specs = [_spec(store, store.find(text))]
+        specs = [_read_spec(store, store.find(text))]
     except KeyError as error:
-        specs = _seeds_of_one_row(store, text)
+        specs = _find_seeds_of_one_row(store, text)
         if not specs and plan is not None:
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
@@ -85,98 +92,97 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None) -> tuple[str
     return f"{specs[0].method}/{specs[0].label}", {spec.seed: spec.id for spec in specs}
 
 
-def compare(
+def compare_runs(
     store: Store,
     a: Mapping[int, str],
     b: Mapping[int, str],
     *,
     labels: tuple[str, str] = ("", ""),
     convention: Convention = "d2-main",
-) -> Comparison:
-    """Compare the runs `a` with the runs `b`.
+) -> MethodComparison:
+    """Compare the runs of two methods.
 
     Args:
-        store: where they lie.
-        a: runs of one method, ids by seed.
-        b: runs of the other; where both have equally many, the i-th seeds are compared with each other.
-        labels: what the two are called; the first run's method and row where empty.
-        convention: how IoU is counted.
+        store: Store that holds the runs.
+        a: Ids by seed of the runs of method A.
+        b: Ids by seed of the runs of method B; if both have equally many, the i-th seeds are compared with each other.
+        labels: Labels of the two; if empty, the first run's method and row.
+        convention: Convention of the scores.
 
     Raises:
-        ValueError: a side without a finished run, or sides of different splits, data or limits.
+        ValueError: A side has no finished run, or the sides differ in split, dataset or number of images.
     """
-    rows = [_side(store, ids, label=label, convention=convention) for ids, label in zip((a, b), labels, strict=True)]
-    one, other = mark_stale(rows)
-    shared_setting([one, other])
-    return Comparison(
-        a=one,
-        b=other,
-        differences=_differences(one, other),
-        classes=_classes(one, other),
-        cautions=_cautions(one, other),
+    rows = [
+        _read_side(store, ids, label=label, convention=convention) for ids, label in zip((a, b), labels, strict=True)
+    ]
+    row_a, row_b = mark_stale(rows)
+    find_shared_setting([row_a, row_b])
+    return MethodComparison(
+        a=row_a,
+        b=row_b,
+        differences=_compare_scores(row_a, row_b),
+        classes=_compare_classes(row_a, row_b),
+        cautions=_find_cautions(row_a, row_b),
     )
 
 
-def _seeds_of_one_row(store: Store, text: str) -> list[RunSpec]:
-    """The runs whose ids begin with or else contain the text, if they differ in the seed alone; else none."""
+def _find_seeds_of_one_row(store: Store, text: str) -> list[RunSpec]:
+    """Return the specs of the runs whose ids begin with or contain the text; none if more than the seed differs."""
     lowered = text.lower().strip().rstrip("/")
-    for fits in (str.startswith, str.__contains__):
-        specs = [_spec(store, run_id) for run_id in store.ids() if fits(run_id, lowered)]
+    for matches in (str.startswith, str.__contains__):
+        specs = [_read_spec(store, run_id) for run_id in store.list_ids() if matches(run_id, lowered)]
         if specs:
             kinds = {spec.model_copy(update={"seed": 0}).canonical() for spec in specs}
             return specs if len(kinds) == 1 else []
     return []
 
 
-def _spec(store: Store, run_id: str) -> RunSpec:
-    """From the record where there is one, as an archive may hold nothing else."""
-    run = store.run(run_id)
-    record = run.read_snapshot().record
-    return record.spec if record is not None else run.read_spec()
+def _read_spec(store: Store, run_id: str) -> RunSpec:
+    """Read a run's spec, from its record if there is one, as an archive may hold nothing else."""
+    folder = store.run(run_id)
+    record = folder.read_snapshot().record
+    return record.spec if record is not None else folder.read_spec()
 
 
-def _side(store: Store, ids: Mapping[int, str], *, label: str, convention: Convention) -> Row:
+def _read_side(store: Store, ids: Mapping[int, str], *, label: str, convention: Convention) -> Row:
     if not ids:
         raise ValueError("one side of the comparison has no runs: give at least one id")
-    row = row_of(store, ids, label=label, method="", convention=convention)
+    row = read_row(store, ids, label=label, method="", convention=convention)
     if not row.done:
-        problems = "; ".join(f"{cell.run_id}: {cell.problem}" for cell in row.cells)
+        problems = "; ".join(f"{run.run_id}: {run.problem}" for run in row.runs)
         raise ValueError(f"{label or 'one side'} has no finished run to compare ({problems}): run it first")
     spec = row.records[0].spec
     return replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method)
 
 
-def _differences(a: Row, b: Row) -> dict[Metric, Difference]:
+def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
     defined = [metric for metric in TABLE_METRICS if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
     paired = [bootstrap_difference(a.counts, b.counts, metric=metric, convention=a.convention) for metric in defined]
-    adjusted = adjust_holm([one.p_value for one in paired])
-    return {one.metric: Difference(one, p_value) for one, p_value in zip(paired, adjusted, strict=True)}
+    adjusted = adjust_holm([difference.p_value for difference in paired])
+    pairs = zip(paired, adjusted, strict=True)
+    return {difference.metric: AdjustedDifference(difference, p_value) for difference, p_value in pairs}
 
 
-def _classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
+def _compare_classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
     counts = a.counts[0]
-    columns = (counts.classes, counts.seen, a.iou().tolist(), b.iou().tolist())
+    columns = (counts.classes, counts.seen, a.average_iou().tolist(), b.average_iou().tolist())
     return tuple(ClassDifference(*fields) for fields in zip(*columns, strict=True))
 
 
-def _cautions(a: Row, b: Row) -> tuple[str, ...]:
-    looked_at: dict[str, Callable[[Row], str]] = {
+def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
+    properties: dict[str, Callable[[Row], str]] = {
         "supervision": lambda row: row.supervision,
-        "training": budget_text,
-        "engine": lambda row: _of_all(row, lambda record: record.spec.engine),
-        "device": lambda row: _of_all(row, lambda record: record.environment.device),
-        "seeds": lambda row: ", ".join(str(cell.seed) for cell in row.done),
-        "code": lambda row: _of_all(row, lambda record: record.environment.code_digest[:12]),
+        "training": describe_budget,
+        "engine": lambda row: join_distinct(row, lambda record: record.spec.engine),
+        "device": lambda row: join_distinct(row, lambda record: record.environment.device),
+        "seeds": lambda row: ", ".join(str(run.seed) for run in row.done),
+        "code": lambda row: join_distinct(row, lambda record: record.environment.code_digest[:12]),
     }
-    told = [
-        f"different {name}: A {of(a) or 'none'}; B {of(b) or 'none'}"
-        for name, of in looked_at.items()
-        if of(a) != of(b)
+    cautions = [
+        f"different {name}: A {describe(a) or 'none'}; B {describe(b) or 'none'}"
+        for name, describe in properties.items()
+        if describe(a) != describe(b)
     ]
     for side, row in (("A", a), ("B", b)):
-        told += [f"{side}: seed {cell.seed} is left out ({cell.problem})" for cell in row.cells if cell.scores is None]
-    return tuple(told)
-
-
-def _of_all(row: Row, text_of: Callable[[RunRecord], str]) -> str:
-    return " and ".join(sorted({text_of(record) for record in row.records}))
+        cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
+    return tuple(cautions)

@@ -137,7 +137,7 @@ class Row:
         """Offset of the seen classes at which the runs were counted, from their protocol; 0 for none."""
         return next((record.spec.protocol.gamma for record in self.records), 0.0)
 
-    @property
+    @cached_property
     def cost(self) -> Cost | None:
         """Median cost over the done runs; None if none was measured."""
         return compute_median_cost([record.cost for record in self.records if record.cost is not None])

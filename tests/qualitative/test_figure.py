@@ -1,4 +1,4 @@
-"""The sheet of pictures."""
+"""Tests of the figure of segmentations."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from benchmark.qualitative.figure import choose_images, draw_sheet
+from benchmark.qualitative.figure import choose_images, draw_segmentations
 from tests.report.world import CLASSES, SEEN, hand_counts
 
 IMAGE = np.zeros((6, 9, 3), dtype=np.uint8)
-TRUTH = np.tile(np.array([0, 1, 255], dtype=np.int64), (6, 3))
-GUESS = np.full((6, 9), 3, dtype=np.int64)
+TARGET = np.tile(np.array([0, 1, 255], dtype=np.int64), (6, 3))
+PREDICTION = np.full((6, 9), 3, dtype=np.int64)
 
 
 def draw(out: Path, **changes: Any) -> list[Path]:
-    given: dict[str, Any] = {"images": [IMAGE], "truths": [TRUTH], "predictions": {"method": [GUESS]}} | changes
-    return draw_sheet(
-        given["images"], given["truths"], given["predictions"], classes=CLASSES, is_seen=SEEN, out=out, formats=["svg"]
+    fields: dict[str, Any] = {"images": [IMAGE], "targets": [TARGET], "predictions": {"method": [PREDICTION]}} | changes
+    return draw_segmentations(
+        fields["images"],
+        fields["targets"],
+        fields["predictions"],
+        classes=CLASSES,
+        is_seen=SEEN,
+        out=out,
+        formats=["svg"],
     )
 
 
-def test_a_sheet_repeats_to_the_byte_and_shows_the_predictions(tmp_path: Path) -> None:
+def test_a_figure_repeats_to_the_byte_and_shows_the_predictions(tmp_path: Path) -> None:
     first, second = draw(tmp_path / "one"), draw(tmp_path / "two")
-    other = draw(tmp_path / "three", predictions={"method": [GUESS - 3]})
+    other = draw(tmp_path / "three", predictions={"method": [PREDICTION - 3]})
     assert first[0].read_bytes() == second[0].read_bytes() != other[0].read_bytes()
 
 
@@ -35,8 +41,8 @@ def test_a_sheet_repeats_to_the_byte_and_shows_the_predictions(tmp_path: Path) -
     ("changes", "message"),
     [
         ({"images": []}, "no images"),
-        ({"truths": []}, "'truth' has 0 maps for 1 images"),
-        ({"predictions": {"method": [GUESS[:3]]}}, r"'method' has size \(3, 9\) for image 0, which has \(6, 9\)"),
+        ({"targets": []}, "'target' has 0 maps for 1 images"),
+        ({"predictions": {"method": [PREDICTION[:3]]}}, r"'method' has size \(3, 9\) for image 0, which has \(6, 9\)"),
     ],
 )
 def test_maps_must_belong_to_the_images(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
@@ -44,11 +50,11 @@ def test_maps_must_belong_to_the_images(tmp_path: Path, changes: dict[str, Any],
         draw(tmp_path, **changes)
 
 
-def test_images_are_chosen_by_truth_so_that_unseen_classes_show() -> None:
-    truth = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [9, 9, 9, 0], [0, 0, 0, 9]])
-    nothing = sparse.csr_array(np.zeros_like(truth))
+def test_images_are_chosen_by_targets_so_that_unseen_classes_show() -> None:
+    target = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [9, 9, 9, 0], [0, 0, 0, 9]])
+    nothing = sparse.csr_array(np.zeros_like(target))
     counts = replace(
-        hand_counts([[1, 1, 1, 1]] * 4), truth=sparse.csr_array(truth), intersection=nothing, prediction=nothing
+        hand_counts([[1, 1, 1, 1]] * 4), target=sparse.csr_array(target), intersection=nothing, prediction=nothing
     )
     assert choose_images(counts, count=3) == ["image02", "image03", "image01"]
     assert len(choose_images(counts, count=9)) == 4

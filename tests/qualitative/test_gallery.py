@@ -1,4 +1,4 @@
-"""The sheet of pictures: who is in it, and why others are not. Predictions are replaced."""
+"""Tests of the gallery: rows that are drawn_gallery, and reasons for those left out. Predictions are replaced."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split
 from benchmark.core.types import Sample
 from benchmark.qualitative import gallery
-from benchmark.qualitative.predict import Scene
+from benchmark.qualitative.predict import ScoredImage
 from benchmark.store.store import Store
 from tests.report.world import CLASSES, even, plan_of, save, spec_of
 
 SPLIT = Split(name="hand", dataset="toybox", classes=CLASSES, unseen=CLASSES[2:])
 
 
-def _scenes(_spec: RunSpec, image_ids: Sequence[str]) -> list[Scene]:
+def _make_images(_spec: RunSpec, image_ids: Sequence[str]) -> list[ScoredImage]:
     sample = Sample(image=torch.zeros(3, 4, 4), height=4, width=4, file_name="", image_id="")
-    return [Scene(sample, torch.ones(4, 4, dtype=torch.long)) for _ in image_ids]
+    return [ScoredImage(sample, torch.ones(4, 4, dtype=torch.long)) for _ in image_ids]
 
 
-def _labels(_store: Store, run_id: str, scenes: Sequence[Scene]) -> list[NDArray[np.int64]]:
+def _make_labels(_store: Store, run_id: str, images: Sequence[ScoredImage]) -> list[NDArray[np.int64]]:
     if "no-sgd" in run_id:
         raise ValueError("no checkpoint")
-    return [np.zeros((4, 4), dtype=np.int64) for _ in scenes]
+    return [np.zeros((4, 4), dtype=np.int64) for _ in images]
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr(gallery, "read_scenes", _scenes)
-    monkeypatch.setattr(gallery, "predict_labels", _labels)
+    monkeypatch.setattr(gallery, "read_images", _make_images)
+    monkeypatch.setattr(gallery, "predict_labels", _make_labels)
     monkeypatch.setattr(gallery, "split_of", lambda _: SPLIT)
     return Store(tmp_path / "runs")
 
 
-def test_rows_without_pictures_are_left_out_with_the_reason(store: Store, tmp_path: Path) -> None:
+def test_rows_without_predictions_are_left_out_with_the_reason(store: Store, tmp_path: Path) -> None:
     rows = {label: {0: save(store, spec_of(label), even(80, 60))} for label in ("paper", "no SGD")}
     plan = plan_of(rows | {"no SAM": {0: "never run"}})
-    drawn = gallery.draw_gallery(store, plan, tmp_path / "out", count=2)
-    assert drawn.left_out == {"no SGD": "no checkpoint", "no SAM": "no run of it is done"}
-    assert "segmentations.png" in [path.name for path in drawn.paths]
-    assert all(path.is_file() for path in drawn.paths)
+    drawn_gallery = gallery.draw_gallery(store, plan, tmp_path / "out", count=2)
+    assert drawn_gallery.left_out == {"no SGD": "no checkpoint", "no SAM": "no run of it is done"}
+    assert "segmentations.png" in [path.name for path in drawn_gallery.paths]
+    assert all(path.is_file() for path in drawn_gallery.paths)
 
 
-def test_nothing_is_drawn_of_nothing(store: Store, tmp_path: Path) -> None:
-    drawn = gallery.draw_gallery(store, plan_of({"paper": {0: "never run"}}), tmp_path / "out")
-    assert drawn.paths == [] and not (tmp_path / "out").exists()
+def test_nothing_is_drawn_without_finished_runs(store: Store, tmp_path: Path) -> None:
+    drawn_gallery = gallery.draw_gallery(store, plan_of({"paper": {0: "never run"}}), tmp_path / "out")
+    assert drawn_gallery.paths == [] and not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""A finished run is rebuilt from its checkpoint and answers as it did when it was scored."""
+"""Tests that a finished run, rebuilt from its checkpoint, predicts as it did when it was scored."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from benchmark.execution.runner import execute
-from benchmark.qualitative.predict import predict_labels, read_scenes
+from benchmark.qualitative.predict import predict_labels, read_images
 from benchmark.store.store import Store
 from tests.engine.runs import small_spec
 
 
-def test_predictions_are_those_that_were_counted(tmp_path: Path) -> None:
+def test_predictions_equal_those_that_were_counted(tmp_path: Path) -> None:
     spec, store = small_spec(), Store(tmp_path)
     assert execute(spec, store=store).state == RunState.DONE
     counts = store.run(spec.id).read_counts()
-    scenes = read_scenes(spec, counts.image_ids)
-    maps = predict_labels(store, spec.id, scenes)
-    for row, (scene, labels) in enumerate(zip(scenes, maps, strict=True)):
-        assert scene.picture.shape == (*labels.shape, 3)
-        predicted = np.bincount(labels[scene.labels != 255], minlength=len(counts.classes))
+    images = read_images(spec, counts.image_ids)
+    maps = predict_labels(store, spec.id, images)
+    for row, (image, labels) in enumerate(zip(images, maps, strict=True)):
+        assert image.rgb.shape == (*labels.shape, 3)
+        predicted = np.bincount(labels[image.target_map != 255], minlength=len(counts.classes))
         assert predicted.tolist() == counts.prediction[[row]].toarray()[0].tolist()
 
 
-def test_a_run_without_its_checkpoint_predicts_nothing(tmp_path: Path) -> None:
+def test_a_run_without_its_checkpoint_cannot_predict(tmp_path: Path) -> None:
     spec, store = small_spec(budget__iterations=0), Store(tmp_path)
     execute(spec, store=store)
     store.run(spec.id).checkpoint_path.unlink()
@@ -36,4 +36,4 @@ def test_a_run_without_its_checkpoint_predicts_nothing(tmp_path: Path) -> None:
 
 def test_only_images_that_were_scored_can_be_read() -> None:
     with pytest.raises(KeyError, match="no image 'nowhere'"):
-        read_scenes(small_spec(), ["nowhere"])
+        read_images(small_spec(), ["nowhere"])

@@ -1,4 +1,4 @@
-"""Two methods side by side."""
+"""Tests of the comparison of two methods."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ import pytest
 
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
-from benchmark.report.comparison import compare, find_runs
-from benchmark.report.tables.comparison_text import FORMS, render
+from benchmark.report.comparison import compare_runs, find_runs
+from benchmark.report.tables.comparison_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.report.world import COST, even, plan_of, save, spec_of, two_rows
 
 
-def test_a_minus_b_is_the_difference_of_what_the_table_says(tmp_path: Path) -> None:
+def test_a_minus_b_is_the_difference_of_the_scores_in_the_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    found = compare(store, better, worse)
-    one, other = (row.estimates["hiou"].mean for row in (found.a, found.b))
-    hiou = found.differences["hiou"]
-    assert hiou.paired.difference == pytest.approx(one - other)
+    comparison = compare_runs(store, better, worse)
+    a, b = (row.estimates["hiou"].mean for row in (comparison.a, comparison.b))
+    hiou = comparison.differences["hiou"]
+    assert hiou.paired.difference == pytest.approx(a - b)
     assert hiou.paired.interval.low > 0 and hiou.paired.seeds == (3, 3)
-    assert found.differences["miou_seen"].paired.difference == 0
+    assert comparison.differences["miou_seen"].paired.difference == 0
 
 
-def test_classes_differ_as_worked_out_on_paper(tmp_path: Path) -> None:
+def test_differences_of_classes_equal_those_worked_out_by_hand(tmp_path: Path) -> None:
     store = Store(tmp_path)
     a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60))
-    grass, _, cup, _ = compare(store, {0: a}, {0: b}).classes
+    grass, _, cup, _ = compare_runs(store, {0: a}, {0: b}).classes
     assert (grass.name, grass.is_seen) == ("grass", True)
     assert grass.difference == pytest.approx(100 * 80 / 120 - 100 * 50 / 150)
     assert (cup.is_seen, cup.difference) == (False, 0)
 
 
-def test_what_else_differs_is_a_caution(tmp_path: Path) -> None:
+def test_other_differences_of_the_sides_are_cautions(tmp_path: Path) -> None:
     store = Store(tmp_path)
     a = save(store, spec_of("a"), even(80, 60))
     b = save(store, spec_of("b", seed=1), even(50, 60), supervision="none", code="c1")
     lost = save(store, spec_of("b", seed=2), Failure(kind="ValueError", message="torn"))
-    cautions = compare(store, {0: a}, {1: b, 2: lost}).cautions
+    cautions = compare_runs(store, {0: a}, {1: b, 2: lost}).cautions
     assert [text.split(":")[0] for text in cautions] == [
         "different supervision",
         "different seeds",
@@ -50,14 +50,14 @@ def test_what_else_differs_is_a_caution(tmp_path: Path) -> None:
     assert cautions[-1] == "B: seed 2 is left out (ValueError: torn)"
 
 
-def test_sides_are_found_by_row_by_id_and_by_what_seeds_share(tmp_path: Path) -> None:
+def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = two_rows(store)
     ids = plan.rows[1].ids
     assert find_runs(store, "No sgd", plan=plan) == ("no SGD", ids)
     assert find_runs(store, ids[2]) == ("demo/no SGD", {2: ids[2]})
     assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", ids)
-    with pytest.raises(KeyError, match=r"fits 6 runs .* rows of demo: 'paper', 'no SGD'"):
+    with pytest.raises(KeyError, match=r"matches 6 runs .* rows of demo: 'paper', 'no SGD'"):
         find_runs(store, "demo", plan=plan)
 
 
@@ -68,21 +68,21 @@ def test_a_side_without_a_result_cannot_be_compared(tmp_path: Path) -> None:
         save(store, spec_of("b"), Failure(kind="ValueError", message="torn")),
     )
     with pytest.raises(ValueError, match=r"no finished run to compare .*ValueError: torn"):
-        compare(store, {0: a}, {0: b})
+        compare_runs(store, {0: a}, {0: b})
 
 
 def test_sides_of_different_splits_cannot_be_compared(tmp_path: Path) -> None:
     store = Store(tmp_path)
     a, b = save(store, spec_of(), even(80, 60)), save(store, spec_of(split_digest="other"), even(50, 60))
     with pytest.raises(ValueError, match="not comparable"):
-        compare(store, {0: a}, {0: b})
+        compare_runs(store, {0: a}, {0: b})
 
 
-def test_text_names_both_and_gives_costs_as_ratios(tmp_path: Path) -> None:
+def test_text_names_both_sides_and_gives_costs_as_ratios(tmp_path: Path) -> None:
     store = Store(tmp_path)
     half = COST.model_copy(update={"latency_ms": COST.latency_ms / 2})
     a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60), cost=half)
-    text = render(compare(store, {0: a}, {0: b}, labels=("", "plain")))
+    text = render(compare_runs(store, {0: a}, {0: b}, labels=("", "plain")))
     assert "A: demo/a (1 run)   B: plain (1 run)" in text
     assert next(line for line in text.splitlines() if line.startswith("test image")).split()[-3:] == [
         "12.5",
@@ -91,28 +91,28 @@ def test_text_names_both_and_gives_costs_as_ratios(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("fmt", FORMS)
-def test_every_form_repeats_to_the_byte(tmp_path: Path, fmt: str) -> None:
+@pytest.mark.parametrize("fmt", FORMATS)
+def test_every_format_repeats_to_the_byte(tmp_path: Path, fmt: str) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    assert render(compare(store, better, worse), fmt=fmt) == render(compare(store, better, worse), fmt=fmt)
+    assert render(compare_runs(store, better, worse), fmt=fmt) == render(compare_runs(store, better, worse), fmt=fmt)
 
 
 def test_json_holds_every_class_and_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in plan_of({row.label: row.ids for row in two_rows(store).rows}).rows)
-    value = json.loads(render(compare(store, better, worse), fmt="json"))
-    assert [one["name"] for one in value["classes"]] == ["grass", "water", "cup", "fish"]
+    value = json.loads(render(compare_runs(store, better, worse), fmt="json"))
+    assert [row["name"] for row in value["classes"]] == ["grass", "water", "cup", "fish"]
     assert value["b"]["run_ids"] == list(worse.values())
     assert value["differences"]["hiou"]["interval_over"] == "images and seeds"
 
 
-def test_both_forms_say_at_which_gamma_the_sides_were_counted(tmp_path: Path) -> None:
+def test_text_and_json_name_the_gamma_of_the_sides(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    one, other = (
+    a, b = (
         save(store, spec_of(variant, protocol=Protocol(gamma=0.1)), counts)
         for variant, counts in (("paper", even(80, 60)), ("no SGD", even(70, 50)))
     )
-    comparison = compare(store, {0: one}, {0: other}, labels=("paper", "no SGD"))
-    assert "Offset gamma: 0.1 off their softmax." in " ".join(render(comparison).split())
+    comparison = compare_runs(store, {0: a}, {0: b}, labels=("paper", "no SGD"))
+    assert "Offset gamma: 0.1 subtracted from their softmax." in " ".join(render(comparison).split())
     assert json.loads(render(comparison, fmt="json"))["gamma"] == 0.1

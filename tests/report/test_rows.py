@@ -1,4 +1,4 @@
-"""What a study comes to: scores, intervals, and what is missing, failed, stale or broken."""
+"""Tests of the rows of a study: scores, intervals, and missing, failed, stale or broken runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
-from benchmark.report.paired import differences, is_due
-from benchmark.report.rows import Over, Row, collect, median_cost, shared_setting
+from benchmark.report.differences import compare_with_first, is_comparison_due
+from benchmark.report.rows import IntervalSource, Row, compute_median_cost, find_shared_setting, read_rows
 from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows
 
@@ -22,17 +22,17 @@ LOST = Failure(kind="OutOfMemoryError", message="tried to allocate 2 GiB", log_t
 
 
 def one_row(store: Store, ids: dict[int, str]) -> Row:
-    return collect(store, plan_of({"row": ids}))[0]
+    return read_rows(store, plan_of({"row": ids}))[0]
 
 
-def test_scores_are_those_worked_out_on_paper(tmp_path: Path) -> None:
+def test_scores_equal_those_worked_out_by_hand(tmp_path: Path) -> None:
     store = Store(tmp_path)
     row = one_row(store, {0: save(store, spec_of(), even(80, 60))})
     seen, unseen = 100 * 80 / 120, 100 * 60 / 140
     assert row.estimates["miou_seen"].mean == pytest.approx(seen)
     assert row.estimates["miou_unseen"].mean == pytest.approx(unseen)
     assert row.estimates["hiou"].mean == pytest.approx(2 * seen * unseen / (seen + unseen))
-    assert row.iou().tolist() == pytest.approx([seen, seen, unseen, unseen])
+    assert row.average_iou().tolist() == pytest.approx([seen, seen, unseen, unseen])
 
 
 def test_several_seeds_get_the_t_interval_over_seeds(tmp_path: Path) -> None:
@@ -52,38 +52,38 @@ def test_a_single_seed_gets_the_interval_over_images(tmp_path: Path) -> None:
     assert interval.low < row.estimates["hiou"].mean < interval.high
 
 
-@pytest.mark.parametrize(("over", "kind"), [("auto", "seeds"), ("seeds", "seeds"), ("images", "images")])
-def test_the_source_of_doubt_can_be_chosen(tmp_path: Path, over: Over, kind: str) -> None:
+@pytest.mark.parametrize(("intervals", "kind"), [("auto", "seeds"), ("seeds", "seeds"), ("images", "images")])
+def test_the_source_of_intervals_can_be_chosen(tmp_path: Path, intervals: IntervalSource, kind: str) -> None:
     store = Store(tmp_path)
-    interval = collect(store, two_rows(store), over=over)[0].estimates["hiou"].interval
+    interval = read_rows(store, two_rows(store), intervals=intervals)[0].estimates["hiou"].interval
     assert interval is not None and interval.kind == kind
 
 
-def test_what_has_no_scores_says_why(tmp_path: Path) -> None:
+def test_runs_without_scores_give_the_reason(tmp_path: Path) -> None:
     store = Store(tmp_path)
     done, failed = save(store, spec_of(seed=0), even(80, 60)), save(store, spec_of(seed=1), LOST)
     row = one_row(store, {0: done, 1: failed, 2: spec_of(seed=2).id})
-    assert [cell.state for cell in row.cells] == [RunState.DONE, RunState.FAILED, RunState.MISSING]
-    assert [cell.problem for cell in row.cells] == ["", "OutOfMemoryError: tried to allocate 2 GiB", "missing"]
+    assert [run.state for run in row.runs] == [RunState.DONE, RunState.FAILED, RunState.MISSING]
+    assert [run.problem for run in row.runs] == ["", "OutOfMemoryError: tried to allocate 2 GiB", "missing"]
     assert (len(row.done), row.is_complete, row.state) == (1, False, RunState.DONE)
 
 
-def test_damaged_counts_break_one_run_and_no_other(tmp_path: Path) -> None:
+def test_damaged_counts_break_only_their_own_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = {seed: save(store, spec_of(seed=seed), even(80, 60)) for seed in (0, 1)}
     store.run(ids[1]).counts_path.write_bytes(b"torn")
     row = one_row(store, ids)
-    assert [cell.state for cell in row.cells] == [RunState.DONE, RunState.BROKEN]
-    assert "counts.npz" in row.cells[1].problem
+    assert [run.state for run in row.runs] == [RunState.DONE, RunState.BROKEN]
+    assert "counts.npz" in row.runs[1].problem
 
 
-def test_runs_of_other_code_are_stale(tmp_path: Path) -> None:
+def test_runs_of_another_version_of_the_code_are_stale(tmp_path: Path) -> None:
     store, later = Store(tmp_path), "2030-01-02T00:00:00+00:00"
     ids = {0: save(store, spec_of(seed=0), even(80, 60), code="old")}
     ids[1] = save(store, spec_of(seed=1), even(80, 60), code="new", finished=later)
     plan = plan_of({"row": ids})
-    assert [cell.is_stale for cell in collect(store, plan)[0].cells] == [True, False]
-    assert [cell.is_stale for cell in collect(store, plan, code="old")[0].cells] == [False, True]
+    assert [run.is_stale for run in read_rows(store, plan)[0].runs] == [True, False]
+    assert [run.is_stale for run in read_rows(store, plan, code="old")[0].runs] == [False, True]
 
 
 @pytest.mark.parametrize(
@@ -93,16 +93,16 @@ def test_runs_of_other_code_are_stale(tmp_path: Path) -> None:
 def test_rows_of_different_settings_are_not_comparable(tmp_path: Path, change: dict[str, Any]) -> None:
     store = Store(tmp_path)
     ids = [save(store, spec, even(80, 60)) for spec in (spec_of(), spec_of(**change))]
-    rows = collect(store, plan_of({"one": {0: ids[0]}, "other": {0: ids[1]}}))
+    rows = read_rows(store, plan_of({"one": {0: ids[0]}, "other": {0: ids[1]}}))
     with pytest.raises(ValueError, match=f"'one' and 'other' are not comparable .{next(iter(change))}"):
-        shared_setting(rows)
+        find_shared_setting(rows)
 
 
 def test_two_conventions_never_share_a_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    rows = collect(store, two_rows(store))
+    rows = read_rows(store, two_rows(store))
     with pytest.raises(ValueError, match=r"different conventions \(d2-main, mmseg"):
-        shared_setting([rows[0], replace(rows[1], convention="mmseg")])
+        find_shared_setting([rows[0], replace(rows[1], convention="mmseg")])
 
 
 def test_differences_are_to_the_first_row_and_corrected_as_a_family(tmp_path: Path) -> None:
@@ -110,28 +110,29 @@ def test_differences_are_to_the_first_row_and_corrected_as_a_family(tmp_path: Pa
     plan = two_rows(store)
     ids = {row.label: row.ids for row in plan.rows} | {"lost": {0: save(store, spec_of("lost"), LOST)}}
     ids |= {"same": {seed: save(store, spec_of("same", seed=seed), even(80 + seed, 60)) for seed in range(3)}}
-    rows = collect(store, plan_of(ids))
-    first, worse, lost, same = differences(rows)
+    rows = read_rows(store, plan_of(ids))
+    first, worse, lost, same = compare_with_first(rows)
     assert first is None and lost is None and worse is not None and same is not None
     mean = [row.estimates["hiou"].mean for row in rows[:2]]
     assert worse.paired.difference == pytest.approx(mean[1] - mean[0])
     alone = [
-        bootstrap_difference(rows[at].counts, rows[0].counts, metric="hiou", convention="d2-main").p_value for at in (1, 3)
+        bootstrap_difference(rows[at].counts, rows[0].counts, metric="hiou", convention="d2-main").p_value
+        for at in (1, 3)
     ]
     assert (worse.p_adjusted, same.p_adjusted) == adjust_holm(alone)
 
 
-def test_differences_are_due_once_no_run_is_missing(tmp_path: Path) -> None:
+def test_a_comparison_is_due_once_no_run_is_missing(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = two_rows(store)
-    rows = collect(store, plan)
-    more = collect(store, plan_of({"paper": plan.rows[0].ids, "new": {0: spec_of("new").id}}))
-    assert (is_due(rows), is_due(rows[:1]), is_due(more)) == (True, False, False)
+    rows = read_rows(store, plan)
+    more = read_rows(store, plan_of({"paper": plan.rows[0].ids, "new": {0: spec_of("new").id}}))
+    assert (is_comparison_due(rows), is_comparison_due(rows[:1]), is_comparison_due(more)) == (True, False, False)
 
 
 def test_cost_is_the_median_of_the_runs() -> None:
     times = (100.0, 130.0, 900.0)
-    cost = median_cost([COST.model_copy(update={"train_seconds": seconds}) for seconds in times])
+    cost = compute_median_cost([COST.model_copy(update={"train_seconds": seconds}) for seconds in times])
     assert cost is not None
     assert (cost.train_seconds, cost.trainable_parameters, cost.image_size) == (130.0, 250_000, (64, 64))
-    assert median_cost([]) is None
+    assert compute_median_cost([]) is None

@@ -1,4 +1,4 @@
-"""A small store made by hand: runs without training, with counts whose scores can be worked out on paper."""
+"""Makers of small stores: runs without training, with counts whose scores can be worked out by hand."""
 
 from __future__ import annotations
 
@@ -42,17 +42,18 @@ COST = Cost(
 
 
 def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
-    """Every image has 100 pixels of each class, of which `right[image][class]` are predicted right.
+    """Return counts of images with 100 pixels of each class.
 
-    The others of grass are predicted as water and vice versa, the others of cup as fish and vice versa. So an IoU is
-    right / (200 - right of the other class of the pair), summed over images.
+    `right[image][class]` of them are predicted correctly. The others of grass are predicted as water and vice versa,
+    the others of cup as fish and vice versa. So an IoU is right / (200 - right of the other class of the pair), summed
+    over images.
     """
     intersection = np.array(right, dtype=np.int64)
     prediction = intersection + (100 - intersection)[:, [1, 0, 3, 2]]
     margin = np.zeros((len(CLASSES), len(GAMMAS) + 1), dtype=np.int64)
     margin[:, 100] = intersection.sum(axis=0)
     return Counts(
-        image_ids=tuple(f"image{at:02d}" for at in range(len(right))),
+        image_ids=tuple(f"image{index:02d}" for index in range(len(right))),
         classes=CLASSES,
         seen=SEEN,
         intersection=sparse.csr_array(intersection),
@@ -64,7 +65,7 @@ def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
 
 
 def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec:
-    """A spec of the method `demo`."""
+    """Return a spec of the method `demo`."""
     fields: dict[str, Any] = {
         "method": "demo",
         "variant": variant,
@@ -80,14 +81,14 @@ def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec
 
 
 def environment(code: str = "c0") -> Environment:
-    """Where a run took place, with another digest of the code if asked."""
+    """Return the environment of a run on a test machine, with this digest of the code."""
     return Environment(
         code_digest=code, commit="", python="3.11", packages={}, platform="Linux", device="cpu (test)", threads=1
     )
 
 
 def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "c0", **changes: Any) -> str:
-    """Keep a run; returns its id."""
+    """Save a run and return its id."""
     fields: dict[str, Any] = {
         "spec": spec,
         "environment": environment(code),
@@ -106,18 +107,18 @@ def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "
 
 
 def plan_of(rows: Mapping[str, Mapping[int, str]]) -> Plan:
-    """A plan of rows given as label to id by seed."""
-    planned = tuple(PlanRow(label=label, method="demo", ids=dict(ids)) for label, ids in rows.items())
-    return Plan(study="demo", title="Demo study", split="toybox", rows=planned)
+    """Return a plan of rows, given as label to id by seed."""
+    plan_rows = tuple(PlanRow(label=label, method="demo", ids=dict(ids)) for label, ids in rows.items())
+    return Plan(study="demo", title="Demo study", split="toybox", rows=plan_rows)
 
 
 def even(seen: int, unseen: int, *, images: int = 4) -> Counts:
-    """Images that are all alike: so many pixels of each seen and each unseen class are right."""
+    """Return counts of equal images with these numbers of correct pixels of each seen and each unseen class."""
     return hand_counts([[seen, seen, unseen, unseen]] * images)
 
 
 def two_rows(store: Store) -> Plan:
-    """ "paper" with three seeds, and "no SGD", which is worse on every image."""
+    """Save the rows "paper" and "no SGD", which is worse on every image, with three seeds each; return their plan."""
     ids: dict[str, dict[int, str]] = {"paper": {}, "no SGD": {}}
     for seed in range(3):
         for label, lost in (("paper", 0), ("no SGD", 20)):

@@ -1,1 +1,1 @@
-"""Figures of a study."""
+"""Figures of a study, drawn from its run records."""

@@ -1,4 +1,4 @@
-"""How all figures look, and how they are saved: for print, for the colour-blind, and with the same bytes every time."""
+"""Style of all figures and how they are saved: for print, for color-blind readers, with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 
 COLUMN_IN = 3.4
-"""Width of a column of a two-column paper; twice of it, and the gap, is a page."""
+"""Width of a column of a two-column paper; a page is two columns and the gap."""
 PAGE_IN = 7.0
 FORMATS = ("png", "pdf")
-GREY, PALE = "0.35", "0.8"
+GRAY, PALE = "0.35", "0.8"
 MARKERS = "osD^vPX<>h"
 
 _RC: Any = {
     "axes.axisbelow": True,
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 8,
     "figure.dpi": 100,
-    "font.family": "DejaVu Sans",  # ships with matplotlib, so that figures are the same everywhere
+    "font.family": "DejaVu Sans",  # included in matplotlib, so that figures are the same everywhere
     "font.size": 8,
     "hatch.linewidth": 0.6,
     "legend.fontsize": 7,
@@ -42,11 +42,11 @@ _RC: Any = {
     "savefig.dpi": 300,
     "svg.fonttype": "path",
     "svg.hashsalt": "chimera-bench",
-    "xtick.color": GREY,
+    "xtick.color": GRAY,
     "xtick.labelcolor": "black",
     "xtick.labelsize": 7,
     "xtick.major.width": 0.6,
-    "ytick.color": GREY,
+    "ytick.color": GRAY,
     "ytick.labelcolor": "black",
     "ytick.labelsize": 7,
     "ytick.major.width": 0.6,
@@ -59,59 +59,61 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 @contextmanager
-def drawing(out: Path, name: str, *, size: tuple[float, float], formats: Sequence[str] = FORMATS) -> Iterator[Figure]:
-    """A figure to draw into, saved as OUT/NAME.FORMAT in every format when the block ends.
+def open_figure(
+    out: Path, name: str, *, size: tuple[float, float], formats: Sequence[str] = FORMATS
+) -> Iterator[Figure]:
+    """Open a figure to draw into; it is saved as OUT/NAME.FORMAT in every format when the block ends.
 
     Args:
-        out: folder; made where it is missing.
-        name: the files' stem.
-        size: width and height in inches.
-        formats: of "png", "pdf", "svg".
+        out: Folder of the files; created if it does not exist.
+        name: Stem of the files.
+        size: Width and height in inches.
+        formats: Any of "png", "pdf", "svg".
 
     Raises:
-        ValueError: another format.
-        OSError: a file cannot be written.
+        ValueError: A format is unknown.
+        OSError: A file cannot be written.
     """
-    wrong = [one for one in formats if one not in _METADATA]
-    if wrong:
-        raise ValueError(f"no figure format {wrong[0]!r}; there are: {', '.join(_METADATA)}")
+    unknown = [name for name in formats if name not in _METADATA]
+    if unknown:
+        raise ValueError(f"no figure format {unknown[0]!r}; there are: {', '.join(_METADATA)}")
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
         figure = Figure(figsize=size, layout="constrained")
         yield figure
-        for path in paths(out, name, formats):
+        for path in list_paths(out, name, formats):
             kind = path.suffix[1:]
-            with draft_of(path) as draft:
+            with open_draft(path) as draft:
                 figure.savefig(draft, format=kind, metadata=_METADATA[kind])
 
 
-def paths(out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """The files of a figure."""
+def list_paths(out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Return the files of a figure."""
     return [out / f"{name}.{kind}" for kind in formats]
 
 
-def colours(count: int) -> list[tuple[float, float, float]]:
-    """Ten colours that the colour-blind can tell apart, again from the start after that; go with `markers`."""
+def choose_colors(count: int) -> list[tuple[float, float, float]]:
+    """Return colors that color-blind readers can tell apart; after ten they repeat, see `choose_markers`."""
     palette = [(red, green, blue) for red, green, blue in sns.color_palette("colorblind", 10)]
     return list(itertools.islice(itertools.cycle(palette), count))
 
 
-def markers(count: int) -> list[str]:
-    """As many markers; after ten they are shifted, so that no pair of colour and marker repeats before a hundred."""
-    return [MARKERS[(at + at // len(MARKERS)) % len(MARKERS)] for at in range(count)]
+def choose_markers(count: int) -> list[str]:
+    """Return markers, shifted after every ten, so that no pair of color and marker repeats within a hundred."""
+    return [MARKERS[(index + index // len(MARKERS)) % len(MARKERS)] for index in range(count)]
 
 
-def grid(axes: Axes, *, axis: Any = "both") -> None:
-    """Pale lines behind the data."""
+def draw_grid(axes: Axes, *, axis: Any = "both") -> None:
+    """Draw pale lines behind the data."""
     axes.grid(axis=axis, color="0.92", linewidth=0.6)
 
 
-def shortened(label: str, *, most: int = 34) -> str:
-    """A label that leaves room for the figure: cut after a word."""
-    return textwrap.shorten(label, most, placeholder=" …") if " " in label else label[:most]
+def shorten_label(label: str, *, width: int = 34) -> str:
+    """Return a label cut after a word, so that it leaves space for the figure."""
+    return textwrap.shorten(label, width, placeholder=" …") if " " in label else label[:width]
 
 
-def wrapped(label: str, *, width: int = 24) -> str:
-    """A label on at most two lines."""
+def wrap_label(label: str, *, width: int = 24) -> str:
+    """Return a label on at most two lines."""
     return "\n".join(textwrap.wrap(label, width, max_lines=2, placeholder=" …"))

@@ -1,1 +1,1 @@
-"""Tables of a study: columns, notes, output formats."""
+"""Tables of a study and of a comparison, in text and machine-readable formats."""

@@ -1,4 +1,4 @@
-"""A `Sheet` as Markdown, as LaTeX (booktabs), and as aligned text for a terminal."""
+"""A `TableLayout` as Markdown, as LaTeX (booktabs), and as aligned text for a terminal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from benchmark.report.tables.sheet import Entry, Sheet
+from benchmark.report.tables.layout import TableCell, TableLayout
 
 WIDTH = 120
 """Characters in a line of an aligned table and of the notes below it."""
 
-_TEX = {
+_LATEX = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
     "\\": "\\textbackslash{}",
     "~": "\\textasciitilde{}",
@@ -27,32 +27,33 @@ _TEX = {
 }
 
 
-def markdown(sheet: Sheet) -> str:
-    """A pipe table; the best are bold, marks are superscripts."""
-    lines = [f"**{_md(sheet.title)}**", ""] if sheet.title else []
-    lines += [_pipes(map(_md, sheet.header)), _pipes(":--" if is_words else "--:" for is_words in sheet.is_words)]
-    lines += [_pipes(_md_entry(entry) for entry in row) for row in sheet.entries]
+def to_markdown(layout: TableLayout) -> str:
+    """Return a pipe table; the best values are bold, marks are superscripts."""
+    lines = [f"**{_escape_markdown(layout.title)}**", ""] if layout.title else []
+    lines.append(_join_pipes(map(_escape_markdown, layout.header)))
+    lines.append(_join_pipes(":--" if is_text else "--:" for is_text in layout.is_text))
+    lines += [_join_pipes(map(_typeset_markdown, row)) for row in layout.cells]
     lines.append("")
-    lines += [f"- {f'<sup>{note.mark}</sup> ' if note.mark else ''}{_md(note.text)}" for note in sheet.notes]
+    for note in layout.notes:
+        mark = f"<sup>{note.mark}</sup> " if note.mark else ""
+        lines.append(f"- {mark}{_escape_markdown(note.text)}")
     return "\n".join(lines) + "\n"
 
 
-def latex(sheet: Sheet, *, label: str = "") -> str:
-    """A table environment for the package booktabs; wider than a column, hence `table*`."""
-    rows = [_tex_line(map(_tex_entry, row)) for row in sheet.entries]
-    notes = [
-        f"  \\textsuperscript{{{note.mark}}} {tex(note.text)}" if note.mark else f"  {tex(note.text)}"
-        for note in sheet.notes
-    ]
+def to_latex(layout: TableLayout, *, label: str = "") -> str:
+    """Return a `table*` environment for the package booktabs, as it is wider than a column."""
+    rows = [_join_ampersands(map(_typeset_latex, row)) for row in layout.cells]
+    marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
+    notes = [f"  {mark}{_escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
     lines = [
         "% needs \\usepackage{booktabs}",
         "\\begin{table*}",
         "  \\centering",
-        *([f"  \\caption{{{tex(sheet.title)}}}"] if sheet.title else []),
+        *([f"  \\caption{{{_escape_latex(layout.title)}}}"] if layout.title else []),
         *([f"  \\label{{tab:{label}}}"] if label else []),
-        f"  \\begin{{tabular}}{{{''.join('l' if is_words else 'r' for is_words in sheet.is_words)}}}",
+        f"  \\begin{{tabular}}{{{''.join('l' if is_text else 'r' for is_text in layout.is_text)}}}",
         "    \\toprule",
-        _tex_line(map(tex, sheet.header)),
+        _join_ampersands(map(_escape_latex, layout.header)),
         "    \\midrule",
         *rows,
         "    \\bottomrule",
@@ -64,96 +65,95 @@ def latex(sheet: Sheet, *, label: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def aligned(sheet: Sheet) -> str:
-    """Columns padded with spaces, numbers and their spreads one below the other; the best have a star.
+def to_text(layout: TableLayout) -> str:
+    """Return columns padded with spaces, numbers and spreads each aligned; the best values have a star.
 
-    Columns beyond `WIDTH` go into further blocks below, each of which names the rows again.
+    Columns beyond `WIDTH` go into further blocks below, each of which repeats the labels of the rows.
     """
-    first, *others = (_padded_column(*parts) for parts in _columns(sheet))
-    lines = [sheet.title] if sheet.title else []
-    blocks = _blocks(first, others)
-    rule = "─" * max(map(_width, blocks))
+    first, *others = (_pad_column(*column) for column in _iterate_columns(layout))
+    lines = [layout.title] if layout.title else []
+    blocks = _split_blocks(first, others)
+    rule = "─" * max(map(_measure_width, blocks))
     for block in blocks:
         header, *body = ("  ".join(fields).rstrip() for fields in zip(*block, strict=True))
         lines += [rule, header, rule, *body]
     lines.append(rule)
-    for note in sheet.notes:
-        head = f"{note.mark}: " if note.mark else ""
-        lines += textwrap.wrap(head + note.text, WIDTH, subsequent_indent="  ", break_long_words=False)
+    for note in layout.notes:
+        mark = f"{note.mark}: " if note.mark else ""
+        lines += textwrap.wrap(mark + note.text, WIDTH, subsequent_indent="  ", break_long_words=False)
     return "\n".join(lines) + "\n"
 
 
-def tex(text: str) -> str:
-    """Plain text as LaTeX."""
-    return "".join(_TEX.get(character, character) for character in text)
-
-
-def _md(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     for character in "\\`*_[]<>|":
         text = text.replace(character, f"\\{character}")
     return text
 
 
-def _md_entry(entry: Entry) -> str:
-    text = f"**{_md(entry.text)}**" if entry.is_best else _md(entry.text)
-    marks = f"<sup>{','.join(entry.marks)}</sup>" if entry.marks else ""
-    return _spread(text + marks, entry, _md)
+def _escape_latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
 
 
-def _tex_entry(entry: Entry) -> str:
-    text = f"\\textbf{{{tex(entry.text)}}}" if entry.is_best else _tex_number(entry.text)
-    marks = f"\\textsuperscript{{{','.join(entry.marks)}}}" if entry.marks else ""
-    return _spread(text + marks, entry, lambda spread: f"{{\\scriptsize {_tex_number(spread)}}}")
+def _typeset_markdown(cell: TableCell) -> str:
+    text = f"**{_escape_markdown(cell.text)}**" if cell.is_best else _escape_markdown(cell.text)
+    marks = f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else ""
+    return _append_spread(text + marks, cell, _escape_markdown)
 
 
-def _tex_number(text: str) -> str:
-    """As `tex`, with hyphens before figures as minus signs and a lone one as a dash."""
-    return "--" if text == "-" else re.sub(r"(?<![A-Za-z0-9])-(?=\d)", "$-$", tex(text))
+def _typeset_latex(cell: TableCell) -> str:
+    text = f"\\textbf{{{_escape_latex(cell.text)}}}" if cell.is_best else _escape_latex_number(cell.text)
+    marks = f"\\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
+    return _append_spread(text + marks, cell, lambda spread: f"{{\\scriptsize {_escape_latex_number(spread)}}}")
 
 
-def _columns(sheet: Sheet) -> Iterator[tuple[str, Sequence[Entry], bool]]:
-    return zip(sheet.header, zip(*sheet.entries, strict=True), sheet.is_words, strict=True)
+def _escape_latex_number(text: str) -> str:
+    """Escape a text, with hyphens before digits as minus signs and a lone hyphen as a dash."""
+    return "--" if text == "-" else re.sub(r"(?<![A-Za-z0-9])-(?=\d)", "$-$", _escape_latex(text))
 
 
-def _blocks(first: list[str], others: Iterable[list[str]]) -> list[list[list[str]]]:
-    """The columns in groups that are not wider than `WIDTH`, the first one in each."""
+def _iterate_columns(layout: TableLayout) -> Iterator[tuple[str, Sequence[TableCell], bool]]:
+    """Yield header, cells and alignment of every column."""
+    return zip(layout.header, zip(*layout.cells, strict=True), layout.is_text, strict=True)
+
+
+def _split_blocks(first: list[str], others: Iterable[list[str]]) -> list[list[list[str]]]:
+    """Return the columns in groups that are not wider than `WIDTH`, the first column in each."""
     blocks = [[first]]
     for column in others:
-        if len(blocks[-1]) > 1 and _width([*blocks[-1], column]) > WIDTH:
+        if len(blocks[-1]) > 1 and _measure_width([*blocks[-1], column]) > WIDTH:
             blocks.append([first])
         blocks[-1].append(column)
     return blocks
 
 
-def _width(columns: Sequence[list[str]]) -> int:
+def _measure_width(columns: Sequence[list[str]]) -> int:
     return sum(len(column[0]) for column in columns) + 2 * (len(columns) - 1)
 
 
-def _padded_column(header: str, entries: Sequence[Entry], is_words: bool) -> list[str]:
-    """Header and entries, all as wide as the widest; figures are aligned right, words left."""
-    has_star = any(entry.is_best for entry in entries)
-    marks = [f" ({','.join(entry.marks)})" if entry.marks else "" for entry in entries]
+def _pad_column(header: str, cells: Sequence[TableCell], is_text: bool) -> list[str]:
+    """Return header and cells, all as wide as the widest; numbers are aligned right, text left."""
+    has_star = any(cell.is_best for cell in cells)
+    marks = [f" ({','.join(cell.marks)})" if cell.marks else "" for cell in cells]
     texts = [
-        entry.text + ("*" if entry.is_best else " " * has_star) + mark
-        for entry, mark in zip(entries, marks, strict=True)
+        cell.text + ("*" if cell.is_best else " " * has_star) + mark for cell, mark in zip(cells, marks, strict=True)
     ]
-    width, room = max(map(len, texts)), max(len(entry.spread) for entry in entries)
-    aligned_texts = [text.ljust(width) if is_words else text.rjust(width) for text in texts]
+    width, spread_width = max(map(len, texts)), max(len(cell.spread) for cell in cells)
+    aligned_texts = [text.ljust(width) if is_text else text.rjust(width) for text in texts]
     fields = [
-        f"{text} {entry.spread.ljust(room)}" if room else text
-        for text, entry in zip(aligned_texts, entries, strict=True)
+        f"{text} {cell.spread.ljust(spread_width)}" if spread_width else text
+        for text, cell in zip(aligned_texts, cells, strict=True)
     ]
-    whole = max(len(header), len(fields[0]))
-    return [text.ljust(whole) if is_words else text.rjust(whole) for text in (header, *fields)]
+    whole_width = max(len(header), len(fields[0]))
+    return [text.ljust(whole_width) if is_text else text.rjust(whole_width) for text in (header, *fields)]
 
 
-def _spread(text: str, entry: Entry, shown: Callable[[str], str]) -> str:
-    return f"{text} {shown(entry.spread)}" if entry.spread else text
+def _append_spread(text: str, cell: TableCell, typeset: Callable[[str], str]) -> str:
+    return f"{text} {typeset(cell.spread)}" if cell.spread else text
 
 
-def _pipes(fields: Iterable[str]) -> str:
+def _join_pipes(fields: Iterable[str]) -> str:
     return f"| {' | '.join(fields)} |"
 
 
-def _tex_line(fields: Iterable[str]) -> str:
+def _join_ampersands(fields: Iterable[str]) -> str:
     return f"    {' & '.join(fields)} \\\\"

@@ -1,16 +1,16 @@
-"""All figures of a study."""
+"""All figures of a study, drawn with one call."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.report.figures.bars import draw_bars
-from benchmark.report.figures.curves import draw_curves
-from benchmark.report.figures.heatmap import draw_classes
+from benchmark.report.figures.class_heatmap import draw_classes
+from benchmark.report.figures.hiou_bars import draw_bars
+from benchmark.report.figures.loss_curves import draw_curves
+from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
 from benchmark.report.figures.style import FORMATS
-from benchmark.report.figures.tradeoff import draw_gamma, draw_scatter
-from benchmark.report.rows import Row, shared_setting
+from benchmark.report.rows import Row, find_shared_setting
 from benchmark.store.store import Store
 
 
@@ -18,19 +18,19 @@ def draw_all(rows: Sequence[Row], store: Store, out: Path, *, formats: Sequence[
     """Draw every figure for which there is data; equal runs give equal files.
 
     Args:
-        rows: as `rows.collect` gives them.
-        store: where the histories of the losses lie.
-        out: folder of the files.
-        formats: of "png", "pdf", "svg".
+        rows: Rows as `rows.read_rows` returns them.
+        store: Store that holds the losses of the runs.
+        out: Folder of the files.
+        formats: Any of "png", "pdf", "svg".
 
     Returns:
         The files: hiou, seen-unseen, gamma, classes, losses, in every format.
 
     Raises:
-        ValueError: no rows, rows that do not belong into one figure, or an unknown format.
+        ValueError: There are no rows, rows are not comparable in one figure, or a format is unknown.
     """
     if not rows:
         raise ValueError("there are no rows to draw: give a study with at least one")
-    shared_setting(rows)
+    find_shared_setting(rows)
     drawn = [draw(rows, out, formats=formats) for draw in (draw_bars, draw_scatter, draw_gamma, draw_classes)]
     return [path for files in (*drawn, draw_curves(rows, store, out, formats=formats)) for path in files]

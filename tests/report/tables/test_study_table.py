@@ -1,4 +1,4 @@
-"""The five forms of a table: what they say, what they mark, and that they repeat to the byte."""
+"""Tests of a study's table in its five formats: content, marks, and equal bytes for equal runs."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
-from benchmark.report.rows import Row, collect
-from benchmark.report.tables.sheet import Note, letter, marked_notes
-from benchmark.report.tables.table import FORMS, render
+from benchmark.report.rows import Row, read_rows
+from benchmark.report.tables.layout import TableNote, assign_marks, spell_mark
+from benchmark.report.tables.study_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.report.world import BUDGET, even, hand_counts, plan_of, save, spec_of, two_rows
 
@@ -33,29 +33,29 @@ WORDS = (
 )
 
 
-def rows_of(store: Store, **right: tuple[int, int]) -> list[Row]:
-    """One row a keyword, of one seed, with so many seen and unseen pixels right."""
+def make_rows(store: Store, **right: tuple[int, int]) -> list[Row]:
+    """Return one row per keyword, of one seed, with these numbers of correct pixels of seen and unseen classes."""
     ids = {label: {0: save(store, spec_of(label), even(*counts))} for label, counts in right.items()}
-    return collect(store, plan_of(ids))
+    return read_rows(store, plan_of(ids))
 
 
-def line_of(text: str, label: str) -> str:
+def find_line(text: str, label: str) -> str:
     return next(line for line in text.splitlines() if line.startswith((f"| {label}", f"{label} ", f"    {label} ")))
 
 
-@pytest.mark.parametrize("fmt", FORMS)
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_equal_runs_give_equal_bytes(tmp_path: Path, fmt: str) -> None:
     stores = [Store(tmp_path / "one"), Store(tmp_path / "elsewhere")]
     save(stores[1], spec_of("stray"), even(1, 1))
-    one, other = (render(collect(store, two_rows(store)), fmt=fmt, title="Demo") for store in stores)
+    one, other = (render(read_rows(store, two_rows(store)), fmt=fmt, title="Demo") for store in stores)
     assert one == other and one.endswith("\n")
     assert str(tmp_path) not in one
 
 
-def test_a_row_says_scores_interval_difference_cost_and_seeds(tmp_path: Path) -> None:
+def test_a_row_has_scores_interval_difference_cost_and_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    text = render(collect(store, two_rows(store)), fmt="md")
-    fields = [field.strip() for field in line_of(text, "no SGD").split("|")[1:-1]]
+    text = render(read_rows(store, two_rows(store)), fmt="md")
+    fields = [field.strip() for field in find_line(text, "no SGD").split("|")[1:-1]]
     assert fields[2:5] == ["25.6 ±0.0", "37.1 ±0.3", "3"]
     assert fields[5].startswith("-15.9 \\[-") and fields[6:] == ["\\<0.001", "0.250 / 14.0", "2.50", "4.00", "12.5"]
 
@@ -64,21 +64,21 @@ def test_the_best_is_bold_and_so_are_ties_as_printed(tmp_path: Path) -> None:
     store = Store(tmp_path)
     close = hand_counts([[80, 80, 50, 50]] * 3 + [[81, 80, 50, 50]])
     ids = {"one": {0: save(store, spec_of("one"), even(80, 60))}, "two": {0: save(store, spec_of("two"), close)}}
-    rows = collect(store, plan_of(ids))
+    rows = read_rows(store, plan_of(ids))
     whole, exact = (render(rows, fmt="md", digits=digits) for digits in (0, 2))
-    assert "**67**" in line_of(whole, "one") and "**67**" in line_of(whole, "two")
-    assert "**66.67**" not in line_of(exact, "one") and "**66.84**" in line_of(exact, "two")
+    assert "**67**" in find_line(whole, "one") and "**67**" in find_line(whole, "two")
+    assert "**66.67**" not in find_line(exact, "one") and "**66.84**" in find_line(exact, "two")
 
 
-def test_supervision_classes_are_not_ranked_against_each_other(tmp_path: Path) -> None:
+def test_kinds_of_supervision_are_not_ranked_against_each_other(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = {
         label: {0: save(store, spec_of(label), even(*right))} for label, right in {"a": (50, 50), "b": (60, 60)}.items()
     }
     ids["more"] = {0: save(store, spec_of("more"), even(90, 90), supervision="seen_masks+unseen_names")}
-    text = render(collect(store, plan_of(ids)), fmt="md")
-    assert "**" in line_of(text, "b") and "**" not in line_of(text, "a") + line_of(text, "more")
-    assert "Supervision" in text and "classes are not ranked against each other" in text
+    text = render(read_rows(store, plan_of(ids)), fmt="md")
+    assert "**" in find_line(text, "b") and "**" not in find_line(text, "a") + find_line(text, "more")
+    assert "Supervision" in text and "kinds of supervision are not ranked against each other" in text
 
 
 def test_a_row_with_missing_runs_does_not_compete(tmp_path: Path) -> None:
@@ -88,121 +88,121 @@ def test_a_row_with_missing_runs_does_not_compete(tmp_path: Path) -> None:
     }
     for label, count in {"best": 90, "equal": 60}.items():
         ids[label] = {0: save(store, spec_of(label), even(count, count)), 1: spec_of(label, seed=1).id}
-    text = render(collect(store, plan_of(ids)), fmt="md")
-    assert "**" in line_of(text, "b") and "| 1/2 |" in line_of(text, "best")
-    assert "**" not in line_of(text, "best") + line_of(text, "equal")
+    text = render(read_rows(store, plan_of(ids)), fmt="md")
+    assert "**" in find_line(text, "b") and "| 1/2 |" in find_line(text, "best")
+    assert "**" not in find_line(text, "best") + find_line(text, "equal")
 
 
 def test_failed_and_missing_runs_are_rows_with_reasons(tmp_path: Path) -> None:
     store = Store(tmp_path)
     failure = Failure(kind="OutOfMemoryError", message="tried to allocate 2 GiB")
     ids = {"fine": {0: save(store, spec_of("fine"), even(50, 50))}, "lost": {0: save(store, spec_of("lost"), failure)}}
-    rows = collect(store, plan_of(ids | {"never": {0: spec_of("never").id}}))
+    rows = read_rows(store, plan_of(ids | {"never": {0: spec_of("never").id}}))
     text = render(rows, fmt="txt")
-    assert line_of(text, "lost").split()[1:] == ["(a)", "-", "-", "failed", "0/1", "-", "-", "-", "-"]
+    assert find_line(text, "lost").split()[1:] == ["(a)", "-", "-", "failed", "0/1", "-", "-", "-", "-"]
     assert "a: seed 0 failed: OutOfMemoryError: tried to allocate 2 GiB" in text
-    assert "missing" in line_of(text, "never") and "b: seed 0 missing" in text
+    assert "missing" in find_line(text, "never") and "b: seed 0 missing" in text
 
 
-@pytest.mark.parametrize("fmt", FORMS)
+@pytest.mark.parametrize("fmt", FORMATS)
 def test_a_study_without_any_result_still_has_a_table(tmp_path: Path, fmt: str) -> None:
-    rows = collect(Store(tmp_path), plan_of({"never": {0: spec_of("never").id, 1: spec_of("never", seed=1).id}}))
+    rows = read_rows(Store(tmp_path), plan_of({"never": {0: spec_of("never").id, 1: spec_of("never", seed=1).id}}))
     text = render(rows, fmt=fmt)
     assert "missing" in text and spec_of("never").id in render(rows, fmt="csv")
 
 
-def test_notes_name_what_numbers_could_be_misread_without(tmp_path: Path) -> None:
+def test_notes_prevent_misreading_the_numbers(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = {row.label: row.ids for row in two_rows(store).rows}
     free = spec_of("free", budget=BUDGET.model_copy(update={"iterations": 0}))
     ids["free"] = {0: save(store, free, even(40, 40), reconstruction="the head is ours.", code="old")}
-    text = render(collect(store, plan_of(ids)), fmt="md")
+    text = render(read_rows(store, plan_of(ids)), fmt="md")
     for words in WORDS:
         assert words in text
     marks = {line.split("</sup> ")[1] for line in text.splitlines() if line.startswith("- <sup>")}
     assert {"Reconstruction: the head is ours", "no training"} <= marks
 
 
-def test_rows_that_share_a_note_share_its_letter() -> None:
-    marks, notes = marked_notes([["ours"], [], ["free", "ours"]])
+def test_rows_with_the_same_note_share_its_letter() -> None:
+    marks, notes = assign_marks([["ours"], [], ["free", "ours"]])
     assert marks == [("a",), (), ("b", "a")]
-    assert notes == [Note("ours", "a"), Note("free", "b")]
-    assert [letter(at) for at in (0, 25, 26, 27)] == ["a", "z", "aa", "ab"]
+    assert notes == [TableNote("ours", "a"), TableNote("free", "b")]
+    assert [spell_mark(number) for number in (0, 25, 26, 27)] == ["a", "z", "aa", "ab"]
 
 
-def test_a_score_that_is_not_defined_is_no_number(tmp_path: Path) -> None:
+def test_an_undefined_score_is_not_a_number(tmp_path: Path) -> None:
     store = Store(tmp_path)
     counts = replace(even(80, 60), seen=(True,) * 4)
-    rows = collect(store, plan_of({"row": {0: save(store, spec_of(), counts)}}))
-    assert line_of(render(rows), "row").split()[4:6] == ["n/a", "n/a"]
+    rows = read_rows(store, plan_of({"row": {0: save(store, spec_of(), counts)}}))
+    assert find_line(render(rows), "row").split()[4:6] == ["n/a", "n/a"]
     assert json.loads(render(rows, fmt="json"))["rows"][0]["hiou"] is None
     assert next(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))["hiou"] == ""
 
 
 def test_stale_runs_are_marked(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    rows = collect(store, two_rows(store), code="another")
-    assert "seeds 0, 1, 2 stale: made by another version of the code" in render(rows, fmt="txt")
+    rows = read_rows(store, two_rows(store), code="another")
+    assert "seeds 0, 1, 2 stale: produced by a different version of the code" in render(rows, fmt="txt")
 
 
-def test_a_limited_evaluation_is_said_to_be_a_test(tmp_path: Path) -> None:
+def test_a_limited_evaluation_is_marked_as_testing_only(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    rows = collect(store, plan_of({"row": {0: save(store, spec_of(max_images=4), even(50, 50))}}))
+    rows = read_rows(store, plan_of({"row": {0: save(store, spec_of(max_images=4), even(50, 50))}}))
     assert "TESTING ONLY: scored on the first 4 images" in render(rows, fmt="txt")
 
 
 def test_csv_and_json_trace_every_row_to_its_runs(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = two_rows(store)
-    rows = collect(store, plan)
+    rows = read_rows(store, plan)
     lines = list(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))
     table = json.loads(render(rows, fmt="json"))
-    for at, row in enumerate(plan.rows):
-        assert lines[at]["run_ids"].split() == list(row.ids.values())
-        assert [run["id"] for run in table["rows"][at]["runs"]] == list(row.ids.values())
+    for index, row in enumerate(plan.rows):
+        assert lines[index]["run_ids"].split() == list(row.ids.values())
+        assert [run["run_id"] for run in table["rows"][index]["runs"]] == list(row.ids.values())
     assert float(lines[0]["miou_seen"]) == table["rows"][0]["miou_seen"] == pytest.approx(67.365028)
-    assert table["rows"][0]["runs"][0]["iou"] == pytest.approx(
-        [100 * 80 / 120] * 2 + [100 * 61.5 / 140, 100 * 60 / 138.5], abs=1e-5
-    )
-    assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", None, "none")
+    run = table["rows"][0]["runs"][0]
+    iou = [run[f"iou/{name}"] for name in table["classes"]]
+    assert iou == pytest.approx([100 * 80 / 120] * 2 + [100 * 61.5 / 140, 100 * 60 / 138.5], abs=1e-5)
+    assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", None, "0.0")
 
 
-def test_every_form_says_at_which_gamma_the_runs_were_counted(tmp_path: Path) -> None:
+def test_every_format_names_the_gamma_of_the_runs(tmp_path: Path) -> None:
     store = Store(tmp_path)
     run = save(store, spec_of(protocol=Protocol(gamma=0.1)), even(80, 60))
-    rows = collect(store, plan_of({"one": {0: run}}))
-    assert "gamma of the seen classes: 0.1 off their softmax" in " ".join(render(rows).split())
+    rows = read_rows(store, plan_of({"one": {0: run}}))
+    assert "gamma of the seen classes: 0.1 subtracted from their softmax" in " ".join(render(rows).split())
     assert json.loads(render(rows, fmt="json"))["gamma"] == 0.1
     assert next(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))["gamma"] == "0.1"
 
 
-def test_differences_can_be_asked_for_and_refused(tmp_path: Path) -> None:
-    rows = rows_of(Store(tmp_path), one=(80, 60), two=(70, 50))
+def test_differences_can_be_requested_and_declined(tmp_path: Path) -> None:
+    rows = make_rows(Store(tmp_path), one=(80, 60), two=(70, 50))
     assert "ΔhIoU" in render(rows) and "ΔhIoU" not in render(rows, paired=False)
-    late = replace(rows[1], cells=(*rows[1].cells, replace(rows[1].cells[0], seed=1, scores=None, state=RunState.MISSING)))
+    missing = replace(rows[1].runs[0], seed=1, scores=None, state=RunState.MISSING)
+    late = replace(rows[1], runs=(*rows[1].runs, missing))
     assert "ΔhIoU" not in render([rows[0], late]) and "ΔhIoU" in render([rows[0], late], paired=True)
 
 
-def test_latex_escapes_what_labels_may_hold(tmp_path: Path) -> None:
+def test_latex_escapes_special_characters_of_labels(tmp_path: Path) -> None:
     store = Store(tmp_path)
     text = render(
-        collect(store, plan_of({"a_b & 50% {#1}": {0: save(store, spec_of(), even(50, 50))}})), fmt="tex", title="x^2"
+        read_rows(store, plan_of({"a_b & 50% {#1}": {0: save(store, spec_of(), even(50, 50))}})), fmt="tex", title="x^2"
     )
     assert r"a\_b \& 50\% \{\#1\}" in text and r"\caption{x\textasciicircum{}2}" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\bottomrule") == 1
 
 
-def test_wrong_requests_are_answered_with_help(tmp_path: Path) -> None:
-    rows = rows_of(Store(tmp_path), one=(80, 60))
-    with pytest.raises(KeyError, match="no table form 'latex'"):
+def test_wrong_requests_are_refused_with_help(tmp_path: Path) -> None:
+    rows = make_rows(Store(tmp_path), one=(80, 60))
+    with pytest.raises(KeyError, match="no table format 'latex'"):
         render(rows, fmt="latex")
     with pytest.raises(ValueError, match="no rows to draw"):
         render([])
 
 
 def test_a_table_needs_neither_torch_nor_pandas_nor_matplotlib() -> None:
-    code = (
-        "import sys, benchmark.report.tables.table, benchmark.report.tables.comparison_text as c; print(*sys.modules)"
-    )
+    modules = "benchmark.report.frame, benchmark.report.tables.study_table, benchmark.report.tables.comparison_table"
+    code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "pandas", "matplotlib", "seaborn"} & set(loaded)

@@ -1,0 +1,88 @@
+"""Figure of the IoU of every class and row as a heat map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from benchmark.evaluation.scores import Floats
+from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
+from benchmark.report.rows import Row
+from benchmark.report.tables.layout import UNSEEN_MARK
+
+COLOR_MAP = "cividis"
+CLASSES_IN = 5.4
+"""Width of all classes together."""
+NUMBERED_IN, NAMED_IN, UNSEEN_IN = 0.2, 0.07, 0.13
+"""Least width of a class with numbers, of one with a name, and the width of an unseen class if there is space."""
+
+
+def draw_classes(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Draw IoU per class, mean over the runs of a row: seen classes left, unseen ones right and with a star.
+
+    Classes that the convention leaves out are gray. Numbers and names are left out if there are too many classes.
+    """
+    shown = [row for row in rows if row.done]
+    if not shown:
+        return []
+    counts = shown[0].counts[0]
+    values = np.stack([row.average_iou() for row in shown])
+    groups = {kind: [k for k, is_seen in enumerate(counts.seen) if is_seen is kind] for kind in (True, False)}
+    widths = _choose_widths(len(groups[True]), len(groups[False]))
+    height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, counts.classes))
+    with open_figure(out, "classes", size=(PAGE_IN, height), formats=formats) as figure:
+        kinds = [kind for kind, members in groups.items() if members]
+        panels = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[widths[kind] for kind in kinds])[0]
+        for kind, axes in zip(kinds, panels, strict=True):
+            names = [counts.classes[k] + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
+            _draw_group(axes, values[:, groups[kind]], names, width=widths[kind] / len(names))
+            axes.set_xlabel(f"seen ({len(names)})" if kind else f"unseen{UNSEEN_MARK} ({len(names)})")
+            axes.set_yticks([])
+        ticks = [index + 0.5 for index in range(len(shown))]
+        panels[0].set_yticks(ticks, [wrap_label(row.label) for row in shown], rotation=0)
+        scale = ScalarMappable(Normalize(0, 100), COLOR_MAP)
+        figure.colorbar(scale, ax=list(panels), label="IoU (%)", pad=0.01, aspect=30).outline.set_visible(False)
+    return list_paths(out, "classes", formats)
+
+
+def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: float) -> None:
+    """Draw one heat map.
+
+    Args:
+        axes: Axes to draw into.
+        values: (rows, K) IoU in percent.
+        names: Names of the K classes.
+        width: Width of a class in inches.
+    """
+    has_numbers = width >= NUMBERED_IN
+    sns.heatmap(
+        values,
+        ax=axes,
+        mask=np.isnan(values),
+        vmin=0,
+        vmax=100,
+        cmap=COLOR_MAP,
+        cbar=False,
+        annot=has_numbers,
+        fmt=".0f",
+        annot_kws={"size": 6},
+        linewidths=0.4 if has_numbers else 0,
+        rasterized=not has_numbers,
+    )
+    axes.set_facecolor("0.85")
+    axes.tick_params(length=0)
+    labeled = range(len(names)) if width >= NAMED_IN else []
+    size = min(7.0, 0.95 * 72 * width)
+    axes.set_xticks([k + 0.5 for k in labeled], [names[k] for k in labeled], rotation=90, fontsize=size)
+
+
+def _choose_widths(seen: int, unseen: int) -> dict[bool, float]:
+    """Return the inches of seen and of unseen classes: equal per class, but enough for the names of the unseen."""
+    share = max(unseen / (seen + unseen), min(0.5 if seen else 1.0, UNSEEN_IN * unseen / CLASSES_IN))
+    return {True: CLASSES_IN * (1 - share), False: CLASSES_IN * share}

@@ -1,0 +1,126 @@
+"""Figure of hIoU: a bar per row, a point per seed, and the interval of the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from benchmark.report.figures.style import (
+    COLUMN_IN,
+    FORMATS,
+    GRAY,
+    choose_colors,
+    draw_grid,
+    list_paths,
+    open_figure,
+    wrap_label,
+)
+from benchmark.report.rows import Row
+
+LINES: dict[str, Literal["-", ":"]] = {"seeds": "-", "images": ":"}
+BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+"""Box behind a number, so that no line runs through it."""
+
+
+def draw_bars(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Draw hIoU: a bar from 0 for the mean, points for seeds, a line for the 95% interval, dashes at the first row."""
+    colors = _choose_colors(rows)
+    with open_figure(out, "hiou", size=(COLUMN_IN, 0.9 + 0.23 * len(rows)), formats=formats) as figure:
+        axes = figure.add_subplot()
+        means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
+        right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
+        for y, (row, mean) in enumerate(zip(rows, means, strict=True)):
+            if math.isnan(mean):
+                axes.text(
+                    0.01 * right, y, "not defined" if row.done else row.state, va="center", style="italic", fontsize=7
+                )
+            else:
+                _draw_bar(axes, row, y=y, color=colors[row.supervision])
+        if not math.isnan(means[0]):
+            axes.axvline(means[0], color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1.5)
+        axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
+        axes.set_yticks(range(len(rows)), [wrap_label(row.label) for row in rows])
+        axes.tick_params(axis="y", length=0)
+        draw_grid(axes, axis="x")
+        handles = _list_legend(rows, colors)
+        if handles:
+            figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=1.6, columnspacing=1.2)
+    return list_paths(out, "hiou", formats)
+
+
+def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]) -> None:
+    mean, interval = row.estimates["hiou"]
+    axes.barh(y, mean, height=0.66, color=color, alpha=0.45, linewidth=0)
+    if interval is not None:
+        axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=1, linestyle=LINES[interval.kind])
+        axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=0, marker="|", markersize=5)
+    values = [value for value in row.select_scores("hiou") if not math.isnan(value)]
+    if len(values) > 1:
+        offsets = [0.2 * (2 * rank / (len(values) - 1) - 1) for rank in range(len(values))]
+        axes.scatter(
+            values,
+            [y + offset for offset in offsets],
+            s=7,
+            color=[color],
+            edgecolors="black",
+            linewidths=0.4,
+            zorder=3,
+        )
+    axes.annotate(
+        f"{mean:.1f}",
+        (_find_right_end(row), y),
+        (4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
+        bbox=BACKGROUND,
+    )
+
+
+def _find_right_end(row: Row) -> float:
+    """Return the largest hIoU drawn for a row; 0 if nothing is."""
+    if not row.done:
+        return 0.0
+    mean, interval = row.estimates["hiou"]
+    ends = [mean, *row.select_scores("hiou"), *([interval.high] if interval is not None else [])]
+    return max((end for end in ends if not math.isnan(end)), default=0.0)
+
+
+def _choose_colors(rows: Sequence[Row]) -> dict[str, tuple[float, float, float]]:
+    """Return one color per kind of supervision, in the order of their first rows."""
+    kinds = list(dict.fromkeys(row.supervision for row in rows))
+    return dict(zip(kinds, choose_colors(len(kinds)), strict=True))
+
+
+def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
+    """Return the legend of colors, lines and points; colors only if there are several."""
+    names = [name for name in colors if name]
+    handles: list[Patch | Line2D] = [
+        Patch(color=colors[name], alpha=0.45, linewidth=0, label=name) for name in names if len(names) > 1
+    ]
+    estimates = [row.estimates["hiou"].interval for row in rows if row.done]
+    intervals = [interval for interval in estimates if interval is not None]
+    for kind in dict.fromkeys(interval.kind for interval in intervals):
+        label = f"{intervals[0].level:.0%} interval over {kind}"
+        handles.append(Line2D([], [], color="black", linewidth=1, linestyle=LINES[kind], label=label))
+    if any(len(row.done) > 1 for row in rows):
+        handles.append(
+            Line2D(
+                [],
+                [],
+                linewidth=0,
+                marker="o",
+                markersize=3,
+                color="0.7",
+                markeredgecolor="black",
+                markeredgewidth=0.4,
+                label="one seed",
+            )
+        )
+    return handles

@@ -1,0 +1,168 @@
+"""Figures of seen against unseen classes: rows as points, and as curves over the offset gamma of the seen classes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmark.evaluation.counts import GAMMAS, find_gamma
+from benchmark.evaluation.scores import Floats, compute_gamma_curve
+from benchmark.report.figures.style import (
+    COLUMN_IN,
+    FORMATS,
+    GRAY,
+    PAGE_IN,
+    PALE,
+    choose_colors,
+    choose_markers,
+    draw_grid,
+    list_paths,
+    open_figure,
+    shorten_label,
+)
+from benchmark.report.rows import Row
+
+LEVELS = range(10, 100, 10)
+
+
+def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Draw mIoU of unseen against seen classes, one point per row with its intervals, over lines of equal hIoU."""
+    shown = _choose_looks(rows)
+    if not shown:
+        return []
+    with open_figure(out, "seen-unseen", size=(PAGE_IN * 0.78, COLUMN_IN * 0.9), formats=formats) as figure:
+        axes = figure.add_subplot()
+        for row, color, marker in shown:
+            _draw_point(axes, row, color=color, marker=marker)
+        axes.margins(0.12)
+        axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
+        _draw_levels(axes)
+        handles = [*axes.get_legend_handles_labels()[0], _make_level_handle()]
+        figure.legend(handles=handles, loc="outside right upper", title="row and its hIoU", alignment="left")
+    return list_paths(out, "seen-unseen", formats)
+
+
+def draw_gamma(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Draw the effect of an offset gamma, mean over the runs of a row: seen against unseen, and hIoU by gamma.
+
+    The figure shows the range of outcomes and is no way to choose gamma: that would be tuning on the unseen test
+    classes.
+    """
+    shown = _choose_looks(rows)
+    if not shown:
+        return []
+    with open_figure(out, "gamma", size=(PAGE_IN, COLUMN_IN * 0.86), formats=formats) as figure:
+        left, right = figure.subplots(1, 2)
+        for row, color, marker in shown:
+            index, label = find_gamma(row.gamma), shorten_label(row.label)
+            curve = average_gamma_curve(row)
+            _draw_curves(left, right, curve, index=index, color=color, marker=marker, label=label)
+        left.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)", xlim=(0, None), ylim=(0, None))
+        right.set(xlabel="offset gamma of the seen classes (swept, not chosen)", ylabel="hIoU (%)", ylim=(0, None))
+        right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
+        right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)))
+        draw_grid(right)
+        _draw_levels(left)
+        _draw_legend_below(figure, [*right.get_legend_handles_labels()[0], _make_level_handle()])
+    return list_paths(out, "gamma", formats)
+
+
+def average_gamma_curve(row: Row) -> Floats:
+    """Return the (G, 4) `compute_gamma_curve`, averaged over the done runs of a row."""
+    return np.asarray(np.mean([compute_gamma_curve(counts, row.convention) for counts in row.counts], axis=0))
+
+
+def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, tuple[float, float, float], str]]:
+    """Return the rows with a defined hIoU, each with its color and marker."""
+    looks = zip(rows, choose_colors(len(rows)), choose_markers(len(rows)), strict=True)
+    return [look for look in looks if look[0].done and not math.isnan(look[0].estimates["hiou"].mean)]
+
+
+def _draw_point(axes: Axes, row: Row, *, color: tuple[float, float, float], marker: str) -> None:
+    unseen, seen = row.estimates["miou_unseen"], row.estimates["miou_seen"]
+    if unseen.interval is not None:
+        axes.hlines(seen.mean, unseen.interval.low, unseen.interval.high, color=color, linewidth=0.8, alpha=0.7)
+    if seen.interval is not None:
+        axes.vlines(unseen.mean, seen.interval.low, seen.interval.high, color=color, linewidth=0.8, alpha=0.7)
+    label = f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}"
+    axes.scatter(
+        unseen.mean,
+        seen.mean,
+        s=28,
+        color=[color],
+        marker=marker,
+        edgecolors="white",
+        linewidths=0.5,
+        label=label,
+        zorder=3,
+    )
+
+
+def _draw_curves(
+    left: Axes, right: Axes, curve: Floats, *, index: int, color: tuple[float, float, float], marker: str, label: str
+) -> None:
+    """Draw both curves of a row, with a marker at the gamma of its predictions.
+
+    Args:
+        left: Axes of seen against unseen.
+        right: Axes of hIoU by gamma.
+        curve: (G, 4) as `compute_gamma_curve` returns it.
+        index: Index of the marker.
+        color: Color of the curves.
+        marker: Marker.
+        label: Label of the row.
+    """
+    gammas, seen, unseen, hiou = curve.T
+    left.plot(unseen, seen, color=color, linewidth=1, marker=marker, markevery=[index], markersize=4.5)
+    right.plot(gammas, hiou, color=color, linewidth=1, marker=marker, markevery=[index], markersize=4.5, label=label)
+
+
+def _draw_levels(axes: Axes) -> None:
+    """Draw lines of equal hIoU, each with its value where the line enters from above or from the left."""
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    for level in LEVELS:
+        pole = level / 2  # here the other side is infinite
+        entry = level * top / (2 * top - level) if top > pole else right
+        start = max(left, entry)
+        if start >= right:
+            continue
+        unseen = pole + np.geomspace(start - pole, right - pole, 200)
+        seen = level * unseen / (2 * unseen - level)
+        if seen[0] < bottom:
+            continue
+        inside = seen >= bottom
+        axes.plot(unseen[inside], seen[inside], color=PALE, linewidth=0.6, zorder=0)
+        _draw_level_text(axes, f"{level}", (unseen[0], seen[0]), is_above=entry >= left)
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+
+
+def _draw_level_text(axes: Axes, text: str, point: tuple[float, float], *, is_above: bool) -> None:
+    offset, across = ((0, 2), "center") if is_above else ((2, 2), "left")
+    axes.annotate(
+        text,
+        point,
+        offset,
+        textcoords="offset points",
+        ha=across,
+        va="bottom",
+        color="0.55",
+        fontsize=6,
+        annotation_clip=False,
+    )
+
+
+def _make_level_handle() -> Line2D:
+    return Line2D([], [], color=PALE, linewidth=0.8, label="equal hIoU (%)")
+
+
+def _draw_legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
+    )

@@ -1,0 +1,25 @@
+"""Values as JSON text for programs, the same on every platform."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+DECIMALS = 6
+"""Decimals of numbers in json and csv, so that the last bit of a platform does not show."""
+
+
+def dump_json(value: Any) -> str:
+    """Return indented JSON: floats rounded to `DECIMALS`, null for nan and infinities."""
+    return json.dumps(_round_floats(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _round_floats(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _round_floats(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_round_floats(item) for item in value]
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    return value

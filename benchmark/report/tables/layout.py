@@ -1,0 +1,79 @@
+"""A table as a plain value: cells with text and meaning, without the syntax of any output format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+
+UNSEEN_MARK = "*"
+"""Mark after the name of a class that has no masks in training."""
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """One cell of a table.
+
+    Attributes:
+        text: Text of the cell.
+        spread: Uncertainty behind the text, such as "±1.2".
+        is_best: Whether the value is the best of those it may be compared with.
+        marks: Letters of the notes that concern the cell.
+    """
+
+    text: str
+    spread: str = ""
+    is_best: bool = False
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableNote:
+    """A note below a table; without a mark it concerns the whole table."""
+
+    text: str
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """A table before it is typeset.
+
+    Attributes:
+        title: Caption.
+        header: One text per column.
+        is_text: Whether each column holds text (aligned left) and not numbers (aligned right).
+        cells: Rows by columns.
+        notes: Notes below the table.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    is_text: tuple[bool, ...]
+    cells: tuple[tuple[TableCell, ...], ...]
+    notes: tuple[TableNote, ...]
+
+
+def spell_mark(number: int) -> str:
+    """Return the mark of a number: a, b … z, aa, ab … for 0, 1, 2 and so on."""
+    head, tail = divmod(number, 26)
+    return (spell_mark(head - 1) if head else "") + chr(ord("a") + tail)
+
+
+def assign_marks(texts_by_row: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]], list[TableNote]]:
+    """Give letters to the notes on rows.
+
+    Args:
+        texts_by_row: Notes on every row; the same text on several rows gets one letter.
+
+    Returns:
+        The marks of every row, and the notes in the order of their letters.
+    """
+    numbers = count()
+    marks: dict[str, str] = {}
+    for texts in texts_by_row:
+        for text in texts:
+            if text not in marks:
+                marks[text] = spell_mark(next(numbers))
+    notes = [TableNote(text, mark) for text, mark in marks.items()]
+    return [tuple(marks[text] for text in texts) for texts in texts_by_row], notes

@@ -83,7 +83,7 @@ def speed(
     from benchmark.data.catalog import open_dataset
     from benchmark.data.folders.dataset import FolderDataset
     from benchmark.execution.runner import prepare_torch
-    from benchmark.profiling import data_loading as timing
+    from benchmark.profiling.data_loading import measure_loading_speed
 
     loaded_split = load_split(split)
     dataset = open_dataset(loaded_split.dataset)
@@ -91,7 +91,7 @@ def speed(
         raise ValueError(f"{loaded_split.dataset} has no files to read: name a split of a real dataset")
     rules = load_protocol(protocol or loaded_split.protocol, dataset=loaded_split.dataset)
     prepare_torch(1)
-    result = timing.measure(dataset, loaded_split, protocol=rules, images=images, workers=workers)
+    result = measure_loading_speed(dataset, loaded_split, protocol=rules, images=images, workers=workers)
     print_line(f"bare Pillow: {result.bare:.0f} images/s (image and mask)")
     print_line(f"as batches:  {result.loaded:.0f} images/s under {rules.name}")
     spread = f"{min(result.rounds):.2f} to {max(result.rounds):.2f} over {len(result.rounds)} rounds"
@@ -136,9 +136,9 @@ def _get_folders(spec: DatasetSpec, root: Path | None) -> list[Path]:
     Raises:
         ValueError: There is no data folder.
     """
-    from benchmark.data.folders.discovery import data_folders
+    from benchmark.data.folders.discovery import list_data_folders
 
-    folders = [root] if root is not None else list(data_folders())
+    folders = [root] if root is not None else list(list_data_folders())
     if not folders:
         advice = "give --root DIR, or --data DIR before `data check`"
         raise ValueError(f"{spec.name} needs a data folder: {advice}. Get it: {spec.download}")

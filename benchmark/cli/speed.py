@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.types import Batch
     from benchmark.profiling.engine_overhead import Overhead
-    from benchmark.profiling.label_maps import Case, Speed
+    from benchmark.profiling.label_maps import Case, ChunkingComparison
 
 app = typer.Typer(help="Measure what parts of the benchmark cost on this machine.", no_args_is_help=True)
 
@@ -43,19 +43,19 @@ def labels(
     """
     import torch
 
-    from benchmark.profiling.label_maps import CASES, TASKS, measure
+    from benchmark.profiling.label_maps import CASES, TASKS, compare_chunking
 
     torch.set_num_threads(1)
-    results: list[tuple[str, Case, Speed]] = []
+    results: list[tuple[str, Case, ChunkingComparison]] = []
     for case in CASES:
         for task in TASKS:
             print_note(f"{task}, {case.classes} classes, {case.height} x {case.width} pixels")
-            results.append((task, case, measure(task, case, rounds=rounds)))
+            results.append((task, case, compare_chunking(task, case, rounds=rounds)))
     if as_json:
-        print_json([{"result": task} | asdict(case) | asdict(speed) for task, case, speed in results])
+        print_json([{"result": task} | asdict(case) | asdict(comparison) for task, case, comparison in results])
     else:
-        print_columns(LABEL_HEADS, [_format_label_row(task, case, speed) for task, case, speed in results])
-    is_same = all(speed.is_identical for _, _, speed in results)
+        print_columns(LABEL_HEADS, [_format_label_row(task, case, comparison) for task, case, comparison in results])
+    is_same = all(comparison.is_identical for _, _, comparison in results)
     raise typer.Exit(ExitCode.SUCCESS if is_same else ExitCode.ERROR)
 
 
@@ -72,13 +72,13 @@ def engines(
     """Measure what each engine adds to a training step. The comparison is with a bare loop, without data loading."""
     from benchmark.execution.runner import prepare_torch
     from benchmark.planning.resolve import build, resolve, split_of
-    from benchmark.profiling.engine_overhead import Empty
+    from benchmark.profiling.engine_overhead import EmptyMethod
 
     spec = resolve(name, split=split, seed=0, overrides=STEPS | read_overrides(overrides))
     prepare_torch(threads)
     method = build(spec)
     method.set_classes(split_of(spec).seen)
-    methods = {f"{spec.method}/{spec.variant}": method, "empty": Empty()}
+    methods = {f"{spec.method}/{spec.variant}": method, "empty": EmptyMethod()}
     overheads = _measure_engines(spec, methods, _load_batches(spec))
     if as_json:
         as_dicts = {
@@ -101,7 +101,7 @@ def _measure_engines(
     """Measure the overhead by engine and method, without engines that are not installed."""
     from benchmark.execution.runner import open_engine
     from benchmark.planning.resolve import ENGINES
-    from benchmark.profiling.engine_overhead import measure
+    from benchmark.profiling.engine_overhead import measure_overhead
     from benchmark.utils.optional_packages import require_engine
 
     overheads: dict[str, dict[str, Overhead]] = {}
@@ -117,7 +117,7 @@ def _measure_engines(
             f"{engine}: {budget.iterations} steps with batches of {budget.batch_size}, alternating with a bare loop"
         )
         overheads[engine] = {
-            label: measure(method, batches, engine=open_engine(engine_spec), budget=budget)
+            label: measure_overhead(method, batches, engine=open_engine(engine_spec), budget=budget)
             for label, method in methods.items()
         }
     return overheads
@@ -133,18 +133,18 @@ def _load_batches(spec: RunSpec) -> list[Batch]:
     return list(loader.batches(0, DIFFERENT_BATCHES))
 
 
-def _format_label_row(task: str, case: Case, speed: Speed) -> list[str]:
+def _format_label_row(task: str, case: Case, comparison: ChunkingComparison) -> list[str]:
     return [
         task,
         str(case.classes),
         f"{case.height} x {case.width}",
-        f"{median(speed.whole_ms):.0f} ms",
-        f"{median(speed.chunked_ms):.0f} ms",
-        f"{speed.times_as_fast:.1f}",
-        f"{speed.whole_mb:.0f} MB",
-        f"{speed.chunked_mb:.0f} MB",
-        f"{speed.times_less_memory:.1f}",
-        "yes" if speed.is_identical else "no",
+        f"{median(comparison.whole_ms):.0f} ms",
+        f"{median(comparison.chunked_ms):.0f} ms",
+        f"{comparison.times_as_fast:.1f}",
+        f"{comparison.whole_mb:.0f} MB",
+        f"{comparison.chunked_mb:.0f} MB",
+        f"{comparison.times_less_memory:.1f}",
+        "yes" if comparison.is_identical else "no",
     ]
 
 

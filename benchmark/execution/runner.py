@@ -175,7 +175,7 @@ def _measure_cost(run: LoadedRun, engine: Engine, *, result: TrainResult) -> Cos
     if is_trained(run.method, budget):
         micro_batch = slice(budget.batch_size // budget.micro_batches)
         training = move_to_device(next(run.train_loader.batches(0, 1, slots=micro_batch)), engine.device)
-    return cost.measure(
+    return cost.measure_cost(
         run.method,
         move_to_device([image], engine.device),
         split=run.split,

@@ -1,1 +1,1 @@
-"""Cost of methods and of the benchmark itself."""
+"""Cost of methods and of the benchmark itself: parameters, operations, time and memory."""

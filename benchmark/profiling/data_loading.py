@@ -1,4 +1,4 @@
-"""How fast training images arrive, beside the least that any loader must do: decoding the same files with Pillow."""
+"""Speed of training data loading, compared with decoding the same files with Pillow."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ROUNDS = 5
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Training images (picture and mask) a second, on the same cores.
+class LoadingSpeed:
+    """Training images with masks per second, on the same cores.
 
     Attributes:
-        bare: decoded by Pillow, and nothing else.
-        loaded: as batches that a method could be trained on: decoded, checked, labelled, augmented, collated.
-        rounds: the ratio in each round; both are measured in turn.
+        bare: Images per second that Pillow decodes.
+        loaded: Images per second in training batches: decoded, checked, labeled, augmented and collated.
+        rounds: Ratio of both in each round; they are measured alternately.
     """
 
     bare: float
@@ -37,54 +37,55 @@ class Speed:
 
     @property
     def ratio(self) -> float:
-        """loaded / bare, median over the rounds."""
+        """Median over the rounds of loaded / bare."""
         return float(np.median(self.rounds))
 
 
 @dataclass(frozen=True)
-class _Decoding(TorchDataset[int]):
-    """Pictures and masks decoded to arrays and thrown away."""
+class _DecodingOnly(TorchDataset[int]):
+    """Dataset that decodes images and masks to arrays and discards them."""
 
     paths: Sequence[tuple[Path, Path]]
 
     def __getitem__(self, index: int) -> int:
-        picture, mask = self.paths[index]
-        with Image.open(picture) as image:
+        image_path, mask_path = self.paths[index]
+        with Image.open(image_path) as image:
             pixels = np.asarray(image.convert("RGB"))
-        with Image.open(mask) as image:
-            labels = np.asarray(image)
+        with Image.open(mask_path) as mask:
+            labels = np.asarray(mask)
         return int(pixels.size + labels.size)
 
 
-def measure(
+def measure_loading_speed(
     dataset: FolderDataset, split: Split, *, protocol: Protocol, images: int, batch_size: int = 16, workers: int = 0
-) -> Speed:
-    """Time both on the same images, in the same order and in turn.
+) -> LoadingSpeed:
+    """Measure data loading and bare decoding alternately, on the same images in the same order.
 
     Args:
-        dataset: that of the split.
-        split: whose training part is read.
-        protocol: what is done to the images.
-        images: a round, rounded to whole batches.
-        batch_size: images a batch.
-        workers: processes that read, for both; 0 reads in this one.
+        dataset: Dataset of the split.
+        split: Split whose training subset is read.
+        protocol: Protocol with the transforms.
+        images: Images per round, rounded down to whole batches.
+        batch_size: Images per batch.
+        workers: Number of worker processes of either; 0 reads in this process.
     """
-    view = TrainLoader(dataset, split, protocol=protocol, batch_size=batch_size, seed=0, workers=workers)
+    loader = TrainLoader(dataset, split, protocol=protocol, batch_size=batch_size, seed=0, workers=workers)
     order = EndlessOrder(dataset.size(split.train), seed=0)
     steps = max(1, images // batch_size)
-    decoding = _Decoding([dataset.paths(split.train, index) for index in range(dataset.size(split.train))])
+    decoding = _DecodingOnly([dataset.paths(split.train, index) for index in range(dataset.size(split.train))])
     times: list[tuple[float, float]] = []
     for start in range(0, (ROUNDS + 1) * steps, steps):
         keys = [[key.image for key in order.batch(at, batch_size=batch_size)] for at in range(start, start + steps)]
-        bare = _seconds(DataLoader(decoding, batch_sampler=keys, num_workers=workers, collate_fn=sum))
-        times.append((bare, _seconds(view.batches(start, start + steps))))
-    counted, done = times[1:], steps * batch_size  # the first round fills the caches
-    rates = [done * len(counted) / sum(pair[at] for pair in counted) for at in (0, 1)]
-    return Speed(rates[0], rates[1], tuple(bare / loaded for bare, loaded in counted))
+        bare = _time_iteration(DataLoader(decoding, batch_sampler=keys, num_workers=workers, collate_fn=sum))
+        times.append((bare, _time_iteration(loader.batches(start, start + steps))))
+    timed = times[1:]  # the first round fills the caches
+    count = steps * batch_size * len(timed)
+    rates = [count / sum(seconds) for seconds in zip(*timed, strict=True)]
+    return LoadingSpeed(rates[0], rates[1], tuple(bare / loaded for bare, loaded in timed))
 
 
-def _seconds(items: Iterable[object]) -> float:
-    begun = time.perf_counter()
+def _time_iteration(items: Iterable[object]) -> float:
+    begin = time.perf_counter()
     for _ in items:
         pass
-    return time.perf_counter() - begun
+    return time.perf_counter() - begin

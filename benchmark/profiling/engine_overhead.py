@@ -1,4 +1,4 @@
-"""What an engine adds to a training step: an engine and a bare loop train the same method, a step each in turn."""
+"""Overhead of an engine per training step: an engine and a bare loop train the same method in alternating steps."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import set_learning_rate
 
 PERIOD = 20
-"""Detectron2 writes its events every so many steps, so that a mean over as many has all that it does."""
+"""Steps per mean; Detectron2 writes events once in this number of steps, so that each mean includes all its work."""
 
 
 @dataclass(frozen=True)
 class Overhead:
-    """Wall time of training steps, in milliseconds: means over `PERIOD` steps, both loops in the same minute.
+    """Wall times of training steps in milliseconds, as means over periods of `PERIOD` steps.
 
     Attributes:
-        bare_ms: of the bare loop.
-        engine_ms: of the engine.
+        bare_ms: Milliseconds per step of the bare loop, for each period.
+        engine_ms: Milliseconds per step of the engine, for each period.
     """
 
     bare_ms: tuple[float, ...]
@@ -42,107 +42,111 @@ class Overhead:
 
     @property
     def added_ms(self) -> float:
-        """What a step takes longer in the engine, median over the periods."""
-        return median(self._differences_ms())
+        """Median over the periods of the milliseconds that the engine adds to a step."""
+        return median(self._compute_differences_ms())
 
     @property
     def spread_ms(self) -> tuple[float, float]:
-        """The middle half of the periods: from where to where a step takes longer."""
-        low, high = np.percentile(self._differences_ms(), (25, 75))
+        """Quartiles over the periods of the milliseconds that the engine adds to a step."""
+        low, high = np.percentile(self._compute_differences_ms(), (25, 75))
         return float(low), float(high)
 
     @property
     def added_share(self) -> float:
-        """What a step takes longer as a share of the bare loop's, median over the periods."""
+        """Median over the periods of the added time as a share of the bare loop's time."""
         return median(engine / bare - 1 for engine, bare in zip(self.engine_ms, self.bare_ms, strict=True))
 
-    def _differences_ms(self) -> list[float]:
+    def _compute_differences_ms(self) -> list[float]:
         return [engine - bare for engine, bare in zip(self.engine_ms, self.bare_ms, strict=True)]
 
 
-class Empty(Method):
-    """One number whose square is the loss: a step that is hardly more than what an engine does around it."""
+class EmptyMethod(Method):
+    """Method with one parameter whose square is the loss, so that a step consists almost only of the engine's work."""
 
     def __init__(self) -> None:
         super().__init__()
         self.number = nn.Parameter(torch.ones(()))
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """It has none."""
+        """Do nothing, as the vocabulary has no effect."""
 
     def losses(self, batch: Batch) -> Losses:
-        """The square, whatever the batch."""
+        """Return the square of the parameter, a scalar, for any batch."""
         return {"square": self.number.square()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """One class everywhere."""
+        """Return scores (1, height, width) of zeros for each sample."""
         return [{"sem_seg": torch.zeros(1, sample["height"], sample["width"])} for sample in batch]
 
 
-def measure(method: Method, batches: Sequence[Batch], *, engine: Engine, budget: Budget) -> Overhead:
-    """Train a method in an engine and another copy of it in a bare loop, a step each in turn, and time every step.
+def measure_overhead(method: Method, batches: Sequence[Batch], *, engine: Engine, budget: Budget) -> Overhead:
+    """Train copies of a method in an engine and in a bare loop, in alternating steps, and time every step.
 
-    Reading data is no part of it, nor what an engine does once a run. A checkpoint that is due by the clock is.
+    The times do not include data loading and the work that an engine does once per run. They include checkpoints that
+    are due.
 
     Args:
-        method: what is trained, its vocabulary set; stays as it is.
-        batches: at least one; given over and over.
-        engine: made for the budget.
-        budget: of both trainings; the first `PERIOD` steps warm up.
+        method: Method with its vocabulary set; it is not changed.
+        batches: At least one batch; batches are repeated.
+        engine: Engine made for the budget.
+        budget: Budget of both trainings; the first `PERIOD` steps are warm-up.
 
     Raises:
-        ValueError: the budget is too short, or asks for what the bare loop does not do.
+        ValueError: The budget is too short or needs features that the bare loop does not have.
     """
     if budget.iterations < 2 * PERIOD + 1:
-        raise ValueError(f"budget.iterations={budget.iterations}: expected at least {2 * PERIOD + 1}, to time a period")
+        raise ValueError(
+            f"budget.iterations={budget.iterations}: expected at least {2 * PERIOD + 1}, to time one period"
+        )
     if (budget.precision, budget.micro_batches) != ("32-true", 1):
-        raise ValueError("the bare loop knows only budget.precision=32-true and budget.micro_batches=1")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # the one that engines take
-    bare = _bare_step(copy.deepcopy(method).to(device), budget)
-    data = _InTurn([move_to_device(batch, device) for batch in batches], bare)
+        raise ValueError("the bare loop supports only budget.precision=32-true and budget.micro_batches=1")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # the device that engines use
+    bare = _make_bare_step(copy.deepcopy(method).to(device), budget)
+    data = _AlternatingBatches([move_to_device(batch, device) for batch in batches], bare)
     with tempfile.TemporaryDirectory() as folder:
         engine.fit(
             copy.deepcopy(method),
-            cast(TrainLoader, data),  # it has what `fit` asks of one
+            cast(TrainLoader, data),  # `fit` only uses the methods that it has
             budget=budget,
             seed=0,
             checkpoint=Path(folder) / "checkpoint.pt",
             observe=lambda _: None,
         )
-    return Overhead(_period_means_ms(data.bare_s), _period_means_ms(data.engine_s))
+    return Overhead(_compute_period_means_ms(data.bare_s), _compute_period_means_ms(data.engine_s))
 
 
-class _InTurn:
-    """Training batches from memory. Before each is given out, the bare loop does its step on it.
+class _AlternatingBatches:
+    """Training batches in memory that run a step of the bare loop before the engine gets each batch.
 
     Args:
-        content: the batches.
-        bare: does the step of an iteration.
+        content: Batches to repeat.
+        run_bare_step: Function that runs the step of an iteration in the bare loop.
 
     Attributes:
-        bare_s, engine_s: seconds of each step, up to the last but one: nobody asks for a batch after the last.
+        bare_s: Seconds of each step of the bare loop, without the last step.
+        engine_s: Seconds of each step of the engine, without the last step, since no batch is requested after it.
     """
 
-    def __init__(self, content: Sequence[Batch], bare: Callable[[Batch, int], None]) -> None:
-        self._content, self._bare = content, bare
+    def __init__(self, content: Sequence[Batch], run_bare_step: Callable[[Batch, int], None]) -> None:
+        self._content, self._run_bare_step = content, run_bare_step
         self.bare_s: list[float] = []
         self.engine_s: list[float] = []
 
     def batches(self, start: int, stop: int, *, slots: slice = slice(None)) -> Iterator[Batch]:
-        """Those of iterations `start` to `stop` - 1."""
+        """Yield the batches of iterations `start` to `stop` - 1."""
         for iteration in range(start, stop):
             batch = self._content[iteration % len(self._content)][slots]
-            begun = _now_s()
-            self._bare(batch, iteration)
-            between = _now_s()
+            begin = _read_clock_s()
+            self._run_bare_step(batch, iteration)
+            between = _read_clock_s()
             yield batch
-            ended = _now_s()
-            self.bare_s.append(between - begun)
-            self.engine_s.append(ended - between)
+            end = _read_clock_s()
+            self.bare_s.append(between - begin)
+            self.engine_s.append(end - between)
 
 
-def _bare_step(method: Method, budget: Budget) -> Callable[[Batch, int], None]:
-    """The least that trains a method as an engine does."""
+def _make_bare_step(method: Method, budget: Budget) -> Callable[[Batch, int], None]:
+    """Return a function that trains a method for one step, with the least code that gives an engine's result."""
     optimizer = make_optimizer(method, budget)
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
     method.train()
@@ -159,13 +163,13 @@ def _bare_step(method: Method, budget: Budget) -> Callable[[Batch, int], None]:
     return step
 
 
-def _period_means_ms(seconds: Sequence[float]) -> tuple[float, ...]:
-    """Of whole periods after the first."""
+def _compute_period_means_ms(seconds: Sequence[float]) -> tuple[float, ...]:
+    """Return the mean milliseconds per step of each whole period after the first."""
     starts = range(PERIOD, len(seconds) - PERIOD + 1, PERIOD)
     return tuple(fmean(seconds[start : start + PERIOD]) * 1000 for start in starts)
 
 
-def _now_s() -> float:
+def _read_clock_s() -> float:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

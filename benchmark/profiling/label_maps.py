@@ -1,4 +1,4 @@
-"""What it saves to go through score maps as they are made: time and memory, beside making all of them first."""
+"""Time and memory of label maps and counts computed a few classes at a time, compared with all scores at once."""
 
 from __future__ import annotations
 
@@ -16,57 +16,58 @@ from benchmark.core.lazy_scores import Answer, CoarsePrediction, label_map
 from benchmark.core.types import ignore_label
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
-from benchmark.profiling.process_memory import memory_mb, peak_memory_mb
+from benchmark.profiling.process_memory import get_memory_mb, get_peak_memory_mb
 
 STRIDE = 4
-"""Pixels between scores of the network."""
+"""Stride of the network's scores in pixels."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An image and its vocabulary.
+    """Size of an image and of its vocabulary.
 
     Attributes:
-        classes: how many are scored.
-        height, width: of the image in pixels.
+        classes: Number of classes.
+        height: Height of the image in pixels.
+        width: Width of the image in pixels.
     """
 
     classes: int
     height: int
     width: int
 
-    def prediction(self) -> CoarsePrediction:
-        """Scores drawn at random, for one pixel in `STRIDE` of each row and column."""
+    def draw_prediction(self) -> CoarsePrediction:
+        """Draw random scores (1, K, ceil(H / STRIDE), ceil(W / STRIDE)) for a prediction (K, H, W)."""
         height, width = -(-self.height // STRIDE), -(-self.width // STRIDE)
-        draw = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         return CoarsePrediction(
-            coarse=torch.randn(1, self.classes, height, width, generator=draw),
+            coarse=torch.randn(1, self.classes, height, width, generator=generator),
             padded=(height * STRIDE, width * STRIDE),
             inside=(self.height, self.width),
             size=(self.height, self.width),
         )
 
-    def truth(self) -> Tensor:
-        """(height, width) labels drawn at random, some of them to be ignored."""
-        draw = torch.Generator().manual_seed(1)
-        labels = torch.randint(0, self.classes + 1, (self.height, self.width), generator=draw)
+    def draw_target(self) -> Tensor:
+        """Draw random labels (H, W), some of them ignored."""
+        generator = torch.Generator().manual_seed(1)
+        labels = torch.randint(0, self.classes + 1, (self.height, self.width), generator=generator)
         return labels.masked_fill(labels == self.classes, ignore_label(self.classes))
 
 
 CASES = (Case(171, 512, 512), Case(847, 512, 683))
-"""As COCO-Stuff and the full ADE20K have them."""
+"""Sizes of COCO-Stuff and of the full ADE20K."""
 
 
 @dataclass(frozen=True)
-class Speed:
-    """Both ways to a result.
+class ChunkingComparison:
+    """Cost of the same result from all scores at once and from a few classes at a time.
 
     Attributes:
-        whole_ms: processor time of each round where all scores are made first.
-        chunked_ms: where they are made a few classes at a time.
-        whole_mb: what a process needs more than before, at its peak, to do the first.
-        chunked_mb: the second.
-        is_identical: whether both results are the same.
+        whole_ms: CPU time of each round with all scores at once.
+        chunked_ms: CPU time of each round with a few classes at a time.
+        whole_mb: Additional peak memory of a process with all scores at once.
+        chunked_mb: Additional peak memory of a process with a few classes at a time.
+        is_identical: Whether both results are identical.
     """
 
     whole_ms: tuple[float, ...]
@@ -77,69 +78,73 @@ class Speed:
 
     @property
     def times_as_fast(self) -> float:
-        """Median over the rounds, in which both are measured in turn."""
+        """Median over the rounds of whole_ms / chunked_ms; both are measured alternately."""
         return median(whole / chunked for whole, chunked in zip(self.whole_ms, self.chunked_ms, strict=True))
 
     @property
     def times_less_memory(self) -> float:
-        """How much more the first way needs."""
+        """Ratio of whole_mb to chunked_mb."""
         return self.whole_mb / self.chunked_mb
 
 
-def _label_map(answer: Answer, case: Case) -> Tensor:
+def _compute_label_map(answer: Answer, case: Case) -> Tensor:
     return answer.argmax(dim=0) if isinstance(answer, Tensor) else label_map(answer)
 
 
-def _counts(answer: Answer, case: Case) -> Counts:
+def _compute_counts(answer: Answer, case: Case) -> Counts:
     counter = Counter([str(k) for k in range(case.classes)], [k % 4 > 0 for k in range(case.classes)])
-    counter.update(answer, case.truth(), image_id="")
-    return counter.counts()
+    counter.update(answer, case.draw_target(), image_id="")
+    return counter.compute()
 
 
-TASKS: dict[str, Callable[[Answer, Case], Tensor | Counts]] = {"label map": _label_map, "counts": _counts}
-"""What is made of scores: the likeliest class of every pixel, as plain torch does it; a run's counts."""
+TASKS: dict[str, Callable[[Answer, Case], Tensor | Counts]] = {
+    "label map": _compute_label_map,
+    "counts": _compute_counts,
+}
+"""Functions that compute a result from scores (K, H, W): the most probable class (H, W), and the counts of a run."""
 
 
-def measure(task: str, case: Case, *, rounds: int) -> Speed:
-    """Time both ways in turn, in this process; the memory of each in a process of its own.
+def compare_chunking(task: str, case: Case, *, rounds: int) -> ChunkingComparison:
+    """Measure the time of both alternately in this process, and the memory of each in a process of its own.
 
-    Time is that of the processor, which other work on the machine disturbs least: ask for it with one thread.
+    The time is CPU time, which other work on the machine disturbs least; use a single thread.
 
     Args:
-        task: of `TASKS`.
-        case: what is scored.
-        rounds: that are timed, after a first one.
+        task: Key of `TASKS`.
+        case: Size of the image and of its vocabulary.
+        rounds: Number of timed rounds, after one for warm-up.
     """
-    work, prediction = TASKS[task], case.prediction()
-    whole, chunked = work(prediction["sem_seg"], case), work(prediction, case)
+    compute, prediction = TASKS[task], case.draw_prediction()
+    whole, chunked = compute(prediction["sem_seg"], case), compute(prediction, case)
     times = [
-        (_ms(lambda: work(prediction["sem_seg"], case)), _ms(lambda: work(prediction, case))) for _ in range(rounds)
+        (_time_ms(lambda: compute(prediction["sem_seg"], case)), _time_ms(lambda: compute(prediction, case)))
+        for _ in range(rounds)
     ]
     whole_ms, chunked_ms = zip(*times, strict=True)
-    whole_mb, chunked_mb = (_in_fresh_process(task, case, is_whole=is_whole) for is_whole in (True, False))
-    return Speed(whole_ms, chunked_ms, whole_mb, chunked_mb, is_identical=_is_same(whole, chunked))
+    whole_mb, chunked_mb = (_measure_in_new_process(task, case, is_whole=is_whole) for is_whole in (True, False))
+    return ChunkingComparison(whole_ms, chunked_ms, whole_mb, chunked_mb, is_identical=_is_identical(whole, chunked))
 
 
-def _is_same(one: Tensor | Counts, other: Tensor | Counts) -> bool:
-    return torch.equal(one, other) if isinstance(one, Tensor) and isinstance(other, Tensor) else one == other
+def _is_identical(a: Tensor | Counts, b: Tensor | Counts) -> bool:
+    return torch.equal(a, b) if isinstance(a, Tensor) and isinstance(b, Tensor) else a == b
 
 
-def _ms(action: Callable[[], object]) -> float:
-    begun = time.process_time()
+def _time_ms(action: Callable[[], object]) -> float:
+    begin = time.process_time()
     action()
-    return 1000 * (time.process_time() - begun)
+    return 1000 * (time.process_time() - begin)
 
 
-def _in_fresh_process(task: str, case: Case, *, is_whole: bool) -> float:
+def _measure_in_new_process(task: str, case: Case, *, is_whole: bool) -> float:
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(_added_mb, task, case, is_whole=is_whole).result()
+        return pool.submit(_measure_added_mb, task, case, is_whole=is_whole).result()
 
 
-def _added_mb(task: str, case: Case, *, is_whole: bool) -> float:
-    """What the task needs at its peak beyond the coarse scores and all that was loaded before."""
-    work, prediction = TASKS[task], case.prediction()
+def _measure_added_mb(task: str, case: Case, *, is_whole: bool) -> float:
+    """Return the peak memory of the task beyond the low-resolution scores and everything loaded before."""
+    compute, prediction = TASKS[task], case.draw_prediction()
     small = Case(case.classes, 8, 8)
-    work(small.prediction(), small)  # loads what the first call loads
-    before = memory_mb()
-    work(prediction["sem_seg"] if is_whole else prediction, case)
-    return peak_memory_mb() - before
+    compute(small.draw_prediction(), small)  # loads libraries
+    before = get_memory_mb()
+    compute(prediction["sem_seg"] if is_whole else prediction, case)
+    return get_peak_memory_mb() - before

@@ -1,4 +1,4 @@
-"""How much memory this process holds, and the most that it ever held."""
+"""Current and peak memory of this process."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ import sys
 from pathlib import Path
 
 
-def memory_mb() -> float:
-    """The resident set of this process in MB; where the system does not tell, the largest that it ever was."""
-    return _status_mb("VmRSS")
+def get_memory_mb() -> float:
+    """Return the resident memory of this process in MB; its peak if the system does not report current values."""
+    return _read_status_mb("VmRSS")
 
 
-def peak_memory_mb() -> float:
-    """Largest resident set of this process in MB."""
-    return _status_mb("VmHWM")
+def get_peak_memory_mb() -> float:
+    """Return the peak resident memory of this process in MB."""
+    return _read_status_mb("VmHWM")
 
 
-def _status_mb(field: str) -> float:
+def _read_status_mb(field: str) -> float:
     try:
-        # not getrusage on Linux: there a child begins with the peak of the process that started it
+        # not getrusage: on Linux, a child process starts with the peak of its parent
         status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
         return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{field}:")) / 1024
     except (OSError, StopIteration):

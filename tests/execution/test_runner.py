@@ -1,4 +1,4 @@
-"""One run: what it leaves, whatever happens to it."""
+"""One run in this process: its record, its files, and its failures."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from torch.nn import functional as F
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.engine import checkpoint
 from benchmark.engine.base import Progress
+from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.execution import runner
-from benchmark.execution.runner import execute, failure_of
+from benchmark.execution.record_draft import explain_exception
+from benchmark.execution.runner import execute
 from benchmark.planning.resolve import build
 from benchmark.profiling import cost, process_memory
 from benchmark.store.environment import code_digest, commit
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
 from tests.engine.runs import small_spec
@@ -44,47 +46,50 @@ execute(spec, store=Store(Path(sys.argv[1])), observe=observe, checkpoint_every=
 
 
 def kill(spec: RunSpec, root: Path) -> int:
-    """Run a spec in a process that is killed after iteration 7 of 12; its return code."""
+    """Run a spec in a process that is killed after iteration 7 of 12, and return its exit code."""
     command = [sys.executable, "-c", KILLED, str(root)]
     return subprocess.run(command, input=spec.canonical(), text=True, cwd=ROOT, check=False).returncode
 
 
 def test_killed_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path) -> None:
-    spec, whole, parts = small_spec(), Store(tmp_path / "whole"), Store(tmp_path / "parts")
-    assert kill(spec, parts.root) == -signal.SIGKILL
-    assert checkpoint.read(parts.run(spec.id).checkpoint_path)["iteration"] == 6
-    resumed, uninterrupted = execute(spec, store=parts), execute(spec, store=whole)
+    spec, stores = small_spec(), (Store(tmp_path / "resumed"), Store(tmp_path / "uninterrupted"))
+    folders = [store.run(spec.id) for store in stores]
+    assert kill(spec, stores[0].root) == -signal.SIGKILL
+    assert read_checkpoint(folders[0].checkpoint_path)["iteration"] == 6
+    resumed, uninterrupted = (execute(spec, store=store) for store in stores)
     assert (resumed.state, resumed.attempts, uninterrupted.attempts) == (RunState.DONE, 2, 1)
     assert resumed.counts_digest == uninterrupted.counts_digest
-    states = [checkpoint.read(store.run(spec.id).checkpoint_path)["model"] for store in (parts, whole)]
+    states = [read_checkpoint(folder.checkpoint_path)["model"] for folder in folders]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    assert [line["iteration"] for line in parts.run(spec.id).read_losses()] == list(range(12))
+    assert [line["iteration"] for line in folders[0].read_losses()] == list(range(12))
 
 
-def test_a_run_leaves_counts_costs_and_a_record(tmp_path: Path) -> None:
-    spec, store, heard = small_spec(), Store(tmp_path), list[Progress]()
-    record = execute(spec, store=store, observe=heard.append)
+def test_a_run_leaves_counts_and_a_record(tmp_path: Path) -> None:
+    spec, store, reports = small_spec(), Store(tmp_path), list[Progress]()
+    record = execute(spec, store=store, observe=reports.append)
     assert store.run(spec.id).read_record() == record
     assert store.run(spec.id).read_counts().digest() == record.counts_digest
     assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
-    assert [one.done for one in heard if one.stage == "train"] == list(range(1, 13))
+    assert [report.done for report in reports if report.stage == "train"] == list(range(1, 13))
     assert record.environment.code_digest == code_digest()
 
 
-def test_loader_workers_change_no_count(tmp_path: Path) -> None:
+def test_data_loading_workers_change_no_count(tmp_path: Path) -> None:
     spec = small_spec(budget__iterations=2)
     alone, helped = (execute(spec, store=Store(tmp_path / str(workers)), workers=workers) for workers in (0, 1))
     assert alone.counts_digest == helped.counts_digest is not None
 
 
-def test_a_run_that_is_done_is_not_done_again(tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated(tmp_path: Path) -> None:
     spec, store = small_spec(budget__iterations=0), Store(tmp_path)
     first = execute(spec, store=store)
     assert execute(spec, store=store) == first
     assert len(store.run(spec.id).read_attempts()) == 1
 
 
-def test_an_exception_becomes_a_record_that_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_becomes_the_record_of_a_failure_that_can_be_retried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec, store = small_spec(budget__iterations=2), Store(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(type(build(spec)), "losses", lambda self, batch: {"loss": torch.tensor(float("inf"))})
@@ -110,7 +115,7 @@ def test_the_log_has_progress_and_the_whole_traceback(
 def test_a_broken_checkpoint_fails_in_one_line(tmp_path: Path) -> None:
     spec, store = small_spec(), Store(tmp_path)
     store.run(spec.id).write_spec(spec)
-    store.run(spec.id).checkpoint_path.write_bytes(b"half of someth")
+    store.run(spec.id).checkpoint_path.write_bytes(b"incomplete")
     record = execute(spec, store=store)
     assert record.failure is not None
     assert "move it away to start this run again" in record.failure.message
@@ -123,37 +128,39 @@ def test_a_missing_method_file_fails_in_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", ["begin_attempt", "save_failure"])
-def test_a_record_that_cannot_be_kept_is_never_swallowed(
+def test_an_error_while_saving_the_record_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    def full(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise OSError(28, "cannot write: No space left on device")
 
-    monkeypatch.setattr(Store, method, full)
-    monkeypatch.setattr(Store, "save_result", full)
+    monkeypatch.setattr(RunFolder, method, fail)
+    monkeypatch.setattr(RunFolder, "save_result", fail)
     with pytest.raises(OSError, match="No space left"):
         execute(small_spec(budget__iterations=0), store=Store(tmp_path))
 
 
-def test_a_full_disk_is_called_that() -> None:
-    failure = failure_of(OSError(28, "cannot write x: No space left on device"))
-    assert failure.message == "the disk is full: cannot write x: No space left on device; make room and run it again"
+def test_a_full_disk_is_named() -> None:
+    failure = explain_exception(OSError(28, "cannot write x: No space left on device"))
+    assert (
+        failure.message == "the disk is full: cannot write x: No space left on device; free some space and run it again"
+    )
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (KeyError("no split 'a'; did you mean 'b'?"), "no split 'a'; did you mean 'b'?"),
-        (KeyError("sem_seg"), "there is no 'sem_seg'"),
+        (KeyError("sem_seg"), "missing key 'sem_seg'"),
         (RuntimeError("two\n  lines"), "two lines"),
         (ValueError(), "no message; see the log"),
     ],
 )
-def test_a_failure_is_one_line(error: Exception, message: str) -> None:
-    assert failure_of(error).message == message
+def test_a_failure_is_described_in_one_line(error: Exception, message: str) -> None:
+    assert explain_exception(error).message == message
 
 
-def test_an_interrupt_passes(tmp_path: Path) -> None:
+def test_an_interrupt_leaves_no_record(tmp_path: Path) -> None:
     def observe(progress: Progress) -> None:
         raise KeyboardInterrupt
 
@@ -163,13 +170,13 @@ def test_an_interrupt_passes(tmp_path: Path) -> None:
     assert not Store(tmp_path).run(spec.id).record_path.exists()
 
 
-def test_a_data_set_that_changed_is_not_trained_on(tmp_path: Path) -> None:
+def test_a_changed_dataset_is_refused(tmp_path: Path) -> None:
     spec = small_spec().model_copy(update={"dataset_fingerprint": "another"})
     record = execute(spec, store=Store(tmp_path))
     assert record.failure is not None and "'toybox' changed since this run was planned" in record.failure.message
 
 
-def test_an_engine_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_engine_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("benchmark.d2", "detectron2"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "detectron2", None)
@@ -177,16 +184,16 @@ def test_an_engine_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch
         runner.open_engine(small_spec().model_copy(update={"engine": "detectron2"}))
 
 
-def test_operations_parameters_and_size_are_those_worked_out_by_hand(tmp_path: Path) -> None:
-    spent = execute(small_spec(budget__iterations=1), store=Store(tmp_path)).cost
-    assert spent is not None
-    trunk, body, rows = 3 * 3 + 3 + 6, 6 * 27 + 6 + 12, 20 * 6
-    assert (spent.trainable_parameters, spent.total_parameters) == (body + rows, trunk + body + rows)
+def test_operations_parameters_and_size_equal_those_computed_by_hand(tmp_path: Path) -> None:
+    measured = execute(small_spec(budget__iterations=1), store=Store(tmp_path)).cost
+    assert measured is not None
+    color_map, body, rows = 3 * 3 + 3 + 6, 6 * 27 + 6 + 12, 20 * 6
+    assert (measured.trainable_parameters, measured.total_parameters) == (body + rows, color_map + body + rows)
     pixels = 64 * 64
-    assert spent.inference_flops == 2 * pixels * (9 + 6 * 27 + 20 * 6)
-    # backward: twice the forward where the input needs a gradient too, once where it does not
-    assert spent.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 15 * 6)
-    assert spent.image_size == (64, 64) and spent.latency_ms > 0 and spent.train_seconds > 0
+    assert measured.inference_flops == 2 * pixels * (9 + 6 * 27 + 20 * 6)
+    # backward: twice the forward if the input needs a gradient too, else once
+    assert measured.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 15 * 6)
+    assert measured.image_size == (64, 64) and measured.latency_ms > 0 and measured.train_seconds > 0
 
 
 def test_attention_is_counted_in_full() -> None:
@@ -208,13 +215,13 @@ def test_parameters_of_a_teacher_are_not_counted() -> None:
 
     both = Both()
     both.parts = nn.ModuleList([student, teacher])
-    assert cost.used_parameters(both, []) == 8  # type: ignore[arg-type]
+    assert cost.count_used_parameters(both, []) == 8  # type: ignore[arg-type]
 
 
 def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:
     kept = torch.ones(64, 2**20)
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    assert kept.numel() * 4 / 2**20 < process_memory.peak_memory_mb() <= highest + 1
+    assert kept.numel() * 4 / 2**20 < process_memory.get_peak_memory_mb() <= highest + 1
 
 
 def test_an_edit_of_a_source_changes_the_code_digest_and_one_of_a_report_does_not(tmp_path: Path) -> None:

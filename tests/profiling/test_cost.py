@@ -1,4 +1,4 @@
-"""What is measured of a method is what a user waits for."""
+"""Tests of the cost of a method."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmark.core.lazy_scores import LazyPrediction
 from benchmark.core.method import Method
 from benchmark.core.split import load_split
 from benchmark.core.types import Batch, Losses, Prediction
-from benchmark.profiling.cost import LATENCY_RUNS, measure
+from benchmark.profiling.cost import LATENCY_RUNS, measure_cost
 
 
-class Promised(LazyPrediction):
-    """Notes in `made` when it is asked for all scores."""
+class RecordedPrediction(LazyPrediction):
+    """Prediction that records in `made` when scores are read."""
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -27,8 +27,8 @@ class Promised(LazyPrediction):
         return torch.zeros(1, 2, 2)
 
 
-class Promising(Method):
-    """Answers with promises."""
+class LazyMethod(Method):
+    """Method with lazy predictions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,11 +41,11 @@ class Promising(Method):
         return {}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        return cast(list[Prediction], [Promised(made=self.made) for _ in batch])
+        return cast(list[Prediction], [RecordedPrediction(made=self.made) for _ in batch])
 
 
-def test_the_latency_has_the_scores_of_all_classes_in_it() -> None:
-    method, image = Promising(), torch.zeros(3, 2, 2)
+def test_the_latency_includes_the_scores_of_all_classes() -> None:
+    method, image = LazyMethod(), torch.zeros(3, 2, 2)
     batch: Batch = [{"image": image, "height": 2, "width": 2, "file_name": "a", "image_id": "a"}]
-    measure(method, batch, split=load_split("toybox"), training=None, train_seconds=0, precision="32-true")
+    measure_cost(method, batch, split=load_split("toybox"), training=None, train_seconds=0, precision="32-true")
     assert len(method.made) == 1 + LATENCY_RUNS

@@ -1,16 +1,16 @@
-"""What a process holds, as the system tells it."""
+"""Tests of the memory of a process."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmark.profiling.process_memory import memory_mb, peak_memory_mb
+from benchmark.profiling.process_memory import get_memory_mb, get_peak_memory_mb
 
 
-def test_memory_that_was_given_back_stays_in_the_peak() -> None:
-    before = memory_mb()
-    held = np.ones(8 * 2**20)
-    assert memory_mb() > before + 60
-    del held
-    assert memory_mb() <= peak_memory_mb()
-    assert peak_memory_mb() > before + 60
+def test_freed_memory_is_still_in_the_peak() -> None:
+    before = get_memory_mb()
+    array = np.ones(8 * 2**20)
+    assert get_memory_mb() > before + 60
+    del array
+    assert get_memory_mb() <= get_peak_memory_mb()
+    assert get_peak_memory_mb() > before + 60

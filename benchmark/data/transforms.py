@@ -257,28 +257,28 @@ class Augmentation:
 
 
 def make_train_transforms(
-    geometry: TrainTransform, *, antialias: bool, ignore: int, padding: int
+    rules: TrainTransform, *, antialias: bool, ignore: int, padding: int
 ) -> tuple[Transform, ...]:
     """Return the transforms of training images, in order.
 
     Args:
-        geometry: Training transforms of the protocol.
+        rules: Training transforms that the protocol asks for.
         antialias: Antialiasing of the protocol.
         ignore: Label of unlabeled pixels.
         padding: Label of padded pixels.
     """
     color: dict[str, tuple[Transform, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColor(),)}
-    flip: tuple[Transform, ...] = (RandomFlip(),) if geometry.flip else ()
-    crop, resize_and_pad = make_crop_transforms(geometry, antialias=antialias, ignore=ignore, padding=padding)
-    return (crop, *flip, *color[geometry.color], resize_and_pad)
+    flip: tuple[Transform, ...] = (RandomFlip(),) if rules.flip else ()
+    crop, resize_and_pad = make_crop_transforms(rules, antialias=antialias, ignore=ignore, padding=padding)
+    return (crop, *flip, *color[rules.color], resize_and_pad)
 
 
 def make_crop_transforms(
-    geometry: TrainTransform, *, antialias: bool, ignore: int, padding: int
+    rules: TrainTransform, *, antialias: bool, ignore: int, padding: int
 ) -> tuple[RandomCrop, ResizeAndPad]:
     """Return the transforms that only crop and resize; see `make_train_transforms`."""
-    crop = RandomCrop(geometry.crop, geometry.resize, geometry.largest_share, ignore)
-    return crop, ResizeAndPad(geometry.crop, antialias, padding)
+    crop = RandomCrop(rules.crop, rules.resize, rules.largest_share, ignore)
+    return crop, ResizeAndPad(rules.crop, antialias, padding)
 
 
 def make_chroma_map(saturation: float, *, hue_degrees: float) -> NDArray[np.float64]:

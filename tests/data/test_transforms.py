@@ -174,3 +174,10 @@ def test_unchanged_chroma_is_the_identity_and_zero_chroma_is_luma() -> None:
     assert np.allclose(make_chroma_map(1.0, hue_degrees=0.0), np.eye(3))
     assert np.allclose(make_chroma_map(0.0, hue_degrees=30.0), [[0.299, 0.587, 0.114]] * 3, atol=1e-3)
     assert np.allclose(make_chroma_map(1.0, hue_degrees=360.0), np.eye(3))
+
+
+def test_rng_keys_stay_when_classes_are_renamed() -> None:
+    rules = TrainTransform(crop=6, color="photometric")
+    transforms = make_train_transforms(rules, antialias=True, ignore=255, padding=255)
+    assert [transform.rng_key for transform in transforms] == ["RandomCrop", "RandomFlip", "RandomColour", "Finish"]
+    assert RandomTone.rng_key == "RandomTone"

@@ -185,9 +185,7 @@ class DatasetSpec(FrozenModel):
         _check_known("subset", subsets, self.image_counts)
         _check_known("mask encoding", {source.encoding for source in self._sources()}, self.mask_encodings)
         if self.raw_ade_index and len(self.raw_ade_index) != len(self.classes):
-            raise ValueError(
-                f"expected one raw_ade_index per class: {len(self.classes)}, got {len(self.raw_ade_index)}"
-            )
+            raise ValueError(f"raw_ade_index has {len(self.raw_ade_index)} entries, expected {len(self.classes)}")
         return self
 
     def _sources(self) -> list[ImageSource]:

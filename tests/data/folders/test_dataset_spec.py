@@ -12,6 +12,7 @@ import yaml
 from benchmark.core.types import ignore_label
 from benchmark.data.folders.dataset_spec import (
     UNDEFINED,
+    DatasetLayout,
     ImageSource,
     MaskEncoding,
     list_dataset_specs,
@@ -194,3 +195,27 @@ def test_a_broken_description_is_refused_with_the_reason(tmp_path: Path, text: s
     (tmp_path / "a.yaml").write_text(text)
     with pytest.raises(ValueError, match=message):
         load_dataset_spec("a", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("counts", "image_counts"),
+        ("other_counts", "other_image_counts"),
+        ("optional", "optional_subsets"),
+        ("ids", "mask_encodings"),
+        ("get", "download"),
+    ],
+)
+def test_an_old_key_is_answered_with_its_new_name(tmp_path: Path, old: str, new: str) -> None:
+    (tmp_path / "a.yaml").write_text(f"{{title: A, classes: [a], {old}: {{}}}}")
+    with pytest.raises(ValueError, match=f"'{old}' is now called '{new}'"):
+        load_dataset_spec("a", folder=tmp_path)
+
+
+def test_old_keys_of_layouts_and_sources_are_answered_with_their_new_names() -> None:
+    with pytest.raises(ValueError, match="'parts' is now called 'subsets'"):
+        DatasetLayout.model_validate({"roots": ["."], "parts": {}})
+    for old, new in (("ids", "encoding"), ("listed", "list_file")):
+        with pytest.raises(ValueError, match=f"'{old}' is now called '{new}'"):
+            ImageSource.model_validate({"images": "{}.jpg", "masks": "{}.png", old: "x"})

@@ -144,10 +144,8 @@ def test_raw_masks_are_not_mistaken_for_converted_ones(tmp_path: Path) -> None:
     shutil.move(tree.create(tmp_path) / "coco" / "coco_stuff", tmp_path / "coco_stuff164k")
     found = find_layout(load_dataset_spec("coco_stuff164k"), [tmp_path])
     assert found is not None and found.layout == "mmseg_raw"
-    missing = next(
-        one.missing for one in iterate_layouts(load_dataset_spec("coco_stuff164k"), [tmp_path], layout="mmseg")
-    )
-    assert missing["val"] == ("annotations/val2017/*_labelTrainIds.png",)
+    mmseg = next(iterate_layouts(load_dataset_spec("coco_stuff164k"), [tmp_path], layout="mmseg"))
+    assert mmseg.missing["val"] == ("annotations/val2017/*_labelTrainIds.png",)
 
 
 def test_raw_masks_beside_converted_ones_add_no_images(tmp_path: Path) -> None:

@@ -106,9 +106,8 @@ def test_a_mask_of_another_size_than_its_image_is_named(tmp_path: Path) -> None:
     mask = root / RELEASE / "validation" / "urban" / "street" / "ADE_val_00000001_seg.png"
     write_image(mask, draw_noise(7, 8, 3))
     (line,) = prepare("ade20k_847", root=root, out=tmp_path / "out").broken
-    assert line.startswith(f"{mask} has size (7, 8) but its image") and line.endswith(
-        "has (7, 7); expected equal sizes"
-    )
+    assert line.startswith(f"{mask} has size (7, 8) but its image")
+    assert line.endswith("has (7, 7); expected equal sizes")
 
 
 @pytest.mark.parametrize(

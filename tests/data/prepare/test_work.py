@@ -34,10 +34,8 @@ def crash(path: Path) -> Image.Image:
 
 def make_task(folder: Path, number: int, kind: str = "gray") -> ConversionTask:
     source = folder / f"{number}.raw"
-    make = {"gray": partial(make_gray, number), "refuse": partial(refuse, source), "crash": partial(crash, source)}[
-        kind
-    ]
-    return ConversionTask(source, folder / f"{number}.png", make)
+    functions = {"gray": partial(make_gray, number), "refuse": partial(refuse, source), "crash": partial(crash, source)}
+    return ConversionTask(source, folder / f"{number}.png", functions[kind])
 
 
 @pytest.mark.parametrize("jobs", [0, 2])

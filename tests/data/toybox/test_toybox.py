@@ -190,6 +190,6 @@ def test_every_split_of_the_toybox_fits_it() -> None:
 
 
 def test_a_scene_has_the_same_identity_before_and_after_it_is_drawn() -> None:
-    world = ToyBox()
-    labeled = world.read("test", 3)
-    assert world.image_ref("test", 3) == (labeled.image_id, labeled.file_name)
+    toybox = ToyBox()
+    sample = toybox.read("test", 3)
+    assert toybox.image_ref("test", 3) == (sample.image_id, sample.file_name)

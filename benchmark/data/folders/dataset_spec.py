@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from benchmark.core.types import ignore_label
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.frozen_model import FrozenModel, describe_first_error
+from benchmark.utils.frozen_model import FrozenModel
 
 SPEC_FOLDER = Path(__file__).resolve().parent / "sets"
 
@@ -217,13 +216,7 @@ def load_dataset_spec(name: str, folder: Path = SPEC_FOLDER) -> DatasetSpec:
     path = folder / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(unknown_name("dataset", name, list_dataset_specs(folder)))
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return DatasetSpec.model_validate({"name": name} | (yaml.load(path.read_bytes(), Loader=loader) or {}))
-    except ValidationError as error:
-        raise ValueError(f"{path} is not a valid dataset description: {describe_first_error(error)}") from error
-    except (yaml.YAMLError, TypeError) as error:
-        raise ValueError(f"{path} is not a valid dataset description: {' '.join(str(error).split())}") from error
+    return read_model(DatasetSpec, path, kind="dataset description", name=name)
 
 
 def _check_known(kind: str, names: set[str], known: Mapping[str, Any]) -> None:

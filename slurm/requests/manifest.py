@@ -123,7 +123,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class ArrayTask:
+class SubmittedTask:
     """An element of a submitted array.
 
     Attributes:
@@ -208,10 +208,10 @@ def read_submissions(store: Store) -> Iterator[Submission]:
         yield Submission(path.parent, read_manifest(path), sent)
 
 
-def locate_runs(store: Store) -> dict[str, ArrayTask]:
+def locate_runs(store: Store) -> dict[str, SubmittedTask]:
     """Return the latest array element of every run that was ever submitted, by the ID of the run."""
-    tasks: dict[str, ArrayTask] = {}
+    tasks: dict[str, SubmittedTask] = {}
     for submission in read_submissions(store):
         for index, ids in enumerate(submission.manifest.tasks):
-            tasks |= dict.fromkeys(ids, ArrayTask(submission, index))
+            tasks |= dict.fromkeys(ids, SubmittedTask(submission, index))
     return tasks

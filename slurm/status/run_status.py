@@ -14,7 +14,7 @@ from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.store.run_folder import RunSnapshot
 from benchmark.store.store import Store
-from slurm.requests.manifest import ArrayTask, locate_runs
+from slurm.requests.manifest import SubmittedTask, locate_runs
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import QueueSnapshot, query_jobs
 from slurm.scheduler.states import parse_state
@@ -41,7 +41,7 @@ class RunStatus:
     id: str
     state: RunState
     reason: str = ""
-    task: ArrayTask | None = None
+    task: SubmittedTask | None = None
     job: JobInfo | None = None
     record: RunRecord | None = None
 
@@ -84,7 +84,7 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     return GridStatus(tuple(runs), queue)
 
 
-def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict[str, ArrayTask]:
+def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict[str, SubmittedTask]:
     """Return the array elements of the runs that were submitted and have not ended, by the ID of the run."""
     tasks = locate_runs(store)
     return {
@@ -95,7 +95,7 @@ def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict
 
 
 def decide_state(
-    file_state: RunState, task: ArrayTask, *, job: JobInfo | None, reachable: bool, silent_s: float, now: float
+    file_state: RunState, task: SubmittedTask, *, job: JobInfo | None, reachable: bool, silent_s: float, now: float
 ) -> tuple[RunState, str]:
     """Decide the state of a run that was submitted and has no record.
 
@@ -129,7 +129,9 @@ def decide_state(
     return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
 
 
-def _decide_without_job(file_state: RunState, task: ArrayTask, *, reachable: bool, now: float) -> tuple[RunState, str]:
+def _decide_without_job(
+    file_state: RunState, task: SubmittedTask, *, reachable: bool, now: float
+) -> tuple[RunState, str]:
     """Decide the state of a run whose job the scheduler does not show."""
     sent, state = task.submission.sent, _get_resumable_state(file_state)
     if file_state is RunState.RUNNING:
@@ -151,7 +153,7 @@ def _get_resumable_state(file_state: RunState) -> RunState:
     return RunState.INTERRUPTED if has_begun else RunState.MISSING
 
 
-def _has_ended(snapshot: RunSnapshot, task: ArrayTask) -> bool:
+def _has_ended(snapshot: RunSnapshot, task: SubmittedTask) -> bool:
     """Tell whether the record of a run says how it ended; a failure before the submission is not its end."""
     record = snapshot.record
     if snapshot.state is not RunState.FAILED or record is None:
@@ -160,7 +162,7 @@ def _has_ended(snapshot: RunSnapshot, task: ArrayTask) -> bool:
 
 
 def _determine_status(
-    store: Store, run_id: str, file_state: RunState, *, task: ArrayTask | None, queue: QueueSnapshot
+    store: Store, run_id: str, file_state: RunState, *, task: SubmittedTask | None, queue: QueueSnapshot
 ) -> RunStatus:
     """Return the status of a run; `task` is None if the run was never submitted or has ended."""
     if task is None:

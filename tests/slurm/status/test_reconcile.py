@@ -10,7 +10,7 @@ import pytest
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import holding
-from slurm.requests.manifest import ArrayTask, Manifest, SentJob, Submission
+from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask
 from slurm.scheduler.job_info import JobInfo
 from slurm.status.reconcile import reconcile
 from slurm.status.run_status import RunStatus
@@ -38,7 +38,7 @@ def _status(store: Store, state: str, *, run_state: RunState = RunState.INTERRUP
     }
     names: dict[str, Any] = {"id": "1-s-0123abcd", "study": "s", "profile": "p", "store": str(store.root)}
     manifest = Manifest(tasks=((SPEC.id,),), **numbers, **names)
-    task = ArrayTask(Submission(store.root, manifest, SentJob(job="7", time=0)), 0)
+    task = SubmittedTask(Submission(store.root, manifest, SentJob(job="7", time=0)), 0)
     job = JobInfo(job="7", task=0, name=manifest.name, state=state, source="sacct", **ending)
     return RunStatus(SPEC.id, run_state, "", task, job)
 

@@ -14,7 +14,7 @@ from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import holding
 from benchmark.utils.paths import ROOT
-from slurm.requests.manifest import ArrayTask, Manifest, SentJob, Submission, mark_sent, write_manifest
+from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask, mark_sent, write_manifest
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import QueueSnapshot
 from slurm.status import run_status
@@ -31,8 +31,8 @@ def _manifest(**changes: Any) -> Manifest:
     return Manifest.model_validate(fields | numbers | {"tasks": [[SPEC.id]]} | changes)
 
 
-def _task(*, sent: float | None = 0.0) -> ArrayTask:
-    return ArrayTask(Submission(Path(), _manifest(), None if sent is None else SentJob(job="7", time=sent)), 0)
+def _task(*, sent: float | None = 0.0) -> SubmittedTask:
+    return SubmittedTask(Submission(Path(), _manifest(), None if sent is None else SentJob(job="7", time=sent)), 0)
 
 
 def _job(state: str, **changes: Any) -> JobInfo:

@@ -1,6 +1,6 @@
-"""A method for tests that takes its time: its runs crawl, or do what a test orders while they train.
+"""Method for tests that is slow on purpose, or behaves in training as a test requests.
 
-It imports nothing of the tests, so that a study of it is planned once.
+The file does not import other test modules, so that the digest of its code does not change with them.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Losses, Prediction
 
-ORDERS = "CHIMERA_BENCH_TEST_ORDERS"
-"""The variable that names a folder of orders: a file for a label, or one called "all". Without it, runs rush."""
+BEHAVIORS = "CHIMERA_BENCH_TEST_BEHAVIORS"
+"""Variable with a folder of behaviors: one file per label, or a file "all". Without it, runs are not slowed down."""
 CRAWL_S = 0.2
 
 
 class CrawlerConfig(Config):
-    """By its label a test tells a run from the others; it has some weights more that do nothing."""
+    """Label that distinguishes runs, and the number of additional weights without effect."""
 
     label: str = "run"
     weights: int = 0
 
 
 class Crawler(Method):
-    """Colours to classes, linear, and held up."""
+    """Slow linear map from colors to classes."""
 
     def __init__(self, config: CrawlerConfig, *, classes: int) -> None:
         super().__init__()
@@ -43,29 +43,29 @@ class Crawler(Method):
         self.count = classes
 
     def set_classes(self, names: Sequence[str]) -> None:
-        """The first channels are theirs."""
+        """Set the classes to score; they use the first channels."""
         self.count = len(names)
 
     def losses(self, batch: Batch) -> Losses:
-        """Cross-entropy, once the order is obeyed."""
-        _obey(_order(self.label))
+        """Apply the requested behavior and return the cross-entropy."""
+        _behave(_read_behavior(self.label))
         images = torch.stack([sample["image"] for sample in batch])
         labels = torch.stack([sample["sem_seg"] for sample in batch])
         loss = F.cross_entropy(self.scores(images), labels, reduction="sum", ignore_index=255)
         return {"loss": loss / labels.numel()}
 
     def predict(self, batch: Batch) -> list[Prediction]:
-        """Scores at full size."""
+        """Return sem_seg (K, H, W) for each image (3, H, W)."""
         return [{"sem_seg": self.scores(sample["image"])[: self.count]} for sample in batch]
 
     def scores(self, image: Tensor) -> Tensor:
-        """(..., 3, H, W) to (..., K, H, W)."""
+        """Map images (..., 3, H, W) to scores (..., K, H, W)."""
         scores: Tensor = self.linear(image / 255)
         return scores
 
 
-def _order(label: str) -> str:
-    folder = os.environ.get(ORDERS)
+def _read_behavior(label: str) -> str:
+    folder = os.environ.get(BEHAVIORS)
     if folder is None:
         return "rush"
     for path in (Path(folder, label), Path(folder, "all")):
@@ -74,19 +74,19 @@ def _order(label: str) -> str:
     return "crawl"
 
 
-def _obey(order: str) -> None:
-    if order == "crawl":
+def _behave(behavior: str) -> None:
+    if behavior == "crawl":
         time.sleep(CRAWL_S)
-    elif order == "raise":
-        raise ValueError("the loss was told to fail")
-    elif order == "die":
+    elif behavior == "raise":
+        raise ValueError("the test requested a failure")
+    elif behavior == "die":
         os.kill(os.getpid(), signal.SIGKILL)
-    elif order == "hog":
+    elif behavior == "hog":
         torch.ones(2**30, dtype=torch.uint8).sum()
 
 
 def build(config: CrawlerConfig, split: Split) -> Crawler:
-    """One weight a class and colour."""
+    """Build the method with one weight per class and color channel."""
     return Crawler(config, classes=len(split.classes))
 
 

@@ -1,4 +1,4 @@
-"""What is too much: attempts without progress, memory, disk, and what a queue takes."""
+"""Scenarios at limits: attempts without progress, memory, disk, array size and queue size."""
 
 from __future__ import annotations
 
@@ -6,70 +6,70 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from slurm.testing import ClusterLayout
-from tests.slurm.scenarios.conftest import OnLayout
-from tests.slurm.scenarios.grid import NEVER, Grid, Try
+from tests.slurm.scenarios.conftest import MakeGridOnLayout
+from tests.slurm.scenarios.grid import NEVER, Grid, JobAttempt
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_run_that_never_gets_to_save_fails_after_its_lives(plain_grid: Grid) -> None:
-    plain_grid.describe(max_attempts_without_progress=2)
+def test_a_run_without_any_checkpoint_fails_after_its_attempts(plain_grid: Grid) -> None:
+    plain_grid.write_study(max_attempts_without_progress=2)
     plain_grid.order("die")
     plain_grid.submit()
-    plain_grid.wait_state(RunState.FAILED)
+    plain_grid.wait_stored_state(RunState.FAILED)
     assert plain_grid.failure(plain_grid.run).kind == "SIGKILL"
-    assert len(plain_grid.tries(plain_grid.run)) == 2
+    assert len(plain_grid.list_attempts(plain_grid.run)) == 2
 
 
-def test_a_job_that_is_queued_again_and_again_without_progress_fails_after_its_lives(plain_grid: Grid) -> None:
-    plain_grid.describe(max_attempts_without_progress=2, checkpoint_every=NEVER)
+def test_a_job_that_is_requeued_without_progress_fails_after_its_attempts(plain_grid: Grid) -> None:
+    plain_grid.write_study(max_attempts_without_progress=2, checkpoint_every=NEVER)
     plain_grid.submit()
     for number in (1, 2):
         plain_grid.wait_training(plain_grid.run, attempt=number)
         plain_grid.kill(plain_grid.run, "slurm.job", "benchmark.execution.worker")
-    plain_grid.wait_state(RunState.FAILED)
+    plain_grid.wait_stored_state(RunState.FAILED)
     assert plain_grid.failure(plain_grid.run).kind == "no progress"
-    assert len(plain_grid.tries(plain_grid.run)) == 2
+    assert len(plain_grid.list_attempts(plain_grid.run)) == 2
 
 
-def test_a_run_over_its_memory_fails_and_the_others_are_done(on: OnLayout) -> None:
-    grid = on(ClusterLayout(nodes=1, accounting=False, memory_limits=True))
-    grid.describe("greedy", "modest", mem_gb=1.0)
-    grid.order("rush")
-    grid.order("hog", "greedy")
+def test_a_run_over_its_memory_limit_fails_and_the_others_are_done(make_on: MakeGridOnLayout) -> None:
+    grid = make_on(ClusterLayout(nodes=1, accounting=False, memory_limits=True))
+    grid.write_study("greedy", "modest", mem_gb=1.0)
+    grid.set_behavior("rush")
+    grid.set_behavior("hog", "greedy")
     grid.submit()
     grid.wait_ended()
     assert grid.failure(grid.ids[0]).kind == "OUT_OF_MEMORY"
     grid.finish(grid.ids[1])
 
 
-def test_a_run_that_finds_the_disk_full_says_so_and_can_be_tried_again(plain_grid: Grid) -> None:
+def test_a_run_that_fills_the_disk_fails_with_a_message_and_can_be_retried(plain_grid: Grid) -> None:
     with plain_grid.small_disk(megabytes=3):
-        plain_grid.describe(changes={"weights": 2**20})
+        plain_grid.write_study(changes={"weights": 2**20})
         plain_grid.submit()
-        plain_grid.wait_state(RunState.FAILED)
+        plain_grid.wait_stored_state(RunState.FAILED)
         assert plain_grid.failure(plain_grid.run).message.startswith("the disk is full")
         plain_grid.enlarge_disk(megabytes=64)
         assert "1 run submitted" in plain_grid.retry().out
         plain_grid.finish()
 
 
-def test_a_grid_larger_than_an_array_may_be_is_sent_as_several(on: OnLayout) -> None:
-    grid = on(ClusterLayout(nodes=1, accounting=False, max_array_size=3))
-    grid.describe(seeds=5, runs_per_job=1)
-    grid.order("rush")
-    said = grid.submit()
-    assert [line.rpartition(" ")[2] for line in said.out.splitlines() if line.startswith("sent")] == ["3", "2"]
+def test_a_grid_larger_than_the_largest_array_is_submitted_as_several(make_on: MakeGridOnLayout) -> None:
+    grid = make_on(ClusterLayout(nodes=1, accounting=False, max_array_size=3))
+    grid.write_study(seeds=5, runs_per_job=1)
+    grid.set_behavior("rush")
+    result = grid.submit()
+    assert [line.rpartition(" ")[2] for line in result.out.splitlines() if line.startswith("sent")] == ["3", "2"]
     grid.finish()
-    assert [grid.tries(run) for run in grid.ids] == [[Try(1, False)]] * 5
+    assert [grid.list_attempts(run) for run in grid.ids] == [[JobAttempt(1, False)]] * 5
 
 
-def test_what_the_queue_has_no_room_for_is_sent_later(grid: Grid) -> None:
-    grid.describe(seeds=3)
-    grid.order("rush")
-    with grid.limited(2):
-        said = grid.submit()
-        assert "2 runs submitted" in said.out and "1 run not submitted, as the queue is full" in said.err
+def test_runs_beyond_the_job_limit_are_submitted_later(grid: Grid) -> None:
+    grid.write_study(seeds=3)
+    grid.set_behavior("rush")
+    with grid.limit_jobs(2):
+        result = grid.submit()
+        assert "2 runs submitted" in result.out and "1 run not submitted, as the queue is full" in result.err
         grid.finish(*grid.ids[:2])
         grid.wait_empty()
         assert "1 run submitted" in grid.submit().out

@@ -22,7 +22,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 from benchmark.utils.paths import ROOT
-from benchmark.utils.yaml_files import LOADER, read_table
+from benchmark.utils.yaml_files import read_table
 from slurm.requests.resources import JobResources
 
 PROFILES = ROOT / "slurm" / "profiles"
@@ -210,7 +210,7 @@ def _describe_error(error: ValidationError) -> str:
     return describe_first_error(error).replace("Value error, ", "").removeprefix("base.").removeprefix("base: ")
 
 
-class _Loader(LOADER):
+class _Loader(yaml.SafeLoader):
     """YAML loader that reads 10:30 as text; YAML 1.1 reads it as 630."""
 
 

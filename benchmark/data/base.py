@@ -65,7 +65,7 @@ class Dataset(Protocol):
             ValueError: A file is missing or broken; the message names the file.
         """
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         """Return the identity of an image without reading it.
 
         Raises:
@@ -73,7 +73,7 @@ class Dataset(Protocol):
             IndexError: The index is out of range.
         """
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         """Return the indices of the classes that an image shows.
 
         Raises:

@@ -26,7 +26,7 @@ def open_dataset(name: str) -> Dataset:
 
     Raises:
         KeyError: No dataset has this name; the message suggests the closest one.
-        FileNotFoundError: The files are in none of the folders; the message says what was looked for and what to do.
+        FileNotFoundError: The files are in none of the folders; the message lists the expected folders and the next step.
     """
     if name in DATASETS:
         return DATASETS[name]()

@@ -137,7 +137,7 @@ class TrainLoader:
         """
         if not 0 <= start <= stop:
             raise ValueError(f"expected 0 <= start <= stop, got batches {start} to {stop}")
-        keys = (self._keys_of_batch(iteration)[slots] for iteration in range(start, stop))
+        keys = (self._make_batch_keys(iteration)[slots] for iteration in range(start, stop))
         yield from _load_batches(self._samples, keys, workers=self._workers)
 
     def init_batches(self, count: int) -> Iterator[Batch]:
@@ -161,7 +161,7 @@ class TrainLoader:
         """Return one augmented sample, which is a pure function of the key and the seed."""
         return self._samples[key]
 
-    def _keys_of_batch(self, iteration: int) -> list[SampleKey]:
+    def _make_batch_keys(self, iteration: int) -> list[SampleKey]:
         keys = self._order.batch(iteration, batch_size=self._batch_size)
         return [key._replace(image=self._images[key.image]) for key in keys]
 
@@ -233,7 +233,7 @@ def select_train_images(dataset: Dataset, split: Split, images: TrainImages) -> 
     if images == "all":
         return range(size)
     seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
-    shown = [dataset.labels_in(split.train, index) for index in range(size)]
+    shown = [dataset.read_classes(split.train, index) for index in range(size)]
     is_selected = [bool(labels & seen) if images == "labeled" else not labels & unseen for labels in shown]
     if not any(is_selected):
         raise ValueError(

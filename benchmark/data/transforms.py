@@ -158,7 +158,7 @@ class RandomColor:
         hue: Largest rotation, in degrees.
     """
 
-    rng_key: ClassVar[str] = "RandomColour"  # spelled as in earlier results, which depend on it
+    rng_key: ClassVar[str] = "RandomColour"  # results depend on this spelling
 
     brightness: float = 32.0
     contrast: tuple[float, float] = (0.5, 1.5)

@@ -10,7 +10,7 @@ import torch
 
 from benchmark.core.split import Split
 from benchmark.data.loader import EvalLoader, TrainLoader
-from tests.data.cases import NAMES, PLAIN, SIDE, SIZE, SPLIT, Relabeled, Tiny, make_train_loader, same
+from tests.data.tiny_dataset import NAMES, PLAIN, SIDE, SIZE, SPLIT, Relabeled, Tiny, make_train_loader, same
 
 # Since Python 3.12, a fork warns if other threads run; these workers only read NumPy arrays.
 forks = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

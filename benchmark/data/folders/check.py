@@ -138,8 +138,10 @@ def check_dataset(
         if subset in found.subsets
     }
     required = set(subsets or set(spec.image_counts) - set(spec.optional_subsets))
-    problems = [problem for subset in requested for problem in _check_subset(spec, found, subset, subset in required)]
-    problems += [problem for scan in scans.values() for problem in scan.problems]
+    problems = [
+        *(problem for subset in requested for problem in _check_subset(spec, found, subset, subset in required)),
+        *(problem for scan in scans.values() for problem in scan.problems),
+    ]
     return DatasetReport(
         found.layout,
         found.root,

@@ -74,9 +74,9 @@ class FolderDataset:
         if image.shape[:2] != labels.shape:
             header = read_header(content, image_path)
             raise ValueError(describe_size_mismatch(root, files, header=header, mask_size=labels.shape))
-        return RawSample(image, labels, *self.image_ref(subset, index))
+        return RawSample(image, labels, *self.get_image_ref(subset, index))
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         """Return the id and the path of an image.
 
         Raises:
@@ -114,7 +114,7 @@ class FolderDataset:
         self._scans[subset] = self._index.scan(images, full=full, on_progress=on_progress)
         return self._scans[subset]
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         """Return the indices of the classes that an image shows. The first call may read all masks of the subset.
 
         Raises:

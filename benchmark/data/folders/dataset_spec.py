@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from benchmark.core.types import ignore_label
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.yaml_files import read_model
 
 SPEC_FOLDER = Path(__file__).resolve().parent / "sets"
 
@@ -41,7 +42,7 @@ class MaskEncoding(FrozenModel):
 
     @model_validator(mode="after")
     def _check_meanings(self) -> Self:
-        classes = self.class_of_value()
+        classes = self.map_values()
         outside = sorted({label for label in classes.values() if not 0 <= label < self.classes})
         if outside:
             raise ValueError(f"mask values stand for classes {outside[:5]}, but there are only {self.classes} classes")
@@ -50,7 +51,7 @@ class MaskEncoding(FrozenModel):
             raise ValueError(f"mask values {ambiguous} are both ignored and a class")
         return self
 
-    def class_of_value(self) -> dict[int, int]:
+    def map_values(self) -> dict[int, int]:
         """Return the class index of every mask value that stands for a class."""
         if self.values is not None:
             return dict(self.values)
@@ -66,7 +67,7 @@ class MaskEncoding(FrozenModel):
             (size,) class indices; `ignore_label(classes)` for ignored values, UNDEFINED for illegal ones.
         """
         table = np.full(size, UNDEFINED, dtype=np.int32)
-        for value, label in self.class_of_value().items():
+        for value, label in self.map_values().items():
             if value < size:
                 table[value] = label
         for value in self.ignored:
@@ -76,7 +77,7 @@ class MaskEncoding(FrozenModel):
 
     def describe_values(self) -> str:
         """Return the legal values as text, such as "0 to 20, and 255 for ignore"."""
-        values = sorted(self.class_of_value())
+        values = sorted(self.map_values())
         gaps = sorted(set(range(values[0], values[-1] + 1)) - set(values))
         text = f"{values[0]} to {values[-1]}" + (f" without {', '.join(map(str, gaps))}" if gaps else "")
         ignored = " or ".join(map(str, self.ignored))

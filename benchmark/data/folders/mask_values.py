@@ -47,10 +47,10 @@ class MaskValueTable:
         _, table = self._get_tables(2 ** (8 * values.dtype.itemsize))
         labels: MaskLabels = table.take(values)
         if (labels == self._undefined).any():
-            self.classes_in(values, path)  # raises if the label stands for an illegal value
+            self.find_classes(values, path)  # raises if the label stands for an illegal value
         return labels
 
-    def classes_in(self, values: Mask, path: Path) -> tuple[int, ...]:
+    def find_classes(self, values: Mask, path: Path) -> tuple[int, ...]:
         """Return the indices of the classes that occur in a mask, sorted.
 
         Args:

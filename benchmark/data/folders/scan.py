@@ -165,7 +165,7 @@ def _scan_mask_file(
     try:
         values = decode_mask(read_content(path), path)
         kind = "values"
-        return table(values, path), table.classes_in(values, path)
+        return table(values, path), table.find_classes(values, path)
     except ValueError as error:
         problems.append(DatasetProblem(kind, str(path), str(error)))
         return None, ()

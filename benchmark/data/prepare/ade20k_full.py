@@ -38,7 +38,7 @@ def plan_ade20k_full(root: Path, out: Path, layout: str) -> PreparationPlan:
         layout: Name of the layout to write.
 
     Raises:
-        ValueError: The originals were not found; the message says what was looked for.
+        ValueError: The originals were not found; the message lists the expected files.
     """
     spec = load_dataset_spec("ade20k_847")
     folders = {subset: f"images/ADE/{name}" for subset, name in FOLDERS.items()}

@@ -27,7 +27,7 @@ def plan_coco_stuff(root: Path, out: Path, layout: str) -> PreparationPlan:
         layout: Name of the layout to write.
 
     Raises:
-        ValueError: No raw mask was found; the message says what was looked for.
+        ValueError: No raw mask was found; the message lists the expected files.
     """
     spec = load_dataset_spec("coco_stuff164k")
     base, raw_layout = _find_raw_layout(root)

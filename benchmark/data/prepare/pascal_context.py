@@ -52,7 +52,7 @@ def plan_official(root: Path, out: Path, layout: str) -> PreparationPlan:
         layout: Name of the layout to write.
 
     Raises:
-        ValueError: The originals were not found; the message says what was looked for.
+        ValueError: The originals were not found; the message lists the expected files.
     """
     list_folders = ("ImageSets/SegmentationContext", "ImageSets/Main")
     base = find_base(root, load_dataset_spec("pascal_context").layouts[layout].roots, contents=list_folders)

@@ -39,7 +39,7 @@ def find_base(root: Path, roots: Sequence[str], *, contents: Sequence[str]) -> P
         contents: Files or folders of the originals; one of them is enough.
 
     Raises:
-        ValueError: No folder contains any of them; the message says what was looked for.
+        ValueError: No folder contains any of them; the message lists the expected files.
     """
     for name in roots:
         if any((root / name / content).exists() for content in contents):
@@ -67,7 +67,7 @@ def tabulate_values(encoding: MaskEncoding, size: int) -> NDArray[np.uint8]:
         (size,) mask values; 0 at indices without a class.
     """
     values = np.zeros(size, dtype=np.uint8)
-    for value, label in encoding.class_of_value().items():
+    for value, label in encoding.map_values().items():
         values[label] = value
     return values
 

@@ -30,7 +30,7 @@ DIGESTS: Mapping[str, str] = {
     "toybox-v2-val-300": "01e39b6742ba20371491378eb21643303d60f0275e528e6f2f0845b12da71c6b",
     "toybox-v2-test-400": "89f4755722a9a55031643d5b1f546516986f466bab140e82a54dfa54eb46b83d",
 }
-"""`digest_scenes` of the standard subsets by `subset_key`. `compute_digests()` returns those of a new version."""
+"""`digest_scenes` of the standard subsets by `make_subset_key`. `compute_digests()` returns those of a new version."""
 
 _MAX_SINGLE_SCENES = 64
 """Number of scenes drawn one by one before a whole subset is drawn, so that a short test need not wait for all."""
@@ -75,9 +75,9 @@ class ToyBox:
             IndexError: The index is out of range.
         """
         image, labels = self._get(subset).pixels(index)
-        return RawSample(image, labels, *self.image_ref(subset, index))
+        return RawSample(image, labels, *self.get_image_ref(subset, index))
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         """Return the identity of a scene without drawing it.
 
         Raises:
@@ -101,7 +101,7 @@ class ToyBox:
         """Return the caption of a scene: a sentence that names every tag, the same at each call."""
         return caption_scene(subset, index, tags=self.scene(subset, index).tags)
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         """Return the indices of the classes that a scene shows.
 
         Raises:
@@ -157,19 +157,19 @@ class _Subset:
         return whole["images"][index], whole["labels"][index]
 
     def digest(self) -> str:
-        known = DIGESTS.get(subset_key(self._name, self.size))
+        known = DIGESTS.get(make_subset_key(self._name, self.size))
         return known or digest_scenes(self._load() or self._draw())
 
     def _load(self) -> Arrays | None:
         """Return the whole subset if it was drawn before, by this process or an earlier one; None otherwise."""
         if not self._is_looked_up:
             self._is_looked_up = True
-            arrays = load_arrays(subset_key(self._name, self.size))
+            arrays = load_arrays(make_subset_key(self._name, self.size))
             self._whole = arrays if arrays is not None and _is_valid(self._name, self.size, arrays) else None
         return self._whole
 
     def _draw(self) -> Arrays:
-        key = subset_key(self._name, self.size)
+        key = make_subset_key(self._name, self.size)
         _log.info("drawing %d scenes of toybox subset %r; they are cached for later runs", self.size, self._name)
         arrays = draw_subset(self._name, self.size)
         if not _is_valid(self._name, self.size, arrays):
@@ -188,7 +188,7 @@ def caption_scene(subset: str, index: int, *, tags: tuple[str, ...]) -> str:
     return draw_caption(KeyedRandom("caption", TOYBOX_VERSION, subset, index), tags)
 
 
-def subset_key(subset: str, size: int) -> str:
+def make_subset_key(subset: str, size: int) -> str:
     """Return the cache key of a subset, which contains everything that determines its scenes."""
     return f"toybox-v{TOYBOX_VERSION}-{subset}-{size}"
 
@@ -216,7 +216,7 @@ def digest_scenes(arrays: Arrays) -> str:
 
 def compute_digests() -> dict[str, str]:
     """Return the value of `DIGESTS` for the current version; draws all standard subsets (half a minute)."""
-    return {subset_key(subset, size): digest_scenes(draw_subset(subset, size)) for subset, size in SIZES.items()}
+    return {make_subset_key(subset, size): digest_scenes(draw_subset(subset, size)) for subset, size in SIZES.items()}
 
 
 def _is_valid(subset: str, size: int, arrays: Arrays) -> bool:
@@ -226,5 +226,5 @@ def _is_valid(subset: str, size: int, arrays: Arrays) -> bool:
         return False
     if images.shape[:1] != (size,) or images.shape != (*labels.shape, 3):
         return False
-    known = DIGESTS.get(subset_key(subset, size))
+    known = DIGESTS.get(make_subset_key(subset, size))
     return known is None or digest_scenes(arrays) == known

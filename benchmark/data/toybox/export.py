@@ -70,12 +70,12 @@ def export_voc(
             done += 1
             on_progress(done, total)
         _save_text(out / f"captions_{subset}.jsonl", "".join(lines))
-        names = "".join(f"{scene_name(subset, index)}\n" for index in range(dataset.size(subset)))
+        names = "".join(f"{name_scene(subset, index)}\n" for index in range(dataset.size(subset)))
         _save_text(out / "ImageSets" / "Segmentation" / f"{subset}.txt", names)
     return out / METADATA
 
 
-def scene_name(subset: str, index: int) -> str:
+def name_scene(subset: str, index: int) -> str:
     """Return the stem of a scene's files, which is unique over all subsets."""
     return f"{subset}_{index:06d}"
 
@@ -128,7 +128,7 @@ def _format_metadata(dataset: ToyBox) -> str:
 
 def _export_scene(dataset: ToyBox, subset: str, index: int, *, out: Path) -> str:
     """Write the missing files of a scene, and return its line in the captions file."""
-    name = scene_name(subset, index)
+    name = name_scene(subset, index)
     image, mask, depth = (out / folder / f"{name}.png" for folder in ("JPEGImages", "SegmentationClass", "Depth"))
     if image.is_file() and mask.is_file() and depth.is_file():
         tags = list_tags(dataset.read(subset, index).labels.astype(np.uint8))

@@ -19,7 +19,7 @@ SINE: Plane = np.array([round(ONE * math.sin(2 * math.pi * step / 256)) for step
 """(256,) ONE · sin over a turn of 256 steps; rounding hides the last-bit differences between math libraries."""
 
 
-def sine(angle: Plane) -> Plane:
+def compute_sine(angle: Plane) -> Plane:
     """Return ONE · sin of angles in 1/256 turns, in the shape of `angle`."""
     return SINE[angle % 256]
 
@@ -39,13 +39,13 @@ def rotate(x: Plane, y: Plane, *, angle: int) -> tuple[Plane, Plane]:
     return (cos * x + sin * y) // ONE, (cos * y - sin * x) // ONE
 
 
-def pixel_grid(size: int) -> tuple[Plane, Plane]:
+def make_pixel_grid(size: int) -> tuple[Plane, Plane]:
     """Return the column and the row of every pixel, (size, size) each."""
     y, x = np.mgrid[0:size, 0:size].astype(np.int64)
     return x, y
 
 
-def smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) -> Plane:
+def draw_smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) -> Plane:
     """Draw value noise: random values on a lattice, interpolated linearly.
 
     Args:
@@ -61,7 +61,7 @@ def smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) 
     steps = size // cell + 2
     lattice = draws.draw_integers(0, 256, shape=(steps, steps))
     # locate every pixel in its lattice cell: (size, size) each
-    x, y = pixel_grid(size)
+    x, y = make_pixel_grid(size)
     row, column = cell * stretch, cell
     i, j, fy, fx = y // row, x // column, y % row, x % column
     # interpolate along the rows, then between them
@@ -70,7 +70,7 @@ def smooth_noise(draws: KeyedRandom, size: int, *, cell: int, stretch: int = 1) 
     return np.asarray((top * (row - fy) + bottom * fy) // (row * column), dtype=np.int64)
 
 
-def ellipse(u: Plane, v: Plane, *, center: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.bool_]:
+def fill_ellipse(u: Plane, v: Plane, *, center: tuple[int, int], radii: tuple[int, int]) -> NDArray[np.bool_]:
     """Return which points are inside an axis-parallel ellipse.
 
     Args:
@@ -86,7 +86,7 @@ def ellipse(u: Plane, v: Plane, *, center: tuple[int, int], radii: tuple[int, in
     return np.asarray(du * du + dv * dv < (radii[0] * radii[1]) ** 2)
 
 
-def polygon(u: Plane, v: Plane, *, corners: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
+def fill_polygon(u: Plane, v: Plane, *, corners: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
     """Return which points are inside a polygon, by the even-odd rule.
 
     Args:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.toybox.grid import ONE, Plane, pixel_grid, rotate, sine
+from benchmark.data.toybox.grid import ONE, Plane, compute_sine, make_pixel_grid, rotate
 from benchmark.data.toybox.palette import STUFF_COLORS, draw_thing_palette, vary_color
 from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
@@ -131,8 +131,9 @@ def _draw_texture(draws: KeyedRandom, name: str) -> Plane:
 
 def _draw_side_of_wavy_line(draws: KeyedRandom) -> NDArray[np.bool_]:
     """Draw the region on one side of a wavy line at a random angle: (_CANVAS_SIZE, _CANVAS_SIZE)."""
-    x, y = rotate(*pixel_grid(_CANVAS_SIZE), angle=draws.draw_integer(0, 256))
-    wave = sine(x * 256 // draws.draw_integer(50, 110) + draws.draw_integer(0, 256)) * draws.draw_integer(0, 9) // ONE
+    x, y = rotate(*make_pixel_grid(_CANVAS_SIZE), angle=draws.draw_integer(0, 256))
+    wavelength, phase, amplitude = draws.draw_integer(50, 110), draws.draw_integer(0, 256), draws.draw_integer(0, 9)
+    wave = compute_sine(x * 256 // wavelength + phase) * amplitude // ONE
     middle = y[_CANVAS_SIZE // 2, _CANVAS_SIZE // 2]
     return np.asarray(y + wave > middle + draws.draw_integer(-26, 27))
 
@@ -151,7 +152,7 @@ def _add_thing(
         margin: Smallest distance of the center from the edges, in pixels of the canvas.
     """
     # draw size, position, angle and mirroring; (u, v) are coordinates in the frame of the object
-    x, y = pixel_grid(_CANVAS_SIZE)
+    x, y = make_pixel_grid(_CANVAS_SIZE)
     half = draws.draw_integer(*halves)
     center_x, center_y = (
         draws.draw_integer(margin, _CANVAS_SIZE - margin),

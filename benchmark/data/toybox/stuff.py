@@ -11,30 +11,30 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.toybox.grid import Plane, pixel_grid, rotate, sine, smooth_noise
+from benchmark.data.toybox.grid import Plane, compute_sine, draw_smooth_noise, make_pixel_grid, rotate
 
 Texture = Callable[[KeyedRandom, int], Plane]
 
 
-def _grass(draws: KeyedRandom, size: int) -> Plane:
-    blades = smooth_noise(draws, size, cell=2, stretch=5)
+def _draw_grass(draws: KeyedRandom, size: int) -> Plane:
+    blades = draw_smooth_noise(draws, size, cell=2, stretch=5)
     return np.clip((blades - 128) * 2 + 128, 0, 255)
 
 
-def _water(draws: KeyedRandom, size: int) -> Plane:
-    x, y = pixel_grid(size)
+def _draw_water(draws: KeyedRandom, size: int) -> Plane:
+    x, y = make_pixel_grid(size)
     period = draws.draw_integer(10, 15)
-    bend = sine(x * 256 // draws.draw_integer(28, 44) + draws.draw_integer(0, 256)) * 3 // 1024
-    return 128 + sine((y + bend) * 256 // period + draws.draw_integer(0, 256)) * 120 // 1024
+    bend = compute_sine(x * 256 // draws.draw_integer(28, 44) + draws.draw_integer(0, 256)) * 3 // 1024
+    return 128 + compute_sine((y + bend) * 256 // period + draws.draw_integer(0, 256)) * 120 // 1024
 
 
-def _sand(draws: KeyedRandom, size: int) -> Plane:
+def _draw_sand(draws: KeyedRandom, size: int) -> Plane:
     grains = draws.draw_integers(0, 256, shape=(size, size))
     return np.where(grains < 36, 0, 170 + grains // 4)
 
 
-def _brick_wall(draws: KeyedRandom, size: int) -> Plane:
-    x, y = pixel_grid(size)
+def _draw_brick_wall(draws: KeyedRandom, size: int) -> Plane:
+    x, y = make_pixel_grid(size)
     height, width = draws.draw_integer(9, 13), draws.draw_integer(18, 26)
     y = y + draws.draw_integer(0, height)
     row = y // height
@@ -44,30 +44,30 @@ def _brick_wall(draws: KeyedRandom, size: int) -> Plane:
     return np.where(mortar, 255, tone)
 
 
-def _wood_floor(draws: KeyedRandom, size: int) -> Plane:
-    _, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-10, 11))
+def _draw_wood_floor(draws: KeyedRandom, size: int) -> Plane:
+    _, y = rotate(*make_pixel_grid(size), angle=draws.draw_integer(-10, 11))
     plank = draws.draw_integer(14, 20)
-    grain = smooth_noise(draws, size, cell=3, stretch=1)
-    wave = sine((y * 3 + grain // 16) * 8 + (y // plank) * 57)
+    grain = draw_smooth_noise(draws, size, cell=3, stretch=1)
+    wave = compute_sine((y * 3 + grain // 16) * 8 + (y // plank) * 57)
     tone = 110 + wave * 60 // 1024 + (y // plank) * 7919 % 50
     return np.where(y % plank < 2, 255, np.clip(tone, 0, 255))
 
 
-def _tiled_floor(draws: KeyedRandom, size: int) -> Plane:
-    x, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-16, 17))
+def _draw_tiled_floor(draws: KeyedRandom, size: int) -> Plane:
+    x, y = rotate(*make_pixel_grid(size), angle=draws.draw_integer(-16, 17))
     tile = draws.draw_integer(12, 18)
     odd: Plane = (x // tile + y // tile) % 2
     seam = (x % tile < 1) | (y % tile < 1)
     return np.asarray(np.where(seam, 128, odd * 255), dtype=np.int64)
 
 
-def _sky(draws: KeyedRandom, size: int) -> Plane:
-    clouds: Plane = (smooth_noise(draws, size, cell=24) + smooth_noise(draws, size, cell=11) // 2) * 2 // 3
+def _draw_sky(draws: KeyedRandom, size: int) -> Plane:
+    clouds: Plane = (draw_smooth_noise(draws, size, cell=24) + draw_smooth_noise(draws, size, cell=11) // 2) * 2 // 3
     return np.clip((clouds - 120) * 4, 0, 255)
 
 
-def _gravel(draws: KeyedRandom, size: int) -> Plane:
-    x, y = pixel_grid(size)
+def _draw_gravel(draws: KeyedRandom, size: int) -> Plane:
+    x, y = make_pixel_grid(size)
     step = draws.draw_integer(9, 13)
     cells = size // step + 3
     jitter = draws.draw_integers(0, step * 3 // 4, shape=(2, cells, cells))
@@ -83,28 +83,28 @@ def _gravel(draws: KeyedRandom, size: int) -> Plane:
     return np.where(second - nearest < 2 * step, 0, np.clip(255 - nearest * 3, 90, 255))
 
 
-def _snow(draws: KeyedRandom, size: int) -> Plane:
-    drifts = smooth_noise(draws, size, cell=17) // 3
+def _draw_snow(draws: KeyedRandom, size: int) -> Plane:
+    drifts = draw_smooth_noise(draws, size, cell=17) // 3
     sparkle = draws.draw_integers(0, 100, shape=(size, size)) < 2
     return np.where(sparkle, 255, drifts)
 
 
-def _carpet(draws: KeyedRandom, size: int) -> Plane:
-    x, y = rotate(*pixel_grid(size), angle=draws.draw_integer(-10, 11))
+def _draw_carpet(draws: KeyedRandom, size: int) -> Plane:
+    x, y = rotate(*make_pixel_grid(size), angle=draws.draw_integer(-10, 11))
     period = draws.draw_integer(12, 18)
     fold = np.abs(x % period - period // 2)
     return np.where((y + fold + draws.draw_integer(0, period)) % period < period // 2, 255, 0)
 
 
 STUFF: dict[str, Texture] = {
-    "grass": _grass,
-    "water": _water,
-    "sand": _sand,
-    "brick wall": _brick_wall,
-    "wood floor": _wood_floor,
-    "tiled floor": _tiled_floor,
-    "sky": _sky,
-    "gravel": _gravel,
-    "snow": _snow,
-    "carpet": _carpet,
+    "grass": _draw_grass,
+    "water": _draw_water,
+    "sand": _draw_sand,
+    "brick wall": _draw_brick_wall,
+    "wood floor": _draw_wood_floor,
+    "tiled floor": _draw_tiled_floor,
+    "sky": _draw_sky,
+    "gravel": _draw_gravel,
+    "snow": _draw_snow,
+    "carpet": _draw_carpet,
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.data.toybox.grid import Plane, ellipse, polygon
+from benchmark.data.toybox.grid import Plane, fill_ellipse, fill_polygon
 
 BODY, ACCENT, DARK, LIGHT = 0, 1, 2, 3
 
@@ -31,7 +31,7 @@ class Oval:
 
     def covers(self, u: Plane, v: Plane) -> NDArray[np.bool_]:
         """Return which points, given by coordinates (H, W), are inside: (H, W)."""
-        return ellipse(u, v, center=self.center, radii=self.radii)
+        return fill_ellipse(u, v, center=self.center, radii=self.radii)
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Shape:
 
     def covers(self, u: Plane, v: Plane) -> NDArray[np.bool_]:
         """Return which points, given by coordinates (H, W), are inside: (H, W)."""
-        return polygon(u, v, corners=self.corners)
+        return fill_polygon(u, v, corners=self.corners)
 
 
-def _box(color: int, left: int, top: int, right: int, bottom: int) -> Shape:
+def _make_box(color: int, left: int, top: int, right: int, bottom: int) -> Shape:
     return Shape(color, ((left, top), (right, top), (right, bottom), (left, bottom)))
 
 
@@ -61,15 +61,15 @@ _PETALS = ((0, -58), (55, -18), (34, 47), (-34, 47), (-55, -18))
 THINGS: dict[str, tuple[Oval | Shape, ...]] = {
     "ball": (Oval(BODY, (0, 0), (92, 92)), Oval(LIGHT, (0, 0), (92, 30)), Oval(ACCENT, (0, 0), (26, 26))),
     "star": (Shape(BODY, _STAR), Oval(LIGHT, (0, 5), (20, 20))),
-    "tree": (_box(ACCENT, -16, 20, 16, 100), Oval(BODY, (0, -30), (72, 66)), Oval(DARK, (24, -14), (22, 18))),
+    "tree": (_make_box(ACCENT, -16, 20, 16, 100), Oval(BODY, (0, -30), (72, 66)), Oval(DARK, (24, -14), (22, 18))),
     "house": (
-        _box(BODY, -75, -15, 75, 90),
+        _make_box(BODY, -75, -15, 75, 90),
         Shape(ACCENT, ((-98, -12), (0, -98), (98, -12))),
-        _box(DARK, -22, 25, 18, 90),
-        _box(LIGHT, 32, 10, 60, 40),
+        _make_box(DARK, -22, 25, 18, 90),
+        _make_box(LIGHT, 32, 10, 60, 40),
     ),
     "car": (
-        _box(BODY, -98, -8, 98, 42),
+        _make_box(BODY, -98, -8, 98, 42),
         Shape(BODY, ((-62, -8), (-38, -56), (38, -56), (66, -8))),
         Shape(LIGHT, ((-46, -10), (-30, -44), (30, -44), (46, -10))),
         Oval(DARK, (-52, 44), (27, 27)),
@@ -83,7 +83,7 @@ THINGS: dict[str, tuple[Oval | Shape, ...]] = {
         Shape(ACCENT, ((-20, -4), (22, 18), (-16, 26))),
     ),
     "mushroom": (
-        _box(LIGHT, -24, 0, 24, 96),
+        _make_box(LIGHT, -24, 0, 24, 96),
         Shape(BODY, ((-96, 10), (-78, -42), (-34, -76), (34, -76), (78, -42), (96, 10))),
         Oval(LIGHT, (-40, -26), (18, 16)),
         Oval(LIGHT, (34, -34), (20, 18)),
@@ -98,7 +98,7 @@ THINGS: dict[str, tuple[Oval | Shape, ...]] = {
     "flower": (*(Oval(BODY, center, (42, 42)) for center in _PETALS), Oval(ACCENT, (0, 0), (34, 34))),
     "boat": (
         Shape(BODY, ((-98, 34), (98, 34), (62, 88), (-62, 88))),
-        _box(DARK, -6, -98, 6, 34),
+        _make_box(DARK, -6, -98, 6, 34),
         Shape(LIGHT, ((10, -92), (84, 24), (10, 24))),
         Shape(ACCENT, ((-10, -70), (-66, 24), (-10, 24))),
     ),

@@ -115,7 +115,7 @@ def test_a_broken_image_is_named_with_its_fault(damage: Callable[[Path], None], 
     folder = VOC_DETECTRON2.create(tmp_path)
     dataset = open_tree("voc12", folder)
     damage(folder)
-    for read in (dataset.read, dataset.labels_in):
+    for read in (dataset.read, dataset.read_classes):
         with pytest.raises(ValueError, match=message):
             read("val", 0)
     assert dataset.read("train_aug", 0).image_id == "2007_01"
@@ -133,19 +133,19 @@ def test_a_rotated_image_fits_a_rotated_mask(tmp_path: Path) -> None:
     rotate_image(folder)
     save_mask(get_mask(folder), np.zeros((WIDTH, HEIGHT)))
     dataset = open_tree("voc12", folder)
-    assert dataset.read("val", 0).image.shape == (WIDTH, HEIGHT, 3) and dataset.labels_in("val", 0) == {0}
+    assert dataset.read("val", 0).image.shape == (WIDTH, HEIGHT, 3) and dataset.read_classes("val", 0) == {0}
 
 
 def test_the_classes_of_an_image_exclude_ignored_pixels(tmp_path: Path) -> None:
     folder = VOC_DETECTRON2.create(tmp_path)
     save_mask(get_mask(folder), np.array([[0, 255, 7, 20] * 2] * HEIGHT))
-    assert open_tree("voc12", folder).labels_in("val", 0) == {0, 7, 20}
+    assert open_tree("voc12", folder).read_classes("val", 0) == {0, 7, 20}
 
 
 @pytest.mark.parametrize("index", [-1, 1])
 def test_an_index_out_of_range_is_an_error(index: int, tmp_path: Path) -> None:
     dataset = open_tree("voc12", VOC_DETECTRON2.create(tmp_path))
-    for read in (dataset.read, dataset.labels_in):
+    for read in (dataset.read, dataset.read_classes):
         with pytest.raises(IndexError, match=f"'val' has images 0 to 0, got index {index}"):
             read("val", index)
 
@@ -249,7 +249,7 @@ def test_the_catalog_opens_datasets_in_the_data_folders(tmp_path: Path, monkeypa
 def test_the_toybox_follows_the_same_protocol() -> None:
     toybox: Dataset = ToyBox({"train": 2, "test": 1})
     labels = toybox.read("train", 1).labels
-    assert toybox.labels_in("train", 1) == set(np.unique(labels).tolist())
+    assert toybox.read_classes("train", 1) == set(np.unique(labels).tolist())
     assert toybox.fingerprint() == toybox.fingerprint("test", "train") != toybox.fingerprint("train")
     with pytest.raises(KeyError, match="did you mean 'train'"):
         toybox.fingerprint("trian")
@@ -270,5 +270,5 @@ def test_real_photographs_are_read_and_keep_their_fingerprint() -> None:
     dataset = open_tree("voc12", MINI)
     assert (dataset.size("train_aug"), dataset.size("val")) == (420, 170)
     sample = dataset.read("val", 0)
-    assert sample.image.shape[:2] == sample.labels.shape and len(dataset.labels_in("val", 0)) > 1
+    assert sample.image.shape[:2] == sample.labels.shape and len(dataset.read_classes("val", 0)) > 1
     assert dataset.fingerprint() == "3074f6a7a71ed211526d6c933aaf109b20949377a9e05dde1810fdec8d9d47f3"

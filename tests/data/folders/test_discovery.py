@@ -36,7 +36,7 @@ IDS = [f"{tree.dataset}-{tree.layout}" for tree in TREES]
 
 
 @pytest.mark.parametrize("tree", TREES, ids=IDS)
-def test_a_layout_is_recognised_with_its_subsets(tree: Tree, tmp_path: Path) -> None:
+def test_a_layout_is_recognized_with_its_subsets(tree: Tree, tmp_path: Path) -> None:
     found = find_layout(load_dataset_spec(tree.dataset), [tree.create(tmp_path)])
     assert found is not None and found.layout == tree.layout
     assert {subset: list(files.image_ids) for subset, files in found.subsets.items()} == tree.subsets
@@ -148,7 +148,7 @@ def test_raw_masks_are_not_mistaken_for_converted_ones(tmp_path: Path) -> None:
     assert mmseg.missing["val"] == ("annotations/val2017/*_labelTrainIds.png",)
 
 
-def test_raw_masks_beside_converted_ones_add_no_images(tmp_path: Path) -> None:
+def test_raw_masks_next_to_converted_ones_add_no_images(tmp_path: Path) -> None:
     tree = next(tree for tree in TREES if (tree.dataset, tree.layout) == ("coco_stuff164k", "mmseg"))
     for _, mask in tree.files:
         shutil.copy(tree.create(tmp_path) / mask, tmp_path / mask.replace("_labelTrainIds", ""))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.data.toybox import export as module
 from benchmark.data.toybox.dataset import ToyBox
-from benchmark.data.toybox.export import export_voc, make_voc_palette, scene_name
+from benchmark.data.toybox.export import export_voc, make_voc_palette, name_scene
 
 TOYBOX = ToyBox({"train": 2, "val": 1})
 
@@ -34,7 +34,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 def test_exported_files_match_the_toybox(tmp_path: Path) -> None:
     export_voc(TOYBOX, ["train", "val"], tmp_path / "out")
     for subset, index in (("train", 0), ("train", 1), ("val", 0)):
-        name, scene = f"{scene_name(subset, index)}.png", TOYBOX.scene(subset, index)
+        name, scene = f"{name_scene(subset, index)}.png", TOYBOX.scene(subset, index)
         assert np.array_equal(read_pixels(tmp_path / "out" / "JPEGImages" / name), scene.image)
         assert np.array_equal(read_pixels(tmp_path / "out" / "SegmentationClass" / name), scene.labels + 1)
         assert np.array_equal(read_pixels(tmp_path / "out" / "Depth" / name), scene.depth_mm)

@@ -19,7 +19,7 @@ from benchmark.data.toybox.dataset import (
     compute_digests,
     digest_scenes,
     draw_subset,
-    subset_key,
+    make_subset_key,
 )
 from benchmark.data.toybox.scene import CLASSES, SIZE, ToyScene, draw_scene
 from benchmark.utils.array_cache import keep_arrays
@@ -70,7 +70,7 @@ def test_the_recorded_digests_are_those_of_the_whole_subsets() -> None:
 
 
 def test_every_standard_part_has_a_digest_so_that_no_fingerprint_draws(drawn: list[tuple[str, int]]) -> None:
-    assert set(DIGESTS) == {subset_key(subset, size) for subset, size in SIZES.items()}
+    assert set(DIGESTS) == {make_subset_key(subset, size) for subset, size in SIZES.items()}
     assert len(ToyBox().fingerprint()) == 64 and drawn == []
 
 
@@ -102,13 +102,13 @@ def test_many_reads_draw_the_whole_part_and_keep_it(monkeypatch: pytest.MonkeyPa
     toybox = ToyBox({"train": 3})
     samples = [toybox.read("train", index) for index in (2, 1, 0, 2)]
     assert all(np.array_equal(sample.image, draw_scene("train", int(sample.image_id)).image) for sample in samples)
-    assert [path.name for path in folder.iterdir()] == [f"{subset_key('train', 3)}.arrays"]
+    assert [path.name for path in folder.iterdir()] == [f"{make_subset_key('train', 3)}.arrays"]
 
 
 @pytest.mark.usefixtures("draws_whole_subset")
 def test_a_broken_cache_is_replaced(folder: Path) -> None:
     ToyBox(SMALL).read("train", 0)
-    path = folder / f"{subset_key('train', 3)}.arrays"
+    path = folder / f"{make_subset_key('train', 3)}.arrays"
     whole = path.read_bytes()
     path.write_bytes(whole[:-100])
     assert np.array_equal(ToyBox(SMALL).read("train", 1).image, draw_scene("train", 1).image)
@@ -117,14 +117,14 @@ def test_a_broken_cache_is_replaced(folder: Path) -> None:
 
 @pytest.mark.usefixtures("draws_whole_subset")
 def test_a_cache_of_other_scenes_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_arrays(subset_key("train", 3), draw_subset("test", 3))
-    monkeypatch.setattr(module, "DIGESTS", {subset_key("train", 3): digest_scenes(draw_subset("train", 3))})
+    keep_arrays(make_subset_key("train", 3), draw_subset("test", 3))
+    monkeypatch.setattr(module, "DIGESTS", {make_subset_key("train", 3): digest_scenes(draw_subset("train", 3))})
     assert np.array_equal(ToyBox(SMALL).read("train", 0).image, draw_scene("train", 0).image)
 
 
 @pytest.mark.usefixtures("draws_whole_subset")
 def test_a_machine_that_draws_other_pixels_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DIGESTS", {subset_key("train", 3): "0" * 64})
+    monkeypatch.setattr(module, "DIGESTS", {make_subset_key("train", 3): "0" * 64})
     with pytest.raises(RuntimeError, match="do not match their digest"):
         ToyBox(SMALL).read("train", 0)
 
@@ -192,4 +192,4 @@ def test_every_split_of_the_toybox_fits_it() -> None:
 def test_a_scene_has_the_same_identity_before_and_after_it_is_drawn() -> None:
     toybox = ToyBox()
     sample = toybox.read("test", 3)
-    assert toybox.image_ref("test", 3) == (sample.image_id, sample.file_name)
+    assert toybox.get_image_ref("test", 3) == (sample.image_id, sample.file_name)

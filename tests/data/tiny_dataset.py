@@ -38,12 +38,12 @@ class Tiny:
         noise = np.random.default_rng([index, len(subset)])
         labels = noise.choice([0, 1, 2, 3, 4, 255], shape) if self.labels is None else self.labels
         image = noise.integers(0, 256, (*shape, 3), dtype=np.uint8)
-        return RawSample(image, labels.astype(np.int32), *self.image_ref(subset, index))
+        return RawSample(image, labels.astype(np.int32), *self.get_image_ref(subset, index))
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         return ImageRef(f"{index}", f"{subset}/{index}.png")
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         return frozenset(np.unique(self.read(subset, index).labels).tolist()) - {255}
 
     def fingerprint(self, *subsets: str) -> str:
@@ -67,10 +67,10 @@ class Relabeled:
         table = np.array([*self.labels, *range(len(self.labels), 256)])
         return replace(raw, labels=table[raw.labels])
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
-        return self.inner.image_ref(subset, index)
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
+        return self.inner.get_image_ref(subset, index)
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         return frozenset(np.unique(self.read(subset, index).labels).tolist()) - {255}
 
     def fingerprint(self, *subsets: str) -> str:

@@ -12,7 +12,7 @@ from benchmark.core.protocol import EvalTransform, Protocol, RatioRange, TrainTr
 from benchmark.core.types import Batch
 from benchmark.data.base import RawSample
 from benchmark.data.loader import EvalLoader, TrainLoader, select_train_images
-from tests.data.cases import SIDE, SIZE, SPLIT, Relabeled, Tiny, same
+from tests.data.tiny_dataset import SIDE, SIZE, SPLIT, Relabeled, Tiny, same
 
 GEOMETRY = TrainTransform(
     resize=RatioRange(short_side=8, long_side=32, low=0.5, high=2), crop=8, largest_share=0.75, color="photometric"

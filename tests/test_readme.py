@@ -1,32 +1,112 @@
-"""What the README shows works as it stands there."""
+"""The README: its example of a method, and the files it links to."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from benchmark.core.run_state import RunState
+from benchmark.core.split import load_split
+from benchmark.evaluation.scores import Scores, score
 from benchmark.execution.runner import execute
+from benchmark.planning.registry import describe, load_recipe
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
+from methods.blocks import ClipConfig
+from tests.methods import test_contract, test_leaks
+from tests.methods.cases import SPLIT, prediction_batch
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+(CODE,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+
+VARIANTS = ("patch adapter", "3x3 window")
+CONTRACT = [rule for name, rule in vars(test_contract).items() if name.startswith("test_")]
 
 
-@pytest.mark.parametrize("variant", ["", "/wide"])
-def test_the_method_in_the_readme_runs(variant: str, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    file = tmp_path / "colour_words.py"
-    file.write_text(code)
-    spec = resolve(f"{file}{variant}", split="toybox", seed=0, overrides={"budget.iterations": 2}, max_images=4)
-    record = execute(spec, store=Store(tmp_path / "runs"))
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Path of the example as a method file."""
+    file = tmp_path_factory.mktemp("readme") / "patch_adapter.py"
+    file.write_text(CODE, encoding="utf-8")
+    return str(file)
+
+
+@cache
+def _run(case: str, folder: Path, *, iterations: int) -> Scores:
+    """Train briefly and score on a few images."""
+    overrides = {"budget.iterations": iterations}
+    spec = resolve(case, split=SPLIT.name, seed=0, overrides=overrides, max_images=20)
+    store = Store(folder / "runs")
+    record = execute(spec, store=store)
     assert record.failure is None
     assert record.state == RunState.DONE
+    return score(store.run(spec.id).read_counts(), "d2-main")
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
-    named = re.findall(r"\]\(([^)h][^)]*)\)", README)
-    assert named
-    assert [name for name in named if not (Path(__file__).resolve().parents[1] / name).is_file()] == []
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_example_scores_above_chance_on_seen_and_unseen_classes(variant: str, example: str, tmp_path: Path) -> None:
+    chance = 100 / len(SPLIT.classes)  # an upper bound: random labels also predict classes that are not there
+    scores = _run(f"{example}/{variant}", tmp_path, iterations=20)
+    assert scores.miou_seen > 2 * chance
+    assert scores.miou_unseen > 2 * chance
+
+
+def test_training_improves_the_example_on_seen_classes(example: str, tmp_path: Path) -> None:
+    untrained, trained = (_run(example, tmp_path, iterations=count) for count in (0, 20))
+    assert trained.miou_seen > untrained.miou_seen + 1
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("rule", CONTRACT, ids=lambda rule: rule.__name__)
+def test_the_example_keeps_the_contract(rule: Callable[[str], None], variant: str, example: str) -> None:
+    rule(f"{example}/{variant}")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_example_has_no_leaks(variant: str, example: str) -> None:
+    assert test_leaks.find_leaks(test_leaks.learner_of(f"{example}/{variant}")) == []
+
+
+def test_the_example_can_be_built_for_a_real_split(example: str) -> None:
+    recipe, split = load_recipe(example), load_split("voc12")
+    config: Any = next(iter(recipe.variants.values()))
+    tiny = ClipConfig(model="toy-ViT-16", weights="random")
+    method = recipe.build(config.model_copy(update={"clip": tiny}), split)
+    method.set_classes(split.classes)
+    with torch.no_grad():
+        predictions = method.eval().predict(prediction_batch())
+    assert [len(prediction["sem_seg"]) for prediction in predictions] == [20, 20]
+
+
+def test_the_example_uses_a_real_clip_on_real_splits(example: str) -> None:
+    recipe = load_recipe(example)
+    assert {config.clip for config in recipe.variants.values()} == {ClipConfig()}
+    assert set(recipe.presets) == {"toybox"}
+
+
+def test_the_example_can_be_registered(example: str) -> None:
+    assert describe(example).variants == VARIANTS
+
+
+def test_the_example_fits_one_screen() -> None:
+    assert CODE.count("\n") <= 60
+
+
+def test_the_example_imports_the_interface_once_and_blocks_at_most_three_times() -> None:
+    imported = re.findall(r"^(?:from|import) (benchmark|methods)(\S*)", CODE, flags=re.MULTILINE)
+    assert imported.count(("benchmark", ".api")) == 1
+    assert {package for package, _ in imported} == {"benchmark", "methods"}
+    assert 1 <= sum(package == "methods" for package, _ in imported) <= 3
+
+
+def test_every_file_that_the_readme_links_to_exists() -> None:
+    links = re.findall(r"\]\(([^)h][^)]*)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).is_file()] == []

@@ -23,7 +23,7 @@ from benchmark.core.types import IGNORE, Batch, Losses, Prediction
 from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.fabric import FabricEngine
-from benchmark.planning.registry import load_recipe
+from benchmark.planning.resolve import load_recipe_of
 from tests.methods.cases import CASES, SPLIT, spec_of
 
 SIDE, NUM_IMAGES = 32, 4
@@ -41,13 +41,13 @@ class TinyDataset:
         return len(self.labels)
 
     def read(self, subset: str, index: int) -> RawSample:
-        image = KeyedRandom("leak image", index).integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
-        return RawSample(image, self.labels[index], *self.image_ref(subset, index))
+        image = KeyedRandom("leak image", index).draw_integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
+        return RawSample(image, self.labels[index], *self.get_image_ref(subset, index))
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         return ImageRef(str(index), str(index))
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         return frozenset(range(len(self.classes)))
 
     def fingerprint(self, *subsets: str) -> str:
@@ -67,7 +67,7 @@ Outcome = tuple[list[dict[str, float]], list[Tensor]]
 
 
 def _make_data() -> TrainingData:
-    blocks = KeyedRandom("leak labels").integers(0, len(SPLIT.classes) + 2, shape=(NUM_IMAGES, 8, 8))
+    blocks = KeyedRandom("leak labels").draw_integers(0, len(SPLIT.classes) + 2, shape=(NUM_IMAGES, 8, 8))
     labels = np.where(blocks < len(SPLIT.classes), blocks, IGNORE).astype(np.uint8)
     return TrainingData(SPLIT, TinyDataset(SPLIT.classes, labels.repeat(SIDE // 8, axis=1).repeat(SIDE // 8, axis=2)))
 
@@ -127,7 +127,7 @@ class Learner:
 
 def learner_of(case: str) -> Learner:
     spec = spec_of(case)
-    recipe = load_recipe(spec.method)
+    recipe = load_recipe_of(spec)
     return Learner(recipe, type(recipe.variants[spec.variant]).model_validate(spec.config))
 
 
@@ -162,7 +162,7 @@ def _are_equal(before: Outcome, after: Outcome) -> bool:
 
 
 def _cases_with(*kinds: Supervision) -> list[str]:
-    return [case for case in CASES if load_recipe(spec_of(case).method).traits.supervision in kinds]
+    return [case for case in CASES if load_recipe_of(spec_of(case)).traits.supervision in kinds]
 
 
 @pytest.mark.parametrize("case", _cases_with(Supervision.NONE, Supervision.SEEN_MASKS))

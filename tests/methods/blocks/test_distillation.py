@@ -10,7 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.method import StepContext
-from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig, count_selected, weigh_positions
+from methods.blocks.distillation import (
+    Selection,
+    SelectiveGlobalDistillation,
+    SgdConfig,
+    count_selected,
+    weigh_positions,
+)
 
 
 def unit(*shape: int, seed: int = 0) -> Tensor:
@@ -44,10 +50,10 @@ def test_top_selects_exactly_the_positions_most_similar_to_the_cls_token() -> No
 
 
 @pytest.mark.parametrize("select", ["top", "random", "bottom", "soft"])
-def test_weights_of_an_image_sum_to_one(select: str) -> None:
+def test_weights_of_an_image_sum_to_one(select: Selection) -> None:
     weights = weigh_positions(
         unit(2, 9, 4), unit(2, 4, seed=1), select=select, num_selected=3, generator=torch.Generator()
-    )  # type: ignore[arg-type]
+    )
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
 
 

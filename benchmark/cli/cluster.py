@@ -8,18 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.choice import (
-    Choice,
-    EngineName,
-    Limit,
-    Name,
-    PlanName,
-    ProtocolName,
-    Seeds,
-    SplitName,
-    choose,
-    of_specs,
-)
 from benchmark.cli.console import (
     AsJson,
     Overrides,
@@ -32,6 +20,15 @@ from benchmark.cli.console import (
     print_note,
     read_overrides,
 )
+from benchmark.cli.options import (
+    EngineName,
+    MaxImages,
+    Name,
+    PlanName,
+    ProtocolName,
+    Seeds,
+    SplitName,
+)
 from benchmark.cli.runs import DryRun, RetryFailed, print_runs, print_split_notes, run_here
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
@@ -39,6 +36,7 @@ from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
+    from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
     from slurm.requests.profile import Profile, SlurmProfile
     from slurm.status.run_status import RunStatus
@@ -61,7 +59,7 @@ def submit(
     seed: Seeds = None,
     overrides: Overrides = None,
     engine: EngineName = None,
-    max_images: Limit = None,
+    max_images: MaxImages = None,
     plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
@@ -70,9 +68,11 @@ def submit(
     from slurm.requests.profile import load_profile
 
     profile = load_profile(cluster)
+    from benchmark.planning.selection import select_runs
+
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     store = open_store(context)
-    choice = choose(
+    selection = select_runs(
         name,
         store=store,
         keep=not dry_run,
@@ -81,7 +81,7 @@ def submit(
         plan_name=plan_name,
         **fields,
     )
-    raise typer.Exit(_start(store, choice, profile, dry_run=dry_run, retry_failed=retry_failed))
+    raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed))
 
 
 def retry(
@@ -91,6 +91,7 @@ def retry(
     dry_run: DryRun = False,
 ) -> None:
     """Submit failed runs again. All failed runs of a planned study, or those of the named runs."""
+    from benchmark.planning.selection import select_specs
     from slurm.requests.profile import load_profile
 
     store, profile = open_store(context), load_profile(cluster)
@@ -99,8 +100,8 @@ def retry(
         print_line("no failed runs")
         return
     study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for the study
-    choice = of_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
-    raise typer.Exit(_start(store, choice, profile, dry_run=dry_run, retry_failed=True))
+    selection = select_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
+    raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=True))
 
 
 def cancel(
@@ -166,23 +167,23 @@ def collect(
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
 
 
-def _start(store: Store, choice: Choice, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
+def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
     """Run or submit the unfinished runs with the profile's executor, and return the exit code."""
     if profile.executor == "slurm":
-        return _submit(store, choice, profile, dry_run=dry_run, retry_failed=retry_failed)
+        return _submit(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed)
     if dry_run:
-        print_runs(store, choice.ids)
+        print_runs(store, selection.ids)
         return ExitCode.SUCCESS
     if profile.executor == "local":
         return run_here(
             store,
-            choice,
+            selection,
             jobs=profile.jobs,
             threads=profile.threads,
             workers=profile.workers,
             retry_failed=retry_failed,
         )
-    return _run_in_process(store, choice.specs, threads=profile.threads, workers=profile.workers)
+    return _run_in_process(store, selection.specs, threads=profile.threads, workers=profile.workers)
 
 
 def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
@@ -200,24 +201,24 @@ def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, wor
     return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS
 
 
-def _submit(store: Store, choice: Choice, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
+def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
     """Submit the unfinished runs as job arrays or, in a dry run, print the batch scripts; return the exit code."""
     from slurm import submit as submission
 
     grid = submission.Grid(
-        choice.ids, choice.specs_of, store=store, study=choice.name, profile=profile, retry=retry_failed
+        selection.ids, selection.make_specs, store=store, study=selection.name, profile=profile, retry=retry_failed
     )
     if dry_run:
         for array, script in submission.preview(grid):
             print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}\n{script}")
         return ExitCode.SUCCESS
-    print_split_notes(choice.splits)
+    print_split_notes(selection.splits)
     receipt = submission.submit(grid)
-    _print_receipt(store, choice, receipt, retry_failed=retry_failed)
+    _print_receipt(store, selection, receipt, retry_failed=retry_failed)
     return ExitCode.SUCCESS if receipt.before.queue.reachable else ExitCode.ERROR
 
 
-def _print_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_failed: bool) -> None:
+def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retry_failed: bool) -> None:
     states = [run.state for run in receipt.before.runs]
     for line in receipt.before.queue.notes:
         print_note(line)
@@ -235,8 +236,8 @@ def _print_receipt(store: Store, choice: Choice, receipt: Receipt, *, retry_fail
         print_note(f"{waiting} not submitted, as the queue is full: run the same command again later")
     if RunState.FAILED in states and not retry_failed:
         print_note(f"{states.count(RunState.FAILED)} failed before, not resubmitted; use --retry-failed to resubmit")
-    if choice.plan is not None:
-        print_line(f"Watch the progress: {format_command(store, 'status', choice.name, '--watch')}")
+    if selection.plan is not None:
+        print_line(f"Watch the progress: {format_command(store, 'status', selection.name, '--watch')}")
 
 
 def _find_ids(store: Store, names: Sequence[str]) -> list[str]:
@@ -247,7 +248,7 @@ def _find_ids(store: Store, names: Sequence[str]) -> list[str]:
 
 
 def _is_plan(store: Store, names: Sequence[str]) -> bool:
-    return len(names) == 1 and names[0] in store.plan_names()
+    return len(names) == 1 and names[0] in store.list_plans()
 
 
 def _refuse_shared_jobs(runs: Sequence[RunStatus], ids: set[str]) -> None:

@@ -8,17 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.choice import (
-    Choice,
-    EngineName,
-    Limit,
-    Name,
-    PlanName,
-    ProtocolName,
-    Seeds,
-    SplitName,
-    choose,
-)
 from benchmark.cli.console import (
     AsJson,
     Jobs,
@@ -31,8 +20,16 @@ from benchmark.cli.console import (
     print_note,
     read_overrides,
 )
+from benchmark.cli.options import (
+    EngineName,
+    MaxImages,
+    Name,
+    PlanName,
+    ProtocolName,
+    Seeds,
+    SplitName,
+)
 from benchmark.cli.progress import show_progress
-from benchmark.cli.studies import changed_study
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
@@ -40,6 +37,7 @@ from benchmark.utils.optional_packages import require_engine
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.study import Plan
+    from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
 
 SHOWN_FAILURES = 5
@@ -58,7 +56,7 @@ def run(
     seed: Seeds = None,
     overrides: Overrides = None,
     engine: EngineName = None,
-    max_images: Limit = None,
+    max_images: MaxImages = None,
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
@@ -67,9 +65,11 @@ def run(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Run a method or a study on this machine. Finished runs are skipped."""
+    from benchmark.planning.selection import select_runs
+
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     store = open_store(context)
-    choice = choose(
+    selection = select_runs(
         name,
         store=store,
         keep=not dry_run,
@@ -79,20 +79,20 @@ def run(
         **fields,
     )
     if dry_run:
-        print_runs(store, choice.ids)
+        print_runs(store, selection.ids)
         return
     raise typer.Exit(
-        run_here(open_store(context), choice, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
+        run_here(open_store(context), selection, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
     )
 
 
-def run_here(store: Store, choice: Choice, *, jobs: int | None, threads: int, workers: int, retry_failed: bool) -> int:
+def run_here(store: Store, selection: Selection, *, jobs: int | None, threads: int, workers: int, retry_failed: bool) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
-    print_split_notes(choice.splits)
+    print_split_notes(selection.splits)
     code = run_specs(
-        store, choice.specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=choice.plan
+        store, selection.specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=selection.plan
     )
-    _print_results(store, choice.specs, choice.plan)
+    _print_results(store, selection.specs, selection.plan)
     return code
 
 
@@ -106,10 +106,11 @@ def demo(
     """Run a short end-to-end demo. Trains Chimera-Seg, its ablations and two baselines on toybox; draws all results."""
     from benchmark.cli.reports import show_table, write_figures, write_segmentations
     from benchmark.core.study import load_study
-    from benchmark.planning.plan_cache import planned
+    from benchmark.planning.plan_cache import plan_study
+    from benchmark.planning.selection import modify_study
 
     store = open_store(context)
-    found = planned(changed_study(load_study("demo"), changes=read_overrides(overrides)), store, keep=not dry_run)
+    found = plan_study(modify_study(load_study("demo"), overrides=read_overrides(overrides)), store, keep=not dry_run)
     if dry_run:
         print_runs(store, found.plan.ids)
         return
@@ -219,9 +220,9 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
 
 
 def _format_stale(store: Store, done: Sequence[str]) -> str:
-    from benchmark.store.environment import code_digest
+    from benchmark.store.environment import compute_code_digest
 
-    stale = [run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != code_digest()]
+    stale = [run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != compute_code_digest()]
     if not stale:
         return ""
     return f" ({len(stale)} stale (older code); to rerun them, move their folders out of {store.root})"

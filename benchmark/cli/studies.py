@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 import shlex
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +24,7 @@ from benchmark.cli.console import (
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan, Study
+    from benchmark.core.study import Plan
     from benchmark.store.store import Store
 
 SHOWN_SEEDS = 10
@@ -71,10 +68,11 @@ def plan(
 ) -> None:
     """Resolve a study into runs, save the plan, start nothing. Prints the state of each run."""
     from benchmark.core.study import load_study
-    from benchmark.planning.plan_cache import planned
+    from benchmark.planning.plan_cache import plan_study
+    from benchmark.planning.selection import modify_study
 
     store = open_store(context)
-    found = planned(changed_study(load_study(study), changes=read_overrides(overrides), name=name), store).plan
+    found = plan_study(modify_study(load_study(study), overrides=read_overrides(overrides), name=name), store).plan
     if as_json:
         print_json(_describe_plan(found, store))
         return
@@ -82,40 +80,6 @@ def plan(
     words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
     words += ["--name", name] if name else []
     print_note(f"saved as {found.study!r}; run it with: {format_command(store, *words)}")
-
-
-def changed_study(
-    study: Study,
-    *,
-    changes: Mapping[str, Any],
-    name: str | None = None,
-    **fields: Any,
-) -> Study:
-    """A study with other settings; it gets a name of its own, so that its table is not mistaken for the original's.
-
-    Args:
-        study: stays as it is.
-        changes: dotted overrides for every row.
-        name: of the changed study; made of what was changed where None.
-        fields: other fields of the study; None leaves one as it is.
-    """
-    given = {key: value for key, value in fields.items() if value is not None and value != getattr(study, key)}
-    words = [f"{key}={_word(value)}" for key, value in {**given, **changes}.items()]
-    if words:
-        given["title"] = f"{study.title} [{', '.join(words)}]"
-        given["set"] = {**study.set, **changes}
-        kept = [{key: value for key, value in row.set.items() if key not in changes} for row in study.rows]
-        given["rows"] = [row.model_dump() | {"set": own} for row, own in zip(study.rows, kept, strict=True)]
-    return type(study).model_validate(study.model_dump() | given | {"name": name or _name(study.name, words)})
-
-
-def _word(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _name(study: str, words: Sequence[str]) -> str:
-    text = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", "+".join([study, *words])).strip("-")
-    return text if len(text) <= 120 else f"{text[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def print_plan(plan: Plan, store: Store) -> None:
@@ -138,11 +102,11 @@ def _describe_plan(plan: Plan, store: Store) -> dict[str, Any]:
 
 
 def _list_methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
-    from benchmark.planning.registry import describe, method_names
+    from benchmark.planning.registry import describe, list_methods
 
     methods: list[dict[str, Any]] = []
     broken: dict[str, str] = {}
-    for name in method_names():
+    for name in list_methods():
         try:
             entry = describe(name)
         except ValueError as error:
@@ -185,13 +149,6 @@ def _list_protocols() -> list[str]:
 
 def _read_yaml_files(folder: Path) -> list[tuple[str, dict[str, Any]]]:
     """Read the YAML files of a folder as plain dicts, since typed values take too long for `list`."""
-    import yaml
+    from benchmark.utils.yaml_files import read_table
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    files: list[tuple[str, dict[str, Any]]] = []
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            files.append((path.stem, dict(yaml.load(path.read_bytes(), Loader=loader) or {})))
-        except (yaml.YAMLError, TypeError, ValueError) as error:
-            raise ValueError(f"{path} is not a YAML mapping: {str(error).splitlines()[0]}") from error
-    return files
+    return [(path.stem, read_table(path, kind="YAML mapping")) for path in sorted(folder.glob("*.yaml"))]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -25,6 +26,8 @@ class Budget(FrozenModel):
             can share the work. Losses that look across a batch, and batch norm, see one micro-batch. Part of the run's
             identity: a different number gives different results.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"shards": "micro_batches"}
 
     iterations: int = Field(default=600, ge=0)
     batch_size: int = Field(default=16, ge=1)

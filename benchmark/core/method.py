@@ -1,4 +1,4 @@
-"""What a file under methods/ exports: a `Method` and the `Recipe` that builds its variants."""
+"""Contract of files under methods/: each exports a `Method` and the `Recipe` that builds its variants."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from benchmark.utils.frozen_model import FrozenModel
 
 
 class Config(FrozenModel):
-    """Base of method configurations: frozen, typed, unknown fields refused. A nested part is a Config or None."""
+    """Base of method configurations: frozen, typed, without undeclared fields. A nested part is a Config or None."""
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
 class Supervision(StrEnum):
-    """What a method sees of the truth while it learns. Tables never rank across kinds without saying so."""
+    """Targets that a method uses in training. Tables never rank across kinds without saying so."""
 
     NONE = "none"
     TAGS = "tags"
@@ -38,29 +38,26 @@ class Supervision(StrEnum):
 
 @dataclass(frozen=True)
 class Traits:
-    """What a table must say beside a number.
+    """Facts that a table shows next to the numbers of a method.
 
     Attributes:
-        supervision: what is seen of the truth.
-        reconstruction: what is ours and not the paper's, one sentence; empty where official code was followed.
-        needs_grad_at_eval: whether `predict` differentiates.
-        passes_per_image: forward passes for one prediction, or "K" for one a class.
-        extra_models: frozen models besides CLIP.
+        supervision: Targets that are used in training.
+        reconstruction: Deviations from the paper, one sentence; empty if official code was followed.
     """
 
     supervision: Supervision
     reconstruction: str = ""
-    needs_grad_at_eval: bool = False
-    passes_per_image: int | str = 1
-    extra_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class StepContext:
-    """Where training stands: set by the engine before every iteration, read by schedules and random draws.
+    """Position in training: set by the engine before every iteration, used by schedules and random draws.
 
     Attributes:
-        micro_batch: which part of the iteration's batch; see `Budget.micro_batches`.
+        seed: Seed of the run.
+        iteration: Number of the iteration, from 0.
+        iterations: Number of all iterations.
+        micro_batch: Number of the micro-batch within the iteration, see `Budget.micro_batches`.
     """
 
     seed: int = 0
@@ -70,24 +67,25 @@ class StepContext:
 
     @property
     def progress(self) -> float:
-        """From 0 at the first iteration to 1 at the last."""
+        """Progress from 0 at the first iteration to 1 at the last."""
         return self.iteration / max(1, self.iterations - 1)
 
     @property
     def rng_key(self) -> tuple[Part, ...]:
-        """Of this iteration, and of the shard unless it is the first, which draws as the whole batch would."""
+        """Key of this step's random draws; the first micro-batch draws like an undivided batch."""
         return (self.iteration, "shard", self.micro_batch) if self.micro_batch else (self.iteration,)
 
     def generator(self, *purpose: Part) -> torch.Generator:
-        """A generator for one draw of this iteration and micro-batch."""
+        """Return a CPU generator for one random draw of this iteration and micro-batch."""
         return torch_generator(self.seed, *self.rng_key, *purpose)
 
 
 class Method(nn.Module, ABC):
-    """A segmentation method. Concrete methods define the three abstract ones and override nothing else concrete.
+    """A segmentation method. Concrete methods define the three abstract methods and override no other concrete one.
 
-    `initialize` is the one optional step: it may look at training samples once, before the first iteration.
-    Parameters that do not require gradients are frozen: their modules stay in eval mode and out of the checkpoint.
+    `initialize` is the one optional step. Parameters that do not require gradients are frozen: their modules stay in
+    eval mode, and they are not in checkpoints. Training of a method without supervision or with seen masks depends
+    neither on the names and masks of unseen classes nor on the difference between unseen and void pixels.
     """
 
     def __init__(self) -> None:
@@ -96,25 +94,60 @@ class Method(nn.Module, ABC):
 
     @abstractmethod
     def set_classes(self, names: Sequence[str]) -> None:
-        """Change the vocabulary: seen names before `fit`, all names before `evaluate`. The only door to it."""
+        """Set the vocabulary: the seen names before `fit`, all names before `evaluate`.
+
+        Nothing else changes the vocabulary, and nothing of an earlier one may remain: the same names always give the
+        same predictions. Names may be unknown to the split.
+
+        Args:
+            names: K class names in the order of the score maps.
+        """
 
     @abstractmethod
     def losses(self, batch: Batch) -> Losses:
-        """Weighted losses of a training batch; an empty dict where there is nothing to train."""
+        """Return the losses of a training batch.
+
+        Each loss is a finite scalar of shape (), also if only some pixels are labeled, and already weighted. Every
+        parameter that requires gradients influences a loss. The samples and all frozen tensors stay unmodified. Random
+        draws come from `self.step_context.generator`, never from the global generators, so that the same iteration
+        gives the same losses.
+
+        Args:
+            batch: B samples with targets: images (3, H, W), sem_seg (H, W).
+
+        Returns:
+            Scalar losses by name; an empty dict if and only if the budget has no iterations.
+        """
 
     @abstractmethod
     def predict(self, batch: Batch) -> list[Prediction]:
-        """One prediction a sample, in order, at the size the sample asks for."""
+        """Return one prediction per sample, in the order of the samples.
+
+        A prediction does not depend on the other samples of the batch. It is repeatable: it depends on the weights, the
+        vocabulary and the sample only, not on the global random state. Predicting changes neither the samples nor any
+        parameter or buffer.
+
+        Args:
+            batch: B samples without targets: images (3, H, W) of any size.
+
+        Returns:
+            B predictions. Each "sem_seg" is (K, height, width), the height and width that the sample requests, and
+            finite, for the K classes last given to `set_classes`.
+        """
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """Set starting values from training samples (data-dependent initialisation). Nothing, unless a method does."""
+        """Set initial values from training samples, once before the first iteration; does nothing by default.
+
+        Args:
+            batches: Batches of training samples, `Budget.init_images` in total.
+        """
 
     def forward(self, batch: Batch) -> Losses | list[Prediction]:
-        """`losses` in training mode, `predict` in evaluation mode."""
+        """Call `losses` in training mode and `predict` in evaluation mode."""
         return self.losses(batch) if self.training else self.predict(batch)
 
     def train(self, mode: bool = True) -> Method:
-        """Switch modes; modules whose parameters are all frozen stay in eval mode, a method itself never does."""
+        """Switch modes; modules whose parameters are all frozen stay in eval mode, except for methods themselves."""
         super().train(mode)
         for module in self.modules():
             parameters = [] if isinstance(module, Method) else list(module.parameters())
@@ -125,16 +158,16 @@ class Method(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class Recipe(Generic[ConfigT]):
-    """How a method enters tables.
+    """Everything that tables and runs need to know about a method.
 
     Attributes:
-        title: the row's name.
-        paper: citation, "arXiv 2506.22032" or the like.
-        traits: what tables say beside the numbers.
-        variants: row label to config, in the order of the paper's table; the first is the method itself.
-        build: makes the method from a config and a split, vocabulary not yet set.
-        budgets: training budget by data set name; "*" for any other.
-        presets: by data set name, dotted fields of the config that differ there from the paper's setting.
+        title: Name of the row in tables.
+        paper: Citation, such as "arXiv 2506.22032".
+        traits: Facts that tables show next to the numbers.
+        variants: Row label to config, in the order of the paper's table; the first one is the method itself.
+        build: Function that makes the method from a config and a split, before its vocabulary is set.
+        budgets: Training budget by dataset name; "*" for any other dataset.
+        presets: By dataset name, overrides by dotted key that replace the paper's setting on that dataset.
     """
 
     title: str
@@ -146,5 +179,5 @@ class Recipe(Generic[ConfigT]):
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def budget_for(self, dataset: str) -> Budget:
-        """The budget on a data set."""
+        """Return the training budget on a dataset."""
         return self.budgets[dataset] if dataset in self.budgets else self.budgets["*"]

@@ -1,88 +1,92 @@
-"""How class names are put into words for a text encoder: prompt templates, and wordings that differ from the name."""
+"""Prompts: templates around class names, and aliases that replace class names in texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import Field, model_validator
 
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_table
 
 FOLDER = ROOT / "splits"
-"""`prompts/NAME.txt`: one template a line. `names/NAME.yaml`: class name to wording."""
+"""`prompts/NAME.txt`: one template per line. `names/NAME.yaml`: class name to alias."""
 
 
 class Prompts(FrozenModel):
-    """Templates around a class name, and how names are worded.
+    """Texts for class names.
 
-    In text, `templates` may be the name of a file under `splits/prompts` and `wording` one under `splits/names`.
+    In a file, `templates` may be the name of a file under `splits/prompts`, and `aliases` one under `splits/names`.
 
     Attributes:
-        templates: each with exactly one {}; a class is the mean of the unit vectors of all of them, renormalised.
-        wording: class name to what is written in its place; names that are not listed stand for themselves.
-        synonyms: what a comma in a wording means: nothing ("joined"), or that the vectors of the parts are averaged
+        templates: Templates with exactly one {} each; the embedding of a class is the mean of the unit vectors of all
+            of them, normalized again.
+        aliases: Class name to the text that replaces it; other names stand for themselves.
+        synonyms: Meaning of a comma in an alias: none ("joined"), or that the vectors of its parts are averaged
             ("averaged", as ZegFormer does with ADE20K's names).
     """
 
+    renamed_fields: ClassVar[Mapping[str, str]] = {"wording": "aliases"}
+
     templates: tuple[str, ...] = Field(default=("a photo of a {}",), min_length=1)
-    wording: dict[str, str] = Field(default_factory=dict)
+    aliases: dict[str, str] = Field(default_factory=dict)
     synonyms: Literal["joined", "averaged"] = "joined"
 
     @model_validator(mode="before")
     @classmethod
-    def _files_are_read(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        found = dict(given)
-        if isinstance(found.get("templates"), str):
-            found["templates"] = read_templates(found["templates"])
-        if isinstance(found.get("wording"), str):
-            found["wording"] = read_wording(found["wording"])
-        return found
+    def _read_files(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping):
+            return fields
+        values = dict(fields)
+        if isinstance(values.get("templates"), str):
+            values["templates"] = read_templates(values["templates"])
+        if isinstance(values.get("aliases"), str):
+            values["aliases"] = read_aliases(values["aliases"])
+        return values
 
     @model_validator(mode="after")
-    def _templates_hold_a_name(self) -> Self:
+    def _check_templates(self) -> Self:
         wrong = [template for template in self.templates if template.count("{}") != 1]
         if wrong:
-            raise ValueError(f"template {wrong[0]!r} needs exactly one {{}} where the class name goes")
+            raise ValueError(f"template {wrong[0]!r} needs exactly one {{}}, the position of the class name")
         return self
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Everything that stands for a class: wordings by templates, T texts of which the class is the mean."""
-        words = self.wording.get(name, name)
-        parts = [part.strip() for part in words.split(",")] if self.synonyms == "averaged" else [words]
+        """Return the T texts of a class, whose mean stands for it: the parts of its alias in each template."""
+        alias = self.aliases.get(name, name)
+        parts = [part.strip() for part in alias.split(",")] if self.synonyms == "averaged" else [alias]
         return tuple(template.format(part) for part in parts if part for template in self.templates)
 
 
 def read_templates(name: str) -> tuple[str, ...]:
-    """The templates of a file under `splits/prompts`, or of the path of a .txt file: one a line, empty lines left out.
+    """Read templates from a file under `splits/prompts`, or from the path of a .txt file: one per line.
 
     Raises:
-        KeyError: there is no such file; names the nearest.
+        KeyError: There is no such file; the message names the nearest.
     """
-    return tuple(line for line in _file("prompts", name, ".txt").read_text(encoding="utf-8").splitlines() if line)
+    text = _find_file("prompts", name, ".txt").read_text(encoding="utf-8")
+    return tuple(line for line in text.splitlines() if line)
 
 
-def read_wording(name: str) -> dict[str, str]:
-    """The wordings of a file under `splits/names`, or of the path of a .yaml file.
+def read_aliases(name: str) -> dict[str, str]:
+    """Read aliases from a file under `splits/names`, or from the path of a .yaml file.
 
     Raises:
-        KeyError: there is no such file; names the nearest.
-        ValueError: it is not a table of texts.
+        KeyError: There is no such file; the message names the nearest.
+        ValueError: The file is not a table of texts.
     """
-    path = _file("names", name, ".yaml")
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(found, dict) or not all(isinstance(text, str) for text in (*found, *found.values())):
-        raise ValueError(f"{path} is not a table from class names to wordings, all of them texts")
-    return found
+    path = _find_file("names", name, ".yaml")
+    table = read_table(path, kind="table of aliases")
+    if not table or not all(isinstance(text, str) for text in (*table, *table.values())):
+        raise ValueError(f"{path} is not a valid table of aliases: expected class names and texts")
+    return table
 
 
-def _file(folder: str, name: str, suffix: str) -> Path:
+def _find_file(folder: str, name: str, suffix: str) -> Path:
     path = Path(name) if name.endswith(suffix) else FOLDER / folder / f"{name}{suffix}"
     if not path.is_file():
         known = sorted(file.stem for file in (FOLDER / folder).glob(f"*{suffix}"))

@@ -1,45 +1,48 @@
-"""Under which rules a number was made: what training sees, what is done to images, how class names are worded.
+"""Protocols: the rules of a run, which determine the training images, the image transforms and the class prompts.
 
-A protocol is a small YAML file in `splits/protocols`. Fields under `datasets: NAME:` take the place of the general ones
-on that data set; `like: NAME` begins with all that another protocol says. A run holds its whole protocol, and a table
-never mixes two.
+A protocol is a small YAML file in `splits/protocols`. Fields under `datasets: NAME:` replace the general ones on that
+dataset; `like: NAME` starts from all fields of another protocol. A run holds its whole protocol, and a table never
+mixes two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.atomic_files import first_complaint
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_table
 
 PROTOCOLS = ROOT / "splits" / "protocols"
 
-Setting = Literal["inductive", "transductive", "transductive, unseen located"]
-"""What is known of unseen classes in training: nothing; their names; their names and which pixels are theirs.
+TrainingSetting = Literal["inductive", "transductive", "transductive, unseen located"]
+"""Knowledge about unseen classes in training: none; their names; their names and the set of their pixels.
 
-In the transductive settings training takes pseudo labels for pixels without a label, see `benchmark.wrappers.self_training`. The
-last one is what the ZegCLIP family's code does: it tells unseen pixels from void ones.
+In the transductive settings, training takes pseudo labels for pixels without a label, see
+`benchmark.wrappers.self_training`. The last setting is what the code of the ZegCLIP family does: it tells unseen pixels
+from void ones.
 """
 
-TrainImages = Literal["all", "labelled", "without unseen"]
-"""Which training images take part: all of them (ZegCLIP family), those with a pixel of a seen class (zsseg), or those
-without any pixel of an unseen class (ZS3Net)."""
+TrainImages = Literal["all", "labeled", "without unseen"]
+"""Training images: all of them (ZegCLIP family), those with a pixel of a seen class (zsseg), or those without any pixel
+of an unseen class (ZS3Net)."""
 
 
 class RatioRange(FrozenModel):
     """A random factor on a nominal size (mmsegmentation's `Resize` with `ratio_range`).
 
     Attributes:
-        short_side, long_side: nominal bounds in pixels; the picture keeps its shape and fits both.
-        low, high: the factor on both bounds is uniform between them.
+        kind: Always "ratio".
+        short_side: Nominal bound of the short side in pixels; images keep their aspect ratio and fit both bounds.
+        long_side: Nominal bound of the long side in pixels.
+        low: Smallest factor on both bounds; factors are uniformly distributed.
+        high: Largest factor.
     """
 
     kind: Literal["ratio"] = "ratio"
@@ -49,7 +52,7 @@ class RatioRange(FrozenModel):
     high: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
+    def _check_range(self) -> Self:
         if self.low > self.high:
             raise ValueError(f"low is {self.low}, above high, which is {self.high}")
         return self
@@ -59,8 +62,9 @@ class ShortSides(FrozenModel):
     """A short side drawn from a list (Detectron2's `ResizeShortestEdge`).
 
     Attributes:
-        sides: in pixels, each as likely.
-        longest: bound of the long side in pixels; where it is reached, the short side is shorter. 0 for none.
+        kind: Always "short sides".
+        sides: Lengths in pixels, equally likely.
+        longest: Bound of the long side in pixels; images that would exceed it get a shorter short side. 0 for none.
     """
 
     kind: Literal["short sides"] = "short sides"
@@ -71,37 +75,38 @@ class ShortSides(FrozenModel):
 Resize = Annotated[RatioRange | ShortSides, Field(discriminator="kind")]
 
 
-class TrainGeometry(FrozenModel):
-    """What training does to a picture and its labels, in this order.
+class TrainTransform(FrozenModel):
+    """Transforms of training images and their labels, in this order.
 
     Attributes:
-        resize: None leaves the size as it is.
-        crop: side of square crops in pixels; smaller pictures are filled up with mean colour. 0 for whole pictures.
-        largest_share: crops are drawn again, up to ten times, while one class has more than this share of the labelled
-            pixels (mmsegmentation's `cat_max_ratio`); 1 takes the first.
-        flip: left and right exchanged in one case of two.
-        colour: "tone" is a little contrast and brightness; "photometric" the distortion of SSD (arXiv 1512.02325) as
-            segmentation codes use it: brightness, contrast, saturation, hue, each in one case of two.
+        resize: Resizing; None keeps the size.
+        crop: Side of square crops in pixels; smaller images are padded with the mean color. 0 for whole images.
+        largest_share: Crops are drawn again, up to ten times, while one class has more than this share of the labeled
+            pixels (mmsegmentation's `cat_max_ratio`); 1 takes the first crop.
+        flip: Whether left and right are exchanged in half of the cases.
+        color: Color augmentation. "tone" changes contrast and brightness a little; "photometric" is the distortion of
+            SSD (arXiv 1512.02325) as segmentation codes use it: brightness, contrast, saturation and hue, each in half
+            of the cases.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"colour": "color"}
 
     resize: Resize | None = None
     crop: int = Field(default=0, ge=0)
     largest_share: float = Field(default=1.0, gt=0, le=1)
     flip: bool = True
-    colour: Literal["none", "tone", "photometric"] = "tone"
+    color: Literal["none", "tone", "photometric"] = "tone"
 
 
 class EvalTransform(FrozenModel):
-    """How images are scored; answers are always compared at the size of the truth.
+    """Transforms of evaluation images; predictions are always compared at the size of the target.
 
     Attributes:
-        short_side: in pixels; 0 leaves the size as it is.
-        longest: bound of the long side in pixels; 0 for none.
-        window: side of a sliding window in pixels; 0 for whole images.
-        stride: pixels between windows.
+        short_side: Length of the short side in pixels; 0 keeps the size.
+        longest: Bound of the long side in pixels; 0 for none.
+        window: Side of a sliding window in pixels; 0 for whole images.
+        stride: Distance of windows in pixels.
     """
-
-    __test__ = False  # not a pytest class, whatever its name begins with
 
     short_side: int = Field(default=0, ge=0)
     longest: int = Field(default=0, ge=0)
@@ -109,18 +114,18 @@ class EvalTransform(FrozenModel):
     stride: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
-    def _windows_overlap_or_touch(self) -> Self:
+    def _check_windows_cover_the_image(self) -> Self:
         if self.window and not 1 <= self.stride <= self.window:
             raise ValueError(f"stride is {self.stride}, expected 1 to {self.window}, the side of the window")
         return self
 
 
 class Schedule(FrozenModel):
-    """How long every method trains; replaces the recipe's own where a method is trained at all.
+    """Length of training for every method that is trained at all; replaces the recipe's own.
 
     Attributes:
-        iterations: optimizer steps.
-        batch_size: images a step, over all devices.
+        iterations: Optimizer steps.
+        batch_size: Images per step, over all devices.
     """
 
     iterations: int = Field(ge=1)
@@ -131,22 +136,23 @@ class Protocol(FrozenModel):
     """The rules of a run.
 
     Attributes:
-        name: the file's stem.
-        setting: what training knows of unseen classes.
-        train_images: which training images take part.
-        train, test: what is done to images.
-        antialias: whether pictures are low-passed where they are made smaller (Pillow, so Detectron2, does; OpenCV, so
+        name: Name of the protocol; the stem of its file.
+        setting: Knowledge about unseen classes in training.
+        train_images: Training images that take part.
+        train: Transforms of training images.
+        test: Transforms of evaluation images.
+        antialias: Whether downscaling applies a low-pass filter (Pillow, and thus Detectron2, does; OpenCV, and thus
             mmsegmentation, does not).
-        prompts: words for class names; None leaves them to the split.
-        gamma: offset subtracted from the softmax of every seen class before the decision (calibrated stacking).
-        schedule: None leaves it to the method.
-        source: whose protocol it is, and where ours departs from it.
+        prompts: Texts for class names; None for those of the split.
+        gamma: Offset subtracted from the softmax of every seen class before the decision (calibrated stacking).
+        schedule: Length of training; None for the method's own.
+        source: Origin of the protocol, and deviations from it.
     """
 
     name: str = "plain"
-    setting: Setting = "inductive"
+    setting: TrainingSetting = "inductive"
     train_images: TrainImages = "all"
-    train: TrainGeometry = TrainGeometry()
+    train: TrainTransform = TrainTransform()
     test: EvalTransform = EvalTransform()
     antialias: bool = True
     prompts: Prompts | None = None
@@ -154,10 +160,10 @@ class Protocol(FrozenModel):
     schedule: Schedule | None = None
     source: str = ""
 
-    def in_words(self) -> str:
-        """What a table says of it, in one sentence."""
-        words = [self.setting, f"training on {_IMAGES[self.train_images]}", _train_words(self.train)]
-        words += [f"test images {_test_words(self.test)}"]
+    def describe(self) -> str:
+        """Return one sentence for tables."""
+        words = [self.setting, f"training on {_IMAGES[self.train_images]}", _describe_training(self.train)]
+        words += [f"test images {_describe_evaluation(self.test)}"]
         if self.prompts is not None:
             count = len(self.prompts.templates)
             words += [f"{count} prompts" if count > 1 else f"prompt {self.prompts.templates[0]!r}"]
@@ -166,64 +172,73 @@ class Protocol(FrozenModel):
 
 _IMAGES = {
     "all": "all images",
-    "labelled": "images with a seen class",
+    "labeled": "images with a seen class",
     "without unseen": "images without unseen classes",
 }
 
 
-def protocol_names(folder: Path = PROTOCOLS) -> list[str]:
-    """The protocols that ship, sorted."""
+def list_protocols(folder: Path = PROTOCOLS) -> list[str]:
+    """Return the names of the included protocols, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def load_protocol(name: str, *, dataset: str) -> Protocol:
-    """Read a protocol by name, or by the path of a YAML file, as it is on a data set.
+    """Read a protocol by name, or by the path of a YAML file.
+
+    Args:
+        name: Name or path of the protocol.
+        dataset: Name of the dataset, for which the protocol may have fields of its own.
 
     Raises:
-        KeyError: no such protocol; names the nearest.
-        ValueError: the file is not a valid protocol; says where.
+        KeyError: There is no such protocol; the message names the nearest.
+        ValueError: The file is not a valid protocol; the message says why.
     """
-    path = _path(name)
+    path = _find_protocol(name)
     try:
-        fields = _written(path)
+        fields = _read_fields(path)
         own = fields.pop("datasets", {}).get(dataset) or {}
-        return Protocol.model_validate({"name": path.stem} | _merged(fields, own))
+        return Protocol.model_validate({"name": path.stem} | _merge(fields, own))
     except ValidationError as error:
-        raise ValueError(f"{path} is not a valid protocol on {dataset}: {first_complaint(error)}") from error
+        raise ValueError(f"{path} is not a valid protocol on {dataset}: {describe_first_error(error)}") from error
     except KeyError as error:
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {error.args[0]}") from error
-    except (yaml.YAMLError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not a valid protocol: {' '.join(str(error).split())}") from error
 
 
-def _path(name: str) -> Path:
+def _find_protocol(name: str) -> Path:
     path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("protocol", name, protocol_names()))
+        raise KeyError(unknown_name("protocol", name, list_protocols()))
     return path
 
 
-def _written(path: Path, *, within: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """What a file says, on top of what it is like; `within` are the files that led here."""
-    if path in within:
-        raise KeyError(f"{path.stem!r} is like itself, by way of {', '.join(one.stem for one in within)}")
-    fields: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+def _read_fields(path: Path, *, visited: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Read the fields of a file on top of those of the protocol that it is like.
+
+    Args:
+        path: File to read.
+        visited: Files whose `like` led to this one.
+    """
+    if path in visited:
+        raise KeyError(f"{path.stem!r} is like itself, by way of {', '.join(file.stem for file in visited)}")
+    fields = read_table(path, kind="protocol")
     like = fields.pop("like", None)
-    return fields if like is None else _merged(_written(_path(like), within=(*within, path)), fields)
+    return fields if like is None else _merge(_read_fields(_find_protocol(like), visited=(*visited, path)), fields)
 
 
-def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables within tables are merged, everything else is replaced."""
+def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge tables within tables and replace all other values."""
     merged = dict(base)
     for key, value in changes.items():
         old = merged.get(key)
         are_tables = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merged(old or {}, value) if are_tables else value
+        merged[key] = _merge(old or {}, value) if are_tables else value
     return merged
 
 
-def _train_words(train: TrainGeometry) -> str:
-    size = f"{train.crop}x{train.crop} crops" if train.crop else "whole pictures"
+def _describe_training(train: TrainTransform) -> str:
+    size = f"{train.crop}x{train.crop} crops" if train.crop else "whole images"
     match train.resize:
         case None:
             return size
@@ -233,6 +248,6 @@ def _train_words(train: TrainGeometry) -> str:
             return f"{size} at short sides {min(sides)} to {max(sides)}"
 
 
-def _test_words(test: EvalTransform) -> str:
-    size = f"at short side {test.short_side}" if test.short_side else "as they are"
+def _describe_evaluation(test: EvalTransform) -> str:
+    size = f"at short side {test.short_side}" if test.short_side else "at their own size"
     return f"{size}, windows of {test.window} every {test.stride} pixels" if test.window else size

@@ -1,4 +1,4 @@
-"""What a run leaves behind: frozen values, read from and written as JSON."""
+"""Records: results or failures of runs, as frozen values that are read from and written as JSON."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from pydantic import Field
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 
 
 class Environment(FrozenModel):
-    """Where a run took place; recorded beside its spec, not part of its identity.
+    """Code, packages and machine of a run; in its record, but not part of its identity.
 
     Attributes:
-        code_digest: SHA-256 over the package's own source files; a run with another digest is shown as stale.
-        commit: git commit, with "+" where the tree was dirty; empty outside a checkout.
-        packages: version by distribution name.
-        platform, device: machine type and accelerator, as text.
-        threads: CPU threads of torch; sums may differ in the last bit under another number.
+        code_digest: SHA-256 over the package's source files; a run with another digest is shown as stale.
+        commit: Git commit, with "+" if the tree was dirty; empty outside a checkout.
+        python: Version of Python.
+        packages: Versions by distribution name.
+        platform: Machine type.
+        device: Name of the accelerator or processor.
+        threads: CPU threads of torch; another number may change the last bit of sums.
     """
 
     code_digest: str
@@ -32,12 +34,12 @@ class Environment(FrozenModel):
 
 
 class Failure(FrozenModel):
-    """Why a run has no result.
+    """Reason why a run has no result.
 
     Attributes:
-        kind: name of the exception, or of what ended the process.
-        message: one clear line.
-        log_tail: last lines of its log.
+        kind: Name of the exception, or of the event that ended the process.
+        message: One line.
+        log_tail: Last lines of the log.
     """
 
     kind: str
@@ -46,16 +48,18 @@ class Failure(FrozenModel):
 
 
 class Cost(FrozenModel):
-    """What a method costs.
+    """Cost of a method.
 
     Attributes:
-        trainable_parameters, total_parameters: numbers of scalars; total includes the frozen parts used at test time.
-        inference_flops: floating point operations (2 a multiply-add) of `predict` on one image of `image_size`.
-        training_flops: of one image's share of a training step, backward included; 0 where nothing is trained.
-        latency_ms: median wall time of `predict` on one image, its scores at full size included.
-        train_seconds: wall time in `fit`, over all attempts.
-        peak_memory_mb: largest resident set of the process.
-        image_size: height and width in pixels of the image measured.
+        trainable_parameters: Number of trained scalars.
+        total_parameters: Number of scalars, including the frozen parts that are used at test time.
+        inference_flops: Floating point operations (2 per multiply-add) of `predict` on one image of `image_size`.
+        training_flops: Floating point operations of a training step per image, including the backward pass; 0 without
+            training.
+        latency_ms: Median wall time of `predict` on one image, including its full-size scores.
+        train_seconds: Wall time in `fit`, over all attempts.
+        peak_memory_mb: Largest resident set of the process.
+        image_size: Height and width of the measured image in pixels.
     """
 
     trainable_parameters: int
@@ -68,14 +72,23 @@ class Cost(FrozenModel):
     image_size: tuple[int, int]
 
 
-class RunRecord(FrozenModel):
-    """What a finished or failed run leaves; written once, never edited.
+class RunRecord(VersionedModel):
+    """Result or failure of a run; written once, never edited.
 
     Attributes:
-        counts_digest: `Counts.digest()` of the per-image counts beside this record; None for a failed run.
-        title, supervision, reconstruction: of the method, so that a table needs no method file.
-        attempts: how often the run was started.
-        started, finished: UTC, ISO 8601.
+        spec: Spec of the run.
+        environment: Code, packages and machine.
+        state: DONE or FAILED.
+        failure: Reason of the failure; None for a run that is done.
+        counts_digest: `Counts.digest()` of the per-image counts next to the record; None for a failed run.
+        cost: Cost of the method; None for a failed run.
+        title: Title of the method, so that tables need no method file.
+        paper: Citation of the method.
+        supervision: Supervision of the method.
+        reconstruction: Deviations of the method from its paper.
+        attempts: Number of the attempt that wrote the record.
+        started: Time of its start in UTC, ISO 8601.
+        finished: Time of its end in UTC, ISO 8601.
     """
 
     spec: RunSpec
@@ -85,6 +98,7 @@ class RunRecord(FrozenModel):
     counts_digest: str | None = None
     cost: Cost | None = None
     title: str = ""
+    paper: str = ""
     supervision: str = ""
     reconstruction: str = ""
     attempts: int = Field(ge=1)

@@ -1,4 +1,4 @@
-"""Which classes are seen, which are unseen, and on which parts of which data set a method is trained and scored."""
+"""Splits: which classes are seen and unseen, and which subsets of which dataset are used."""
 
 from __future__ import annotations
 
@@ -6,39 +6,37 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.atomic_files import first_complaint
 from benchmark.utils.did_you_mean import unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_model
 
 SPLITS = ROOT / "splits"
 BACKGROUND = "background"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The fast one where there is one: a split may list hundreds of names."""
 
 
 class Split(FrozenModel):
-    """A split by class name.
+    """Partition of a dataset's classes into seen and unseen ones.
 
     Attributes:
-        name: of the split; the file's stem.
-        dataset: name in the data catalog.
-        classes: every class that is scored, in the order of the score maps. Classes of the data set that are not
-            listed here are IGNORE, in training and in evaluation.
-        unseen: those of `classes` without masks in training: their pixels are IGNORE there (inductive setting).
-        train: part of the data set that is trained on.
-        evaluate: part of the data set that is scored.
-        protocol: what it is run under unless another is asked for, see `benchmark.core.protocol`.
-        prompts: words for the class names, where the protocol brings none.
-        background: of a data set that labels what is in no class: its pixels are IGNORE ("excluded"), or a class of its
-            own, first among `classes` ("class"). "none" for data sets without one.
-        images: how many images a part must have; a run on fewer is refused. Parts that are not listed may have any.
-        note: a warning to whoever uses the split.
-        source: where the split comes from.
+        name: Name of the split; the stem of its file.
+        dataset: Name of the dataset in the data catalog.
+        classes: Classes that are scored, in the order of the score maps. Other classes of the dataset are IGNORE, in
+            training and in evaluation.
+        unseen: Classes without masks in training; their pixels are IGNORE there (inductive setting).
+        train: Subset of the dataset for training.
+        evaluate: Subset of the dataset for evaluation.
+        protocol: Default protocol, see `benchmark.core.protocol`.
+        prompts: Texts for class names, unless the protocol has its own.
+        background: Treatment of the label for pixels outside all classes, if the dataset has one: "excluded" makes its
+            pixels IGNORE, "class" makes it the first of `classes`. "none" if the dataset has no such label.
+        images: Required number of images by subset; a run with another number is refused. A subset that is not listed
+            may have any number.
+        note: Warning for users of the split; empty if there is none.
+        source: Origin of the split.
     """
 
     name: str
@@ -55,7 +53,7 @@ class Split(FrozenModel):
     source: str = ""
 
     @model_validator(mode="after")
-    def _is_a_partition(self) -> Self:
+    def _check_classes(self) -> Self:
         if len(set(self.classes)) < len(self.classes):
             twice = sorted({name for name in self.classes if self.classes.count(name) > 1})
             raise ValueError(f"split {self.name!r} lists {twice} twice")
@@ -71,17 +69,17 @@ class Split(FrozenModel):
 
     @cached_property
     def seen(self) -> tuple[str, ...]:
-        """The classes with masks in training, in order."""
+        """Classes with masks in training, in order."""
         return tuple(name for name in self.classes if name not in self.unseen)
 
     @cached_property
     def is_seen(self) -> tuple[bool, ...]:
-        """For every class, whether it is seen."""
+        """Whether each class is seen."""
         return tuple(name not in self.unseen for name in self.classes)
 
 
-def split_names(folder: Path = SPLITS) -> list[str]:
-    """The splits that ship, sorted."""
+def list_splits(folder: Path = SPLITS) -> list[str]:
+    """Return the names of the included splits, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
@@ -89,16 +87,10 @@ def load_split(name: str) -> Split:
     """Read a split by name, or by the path of a YAML file.
 
     Raises:
-        KeyError: no such split; names the nearest.
-        ValueError: the file is not a valid split; says where.
+        KeyError: There is no such split; the message names the nearest.
+        ValueError: The file is not a valid split; the message says why.
     """
     path = Path(name) if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("split", name, split_names()))
-    try:
-        fields = yaml.load(path.read_bytes(), Loader=LOADER)
-        return Split.model_validate({"name": path.stem} | (fields or {}))
-    except ValidationError as error:
-        raise ValueError(f"{path} is not a valid split: {first_complaint(error)}") from error
-    except (yaml.YAMLError, TypeError) as error:
-        raise ValueError(f"{path} is not a valid split: {' '.join(str(error).split())}") from error
+        raise KeyError(unknown_name("split", name, list_splits()))
+    return read_model(Split, path, kind="split", name=path.stem)

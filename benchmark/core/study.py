@@ -1,30 +1,30 @@
-"""A study is a grid as data: rows by seeds. Planned, it is a list of runs. Nothing here runs, stores or draws anything."""
+"""Studies: grids of rows and seeds as data, and the plans made from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from benchmark.core.run_spec import EngineName, RunSpec
-from benchmark.utils.atomic_files import first_complaint
 from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_model
 
 STUDIES = ROOT / "benchmark" / "studies"
 
 
 class StudyRow(FrozenModel):
-    """One row of the table.
+    """One row of a study's table.
 
     Attributes:
         method: "name", "name/variant", or the path of a method file.
-        set: dotted overrides of this row, on top of the study's.
-        label: what the row is called; the variant and this row's overrides where empty.
+        set: Overrides of this row by dotted key, in addition to the study's.
+        label: Name of the row; if empty, the variant and this row's overrides.
     """
 
     method: str
@@ -33,19 +33,21 @@ class StudyRow(FrozenModel):
 
 
 class Study(FrozenModel):
-    """A grid of rows by seeds.
+    """A grid of rows and seeds.
 
     Attributes:
-        name: the file's stem.
-        title: caption of the table.
-        rows: in the order of the table; the first is what others are compared with.
-        split: which every row is trained and scored on.
-        protocol: which every row is run under; the split's own where empty.
-        seeds: every row is run with each.
-        set: dotted overrides of every row, such as budget.iterations.
-        engine: which trainer runs them.
-        max_images: score only the first images (testing only); 0 for all.
+        name: Name of the study; the stem of its file.
+        title: Caption of the table.
+        rows: Rows in the order of the table; the others are compared with the first.
+        split: Split of all rows.
+        protocol: Protocol of all rows; if empty, the split's own.
+        seeds: Seeds of every row.
+        set: Overrides of all rows by dotted key, such as budget.iterations.
+        engine: Trainer of all rows.
+        max_images: Number of images to score (testing only); 0 for all.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$")
     title: str
@@ -59,23 +61,23 @@ class Study(FrozenModel):
 
     @field_validator("rows", mode="before")
     @classmethod
-    def _a_row_may_be_a_name(cls, rows: object) -> object:
+    def _expand_names(cls, rows: object) -> object:
         return [{"method": row} if isinstance(row, str) else row for row in rows] if isinstance(rows, list) else rows
 
     @model_validator(mode="after")
-    def _seeds_differ(self) -> Self:
+    def _check_seeds(self) -> Self:
         if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
             raise ValueError(f"seeds {list(self.seeds)} must be different and not negative")
         return self
 
 
 class PlanRow(FrozenModel):
-    """One row of a planned study.
+    """One row of a plan.
 
     Attributes:
-        label: what the row is called.
-        method: registered name, or stem of the file.
-        ids: of its runs, by seed.
+        label: Name of the row.
+        method: Registered name, or stem of the method file.
+        ids: Ids of the runs by seed.
     """
 
     label: str
@@ -83,14 +85,18 @@ class PlanRow(FrozenModel):
     ids: dict[int, str]
 
 
-class Plan(FrozenModel):
-    """Which runs a study consists of; read without torch.
+class Plan(VersionedModel):
+    """The runs of a study; read without torch.
 
     Attributes:
-        study, title, split: of the study.
-        rows: in the order of the table.
-        max_images: images scored; 0 for all. A table of a limited plan must say so.
+        study: Name of the study.
+        title: Caption of the table.
+        split: Split of all rows.
+        rows: Rows in the order of the table.
+        max_images: Number of images to score; 0 for all. A table of a limited plan must say so.
     """
+
+    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
 
     study: str
     title: str
@@ -100,36 +106,40 @@ class Plan(FrozenModel):
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Every run, row by row."""
+        """Ids of all runs, row by row."""
         return tuple(run_id for row in self.rows for run_id in row.ids.values())
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A plan and what to run for it.
+class PlannedStudy:
+    """A plan and the specs of its runs.
 
     Attributes:
-        plan: which runs.
-        firsts: the spec of every row with the first seed of the study; the row's others differ in nothing else.
+        plan: Plan of the study.
+        first_specs: Spec of every row with the study's first seed; the other runs of a row differ in the seed only.
     """
 
     plan: Plan
-    firsts: tuple[RunSpec, ...]
+    first_specs: tuple[RunSpec, ...]
 
     @property
     def specs(self) -> tuple[RunSpec, ...]:
-        """What to run, in the order of `Plan.ids`."""
-        return tuple(self.specs_of(self.plan.ids))
+        """Specs of all runs, in the order of `Plan.ids`."""
+        return tuple(self.make_specs(self.plan.ids))
 
-    def specs_of(self, ids: Sequence[str]) -> list[RunSpec]:
-        """What to run for some of the runs, in the order given. Raises KeyError for one that is not planned."""
-        cells = zip(self.plan.rows, self.firsts, strict=True)
-        known = {run_id: (first, seed) for row, first in cells for seed, run_id in row.ids.items()}
+    def make_specs(self, ids: Sequence[str]) -> list[RunSpec]:
+        """Return the specs of some runs, in the given order.
+
+        Raises:
+            KeyError: A run is not in the plan.
+        """
+        rows = zip(self.plan.rows, self.first_specs, strict=True)
+        known = {run_id: (first, seed) for row, first in rows for seed, run_id in row.ids.items()}
         return [first.with_seed(seed) for first, seed in (known[run_id] for run_id in ids)]
 
 
-def study_names(folder: Path = STUDIES) -> list[str]:
-    """The studies that ship, sorted."""
+def list_studies(folder: Path = STUDIES) -> list[str]:
+    """Return the names of the included studies, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
@@ -137,21 +147,12 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
     """Read a study by name, or by the path of a YAML file.
 
     Raises:
-        KeyError: no such study; names the nearest.
-        ValueError: the file is not a valid study; says where.
+        KeyError: There is no such study; the message names the nearest.
+        ValueError: The file is not a valid study; the message says why.
     """
-    import yaml
-
     is_file = name.endswith((".yaml", ".yml"))
     path = Path(name) if is_file else folder / f"{name}.yaml"
     if not path.is_file():
-        near = map(str, sorted(path.parent.glob("*.y*ml"))) if is_file else study_names(folder)
+        near = map(str, sorted(path.parent.glob("*.y*ml"))) if is_file else list_studies(folder)
         raise KeyError(unknown_name("study file" if is_file else "study", name, near))
-    try:
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # a thousand seeds take a tenth of a second without it
-        given = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-        return Study.model_validate({"name": path.stem} | (given or {}))
-    except ValidationError as error:
-        raise ValueError(f"{path} is not a valid study: {first_complaint(error)}") from error
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a valid study: {' '.join(str(error).split())}") from error
+    return read_model(Study, path, kind="study", name=path.stem)

@@ -1,4 +1,4 @@
-"""The batch contract (Detectron2's): what goes into a method and what comes out."""
+"""The batch contract (Detectron2's): inputs and outputs of methods."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 IGNORE = 255
-"""The label of pixels that are neither trained on nor scored."""
+"""Label of pixels that are neither trained on nor scored."""
 
 WIDE_IGNORE = 65535
-"""What stands for `IGNORE` where there are so many classes that 255 is one of them."""
+"""Replacement for `IGNORE` if there are so many classes that 255 is one of them."""
 
 
-def ignore_label(classes: int) -> int:
-    """The label to ignore beside this many classes: `IGNORE` up to 255 of them, else `WIDE_IGNORE`."""
-    return IGNORE if classes <= IGNORE else WIDE_IGNORE
+def ignore_label(num_classes: int) -> int:
+    """Return the label of ignored pixels: `IGNORE` for up to 255 classes, else `WIDE_IGNORE`."""
+    return IGNORE if num_classes <= IGNORE else WIDE_IGNORE
 
 
 class Sample(TypedDict):
     """One image.
 
     Keys:
-        image: (3, H, W) RGB in 0-255: float as methods see it; bytes as it may leave the loader, as four times as many
-            of them pass between processes and to a device (`benchmark.engine.device.move_to_device` makes them float).
-        height, width: the size in pixels that the prediction must have.
-        file_name: where the picture lies, or its address in a procedural world.
-        image_id: unique within a part of a data set.
-        sem_seg: (H, W) long as methods see it, an index into the classes being trained or `ignore_label` of their
-            number; in training only.
-        unlabelled: (H, W) bool, the pixels that pseudo labels may fill; in transductive training only.
+        image: (3, H, W) RGB in 0-255. Methods get floats; loaders may yield bytes, which are a quarter of the size, and
+            `benchmark.engine.device` converts them.
+        height: Height of the prediction in pixels.
+        width: Width of the prediction in pixels.
+        file_name: Path of the image, or its name in the built-in synthetic dataset (toybox).
+        image_id: Name of the image, unique within a subset of a dataset.
+        sem_seg: (H, W) long, an index into the classes of the training or `ignore_label` of their number; in training
+            only.
+        unlabeled: (H, W) bool, pixels that pseudo labels may fill; in transductive training only.
     """
 
     image: Tensor
@@ -39,15 +40,15 @@ class Sample(TypedDict):
     file_name: str
     image_id: str
     sem_seg: NotRequired[Tensor]
-    unlabelled: NotRequired[Tensor]
+    unlabeled: NotRequired[Tensor]
 
 
 class Prediction(TypedDict):
-    """The answer for one image.
+    """Prediction for one image.
 
     Keys:
-        sem_seg: (K, height, width) float scores before calibration; K = the classes last given to `set_classes`. It may
-            be made when it is asked for, see `benchmark.core.lazy_scores`.
+        sem_seg: (K, height, width) float scores before calibration, for the K classes last given to `set_classes`. They
+            may be computed on access, see `benchmark.core.lazy_scores`.
     """
 
     sem_seg: Tensor
@@ -55,4 +56,4 @@ class Prediction(TypedDict):
 
 Batch = list[Sample]
 Losses = dict[str, "Tensor"]
-"""Scalar losses by name, already weighted; their sum is minimised."""
+"""Scalar losses by name, already weighted; the engine minimizes their sum."""

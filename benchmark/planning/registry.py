@@ -47,7 +47,7 @@ class MethodEntry:
     source: Path
 
 
-def method_names(folder: Path = METHODS) -> list[str]:
+def list_methods(folder: Path = METHODS) -> list[str]:
     """Every method that has a name, sorted: files of the folder and installed entry points."""
     return sorted(_shipped(folder) | {point.name for point in entry_points(group=GROUP)})
 
@@ -57,7 +57,7 @@ def is_path(name: str) -> bool:
     return name.endswith(".py")
 
 
-def source_of(name: str) -> Path:
+def find_source(name: str) -> Path:
     """The file that a method name, or the path of an external file, stands for. A file of the folder goes first.
 
     Raises:
@@ -71,15 +71,15 @@ def source_of(name: str) -> Path:
         return path
     if name in _shipped(METHODS):  # first, as a look at all that is installed takes long, and a grid asks for each row
         return METHODS / f"{name}.py"
-    names = method_names()
+    names = list_methods()
     if name not in names:
         raise KeyError(unknown_name("method", name, names))
     return _installed_file(_entry_point(name))
 
 
-def source_digest(name: str) -> str:
+def compute_source_digest(name: str) -> str:
     """SHA-256 of a method's file where it lies outside this package, else empty: there, `code_digest` covers it."""
-    source = source_of(name)
+    source = find_source(name)
     is_shipped = not is_path(name) and source.parent == METHODS
     return "" if is_shipped else hashlib.sha256(source.read_bytes()).hexdigest()
 
@@ -95,7 +95,7 @@ def describe(name: str) -> MethodEntry:
         KeyError: no such method; names the nearest.
         ValueError: the file cannot be parsed, or has no RECIPE or no VARIANTS written as a dict with literal keys.
     """
-    source = source_of(name)
+    source = find_source(name)
     try:
         tree = ast.parse(source.read_bytes(), filename=str(source))
     except (SyntaxError, ValueError) as error:
@@ -118,7 +118,7 @@ def load_recipe(name: str) -> Recipe[Any]:
     """
     from benchmark.core.method import Recipe
 
-    source = source_of(name)
+    source = find_source(name)
     try:
         module = _load(name, source)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Where a run takes place: code, packages, machine. Recorded beside a run, not part of its identity."""
+"""Code, packages and machine of a run; recorded next to its result, not part of its identity."""
 
 from __future__ import annotations
 
@@ -15,125 +15,110 @@ from pathlib import Path
 from benchmark.core.run_record import Environment
 from benchmark.utils.paths import ROOT
 
-SOURCES = ("benchmark", "methods")
-KINDS = (".json", ".py", ".safetensors", ".yaml")
-BESIDE = (
-    "benchmark/store/attempts.py",
-    "benchmark/cli",
-    "benchmark/d2/models/architectures.py",
-    "benchmark/d2/catalogs/catalog.py",
-    "benchmark/d2/configs/configs.py",
-    "benchmark/d2/models/contract.py",
-    "benchmark/d2/evaluator.py",
-    "benchmark/d2/catalogs/files.py",
-    "benchmark/d2/configs/lazy.py",
-    "benchmark/d2/catalogs/mapper.py",
-    "benchmark/d2/register.py",
-    "benchmark/d2/configs/solver.py",
-    "benchmark/d2/train_net.py",
-    "benchmark/d2/configs/yacs.py",
-    "benchmark/data/folders/check.py",
-    "benchmark/data/prepare",
-    "benchmark/profiling/data_loading.py",
-    "benchmark/cli/doctor_checks.py",
-    "benchmark/store/failures.py",
-    "benchmark/profiling/engine_overhead.py",
-    "benchmark/evaluation/scores.py",
-    "benchmark/profiling/label_maps.py",
-    "benchmark/evaluation/detectron2_scores.py",
-    "benchmark/qualitative/gallery.py",
-    "benchmark/execution/local_pool.py",
-    "benchmark/utils/lock.py",
-    "benchmark/execution/oom.py",
-    "benchmark/planning/plan_cache.py",
-    "benchmark/execution/worker_process.py",
-    "benchmark/execution/forkserver.py",
-    "benchmark/execution/forkserver_preload.py",
-    "benchmark/qualitative/predict.py",
-    "methods/pretrain",
-    "benchmark/report",
-    "benchmark/utils/optional_packages.py",
-    "benchmark/evaluation/stats.py",
-    "benchmark/studies",
-    "benchmark/store/store.py",
-    "benchmark/core/study.py",
-    "benchmark/execution/verify.py",
+SOURCES = (
+    "benchmark/core",
+    "benchmark/d2/engine",
+    "benchmark/data",
+    "benchmark/engine",
+    "benchmark/evaluation",
+    "benchmark/execution",
+    "benchmark/planning",
+    "benchmark/profiling",
+    "benchmark/utils",
+    "benchmark/wrappers",
+    "methods",
 )
-"""What starts runs or reads finished ones, or makes weights that are sources themselves: an edit changes no result."""
-PACKAGES = (
-    "lightning-fabric",
-    "numpy",
-    "open-clip-torch",
-    "pillow",
-    "pydantic",
-    "safetensors",
-    "scipy",
-    "segmentation-models-pytorch",
-    "timm",
-    "torch",
-    "torchvision",
-)
-BELOW_DETECTRON2 = ("fvcore", "iopath", "omegaconf")
+"""Folders whose code can change a result. The others start runs, keep their files, or show finished ones."""
+NOT_SOURCES = ("benchmark/data/prepare", "methods/pretrain")
+"""Folders within them that make datasets and weights, whose content is compared itself."""
+SUFFIXES = (".json", ".py", ".safetensors", ".yaml")
+PACKAGES = {
+    "lightning-fabric": "lightning_fabric",
+    "numpy": "numpy",
+    "open-clip-torch": "open_clip",
+    "pillow": "PIL",
+    "pydantic": "pydantic",
+    "safetensors": "safetensors",
+    "scipy": "scipy",
+    "segmentation-models-pytorch": "segmentation_models_pytorch",
+    "timm": "timm",
+    "torch": "torch",
+    "torchvision": "torchvision",
+}
+"""Packages that results may depend on: name of the distribution to name of the module."""
+DETECTRON2_DEPENDENCIES = ("fvcore", "iopath", "omegaconf")
 
 
 def describe_environment() -> Environment:
-    """The environment of this process."""
+    """Return the environment of this process."""
     import torch
 
     return Environment(
-        code_digest=code_digest(),
-        commit=commit(),
+        code_digest=compute_code_digest(),
+        commit=find_commit(),
         python=platform.python_version(),
-        packages=package_versions(),
+        packages=list_package_versions(),
         platform=f"{platform.system()} {platform.machine()}",
-        device=device_name(),
+        device=get_device_name(),
         threads=torch.get_num_threads(),
     )
 
 
 @cache
-def code_digest(root: Path = ROOT) -> str:
-    """SHA-256 over name and content of everything that a result may depend on: code and weights of the package.
+def compute_code_digest(root: Path = ROOT) -> str:
+    """Return the SHA-256 over names and contents of all files that a result may depend on: code and included weights.
 
-    Read once a process, as a process runs the code that it loaded.
+    Files are read once per process, because a process runs the code that it loaded.
     """
-    return _digest(root, _sources(root))
+    return _digest_files(root, _list_sources(root))
 
 
-def commit(root: Path = ROOT, *, sources: Iterable[str] = (*SOURCES, "splits")) -> str:
-    """Git commit of the checkout, with "+" where sources differ from it; empty outside a checkout."""
-    top = _git(root, "rev-parse", "--show-toplevel")
-    head = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+def find_commit(root: Path = ROOT, *, sources: Iterable[str] = ("benchmark", "methods", "splits")) -> str:
+    """Return the git commit of a checkout, with "+" if sources differ from it; empty outside a checkout.
+
+    Args:
+        root: Top folder of the checkout.
+        sources: Files and folders that are compared with the commit.
+    """
+    top = _ask_git(root, "rev-parse", "--show-toplevel")
+    head = _ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
     if not head or Path(top).resolve() != root:
         return ""
-    is_dirty = bool(_git(root, "status", "--porcelain", "--", *sources))
+    is_dirty = bool(_ask_git(root, "status", "--porcelain", "--", *sources))
     return f"{head}+" if is_dirty else head
 
 
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that results may depend on; of Detectron2 and what it needs once it is loaded."""
-    versions = _versions(PACKAGES)
+def list_package_versions() -> dict[str, str]:
+    """Return the versions of `PACKAGES`, and of Detectron2 and its dependencies if it is loaded."""
+    versions = _read_versions(PACKAGES)
     if getattr(sys.modules.get("detectron2"), "__file__", None):
-        versions |= {"detectron2": detectron2_version()} | _versions(BELOW_DETECTRON2)
+        versions |= {"detectron2": describe_detectron2()} | _read_versions(DETECTRON2_DEPENDENCIES)
     return dict(sorted(versions.items()))
 
 
-def detectron2_version() -> str:
-    """Version of the Detectron2 that is loaded, and its commit, or else a digest of its sources.
+def describe_detectron2() -> str:
+    """Return version and commit of the loaded Detectron2, or a digest of its sources instead of the commit.
 
-    Its version alone says little: of the last release and of all that came after, for years, it is 0.6.
+    The version alone says little: the last release and everything after it, for years, are 0.6.
     """
     package = sys.modules["detectron2"]
     folder = Path(str(package.__file__)).resolve().parent
-    return f"{package.__version__} {commit(folder.parent, sources=(folder.name,)) or _sources_digest(folder)}"
+    return f"{package.__version__} {find_commit(folder.parent, sources=(folder.name,)) or _describe_sources(folder)}"
+
+
+def get_device_name() -> str:
+    """Return the name of the accelerator, or else of the processor."""
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({_read_processor_name()})"
 
 
 @cache
-def _sources_digest(folder: Path) -> str:
-    return f"sources {_digest(folder, sorted(folder.rglob('*.py')))[:16]}"
+def _describe_sources(folder: Path) -> str:
+    return f"sources {_digest_files(folder, sorted(folder.rglob('*.py')))[:16]}"
 
 
-def _digest(root: Path, paths: Iterable[Path]) -> str:
+def _digest_files(root: Path, paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         content = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -141,25 +126,26 @@ def _digest(root: Path, paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _versions(names: Iterable[str]) -> dict[str, str]:
-    """By name of the distribution; those that are not installed are left out."""
-    found: dict[str, str] = {}
+def _list_sources(root: Path) -> Iterator[Path]:
+    for folder in SOURCES:
+        for path in sorted((root / folder).rglob("*")):
+            is_excluded = any(path.is_relative_to(root / excluded) for excluded in NOT_SOURCES)
+            if path.suffix in SUFFIXES and path.is_file() and not is_excluded:
+                yield path
+
+
+def _read_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return versions by name of the distribution, without those that are not installed."""
+    versions: dict[str, str] = {}
     for name in names:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def device_name() -> str:
-    """The accelerator's name, or the processor's."""
-    import torch
-
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({_processor()})"
-
-
-def _processor() -> str:
+def _read_processor_name() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -168,21 +154,12 @@ def _processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _sources(root: Path) -> Iterator[Path]:
-    for folder in SOURCES:
-        for path in sorted((root / folder).rglob("*")):
-            name = path.relative_to(root).as_posix()
-            is_beside = any(name == one or name.startswith(f"{one}/") for one in BESIDE)
-            if path.suffix in KINDS and path.is_file() and not is_beside:
-                yield path
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """What git answers; empty where there is no git, no checkout or no answer."""
+def _ask_git(root: Path, *arguments: str) -> str:
+    """Return the output of a git command; empty if there is no git, no checkout or no output in time."""
     command = ["git", "-C", str(root), *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10, env=environment, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

@@ -35,7 +35,7 @@ from benchmark.store.attempts import (
     read_attempts,
 )
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
-from benchmark.utils.atomic_files import draft_of, last_lines, read_value, write_new, write_text, written
+from benchmark.utils.atomic_files import format_json, open_draft, read_last_lines, read_value, write_new, write_text
 from benchmark.utils.lock import owner, this_process
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class RunFolder:
             ValueError: The folder holds another spec.
         """
         if not self.spec_path.is_file():
-            write_text(self.spec_path, written(spec))
+            write_text(self.spec_path, format_json(spec))
         elif self.read_spec() != spec:
             raise ValueError(f"{self.spec_path} holds another spec than its folder's name says: move the folder away")
         return self.spec_path
@@ -164,7 +164,7 @@ class RunFolder:
             code=code,
             checkpoint=fingerprint_checkpoint(self.checkpoint_path),
         )
-        write_new(attempt_folder(self.path, attempt.number) / "attempt.json", written(attempt))
+        write_new(attempt_folder(self.path, attempt.number) / "attempt.json", format_json(attempt))
         return attempt
 
     def read_attempts(self) -> list[Attempt]:
@@ -212,7 +212,7 @@ class RunFolder:
     def read_log_tail(self) -> str:
         """Read the last lines of the latest log; empty if there is no log."""
         try:
-            return last_lines(self.find_log(), LOG_LINES)
+            return read_last_lines(self.find_log(), LOG_LINES)
         except KeyError:
             return ""
 
@@ -300,7 +300,7 @@ class RunFolder:
         if record.state is not RunState.DONE or record.counts_digest != digest:
             raise ValueError(f"the record of {self.id} is not of these counts: it needs counts_digest={digest}")
         self._check_no_record(record)
-        with draft_of(self.counts_path) as draft:
+        with open_draft(self.counts_path) as draft:
             counts.save(draft)
         self._write_record(record)
 
@@ -329,7 +329,7 @@ class RunFolder:
 
     def _write_record(self, record: RunRecord) -> None:
         self.check_latest(record.attempts)
-        write_new(self.record_path, written(record))
+        write_new(self.record_path, format_json(record))
 
     def _set_aside(self, earlier: Sequence[Attempt], *, code: str) -> None:
         """Move files that another attempt must not find into the folder of the last one."""

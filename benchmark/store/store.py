@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.store.run_folder import RunFolder
-from benchmark.utils.atomic_files import read_value, write_text, written
+from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.did_you_mean import unknown_name
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Store:
         """Return the folder of a run; it need not exist."""
         return RunFolder(self.root / run_id)
 
-    def ids(self) -> list[str]:
+    def list_ids(self) -> list[str]:
         """Return the ids of all runs that have a folder, sorted."""
         if not self.root.is_dir():
             return []
@@ -51,7 +51,7 @@ class Store:
         Raises:
             KeyError: No run matches, or several do.
         """
-        ids = self.ids()
+        ids = self.list_ids()
         lowered = text.lower().strip().rstrip("/")
         for fits in (str.__eq__, str.startswith, str.__contains__):
             matches = [run_id for run_id in ids if fits(run_id.lower(), lowered)]
@@ -67,7 +67,7 @@ class Store:
     def write_plan(self, plan: Plan) -> Path:
         """Write the plan of a study and return its path."""
         path = self._plan_path(plan.study)
-        write_text(path, written(plan))
+        write_text(path, format_json(plan))
         return path
 
     def read_plan(self, name: str) -> Plan:
@@ -77,16 +77,16 @@ class Store:
             KeyError: The study was never planned here; the message names the nearest plan.
             ValueError: The file is broken.
         """
-        from benchmark.core.study import Plan, study_names
+        from benchmark.core.study import Plan, list_studies
 
         path = self._plan_path(name)
         if path.is_file():
             return read_value(Plan, path)
-        if name in study_names():
+        if name in list_studies():
             raise KeyError(f"study {name!r} was never planned in {self.root}; begin with: chimera-bench run {name}")
-        raise KeyError(f"{unknown_name('plan', name, self.plan_names())} in {self.root}")
+        raise KeyError(f"{unknown_name('plan', name, self.list_plans())} in {self.root}")
 
-    def plan_names(self) -> list[str]:
+    def list_plans(self) -> list[str]:
         """Return the names of all planned studies, sorted."""
         return sorted(path.stem for path in (self.root / "plans").glob("*.json") if not path.name.startswith("."))
 

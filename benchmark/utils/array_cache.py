@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 
 VARIABLE = "CHIMERA_BENCH_CACHE"
 
@@ -67,7 +67,7 @@ def keep_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
     content = archive.getvalue()
     path = _path(name)
     try:
-        with draft_of(path) as draft:
+        with open_draft(path) as draft:
             draft.write_bytes(hashlib.sha256(content).digest() + content)
     except OSError as error:
         _log.warning("nothing is kept: %s; set %s to a folder with room", error.strerror, VARIABLE)

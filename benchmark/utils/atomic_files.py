@@ -1,4 +1,4 @@
-"""Files are written to a draft and renamed: a reader sees the old content or the new, never half of it."""
+"""Files that are written to a draft and renamed: a reader sees the old content or the new, never half of it."""
 
 from __future__ import annotations
 
@@ -12,51 +12,55 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import OLD_FORMAT, FrozenModel, describe_first_error
 
 Value = TypeVar("Value", bound=FrozenModel)
 
 
 @contextmanager
-def draft_of(path: Path) -> Iterator[Path]:
-    """A draft beside `path`, with the same ending; it takes the place of `path` when the block ends well.
+def open_draft(path: Path) -> Iterator[Path]:
+    """Yield a draft next to `path`, with the same suffix; it replaces `path` if the block ends without an error.
 
     Raises:
-        OSError: the draft cannot be written; it is removed, the old content is intact, and the message says so.
+        OSError: The draft cannot be written. It is removed, the old content is intact, and the message says so.
     """
-    draft = path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
+    draft = _draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         _flush(draft)
         os.replace(draft, path)
     except OSError as error:
-        kept = "its old content is intact" if path.exists() else "nothing was left behind"
+        state = "its old content is intact" if path.exists() else "nothing was left behind"
         reason = error.strerror or str(error)
-        raise OSError(error.errno, f"cannot write {path}: {reason}; {kept}") from error
+        raise OSError(error.errno, f"cannot write {path}: {reason}; {state}") from error
     finally:
         draft.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Put `text` in the place of whatever `path` held. Raises OSError like `draft_of`."""
-    with draft_of(path) as draft:
+    """Write a text file, replacing any old content.
+
+    Raises:
+        OSError: The file cannot be written, see `open_draft`.
+    """
+    with open_draft(path) as draft:
         draft.write_text(text, encoding="utf-8")
 
 
 def write_new(path: Path, text: str) -> None:
-    """Write a file that nobody else has written: of several processes at once, one succeeds.
+    """Write a file that does not exist yet: if several processes try at once, one of them succeeds.
 
     Raises:
-        FileExistsError: there is one.
-        OSError: it cannot be written; nothing is left behind.
+        FileExistsError: The file exists already.
+        OSError: The file cannot be written; nothing is left behind.
     """
-    draft = path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
+    draft = _draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8")
         _flush(draft)
-        os.link(draft, path)  # ours and not rename, which would take the place of another's
+        os.link(draft, path)  # not rename, which would replace the file of another process
     except FileExistsError as error:
         raise FileExistsError(error.errno, f"{path} exists already: another process wrote it") from error
     except OSError as error:
@@ -66,37 +70,29 @@ def write_new(path: Path, text: str) -> None:
         draft.unlink(missing_ok=True)
 
 
-def written(value: FrozenModel) -> str:
-    """JSON for people and for `git diff`: two spaces, one field a line, a newline at the end."""
+def format_json(value: FrozenModel) -> str:
+    """Return readable JSON of a value: two spaces, one field per line, a newline at the end."""
     return json.dumps(value.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_value(kind: type[Value], path: Path) -> Value:
-    """Read what `written` wrote.
+    """Read a value that was written with `format_json`.
 
     Raises:
-        ValueError: the file is missing, cut short, or holds something else; one line that names it.
+        ValueError: The file is missing, truncated, or holds something else; one line that names it.
     """
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing") from error
     except ValidationError as error:
-        raise ValueError(f"{path} is broken ({first_complaint(error)}): restore it, or move it away") from error
+        if error.errors()[0]["type"] == OLD_FORMAT:
+            raise ValueError(f"{path} {error.errors()[0]['msg']}") from error
+        raise ValueError(f"{path} is broken ({describe_first_error(error)}): restore it, or move it away") from error
 
 
-def first_complaint(error: ValidationError) -> str:
-    """The first thing that is wrong with a value, in one line."""
-    first = error.errors(include_url=False)[0]
-    where, given = ".".join(map(str, first["loc"])), first["input"]
-    message = " ".join(first["msg"].split())
-    if where and not isinstance(given, dict | list):
-        message += f", given {given!r}"
-    return f"{where}: {message}" if where else message
-
-
-def last_lines(path: Path, count: int) -> str:
-    """The end of a text file, of at most 64 kB; empty where there is no file."""
+def read_last_lines(path: Path, count: int) -> str:
+    """Read the last lines of a text file, at most 64 kB; empty if there is no file."""
     if not path.is_file():
         return ""
     with path.open("rb") as file:
@@ -105,8 +101,12 @@ def last_lines(path: Path, count: int) -> str:
     return "\n".join(lines[-count:])
 
 
+def _draft_path(path: Path) -> Path:
+    return path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
+
+
 def _flush(path: Path) -> None:
-    """Have the system write the file out, so that a full disk is noticed before the rename."""
+    """Make the system write the file to disk, so that a full disk is noticed before the rename."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

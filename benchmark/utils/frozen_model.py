@@ -1,4 +1,4 @@
-"""The base of every value that is read from text or written as text."""
+"""Base of all values that are read from text or written as text."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+FORMAT = 2
+"""Version of the files of runs and plans; 1 had no number. Files of another version are refused."""
+OLD_FORMAT = "old_format"
+"""Type of the validation error for a file of another version."""
 
 
 class FrozenModel(BaseModel):
@@ -33,8 +39,40 @@ class FrozenModel(BaseModel):
     def _answer_renamed_fields(cls, fields: Any) -> Any:
         old_names = [name for name in cls.renamed_fields if isinstance(fields, Mapping) and name in fields]
         if old_names:
-            raise ValueError(f"{old_names[0]!r} is now called {cls.renamed_fields[old_names[0]]!r}")
+            raise ValueError(explain_renamed(old_names[0], cls.renamed_fields[old_names[0]]))
         return fields
+
+
+class VersionedModel(FrozenModel):
+    """A value in a file that outlives the version of the code that wrote it.
+
+    Attributes:
+        format: Version of the file.
+    """
+
+    format: int = FORMAT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_format(cls, fields: Any, info: ValidationInfo) -> Any:
+        if info.mode == "json" and isinstance(fields, Mapping) and fields.get("format") != FORMAT:
+            raise PydanticCustomError(OLD_FORMAT, "was written by an older version of chimera-bench; run it again")
+        return fields
+
+
+def explain_renamed(old: str, new: str) -> str:
+    """Return one line that answers the old name of a field with its new one."""
+    return f"{old!r} is now called {new!r}"
+
+
+def describe_first_error(error: ValidationError) -> str:
+    """Return the first error of a validation in one line: field, problem and value."""
+    first = error.errors(include_url=False)[0]
+    name, value = ".".join(map(str, first["loc"])), first["input"]
+    message = " ".join(first["msg"].split())
+    if name and not isinstance(value, dict | list):
+        message += f", given {value!r}"
+    return f"{name}: {message}" if name else message
 
 
 def canonical_json(value: Any) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 from benchmark.utils.frozen_model import FrozenModel
 
 SILENT_S = 900
@@ -137,7 +137,7 @@ def _take_over(lock: Path, me: Owner) -> None:
             raise BusyError(f"process {held.pid} on {held.host} works on {lock.parent.name}")
         if _read(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < 5:
             raise BusyError(f"another process just started on {lock.parent.name}")
-        with draft_of(lock) as draft:
+        with open_draft(lock) as draft:
             draft.write_text(me.canonical(), encoding="utf-8")
     finally:
         os.close(folder)

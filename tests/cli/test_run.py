@@ -8,12 +8,10 @@ from typing import Any
 
 import pytest
 
-from benchmark.cli.studies import changed_study
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.core.study import load_study
-from benchmark.execution.local_pool import Outcome
+from benchmark.execution.local_pool import RunOutcome
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save
@@ -33,14 +31,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
     """Return the specs that the pool was called with; the pool saves a result for each of them."""
     given: list[RunSpec] = []
 
-    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, Outcome]:
+    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, RunOutcome]:
         given.extend(specs)
         for spec in specs:
             if spec.seed == 13:
                 raise KeyboardInterrupt
             store.run(spec.id).begin_attempt(spec)
             save(store, spec, FAILURE if spec.seed == 9 else even(80, 60))
-        return {spec.id: Outcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
+        return {spec.id: RunOutcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
 
     monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
     return given
@@ -99,16 +97,8 @@ def test_seeds_outside_a_study_get_a_plan_of_their_own(
         ("maskclip", int(seed)),
         ("spnet", int(seed)),
     ]
-    assert store.plan_names() == [plan]
+    assert store.list_plans() == [plan]
 
-
-def test_a_changed_study_has_a_name_and_title_of_its_own() -> None:
-    study = load_study("head_depth")
-    changed = changed_study(study, changes={"head.blocks": 2, "budget.iterations": 5})
-    assert changed.name == "head_depth+head.blocks=2+budget.iterations=5"
-    assert changed.title.endswith("[head.blocks=2, budget.iterations=5]")
-    assert all("head.blocks" not in row.set for row in changed.rows)
-    assert changed_study(study, changes={}) == study
 
 
 @pytest.mark.parametrize(
@@ -148,7 +138,7 @@ def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], argum
 def test_a_name_of_both_a_method_and_a_study_is_refused(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["demo"])
+    monkeypatch.setattr("benchmark.planning.selection.list_methods", lambda: ["demo"])
     code, _, err = run_command(capsys, "run", "demo")
     assert code == 1 and "both a method and a study" in err
 
@@ -156,7 +146,7 @@ def test_a_name_of_both_a_method_and_a_study_is_refused(
 def test_plan_shows_the_state_of_every_run(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_command(capsys, "plan", "ablations")
     assert code == 0 and "25 missing" in out and "no CSH" in out
-    assert store.plan_names() == ["ablations"]
+    assert store.list_plans() == ["ablations"]
 
 
 def test_a_plan_of_many_seeds_shows_one_summary_per_row(

@@ -6,20 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.protocol import Protocol, RatioRange, ShortSides, load_protocol, protocol_names
-from benchmark.core.split import load_split, split_names
+from benchmark.core.protocol import Protocol, RatioRange, ShortSides, load_protocol, list_protocols
+from benchmark.core.split import load_split, list_splits
 
 SETS = ("toybox", "voc12", "coco_stuff164k", "pascal_context", "ade20k_150", "ade20k_847")
 
 
-@pytest.mark.parametrize("name", protocol_names())
+@pytest.mark.parametrize("name", list_protocols())
 @pytest.mark.parametrize("dataset", SETS)
 def test_every_protocol_is_valid_on_every_data_set_and_says_where_it_comes_from(name: str, dataset: str) -> None:
     protocol = load_protocol(name, dataset=dataset)
     assert protocol.name == name and protocol.source
 
 
-@pytest.mark.parametrize("name", split_names())
+@pytest.mark.parametrize("name", list_splits())
 def test_every_split_names_a_protocol_that_exists(name: str) -> None:
     split = load_split(name)
     assert load_protocol(split.protocol, dataset=split.dataset).name == split.protocol
@@ -61,7 +61,7 @@ def test_a_protocol_that_is_like_itself_is_refused(tmp_path: Path) -> None:
 
 def test_zsseg_drops_pictures_without_a_seen_class_and_zegclip_keeps_them() -> None:
     kept = {name: load_protocol(name, dataset="voc12").train_images for name in ("zsseg", "zegclip", "zs3")}
-    assert kept == {"zsseg": "labelled", "zegclip": "all", "zs3": "without unseen"}
+    assert kept == {"zsseg": "labeled", "zegclip": "all", "zs3": "without unseen"}
 
 
 def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
@@ -92,9 +92,9 @@ def test_what_is_wrong_with_a_protocol_is_one_line(tmp_path: Path, text: str, co
 
 
 def test_a_protocol_in_words_names_setting_geometry_and_prompts() -> None:
-    words = load_protocol("zegclip", dataset="coco_stuff164k").in_words()
+    words = load_protocol("zegclip", dataset="coco_stuff164k").describe()
     assert words == (
         "inductive, training on all images, 512x512 crops at 0.5 to 2 times short side 512, "
         "test images at short side 512, windows of 512 every 426 pixels, 15 prompts"
     )
-    assert Protocol().in_words() == "inductive, training on all images, whole pictures, test images as they are"
+    assert Protocol().describe() == "inductive, training on all images, whole images, test images at their own size"

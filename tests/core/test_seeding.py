@@ -7,7 +7,7 @@ import random
 import numpy as np
 import torch
 
-from benchmark.core.seeding import address, seed_globals
+from benchmark.core.seeding import hash_rng_key, seed_globals
 
 
 def drawn() -> tuple[float, float, float]:
@@ -27,5 +27,5 @@ def test_global_streams_begin_anew_at_an_address() -> None:
 def test_torch_is_seeded_as_its_own_function_does_it() -> None:
     seed_globals(3, "here")
     ours = torch.rand(5)
-    torch.manual_seed(address(3, "here") % 2**63)
+    torch.manual_seed(hash_rng_key(3, "here") % 2**63)
     assert torch.equal(ours, torch.rand(5))

@@ -10,13 +10,13 @@ import open_clip
 import pytest
 import yaml
 
-from benchmark.core.prompts import FOLDER, read_templates, read_wording
-from benchmark.core.protocol import protocol_names
-from benchmark.core.split import Split, load_split, split_names
-from benchmark.data.folders.dataset_spec import load_info
+from benchmark.core.prompts import FOLDER, read_templates, read_aliases
+from benchmark.core.protocol import list_protocols
+from benchmark.core.split import Split, load_split, list_splits
+from benchmark.data.folders.dataset_spec import load_dataset_spec
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "splits"
-REAL = [name for name in split_names() if not name.startswith("toybox")]
+REAL = [name for name in list_splits() if not name.startswith("toybox")]
 ZS3 = [load_split(f"voc12_zs3_{count}") for count in (2, 4, 6, 8, 10)]
 
 
@@ -54,27 +54,27 @@ def test_no_class_is_withheld_twice_and_seen_and_unseen_make_up_the_whole(split:
 
 
 def test_every_class_is_in_the_vocabulary_of_its_data_set(split: Split) -> None:
-    assert set(split.classes) <= set(load_info(split.dataset).classes)
+    assert set(split.classes) <= set(load_dataset_spec(split.dataset).classes)
 
 
 @pytest.mark.parametrize("name", sorted({*REAL} - {"pascal_context33"}))  # which has an order of its own
 def test_classes_stand_in_the_order_of_their_data_set(name: str) -> None:
     split = load_split(name)
-    kept = [name for name in load_info(split.dataset).classes if name in split.classes]
+    kept = [name for name in load_dataset_spec(split.dataset).classes if name in split.classes]
     assert list(split.classes) == kept
 
 
 def test_background_is_spoken_of_where_the_data_set_labels_it(split: Split) -> None:
-    assert (split.background != "none") == ("background" in load_info(split.dataset).classes)
+    assert (split.background != "none") == ("background" in load_dataset_spec(split.dataset).classes)
 
 
 def test_parts_and_protocol_exist(split: Split) -> None:
-    assert {split.train, split.evaluate} <= set(load_info(split.dataset).counts)
-    assert split.protocol in protocol_names()
+    assert {split.train, split.evaluate} <= set(load_dataset_spec(split.dataset).image_counts)
+    assert split.protocol in list_protocols()
 
 
 def test_both_parts_have_an_expected_size_and_never_more_than_the_whole_data_set(split: Split) -> None:
-    counts = load_info(split.dataset).counts
+    counts = load_dataset_spec(split.dataset).image_counts
     assert set(split.images) == {split.train, split.evaluate}
     assert all(split.images[part] <= counts[part] for part in split.images)
 
@@ -108,7 +108,7 @@ def test_context33_is_written_with_the_names_of_the_data_set() -> None:
 
 
 def test_coco_stuff_withholds_the_published_values_of_its_masks() -> None:
-    values = {label: value for value, label in load_info("coco_stuff164k").ids["raw"].pairs().items()}
+    values = {label: value for value, label in load_dataset_spec("coco_stuff164k").mask_encodings["raw"].map_values().items()}
     split = load_split("coco_stuff164k")
     withheld = sorted(values[split.classes.index(name)] for name in split.unseen)
     assert withheld == [20, 24, 32, 33, 40, 56, 86, 99, 105, 123, 144, 147, 148, 168, 171]
@@ -201,5 +201,5 @@ def test_prompts_that_are_easily_mistaken_are_told_apart() -> None:
     ],
 )
 def test_wordings_stand_for_names_that_their_data_set_has(name: str, dataset: str, words: set[str]) -> None:
-    wording = read_wording(name)
-    assert set(wording) <= set(load_info(dataset).classes) and set(wording.values()) == words
+    wording = read_aliases(name)
+    assert set(wording) <= set(load_dataset_spec(dataset).classes) and set(wording.values()) == words

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.study import Plan, Study, load_study, study_names
+from benchmark.core.study import Plan, Study, load_study, list_studies
 from benchmark.planning.expand import expand
 from benchmark.planning.resolve import resolve
 
@@ -25,7 +25,7 @@ def _file(folder: Path, text: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", study_names())
+@pytest.mark.parametrize("name", list_studies())
 def test_every_study_that_ships_can_be_planned(name: str) -> None:
     planned = expand(load_study(name))
     assert len(set(planned.plan.ids)) == len(planned.specs) == len(planned.plan.ids)
@@ -54,7 +54,7 @@ def test_every_cell_is_the_run_that_resolving_it_alone_gives() -> None:
 def test_some_runs_can_be_asked_for_in_any_order() -> None:
     planned = expand(_study(rows=[TINY, f"{TINY}/no scale"]))
     some = planned.plan.ids[3], planned.plan.ids[0]
-    assert [spec.id for spec in planned.specs_of(some)] == list(some)
+    assert [spec.id for spec in planned.make_specs(some)] == list(some)
 
 
 def test_a_thousand_seeds_are_planned_within_a_second() -> None:

@@ -23,7 +23,7 @@ from benchmark.execution.record_draft import explain_exception
 from benchmark.execution.runner import execute
 from benchmark.planning.resolve import build
 from benchmark.profiling import cost, process_memory
-from benchmark.store.environment import code_digest, commit
+from benchmark.store.environment import compute_code_digest
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
@@ -71,7 +71,7 @@ def test_a_run_leaves_counts_and_a_record(tmp_path: Path) -> None:
     assert store.run(spec.id).read_counts().digest() == record.counts_digest
     assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
     assert [report.done for report in reports if report.stage == "train"] == list(range(1, 13))
-    assert record.environment.code_digest == code_digest()
+    assert record.environment.code_digest == compute_code_digest()
 
 
 def test_data_loading_workers_change_no_count(tmp_path: Path) -> None:
@@ -222,31 +222,3 @@ def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:
     kept = torch.ones(64, 2**20)
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert kept.numel() * 4 / 2**20 < process_memory.get_peak_memory_mb() <= highest + 1
-
-
-def test_an_edit_of_a_source_changes_the_code_digest_and_one_of_a_report_does_not(tmp_path: Path) -> None:
-    for name in ("benchmark/a.py", "benchmark/report/b.py", "methods/blocks/c.safetensors", "methods/d.txt"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("1")
-    digest = code_digest.__wrapped__
-    before = digest(tmp_path)
-    (tmp_path / "benchmark/report/b.py").write_text("2")
-    (tmp_path / "methods/d.txt").write_text("2")
-    assert digest(tmp_path) == before
-    (tmp_path / "methods/blocks/c.safetensors").write_text("2")
-    assert digest(tmp_path) != before
-
-
-def test_an_edit_since_the_commit_is_marked(tmp_path: Path) -> None:
-    def git(*arguments: str) -> None:
-        names = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
-        subprocess.run(["git", "-C", str(tmp_path), *names, *arguments], check=True, capture_output=True)
-
-    assert commit(tmp_path) == ""
-    (tmp_path / "methods").mkdir()
-    (tmp_path / "methods/a.py").write_text("1")
-    for arguments in (["init"], ["add", "."], ["commit", "-m", "one"]):
-        git(*arguments)
-    assert len(commit(tmp_path.resolve())) == 40
-    (tmp_path / "methods/b.py").write_text("2")
-    assert commit(tmp_path.resolve()).endswith("+")

@@ -12,14 +12,14 @@ import pytest
 import yaml
 
 from benchmark.core.split import SPLITS, load_split
-from benchmark.core.study import Planned, Study
+from benchmark.core.study import PlannedStudy, Study
 from benchmark.planning import plan_cache
 from benchmark.planning.expand import expand
-from benchmark.planning.plan_cache import planned
-from benchmark.planning.resolve import fingerprint_of
+from benchmark.planning.plan_cache import plan_study
+from benchmark.planning.resolve import compute_fingerprint
 from benchmark.store.environment import PACKAGES
 from benchmark.store.store import Store
-from tests.data.trees import save_mask, save_picture, write
+from tests.data.trees import save_image, save_mask, write
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = ROOT / "tests" / "cli" / "tiny_method.py"
@@ -44,7 +44,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the studies that were resolved."""
     names: list[str] = []
 
-    def noted(study: Study) -> Planned:
+    def noted(study: Study) -> PlannedStudy:
         names.append(study.name)
         return expand(study)
 
@@ -61,7 +61,7 @@ def _voc(folder: Path) -> str:
     """A VOC of one picture a part; returns the path of a split for it."""
     for part, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
         write(folder / "VOC2012" / listed, part.encode())
-        save_picture(folder / "VOC2012" / "JPEGImages" / f"{part}.jpg", size=(8, 8))
+        save_image(folder / "VOC2012" / "JPEGImages" / f"{part}.jpg", size=(8, 8))
         save_mask(folder / "VOC2012" / "SegmentationClassAug" / f"{part}.png", np.zeros((8, 8), int), palette=True)
     split = load_split("voc12").model_dump(mode="json") | {"images": {}}
     write(folder / "mine.yaml", yaml.safe_dump(split).encode())
@@ -80,14 +80,14 @@ def _appended(path: str, text: str) -> None:
 
 def test_an_unchanged_study_is_the_same_plan_and_not_resolved_again(store: Store, resolved: list[str]) -> None:
     study = _study(rows=[str(TINY), {"method": str(TINY), "set": {"scale": 0.5}}])
-    first, second = planned(study, store), planned(study, store)
+    first, second = plan_study(study, store), plan_study(study, store)
     assert first == second == expand(study)
     assert second.specs == expand(study).specs
     assert resolved == ["tiny"] and store.read_plan("tiny") == second.plan
 
 
 def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
-    planned(_study(name="peers", rows=["maskclip", "spnet"]), store)
+    plan_study(_study(name="peers", rows=["maskclip", "spnet"]), store)
     path = store.root.parent / "peers.yaml"
     path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [maskclip, spnet]\n")
     command = [sys.executable, "-c", COMMAND, "--runs", str(store.root), "plan", str(path)]
@@ -110,41 +110,41 @@ def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
     ],
 )
 def test_a_changed_study_is_resolved_again(store: Store, resolved: list[str], changes: dict[str, object]) -> None:
-    planned(_study(), store)
-    assert planned(_study(**changes), store) == expand(_study(**changes))
+    plan_study(_study(), store)
+    assert plan_study(_study(**changes), store) == expand(_study(**changes))
     assert len(resolved) == 2
 
 
-@pytest.mark.parametrize("name", ["code_digest", "package_versions", "platform.python_version"])
+@pytest.mark.parametrize("name", ["compute_code_digest", "list_package_versions", "platform.python_version"])
 def test_other_code_python_or_packages_make_the_plan_anew(
     store: Store, resolved: list[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    planned(_study(), store)
+    plan_study(_study(), store)
     monkeypatch.setattr(f"benchmark.planning.plan_cache.{name}", lambda: "other")
-    planned(_study(), store)
+    plan_study(_study(), store)
     assert len(resolved) == 2
 
 
 def test_an_edited_method_file_makes_the_plan_anew(store: Store, resolved: list[str], tmp_path: Path) -> None:
     method = _copied(TINY, tmp_path / "mine.py")
-    before = planned(_study(rows=[method]), store)
+    before = plan_study(_study(rows=[method]), store)
     _appended(method, "# edited\n")
-    assert planned(_study(rows=[method]), store).plan.ids != before.plan.ids
+    assert plan_study(_study(rows=[method]), store).plan.ids != before.plan.ids
 
 
 def test_an_edited_split_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
     split = _copied(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
-    before = planned(_study(split=split), store)
+    before = plan_study(_study(split=split), store)
     _appended(split, "note: edited\n")
-    assert planned(_study(split=split), store).plan.ids != before.plan.ids
+    assert plan_study(_study(split=split), store).plan.ids != before.plan.ids
 
 
 def test_an_edited_protocol_behind_another_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
     base = _copied(SPLITS / "protocols" / "plain.yaml", tmp_path / "base.yaml")
     (tmp_path / "mine.yaml").write_text(f"like: {base}\n")
-    before = planned(_study(protocol=str(tmp_path / "mine.yaml")), store)
+    before = plan_study(_study(protocol=str(tmp_path / "mine.yaml")), store)
     _appended(base, "antialias: false\n")
-    assert planned(_study(protocol=str(tmp_path / "mine.yaml")), store).plan.ids != before.plan.ids
+    assert plan_study(_study(protocol=str(tmp_path / "mine.yaml")), store).plan.ids != before.plan.ids
 
 
 def test_an_edited_file_of_prompts_makes_the_plan_anew(
@@ -152,9 +152,9 @@ def test_an_edited_file_of_prompts_makes_the_plan_anew(
 ) -> None:
     monkeypatch.setattr(plan_cache, "SPLITS", tmp_path)
     (tmp_path / "prompts.txt").write_text("a {}\n")
-    planned(_study(), store)
+    plan_study(_study(), store)
     (tmp_path / "prompts.txt").write_text("the {}\n")
-    planned(_study(), store)
+    plan_study(_study(), store)
     assert len(resolved) == 2
 
 
@@ -164,24 +164,24 @@ def test_other_pictures_make_the_plan_anew(
     monkeypatch.setenv("CHIMERA_BENCH_DATA", str(tmp_path))
     monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path / "cache"))
     study = _study(split=_voc(tmp_path))
-    before = planned(study, store)
-    assert planned(study, store) == before and len(resolved) == 1
+    before = plan_study(study, store)
+    assert plan_study(study, store) == before and len(resolved) == 1
     mask = np.full((8, 8), 255)
     save_mask(tmp_path / "VOC2012" / "SegmentationClassAug" / "val.png", mask, palette=True)
-    fingerprint_of.cache_clear()  # as in another process
-    assert planned(study, store).plan.ids != before.plan.ids
+    compute_fingerprint.cache_clear()  # as in another process
+    assert plan_study(study, store).plan.ids != before.plan.ids
 
 
 def test_a_method_file_that_is_gone_is_named(store: Store, tmp_path: Path) -> None:
     method = _copied(TINY, tmp_path / "mine.py")
-    planned(_study(rows=[method]), store)
+    plan_study(_study(rows=[method]), store)
     Path(method).unlink()
     with pytest.raises(KeyError, match=r"study 'tiny', row 1 .*no method file"):
-        planned(_study(rows=[method]), store)
+        plan_study(_study(rows=[method]), store)
 
 
 def test_packages_that_a_method_file_may_import_are_those_whose_versions_are_compared() -> None:
-    outside = plan_cache.KNOWN - sys.stdlib_module_names - {"benchmark", "methods"}
+    outside = plan_cache.KNOWN_IMPORTS - sys.stdlib_module_names - {"benchmark", "methods"}
     owners = packages_distributions()
     installed = {owner.lower().replace("_", "-") for name in outside for owner in owners.get(name, ())}
     assert installed <= set(PACKAGES)
@@ -194,7 +194,7 @@ def test_a_study_is_resolved_every_time_where_a_method_file_imports_what_nobody_
     method = _copied(TINY, tmp_path / "mine.py")
     _appended(method, f"def later():\n    {line}\n")
     for _ in range(2):
-        planned(_study(rows=[method]), store)
+        plan_study(_study(rows=[method]), store)
     assert len(resolved) == 2
 
 
@@ -203,10 +203,10 @@ def test_a_study_is_resolved_every_time_where_a_config_names_a_file(
 ) -> None:
     (tmp_path / "clip.pt").write_text("weights")
     study = _study(rows=["maskclip"], set={"clip.weights": str(tmp_path / "clip.pt")})
-    first = planned(study, store)
+    first = plan_study(study, store)
     (tmp_path / "clip.pt").write_text("others")
-    assert planned(study, store).plan.ids != first.plan.ids
-    planned(study, store)
+    assert plan_study(study, store).plan.ids != first.plan.ids
+    plan_study(study, store)
     assert len(resolved) == 3
 
 
@@ -214,25 +214,25 @@ def test_a_file_that_appears_under_a_name_in_a_config_makes_the_plan_anew(
     store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    planned(_study(rows=["maskclip"]), store)
+    plan_study(_study(rows=["maskclip"]), store)
     (tmp_path / "toy").write_text("weights of the same name as those that ship")
-    planned(_study(rows=["maskclip"]), store)
+    plan_study(_study(rows=["maskclip"]), store)
     assert len(resolved) == 2
 
 
 def test_a_broken_memo_is_as_good_as_none(store: Store, resolved: list[str]) -> None:
-    first = planned(_study(), store)
+    first = plan_study(_study(), store)
     memo = store.root / "plans" / "tiny.memo"
     memo.write_bytes(memo.read_bytes()[:-9])
-    assert planned(_study(), store) == first == planned(_study(), store)
+    assert plan_study(_study(), store) == first == plan_study(_study(), store)
     assert len(resolved) == 2
 
 
 def test_a_memo_is_no_plan_of_its_own(store: Store) -> None:
-    planned(_study(), store)
-    assert store.plan_names() == ["tiny"]
+    plan_study(_study(), store)
+    assert store.list_plans() == ["tiny"]
 
 
 def test_nothing_is_written_where_nothing_is_to_be_kept(store: Store) -> None:
-    assert planned(_study(), store, keep=False).plan.study == "tiny"
+    assert plan_study(_study(), store, keep=False).plan.study == "tiny"
     assert not store.root.exists()

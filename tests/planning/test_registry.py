@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.planning import registry
-from benchmark.planning.registry import describe, load_recipe, method_names, source_digest
+from benchmark.planning.registry import compute_source_digest, describe, list_methods, load_recipe
 from tests.engine.runs import METHOD
 
 FILE = '''"""A summary.
@@ -43,7 +43,7 @@ def test_describing_runs_nothing_of_the_file(file: Path) -> None:
     assert describe(str(file)).title == "A Title"
 
 
-@pytest.mark.parametrize("name", method_names())
+@pytest.mark.parametrize("name", list_methods())
 def test_what_is_described_is_what_loading_gives(name: str) -> None:
     entry, recipe = describe(name), load_recipe(name)
     assert entry.variants == tuple(recipe.variants)
@@ -52,8 +52,8 @@ def test_what_is_described_is_what_loading_gives(name: str) -> None:
 
 
 def test_every_shipped_file_can_be_called_by_name() -> None:
-    assert {"chimera_seg", "maskclip", "spnet"} <= set(method_names())
-    assert "blocks" not in method_names()
+    assert {"chimera_seg", "maskclip", "spnet"} <= set(list_methods())
+    assert "blocks" not in list_methods()
 
 
 def test_an_unknown_method_is_answered_with_the_nearest() -> None:
@@ -91,10 +91,10 @@ def test_variants_that_cannot_be_read_are_an_error(file: Path, text: str) -> Non
 
 def test_an_edited_file_is_run_again(file: Path) -> None:
     assert load_recipe(str(file)).title == "A Title"
-    before = source_digest(str(file))
+    before = compute_source_digest(str(file))
     file.write_text(FILE.replace("A Title", "Another"))
     assert load_recipe(str(file)).title == "Another"
-    assert source_digest(str(file)) != before
+    assert compute_source_digest(str(file)) != before
 
 
 def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,20 +105,20 @@ def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypa
     point = EntryPoint("plugged", "plug_in_of_a_test.method", registry.GROUP)
     monkeypatch.setattr(registry, "entry_points", lambda **_: [point])
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert "plugged" in method_names()
+    assert "plugged" in list_methods()
     assert describe("plugged").title == "A Title"
     (package / "__init__.py").write_text("")
     assert load_recipe("plugged").title == "A Title"
 
 
 def test_shipped_files_have_no_digest_of_their_own() -> None:
-    assert source_digest("spnet") == ""
-    assert len(source_digest(METHOD)) == 64
+    assert compute_source_digest("spnet") == ""
+    assert len(compute_source_digest(METHOD)) == 64
 
 
 def test_listing_does_not_import_torch() -> None:
     code = (
-        "import sys; from benchmark.planning.registry import describe, method_names;"
-        "[describe(name) for name in method_names()]; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+        "import sys; from benchmark.planning.registry import describe, list_methods;"
+        "[describe(name) for name in list_methods()]; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=registry.METHODS.parent, check=False).returncode == 0

@@ -11,9 +11,10 @@ import torch
 
 from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
-from benchmark.planning import resolve as resolving
+from benchmark.planning import method_setup
+from benchmark.planning.method_setup import find_variant, parse_method
 from benchmark.planning.registry import load_recipe
-from benchmark.planning.resolve import build, find_variant, resolve, split_name
+from benchmark.planning.resolve import build, resolve
 from tests.engine.runs import METHOD, same_state
 
 
@@ -34,7 +35,7 @@ def test_presets_leave_alone_what_a_variant_changes() -> None:
 
 def test_a_preset_that_fits_no_variant_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = replace(load_recipe(METHOD), presets={"toybox": {"widht": 1}})
-    monkeypatch.setattr(resolving, "load_recipe", lambda name: recipe)
+    monkeypatch.setattr(method_setup, "load_recipe", lambda name: recipe)
     with pytest.raises(ValueError, match="preset 'widht' for toybox"):
         spec()
 
@@ -121,7 +122,7 @@ def test_variants_match_whatever_their_case_and_spaces() -> None:
     ],
 )
 def test_method_and_variant_are_told_apart(text: str, expected: tuple[str, str]) -> None:
-    assert split_name(text) == expected
+    assert parse_method(text) == expected
 
 
 @pytest.mark.parametrize("change", [{"engine": "fabrik"}, {"split": "toyboks"}])
@@ -168,6 +169,6 @@ def test_a_config_that_text_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPat
         part: Left | Right = Right()
 
     recipe = replace(load_recipe(METHOD), variants={"either": Either()}, presets={})
-    monkeypatch.setattr(resolving, "load_recipe", lambda name: recipe)
-    with pytest.raises(ValueError, match=r"another after being written and read as JSON: give parts .* a field kind"):
+    monkeypatch.setattr(method_setup, "load_recipe", lambda name: recipe)
+    with pytest.raises(ValueError, match=r"changes when it is written and read as JSON: give parts .* a field kind"):
         spec()

@@ -88,9 +88,12 @@ def test_a_full_disk_leaves_no_half_result(
 ) -> None:
     if name == "record.json":
         monkeypatch.setattr(type(even(1, 1)), "save", lambda _, path: path.touch())
-    monkeypatch.setattr(
-        "benchmark.utils.atomic_files._flush", lambda path: name in path.name and _raise_full_disk(path)
-    )
+
+    def flush(path: Path) -> None:
+        if name in path.name:
+            _raise_full_disk(path)
+
+    monkeypatch.setattr("benchmark.utils.atomic_files._flush", flush)
     with pytest.raises(OSError, match=f"cannot write .*{name}: No space left"):
         save(store, SPEC, even(80, 60))
     assert not (run.path / name).exists()

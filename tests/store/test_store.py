@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_reading_an_absent_store_creates_nothing(store: Store) -> None:
-    assert (store.ids(), store.plan_names(), store.run("x").read_state()) == ([], [], RunState.MISSING)
+    assert (store.list_ids(), store.list_plans(), store.run("x").read_state()) == ([], [], RunState.MISSING)
     assert not store.root.exists()
 
 
@@ -38,7 +38,7 @@ def test_a_broken_record_hides_no_other(store: Store) -> None:
     good, bad = save(store, SPEC, even(80, 60)), save(store, spec_of(seed=1), even(80, 60))
     path = store.run(bad).record_path
     path.write_bytes(path.read_bytes()[:100])
-    states = {run_id: store.run(run_id).read_state() for run_id in store.ids()}
+    states = {run_id: store.run(run_id).read_state() for run_id in store.list_ids()}
     assert states == {good: RunState.DONE, bad: RunState.BROKEN}
 
 

@@ -1,0 +1,201 @@
+"""Settings of a method: recipe, variant, config, split, protocol and budget, resolved without reading data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config, Method, Recipe
+from benchmark.core.overrides import apply_overrides, select_prefix, split_keys, validate_fields
+from benchmark.core.protocol import Protocol, Schedule, load_protocol
+from benchmark.core.seeding import seed_globals
+from benchmark.core.split import Split, load_split
+from benchmark.planning.registry import load_recipe
+from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.frozen_model import canonical_json
+from benchmark.wrappers.self_training import SelfTraining
+from benchmark.wrappers.sliding_window import SlidingWindow
+
+PRECISIONS = ("32-true", "bf16-mixed")
+_BUDGET, _PROTOCOL = "budget.", "protocol."
+
+
+@dataclass(frozen=True)
+class MethodSetup:
+    """A method with all its settings, before any data are read.
+
+    Attributes:
+        recipe: Recipe of the method.
+        variant: Label of the variant.
+        config: Configuration, including presets and overrides.
+        split: Split with the prompts of the protocol.
+        protocol: Complete protocol, including overrides.
+        budget: Budget of the recipe, the protocol and the overrides.
+    """
+
+    recipe: Recipe[Any]
+    variant: str
+    config: Config
+    split: Split
+    protocol: Protocol
+    budget: Budget
+
+    def build(self, seed: int) -> Method:
+        """Return the method, initialized from a seed, before its vocabulary is set."""
+        seed_globals(seed, "init")
+        return wrap_method(self.recipe.build(self.config, self.split), self.split, self.protocol)
+
+
+def resolve_method(
+    method: str, *, split: str, protocol: str = "", overrides: Mapping[str, Any] | None = None
+) -> MethodSetup:
+    """Resolve all settings of a method on a split, without its data.
+
+    Arguments and errors are those of `benchmark.planning.resolve.resolve`.
+    """
+    return set_up_method(method, load_split(split), protocol=protocol, overrides=normalize_overrides(overrides))
+
+
+def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mapping[str, Any]) -> MethodSetup:
+    """Resolve all settings of a method on a split that is loaded already.
+
+    Args:
+        method: Method as in `resolve`.
+        split: Split with its own prompts.
+        protocol: Name or path of the protocol; if empty, the split's own.
+        overrides: Values by dotted key, see `normalize_overrides`.
+    """
+    name, label = parse_method(method)
+    recipe = load_recipe(name)
+    variant = find_variant(recipe, label, name=name)
+    config = _make_config(recipe, variant, dataset=split.dataset, overrides=overrides)
+    rules = load_protocol_of(split, protocol=protocol, overrides=overrides)
+    changes = select_prefix(_BUDGET, overrides)
+    budget = _make_budget(recipe, dataset=split.dataset, schedule=rules.schedule, overrides=changes)
+    return MethodSetup(recipe, variant, config, replace_prompts(split, rules), rules, budget)
+
+
+def load_protocol_of(split: Split, *, protocol: str = "", overrides: Mapping[str, Any] | None = None) -> Protocol:
+    """Load a protocol for a split and apply overrides.
+
+    Args:
+        split: Split that the protocol is for.
+        protocol: Name or path of the protocol; if empty, the split's own.
+        overrides: Values by dotted key; only those that begin with "protocol." are used.
+
+    Raises:
+        KeyError: A protocol or key is unknown; the message names the nearest.
+        ValueError: A value is invalid.
+    """
+    base = load_protocol(protocol or split.protocol, dataset=split.dataset)
+    return apply_overrides(base, split_keys(select_prefix(_PROTOCOL, overrides or {})), path=("protocol",))
+
+
+def wrap_method(method: Method, split: Split, protocol: Protocol) -> Method:
+    """Wrap a method in what its protocol requires: self-training, a sliding window, or nothing."""
+    if protocol.setting != "inductive" and any(parameter.requires_grad for parameter in method.parameters()):
+        method = SelfTraining(method, split)
+    if protocol.test.window:
+        method = SlidingWindow(method, side=protocol.test.window, stride=protocol.test.stride)
+    return method
+
+
+def replace_prompts(split: Split, protocol: Protocol) -> Split:
+    """Return a split with the prompts of a protocol, if it has any."""
+    prompts = protocol.prompts
+    return split if prompts is None else split.model_copy(update={"prompts": prompts})
+
+
+def parse_method(method: str) -> tuple[str, str]:
+    """Split "method/variant" into both; the variant is empty if none is given, and may contain slashes."""
+    if method.endswith(".py"):
+        return method, ""
+    head, suffix, label = method.partition(".py/")
+    if suffix:
+        return f"{head}.py", label
+    name, _, label = method.partition("/")
+    return name, label
+
+
+def find_variant(recipe: Recipe[Any], label: str, *, name: str) -> str:
+    """Return the label of a variant as the recipe spells it.
+
+    Args:
+        recipe: Recipe of the method.
+        label: Label as given; if empty, the first variant is meant.
+        name: Name of the method, for error messages.
+
+    Raises:
+        KeyError: There is no such variant; the message names the nearest.
+    """
+    if label in recipe.variants or not label:
+        return label or next(iter(recipe.variants))
+    matches = [known for known in recipe.variants if _simplify(known) == _simplify(label)]
+    if not matches:
+        raise KeyError(unknown_name(f"variant of {name}", label, recipe.variants))
+    return matches[0]
+
+
+def normalize_overrides(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return overrides as they will be read back from a spec.
+
+    Raises:
+        ValueError: A value is not a JSON value.
+    """
+    try:
+        value: dict[str, Any] = json.loads(canonical_json(dict(overrides or {})))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"overrides must be JSON values (numbers, texts, lists, tables): {error}") from error
+    return value
+
+
+def _simplify(label: str) -> str:
+    return label.casefold().translate(str.maketrans("", "", " -_\t"))
+
+
+def _make_config(recipe: Recipe[Any], variant: str, *, dataset: str, overrides: Mapping[str, Any]) -> Config:
+    """Return the variant's config with the dataset's presets, then the overrides."""
+    presets = _select_presets(recipe, variant, dataset=dataset)
+    changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
+    config: Config = apply_overrides(recipe.variants[variant], split_keys(presets))
+    return apply_overrides(config, split_keys(changes))
+
+
+def _select_presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> dict[str, Any]:
+    """Return the dataset's presets for a variant: fields that differ from the first variant keep their value."""
+    first: Config = next(iter(recipe.variants.values()))
+    presets = recipe.presets.get(dataset, {})
+    for key in presets:
+        if not any(_get_field(config, key) for config in recipe.variants.values()):
+            raise ValueError(f"preset {key!r} for {dataset} is a setting of no variant of {recipe.title!r}")
+    config = recipe.variants[variant]
+    return {key: value for key, value in presets.items() if _get_field(config, key) == _get_field(first, key) != ()}
+
+
+def _get_field(config: Config, key: str) -> tuple[Any, ...]:
+    """Return the value at a dotted key in a tuple; empty if a part on the way is switched off or of another kind."""
+    value: Any = config
+    for name in key.split("."):
+        if not isinstance(value, BaseModel) or name not in type(value).model_fields:
+            return ()
+        value = getattr(value, name)
+    return (value,)
+
+
+def _make_budget(
+    recipe: Recipe[Any], *, dataset: str, schedule: Schedule | None, overrides: Mapping[str, Any]
+) -> Budget:
+    """Return the recipe's budget with the protocol's schedule, if anything is trained, then the overrides."""
+    fields = recipe.budget_for(dataset).model_dump()
+    if schedule is not None and fields["iterations"]:
+        fields |= schedule.model_dump()
+    budget = validate_fields(Budget, fields, path=("budget",))
+    budget = apply_overrides(budget, split_keys(overrides), path=("budget",))
+    if budget.precision not in PRECISIONS:
+        raise ValueError(f"budget.precision={budget.precision!r}: expected one of {', '.join(PRECISIONS)}")
+    return budget

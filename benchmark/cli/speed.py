@@ -71,13 +71,13 @@ def engines(
 ) -> None:
     """Measure what each engine adds to a training step. The comparison is with a bare loop, without data loading."""
     from benchmark.execution.runner import prepare_torch
-    from benchmark.planning.resolve import build, resolve, split_of
+    from benchmark.planning.resolve import build, load_split_of, resolve
     from benchmark.profiling.engine_overhead import EmptyMethod
 
     spec = resolve(name, split=split, seed=0, overrides=STEPS | read_overrides(overrides))
     prepare_torch(threads)
     method = build(spec)
-    method.set_classes(split_of(spec).seen)
+    method.set_classes(load_split_of(spec).seen)
     methods = {f"{spec.method}/{spec.variant}": method, "empty": EmptyMethod()}
     overheads = _measure_engines(spec, methods, _load_batches(spec))
     if as_json:
@@ -126,9 +126,9 @@ def _measure_engines(
 def _load_batches(spec: RunSpec) -> list[Batch]:
     from benchmark.data.catalog import open_dataset
     from benchmark.data.loader import TrainLoader
-    from benchmark.planning.resolve import split_of
+    from benchmark.planning.resolve import load_split_of
 
-    split, size = split_of(spec), spec.budget.batch_size
+    split, size = load_split_of(spec), spec.budget.batch_size
     loader = TrainLoader(open_dataset(split.dataset), split, protocol=spec.protocol, batch_size=size, seed=spec.seed)
     return list(loader.batches(0, DIFFERENT_BATCHES))
 

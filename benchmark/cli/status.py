@@ -78,8 +78,8 @@ def _list_ids(store: Store, study: str | None) -> list[str]:
     """Return the IDs of a study's runs or, without a study, of all runs that have a folder or are planned."""
     if study is not None:
         return list(store.read_plan(study).ids)
-    ids = dict.fromkeys(store.ids())
-    for name in store.plan_names():
+    ids = dict.fromkeys(store.list_ids())
+    for name in store.list_plans():
         try:
             ids |= dict.fromkeys(store.read_plan(name).ids)
         except ValueError as error:
@@ -123,9 +123,9 @@ def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
 
 def is_stale(record: RunRecord) -> bool:
     """Return whether a result was produced by a different version of the code; a failure has no result."""
-    from benchmark.store.environment import code_digest
+    from benchmark.store.environment import compute_code_digest
 
-    return record.state is RunState.DONE and record.environment.code_digest != code_digest()
+    return record.state is RunState.DONE and record.environment.code_digest != compute_code_digest()
 
 
 def _format_row(entry: dict[str, Any]) -> list[str]:

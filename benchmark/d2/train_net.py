@@ -25,7 +25,7 @@ from benchmark.core.split import load_split
 from benchmark.d2.configs.solver import build_adamw
 from benchmark.d2.evaluator import CountsEvaluator
 from benchmark.d2.models.architectures import add_chimera_config
-from benchmark.planning.resolve import rules_for
+from benchmark.planning.method_setup import load_protocol_of
 
 
 class BenchmarkTrainer(DefaultTrainer):  # type: ignore[misc]  # it has no types
@@ -50,7 +50,7 @@ class BenchmarkTrainer(DefaultTrainer):  # type: ignore[misc]  # it has no types
     def build_evaluator(cls, cfg: CfgNode, dataset_name: str) -> CountsEvaluator:
         """Build an evaluator with the gamma of the protocol that writes counts.npz to OUTPUT_DIR/inference."""
         options, split = cfg.CHIMERA, load_split(MetadataCatalog.get(dataset_name).split)
-        rules = rules_for(split, protocol=options.PROTOCOL, overrides=parse_overrides(options.OVERRIDES))
+        rules = load_protocol_of(split, protocol=options.PROTOCOL, overrides=parse_overrides(options.OVERRIDES))
         folder = Path(cfg.OUTPUT_DIR) / "inference"
         return CountsEvaluator(dataset_name, gamma=rules.gamma, output_dir=str(folder))
 

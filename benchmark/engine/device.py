@@ -17,7 +17,7 @@ def move_to_device(batch: Batch, device: torch.device) -> Batch:
 
     Args:
         batch: Samples as a loader returns them: image (3, H, W) of any type, sem_seg (H, W) of any integer type and
-            unlabelled (H, W) bool, the last two only if present.
+            unlabeled (H, W) bool, the last two only if present.
         device: Device of the returned tensors.
 
     Returns:
@@ -31,6 +31,6 @@ def _move_sample(sample: Sample, device: torch.device) -> Sample:
     moved["image"] = sample["image"].to(device, non_blocking=True).float()
     if "sem_seg" in sample:
         moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True).long()
-    if "unlabelled" in sample:
-        moved["unlabelled"] = sample["unlabelled"].to(device, non_blocking=True)
+    if "unlabeled" in sample:
+        moved["unlabeled"] = sample["unlabeled"].to(device, non_blocking=True)
     return moved

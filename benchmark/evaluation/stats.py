@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, com
 from benchmark.utils.did_you_mean import unknown_name
 
 REPLICATES = 2000
-CHUNK_PIXELS = 2**16
+CHUNK_PIXELS = 2**14
 """Resampled sums of pixels held at once, so that they fit the processor's cache."""
 
 
@@ -125,8 +126,8 @@ def bootstrap_images(
     defined = [metric for metric in metrics if not np.isnan(means[metric])]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     if defined:
-        bits = np.random.PCG64(seed)
-        drawn = _resample(runs, bits, metrics=defined, convention=convention, replicates=replicates)
+        weights = _draw_weights(seed, len(runs[0].image_ids), replicates=replicates)
+        drawn = _resample(runs, weights, metrics=defined, convention=convention)
         for metric, scores in drawn.items():
             intervals[metric] = _take_percentiles(scores.mean(axis=0), level=level, kind="images")
     return intervals
@@ -208,26 +209,37 @@ def _draw_differences(
     a: Sequence[Counts], b: Sequence[Counts], *, metric: Metric, convention: Convention, replicates: int, seed: int
 ) -> Floats:
     """Return the difference of the mean scores of a and b in every replicate, (replicates,)."""
-    # Runs of each side, (replicates, runs of the side), then images, from one stream of bits
+    # Runs of each side, (replicates, runs of the side)
     bits = np.random.PCG64(seed)
     picks_a = _draw_integers(bits, len(a), shape=(replicates, len(a)))
     picks_b = picks_a if len(a) == len(b) else _draw_integers(bits, len(b), shape=(replicates, len(b)))
-    drawn = _resample([*a, *b], bits, metrics=[metric], convention=convention, replicates=replicates)[metric]
-    return _average_picked(drawn[: len(a)], picks_a) - _average_picked(drawn[len(a) :], picks_b)
+
+    # Images, (images, replicates), from the rest of the same stream
+    skip = picks_a.size if len(a) == len(b) else picks_a.size + picks_b.size
+    weights = _draw_weights(seed, len(a[0].image_ids), replicates=replicates, skip=skip)
+
+    # Scores, (runs of the side, replicates), and the difference of their means
+    scores_a, scores_b = (_resample(side, weights, metrics=[metric], convention=convention)[metric] for side in (a, b))
+    return _average_picked(scores_a, picks_a) - _average_picked(scores_b, picks_b)
 
 
 def _resample(
-    runs: Sequence[Counts],
-    bits: np.random.PCG64,
-    *,
-    metrics: Sequence[Metric],
-    convention: Convention,
-    replicates: int,
+    runs: Sequence[Counts], weights: NDArray[np.int32], *, metrics: Sequence[Metric], convention: Convention
 ) -> dict[Metric, Floats]:
-    """Return the scores of every run on every drawing of the images, (runs, replicates) per metric."""
-    images, classes, seen = len(runs[0].image_ids), len(runs[0].classes), runs[0].seen
+    """Return the scores of every run on every drawing of the images.
 
-    # Counts side by side, ((2 runs + 1) K, images): one product per chunk is cheaper than one per run and count
+    Args:
+        runs: Counts of N images and K classes each.
+        weights: (N, replicates) how often each image was drawn.
+        metrics: Scores.
+        convention: Convention of the scores.
+
+    Returns:
+        (runs, replicates) per metric.
+    """
+    replicates, classes, seen = weights.shape[1], len(runs[0].classes), runs[0].seen
+
+    # Counts side by side, ((2 runs + 1) K, N): one product per chunk is cheaper than one per run and count
     counts = [matrix for run in runs for matrix in (run.intersection, run.prediction)]
     columns: Any = sparse.hstack([runs[0].target, *counts], format="csr").astype(np.float64).T
 
@@ -235,22 +247,40 @@ def _resample(
     drawn: dict[Metric, Floats] = {metric: np.empty((len(runs), replicates)) for metric in metrics}
     for start in range(0, replicates, chunk):
         # Sums of pixels over the drawn images, (count, 2 runs + 1, K)
-        count = min(chunk, replicates - start)
-        sums: Floats = (columns @ _draw_weights(bits, images, count=count)).T
-        sums = sums.reshape(count, -1, classes)
+        part = slice(start, start + chunk)
+        sums: Floats = (columns @ weights[:, part].astype(np.float64)).T
+        sums = sums.reshape(len(sums), -1, classes)
 
         # Scores of every run, (count, runs) per metric
         target, intersection, prediction = sums[:, :1], sums[:, 1::2], sums[:, 2::2]
-        means = compute_means(intersection, prediction, target, seen=seen, convention=convention)
+        means = compute_means(intersection, prediction, target, seen=seen, convention=convention, metrics=metrics)
         for metric in metrics:
-            drawn[metric][:, start : start + count] = means[metric].T
+            drawn[metric][:, part] = means[metric].T
     return drawn
 
 
-def _draw_weights(bits: np.random.PCG64, images: int, *, count: int) -> Floats:
-    """Return how often each image was drawn in each of `count` drawings of `images` images, (images, count)."""
-    cells = _draw_integers(bits, images, shape=(count, images)) * count + np.arange(count)[:, None]
-    return np.bincount(cells.ravel(), minlength=images * count).reshape(images, count).astype(np.float64)
+@lru_cache(maxsize=2)
+def _draw_weights(seed: int, images: int, *, replicates: int, skip: int = 0) -> NDArray[np.int32]:
+    """Return how often each image is drawn in each replicate, which draws as many images as there are.
+
+    All rows of a table share the drawing, so that it is made once.
+
+    Args:
+        seed: Seed of the stream of bits.
+        images: Number of images.
+        replicates: Number of replicates.
+        skip: Numbers of the stream that were used before.
+
+    Returns:
+        (images, replicates), read-only.
+    """
+    bits = np.random.PCG64(seed)
+    bits.advance(skip)
+    weights = np.empty((images, replicates), dtype=np.int32)
+    for replicate in range(replicates):
+        weights[:, replicate] = np.bincount(_draw_integers(bits, images, shape=(1, images))[0], minlength=images)
+    weights.setflags(write=False)
+    return weights
 
 
 def _draw_integers(bits: np.random.PCG64, high: int, *, shape: tuple[int, int]) -> NDArray[np.int64]:

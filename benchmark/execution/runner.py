@@ -20,10 +20,10 @@ from benchmark.evaluation.counts import Counts
 from benchmark.execution.load_run import LoadedRun, load_run
 from benchmark.execution.progress_reporter import ProgressReporter
 from benchmark.execution.record_draft import RecordDraft, explain_exception
-from benchmark.planning.resolve import recipe_of
+from benchmark.planning.resolve import load_recipe_of
 from benchmark.profiling import cost
 from benchmark.store.attempts import SupersededError
-from benchmark.store.environment import code_digest, describe_environment
+from benchmark.store.environment import compute_code_digest, describe_environment
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 
@@ -69,10 +69,10 @@ def execute(
     if snapshot.state is RunState.DONE and snapshot.record is not None:
         return snapshot.record
     prepare_torch(threads)
-    attempt = folder.begin_attempt(spec, code=code_digest())
+    attempt = folder.begin_attempt(spec, code=compute_code_digest())
     draft = RecordDraft(spec, attempt, describe_environment())
     try:
-        recipe = recipe_of(spec)
+        recipe = load_recipe_of(spec)
         draft = draft.describe_method(recipe)
         reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
         engine = open_engine(spec, checkpoint_every=checkpoint_every)
@@ -111,7 +111,7 @@ def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -
         engine = open_engine(spec)
         if engine.is_first:
             raise ValueError(f"{spec.id}: this is the first or only process of the run: call execute")
-        run = engine.run_collectively(lambda: load_run(spec, recipe_of(spec), workers=workers))
+        run = engine.run_collectively(lambda: load_run(spec, load_recipe_of(spec), workers=workers))
         _fit_and_evaluate(run, engine, checkpoint=checkpoint, observe=lambda _: None)
     except Exception:
         time.sleep(FAILURE_DELAY_S)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from benchmark.core.run_state import RunState
 from benchmark.core.split import Split
 from benchmark.core.study import Plan
-from benchmark.planning.resolve import split_of
+from benchmark.planning.resolve import load_split_of
 from benchmark.qualitative.figure import choose_images, draw_segmentations
 from benchmark.qualitative.predict import ScoredImage, predict_labels, read_images
 from benchmark.store.store import Store
@@ -55,7 +55,7 @@ def draw_gallery(store: Store, plan: Plan, out: Path, *, count: int = 4) -> Gall
                 record.spec, choose_images(store.run(run_id).read_counts(record), count=count)
             )
             predictions[row.label] = predict_labels(store, run_id, images)
-            split = split or split_of(record.spec)
+            split = split or load_split_of(record.spec)
         except ValueError as error:
             gallery.left_out[row.label] = str(error)
     if split is not None:

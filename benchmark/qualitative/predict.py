@@ -23,7 +23,7 @@ from benchmark.data.resize import resize_image
 from benchmark.engine.checkpoint import Checkpoint
 from benchmark.engine.evaluation_loop import predict_each
 from benchmark.evaluation.counter import Counter
-from benchmark.planning.resolve import build, split_of
+from benchmark.planning.resolve import build, load_split_of
 from benchmark.store.store import Store
 
 
@@ -62,7 +62,7 @@ def read_images(spec: RunSpec, image_ids: Sequence[str]) -> list[ScoredImage]:
         KeyError: An image is not among those that the run was scored on.
         ValueError: Split or dataset are not those of the spec.
     """
-    split = split_of(spec)
+    split = load_split_of(spec)
     dataset = open_dataset(split.dataset)
     wanted, images = set(image_ids), {}
     for sample, target in EvalLoader(dataset, split, protocol=spec.protocol, max_images=spec.max_images):
@@ -94,7 +94,7 @@ def predict_labels(store: Store, run_id: str, images: Sequence[ScoredImage]) -> 
     method = restore_method(store, spec)
     pairs = ((image.sample, image.target) for image in images)
     predictions = predict_each(method, method, pairs, device=torch.device("cpu"))
-    split = split_of(spec)
+    split = load_split_of(spec)
     counter = Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma)
     return [counter.predict_labels(prediction) for _, prediction, _ in predictions]
 
@@ -105,7 +105,7 @@ def restore_method(store: Store, spec: RunSpec) -> Method:
     Raises:
         ValueError: See `predict_labels`.
     """
-    split, path = split_of(spec), store.run(spec.id).checkpoint_path
+    split, path = load_split_of(spec), store.run(spec.id).checkpoint_path
     method = build(spec)
     method.set_classes(split.seen)
     iterations = Checkpoint(path, run=spec.digest()).load(method, None)

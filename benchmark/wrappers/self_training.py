@@ -33,7 +33,7 @@ class SelfTraining(Method):
         super().__init__()
         self.method, self._seen, self._all = method, split.seen, split.classes
         self._names: Sequence[str] = ()
-        self.register_buffer("_label_of_seen", _class_indices(split), persistent=False)
+        self.register_buffer("_label_of_seen", _find_class_indices(split), persistent=False)
         self._unseen = frozenset(split.classes.index(name) for name in split.unseen)
 
     _label_of_seen: Tensor
@@ -77,7 +77,7 @@ class SelfTraining(Method):
         known = self._label_of_seen[labels.masked_fill(is_ignored, 0)].masked_fill(is_ignored, new_ignore)
         # fill unlabeled pixels; other ignored pixels, such as padding, stay ignored: (H, W)
         filled = sample.copy()
-        filled["sem_seg"] = torch.where(sample["unlabelled"], self._predict_unseen(sample), known)
+        filled["sem_seg"] = torch.where(sample["unlabeled"], self._predict_unseen(sample), known)
         return filled
 
     @torch.no_grad()
@@ -92,6 +92,6 @@ class SelfTraining(Method):
         return pseudo_labels
 
 
-def _class_indices(split: Split) -> Tensor:
+def _find_class_indices(split: Split) -> Tensor:
     """Return the index (S,) of each seen class among all classes."""
     return torch.tensor([split.classes.index(name) for name in split.seen], dtype=torch.long)

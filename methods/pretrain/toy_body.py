@@ -58,10 +58,10 @@ def load_portraits(
 
 def _augment(image: NDArray[np.uint8], *, random: KeyedRandom) -> Tensor:
     """Crop a portrait (SIZE, SIZE, 3) slightly, flip it with probability 0.5 and resize it to (3, SIZE, SIZE)."""
-    side = random.integer(44, SIZE + 1)
-    x, y = random.integer(0, SIZE - side + 1), random.integer(0, SIZE - side + 1)
+    side = random.draw_integer(44, SIZE + 1)
+    x, y = random.draw_integer(0, SIZE - side + 1), random.draw_integer(0, SIZE - side + 1)
     crop = image[y : y + side, x : x + side]
-    return resize_crop(crop[:, ::-1] if random.chance(50) else crop)
+    return resize_crop(crop[:, ::-1] if random.draw_bool(50) else crop)
 
 
 class PortraitClassifier(nn.Module):
@@ -100,7 +100,7 @@ def train_toy_body(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(scale_learning_rate, steps=budget.steps))
     classifier.train()
     for step in range(budget.steps):
-        chosen = KeyedRandom("body batch", budget.seed, step).integers(0, len(images), shape=(budget.batch,))
+        chosen = KeyedRandom("body batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
         views = [
             _augment(images[index], random=KeyedRandom("body view", budget.seed, step, slot))
             for slot, index in enumerate(chosen)

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.core.seeding import KeyedRandom, address
+from benchmark.core.seeding import KeyedRandom, hash_rng_key
 from benchmark.data.toybox.captions import draw_caption
 from benchmark.data.toybox.scene import SIZE, ToyScene, draw_portrait, draw_scene, list_tags
 from methods.blocks.images import CLIP_MEAN, CLIP_STD, Normalize
@@ -71,13 +71,13 @@ def _augment(
     Returns:
         The view (3, SIZE, SIZE) and the classes in it.
     """
-    side = SIZE if random.chance(50) else random.integer(20, SIZE)
-    x, y = random.integer(0, SIZE - side + 1), random.integer(0, SIZE - side + 1)
+    side = SIZE if random.draw_bool(50) else random.draw_integer(20, SIZE)
+    x, y = random.draw_integer(0, SIZE - side + 1), random.draw_integer(0, SIZE - side + 1)
     classes = list_tags(labels[y : y + side, x : x + side])
     if not classes:  # the crop shows only the backdrop of a portrait
         return resize_crop(image), list_tags(labels)
     image = image[y : y + side, x : x + side]
-    return resize_crop(image[:, ::-1] if random.chance(50) else image), classes
+    return resize_crop(image[:, ::-1] if random.draw_bool(50) else image), classes
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, *, same: Tensor, scale: Tensor) -> Tensor:
@@ -117,14 +117,14 @@ def train_toy_clip(model: open_clip.CLIP, *, budget: ClipBudget, workers: int, r
     normalize = Normalize(CLIP_MEAN, CLIP_STD)
     model.train()
     for step in range(budget.steps):
-        chosen = KeyedRandom("clip batch", budget.seed, step).integers(0, len(images), shape=(budget.batch,))
+        chosen = KeyedRandom("clip batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
         views, captions, class_sets = [], [], []
         for slot, index in enumerate(chosen):
             random = KeyedRandom("clip view", budget.seed, step, slot)
             view, tags = _augment(images[index], labels[index], random=random)
             views.append(view)
             captions.append(draw_caption(random, tags))
-            class_sets.append(address(*sorted(tags)) % 2**62)
+            class_sets.append(hash_rng_key(*sorted(tags)) % 2**62)
         class_set = torch.tensor(class_sets)
         loss = contrastive_loss(
             F.normalize(model.encode_image(normalize(torch.stack(views))), dim=-1),

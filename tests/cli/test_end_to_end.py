@@ -37,7 +37,7 @@ def _wait_for(root: Path, state: str) -> str:
     """Return the first run that reaches a state, or raise TimeoutError after a minute and a half."""
     store = Store(root)
     for _ in range(900):
-        found = [run_id for run_id in store.ids() if store.run(run_id).read_state() == state]
+        found = [run_id for run_id in store.list_ids() if store.run(run_id).read_state() == state]
         if found:
             return found[0]
         time.sleep(0.1)
@@ -46,7 +46,7 @@ def _wait_for(root: Path, state: str) -> str:
 
 def test_a_run_keeps_all_its_files_in_its_folder(runs: Path) -> None:
     store = Store(runs)
-    (run_id,) = store.ids()
+    (run_id,) = store.list_ids()
     assert store.run(run_id).read_state() == RunState.DONE
     assert [entry["iteration"] for entry in store.run(run_id).read_losses()] == [0, 1, 2]
     assert "evaluate 2/2" in store.run(run_id).find_log().read_text()
@@ -79,7 +79,7 @@ def test_two_concurrent_commands_run_every_run_once(tmp_path: Path) -> None:
     assert [command.wait() for command in commands] == [0, 0]
     _wait_for(tmp_path, RunState.DONE)
     store = Store(tmp_path)
-    assert [len(store.run(run_id).read_attempts()) for run_id in store.ids()] == [1, 1]
+    assert [len(store.run(run_id).read_attempts()) for run_id in store.list_ids()] == [1, 1]
 
 
 @pytest.mark.slow

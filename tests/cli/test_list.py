@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.cli import studies
-from benchmark.core.split import load_split, split_names
-from benchmark.core.study import load_study, study_names
+from benchmark.core.split import list_splits, load_split
+from benchmark.core.study import list_studies, load_study
 
 
 def run_list(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str | int]]]:
@@ -19,13 +19,13 @@ def run_list(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str
 
 
 def test_listed_studies_equal_loaded_studies(capsys: pytest.CaptureFixture[str]) -> None:
-    loaded = [load_study(name) for name in study_names()]
+    loaded = [load_study(name) for name in list_studies()]
     expected = [(study.name, study.title, len(study.rows), len(study.seeds), study.split) for study in loaded]
     assert [tuple(study.values()) for study in run_list(capsys)["studies"]] == expected
 
 
 def test_listed_splits_equal_loaded_splits(capsys: pytest.CaptureFixture[str]) -> None:
-    loaded = [load_split(name) for name in split_names()]
+    loaded = [load_split(name) for name in list_splits()]
     expected = [(split.name, split.dataset, len(split.seen), len(split.unseen), split.protocol) for split in loaded]
     assert [tuple(split.values()) for split in run_list(capsys)["splits"]] == expected
 

@@ -44,7 +44,7 @@ def test_a_broken_method_file_is_listed_and_the_others_too(
     (tmp_path / "broken.py").write_text("def (")
     (tmp_path / "good.py").write_text('"""Good."""\nVARIANTS = {"good": 1}\nRECIPE = 1\n')
     monkeypatch.setattr("benchmark.planning.registry.METHODS", tmp_path)
-    monkeypatch.setattr("benchmark.planning.registry.method_names", lambda: ["broken", "good"])
+    monkeypatch.setattr("benchmark.planning.registry.list_methods", lambda: ["broken", "good"])
     out = run_command(capsys, "list").out
     assert "good: Good." in out and "broken: cannot be read: " in out
 
@@ -92,9 +92,9 @@ def test_show_marks_a_stale_run(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save(store, spec_of(), even(80, 80), code="c0")
-    monkeypatch.setattr("benchmark.store.environment.code_digest", lambda: "c0")
+    monkeypatch.setattr("benchmark.store.environment.compute_code_digest", lambda: "c0")
     assert "STALE" not in run_command(capsys, "show", "demo-paper").out
-    monkeypatch.setattr("benchmark.store.environment.code_digest", lambda: "c1")
+    monkeypatch.setattr("benchmark.store.environment.compute_code_digest", lambda: "c1")
     assert "STALE" in run_command(capsys, "show", "demo-paper").out
 
 

@@ -17,7 +17,7 @@ from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Engine, Observer, Progress
 from benchmark.engine.fabric import FabricEngine
-from benchmark.planning.resolve import build, resolve, split_of
+from benchmark.planning.resolve import build, load_split_of, resolve
 
 METHOD = str(Path(__file__).with_name("small_method.py"))
 
@@ -64,7 +64,7 @@ def fit(
         engine: Class of the engine.
         observe: Function that is called after every iteration.
     """
-    method, split, budget = build(spec), split_of(spec), spec.budget
+    method, split, budget = build(spec), load_split_of(spec), spec.budget
     data = TrainLoader(
         toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed, workers=workers
     )

@@ -11,7 +11,7 @@ from benchmark.data.loader import EvalLoader
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.fabric import FabricEngine
 from benchmark.evaluation.counts import Counts
-from benchmark.planning.resolve import build, split_of
+from benchmark.planning.resolve import build, load_split_of
 from tests.engine.runs import small_spec, toybox
 
 
@@ -22,7 +22,7 @@ def evaluate(method: Method, loader: EvalLoader, split: Split, *, observe: Obser
 
 def test_every_image_is_counted_once_and_reported() -> None:
     spec, reports = small_spec(), list[Progress]()
-    method, split = build(spec), split_of(spec)
+    method, split = build(spec), load_split_of(spec)
     loader = EvalLoader(toybox(), split, protocol=Protocol(), max_images=2)
     counts = evaluate(method, loader, split, observe=reports.append)
     assert counts.target.sum() == sum(int((target != 255).sum()) for _, target in loader)
@@ -31,7 +31,7 @@ def test_every_image_is_counted_once_and_reported() -> None:
 
 def test_a_method_must_return_one_prediction_per_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = small_spec()
-    method, split = build(spec), split_of(spec)
+    method, split = build(spec), load_split_of(spec)
     monkeypatch.setattr(type(method), "predict", lambda self, batch: [])
     loader = EvalLoader(toybox(), split, protocol=Protocol(), max_images=1)
     with pytest.raises(ValueError, match="returned 0 predictions for one sample"):

@@ -13,7 +13,7 @@ from benchmark.engine import interrupts
 from benchmark.engine.base import TrainResult
 from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.engine.fabric import FabricEngine
-from benchmark.planning.resolve import build, split_of
+from benchmark.planning.resolve import build, load_split_of
 from tests.engine.runs import fit, same_state, small_spec, toybox
 from tests.engine.small_method import Small
 
@@ -21,7 +21,7 @@ from tests.engine.small_method import Small
 def fit_small(checkpoint: Path) -> TrainResult:
     """Train or resume the small method and return the result of `fit`."""
     spec = small_spec()
-    method, split, budget = build(spec), split_of(spec), spec.budget
+    method, split, budget = build(spec), load_split_of(spec), spec.budget
     method.set_classes(split.seen)
     data = TrainLoader(toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=spec.seed)
     return FabricEngine().fit(

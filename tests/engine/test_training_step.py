@@ -17,7 +17,7 @@ from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.engine import interrupts
 from benchmark.engine.distributed import ProcessGroup, Rank
 from benchmark.engine.training_step import ForwardBackward, GradientAccumulator, LossValues, select_slots, sum_losses
-from benchmark.planning.resolve import build, split_of
+from benchmark.planning.resolve import build, load_split_of
 from tests.engine.runs import fit, interrupt, same_state, small_spec, toybox
 
 TWO_MICRO_BATCHES: dict[str, Any] = {"budget__micro_batches": 2, "budget__batch_size": 6}
@@ -76,7 +76,7 @@ def test_the_first_micro_batch_draws_as_the_whole_batch_would_and_the_others_dif
 
 
 def test_processes_share_a_batch_and_the_images_without_overlap() -> None:
-    split, ranks = split_of(small_spec()), [Rank(index, 2) for index in (0, 1)]
+    split, ranks = load_split_of(small_spec()), [Rank(index, 2) for index in (0, 1)]
     train_loader = TrainLoader(toybox(), split, protocol=Protocol(), batch_size=4, seed=1)
     eval_loader = EvalLoader(toybox(), split, protocol=Protocol(), max_images=5)
     shares = [next(train_loader.batches(3, 4, slots=select_slots(rank, batch_size=4))) for rank in ranks]

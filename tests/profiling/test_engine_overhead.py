@@ -14,7 +14,7 @@ from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Engine
 from benchmark.engine.device import move_to_device
 from benchmark.engine.fabric import FabricEngine
-from benchmark.planning.resolve import build, split_of
+from benchmark.planning.resolve import build, load_split_of
 from benchmark.profiling.engine_overhead import PERIOD, EmptyMethod, Overhead, _make_bare_step, measure_overhead
 from tests.engine.runs import fit, same_state, small_spec, toybox
 
@@ -32,7 +32,7 @@ class SlowEngine:
 
 def test_the_bare_loop_gives_the_same_bits_as_an_engine(tmp_path: Path) -> None:
     spec = small_spec("no drop", budget__init_images=0).model_copy(update={"seed": 0})
-    split, budget = split_of(spec), Budget(**spec.budget.model_dump())
+    split, budget = load_split_of(spec), Budget(**spec.budget.model_dump())
     loader = TrainLoader(toybox(), split, protocol=spec.protocol, batch_size=budget.batch_size, seed=0)
     bare = build(spec)
     bare.set_classes(split.seen)

@@ -36,7 +36,7 @@ def _make_labels(_store: Store, run_id: str, images: Sequence[ScoredImage]) -> l
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(gallery, "read_images", _make_images)
     monkeypatch.setattr(gallery, "predict_labels", _make_labels)
-    monkeypatch.setattr(gallery, "split_of", lambda _: SPLIT)
+    monkeypatch.setattr(gallery, "load_split_of", lambda _: SPLIT)
     return Store(tmp_path / "runs")
 
 

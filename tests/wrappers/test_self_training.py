@@ -52,7 +52,7 @@ def train_step(iteration: int) -> tuple[Recorder, SelfTraining]:
     image = RED[None].expand(3, -1, -1)
     sample = {"image": image, "height": 9, "width": 9, "file_name": "", "image_id": ""}
     outer.train()
-    outer.losses([{**sample, "sem_seg": LABELS, "unlabelled": UNLABELED}])  # type: ignore[typeddict-item]
+    outer.losses([{**sample, "sem_seg": LABELS, "unlabeled": UNLABELED}])  # type: ignore[typeddict-item]
     return inner, outer
 
 

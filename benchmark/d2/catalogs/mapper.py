@@ -9,7 +9,7 @@ from benchmark.core.types import Sample
 from benchmark.d2.catalogs.catalog import Record, find_subset
 from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.data.samplers import SampleKey
-from benchmark.planning.resolve import rules_for
+from benchmark.planning.method_setup import load_protocol_of
 
 
 class SplitMapper:
@@ -31,7 +31,7 @@ class SplitMapper:
 
     def __init__(self, name: str, *, protocol: str = "", overrides: Overrides = ()) -> None:
         subset = find_subset(name)
-        rules = rules_for(subset.split, protocol=protocol, overrides=parse_overrides(overrides))
+        rules = load_protocol_of(subset.split, protocol=protocol, overrides=parse_overrides(overrides))
         self._loader: TrainLoader | EvalLoader
         if subset.is_train:
             self._loader = TrainLoader(subset.dataset, subset.split, protocol=rules, batch_size=1, seed=0)

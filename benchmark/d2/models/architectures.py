@@ -12,8 +12,8 @@ from detectron2.modeling import META_ARCH_REGISTRY
 
 from benchmark.core.overrides import Overrides, parse_overrides
 from benchmark.d2.models.contract import Format, MetaArchitecture, ModelSetup
+from benchmark.planning.method_setup import resolve_method
 from benchmark.planning.registry import describe, list_methods
-from benchmark.planning.resolve import settle
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def build(
         KeyError: The method, variant, split, protocol or key is unknown; the message suggests the nearest name.
         ValueError: A value is invalid.
     """
-    setting = settle(method, split=split, protocol=protocol, overrides=parse_overrides(overrides))
+    setting = resolve_method(method, split=split, protocol=protocol, overrides=parse_overrides(overrides))
     iterations = setting.budget.iterations if iterations is None else iterations
     setup = ModelSetup(setting, seed=seed, iterations=iterations, image_format=image_format)
     if device == "auto":

@@ -22,7 +22,7 @@ from benchmark.engine.device import move_to_device
 from benchmark.engine.evaluation_loop import predict_image
 from benchmark.engine.initialization import initialize_method
 from benchmark.engine.training_step import set_step_context
-from benchmark.planning.resolve import Setting
+from benchmark.planning.method_setup import MethodSetup
 
 Format = Literal["RGB", "BGR"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -44,7 +44,7 @@ class ModelSetup:
         image_format: Channel order of the input images.
     """
 
-    setting: Setting
+    setting: MethodSetup
     seed: int
     iterations: int
     image_format: Format

@@ -16,7 +16,7 @@ from pathlib import Path
 import open_clip
 import torch
 
-from benchmark.core.seeding import address
+from benchmark.core.seeding import hash_rng_key
 from benchmark.utils.did_you_mean import unknown_name
 from methods.blocks.clip.checkpoint import load_checkpoint, read_checkpoint
 from methods.blocks.clip.config import ASSETS, RANDOM, TOY_MODEL, TOY_WEIGHTS, Clip, ClipConfig
@@ -61,7 +61,7 @@ def _check_architecture(name: str) -> None:
 
 def _build_random(name: str) -> Clip:
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(address("random clip", name) % 2**63)
+        torch.manual_seed(hash_rng_key("random clip", name) % 2**63)
         return _build_without_weights(name)
 
 

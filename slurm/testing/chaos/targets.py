@@ -74,7 +74,7 @@ class ClusterTargets:
     def choose_run_process(self) -> int:
         """Choose a process that works on a run, found by the run's lock as the process may have been forked."""
         store = Store(self.runner.store)
-        owners = [owner(store.run(run_id).path) for run_id in store.ids()]
+        owners = [owner(store.run(run_id).path) for run_id in store.list_ids()]
         return self._choose([process.pid for process in owners if process is not None and self._is_in_job(process.pid)])
 
     def choose_job_process(self) -> int:
@@ -109,7 +109,7 @@ class ClusterTargets:
         Raises:
             ClusterError: A repair is currently not possible.
         """
-        for node, state in self.cluster.node_states().items():
+        for node, state in self.cluster.read_node_states().items():
             if time.monotonic() < self.restart_times_s.get(node, 0.0):
                 continue
             if node in self.restart_times_s:
@@ -139,7 +139,7 @@ class ClusterTargets:
 
 def _is_python(pid: int, *, module: str) -> bool:
     """Return whether a process is Python running a module; srun has the same arguments."""
-    return processes.program_name(pid).startswith("python") and module in _read_command_line(pid)
+    return processes.read_program_name(pid).startswith("python") and module in _read_command_line(pid)
 
 
 def _read_command_line(pid: int) -> list[str]:

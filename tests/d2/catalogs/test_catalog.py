@@ -20,7 +20,7 @@ from detectron2.evaluation.sem_seg_evaluation import load_image_into_numpy_array
 from detectron2.utils.file_io import PathManager
 
 from benchmark.core.protocol import Protocol
-from benchmark.core.split import load_split, list_splits
+from benchmark.core.split import list_splits, load_split
 from benchmark.core.types import WIDE_IGNORE
 from benchmark.d2.catalogs.catalog import SUBSETS, register_split
 from benchmark.d2.catalogs.mapper import SplitMapper

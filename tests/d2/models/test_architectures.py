@@ -35,7 +35,7 @@ from benchmark.engine.fabric import FabricEngine
 from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import clip_gradients, set_learning_rate
 from benchmark.planning.registry import describe, list_methods
-from benchmark.planning.resolve import split_of
+from benchmark.planning.resolve import load_split_of
 from tests.engine.runs import METHOD, fit, same_state, small_spec, toybox
 
 TOYBOX = load_split("toybox")
@@ -206,7 +206,7 @@ def test_detectron2_counts_a_run_exactly_as_our_engine_does(tmp_path: Path) -> N
     spec, path = small_spec(), tmp_path / "checkpoint.pt"
     method = fit(spec, path)
     method.set_classes(TOYBOX.classes)
-    loader = EvalLoader(toybox(), split_of(spec), protocol=spec.protocol, max_images=3)
+    loader = EvalLoader(toybox(), load_split_of(spec), protocol=spec.protocol, max_images=3)
     expected = FabricEngine().evaluate(
         method, loader, classes=TOYBOX.classes, seen=TOYBOX.is_seen, gamma=0.0, observe=lambda _: None
     )

@@ -69,7 +69,7 @@ def test_the_recorded_digests_are_those_of_the_whole_subsets() -> None:
     assert compute_digests() == DIGESTS
 
 
-def test_every_standard_part_has_a_digest_so_that_no_fingerprint_draws(drawn: list[tuple[str, int]]) -> None:
+def test_every_standard_subset_has_a_digest_so_that_no_fingerprint_draws(drawn: list[tuple[str, int]]) -> None:
     assert set(DIGESTS) == {make_subset_key(subset, size) for subset, size in SIZES.items()}
     assert len(ToyBox().fingerprint()) == 64 and drawn == []
 
@@ -97,7 +97,7 @@ def test_a_few_reads_draw_a_few_scenes_once_each(drawn: list[tuple[str, int]]) -
     assert drawn == [("train", 7), ("train", 1599)]
 
 
-def test_many_reads_draw_the_whole_part_and_keep_it(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+def test_many_reads_draw_the_whole_subset_and_cache_it(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(module, "_MAX_SINGLE_SCENES", 2)
     toybox = ToyBox({"train": 3})
     samples = [toybox.read("train", index) for index in (2, 1, 0, 2)]
@@ -130,7 +130,7 @@ def test_a_machine_that_draws_other_pixels_is_an_error(monkeypatch: pytest.Monke
 
 
 @pytest.mark.usefixtures("draws_whole_subset")
-def test_without_a_cache_the_part_stays_in_memory(
+def test_without_a_cache_the_subset_stays_in_memory(
     monkeypatch: pytest.MonkeyPatch, folder: Path, drawn: list[tuple[str, int]]
 ) -> None:
     (folder / "file").touch()

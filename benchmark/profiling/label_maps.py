@@ -87,13 +87,13 @@ class ChunkingComparison:
         return self.whole_mb / self.chunked_mb
 
 
-def _compute_label_map(answer: Answer, case: Case) -> Tensor:
-    return answer.argmax(dim=0) if isinstance(answer, Tensor) else label_map(answer)
+def _compute_label_map(prediction: Answer, case: Case) -> Tensor:
+    return prediction.argmax(dim=0) if isinstance(prediction, Tensor) else label_map(prediction)
 
 
-def _compute_counts(answer: Answer, case: Case) -> Counts:
+def _compute_counts(prediction: Answer, case: Case) -> Counts:
     counter = Counter([str(k) for k in range(case.classes)], [k % 4 > 0 for k in range(case.classes)])
-    counter.update(answer, case.draw_target(), image_id="")
+    counter.update(prediction, case.draw_target(), image_id="")
     return counter.compute()
 
 

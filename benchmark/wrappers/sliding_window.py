@@ -61,7 +61,7 @@ class SlidingWindow(Method):
 
     def _predict_windows(self, sample: Sample) -> WindowedPrediction:
         height, width = sample["image"].shape[1:]
-        boxes = list(windows(height, width, side=self.side, stride=self.stride))
+        boxes = list(iterate_windows(height, width, side=self.side, stride=self.stride))
         return WindowedPrediction(
             windows=[self._predict_window(sample, box) for box in boxes],
             boxes=boxes,
@@ -117,7 +117,7 @@ class WindowedPrediction(LazyPrediction):
         return mean[0] if has_output_size else F.interpolate(mean, size=self["output_size"], mode="bilinear")[0]
 
 
-def windows(height: int, width: int, *, side: int, stride: int) -> Iterator[Box]:
+def iterate_windows(height: int, width: int, *, side: int, stride: int) -> Iterator[Box]:
     """Yield rows and columns of every window; they cover all pixels.
 
     The last window of a row or column of windows is shifted to end at the border of the image.
@@ -128,12 +128,12 @@ def windows(height: int, width: int, *, side: int, stride: int) -> Iterator[Box]
         side: Height and width of a window; smaller images have one window of their own size.
         stride: Pixels between the starts of neighboring windows.
     """
-    for top in _starts(height, side=side, stride=stride):
-        for left in _starts(width, side=side, stride=stride):
+    for top in _compute_starts(height, side=side, stride=stride):
+        for left in _compute_starts(width, side=side, stride=stride):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
 
 
-def _starts(length: int, *, side: int, stride: int) -> list[int]:
+def _compute_starts(length: int, *, side: int, stride: int) -> list[int]:
     """Return the first pixel of each window along one axis."""
     count = max(length - side + stride - 1, 0) // stride + 1
     return [max(0, min(index * stride, length - side)) for index in range(count)]

@@ -18,7 +18,7 @@ ROOT = Path(f"/tmp/chimera-slurm-of-{os.geteuid()}")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command given on the command line and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     try:
         if options.command == "up":
             _start(ClusterLayout(nodes=options.nodes, cpus=options.cpus, accounting=options.accounting))
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m slurm.testing", description="A SLURM cluster on this machine.")
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start the cluster unless it runs")

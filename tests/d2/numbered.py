@@ -23,16 +23,16 @@ class Numbered:
     def size(self, subset: str) -> int:
         return self.images
 
-    def image_ref(self, subset: str, index: int) -> ImageRef:
+    def get_image_ref(self, subset: str, index: int) -> ImageRef:
         return ImageRef(f"{subset}-{index}", f"numbered://{subset}/{index}")
 
     def read(self, subset: str, index: int) -> RawSample:
         labels = np.full((HEIGHT, index + 5), COUNT - 1 - index, dtype=np.uint16)
         labels[:, 0] = index
         image = np.random.default_rng(index).integers(0, 256, (*labels.shape, 3), dtype=np.uint8)
-        return RawSample(image, labels, *self.image_ref(subset, index))
+        return RawSample(image, labels, *self.get_image_ref(subset, index))
 
-    def labels_in(self, subset: str, index: int) -> frozenset[int]:
+    def read_classes(self, subset: str, index: int) -> frozenset[int]:
         return frozenset({index, COUNT - 1 - index})
 
     def fingerprint(self, *subsets: str) -> str:

@@ -1,4 +1,4 @@
-"""The Python of "Using Detectron2" works as it stands there, with a few images and iterations."""
+"""Tests of the examples in "Using Detectron2": all Python blocks run, with a few images and iterations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from detectron2.data import DatasetCatalog
 from benchmark.engine.checkpoint import get_trainable_state
 from tests.cli.shell import run_command
 
-# of Detectron2's evaluator: numpy asks torch's tensors for a keyword that they do not have
+# Detectron2 makes arrays from tensors in a way that numpy deprecated
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 README = Path(__file__).resolve().parents[2] / "benchmark" / "d2" / "README.md"
@@ -33,8 +33,8 @@ FEW = 3
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The names that all blocks together leave, run in one folder."""
+def readme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """Run all blocks in one folder and provide the names that they define."""
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     whole = type(DatasetCatalog).get
     names: dict[str, Any] = {}
@@ -49,30 +49,30 @@ def test_the_training_in_the_readme_can_be_shortened() -> None:
     assert README.read_text(encoding="utf-8").count(LENGTH) == 1
 
 
-def test_the_trainer_in_the_readme_trains_to_its_end(told: dict[str, Any]) -> None:
-    assert told["trainer"].iter == told["cfg"].SOLVER.MAX_ITER == 2
+def test_the_trainer_in_the_readme_finishes(readme: dict[str, Any]) -> None:
+    assert readme["trainer"].iter == readme["cfg"].SOLVER.MAX_ITER == 2
     assert Path("output/mine/model_final.pth").is_file()
 
 
-def test_the_evaluators_in_the_readme_agree(told: dict[str, Any]) -> None:
-    theirs, ours = told["results"]["sem_seg"], told["results"]["counts"]
-    assert theirs["mIoU"] == told["again"]["sem_seg"]["mIoU"] == ours["mIoU"]
-    assert len(told["ours"].counts.image_ids) == FEW
+def test_the_evaluators_in_the_readme_agree(readme: dict[str, Any]) -> None:
+    theirs, ours = readme["results"]["sem_seg"], readme["results"]["counts"]
+    assert theirs["mIoU"] == readme["recomputed"]["sem_seg"]["mIoU"] == ours["mIoU"]
+    assert len(readme["ours"].counts.image_ids) == FEW
 
 
-def test_the_picture_in_the_readme_shows_more_than_the_image(told: dict[str, Any]) -> None:
-    drawn = np.asarray(Image.open("prediction.png").convert("RGB").resize((96, 96)), dtype=int)
-    image = told["read_image"](told["record"]["file_name"], format="RGB")
-    bare = np.asarray(Image.fromarray(image).resize((96, 96)), dtype=int)
-    assert np.abs(drawn - bare).mean() > 10
+def test_the_visualization_in_the_readme_differs_from_the_image(readme: dict[str, Any]) -> None:
+    visualization = np.asarray(Image.open("prediction.png").convert("RGB").resize((96, 96)), dtype=int)
+    image = readme["read_image"](readme["record"]["file_name"], format="RGB")
+    original = np.asarray(Image.fromarray(image).resize((96, 96)), dtype=int)
+    assert np.abs(visualization - original).mean() > 10
 
 
-def test_the_weights_in_the_readme_come_back_as_a_method(told: dict[str, Any]) -> None:
-    trained, loaded = (get_trainable_state(one.method) for one in (told["trainer"].model, told["model"]))
+def test_the_weights_in_the_readme_are_loaded_into_a_method(readme: dict[str, Any]) -> None:
+    trained, loaded = (get_trainable_state(model.method) for model in (readme["trainer"].model, readme["model"]))
     assert loaded and all(torch.equal(trained[name], value) for name, value in loaded.items())
 
 
-def test_the_configs_in_the_readme_can_be_made(
+def test_the_configs_in_the_readme_can_be_written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -81,7 +81,7 @@ def test_the_configs_in_the_readme_can_be_made(
     assert [run_command(capsys, *shlex.split(command)).code for command in commands] == [0, 0]
 
 
-def test_every_file_that_the_readme_names_is_there() -> None:
+def test_all_files_in_the_readme_exist() -> None:
     text = README.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#h][^)#]*)[^)]*\)", text)]
     assert links and all((README.parent / link).exists() for link in links)

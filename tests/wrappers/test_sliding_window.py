@@ -14,7 +14,7 @@ from benchmark.core import lazy_scores
 from benchmark.core.lazy_scores import score_maps
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch, Losses, Prediction, Sample
-from benchmark.wrappers.sliding_window import SlidingWindow, windows
+from benchmark.wrappers.sliding_window import SlidingWindow, iterate_windows
 from methods.blocks.images import to_predictions
 
 
@@ -48,7 +48,7 @@ def make_image(height: int, width: int) -> Tensor:
 @given(height=st.integers(1, 40), width=st.integers(1, 40), side=st.integers(1, 16), gap=st.integers(0, 15))
 def test_windows_cover_every_pixel_and_stay_inside(height: int, width: int, side: int, gap: int) -> None:
     visits = torch.zeros(height, width)
-    for rows, columns in windows(height, width, side=side, stride=max(1, side - gap)):
+    for rows, columns in iterate_windows(height, width, side=side, stride=max(1, side - gap)):
         assert rows.stop <= height and columns.stop <= width
         assert (rows.stop - rows.start, columns.stop - columns.start) == (min(side, height), min(side, width))
         visits[rows, columns] += 1
@@ -56,7 +56,7 @@ def test_windows_cover_every_pixel_and_stay_inside(height: int, width: int, side
 
 
 def test_windows_are_placed_as_in_mmsegmentation() -> None:
-    starts = [(rows.start, columns.start) for rows, columns in windows(512, 1000, side=512, stride=426)]
+    starts = [(rows.start, columns.start) for rows, columns in iterate_windows(512, 1000, side=512, stride=426)]
     assert starts == [(0, 0), (0, 426), (0, 488)]
 
 

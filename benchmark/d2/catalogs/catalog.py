@@ -27,7 +27,7 @@ from benchmark.core.split import Split, load_split
 from benchmark.core.types import IGNORE, ignore_label
 from benchmark.data.base import Dataset, RawSample
 from benchmark.data.catalog import DATASETS, open_dataset
-from benchmark.data.folders.discovery import data_folders
+from benchmark.data.folders.discovery import list_data_folders
 from benchmark.data.label_maps import LabelMap
 from benchmark.data.loader import check_fits, select_train_images
 from benchmark.utils.did_you_mean import unknown_name
@@ -79,7 +79,7 @@ class SplitSubset:
         """Dataset that contains the subset; raises the errors of `open_dataset`."""
         return open_shared_dataset(self.split.dataset)
 
-    def records(self) -> list[Record]:
+    def make_records(self) -> list[Record]:
         """Return one record per image; for training, only of the images that the split's own protocol selects.
 
         The keys are file_name, image_id, sem_seg_file_name and index, the index of the image in the subset. Training
@@ -93,11 +93,11 @@ class SplitSubset:
         dataset, split = self.dataset, self.split
         check_fits(dataset, split)
         if not self.is_train:
-            return [self._record(dataset, index) for index in range(dataset.size(self.subset))]
+            return [self._make_record(dataset, index) for index in range(dataset.size(self.subset))]
         rules = load_protocol(split.protocol, dataset=split.dataset)
-        return [self._record(dataset, index) for index in select_train_images(dataset, split, rules.train_images)]
+        return [self._make_record(dataset, index) for index in select_train_images(dataset, split, rules.train_images)]
 
-    def labels(self, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    def read_labels(self, index: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
         """Read the labels (H, W) of an image: indices into `classes`, or the ignore label.
 
         Raises:
@@ -107,16 +107,16 @@ class SplitSubset:
         labels = self._table(self._read(index)).numpy()
         return labels.astype(np.uint16) if self.is_wide else labels.astype(np.uint8)
 
-    def image(self, index: int) -> NDArray[np.uint8]:
-        """Read an image (H, W, 3) as RGB; raises the errors of `labels`."""
+    def read_image(self, index: int) -> NDArray[np.uint8]:
+        """Read an image (H, W, 3) as RGB; raises the errors of `read_labels`."""
         return self._read(index).image
 
-    def metadata(self) -> dict[str, Any]:
+    def make_metadata(self) -> dict[str, Any]:
         """Return the metadata that Detectron2 reads, and also split, seen (a flag per class), subset and is_train."""
         is_seen = [name in self.split.seen for name in self.classes]
         return {
             "stuff_classes": list(self.classes),
-            "stuff_colors": [class_color(self.split.classes.index(name)) for name in self.classes],
+            "stuff_colors": [compute_class_color(self.split.classes.index(name)) for name in self.classes],
             "stuff_dataset_id_to_contiguous_id": {label: label for label in range(len(self.classes))},
             "ignore_label": ignore_label(len(self.classes)),
             "evaluator_type": "sem_seg",
@@ -133,15 +133,15 @@ class SplitSubset:
     def _read(self, index: int) -> RawSample:
         return self.dataset.read(self.subset, index)
 
-    def _record(self, dataset: Dataset, index: int) -> Record:
-        image_id, file_name = dataset.image_ref(self.subset, index)
+    def _make_record(self, dataset: Dataset, index: int) -> Record:
+        image_id, file_name = dataset.get_image_ref(self.subset, index)
         record: Record = {"index": index, "image_id": image_id}
-        record["file_name"] = self._address(IMAGE, index) if dataset.name in DATASETS else file_name
+        record["file_name"] = self._make_address(IMAGE, index) if dataset.name in DATASETS else file_name
         if not (self.is_train and self.is_wide):
-            record["sem_seg_file_name"] = self._address(LABELS, index)
+            record["sem_seg_file_name"] = self._make_address(LABELS, index)
         return record
 
-    def _address(self, kind: str, index: int) -> str:
+    def _make_address(self, kind: str, index: int) -> str:
         """Return the address of the labels or pixels of an image."""
         return f"{PREFIX}{self.split.name}/{self.subset}/{kind}/{index}.png"
 
@@ -168,8 +168,8 @@ def register_split(source: str) -> tuple[str, str]:
     if any(subset.name in SUBSETS for subset in subsets):
         raise ValueError(f"a split named {split.name!r} is registered already: give {source} another name")
     for subset in subsets:
-        DatasetCatalog.register(subset.name, subset.records)
-        MetadataCatalog.get(subset.name).set(**subset.metadata())
+        DatasetCatalog.register(subset.name, subset.make_records)
+        MetadataCatalog.get(subset.name).set(**subset.make_metadata())
         SUBSETS[subset.name] = subset
     return subsets[0].name, subsets[1].name
 
@@ -199,7 +199,7 @@ def parse_address(address: str) -> tuple[SplitSubset, str, int]:
     return subset, kind, int(index)
 
 
-def class_color(index: int) -> tuple[int, int, int]:
+def compute_class_color(index: int) -> tuple[int, int, int]:
     """Return the RGB color of a class by its index in the split.
 
     Neighboring classes have distant hues, and the brightness and saturation cycle with period three.
@@ -211,7 +211,7 @@ def class_color(index: int) -> tuple[int, int, int]:
 
 def open_shared_dataset(name: str) -> Dataset:
     """Return a dataset that is opened once per process; raises the errors of `open_dataset`."""
-    return _open_cached(name, maker=DATASETS.get(name), folders=data_folders())
+    return _open_cached(name, maker=DATASETS.get(name), folders=list_data_folders())
 
 
 @lru_cache(maxsize=16)

@@ -22,12 +22,12 @@ class SplitPathHandler(PathHandler):  # type: ignore[misc]
         return [PREFIX]
 
     def _open(self, path: str, mode: str = "r", buffering: int = -1, **_: Any) -> IO[bytes]:
-        """Open a file; raises FileNotFoundError for an unknown address, else the errors of `SplitSubset.labels`."""
+        """Open a file; raises FileNotFoundError for unknown addresses and the errors of `SplitSubset.read_labels`."""
         if mode != "rb":
             raise ValueError(f"{path} is opened with mode {mode!r}, expected 'rb': addresses are read-only")
         subset, kind, index = parse_address(path)
         content = io.BytesIO()
-        pixels = subset.labels(index) if kind == LABELS else subset.image(index)
+        pixels = subset.read_labels(index) if kind == LABELS else subset.read_image(index)
         Image.fromarray(pixels).save(content, "PNG", compress_level=1)  # read once and immediately
         content.seek(0)
         return content

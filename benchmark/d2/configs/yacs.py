@@ -35,10 +35,10 @@ def format_yacs_config(request: ConfigRequest) -> str:
         cpu_options="--num-gpus 0, and MODEL.DEVICE cpu at the end",
         differences=[*_list_trainer_differences(request), *list_training_differences(request)],
     )
-    return text + yaml.safe_dump(_values(request), sort_keys=False, default_flow_style=None, width=LINE_LENGTH)
+    return text + yaml.safe_dump(_make_values(request), sort_keys=False, default_flow_style=None, width=LINE_LENGTH)
 
 
-def _values(request: ConfigRequest) -> dict[str, Any]:
+def _make_values(request: ConfigRequest) -> dict[str, Any]:
     own: dict[str, Any] = {"OVERRIDES": list(request.overrides)} if request.overrides else {}
     own |= {"PROTOCOL": request.protocol} if request.protocol else {}
     return {
@@ -48,12 +48,14 @@ def _values(request: ConfigRequest) -> dict[str, Any]:
         "MODEL": {"META_ARCHITECTURE": request.architecture},
         "DATASETS": {"TRAIN": [request.train.name], "TEST": [request.test.name]},
         "DATALOADER": {"ASPECT_RATIO_GROUPING": False},
-        "INPUT": {"FORMAT": "RGB"} | _train_input(request.setting.protocol) | _test_input(request.setting.protocol),
-        "SOLVER": _solver(request),
+        "INPUT": {"FORMAT": "RGB"}
+        | _make_train_input(request.setting.protocol)
+        | _make_test_input(request.setting.protocol),
+        "SOLVER": _make_solver(request),
     } | ({"CHIMERA": own} if own else {})
 
 
-def _train_input(protocol: Protocol) -> dict[str, Any]:
+def _make_train_input(protocol: Protocol) -> dict[str, Any]:
     """Return the training values of INPUT; Detectron2 crops before it resizes, the benchmark resizes first."""
     train = protocol.train
     size: dict[str, Any] = {"RANDOM_FLIP": "horizontal" if train.flip else "none"}
@@ -62,7 +64,7 @@ def _train_input(protocol: Protocol) -> dict[str, Any]:
         if train.crop:
             size |= {"CROP": {"ENABLED": True, "TYPE": "absolute", "SIZE": [train.crop, train.crop]}}
     elif train.crop:
-        share = round(_smallest_share(train.crop, train.resize), 4)
+        share = round(_compute_smallest_share(train.crop, train.resize), 4)
         size |= {"MIN_SIZE_TRAIN": [train.crop], "MAX_SIZE_TRAIN": train.crop}
         size |= {"CROP": {"ENABLED": True, "TYPE": "relative_range", "SIZE": [share, share]}}
     elif isinstance(train.resize, ShortSides):
@@ -74,17 +76,17 @@ def _train_input(protocol: Protocol) -> dict[str, Any]:
     return size
 
 
-def _smallest_share(crop: int, resize: Resize) -> float:
+def _compute_smallest_share(crop: int, resize: Resize) -> float:
     """Return the share of a side that a crop covers at the largest size of the image."""
     largest = max(resize.sides) if isinstance(resize, ShortSides) else resize.high * resize.short_side
     return min(1.0, crop / largest)
 
 
-def _test_input(protocol: Protocol) -> dict[str, Any]:
+def _make_test_input(protocol: Protocol) -> dict[str, Any]:
     return {"MIN_SIZE_TEST": protocol.test.short_side, "MAX_SIZE_TEST": protocol.test.longest or UNBOUNDED}
 
 
-def _solver(request: ConfigRequest) -> dict[str, Any]:
+def _make_solver(request: ConfigRequest) -> dict[str, Any]:
     budget = request.setting.budget
     warmup = max(0, min(request.warmup, budget.iterations - 1))  # Detectron2 divides by the other iterations
     return {
@@ -119,14 +121,14 @@ def _list_trainer_differences(request: ConfigRequest) -> Iterator[str]:
 def _list_image_differences(protocol: Protocol) -> Iterator[str]:
     train = protocol.train
     if train.crop and train.resize is not None:
-        least = _smallest_share(train.crop, train.resize)
+        least = _compute_smallest_share(train.crop, train.resize)
         yield (
             f"Training images are cropped before they are resized: {least:.0%} to 100% of each side, "
             f"fitted into {train.crop} x {train.crop} (the protocol resizes, then crops)."
         )
     if train.crop and train.largest_share < 1:
         yield "Crops that consist almost entirely of one class are not redrawn."
-    if train.colour != "none":
-        yield f"Colors are not augmented (the protocol: {train.colour!r})."
+    if train.color != "none":
+        yield f"Colors are not augmented (the protocol: {train.color!r})."
     if protocol.test.short_side and not protocol.antialias:
         yield "Downscaled images are antialiased."

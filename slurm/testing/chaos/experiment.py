@@ -44,7 +44,7 @@ CONCURRENT_RUNS = 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment with command line arguments and return the exit code."""
-    options = _parser().parse_args(arguments)
+    options = _make_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # as an exception, so that started processes are ended
     folder = Path(options.keep or tempfile.mkdtemp(prefix="chaos-")).absolute()
     rng = random.Random(options.seed)
@@ -83,7 +83,7 @@ def run_experiment(folder: Path, *, runs: int, rng: random.Random, limit_s: floa
     study = write_study(STUDY, folder / "chaos.yaml", runs=runs)
     ids = _run_undisturbed(undisturbed, study)
     expected = {run_id: read_outcome(undisturbed, run_id) for run_id in ids}
-    driver_options = {"mean_interval_s": _seconds_per_run(undisturbed, ids), "limit_s": limit_s}
+    driver_options = {"mean_interval_s": _compute_seconds_per_run(undisturbed, ids), "limit_s": limit_s}
     event_counts = _run_disturbed(disturbed, study, ids, rng=rng, **driver_options)
     comparisons = compare_outcomes(expected, {run_id: read_outcome(disturbed, run_id) for run_id in disturbed.ids()})
     for line in format_report(comparisons, event_counts):
@@ -91,7 +91,7 @@ def run_experiment(folder: Path, *, runs: int, rng: random.Random, limit_s: floa
     return are_identical(comparisons)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _make_parser() -> argparse.ArgumentParser:
     description = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="python -m slurm.testing.chaos", description=description)
     parser.add_argument("--runs", type=int, default=60, help="number of runs, in three rows (%(default)s)")
@@ -111,7 +111,7 @@ def _run_undisturbed(store: Store, study: Path) -> tuple[str, ...]:
     return store.read_plan(study.stem).ids
 
 
-def _seconds_per_run(store: Store, ids: Sequence[str]) -> float:
+def _compute_seconds_per_run(store: Store, ids: Sequence[str]) -> float:
     """Return this machine's seconds per run; with faults at this interval, there is about one per run."""
     records = [store.run(run_id).read_record() for run_id in ids]
     durations = [datetime.fromisoformat(record.finished) - datetime.fromisoformat(record.started) for record in records]

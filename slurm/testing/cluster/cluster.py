@@ -101,9 +101,9 @@ class Cluster:
         if len(daemons.find_pids(paths, "slurmctld", "munged")) == 2:
             with suppress(ClusterError):  # jobs that cannot be cancelled are killed below
                 self.cancel_jobs(timeout_s=10)
-        for names in (map(_slurmd_name, self.layout.node_names), ["slurmctld"], ["slurmdbd"], ["mariadbd"]):
+        for names in (map(_name_slurmd, self.layout.node_names), ["slurmctld"], ["slurmdbd"], ["mariadbd"]):
             daemons.stop(paths, *names)
-        _kill_all(self._find_job_processes)
+        _kill_all(self._find_all_job_processes)
         daemons.stop(paths, "munged")  # last: step daemons need it to report
         if self._keep_logs and paths.log("").is_dir():
             shutil.copytree(paths.log(""), self._keep_logs, dirs_exist_ok=True)
@@ -139,21 +139,21 @@ class Cluster:
         if not self.is_running:
             daemons.start_controller(paths)
         for node in self.layout.node_names:
-            if not daemons.find_pids(paths, _slurmd_name(node)):
+            if not daemons.find_pids(paths, _name_slurmd(node)):
                 self.start_node(node)
         # a job that ends while the controller is down stays "completing" for most of a minute
         self.cancel_jobs(timeout_s=60)
-        for node, state in self.node_states().items():
+        for node, state in self.read_node_states().items():
             if state.startswith(("down", "drain")):
                 self.call("scontrol", "update", f"nodename={node}", "state=resume")
         self.wait_idle(timeout_s=60)
 
-    def node_states(self) -> dict[str, str]:
+    def read_node_states(self) -> dict[str, str]:
         """Return the state of each node as `sinfo` prints it: idle, mixed, allocated, down*, ..."""
         lines = self.call("sinfo", "--noheader", "--Node", "--partition=main", "--format=%N %T").splitlines()
         return {node: state for node, state in map(str.split, lines)}
 
-    def processes_of_job(self, job_id: int | str) -> list[int]:
+    def find_job_processes(self, job_id: int | str) -> list[int]:
         """Return the processes of a job, of all tasks of an array, or of one task such as "12_3"."""
         job, _, task = str(job_id).partition("_")
         kinds = [{"SLURM_JOB_ID": job}, {"SLURM_ARRAY_JOB_ID": job}]
@@ -169,13 +169,13 @@ class Cluster:
 
     def kill_slurmd(self, node: str) -> None:
         """Kill the daemon of a node only: the controller loses the node, the jobs continue."""
-        daemons.kill(self.paths, _slurmd_name(self._check_node(node)))
+        daemons.kill(self.paths, _name_slurmd(self._check_node(node)))
 
     def start_node(self, node: str, *, timeout_s: float = 30) -> None:
         """Start the daemon of a node again and wait until the controller knows."""
         daemons.start_node(self.paths, self._check_node(node))
         if not processes.wait_until(lambda: self._responds(node), timeout_s=timeout_s):
-            state = self.node_states()[node]
+            state = self.read_node_states()[node]
             raise ClusterError(f"node {node} is still {state} {timeout_s:g} seconds after its daemon was started")
 
     def restart_controller(self, *, down_s: float = 0) -> None:
@@ -225,10 +225,12 @@ class Cluster:
         return not self.call("squeue", "--noheader").strip()
 
     def _is_idle(self) -> bool:
-        return set(self.node_states().values()) == {"idle"} and self._has_no_jobs()
+        return set(self.read_node_states().values()) == {"idle"} and self._has_no_jobs()
 
     def _responds(self, node: str) -> bool:
-        return not self.node_states()[node].startswith(("down", "unk")) and "*" not in self.node_states()[node]
+        return (
+            not self.read_node_states()[node].startswith(("down", "unk")) and "*" not in self.read_node_states()[node]
+        )
 
     def _check_node(self, node: str) -> str:
         if node not in self.layout.node_names:
@@ -237,9 +239,9 @@ class Cluster:
 
     def _find_step_daemons(self, node: str) -> list[int]:
         """Return the step daemons of a node by their open log; their titles overwrite their environment."""
-        return processes.find_by_open_file(self.paths.log(f"{_slurmd_name(node)}.log"), program="slurmstepd")
+        return processes.find_by_open_file(self.paths.log(f"{_name_slurmd(node)}.log"), program="slurmstepd")
 
-    def _find_job_processes(self) -> list[int]:
+    def _find_all_job_processes(self) -> list[int]:
         """Return step daemons and processes of jobs, without shells that merely use this cluster."""
         pids = processes.find_by_environment(self.environment)
         jobs = [pid for pid in pids if "SLURM_JOB_ID" in processes.read_environment(pid)]
@@ -261,7 +263,7 @@ def _is_abandoned(root: Path) -> bool:
     return owner is not None and Owner(**owner).is_here and not Owner(**owner).is_alive
 
 
-def _slurmd_name(node: str) -> str:
+def _name_slurmd(node: str) -> str:
     return f"slurmd-{node}"
 
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from benchmark.utils.atomic_files import last_lines
+from benchmark.utils.atomic_files import read_last_lines
 from slurm.testing.cluster import processes
 from slurm.testing.cluster.config import get_user_name
 from slurm.testing.cluster.layout import ClusterPaths
@@ -123,7 +123,7 @@ def _wait_for(paths: ClusterPaths, daemon: str, *probe: str) -> None:
 def _read_last_log_lines(paths: ClusterPaths, program: str) -> str:
     """Return the last lines of a program's output and log; slurmd has one log per node."""
     logs = sorted(paths.log("").glob(f"{program}*"), key=os.path.getmtime)
-    return "\n".join(last_lines(log, 5) for log in logs[-2:]).strip()
+    return "\n".join(read_last_lines(log, 5) for log in logs[-2:]).strip()
 
 
 def _choose_database_parent(paths: ClusterPaths) -> Path:

@@ -35,7 +35,7 @@ def is_alive(pid: int) -> bool:
     return state not in ("", "Z", "X")
 
 
-def program_name(pid: int) -> str:
+def read_program_name(pid: int) -> str:
     """Return the first 15 letters of the name of a process's program; empty if the process is gone."""
     try:
         return Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
@@ -64,7 +64,7 @@ def find_by_environment(variables: Mapping[str, str]) -> list[int]:
 
 def find_by_open_file(file: Path, *, program: str) -> list[int]:
     """Return all processes of a program that have a file open, in ascending order."""
-    return [pid for pid in _list_other_pids() if program_name(pid) == program and file in _list_open_files(pid)]
+    return [pid for pid in _list_other_pids() if read_program_name(pid) == program and file in _list_open_files(pid)]
 
 
 def terminate(pids: Iterable[int], *, timeout_s: float) -> None:

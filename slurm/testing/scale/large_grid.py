@@ -20,7 +20,7 @@ from pathlib import Path
 import typer
 
 from benchmark.core.run_state import RunState
-from benchmark.execution.local_pool import cores
+from benchmark.execution.local_pool import count_cores
 from slurm.testing import Cluster, ClusterError, ClusterLayout, stop_abandoned_clusters
 from slurm.testing.chaos.command_runner import CommandRunner, write_study
 
@@ -84,7 +84,7 @@ class _CommandTimer:
 
     def submit(self, name: str, profile: Path, *, sent: int) -> None:
         """Submit the study and check the number of runs that are sent."""
-        self.run(name, "submit", str(self.study), "--cluster", str(profile), expected=f"\n{sent} runs sent")
+        self.run(name, "submit", str(self.study), "--cluster", str(profile), expected=f"\n{sent} runs submitted")
 
     def fill_queue(self, profile: Path) -> None:
         """Time submit and status while no node accepts jobs."""
@@ -122,7 +122,7 @@ def _wait_for_runs(cluster: Cluster, *, runs: int) -> None:
     while cluster.call("squeue", "--noheader"):
         time.sleep(POLL_S)
     seconds = time.monotonic() - start_s
-    typer.echo(f"{seconds:8.2f} s  all runs, {seconds / runs:.2f} s each, on {cores()} processors")
+    typer.echo(f"{seconds:8.2f} s  all runs, {seconds / runs:.2f} s each, on {count_cores()} processors")
 
 
 if __name__ == "__main__":

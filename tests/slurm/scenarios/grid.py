@@ -246,7 +246,7 @@ class Grid:
     def processes(self, run_id: str, *, containing: str) -> list[int]:
         """Return the processes of a run's job whose command line contains a text."""
         return [
-            pid for pid in self.cluster.processes_of_job(self.array_task(run_id)) if containing in _command_line(pid)
+            pid for pid in self.cluster.find_job_processes(self.array_task(run_id)) if containing in _command_line(pid)
         ]
 
     # Results

@@ -59,7 +59,7 @@ def test_a_grid_larger_than_the_largest_array_is_submitted_as_several(make_on: M
     grid.write_study(seeds=5, runs_per_job=1)
     grid.set_behavior("rush")
     result = grid.submit()
-    assert [line.rpartition(" ")[2] for line in result.out.splitlines() if line.startswith("sent")] == ["3", "2"]
+    assert [line.rpartition(" ")[2] for line in result.out.splitlines() if line.startswith("job ")] == ["3", "2"]
     grid.finish()
     assert [grid.list_attempts(run) for run in grid.ids] == [[JobAttempt(1, False)]] * 5
 

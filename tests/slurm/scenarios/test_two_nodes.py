@@ -13,7 +13,11 @@ from tests.slurm.scenarios.grid import NEVER, Grid, JobAttempt
 
 pytestmark = pytest.mark.slow
 
-TWO_NODES: dict[str, Any] = {"nodes": 2, "setup": ["export MASTER_ADDR=127.0.0.1"], "changes": {"budget.micro_batches": 2}}
+TWO_NODES: dict[str, Any] = {
+    "nodes": 2,
+    "setup": ["export MASTER_ADDR=127.0.0.1"],
+    "changes": {"budget.micro_batches": 2},
+}
 
 
 def test_a_run_on_two_nodes_gives_the_counts_of_one_process(grid: Grid) -> None:

@@ -51,10 +51,10 @@ def wait_started(cluster: Cluster, job: str, *, count: int = 1) -> list[int]:
     """Wait until a job has started `sleep` `count` times; return the processes of the job."""
 
     def sleeping() -> list[int]:
-        return [pid for pid in cluster.processes_of_job(job) if processes.program_name(pid) == "sleep"]
+        return [pid for pid in cluster.find_job_processes(job) if processes.read_program_name(pid) == "sleep"]
 
     assert processes.wait_until(lambda: len(sleeping()) == count, timeout_s=20), cluster.call("squeue")
-    return cluster.processes_of_job(job)
+    return cluster.find_job_processes(job)
 
 
 def is_gone(cluster: Cluster) -> bool:
@@ -98,7 +98,7 @@ def test_two_clusters_run_side_by_side(cluster: Cluster, plain_cluster: Cluster)
     wait_started(plain_cluster, job)
     assert job in plain_cluster.call("squeue")
     assert job not in cluster.call("squeue")
-    assert not cluster.processes_of_job(job)
+    assert not cluster.find_job_processes(job)
 
 
 def test_child_processes_of_a_command_find_the_cluster(plain_cluster: Cluster, run_within: RunWithin) -> None:
@@ -132,17 +132,17 @@ def test_killing_a_node_kills_its_processes_and_no_others(plain_cluster: Cluster
     for job in jobs:
         wait_started(plain_cluster, job, count=1)
     plain_cluster.kill_node("n2")
-    assert plain_cluster.processes_of_job(jobs[0])
-    assert not plain_cluster.processes_of_job(jobs[1])
+    assert plain_cluster.find_job_processes(jobs[0])
+    assert not plain_cluster.find_job_processes(jobs[1])
 
 
 def test_jobs_continue_if_only_the_daemon_of_their_node_is_killed(plain_cluster: Cluster) -> None:
     job = submit(plain_cluster, "sleep 500", "--nodelist=n2")
     before = wait_started(plain_cluster, job)
     plain_cluster.kill_slurmd("n2")
-    assert plain_cluster.processes_of_job(job) == before
+    assert plain_cluster.find_job_processes(job) == before
     plain_cluster.start_node("n2")
-    assert plain_cluster.node_states()["n2"] == "mixed"
+    assert plain_cluster.read_node_states()["n2"] == "mixed"
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_a_killed_node_goes_down_and_its_job_is_restarted(plain_cluster: Cluster
     job = submit(plain_cluster, SLEEP, "--nodelist=n2")
     wait_started(plain_cluster, job)
     plain_cluster.kill_node("n2")
-    assert processes.wait_until(lambda: plain_cluster.node_states()["n2"] == "down*", timeout_s=60)
+    assert processes.wait_until(lambda: plain_cluster.read_node_states()["n2"] == "down*", timeout_s=60)
     plain_cluster.start_node("n2")
     assert wait_started(plain_cluster, job)
 
@@ -164,7 +164,7 @@ def test_a_killed_controller_still_knows_its_jobs(plain_cluster: Cluster) -> Non
     assert processes.wait_until(lambda: state.stat().st_mtime > seen, timeout_s=20)
     plain_cluster.restart_controller(down_s=0.5)
     assert job in plain_cluster.call("squeue", "--states=running")
-    assert plain_cluster.processes_of_job(job) == before
+    assert plain_cluster.find_job_processes(job) == before
 
 
 def test_accounting_records_jobs_that_ran_during_its_outage(cluster: Cluster) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.method import Method
-from benchmark.utils.atomic_files import draft_of
+from benchmark.utils.atomic_files import open_draft
 
 FORMAT_FAMILY = "chimera-bench checkpoint"
 FORMAT = f"{FORMAT_FAMILY} 2"
@@ -74,7 +74,7 @@ class Checkpoint:
             "model": get_trainable_state(method),
             "optimizer": optimizer.state_dict() if optimizer is not None else {},
         }
-        with draft_of(self.path) as draft, draft.open("wb") as file:
+        with open_draft(self.path) as draft, draft.open("wb") as file:
             _write(content, file)
         self._last_save_s = time.monotonic()
         self._save_cost_s = self._last_save_s - begin_s

@@ -32,7 +32,7 @@ def initialize_method(method: Method, data: TrainLoader, *, budget: Budget, seed
     seed_globals(seed, "initialise")  # part of the RNG key
     versions_before = _get_frozen_versions(method)
     with torch.no_grad():
-        method.initialize(move_to_device(batch, device) for batch in data.initial(budget.init_images))
+        method.initialize(move_to_device(batch, device) for batch in data.init_batches(budget.init_images))
     versions_after = _get_frozen_versions(method)
     changed = [name for name, version in versions_after.items() if versions_before.get(name) != version]
     if changed:

@@ -1,1 +1,1 @@
-"""From a resolved run to its record: in this process, in a worker, in a pool."""
+"""Execution of resolved runs: in this process, in a worker process, or in a pool of workers."""

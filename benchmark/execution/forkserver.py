@@ -1,7 +1,8 @@
-"""Worker processes that start warm: a server imports torch once and forks a process for every run.
+"""Worker processes that are forked from a server, which imports torch once for all of them.
 
-A start takes a fraction of a second then, not several, which counts where a job has many short runs. The server is that
-of `multiprocessing`. It computes nothing and touches no device, so that its children are what fresh processes are.
+A worker then starts in a fraction of a second instead of several seconds, which matters for jobs with many short runs.
+The server is the one of `multiprocessing`. The server computes nothing and touches no device, so a forked worker is
+equivalent to a fresh process.
 """
 
 from __future__ import annotations
@@ -18,52 +19,64 @@ from multiprocessing.context import ForkServerProcess
 
 from benchmark.utils import lock
 
-LOST = 255
-"""What `multiprocessing` says of a process whose server has died."""
-WAIT_S = 0.05
+SERVER_DIED = 255
+"""Exit code that `multiprocessing` reports for a process whose server has died."""
+POLL_S = 0.05
 
 
-class WarmProcess:
-    """A worker that is forked from the server; as much of `subprocess.Popen` as a pool needs.
+class ForkedWorker:
+    """A worker that is forked from the server; it has the methods of `subprocess.Popen` that a pool needs.
 
     Args:
-        arguments: of `benchmark.execution.worker`.
-        environment: variables of the process. Those that libraries read when they are loaded must be those of the
-            process that calls, whose server inherits them at the first call.
+        arguments: Arguments of `benchmark.execution.worker`.
+        environment: Environment variables of the process. Variables that libraries read when they are imported must
+            already be set in the calling process, because the server inherits them at the first call.
     """
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["benchmark.execution.forkserver_preload"])
-        self._process: ForkServerProcess = context.Process(target=_work, args=(tuple(arguments), dict(environment)))
+        self._process: ForkServerProcess = context.Process(
+            target=_run_worker, args=(tuple(arguments), dict(environment))
+        )
         self._process.start()
         self._owner = lock.process(self.pid)
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Id of the process."""
         return self._process.pid or 0
 
     def poll(self) -> int | None:
-        """The exit code, negative for a signal; None while it runs. `LOST` where only its server knew."""
+        """Return the exit code, negative for a signal; None while the process runs.
+
+        The exit code is `SERVER_DIED` if the server died first, because only the server knew the exit code.
+        """
         code = self._process.exitcode
-        return None if code == LOST and self._owner.is_alive else code
+        return None if code == SERVER_DIED and self._owner.is_alive else code
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code, once there is one. Raises TimeoutExpired where there is none in time."""
+        """Wait for the process to end and return its exit code.
+
+        Args:
+            timeout: Maximum number of seconds to wait; None to wait without a limit.
+
+        Raises:
+            subprocess.TimeoutExpired: The process still runs.
+        """
         until = None if timeout is None else time.monotonic() + timeout
         while (code := self.poll()) is None:
             if until is not None and time.monotonic() >= until:
                 raise subprocess.TimeoutExpired("benchmark.execution.worker", timeout or 0.0)
-            time.sleep(WAIT_S)
+            time.sleep(POLL_S)
         return code
 
     def terminate(self) -> None:
-        """Tell it to end."""
+        """Send SIGTERM to the process."""
         self._send(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it."""
+        """Send SIGKILL to the process."""
         self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:
@@ -72,9 +85,9 @@ class WarmProcess:
                 os.kill(self.pid, number)
 
 
-def _work(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+def _run_worker(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
     from benchmark.execution import worker
 
     os.environ.update(environment)
-    worker.listen()
+    worker.install_signal_handlers()
     sys.exit(worker.main(arguments))

@@ -1,6 +1,7 @@
-"""What the server of `benchmark.execution.forkserver` imports, and nothing else does: whatever the run of any method needs.
+"""Imports of the server of `benchmark.execution.forkserver`: everything that a run of any method needs.
 
-A scheduler warns every process of a job. The server goes on, or nobody would see how its children end.
+The server ignores the signals by which a scheduler warns all processes of a job. If the server ended, the exit codes of
+its workers would be lost.
 """
 
 import signal

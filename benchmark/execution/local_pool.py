@@ -1,8 +1,8 @@
-"""Runs on this machine: a bounded pool of processes, one run each.
+"""Runs on this machine: a bounded pool of worker processes, one per run.
 
-A run that dies takes no other with it: where a process ends without a record, the failure is recorded here, with the
-signal and the end of its log. Within a cluster's job a run has several lives: its process is started again from the
-last checkpoint, until attempts in a row bring it no further.
+The death of one run does not affect the others. If a process ends without a record, the pool records the failure with
+the signal and the end of the log. With a retry policy, the pool starts the process again from the last checkpoint until
+several attempts in a row have made no progress.
 """
 
 from __future__ import annotations
@@ -19,10 +19,16 @@ from typing import Any
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.execution.oom import memory_kills
-from benchmark.execution.worker_process import GRACE_S, Resources, Running, Starter, end_processes, start_worker
+from benchmark.execution.oom import count_oom_kills
+from benchmark.execution.worker_process import (
+    GRACE_S,
+    WorkerHandle,
+    WorkerResources,
+    WorkerStarter,
+    end_processes,
+    start_worker,
+)
 from benchmark.store import failures
-from benchmark.store.failures import record_failure
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
@@ -30,16 +36,16 @@ from benchmark.utils.lock import BusyError, holding, owner, this_process
 
 POLL_S = 0.2
 RESTART_PAUSE_S = 2.0
-"""Between the death of a process and the next try, as whatever ended it may be about to end all."""
+"""Pause after the death of a process, as its cause may be about to end all processes."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a run ended for this pool.
+class RunOutcome:
+    """Outcome of a run in this pool.
 
     Attributes:
         state: RUNNING if another process works on the run; INTERRUPTED if the run was interrupted and can be resumed.
-        message: why it failed, one line; else empty.
+        message: Reason of a failure in one line; else empty.
     """
 
     state: RunState
@@ -47,79 +53,43 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """Where the pool stands.
+class PoolSnapshot:
+    """State of the pool at one time.
 
     Attributes:
-        waiting: ids that have not begun, in order.
-        running: last heartbeat by id, None before the first.
-        outcomes: by id, in the order in which they ended.
+        waiting: Ids of the runs that have not started, in order.
+        running: Last heartbeat of each running run by id; None before the first heartbeat.
+        outcomes: Outcomes by id, in the order in which the runs ended.
     """
 
     waiting: tuple[str, ...]
     running: dict[str, dict[str, Any] | None]
-    outcomes: dict[str, Outcome]
+    outcomes: dict[str, RunOutcome]
 
 
-Watcher = Callable[[Snapshot], None]
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A process, the number of the attempt it makes at a run, and the device it was given."""
-
-    spec: RunSpec
-    process: Running
-    number: int
-    device: str
-
-
-ALONE = Resources()
+PoolObserver = Callable[[PoolSnapshot], None]
 
 
 @dataclass(frozen=True)
-class Lives:
-    """How often a run may be started again.
+class RetryPolicy:
+    """How often a run is started again after its process died.
 
     Attributes:
-        count: attempts in a row without progress after which it has failed.
-        after: by id, how many attempts there were before; those do not count.
+        max_attempts_without_progress: Attempts in a row without progress after which the run has failed.
+        earlier_attempts: Number of attempts by id that do not count, because they precede the current job.
     """
 
-    count: int
-    after: Mapping[str, int] = field(default_factory=dict)
+    max_attempts_without_progress: int
+    earlier_attempts: Mapping[str, int] = field(default_factory=dict)
+
+    def allows_attempt(self, run: RunFolder) -> bool:
+        """Return whether the run may be started again."""
+        stalls = run.count_stalls(after=self.earlier_attempts.get(run.id, 0))
+        return stalls < self.max_attempts_without_progress
 
 
-@dataclass
-class _Pool:
-    store: Store
-    each: Resources
-    waiting: deque[RunSpec]
-    start: Starter
-    lives: Lives | None = None
-    running: dict[str, _Job] = field(default_factory=dict)
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    rests_until: float = 0.0
-    memory_kills: int = 0
-
-    def free_device(self) -> str:
-        """The device that the fewest runs work on; empty where devices are not shared out."""
-        taken = Counter(job.device for job in self.running.values())
-        return min(self.each.devices, key=lambda device: taken[device], default="")
-
-    def has_lives(self, run_id: str) -> bool:
-        """Whether a run may be started once more."""
-        if self.lives is None:
-            return False
-        return self.store.run(run_id).count_stalls(after=self.lives.after.get(run_id, 0)) < self.lives.count
-
-    def snapshot(self) -> Snapshot:
-        beats = {run_id: _own_heartbeat(self.store, job) for run_id, job in self.running.items()}
-        return Snapshot(tuple(spec.id for spec in self.waiting), beats, dict(self.outcomes))
-
-
-def cores() -> int:
-    """How many processors this process may use."""
+def count_cores() -> int:
+    """Count the processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -128,147 +98,206 @@ def run_all(
     *,
     store: Store,
     jobs: int | None = None,
-    each: Resources = ALONE,
-    start: Starter | None = None,
-    lives: Lives | None = None,
+    resources: WorkerResources | None = None,
+    start: WorkerStarter | None = None,
+    retry: RetryPolicy | None = None,
     grace_s: float = GRACE_S,
-    observe: Watcher | None = None,
-) -> dict[str, Outcome]:
-    """Run every spec that is not done yet; what failed before is tried again.
+    observe: PoolObserver | None = None,
+) -> dict[str, RunOutcome]:
+    """Run every spec that is not done yet, including those that failed before.
 
     Args:
-        specs: in the order in which they begin.
-        store: where they are kept.
-        jobs: processes at a time; as many as there are processors where None.
-        each: what each process may use; under another number of threads sums may differ in the last bit.
-        start: starts the process of a run; `start_worker` where None.
-        lives: of every run; without them a process that dies is a run that failed.
-        grace_s: seconds that processes have to save what they did when this one is told to end.
-        observe: told where the pool stands, several times a second.
+        specs: Specs in the order in which they start.
+        store: Store that holds the runs.
+        jobs: Number of processes at a time; None for the number of processors.
+        resources: Resources of each process; another number of threads may change the last bit of sums.
+        start: Function that starts the process of a run; None for `start_worker`.
+        retry: Retry policy; with None, a run fails when its process dies.
+        grace_s: Grace period in which processes can save when this process is interrupted.
+        observe: Function that is called with the state of the pool several times a second.
 
     Returns:
-        The outcome by id.
+        Outcome of each run by id.
 
     Raises:
-        KeyboardInterrupt: interrupted, or told to end; the pool's own processes are ended first.
+        KeyboardInterrupt: This process was interrupted; the processes of the pool have been ended.
     """
-    waiting = deque({spec.id: spec for spec in specs}.values())
-    pool = _Pool(store, each, waiting, start or start_worker, lives=lives, memory_kills=memory_kills() or 0)
-    watch = observe or (lambda _: None)
-    with _told_to_end_is_interrupted():
+    pool = _Pool(specs, store=store, resources=resources or WorkerResources(), start=start or start_worker, retry=retry)
+    observe = observe or (lambda _: None)
+    with _interrupt_on_signals():
         try:
-            while pool.waiting or pool.running:
-                _start(pool, jobs=jobs or cores())
-                watch(pool.snapshot())
+            while pool.is_active:
+                pool.start_runs(jobs=jobs or count_cores())
+                observe(pool.take_snapshot())
                 time.sleep(POLL_S)
-                _collect(pool)
+                pool.collect_outcomes()
         finally:
-            end_processes([job.process for job in pool.running.values()], grace_s=grace_s)
-    watch(pool.snapshot())
+            end_processes(pool.list_processes(), grace_s=grace_s)
+    observe(pool.take_snapshot())
     return pool.outcomes
 
 
-def _start(pool: _Pool, *, jobs: int) -> None:
-    while pool.waiting and len(pool.running) < jobs and time.monotonic() >= pool.rests_until:
-        spec = pool.waiting.popleft()
-        state = pool.store.run(spec.id).read_state()
-        if state in (RunState.DONE, RunState.RUNNING) and not _is_left_behind(spec, pool.store):
-            pool.outcomes[spec.id] = Outcome(state)
-        elif pool.lives is not None and not pool.has_lives(spec.id):
-            pool.outcomes[spec.id] = _given_up(spec, pool)
-        else:
-            number, device = int(pool.store.run(spec.id).next_attempt_path.name), pool.free_device()
-            process = pool.start(spec, store=pool.store, each=pool.each, device=device)
-            pool.running[spec.id] = _Job(spec, process, number, device)
+@dataclass(frozen=True)
+class _RunningWorker:
+    """A worker process of the pool.
+
+    Attributes:
+        spec: Spec of the run.
+        process: Handle of the process.
+        attempt: Number of the attempt that the process makes.
+        device: Name of the CUDA device of the run; empty for all devices.
+    """
+
+    spec: RunSpec
+    process: WorkerHandle
+    attempt: int
+    device: str
 
 
-def _is_left_behind(spec: RunSpec, store: Store) -> bool:
-    """Whether who works on a run belongs to an earlier start of the job that this process belongs to."""
-    me, held = this_process(), owner(store.run(spec.id).path)
-    return held is not None and me.job is not None and me.job.replaces(held.job)
+class _Pool:
+    """State of a pool; see `run_all` for the arguments."""
 
+    def __init__(
+        self,
+        specs: Sequence[RunSpec],
+        *,
+        store: Store,
+        resources: WorkerResources,
+        start: WorkerStarter,
+        retry: RetryPolicy | None,
+    ) -> None:
+        self._store, self._resources, self._start, self._retry = store, resources, start, retry
+        self._waiting = deque({spec.id: spec for spec in specs}.values())
+        self._workers: dict[str, _RunningWorker] = {}
+        self._next_start_s = 0.0
+        self._oom_kills = count_oom_kills() or 0
+        self.outcomes: dict[str, RunOutcome] = {}
 
-def _collect(pool: _Pool) -> None:
-    for run_id, job in list(pool.running.items()):
-        code = job.process.poll()
-        if code is not None:
-            del pool.running[run_id]
-            outcome = _outcome(job, pool, code=code)
-            if outcome is None:
-                pool.waiting.append(job.spec)
-                pool.rests_until = time.monotonic() + RESTART_PAUSE_S
+    @property
+    def is_active(self) -> bool:
+        """Whether a run is waiting or running."""
+        return bool(self._waiting or self._workers)
+
+    def list_processes(self) -> list[WorkerHandle]:
+        """List the running processes."""
+        return [worker.process for worker in self._workers.values()]
+
+    def take_snapshot(self) -> PoolSnapshot:
+        """Take a snapshot of the pool."""
+        heartbeats = {run_id: self._read_heartbeat(worker) for run_id, worker in self._workers.items()}
+        return PoolSnapshot(tuple(spec.id for spec in self._waiting), heartbeats, dict(self.outcomes))
+
+    def start_runs(self, *, jobs: int) -> None:
+        """Start waiting runs until `jobs` processes are running."""
+        while self._waiting and len(self._workers) < jobs and time.monotonic() >= self._next_start_s:
+            spec = self._waiting.popleft()
+            run = self._store.run(spec.id)
+            state = run.read_state()
+            if state in (RunState.DONE, RunState.RUNNING) and not _is_abandoned(run):
+                self.outcomes[spec.id] = RunOutcome(state)
+            elif self._retry is not None and not self._retry.allows_attempt(run):
+                self.outcomes[spec.id] = self._give_up(spec, run, attempts=self._retry.max_attempts_without_progress)
             else:
-                pool.outcomes[run_id] = outcome
+                attempt, device = int(run.next_attempt_path.name), self._choose_device()
+                process = self._start(spec, store=self._store, resources=self._resources, device=device)
+                self._workers[spec.id] = _RunningWorker(spec, process, attempt, device)
 
+    def collect_outcomes(self) -> None:
+        """Collect the outcomes of processes that have ended, and queue runs that are to be started again."""
+        for run_id, worker in list(self._workers.items()):
+            code = worker.process.poll()
+            if code is None:
+                continue
+            del self._workers[run_id]
+            outcome = self._determine_outcome(worker, code)
+            if outcome is None:
+                self._waiting.append(worker.spec)
+                self._next_start_s = time.monotonic() + RESTART_PAUSE_S
+            else:
+                self.outcomes[run_id] = outcome
 
-def _outcome(job: _Job, pool: _Pool, *, code: int) -> Outcome | None:
-    """What a process left; where it left no record, one is written in its stead. None for another try."""
-    run = pool.store.run(job.spec.id)
-    try:
+    def _choose_device(self) -> str:
+        """Return the device with the fewest runs; empty if the runs see all devices."""
+        runs_by_device = Counter(worker.device for worker in self._workers.values())
+        return min(self._resources.devices, key=lambda device: runs_by_device[device], default="")
+
+    def _determine_outcome(self, worker: _RunningWorker, code: int) -> RunOutcome | None:
+        """Return the outcome of a process that has ended; None if its run is to be started again."""
+        run = self._store.run(worker.spec.id)
         if code in (ExitCode.BUSY, ExitCode.SUPERSEDED):
-            return Outcome(RunState.RUNNING)
-        with holding(run.path):
-            if not _has_left_record(job, run):
-                if len(run.read_attempts()) < job.number:
-                    run.begin_attempt(job.spec)  # a process that dies before it begins has used up an attempt too
-                by_memory = _was_killed_for_memory(pool, code=code)
-                if pool.has_lives(run.id) and not by_memory:
-                    return None
-                if code == ExitCode.INTERRUPTED and pool.lives is None:
-                    return Outcome(RunState.INTERRUPTED, failures.describe_exit(code))
-                failure = failures.explain_exit(code, log_tail=run.read_log_tail(), is_out_of_memory=by_memory)
-                record_failure(job.spec, failure, store=pool.store, number=job.number, threads=pool.each.threads)
-        record = run.read_record()
-    except BusyError:
-        return Outcome(RunState.RUNNING)
-    except (OSError, ValueError) as error:
-        return Outcome(RunState.FAILED, f"{failures.describe_exit(code)}; its record is lost: {error}")
-    return Outcome(record.state, record.failure.message if record.failure else "")
+            return RunOutcome(RunState.RUNNING)
+        try:
+            with holding(run.path):
+                if not _has_record(run, attempt=worker.attempt):
+                    return self._handle_missing_record(worker, run, code=code)
+                record = run.read_record()
+        except BusyError:
+            return RunOutcome(RunState.RUNNING)
+        except (OSError, ValueError) as error:
+            return RunOutcome(RunState.FAILED, f"{failures.describe_exit(code)}; its record is lost: {error}")
+        return RunOutcome(record.state, record.failure.message if record.failure else "")
+
+    def _handle_missing_record(self, worker: _RunningWorker, run: RunFolder, *, code: int) -> RunOutcome | None:
+        """Record the failure of a process without a record, unless its run can go on; None to start the run again."""
+        if len(run.read_attempts()) < worker.attempt:
+            run.begin_attempt(worker.spec)  # a process that dies before it begins has used up an attempt too
+        is_out_of_memory = self._was_killed_for_memory(code)
+        if self._retry is not None and self._retry.allows_attempt(run) and not is_out_of_memory:
+            return None
+        if code == ExitCode.INTERRUPTED and self._retry is None:
+            return RunOutcome(RunState.INTERRUPTED, failures.describe_exit(code))
+        failure = failures.explain_exit(code, log_tail=run.read_log_tail(), is_out_of_memory=is_out_of_memory)
+        failures.record_failure(
+            worker.spec, failure, store=self._store, number=worker.attempt, threads=self._resources.threads
+        )
+        return RunOutcome(RunState.FAILED, failure.message)
+
+    def _was_killed_for_memory(self, code: int) -> bool:
+        kills_before, self._oom_kills = self._oom_kills, count_oom_kills() or 0
+        return code == -signal.SIGKILL and self._oom_kills > kills_before
+
+    def _give_up(self, spec: RunSpec, run: RunFolder, *, attempts: int) -> RunOutcome:
+        """Record the failure of a run whose attempts in earlier starts of this job made no progress."""
+        failure = failures.explain_stall(attempts, log_tail=run.read_log_tail())
+        try:
+            with holding(run.path):
+                failures.record_failure(spec, failure, store=self._store, threads=self._resources.threads)
+        except BusyError:
+            return RunOutcome(RunState.RUNNING)
+        return RunOutcome(RunState.FAILED, failure.message)
+
+    def _read_heartbeat(self, worker: _RunningWorker) -> dict[str, Any] | None:
+        """Read the last heartbeat; None if there is none of this process."""
+        heartbeat = self._store.run(worker.spec.id).read_heartbeat()
+        return heartbeat if heartbeat is not None and heartbeat.get("pid") == worker.process.pid else None
 
 
-def _has_left_record(job: _Job, run: RunFolder) -> bool:
-    """Whether there is a record, and not that of an attempt before this one."""
-    return run.record_path.exists() and run.read_record().attempts >= job.number
+def _is_abandoned(run: RunFolder) -> bool:
+    """Return whether the process that works on a run belongs to an earlier start of this process's job."""
+    me, lock_owner = this_process(), owner(run.path)
+    return lock_owner is not None and me.job is not None and me.job.replaces(lock_owner.job)
 
 
-def _was_killed_for_memory(pool: _Pool, *, code: int) -> bool:
-    before, pool.memory_kills = pool.memory_kills, memory_kills() or 0
-    return code == -signal.SIGKILL and pool.memory_kills > before
-
-
-def _given_up(spec: RunSpec, pool: _Pool) -> Outcome:
-    """Attempts that other starts of this job made brought the run no further: it has failed."""
-    store, lives = pool.store, pool.lives or Lives(1)
-    failure = failures.explain_stall(lives.count, log_tail=store.run(spec.id).read_log_tail())
-    try:
-        with holding(store.run(spec.id).path):
-            record_failure(spec, failure, store=store, threads=pool.each.threads)
-    except BusyError:
-        return Outcome(RunState.RUNNING)
-    return Outcome(RunState.FAILED, failure.message)
-
-
-def _own_heartbeat(store: Store, job: _Job) -> dict[str, Any] | None:
-    """The last heartbeat, unless it is that of an earlier attempt."""
-    beat = store.run(job.spec.id).read_heartbeat()
-    return beat if beat is not None and beat.get("pid") == job.process.pid else None
+def _has_record(run: RunFolder, *, attempt: int) -> bool:
+    """Return whether an attempt, or a later one, has left a record."""
+    return run.record_path.exists() and run.read_record().attempts >= attempt
 
 
 @contextmanager
-def _told_to_end_is_interrupted() -> Iterator[None]:
-    """SIGTERM and SIGHUP act like Ctrl-C meanwhile, once; nothing changes outside the main thread."""
+def _interrupt_on_signals() -> Iterator[None]:
+    """Make the first SIGTERM or SIGHUP within the context raise KeyboardInterrupt, in the main thread only."""
 
     def interrupt(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_IGN)  # so that a second one does not cut short what the first one began
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the handling of the first
         raise KeyboardInterrupt
 
     try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    except ValueError:
+        handlers = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    except ValueError:  # not in the main thread
         yield
         return
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Did the kernel kill for want of memory? A process that was killed cannot say so itself; its control group can."""
+"""Processes that the kernel killed because memory ran out, as counted by this process's control group."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 GROUPS, MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
-def memory_kills(groups: Path = GROUPS, mount: Path = MOUNT) -> int | None:
-    """How many processes of this process's control group were killed for want of memory; None where nobody counts.
+def count_oom_kills(groups: Path = GROUPS, mount: Path = MOUNT) -> int | None:
+    """Count the processes of this process's control group that were killed because memory ran out.
 
     Args:
-        groups: names of the groups, as Linux shows them in /proc.
-        mount: where their files are found; version 2 of control groups, or version 1.
+        groups: File that lists the control groups of this process, in the format of /proc/self/cgroup.
+        mount: Directory of the control groups, version 1 or 2.
+
+    Returns:
+        Number of killed processes; None if the kernel does not count them.
     """
     try:
         lines = groups.read_text(encoding="utf-8").splitlines()
@@ -21,17 +24,17 @@ def memory_kills(groups: Path = GROUPS, mount: Path = MOUNT) -> int | None:
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers == "":
-            found = _count(mount / path.lstrip("/") / "memory.events")
+            count = _read_oom_kills(mount / path.lstrip("/") / "memory.events")
         elif "memory" in controllers.split(","):
-            found = _count(mount / "memory" / path.lstrip("/") / "memory.oom_control")
+            count = _read_oom_kills(mount / "memory" / path.lstrip("/") / "memory.oom_control")
         else:
             continue
-        if found is not None:
-            return found
+        if count is not None:
+            return count
     return None
 
 
-def _count(path: Path) -> int | None:
+def _read_oom_kills(path: Path) -> int | None:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,4 @@
-"""Is a result what its spec gives? The same spec is run again elsewhere, and the pixel counts are compared."""
+"""Verification of a result: the spec is run again in another store, and the pixel counts are compared."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import Environment, RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.execution.local_pool import Watcher, run_all
+from benchmark.execution.local_pool import PoolObserver, run_all
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -17,109 +17,117 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What came of running a spec again.
+class Verification:
+    """Result of running a spec again.
 
     Attributes:
-        before, again: the two records.
-        differing: environment entries that differ, as (before, again) by name.
-        images: how many images have other counts.
-        hiou: before and again, convention d2-main; None where the second run failed.
+        original: Record of the original run.
+        repeated: Record of the repeated run.
+        environment_changes: Environment entries that differ, as (original, repeated) by name.
+        changed_images: Number of images whose counts differ.
+        hiou: hIoU of the original and the repeated run, convention d2-main; None if the repeated run failed.
     """
 
-    before: RunRecord
-    again: RunRecord
-    differing: dict[str, tuple[str, str]]
-    images: int = 0
+    original: RunRecord
+    repeated: RunRecord
+    environment_changes: dict[str, tuple[str, str]]
+    changed_images: int = 0
     hiou: tuple[float, float] | None = None
 
     @property
-    def is_same(self) -> bool:
-        """Whether every pixel was counted alike."""
-        return self.again.state is RunState.DONE and self.before.counts_digest == self.again.counts_digest
+    def is_identical(self) -> bool:
+        """Whether all pixel counts are equal."""
+        return self.repeated.state is RunState.DONE and self.original.counts_digest == self.repeated.counts_digest
+
+    def format_lines(self) -> list[str]:
+        """Format the result as lines of text."""
+        lines: list[str] = []
+        if self.is_identical:
+            lines.append(f"identical: all pixel counts of {self.original.spec.id} are equal")
+            lines.append(f"  counts {self.original.counts_digest}")
+        elif self.repeated.failure is not None:
+            lines.append(f"not verified: the repeated run failed: {self.repeated.failure.message}")
+            lines += [f"  | {line}" for line in self.repeated.failure.log_tail.splitlines()]
+        elif self.hiou is not None:
+            lines.append(f"different: the counts of {self.changed_images} images differ")
+            lines.append(f"  hIoU {self.hiou[0]:.4f} in the original run, {self.hiou[1]:.4f} repeated (d2-main)")
+        lines += [
+            f"  {name}: {original} in the original run, {repeated} repeated"
+            for name, (original, repeated) in self.environment_changes.items()
+        ]
+        if not self.is_identical and not self.environment_changes:
+            lines.append("  the environments are equal: the method draws random numbers that its seed does not control")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return {
+            "id": self.original.spec.id,
+            "identical": self.is_identical,
+            "counts_digest": [self.original.counts_digest, self.repeated.counts_digest],
+            "failure": self.repeated.failure.model_dump() if self.repeated.failure else None,
+            "images_differing": self.changed_images,
+            "hiou": self.hiou,
+            "environment": self.environment_changes,
+        }
 
 
-def verify(run_id: str, store: Store, *, observe: Watcher | None = None) -> Verdict:
-    """Run a done run's spec again in a scratch store, which is removed afterwards.
+def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None) -> Verification:
+    """Run the spec of a finished run again in a temporary store and compare the pixel counts.
+
+    Args:
+        run_id: Id of the run.
+        store: Store that holds the run.
+        observe: Function that is called with the state of the pool several times a second.
 
     Raises:
-        ValueError: the run is not done, so there is nothing to compare with.
+        ValueError: The run is not done, so there is nothing to compare with.
     """
     run = store.run(run_id)
     snapshot = run.read_snapshot()
-    before = snapshot.record
-    if snapshot.state is not RunState.DONE or before is None:
+    original = snapshot.record
+    if snapshot.state is not RunState.DONE or original is None:
         raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
-    counts = run.read_counts(before)
+    counts = run.read_counts(original)
     with tempfile.TemporaryDirectory(prefix="chimera-bench-verify-") as folder:
         scratch = Store(Path(folder))
-        run_all([before.spec], store=scratch, jobs=1, observe=observe)
-        again = scratch.run(run_id).read_record()
-        differing = differences(before.environment, again.environment)
-        if again.state is not RunState.DONE:
-            return Verdict(before, again, differing)
-        return _compared(before, again, differing=differing, counts=(counts, scratch.run(run_id).read_counts(again)))
+        run_all([original.spec], store=scratch, jobs=1, observe=observe)
+        repeated = scratch.run(run_id).read_record()
+        changes = compare_environments(original.environment, repeated.environment)
+        if repeated.state is not RunState.DONE:
+            return Verification(original, repeated, changes)
+        repeated_counts = scratch.run(run_id).read_counts(repeated)
+    changed_images, hiou = _compare_counts(counts, repeated_counts)
+    return Verification(original, repeated, changes, changed_images, hiou)
 
 
-def differences(before: Environment, again: Environment) -> dict[str, tuple[str, str]]:
-    """Entries in which two environments differ, packages one by one."""
-    one, other = _flat(before), _flat(again)
+def compare_environments(original: Environment, repeated: Environment) -> dict[str, tuple[str, str]]:
+    """Return the entries in which two environments differ, with one entry per package."""
+    originals, repeats = _flatten(original), _flatten(repeated)
     return {
-        name: (one.get(name, "absent"), other.get(name, "absent"))
-        for name in sorted({*one, *other})
-        if one.get(name) != other.get(name)
+        name: (originals.get(name, "absent"), repeats.get(name, "absent"))
+        for name in sorted({*originals, *repeats})
+        if originals.get(name) != repeats.get(name)
     }
 
 
-def in_words(verdict: Verdict) -> list[str]:
-    """The verdict as lines."""
-    lines: list[str] = []
-    if verdict.is_same:
-        lines.append(f"identical: every pixel of {verdict.before.spec.id} was counted alike")
-        lines.append(f"  counts {verdict.before.counts_digest}")
-    elif verdict.again.failure is not None:
-        lines.append(f"not verified: the second run failed: {verdict.again.failure.message}")
-        lines += [f"  | {line}" for line in verdict.again.failure.log_tail.splitlines()]
-    elif verdict.hiou is not None:
-        lines.append(f"different: {verdict.images} images have other counts")
-        lines.append(f"  hIoU {verdict.hiou[0]:.4f} before, {verdict.hiou[1]:.4f} again (d2-main)")
-    lines += [f"  {name}: {one} before, {other} again" for name, (one, other) in verdict.differing.items()]
-    if not verdict.is_same and not verdict.differing:
-        lines.append("  the environments are alike: the method draws random numbers that its seed does not fix")
-    return lines
-
-
-def as_json(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as plain values."""
-    return {
-        "id": verdict.before.spec.id,
-        "identical": verdict.is_same,
-        "counts_digest": [verdict.before.counts_digest, verdict.again.counts_digest],
-        "failure": verdict.again.failure.model_dump() if verdict.again.failure else None,
-        "images_differing": verdict.images,
-        "hiou": verdict.hiou,
-        "environment": verdict.differing,
-    }
-
-
-def _compared(
-    before: RunRecord, again: RunRecord, *, differing: dict[str, tuple[str, str]], counts: tuple[Counts, Counts]
-) -> Verdict:
+def _compare_counts(original: Counts, repeated: Counts) -> tuple[int, tuple[float, float]]:
+    """Return the number of images whose counts differ, and the hIoU of both."""
     from benchmark.evaluation.scores import score
 
-    hiou = (score(counts[0], "d2-main").hiou, score(counts[1], "d2-main").hiou)
-    return Verdict(before, again, differing, images=_images_that_differ(*counts), hiou=hiou)
+    hiou = (score(original, "d2-main").hiou, score(repeated, "d2-main").hiou)
+    return _count_changed_images(original, repeated), hiou
 
 
-def _images_that_differ(one: Counts, other: Counts) -> int:
-    if one.image_ids != other.image_ids:
-        return len({*one.image_ids} ^ {*other.image_ids})
-    differ: set[int] = set()
+def _count_changed_images(original: Counts, repeated: Counts) -> int:
+    if original.image_ids != repeated.image_ids:
+        return len({*original.image_ids} ^ {*repeated.image_ids})
+    changed: set[int] = set()
     for name in ("intersection", "prediction"):
-        differ |= set((getattr(one, name) != getattr(other, name)).nonzero()[0].tolist())
-    return len(differ)
+        changed |= set((getattr(original, name) != getattr(repeated, name)).nonzero()[0].tolist())
+    return len(changed)
 
 
-def _flat(environment: Environment) -> dict[str, str]:
+def _flatten(environment: Environment) -> dict[str, str]:
     entries = environment.model_dump(exclude={"packages"})
     return {name: str(value) for name, value in entries.items()} | environment.packages

@@ -1,8 +1,8 @@
-"""One run in a process of its own: `python -m benchmark.execution.worker SPEC.json --store ROOT`.
+"""One run in its own process: `python -m benchmark.execution.worker SPEC.json --store ROOT`.
 
-It holds the run's lock, writes its output into the log of its attempt, and leaves a record. Its exit code is an
-`ExitCode`: SUCCESS, FINISHED_WITH_FAILURES (the record says why), BUSY, SUPERSEDED, or INTERRUPTED, after it has saved a
-checkpoint.
+The process holds the run's lock, writes its output to the log of its attempt, and leaves a record. Its exit code is an
+`ExitCode`: SUCCESS, FINISHED_WITH_FAILURES (the record has the reason), BUSY, SUPERSEDED, or, after a stop request and
+a final checkpoint, INTERRUPTED.
 """
 
 from __future__ import annotations
@@ -29,21 +29,18 @@ _log = logging.getLogger("worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one spec; returns the exit code."""
-    parser = argparse.ArgumentParser(description="Run one spec file.")
-    parser.add_argument("spec", type=Path)
-    parser.add_argument("--store", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=0)
-    parser.add_argument("--checkpoint-every", type=int, default=0)
-    parser.add_argument("--assist", action="store_true", help="take a part in a run that another process records")
-    given = parser.parse_args(arguments)
-    spec, store = read_value(RunSpec, given.spec), Store(given.store)
+    """Run one spec file and return the exit code.
+
+    Args:
+        arguments: Command-line arguments; None for those of this process.
+    """
+    options = _parse_options(arguments)
+    spec, store = read_value(RunSpec, options.spec), Store(options.store)
     try:
-        if given.assist:
-            return _assist(spec, store, given)
+        if options.assist:
+            return _assist(spec, store, options)
         with holding(store.run(spec.id).path):
-            return _run(spec, store, given)
+            return _execute(spec, store, options)
     except BusyError:
         return ExitCode.BUSY
     except SupersededError as error:
@@ -54,30 +51,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _run(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
+def install_signal_handlers() -> None:
+    """Make SIGTERM, SIGINT and SIGUSR2 request a stop of this process at the next iteration boundary."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+        signal.signal(number, lambda *_: interrupts.request_stop())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # the parent process has blocked it until now
+
+
+def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run one spec file.")
+    parser.add_argument("spec", type=Path, help="spec file of the run")
+    parser.add_argument("--store", type=Path, required=True, help="directory of the runs")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
+    parser.add_argument("--workers", type=int, default=0, help="data-loading workers")
+    parser.add_argument("--checkpoint-every", type=int, default=0, help="iterations between two checkpoints")
+    parser.add_argument("--assist", action="store_true", help="assist the first process of a shared run")
+    return parser.parse_args(arguments)
+
+
+def _execute(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
     run = store.run(spec.id)
     if run.read_state() is RunState.DONE:
         return ExitCode.SUCCESS
-    _write_output_to(run.next_attempt_path / "log.txt")
+    _redirect_output(run.next_attempt_path / "log.txt")
     _log.info("%s, attempt %d, process %d", spec.id, len(run.read_attempts()) + 1, os.getpid())
     from benchmark.execution.runner import execute
 
     record = execute(
-        spec, store=store, threads=given.threads, workers=given.workers, checkpoint_every=given.checkpoint_every
+        spec,
+        store=store,
+        threads=options.threads,
+        workers=options.workers,
+        checkpoint_every=options.checkpoint_every,
     )
     _log.info("%s", record.state)
     return ExitCode.SUCCESS if record.state is RunState.DONE else ExitCode.FINISHED_WITH_FAILURES
 
 
-def _assist(spec: RunSpec, store: Store, given: argparse.Namespace) -> int:
+def _assist(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
     from benchmark.execution.runner import assist
 
-    assist(spec, store=store, threads=given.threads, workers=given.workers)
-    return 0
+    assist(spec, store=store, threads=options.threads, workers=options.workers)
+    return ExitCode.SUCCESS
 
 
-def _write_output_to(log: Path) -> None:
-    """Send all that this process writes, also from outside Python, to a file."""
+def _redirect_output(log: Path) -> None:
+    """Redirect all output of this process, including output from outside Python, to a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(descriptor, 1)
@@ -93,13 +112,6 @@ def _write_output_to(log: Path) -> None:
     )
 
 
-def listen() -> None:
-    """From now on signals ask this process to end where nothing is lost."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
-        signal.signal(number, lambda *_: interrupts.request_stop())
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGUSR2})  # held back by whoever started this process until now
-
-
 if __name__ == "__main__":
-    listen()
+    install_signal_handlers()
     sys.exit(main())

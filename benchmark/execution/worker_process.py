@@ -1,4 +1,4 @@
-"""The processes of runs: what each may use, how they are started and told to end."""
+"""Worker processes: their resources, how they are started, and how they are ended."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ from benchmark.utils.lock import JOB
 from benchmark.utils.paths import ROOT
 
 GRACE_S = 10.0
-"""Processes that are told to end have so long before they are killed."""
+"""Default grace period between SIGTERM and SIGKILL."""
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Resources:
-    """What each process may use: CPU threads, and processes that read images ahead; and how often it saves.
+class WorkerResources:
+    """Resources of each worker process.
 
     Attributes:
-        checkpoint_every: iterations between two checkpoints; 0 lets the clock decide.
-        devices: names of CUDA devices among which runs are spread evenly; where empty every run sees all there are.
+        threads: CPU threads of torch.
+        workers: Data-loading workers.
+        checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        devices: Names of CUDA devices that the runs are distributed over evenly; if empty, every run sees all devices.
     """
 
     threads: int = 1
@@ -36,82 +39,93 @@ class Resources:
     devices: tuple[str, ...] = ()
 
 
-class Running(Protocol):
-    """A process, as `subprocess.Popen` has it."""
+class WorkerHandle(Protocol):
+    """A worker process; `subprocess.Popen` has these methods."""
 
     @property
-    def pid(self) -> int: ...
+    def pid(self) -> int:
+        """Id of the process."""
 
-    def poll(self) -> int | None: ...
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal; None while the process runs."""
 
-    def wait(self, timeout: float | None = None) -> int: ...
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the process to end and return its exit code."""
 
-    def terminate(self) -> None: ...
+    def terminate(self) -> None:
+        """Send SIGTERM to the process."""
 
-    def kill(self) -> None: ...
+    def kill(self) -> None:
+        """Send SIGKILL to the process."""
 
 
-Starter = Callable[..., Running]
-"""Starts the process of a spec, given `store`, `each` and `device`."""
+WorkerStarter = Callable[..., WorkerHandle]
+"""Function that starts the worker of a spec; its keyword arguments are `store`, `resources` and `device`."""
 
 
 def start_worker(
-    spec: RunSpec, *, store: Store, each: Resources, device: str = "", is_assistant: bool = False
+    spec: RunSpec, *, store: Store, resources: WorkerResources, device: str = "", is_assistant: bool = False
 ) -> subprocess.Popen[bytes]:
-    """Start the process of a run, on one device if told, or one that assists the first of a run on several tasks."""
-    command = [sys.executable, "-m", "benchmark.execution.worker", *_arguments(spec, store=store, each=each)]
+    """Start a fresh worker process for a run.
+
+    Args:
+        spec: Spec of the run.
+        store: Store that holds the run.
+        resources: Resources of the process.
+        device: Name of the CUDA device of the run; empty for all devices.
+        is_assistant: Whether the process assists the first process of a run that several processes share.
+    """
+    command = [sys.executable, "-m", "benchmark.execution.worker", *_make_arguments(spec, store, resources)]
     command += ["--assist"] if is_assistant else []
-    environment = os.environ | surroundings(each, device=device)
-    # a session of its own, so that Ctrl-C reaches this process alone, which then ends the others in order; not in a
-    # job, where the scheduler may find the processes by their session
-    apart = JOB not in environment
-    with _held_back(signal.SIGUSR2):
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=apart)
+    environment = os.environ | make_worker_environment(resources, device=device)
+    # in a new session Ctrl-C reaches this process only, which then ends the workers in order; not in a job, as the
+    # scheduler may find the processes of the job by their session
+    is_new_session = JOB not in environment
+    with _block_signal(signal.SIGUSR2):
+        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=is_new_session)
 
 
-def start_warm(spec: RunSpec, *, store: Store, each: Resources, device: str = "") -> Running:
-    """Start the process of a run from the server of this process, see `benchmark.execution.forkserver`."""
-    from benchmark.execution.forkserver import WarmProcess
+def fork_worker(spec: RunSpec, *, store: Store, resources: WorkerResources, device: str = "") -> WorkerHandle:
+    """Fork the worker process of a run from the server of this process, see `benchmark.execution.forkserver`.
 
-    os.environ.update(surroundings(each))
+    Args:
+        spec: Spec of the run.
+        store: Store that holds the run.
+        resources: Resources of the process.
+        device: Name of the CUDA device of the run; empty for all devices.
+    """
+    from benchmark.execution.forkserver import ForkedWorker
+
+    os.environ.update(make_worker_environment(resources))
     try:
-        return WarmProcess(_arguments(spec, store=store, each=each), surroundings(each, device=device))
-    except (EOFError, OSError):  # its server was killed, or cannot be started; a cold start only takes longer
-        return start_worker(spec, store=store, each=each, device=device)
+        return ForkedWorker(_make_arguments(spec, store, resources), make_worker_environment(resources, device=device))
+    except (EOFError, OSError):  # the server was killed or cannot be started; a fresh process only takes longer
+        return start_worker(spec, store=store, resources=resources, device=device)
 
 
-def _arguments(spec: RunSpec, *, store: Store, each: Resources) -> list[str]:
-    return [
-        str(store.run(spec.id).write_spec(spec)),
-        f"--store={store.root}",
-        f"--threads={each.threads}",
-        f"--workers={each.workers}",
-        f"--checkpoint-every={each.checkpoint_every}",
-    ]
+def make_worker_environment(resources: WorkerResources, *, device: str = "") -> dict[str, str]:
+    """Return the environment variables that a worker needs in addition to those of this process.
+
+    The variables set the threads of every numerical library, and make this package importable if it is not installed.
+
+    Args:
+        resources: Resources of the process.
+        device: Name of the CUDA device of the run; empty for all devices.
+    """
+    environment = dict.fromkeys(THREAD_VARIABLES, str(resources.threads))
+    paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
+    if ROOT.name not in ("site-packages", "dist-packages") and str(ROOT) not in paths:
+        environment["PYTHONPATH"] = os.pathsep.join([*paths, str(ROOT)])
+    return environment | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
 
 
-@contextmanager
-def _held_back(number: signal.Signals) -> Iterator[None]:
-    """A process started meanwhile gets this signal once it asks for it: a scheduler warns all processes of a job."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def end_processes(processes: Sequence[WorkerHandle], *, grace_s: float = GRACE_S) -> None:
+    """Terminate processes and kill those that are still alive after the grace period.
 
-
-def surroundings(each: Resources, *, device: str = "") -> dict[str, str]:
-    """Variables of a worker: its threads in every numerical library, this package also where it is not installed."""
-    root = ROOT
-    found = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(each.threads))
-    path = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    if root.name not in ("site-packages", "dist-packages") and str(root) not in path:
-        found["PYTHONPATH"] = os.pathsep.join([*path, str(root)])
-    return found | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
-
-
-def end_processes(processes: Sequence[Running], *, grace_s: float = GRACE_S) -> None:
-    """Tell own processes to end, and kill those that do not in time."""
+    Args:
+        processes: Processes that this process started.
+        grace_s: Seconds between SIGTERM and SIGKILL.
+    """
     for process in processes:
         process.terminate()
     until = time.monotonic() + grace_s
@@ -122,3 +136,26 @@ def end_processes(processes: Sequence[Running], *, grace_s: float = GRACE_S) -> 
         for process in processes:
             process.kill()
             process.wait()
+
+
+def _make_arguments(spec: RunSpec, store: Store, resources: WorkerResources) -> list[str]:
+    return [
+        str(store.run(spec.id).write_spec(spec)),
+        f"--store={store.root}",
+        f"--threads={resources.threads}",
+        f"--workers={resources.workers}",
+        f"--checkpoint-every={resources.checkpoint_every}",
+    ]
+
+
+@contextmanager
+def _block_signal(number: signal.Signals) -> Iterator[None]:
+    """Block a signal in processes that are started within the context, until they unblock it.
+
+    A scheduler warns all processes of a job, also those that have not yet installed their signal handlers.
+    """
+    mask_before = signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask_before)

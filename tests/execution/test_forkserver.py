@@ -1,4 +1,4 @@
-"""Workers that are forked from a warm server are what fresh processes are."""
+"""Workers that are forked from a server are equivalent to fresh processes."""
 
 from __future__ import annotations
 
@@ -10,53 +10,63 @@ from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.execution.forkserver import LOST
+from benchmark.execution.forkserver import SERVER_DIED
 from benchmark.execution.local_pool import run_all
-from benchmark.execution.worker_process import Resources, Starter, end_processes, start_warm
+from benchmark.execution.worker_process import WorkerResources, WorkerStarter, end_processes, fork_worker
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 
 
-def _spec(seed: int = 0, *, overrides: Mapping[str, object] | None = None) -> RunSpec:
-    few = {"budget.iterations": 2, "budget.init_images": 4, **(overrides or {})}
-    return resolve("tests/cli/tiny_method.py", split="toybox", seed=seed, overrides=few, max_images=2)
+def make_spec(seed: int = 0, *, overrides: Mapping[str, object] | None = None) -> RunSpec:
+    short = {"budget.iterations": 2, "budget.init_images": 4, **(overrides or {})}
+    return resolve("tests/cli/tiny_method.py", split="toybox", seed=seed, overrides=short, max_images=2)
 
 
-def _kept(start: Starter | None, specs: list[RunSpec], store: Store) -> list[str | None]:
+def make_slow_spec() -> RunSpec:
+    return make_spec(overrides={"pause_s": 0.3, "budget.iterations": 500})
+
+
+def wait_for_first_iteration(spec: RunSpec, store: Store) -> None:
+    while not (store.run(spec.id).read_heartbeat() or {}).get("done"):
+        time.sleep(0.05)
+
+
+def read_digests(start: WorkerStarter | None, specs: list[RunSpec], store: Store) -> list[str | None]:
+    """Run specs in a pool and return the digests of their counts."""
     run_all(specs, store=store, jobs=2, start=start)
     return [store.run(spec.id).read_record().counts_digest for spec in specs]
 
 
-def test_a_warm_worker_comes_to_the_same_counts_as_a_fresh_one(tmp_path: Path) -> None:
-    specs = [_spec(seed) for seed in range(3)]
-    fresh, warm = (_kept(start, specs, Store(tmp_path / str(start))) for start in (None, start_warm))
-    assert fresh == warm and None not in fresh and len(set(fresh)) == 3
+def test_a_forked_worker_gives_the_same_counts_as_a_fresh_one(tmp_path: Path) -> None:
+    specs = [make_spec(seed) for seed in range(3)]
+    fresh = read_digests(None, specs, Store(tmp_path / "fresh"))
+    forked = read_digests(fork_worker, specs, Store(tmp_path / "forked"))
+    assert fresh == forked and None not in fresh and len(set(fresh)) == 3
 
 
-def test_a_warm_worker_that_is_told_to_end_saves_and_says_so(tmp_path: Path) -> None:
-    spec, store = _spec(overrides={"pause_s": 0.3, "budget.iterations": 500}), Store(tmp_path)
-    process = start_warm(spec, store=store, each=Resources())
-    while not (store.run(spec.id).read_heartbeat() or {}).get("done") and process.poll() is None:
-        time.sleep(0.05)
+def test_a_forked_worker_that_is_terminated_saves_and_exits_as_interrupted(tmp_path: Path) -> None:
+    spec, store = make_slow_spec(), Store(tmp_path)
+    process = fork_worker(spec, store=store, resources=WorkerResources())
+    wait_for_first_iteration(spec, store)
     end_processes([process])
-    assert process.poll() == 130 and store.run(spec.id).checkpoint_path.exists()
-    assert store.run(spec.id).read_state() == RunState.INTERRUPTED
+    assert process.poll() == ExitCode.INTERRUPTED and store.run(spec.id).checkpoint_path.exists()
+    assert store.run(spec.id).read_state() is RunState.INTERRUPTED
 
 
-def test_a_worker_lives_on_when_its_server_dies_and_can_still_be_ended(tmp_path: Path) -> None:
-    spec, store = _spec(overrides={"pause_s": 0.3, "budget.iterations": 500}), Store(tmp_path)
-    process = start_warm(spec, store=store, each=Resources())
+def test_a_worker_survives_the_death_of_its_server_and_can_be_ended(tmp_path: Path) -> None:
+    spec, store = make_slow_spec(), Store(tmp_path)
+    process = fork_worker(spec, store=store, resources=WorkerResources())
     server = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(server, signal.SIGKILL)
-    while not (store.run(spec.id).read_heartbeat() or {}).get("done"):
-        time.sleep(0.05)
+    wait_for_first_iteration(spec, store)
     assert process.poll() is None
     end_processes([process])
-    assert process.poll() == LOST and store.run(spec.id).checkpoint_path.exists()
+    assert process.poll() == SERVER_DIED and store.run(spec.id).checkpoint_path.exists()
 
 
-def test_a_warm_worker_that_dies_shows_the_signal(tmp_path: Path) -> None:
-    spec, store = _spec(overrides={"end": "die"}), Store(tmp_path)
-    assert run_all([spec], store=store, start=start_warm)[spec.id].state == RunState.FAILED
+def test_the_failure_of_a_killed_forked_worker_names_the_signal(tmp_path: Path) -> None:
+    spec, store = make_spec(overrides={"end": "die"}), Store(tmp_path)
+    assert run_all([spec], store=store, start=fork_worker)[spec.id].state is RunState.FAILED
     failure = store.run(spec.id).read_record().failure
     assert failure is not None and failure.kind == "SIGKILL"

@@ -1,8 +1,8 @@
-"""Running again: what is the same, what is different, and why it may be. The pool is replaced."""
+"""Verification of a result: equal counts, differing counts, and failures. The pool is replaced."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.counts import Counts
 from benchmark.execution import verify
+from benchmark.execution.verify import verify_run
 from benchmark.store.store import Store
 from tests.report.world import even, hand_counts, save, spec_of
 
 SPEC = spec_of()
+
+SetResult = Callable[..., None]
 
 
 @pytest.fixture
@@ -25,41 +28,47 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def _gives(monkeypatch: pytest.MonkeyPatch, counts: Counts | Failure, *, code: str = "c0") -> None:
-    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> None:
-        save(store, specs[0], counts, code=code)
+@pytest.fixture
+def set_result(monkeypatch: pytest.MonkeyPatch) -> SetResult:
+    """Return a function that sets the result of the repeated run."""
 
-    monkeypatch.setattr(verify, "run_all", run_all)
+    def set_result(result: Counts | Failure, *, code: str = "c0") -> None:
+        def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> None:
+            save(store, specs[0], result, code=code)
 
+        monkeypatch.setattr(verify, "run_all", run_all)
 
-def test_equal_counts_are_identical(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    _gives(monkeypatch, even(80, 60))
-    verdict = verify.verify(SPEC.id, store)
-    assert verdict.is_same
-    assert verify.in_words(verdict)[0].startswith("identical")
-
-
-def test_one_other_image_is_told_with_what_else_differs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    _gives(monkeypatch, hand_counts([[80, 80, 60, 60]] * 3 + [[80, 80, 60, 61]]), code="c1")
-    verdict = verify.verify(SPEC.id, store)
-    assert (verdict.is_same, verdict.images) == (False, 1)
-    assert verdict.differing == {"code_digest": ("c0", "c1")}
-    assert "different: 1 images" in verify.in_words(verdict)[0]
+    return set_result
 
 
-def test_a_difference_without_a_cause_is_laid_to_the_method(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    _gives(monkeypatch, even(80, 61))
-    assert "random numbers" in verify.in_words(verify.verify(SPEC.id, store))[-1]
+def test_equal_counts_are_identical(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 60))
+    verification = verify_run(SPEC.id, store)
+    assert verification.is_identical
+    assert verification.format_lines()[0].startswith("identical")
 
 
-def test_a_second_run_that_fails_verifies_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    _gives(monkeypatch, Failure(kind="OSError", message="no weights", log_tail="last line"))
-    verdict = verify.verify(SPEC.id, store)
-    assert not verdict.is_same
-    assert "no weights" in verify.in_words(verdict)[0]
-    assert verify.as_json(verdict)["failure"]["kind"] == "OSError"
+def test_differing_images_are_counted_and_changes_of_the_environment_named(store: Store, set_result: SetResult) -> None:
+    set_result(hand_counts([[80, 80, 60, 60]] * 3 + [[80, 80, 60, 61]]), code="c1")
+    verification = verify_run(SPEC.id, store)
+    assert (verification.is_identical, verification.changed_images) == (False, 1)
+    assert verification.environment_changes == {"code_digest": ("c0", "c1")}
+    assert "different: the counts of 1 images" in verification.format_lines()[0]
 
 
-def test_what_is_not_done_cannot_be_verified(store: Store) -> None:
+def test_a_difference_in_equal_environments_is_attributed_to_the_method(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 61))
+    assert "random numbers" in verify_run(SPEC.id, store).format_lines()[-1]
+
+
+def test_a_failed_repetition_verifies_nothing(store: Store, set_result: SetResult) -> None:
+    set_result(Failure(kind="OSError", message="no weights", log_tail="last line"))
+    verification = verify_run(SPEC.id, store)
+    assert not verification.is_identical
+    assert "no weights" in verification.format_lines()[0]
+    assert verification.to_json()["failure"]["kind"] == "OSError"
+
+
+def test_a_run_that_is_not_done_cannot_be_verified(store: Store) -> None:
     with pytest.raises(ValueError, match="is missing: only a run that is done"):
-        verify.verify(spec_of(seed=5).id, store)
+        verify_run(spec_of(seed=5).id, store)

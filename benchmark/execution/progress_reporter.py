@@ -1,0 +1,61 @@
+"""Progress of a run, passed on from the engine to the store, the log and an observer."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from dataclasses import asdict
+
+from benchmark.engine.base import Observer, Progress
+from benchmark.store.attempts import Attempt
+from benchmark.store.run_folder import RunFolder
+
+HEARTBEAT_S = 2.0
+"""Seconds between two heartbeats."""
+LOSS_ENTRIES = 500
+"""Approximate number of loss entries kept per run."""
+LOG_LINES = 20
+"""Approximate number of log lines per stage."""
+
+_log = logging.getLogger(__name__)
+
+
+class ProgressReporter:
+    """An observer that keeps heartbeats and losses of a run, as long as no later attempt has begun.
+
+    Args:
+        folder: Folder of the run.
+        attempt: Attempt that this process makes at the run.
+        iterations: Number of iterations of the run.
+        observe: Observer that receives every report too; None for none.
+    """
+
+    def __init__(self, folder: RunFolder, attempt: Attempt, *, iterations: int, observe: Observer | None) -> None:
+        self._folder, self._attempt, self._observe = folder, attempt, observe
+        self._loss_interval = math.ceil(max(1, iterations) / LOSS_ENTRIES)
+        self._folder.write_heartbeat({"stage": "prepare", "done": 0, "total": 0})
+        self._last_heartbeat_s = time.monotonic()
+
+    def __call__(self, progress: Progress) -> None:
+        """Report progress.
+
+        Raises:
+            SupersededError: A later attempt at the run has begun.
+        """
+        is_last = progress.done == progress.total
+        if progress.stage == "train" and (is_last or (progress.done - 1) % self._loss_interval == 0):
+            self._folder.append_losses(progress.done - 1, progress.losses)
+        if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
+            _log.info("%s", _format_line(progress))
+        if is_last or time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_S:
+            self._folder.check_latest(self._attempt.number)
+            self._folder.write_heartbeat(asdict(progress))
+            self._last_heartbeat_s = time.monotonic()
+        if self._observe is not None:
+            self._observe(progress)
+
+
+def _format_line(progress: Progress) -> str:
+    losses = "".join(f"  {name} {value:.4f}" for name, value in progress.losses.items())
+    return f"{progress.stage} {progress.done}/{progress.total}{losses}"

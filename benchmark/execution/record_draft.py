@@ -1,0 +1,84 @@
+"""The record of a run while the run is not finished, and failures as records describe them."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from benchmark.core.method import Recipe, Supervision
+from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
+from benchmark.store.attempts import Attempt
+from benchmark.store.environment import list_package_versions
+
+TRACEBACK_LINES = 30
+"""Last lines of a traceback that a failure keeps."""
+MAX_MESSAGE_LENGTH = 500
+
+
+@dataclass(frozen=True)
+class RecordDraft:
+    """The fields of a record that are known before the run has ended.
+
+    Attributes:
+        spec: Spec of the run.
+        attempt: Current attempt at the run.
+        environment: Environment at the start of the attempt.
+        title: Title of the method; empty until the recipe is loaded.
+        supervision: Supervision of the method; empty until the recipe is loaded.
+        reconstruction: Parts of the method that are not the paper's; empty until the recipe is loaded.
+    """
+
+    spec: RunSpec
+    attempt: Attempt
+    environment: Environment
+    title: str = ""
+    supervision: str = ""
+    reconstruction: str = ""
+
+    def describe_method(self, recipe: Recipe[Any]) -> RecordDraft:
+        """Return the draft with the description of the method."""
+        traits, supervision = recipe.traits, recipe.traits.supervision
+        if self.spec.protocol.setting != "inductive" and self.spec.budget.iterations:
+            supervision = Supervision.SEEN_MASKS_UNSEEN_NAMES
+        return replace(self, title=recipe.title, supervision=supervision, reconstruction=traits.reconstruction)
+
+    def finish(self, *, counts_digest: str, cost: Cost) -> RunRecord:
+        """Return the record of a run that is done."""
+        return self._make_record(state=RunState.DONE, counts_digest=counts_digest, cost=cost)
+
+    def fail(self, failure: Failure) -> RunRecord:
+        """Return the record of a run that failed."""
+        return self._make_record(state=RunState.FAILED, failure=failure)
+
+    def _make_record(self, **result: Any) -> RunRecord:
+        return RunRecord(
+            spec=self.spec,
+            # some packages are loaded only when a run needs them
+            environment=self.environment.model_copy(update={"packages": list_package_versions()}),
+            attempts=self.attempt.number,
+            started=self.attempt.started,
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+            title=self.title,
+            supervision=self.supervision,
+            reconstruction=self.reconstruction,
+            **result,
+        )
+
+
+def explain_exception(error: Exception) -> Failure:
+    """Describe an exception in one line, with the end of its traceback."""
+    message = str(error)
+    if isinstance(error, KeyError) and error.args:
+        message = str(error.args[0]) if " " in str(error.args[0]) else f"missing key {message}"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        message = f"the disk is full: {error.strerror}; free some space and run it again"
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    line = " ".join(message.split()) or "no message; see the log"
+    return Failure(
+        kind=type(error).__name__, message=line[:MAX_MESSAGE_LENGTH], log_tail="\n".join(lines[-TRACEBACK_LINES:])
+    )

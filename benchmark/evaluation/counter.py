@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from benchmark.core.lazy_scores import Answer, ScoreMaps, best, label_map, score_maps
+from benchmark.core.lazy_scores import AnyPrediction, ScoreMaps, compute_label_map, find_best_classes, get_score_maps
 from benchmark.core.types import ignore_label
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, find_gamma
 
@@ -54,7 +54,7 @@ class Counter:
         self._margin_intersection = np.zeros((len(classes), BINS), dtype=np.int64)
         self._margin_prediction = np.zeros((len(classes), BINS), dtype=np.int64)
 
-    def update(self, prediction: Answer, target: Tensor, *, image_id: str) -> None:
+    def update(self, prediction: AnyPrediction, target: Tensor, *, image_id: str) -> None:
         """Count one image.
 
         Args:
@@ -68,7 +68,7 @@ class Counter:
             ValueError: Shapes, types or values are not those above, or the image was counted before; the counter is
                 left unchanged.
         """
-        maps = score_maps(prediction)
+        maps = get_score_maps(prediction)
         self._check_shapes(maps, target, image_id=image_id)
         labels = target.detach().cpu().numpy().astype(np.int64)
         self._check_labels(labels, image_id=image_id)
@@ -90,7 +90,7 @@ class Counter:
             margin_prediction=self._margin_prediction,
         )
 
-    def predict_labels(self, prediction: Answer) -> Integers:
+    def predict_labels(self, prediction: AnyPrediction) -> Integers:
         """Return the class of every pixel at the gamma of this counter.
 
         Args:
@@ -100,10 +100,10 @@ class Counter:
             (H, W) ids of classes.
         """
         if self._threshold == ZERO or len(self._groups) == 1:
-            return _to_numpy(label_map(prediction))
-        maps = score_maps(prediction)
+            return _to_numpy(compute_label_map(prediction))
+        maps = get_score_maps(prediction)
         everywhere = np.ones(maps.shape[1:], dtype=np.bool_)
-        seen, unseen, bins = _find_candidates(maps, best(maps, self._groups), is_labeled=everywhere)
+        seen, unseen, bins = _find_candidates(maps, find_best_classes(maps, self._groups), is_labeled=everywhere)
         return np.where(bins > self._threshold, seen, unseen).reshape(everywhere.shape)  # (H W,) to (H, W)
 
     def _count(self, maps: ScoreMaps, labels: Integers, *, image_id: str) -> Matrix:
@@ -118,7 +118,7 @@ class Counter:
             (3, K) intersection, prediction and target.
         """
         # Best seen and best unseen class of every pixel, (H, W) each
-        highest = best(_check_finite(maps, image_id=image_id), self._groups)
+        highest = find_best_classes(_check_finite(maps, image_id=image_id), self._groups)
 
         # The P labeled pixels
         is_labeled = labels != self.ignore  # (H, W)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import Convention
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 SEM_SEG_CONVENTIONS: tuple[Convention, ...] = ("d2-main", "d2-0.6")
 
@@ -34,7 +34,7 @@ def compute_sem_seg_results(counts: Counts, convention: Convention) -> OrderedDi
         ValueError: Detectron2 does not score under the convention.
     """
     if convention not in SEM_SEG_CONVENTIONS:
-        raise ValueError(unknown_name("convention of Detectron2", convention, SEM_SEG_CONVENTIONS))
+        raise ValueError(explain_unknown_name("convention of Detectron2", convention, SEM_SEG_CONVENTIONS))
 
     # Pixels per class, (K,) each
     intersection, predicted, target = (pixels.astype(float) for pixels in counts.totals)

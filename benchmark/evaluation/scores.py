@@ -15,7 +15,7 @@ classes has no hIoU, rather than one of 0.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.evaluation.counts import GAMMAS, Counts
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 Convention = Literal["d2-main", "d2-0.6", "mmseg"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
@@ -95,7 +95,7 @@ def compute_iou(intersection: Pixels, prediction: Pixels, target: Pixels, *, con
         ValueError: The convention is unknown.
     """
     if convention not in CONVENTIONS:
-        raise ValueError(unknown_name("convention", convention, CONVENTIONS))
+        raise ValueError(explain_unknown_name("convention", convention, CONVENTIONS))
     union = prediction + target - intersection
     is_counted = np.broadcast_to(target > 0, union.shape) if convention == "d2-main" else union > 0
     values: Floats = np.divide(100.0 * intersection, union, out=np.full(union.shape, np.nan), where=is_counted)
@@ -103,7 +103,13 @@ def compute_iou(intersection: Pixels, prediction: Pixels, target: Pixels, *, con
 
 
 def compute_means(
-    intersection: Pixels, prediction: Pixels, target: Pixels, *, seen: Sequence[bool], convention: Convention
+    intersection: Pixels,
+    prediction: Pixels,
+    target: Pixels,
+    *,
+    seen: Sequence[bool],
+    convention: Convention,
+    metrics: Collection[Metric] = METRICS,
 ) -> dict[Metric, Floats]:
     """Return the means in percent of many sets of counts at once, as in `Scores`.
 
@@ -113,6 +119,7 @@ def compute_means(
         target: (…, K) or (K,) pixels.
         seen: K flags: whether the class has masks in training.
         convention: Convention of classes without ground truth, see the module.
+        metrics: Metrics to compute.
 
     Returns:
         (…) per metric.
@@ -124,19 +131,20 @@ def compute_means(
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
         raise ValueError(f"{len(seen)} seen flags for {per_class.shape[-1]} classes: give one per class")
-    correct, labeled = np.sum(intersection, axis=-1), np.sum(target, axis=-1)
-    seen_mean, unseen_mean = _average_defined(per_class[..., is_seen]), _average_defined(per_class[..., ~is_seen])
-    mean, accuracy = _average_defined(per_class), _divide(100.0 * correct, labeled, empty=np.nan)
-    if convention == "mmseg":
-        rounded = (np.round(value, 2) for value in (seen_mean, unseen_mean, mean, accuracy))
-        seen_mean, unseen_mean, mean, accuracy = rounded
-    return {
-        "miou_seen": seen_mean,
-        "miou_unseen": unseen_mean,
-        "miou": mean,
-        "hiou": _divide(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0),
-        "pixel_accuracy": accuracy,
+    means: dict[Metric, Floats] = {
+        "miou_seen": _average_defined(per_class[..., is_seen]),
+        "miou_unseen": _average_defined(per_class[..., ~is_seen]),
     }
+    if "miou" in metrics:
+        means["miou"] = _average_defined(per_class)
+    if "pixel_accuracy" in metrics:
+        correct, labeled = np.sum(intersection, axis=-1), np.sum(target, axis=-1)
+        means["pixel_accuracy"] = _divide(100.0 * correct, labeled, empty=np.nan)
+    if convention == "mmseg":
+        means = {metric: np.round(value, 2) for metric, value in means.items()}
+    seen_mean, unseen_mean = means["miou_seen"], means["miou_unseen"]
+    means["hiou"] = _divide(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0)
+    return {metric: means[metric] for metric in metrics}
 
 
 def compute_gamma_curve(counts: Counts, convention: Convention) -> Floats:

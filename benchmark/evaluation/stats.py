@@ -1,29 +1,21 @@
 """Uncertainty of scores: intervals over seeds, intervals over images, and paired comparisons.
 
 Seeds and images are different sources of uncertainty, and `Interval.kind` says which of them an interval covers.
-Resampling draws from the raw 64-bit stream of PCG64, which numpy promises to keep, and not from its distributions,
-which may change: so the same counts give the same interval on every machine and version. Resampled counts are summed
-in float64, where whole numbers are exact up to 2^53.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
 from benchmark.evaluation.counts import Counts, Matrix
-from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, compute_means, score
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.evaluation.resampling import PairedResampler, draw_weights, resample_scores
+from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, score
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 REPLICATES = 2000
-CHUNK_PIXELS = 2**14
-"""Resampled sums of pixels held at once, so that they fit the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -126,68 +118,48 @@ def bootstrap_images(
     defined = [metric for metric in metrics if not np.isnan(means[metric])]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     if defined:
-        weights = _draw_weights(seed, len(runs[0].image_ids), replicates=replicates)
-        drawn = _resample(runs, weights, metrics=defined, convention=convention)
+        weights = draw_weights(seed, len(runs[0].image_ids), replicates=replicates)
+        drawn = resample_scores(runs, weights, metrics=defined, convention=convention)
         for metric, scores in drawn.items():
             intervals[metric] = _take_percentiles(scores.mean(axis=0), level=level, kind="images")
     return intervals
 
 
-def bootstrap_difference(
-    a: Sequence[Counts],
-    b: Sequence[Counts],
+def bootstrap_differences(
+    sides: Sequence[Sequence[Counts]],
+    reference: Sequence[Counts],
     *,
     metric: Metric,
     convention: Convention,
     replicates: int = REPLICATES,
     seed: int = 0,
     level: float = 0.95,
-) -> PairedDifference:
-    """Test whether the difference of two methods' mean scores exceeds the variation of images and seeds.
+) -> list[PairedDifference]:
+    """Test whether each method's mean score differs from that of a reference by more than images and seeds vary.
 
-    Images are drawn with replacement, the same for all runs; so are seeds. If a and b have equally many runs, the i-th
-    of a and the i-th of b are drawn together (give them in the order of their seeds), otherwise independently. If each
-    side has a single run, seeds cannot be drawn: the interval then covers images alone, and its kind says so.
+    Images are drawn with replacement, the same for all runs; so are seeds. If a side and the reference have equally
+    many runs, their i-th runs are drawn together (give them in the order of their seeds), otherwise independently. If
+    both have a single run, seeds cannot be drawn: the interval then covers images alone, and its kind says so.
 
     The p value inverts the percentile interval: twice the smaller of the fractions (r + 1) / (n + 1) of the n
     replicates at or below 0 and at or above 0, at most 1 (Davison and Hinkley 1997, sections 4.2.3 and 5.2); it is
     never below 2 / (n + 1).
 
     Args:
-        a: Counts of the runs of the first method.
-        b: Counts of the runs of the second method.
+        sides: Counts of the runs of each method.
+        reference: Counts of the runs of the method that is subtracted.
         metric: Score to compare.
         convention: Convention of the score.
         replicates: Number of times images and seeds are drawn.
         seed: Seed of the drawing.
-        level: Level of the interval.
+        level: Level of the intervals.
 
     Raises:
         ValueError: There are no runs, runs have different images, classes or labels, the metric or convention is
             unknown, or the score is not defined.
     """
-    runs = [*a, *b]
-    for name, side in (("a", a), ("b", b)):
-        if not side:
-            raise ValueError(f"{name} has no runs to compare: give at least one")
-    _check_request(runs, metrics=[metric], replicates=replicates, level=level)
-    mean_a, mean_b = (_mean_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
-    if np.isnan(mean_a - mean_b):
-        raise ValueError(f"{metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
-
-    differences = _draw_differences(a, b, metric=metric, convention=convention, replicates=replicates, seed=seed)
-    defined = differences[~np.isnan(differences)]
-    kind = "images" if len(runs) == 2 else "images and seeds"
-    return PairedDifference(
-        metric=metric,
-        convention=convention,
-        difference=mean_a - mean_b,
-        interval=_take_percentiles(differences, level=level, kind=kind),
-        p_value=_compute_p_value(defined),
-        replicates=len(defined),
-        images=len(runs[0].image_ids),
-        seeds=(len(a), len(b)),
-    )
+    resampler = PairedResampler(metric, convention, replicates, seed)
+    return [_compare_sides(side, reference, resampler=resampler, level=level) for side in sides]
 
 
 def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -205,102 +177,31 @@ def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted.tolist())
 
 
-def _draw_differences(
-    a: Sequence[Counts], b: Sequence[Counts], *, metric: Metric, convention: Convention, replicates: int, seed: int
-) -> Floats:
-    """Return the difference of the mean scores of a and b in every replicate, (replicates,)."""
-    # Runs of each side, (replicates, runs of the side)
-    bits = np.random.PCG64(seed)
-    picks_a = _draw_integers(bits, len(a), shape=(replicates, len(a)))
-    picks_b = picks_a if len(a) == len(b) else _draw_integers(bits, len(b), shape=(replicates, len(b)))
-
-    # Images, (images, replicates), from the rest of the same stream
-    skip = picks_a.size if len(a) == len(b) else picks_a.size + picks_b.size
-    weights = _draw_weights(seed, len(a[0].image_ids), replicates=replicates, skip=skip)
-
-    # Scores, (runs of the side, replicates), and the difference of their means
-    scores_a, scores_b = (_resample(side, weights, metrics=[metric], convention=convention)[metric] for side in (a, b))
-    return _average_picked(scores_a, picks_a) - _average_picked(scores_b, picks_b)
-
-
-def _resample(
-    runs: Sequence[Counts], weights: NDArray[np.int32], *, metrics: Sequence[Metric], convention: Convention
-) -> dict[Metric, Floats]:
-    """Return the scores of every run on every drawing of the images.
-
-    Args:
-        runs: Counts of N images and K classes each.
-        weights: (N, replicates) how often each image was drawn.
-        metrics: Scores.
-        convention: Convention of the scores.
-
-    Returns:
-        (runs, replicates) per metric.
-    """
-    replicates, classes, seen = weights.shape[1], len(runs[0].classes), runs[0].seen
-
-    # Counts side by side, ((2 runs + 1) K, N): one product per chunk is cheaper than one per run and count
-    counts = [matrix for run in runs for matrix in (run.intersection, run.prediction)]
-    columns: Any = sparse.hstack([runs[0].target, *counts], format="csr").astype(np.float64).T
-
-    chunk = max(1, CHUNK_PIXELS // columns.shape[0])
-    drawn: dict[Metric, Floats] = {metric: np.empty((len(runs), replicates)) for metric in metrics}
-    for start in range(0, replicates, chunk):
-        # Sums of pixels over the drawn images, (count, 2 runs + 1, K)
-        part = slice(start, start + chunk)
-        sums: Floats = (columns @ weights[:, part].astype(np.float64)).T
-        sums = sums.reshape(len(sums), -1, classes)
-
-        # Scores of every run, (count, runs) per metric
-        target, intersection, prediction = sums[:, :1], sums[:, 1::2], sums[:, 2::2]
-        means = compute_means(intersection, prediction, target, seen=seen, convention=convention, metrics=metrics)
-        for metric in metrics:
-            drawn[metric][:, part] = means[metric].T
-    return drawn
-
-
-@lru_cache(maxsize=2)
-def _draw_weights(seed: int, images: int, *, replicates: int, skip: int = 0) -> NDArray[np.int32]:
-    """Return how often each image is drawn in each replicate, which draws as many images as there are.
-
-    All rows of a table share the drawing, so that it is made once.
-
-    Args:
-        seed: Seed of the stream of bits.
-        images: Number of images.
-        replicates: Number of replicates.
-        skip: Numbers of the stream that were used before.
-
-    Returns:
-        (images, replicates), read-only.
-    """
-    bits = np.random.PCG64(seed)
-    bits.advance(skip)
-    weights = np.empty((images, replicates), dtype=np.int32)
-    for replicate in range(replicates):
-        weights[:, replicate] = np.bincount(_draw_integers(bits, images, shape=(1, images))[0], minlength=images)
-    weights.setflags(write=False)
-    return weights
-
-
-def _draw_integers(bits: np.random.PCG64, high: int, *, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return integers in [0, high), of this shape: remainders of 64 bits, whose bias is below high / 2^64."""
-    raw = np.asarray(bits.random_raw(shape[0] * shape[1]), dtype=np.uint64)
-    return (raw % np.uint64(high)).astype(np.int64).reshape(shape)
-
-
-def _average_picked(drawn: Floats, picks: NDArray[np.int64]) -> Floats:
-    """Return the mean over the picked runs in every replicate.
-
-    Args:
-        drawn: (runs, replicates) scores.
-        picks: (replicates, runs) indices of runs.
-
-    Returns:
-        (replicates,).
-    """
-    means: Floats = np.take_along_axis(drawn.T, picks, axis=1).mean(axis=1)
-    return means
+def _compare_sides(
+    a: Sequence[Counts], b: Sequence[Counts], *, resampler: PairedResampler, level: float
+) -> PairedDifference:
+    """Return the difference a - b, see `bootstrap_differences`."""
+    runs, metric, convention = [*a, *b], resampler.metric, resampler.convention
+    for name, side in (("a", a), ("b", b)):
+        if not side:
+            raise ValueError(f"{name} has no runs to compare: give at least one")
+    _check_request(runs, metrics=[metric], replicates=resampler.replicates, level=level)
+    mean_a, mean_b = (_mean_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
+    if np.isnan(mean_a - mean_b):
+        raise ValueError(f"{metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
+    differences = resampler.draw_differences(a, b)
+    defined = differences[~np.isnan(differences)]
+    kind = "images" if len(runs) == 2 else "images and seeds"
+    return PairedDifference(
+        metric=metric,
+        convention=convention,
+        difference=mean_a - mean_b,
+        interval=_take_percentiles(differences, level=level, kind=kind),
+        p_value=_compute_p_value(defined),
+        replicates=len(defined),
+        images=len(runs[0].image_ids),
+        seeds=(len(a), len(b)),
+    )
 
 
 def _take_percentiles(values: Floats, *, level: float, kind: str) -> Interval:
@@ -327,7 +228,7 @@ def _check_request(runs: Sequence[Counts], *, metrics: Sequence[Metric], replica
     _check_level(level)
     for metric in metrics:
         if metric not in METRICS:
-            raise ValueError(unknown_name("metric", metric, METRICS))
+            raise ValueError(explain_unknown_name("metric", metric, METRICS))
     if replicates < 1:
         raise ValueError(f"replicates is {replicates}, expected at least 1")
     if not runs or not runs[0].image_ids:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.scores import Convention, Metric
-from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
+from benchmark.evaluation.stats import adjust_holm, bootstrap_differences
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, mark_stale, read_row
 from benchmark.report.tables.notes import describe_budget, join_distinct
@@ -157,7 +157,11 @@ def _read_side(store: Store, ids: Mapping[int, str], *, label: str, convention: 
 
 def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
     defined = [metric for metric in TABLE_METRICS if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
-    paired = [bootstrap_difference(a.counts, b.counts, metric=metric, convention=a.convention) for metric in defined]
+    paired = [
+        difference
+        for metric in defined
+        for difference in bootstrap_differences([a.counts], b.counts, metric=metric, convention=a.convention)
+    ]
     adjusted = adjust_holm([difference.p_value for difference in paired])
     pairs = zip(paired, adjusted, strict=True)
     return {difference.metric: AdjustedDifference(difference, p_value) for difference, p_value in pairs}

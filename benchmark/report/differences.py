@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.evaluation.scores import Metric
-from benchmark.evaluation.stats import PairedDifference, adjust_holm, bootstrap_difference
+from benchmark.evaluation.stats import PairedDifference, adjust_holm, bootstrap_differences
 from benchmark.report.rows import Row
 
 
@@ -28,9 +29,13 @@ def compare_with_first(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[
 
     All done runs take part, in the order of their seeds: as pairs if both rows have equally many.
     """
-    paired = [_compare(row, rows[0], metric=metric) if index else None for index, row in enumerate(rows)]
-    adjusted = iter(adjust_holm([difference.p_value for difference in paired if difference is not None]))
-    return [AdjustedDifference(difference, next(adjusted)) if difference else None for difference in paired]
+    first = rows[0]
+    is_compared = [row is not first and _is_defined(row, metric) and _is_defined(first, metric) for row in rows]
+    sides = [row.counts for row, is_side in zip(rows, is_compared, strict=True) if is_side]
+    paired = bootstrap_differences(sides, first.counts, metric=metric, convention=first.convention)
+    adjusted = adjust_holm([difference.p_value for difference in paired])
+    differences = iter(map(AdjustedDifference, paired, adjusted))
+    return [next(differences) if is_side else None for is_side in is_compared]
 
 
 def is_comparison_due(rows: Sequence[Row]) -> bool:
@@ -38,8 +43,5 @@ def is_comparison_due(rows: Sequence[Row]) -> bool:
     return len(rows) > 1 and all(row.is_complete for row in rows)
 
 
-def _compare(row: Row, first: Row, *, metric: Metric) -> PairedDifference | None:
-    means = [side.estimates[metric].mean for side in (row, first) if side.done]
-    if len(means) < 2 or any(mean != mean for mean in means):
-        return None
-    return bootstrap_difference(row.counts, first.counts, metric=metric, convention=row.convention)
+def _is_defined(row: Row, metric: Metric) -> bool:
+    return bool(row.done) and not math.isnan(row.estimates[metric].mean)

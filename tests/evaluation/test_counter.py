@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from benchmark.core import lazy_scores
-from benchmark.core.lazy_scores import CoarsePrediction
+from benchmark.core.lazy_scores import LowResPrediction
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import GAMMAS, Counts, Totals, merge
 
@@ -209,9 +209,9 @@ def test_invalid_input_is_refused_and_leaves_the_counter_unchanged(
     assert counter.compute() == Counter(CLASSES, SEEN).compute()
 
 
-def lazy(scores: Tensor) -> CoarsePrediction:
+def lazy(scores: Tensor) -> LowResPrediction:
     """Of (K, h, w) scores, an prediction of 40 x 56."""
-    return CoarsePrediction(coarse=scores[None], padded=(40, 56), inside=(37, 52), size=(40, 56))
+    return LowResPrediction(low_res=scores[None], padded_size=(40, 56), image_size=(37, 52), output_size=(40, 56))
 
 
 @pytest.mark.parametrize("flags", [(True, True, False), (True,)])

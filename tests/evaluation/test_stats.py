@@ -14,7 +14,7 @@ from benchmark.evaluation.scores import score_totals
 from benchmark.evaluation.stats import (
     PairedDifference,
     adjust_holm,
-    bootstrap_difference,
+    bootstrap_differences,
     bootstrap_images,
     compute_t_interval,
 )
@@ -38,7 +38,8 @@ def without_unseen(counts: Counts) -> Counts:
 
 
 def compare(a: list[Counts], b: list[Counts], *, seed: int = 0, replicates: int = 300) -> PairedDifference:
-    return bootstrap_difference(a, b, metric="hiou", convention="d2-0.6", replicates=replicates, seed=seed)
+    (difference,) = bootstrap_differences([a], b, metric="hiou", convention="d2-0.6", replicates=replicates, seed=seed)
+    return difference
 
 
 def hiou_of(counts: Counts, rows: list[int]) -> float:
@@ -86,7 +87,7 @@ def test_the_image_bootstrap_equals_a_loop_over_resampled_images() -> None:
 
 def test_replicates_do_not_depend_on_how_they_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compare([make(0.6)], [make(0.5)])
-    monkeypatch.setattr("benchmark.evaluation.stats.CHUNK_PIXELS", 7 * 5 * 3)
+    monkeypatch.setattr("benchmark.evaluation.resampling.CHUNK_PIXELS", 7 * 5 * 3)
     assert compare([make(0.6)], [make(0.5)]) == whole
 
 
@@ -150,6 +151,12 @@ def test_a_true_null_hypothesis_is_rejected_about_as_often_as_promised() -> None
         for k in range(200)
     )
     assert 8 <= rejected <= 36  # 20 expected; beyond three standard deviations something is wrong
+
+
+def test_several_sides_are_compared_like_each_alone() -> None:
+    sides, reference = [[make(0.6)], [make(0.6), make(0.5)], [make(0.4)]], [make(0.5, seed=1)]
+    together = bootstrap_differences(sides, reference, metric="hiou", convention="d2-0.6", replicates=300)
+    assert together == [compare(side, reference) for side in sides]
 
 
 def test_runs_on_different_images_are_not_compared() -> None:

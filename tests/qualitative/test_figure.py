@@ -20,15 +20,8 @@ PREDICTION = np.full((6, 9), 3, dtype=np.int64)
 
 def draw(out: Path, **changes: Any) -> list[Path]:
     fields: dict[str, Any] = {"images": [IMAGE], "targets": [TARGET], "predictions": {"method": [PREDICTION]}} | changes
-    return draw_segmentations(
-        fields["images"],
-        fields["targets"],
-        fields["predictions"],
-        classes=CLASSES,
-        is_seen=SEEN,
-        out=out,
-        formats=["svg"],
-    )
+    maps = (fields["images"], fields["targets"], fields["predictions"])
+    return draw_segmentations(*maps, classes=CLASSES, is_seen=SEEN, out=out, formats=["svg"])
 
 
 def test_a_figure_repeats_to_the_byte_and_shows_the_predictions(tmp_path: Path) -> None:

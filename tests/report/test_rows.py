@@ -12,7 +12,7 @@ import pytest
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
-from benchmark.evaluation.stats import adjust_holm, bootstrap_difference
+from benchmark.evaluation.stats import adjust_holm, bootstrap_differences
 from benchmark.report.differences import compare_with_first, is_comparison_due
 from benchmark.report.rows import IntervalSource, Row, compute_median_cost, find_shared_setting, read_rows
 from benchmark.store.store import Store
@@ -115,11 +115,9 @@ def test_differences_are_to_the_first_row_and_corrected_as_a_family(tmp_path: Pa
     assert first is None and lost is None and worse is not None and same is not None
     mean = [row.estimates["hiou"].mean for row in rows[:2]]
     assert worse.paired.difference == pytest.approx(mean[1] - mean[0])
-    alone = [
-        bootstrap_difference(rows[at].counts, rows[0].counts, metric="hiou", convention="d2-main").p_value
-        for at in (1, 3)
-    ]
-    assert (worse.p_adjusted, same.p_adjusted) == adjust_holm(alone)
+    alone = bootstrap_differences([rows[1].counts], rows[0].counts, metric="hiou", convention="d2-main")
+    alone += bootstrap_differences([rows[3].counts], rows[0].counts, metric="hiou", convention="d2-main")
+    assert (worse.p_adjusted, same.p_adjusted) == adjust_holm([difference.p_value for difference in alone])
 
 
 def test_a_comparison_is_due_once_no_run_is_missing(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
 from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma
 from benchmark.report.tables.numbers import NOTHING, format_difference, format_score, format_three_digits
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 Format = Literal["txt", "md", "tex", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -46,7 +46,7 @@ def render(comparison: MethodComparison, *, fmt: str = "txt", digits: int = 1) -
         KeyError: The format is unknown; the message names the nearest.
     """
     if fmt not in FORMATS:
-        raise KeyError(unknown_name("format of a comparison", fmt, FORMATS))
+        raise KeyError(explain_unknown_name("format of a comparison", fmt, FORMATS))
     if fmt == "json":
         return _to_json(comparison)
     layouts = [

@@ -15,7 +15,7 @@ from benchmark.report.tables.columns import COLUMNS, TableRow, build_row_frame
 from benchmark.report.tables.json_text import DECIMALS, dump_json
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks
 from benchmark.report.tables.notes import describe_rows, describe_setting, describe_sources, digest_runs
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,7 +41,7 @@ def render(
         ValueError: There are no rows, or they are not comparable, see `find_shared_setting`.
     """
     if fmt not in FORMATS:
-        raise KeyError(unknown_name("table format", fmt, FORMATS))
+        raise KeyError(explain_unknown_name("table format", fmt, FORMATS))
     if not rows:
         raise ValueError("there are no rows to draw: give a study with at least one")
     setting = find_shared_setting(rows)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from benchmark.data.base import Dataset
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.folders.dataset_spec import DatasetSpec, list_dataset_specs, load_dataset_spec
-from benchmark.data.folders.discovery import DATA_VARIABLE, find_layout, list_data_folders
+from benchmark.data.folders.discovery import DATA_VARIABLE, list_data_folders, locate_dataset
 from benchmark.data.toybox.dataset import ToyBox
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 DATASETS: dict[str, Callable[[], Dataset]] = {"toybox": ToyBox}
 """Datasets without files, by name, each with its constructor. Construction reads nothing."""
@@ -26,17 +26,17 @@ def open_dataset(name: str) -> Dataset:
 
     Raises:
         KeyError: No dataset has this name; the message suggests the closest one.
-        FileNotFoundError: The files are in none of the folders; the message lists the expected folders and the next step.
+        FileNotFoundError: The files are in none of the folders; the message lists the expected folders.
     """
     if name in DATASETS:
         return DATASETS[name]()
     if name not in list_dataset_specs():
-        raise KeyError(unknown_name("dataset", name, list_datasets()))
+        raise KeyError(explain_unknown_name("dataset", name, list_datasets()))
     spec = load_dataset_spec(name)
-    found = find_layout(spec, list_data_folders())
-    if found is None:
+    location = locate_dataset(spec, list_data_folders())
+    if location is None:
         raise FileNotFoundError(describe_absence(spec))
-    return FolderDataset(spec, found)
+    return FolderDataset(spec, location)
 
 
 def describe_absence(spec: DatasetSpec) -> str:

@@ -26,7 +26,7 @@ from benchmark.data.label_maps import LabelMap
 from benchmark.data.resize import fit_size, resize_image
 from benchmark.data.samplers import EndlessOrder, SampleKey
 from benchmark.data.transforms import Augmentation, make_crop_transforms, make_train_transforms
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 _PADDING_LABEL, _UNSEEN_LABEL = -2, -3
 """Labels of padding and of unseen classes while a transductive sample is built; they do not leave this module."""
@@ -252,7 +252,7 @@ def check_fits(dataset: Dataset, split: Split) -> None:
     """
     missing = [name for name in split.classes if name not in dataset.classes]
     if missing:
-        reason = unknown_name("class", missing[0], dataset.classes)
+        reason = explain_unknown_name("class", missing[0], dataset.classes)
         more = f" Also missing: {', '.join(missing[1:])}." if missing[1:] else ""
         raise ValueError(f"split {split.name!r} does not fit dataset {dataset.name!r}: {reason}.{more}")
     for subset in (split.train, split.evaluate):

@@ -179,7 +179,7 @@ class RandomColor:
         Returns:
             (3, 4): RGB to RGB, and a shift in levels in the last column.
         """
-        # one draw each for whether and how much
+        # four draws decide which properties change, four by how much
         unit = torch.rand(8, generator=generator).tolist()
         is_changed, position = [number < 0.5 for number in unit[:4]], unit[4:]
         shift = self.brightness * (2 * position[0] - 1) if is_changed[0] else 0.0

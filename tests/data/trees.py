@@ -14,7 +14,7 @@ from PIL import Image
 
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.folders.dataset_spec import DatasetSpec, load_dataset_spec
-from benchmark.data.folders.discovery import find_layout
+from benchmark.data.folders.discovery import locate_dataset
 
 HEIGHT, WIDTH = 6, 8
 
@@ -83,9 +83,9 @@ def save_mask(path: Path, values: NDArray[Any], *, palette: bool = False) -> Pat
 def open_tree(spec: DatasetSpec | str, folder: Path, *, layout: str = "") -> FolderDataset:
     """Open the dataset in a folder."""
     spec = load_dataset_spec(spec) if isinstance(spec, str) else spec
-    found = find_layout(spec, [folder], layout=layout)
-    assert found is not None
-    return FolderDataset(spec, found)
+    location = locate_dataset(spec, [folder], layout=layout)
+    assert location is not None
+    return FolderDataset(spec, location)
 
 
 def with_image_counts(dataset: str, **counts: int) -> DatasetSpec:

@@ -10,10 +10,10 @@ from pathlib import Path
 from benchmark.core.split import Split, list_splits, load_split
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.folders.dataset_spec import DatasetSpec
-from benchmark.data.folders.discovery import FoundLayout, find_layout, iterate_layouts
+from benchmark.data.folders.discovery import DatasetLocation, iterate_locations, locate_dataset
 from benchmark.data.folders.index import ScanResults
 from benchmark.data.folders.scan import DatasetProblem
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 OnSubsetProgress = Callable[[str, int, int], None]
 """Called with a subset and the numbers of its images read and to be read."""
@@ -102,7 +102,7 @@ def check_dataset(
     subsets: Sequence[str] = (),
     layout: str = "",
     full: bool = False,
-    on_found: Callable[[FoundLayout], None] = lambda found: None,
+    on_found: Callable[[DatasetLocation], None] = lambda location: None,
     on_progress: OnSubsetProgress = lambda subset, done, total: None,
 ) -> DatasetReport | None:
     """Check every file of a dataset.
@@ -125,26 +125,26 @@ def check_dataset(
     """
     for subset in subsets:
         if subset not in spec.image_counts:
-            raise KeyError(unknown_name("subset", subset, spec.image_counts))
-    found = find_layout(spec, folders, layout=layout)
-    if found is None:
+            raise KeyError(explain_unknown_name("subset", subset, spec.image_counts))
+    location = locate_dataset(spec, folders, layout=layout)
+    if location is None:
         return None
-    on_found(found)
-    dataset = FolderDataset(spec, found)
+    on_found(location)
+    dataset = FolderDataset(spec, location)
     requested = [subset for subset in spec.image_counts if subset in (subsets or spec.image_counts)]
     scans = {
         subset: dataset.scan(subset, full=full, on_progress=partial(on_progress, subset))
         for subset in requested
-        if subset in found.subsets
+        if subset in location.subsets
     }
     required = set(subsets or set(spec.image_counts) - set(spec.optional_subsets))
     problems = [
-        *(problem for subset in requested for problem in _check_subset(spec, found, subset, subset in required)),
+        *(problem for subset in requested for problem in _check_subset(spec, location, subset, subset in required)),
         *(problem for scan in scans.values() for problem in scan.problems),
     ]
     return DatasetReport(
-        found.layout,
-        found.root,
+        location.layout,
+        location.root,
         tuple(_report_subset(dataset, spec, subset, scans.get(subset)) for subset in requested),
         tuple(problems),
         tuple(_report_splits(spec, scans)),
@@ -171,19 +171,19 @@ def describe_search(spec: DatasetSpec, folders: Sequence[Path], *, layout: str =
 
 
 def _describe_layout(spec: DatasetSpec, folder: Path, layout: str) -> Iterator[str]:
-    existing = {found.root: found for found in iterate_layouts(spec, [folder], layout=layout)}
+    existing = {location.root: location for location in iterate_locations(spec, [folder], layout=layout)}
     absent = [root for root in spec.layouts[layout].roots if folder / root not in existing]
     if absent:
         yield f"no folder {' or '.join(absent)} in {folder}"
-    for root, found in existing.items():
-        missing = dict.fromkeys(gap for gaps in found.missing.values() for gap in gaps)
+    for root, location in existing.items():
+        missing = dict.fromkeys(gap for gaps in location.missing.values() for gap in gaps)
         yield f"{root} lacks {', '.join(missing)}"
 
 
 def _report_subset(dataset: FolderDataset, spec: DatasetSpec, subset: str, scan: ScanResults | None) -> SubsetReport:
     expected = spec.image_counts[subset]
     if scan is None:
-        missing = _list_missing(dataset.found, subset)
+        missing = _list_missing(dataset.location, subset)
         return SubsetReport(subset, 0, expected, is_short=True, missing=missing)
     images = len(scan.results)
     broken = images - len(scan.facts)
@@ -192,19 +192,21 @@ def _report_subset(dataset: FolderDataset, spec: DatasetSpec, subset: str, scan:
     return SubsetReport(subset, images, expected, is_short, broken=broken, fingerprint=fingerprint)
 
 
-def _list_missing(found: FoundLayout, subset: str) -> tuple[str, ...]:
-    return found.missing.get(subset) or (f"an entry in layout {found.layout}",)
+def _list_missing(location: DatasetLocation, subset: str) -> tuple[str, ...]:
+    return location.missing.get(subset) or (f"an entry in layout {location.layout}",)
 
 
-def _check_subset(spec: DatasetSpec, found: FoundLayout, subset: str, is_required: bool) -> Iterator[DatasetProblem]:
+def _check_subset(
+    spec: DatasetSpec, location: DatasetLocation, subset: str, is_required: bool
+) -> Iterator[DatasetProblem]:
     """Yield the problems of a subset that are known without reading its files."""
-    root = str(found.root)
-    if subset not in found.subsets:
+    root = str(location.root)
+    if subset not in location.subsets:
         if is_required:
-            missing = ", ".join(_list_missing(found, subset))
+            missing = ", ".join(_list_missing(location, subset))
             yield DatasetProblem("missing", root, f"subset {subset!r} is not present: it lacks {missing}")
         return
-    files = found.subsets[subset]
+    files = location.subsets[subset]
     if not spec.is_complete(subset, len(files)):
         kind = "incomplete" if len(files) < spec.image_counts[subset] else "too many"
         text = f"subset {subset!r} has {len(files)} images, expected {spec.image_counts[subset]}"

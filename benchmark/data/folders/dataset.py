@@ -11,11 +11,11 @@ from pathlib import Path
 from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.folders.dataset_spec import DatasetSpec
 from benchmark.data.folders.decode import decode_image, decode_mask, read_content, read_header
-from benchmark.data.folders.discovery import FoundLayout, SubsetFiles
+from benchmark.data.folders.discovery import DatasetLocation, SubsetFiles
 from benchmark.data.folders.index import OnProgress, ScanIndex, ScanResult, ScanResults
 from benchmark.data.folders.mask_values import MaskValueTable
 from benchmark.data.folders.scan import ImageFacts, describe_size_mismatch
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import canonical_json
 
 LOG_EVERY_S = 10.0
@@ -28,13 +28,13 @@ class FolderDataset:
 
     Args:
         spec: Description of the dataset.
-        found: Layout, with its files.
+        location: Folder of the dataset, with its files.
     """
 
-    def __init__(self, spec: DatasetSpec, found: FoundLayout) -> None:
+    def __init__(self, spec: DatasetSpec, location: DatasetLocation) -> None:
         self.name = spec.name
         self.classes = spec.classes
-        self.found = found
+        self.location = location
         self._spec = spec
         self._tables = {name: MaskValueTable(encoding) for name, encoding in spec.mask_encodings.items()}
         self._index: ScanIndex | None = None
@@ -47,7 +47,7 @@ class FolderDataset:
     @property
     def subsets(self) -> tuple[str, ...]:
         """Names of the subsets that are present."""
-        return tuple(self.found.subsets)
+        return tuple(self.location.subsets)
 
     def size(self, subset: str) -> int:
         """Return the number of images in a subset.
@@ -66,7 +66,7 @@ class FolderDataset:
             ValueError: A file is missing or broken, the mask has illegal values, or the sizes differ.
         """
         files = self._files(subset)[self._check_index(subset, index)]
-        root = self.found.root
+        root = self.location.root
         image_path, mask_path = root / files.image, root / files.mask
         content = read_content(image_path)
         image = decode_image(content, image_path)
@@ -94,7 +94,7 @@ class FolderDataset:
             IndexError: The index is out of range.
         """
         files = self._files(subset)[self._check_index(subset, index)]
-        return self.found.root / files.image, self.found.root / files.mask
+        return self.location.root / files.image, self.location.root / files.mask
 
     def scan(self, subset: str, *, full: bool = False, on_progress: OnProgress | None = None) -> ScanResults:
         """Scan all images of a subset; files that were read before are only compared by size and time.
@@ -108,7 +108,7 @@ class FolderDataset:
             KeyError: The subset is unknown or not present.
         """
         files = self._files(subset)
-        self._index = self._index or ScanIndex(self._spec, self.found.root)
+        self._index = self._index or ScanIndex(self._spec, self.location.root)
         images = [files[index] for index in range(len(files))]
         on_progress = on_progress or _log_progress(f"{self.name} {subset}")
         self._scans[subset] = self._index.scan(images, full=full, on_progress=on_progress)
@@ -158,17 +158,17 @@ class FolderDataset:
         return (self._scans.get(subset) or self.scan(subset)).results
 
     def _files(self, subset: str) -> SubsetFiles:
-        found = self.found
-        if subset in found.subsets:
-            return found.subsets[subset]
+        location = self.location
+        if subset in location.subsets:
+            return location.subsets[subset]
         if subset in self._spec.image_counts:
-            missing = found.missing.get(subset, ())
-            reason = f"missing {' and '.join(missing)}" if missing else f"layout {found.layout!r} has no such subset"
+            missing = location.missing.get(subset, ())
+            reason = f"missing {' and '.join(missing)}" if missing else f"layout {location.layout!r} has no such subset"
             raise KeyError(
-                f"subset {subset!r} of {self.name!r} is not in {found.root}: {reason}. "
+                f"subset {subset!r} of {self.name!r} is not in {location.root}: {reason}. "
                 f"Available: {', '.join(self.subsets)}; see chimera-bench data check {self.name}"
             )
-        raise KeyError(unknown_name("subset", subset, self.subsets))
+        raise KeyError(explain_unknown_name("subset", subset, self.subsets))
 
     def _check_index(self, subset: str, index: int) -> int:
         if not 0 <= index < self.size(subset):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from benchmark.core.types import ignore_label
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.yaml_files import read_model
 
@@ -216,11 +216,11 @@ def load_dataset_spec(name: str, folder: Path = SPEC_FOLDER) -> DatasetSpec:
     """
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("dataset", name, list_dataset_specs(folder)))
+        raise KeyError(explain_unknown_name("dataset", name, list_dataset_specs(folder)))
     return read_model(DatasetSpec, path, kind="dataset description", name=name)
 
 
 def _check_known(kind: str, names: set[str], known: Mapping[str, Any]) -> None:
     unknown = sorted(names - set(known))
     if unknown:
-        raise ValueError(unknown_name(kind, unknown[0], known))
+        raise ValueError(explain_unknown_name(kind, unknown[0], known))

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from benchmark.data.folders.dataset_spec import DatasetSpec, ImageSource
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 DATA_VARIABLE = "CHIMERA_BENCH_DATA"
 """Environment variable with the data folders, separated by `os.pathsep`."""
@@ -59,8 +59,8 @@ class SubsetFiles:
 
 
 @dataclass(frozen=True)
-class FoundLayout:
-    """A layout in a folder, and the subsets that are present there.
+class DatasetLocation:
+    """Location of a dataset: a layout in a folder, and the subsets that are present there.
 
     Attributes:
         layout: Name of the layout.
@@ -81,10 +81,10 @@ def list_data_folders() -> tuple[Path, ...]:
     return tuple(Path(folder).expanduser() for folder in folders if folder)
 
 
-def find_layout(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> FoundLayout | None:
-    """Return the most complete layout of a dataset, or None if no layout has any subset.
+def locate_dataset(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> DatasetLocation | None:
+    """Return the most complete location of a dataset, or None if no location has any subset.
 
-    Layouts are ranked by complete subsets, then by present subsets, then by images; the first of equals wins.
+    Locations are ranked by complete subsets, then by present subsets, then by images; the first of equals wins.
 
     Args:
         spec: Description of the dataset.
@@ -94,12 +94,14 @@ def find_layout(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "")
     Raises:
         KeyError: No layout has this name; the message suggests the closest one.
     """
-    candidates = [candidate for candidate in iterate_layouts(spec, folders, layout=layout) if candidate.subsets]
-    return max(candidates, key=lambda candidate: _rank_layout(candidate, spec), default=None)
+    candidates = [candidate for candidate in iterate_locations(spec, folders, layout=layout) if candidate.subsets]
+    return max(candidates, key=lambda candidate: _rank_location(candidate, spec), default=None)
 
 
-def iterate_layouts(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> Iterator[FoundLayout]:
-    """Yield every layout in every existing folder where it may start, even if no subset is present there.
+def iterate_locations(spec: DatasetSpec, folders: Sequence[Path], *, layout: str = "") -> Iterator[DatasetLocation]:
+    """Yield every possible location of a dataset: each layout in each existing folder where the layout may start.
+
+    A location is yielded even if no subset is present there.
 
     Args:
         spec: Description of the dataset.
@@ -110,13 +112,13 @@ def iterate_layouts(spec: DatasetSpec, folders: Sequence[Path], *, layout: str =
         KeyError: No layout has this name; the message suggests the closest one.
     """
     if layout and layout not in spec.layouts:
-        raise KeyError(unknown_name(f"layout of {spec.name}", layout, spec.layouts))
+        raise KeyError(explain_unknown_name(f"layout of {spec.name}", layout, spec.layouts))
     listings = _FolderListings()
     for name in [layout] if layout else spec.layouts:
         roots = [folder / root for folder in folders for root in spec.layouts[name].roots]
         for root in dict.fromkeys(roots):
             if root.is_dir():
-                yield _read_layout(spec, name, root, listings=listings)
+                yield _read_location(spec, name, root, listings=listings)
 
 
 def read_image_list(path: Path) -> list[str]:
@@ -162,16 +164,16 @@ class _FolderListings:
         return self._ids[root, pattern]
 
 
-def _rank_layout(found: FoundLayout, spec: DatasetSpec) -> tuple[int, int, int]:
+def _rank_location(location: DatasetLocation, spec: DatasetSpec) -> tuple[int, int, int]:
     complete = [
         subset
-        for subset, files in found.subsets.items()
+        for subset, files in location.subsets.items()
         if files.num_complete == len(files) and spec.is_complete(subset, len(files))
     ]
-    return len(complete), len(found.subsets), sum(files.num_complete for files in found.subsets.values())
+    return len(complete), len(location.subsets), sum(files.num_complete for files in location.subsets.values())
 
 
-def _read_layout(spec: DatasetSpec, layout: str, root: Path, *, listings: _FolderListings) -> FoundLayout:
+def _read_location(spec: DatasetSpec, layout: str, root: Path, *, listings: _FolderListings) -> DatasetLocation:
     subsets: dict[str, SubsetFiles] = {}
     missing: dict[str, tuple[str, ...]] = {}
     for subset, sources in spec.layouts[layout].subsets.items():
@@ -180,7 +182,7 @@ def _read_layout(spec: DatasetSpec, layout: str, root: Path, *, listings: _Folde
             missing[subset] = tuple(dict.fromkeys(gaps))
         else:
             subsets[subset] = _list_files(sources, root, listings)
-    return FoundLayout(layout, root, subsets, missing)
+    return DatasetLocation(layout, root, subsets, missing)
 
 
 def _list_missing(source: ImageSource, root: Path, listings: _FolderListings) -> list[str]:

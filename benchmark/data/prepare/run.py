@@ -15,8 +15,8 @@ from benchmark.data.prepare.pascal_context import plan_detail, plan_official
 from benchmark.data.prepare.plan import PreparationPlan
 from benchmark.data.prepare.work import ConversionResult, OnConversionProgress, run_tasks
 from benchmark.utils.atomic_files import write_text
-from benchmark.utils.did_you_mean import unknown_name
-from benchmark.utils.lock import BusyError, holding
+from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.lock import BusyError, hold_lock
 
 MARKER = "prepared.json"
 VERSION = 1
@@ -99,10 +99,10 @@ def prepare(
 def _check_layout(name: str, layout: str | None) -> str:
     """Return the layout, or the default layout of the preparation if it is None."""
     if name not in PREPARATIONS:
-        raise KeyError(unknown_name("preparation", name, PREPARATIONS))
+        raise KeyError(explain_unknown_name("preparation", name, PREPARATIONS))
     layouts = PREPARATIONS[name].layouts
     if layout is not None and layout not in layouts:
-        raise KeyError(unknown_name(f"layout of {name}", layout, layouts))
+        raise KeyError(explain_unknown_name(f"layout of {name}", layout, layouts))
     return layout or next(iter(layouts))
 
 
@@ -141,7 +141,7 @@ def _lock_folder(out: Path) -> Iterator[None]:
     """Lock the folder: another process would mistake our drafts for those of a process that died."""
     lock = out / ".prepare"
     try:
-        with holding(lock):
+        with hold_lock(lock):
             yield
     except BusyError as error:
         raise BusyError(f"{out} is being written to: {error}") from error

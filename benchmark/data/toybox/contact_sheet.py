@@ -14,7 +14,7 @@ from benchmark.data.toybox.scene import CLASSES, SIZE, ToyScene, draw_scene
 from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
 from benchmark.utils.atomic_files import open_draft
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 EXAMPLES = 3
 """Examples per class."""
@@ -101,7 +101,7 @@ def _count_rows(names: list[str]) -> int:
 def _group_classes(split: Split) -> dict[str, list[str]]:
     unknown = [name for name in split.classes if name not in CLASSES]
     if unknown:
-        reason = unknown_name("class", unknown[0], CLASSES)
+        reason = explain_unknown_name("class", unknown[0], CLASSES)
         raise ValueError(f"split {split.name!r} does not belong to the toybox: {reason}")
     by_kind = {"stuff": list(STUFF), "things": list(THINGS)}
     groups = {kind: [name for name in names if name in split.classes] for kind, names in by_kind.items()}

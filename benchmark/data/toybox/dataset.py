@@ -18,8 +18,8 @@ from benchmark.core.seeding import KeyedRandom
 from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.toybox.captions import draw_caption
 from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene
-from benchmark.utils.array_cache import Arrays, keep_arrays, load_arrays
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.array_cache import Arrays, save_arrays, load_arrays
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import canonical_json
 
 SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
@@ -126,7 +126,7 @@ class ToyBox:
 
     def _get(self, subset: str) -> _Subset:
         if subset not in self._subsets:
-            raise KeyError(unknown_name("subset", subset, self._subsets))
+            raise KeyError(explain_unknown_name("subset", subset, self._subsets))
         return self._subsets[subset]
 
 
@@ -177,7 +177,7 @@ class _Subset:
                 f"the scenes of {key} drawn on this machine do not match their digest, so results would not be "
                 "comparable; if the scenes were changed on purpose, raise TOYBOX_VERSION and update DIGESTS"
             )
-        keep_arrays(key, arrays)
+        save_arrays(key, arrays)
         self._whole = arrays
         self._singles.clear()
         return arrays

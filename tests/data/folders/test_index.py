@@ -160,7 +160,7 @@ def test_facts_are_saved_regularly(root: Path, monkeypatch: pytest.MonkeyPatch) 
     saved: list[int] = []
     monkeypatch.setattr(module, "_CHUNK", 1)
     monkeypatch.setattr(module, "_SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(module, "keep_arrays", lambda name, arrays: saved.append(len(arrays["sizes"])))
+    monkeypatch.setattr(module, "save_arrays", lambda name, arrays: saved.append(len(arrays["sizes"])))
     scan_images(root)
     assert saved == [1, 2, 3]
 

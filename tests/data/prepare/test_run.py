@@ -12,7 +12,7 @@ from PIL import Image
 
 from benchmark.data.prepare import run
 from benchmark.data.prepare.run import PREPARATIONS, prepare
-from benchmark.utils.lock import BusyError, holding
+from benchmark.utils.lock import BusyError, hold_lock
 from tests.data.prepare.originals import digest_files, read_pixels, write_ade, write_coco, write_context, write_detail
 
 Raw = Callable[[str], Path]
@@ -133,7 +133,7 @@ def test_two_conversions_are_not_mixed_in_one_folder(raw: Raw, tmp_path: Path) -
 def test_two_processes_do_not_write_to_one_folder(raw: Raw, tmp_path: Path) -> None:
     root = raw("coco_stuff164k")
     prepare("coco_stuff164k", root=root, out=tmp_path / "out")
-    with holding(tmp_path / "out" / ".prepare"), pytest.raises(BusyError, match="is being written to"):
+    with hold_lock(tmp_path / "out" / ".prepare"), pytest.raises(BusyError, match="is being written to"):
         prepare("coco_stuff164k", root=root, out=tmp_path / "out")
 
 

@@ -22,7 +22,7 @@ from benchmark.data.toybox.dataset import (
     make_subset_key,
 )
 from benchmark.data.toybox.scene import CLASSES, SIZE, ToyScene, draw_scene
-from benchmark.utils.array_cache import keep_arrays
+from benchmark.utils.array_cache import save_arrays
 
 SMALL = {"train": 3, "test": 2}
 
@@ -117,7 +117,7 @@ def test_a_broken_cache_is_replaced(folder: Path) -> None:
 
 @pytest.mark.usefixtures("draws_whole_subset")
 def test_a_cache_of_other_scenes_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    keep_arrays(make_subset_key("train", 3), draw_subset("test", 3))
+    save_arrays(make_subset_key("train", 3), draw_subset("test", 3))
     monkeypatch.setattr(module, "DIGESTS", {make_subset_key("train", 3): digest_scenes(draw_subset("train", 3))})
     assert np.array_equal(ToyBox(SMALL).read("train", 0).image, draw_scene("train", 0).image)
 

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_table
@@ -149,7 +149,7 @@ def load_profile(name: str) -> Profile:
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         known = map(str, sorted(candidates[0].parent.glob("*.y*ml"))) if is_file else list_profiles()
-        raise KeyError(unknown_name("profile file" if is_file else "profile", name, known))
+        raise KeyError(explain_unknown_name("profile file" if is_file else "profile", name, known))
     fields = {"name": path.stem} | read_table(path, kind="profile", loader=_Loader)
     try:
         return _parse_profile(fields)
@@ -170,7 +170,7 @@ def _parse_profile(fields: dict[str, Any]) -> Profile:
     """Return the profile of a file's fields; those that a SlurmProfile does not have belong to its base."""
     executor = str(fields.get("executor", ""))
     if executor not in _KINDS:
-        raise ValueError(unknown_name("executor", executor, _KINDS))
+        raise ValueError(explain_unknown_name("executor", executor, _KINDS))
     kind = _KINDS[executor]
     known = kind.model_fields.keys() - {"base"}
     own = {name: value for name, value in fields.items() if name in known}
@@ -194,7 +194,7 @@ def _explain_unknown_field(name: str, executor: str) -> str:
     """Return the error message for a field that the profiles of an executor do not have."""
     if name in {*JobResources.model_fields, *SlurmProfile.model_fields}:
         return f"{name} is a field of executor: slurm and has no meaning for executor: {executor}"
-    return unknown_name("field", name, _KINDS[executor].model_fields)
+    return explain_unknown_name("field", name, _KINDS[executor].model_fields)
 
 
 def _merge_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

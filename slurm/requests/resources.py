@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from benchmark.execution.worker_process import WorkerResources
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 
 _RESERVED = {
@@ -58,13 +58,13 @@ class JobResources(FrozenModel):
     A setting whose default is None is left to the cluster.
 
     Attributes:
-        partition: Option of sbatch.
-        account: Option of sbatch.
-        qos: Option of sbatch.
-        constraint: Option of sbatch.
-        nodelist: Option of sbatch.
-        exclude: Option of sbatch.
-        gres: Option of sbatch.
+        partition: Partition, or several separated by commas.
+        account: Account that is charged.
+        qos: Quality of service.
+        constraint: Features that the nodes must have.
+        nodelist: Nodes to use.
+        exclude: Nodes to avoid.
+        gres: Generic resources of each node, such as gpu:rtx3090:1.
         nodes: Number of nodes; more than one task in all is for runs that are spread over that many tasks.
         tasks_per_node: Number of tasks on each node.
         gpus_per_node: Number of GPUs on each node.
@@ -80,8 +80,8 @@ class JobResources(FrozenModel):
         python: Interpreter on the nodes, as their shell reads it; None for the interpreter of this process.
         container: Words before `python`, as the shell of the node reads them, such as `apptainer exec --nv image.sif`.
         srun_args: Further options of srun.
-        mail_type: Option of sbatch.
-        mail_user: Option of sbatch.
+        mail_type: Events that send a mail, such as FAIL.
+        mail_user: Recipient of the mails.
         additional_parameters: Further options of sbatch, without leading dashes; true for a flag.
         runs_per_job: Number of runs that a job works on.
         side_by_side: Number of runs that a job works on at a time, sharing its processors and GPUs; None for all. With
@@ -134,7 +134,7 @@ class JobResources(FrozenModel):
         for name in fields if isinstance(fields, dict) else ():
             if name not in known:
                 hint = "; other options of sbatch go under additional_parameters"
-                raise ValueError(unknown_name("setting", str(name), cls.model_fields) + hint)
+                raise ValueError(explain_unknown_name("setting", str(name), cls.model_fields) + hint)
         return fields
 
     @field_validator("setup", mode="before")

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 
-from benchmark.utils import lock
+from benchmark.utils.lock import identify_process
 
 SERVER_DIED = 255
 """Exit code that `multiprocessing` reports for a process whose server has died."""
@@ -40,7 +40,7 @@ class ForkedWorker:
             target=_run_worker, args=(tuple(arguments), dict(environment))
         )
         self._process.start()
-        self._owner = lock.process(self.pid)
+        self._owner = identify_process(self.pid)
 
     @property
     def pid(self) -> int:

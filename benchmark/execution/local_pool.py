@@ -32,7 +32,7 @@ from benchmark.store import failures
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.lock import BusyError, holding, owner, this_process
+from benchmark.utils.lock import BusyError, find_owner, hold_lock, identify_this_process
 
 POLL_S = 0.2
 RESTART_PAUSE_S = 2.0
@@ -227,7 +227,7 @@ class _Pool:
         if code in (ExitCode.BUSY, ExitCode.SUPERSEDED):
             return RunOutcome(RunState.RUNNING)
         try:
-            with holding(run.path):
+            with hold_lock(run.path):
                 if not _has_record(run, attempt=worker.attempt):
                     return self._handle_missing_record(worker, run, code=code)
                 record = run.read_record()
@@ -260,7 +260,7 @@ class _Pool:
         """Record the failure of a run whose attempts in earlier starts of this job made no progress."""
         failure = failures.explain_stall(attempts, log_tail=run.read_log_tail())
         try:
-            with holding(run.path):
+            with hold_lock(run.path):
                 failures.record_failure(spec, failure, store=self._store, threads=self._resources.threads)
         except BusyError:
             return RunOutcome(RunState.RUNNING)
@@ -274,7 +274,7 @@ class _Pool:
 
 def _is_abandoned(run: RunFolder) -> bool:
     """Return whether the process that works on a run belongs to an earlier start of this process's job."""
-    me, lock_owner = this_process(), owner(run.path)
+    me, lock_owner = identify_this_process(), find_owner(run.path)
     return lock_owner is not None and me.job is not None and me.job.replaces(lock_owner.job)
 
 

@@ -23,7 +23,7 @@ from benchmark.store.attempts import SupersededError
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value
 from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.lock import BusyError, holding
+from benchmark.utils.lock import BusyError, hold_lock
 
 _log = logging.getLogger("worker")
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.assist:
             return _assist(spec, store, options)
-        with holding(store.run(spec.id).path):
+        with hold_lock(store.run(spec.id).path):
             return _execute(spec, store, options)
     except BusyError:
         return ExitCode.BUSY

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.store.store import Store
-from benchmark.utils.lock import JOB
+from benchmark.utils.lock import JOB_VARIABLE
 from benchmark.utils.paths import ROOT
 
 GRACE_S = 10.0
@@ -80,7 +80,7 @@ def start_worker(
     environment = os.environ | make_worker_environment(resources, device=device)
     # in a new session Ctrl-C reaches this process only, which then ends the workers in order; not in a job, as the
     # scheduler may find the processes of the job by their session
-    is_new_session = JOB not in environment
+    is_new_session = JOB_VARIABLE not in environment
     with _block_signal(signal.SIGUSR2):
         return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=is_new_session)
 

@@ -12,8 +12,9 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.forkserver import SERVER_DIED
 from benchmark.execution.local_pool import run_all
-from benchmark.execution.worker_process import WorkerResources, WorkerStarter, end_processes, fork_worker
+from benchmark.execution.worker_process import WorkerHandle, WorkerResources, WorkerStarter, end_processes, fork_worker
 from benchmark.planning.resolve import resolve
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 
@@ -27,8 +28,9 @@ def make_slow_spec() -> RunSpec:
     return make_spec(overrides={"pause_s": 0.3, "budget.iterations": 500})
 
 
-def wait_for_first_iteration(spec: RunSpec, store: Store) -> None:
-    while not (store.run(spec.id).read_heartbeat() or {}).get("done"):
+def wait_for_first_iteration(process: WorkerHandle, run: RunFolder) -> None:
+    while not (run.read_heartbeat() or {}).get("done"):
+        assert process.poll() is None
         time.sleep(0.05)
 
 
@@ -48,7 +50,7 @@ def test_a_forked_worker_gives_the_same_counts_as_a_fresh_one(tmp_path: Path) ->
 def test_a_forked_worker_that_is_terminated_saves_and_exits_as_interrupted(tmp_path: Path) -> None:
     spec, store = make_slow_spec(), Store(tmp_path)
     process = fork_worker(spec, store=store, resources=WorkerResources())
-    wait_for_first_iteration(spec, store)
+    wait_for_first_iteration(process, store.run(spec.id))
     end_processes([process])
     assert process.poll() == ExitCode.INTERRUPTED and store.run(spec.id).checkpoint_path.exists()
     assert store.run(spec.id).read_state() is RunState.INTERRUPTED
@@ -59,7 +61,7 @@ def test_a_worker_survives_the_death_of_its_server_and_can_be_ended(tmp_path: Pa
     process = fork_worker(spec, store=store, resources=WorkerResources())
     server = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
     os.kill(server, signal.SIGKILL)
-    wait_for_first_iteration(spec, store)
+    wait_for_first_iteration(process, store.run(spec.id))
     assert process.poll() is None
     end_processes([process])
     assert process.poll() == SERVER_DIED and store.run(spec.id).checkpoint_path.exists()

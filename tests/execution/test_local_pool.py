@@ -18,7 +18,7 @@ from benchmark.execution.worker_process import WorkerResources, end_processes
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.lock import holding
+from benchmark.utils.lock import hold_lock
 from tests.report.world import environment, even, save, spec_of
 
 DIE = "import os, signal; print('last words', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
@@ -152,7 +152,7 @@ def test_runs_are_distributed_evenly_over_devices(store: Store, run_code: RunCod
 def test_finished_runs_and_runs_of_other_processes_are_skipped(store: Store, run_code: RunCode) -> None:
     run_code("raise AssertionError")
     save(store, SPECS[0], even(80, 60))
-    with holding(store.run(SPECS[1].id).path):
+    with hold_lock(store.run(SPECS[1].id).path):
         outcomes = run_all(SPECS[:2], store=store, jobs=2)
     assert [outcome.state for outcome in outcomes.values()] == [RunState.DONE, RunState.RUNNING]
 
@@ -189,7 +189,7 @@ def test_a_process_that_ignores_sigterm_is_killed() -> None:
 
 def test_a_worker_skips_a_locked_run(store: Store, run: RunFolder) -> None:
     path = run.write_spec(SPECS[0])
-    with holding(run.path):
+    with hold_lock(run.path):
         assert worker.main([str(path), "--store", str(store.root)]) == ExitCode.BUSY
     assert run.read_attempts() == []
 

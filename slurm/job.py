@@ -24,7 +24,7 @@ from benchmark.execution.worker_process import WorkerResources, end_processes, f
 from benchmark.store.failures import explain_stall, record_failure
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.lock import JOB, Job
+from benchmark.utils.lock import JOB_VARIABLE, Job
 from slurm.requests.manifest import Manifest, mark_sent, read_manifest
 
 WARNINGS = (signal.SIGUSR2, signal.SIGTERM)
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     manifest = read_manifest(path)
     os.environ.update(manifest.variables)
     job = read_job(os.environ)
-    os.environ[JOB] = job.canonical()
+    os.environ[JOB_VARIABLE] = job.canonical()
     mark_sent(path.parent, get_array_id(os.environ))
     ids = manifest.tasks[int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]
     _log.info("%s, start %d, on %s: %s", job.id, job.restart + 1, job.node, ", ".join(ids))
     for number in WARNINGS:
         signal.signal(number, _interrupt)
-    return _work(manifest, ids)
+    return _run_element(manifest, ids)
 
 
 def read_job(environment: Mapping[str, str]) -> Job:
@@ -73,8 +73,8 @@ def get_array_id(environment: Mapping[str, str]) -> str:
     return environment.get("SLURM_ARRAY_JOB_ID") or environment.get("SLURM_JOB_ID", "")
 
 
-def _work(manifest: Manifest, ids: Sequence[str]) -> int:
-    """Work on runs and return the exit code."""
+def _run_element(manifest: Manifest, ids: Sequence[str]) -> int:
+    """Work on the runs of one element and return the exit code."""
     store = Store(manifest.store)
     is_spread = int(os.environ.get("SLURM_NTASKS") or 1) > 1
     try:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import BusyError, holding, release
+from benchmark.utils.lock import BusyError, hold_lock, release_lock
 from benchmark.utils.optional_packages import require_engine
 from slurm.requests import manifest as manifests
 from slurm.requests.arrays import JobArray, fit_queue, make_arrays
@@ -216,7 +216,7 @@ def _write_specs(array: JobArray, specs: Mapping[str, RunSpec], *, store: Store)
         list(writers.map(lambda spec: store.run(spec.id).write_spec(spec), members))
     for run in (store.run(spec.id) for spec in members):
         if run.lock_path.exists() and run.read_state() is RunState.RUNNING:
-            release(run.path)
+            release_lock(run.path)
 
 
 def _send(array: JobArray, grid: Grid) -> Submission:
@@ -274,7 +274,7 @@ def _lock_submissions(store: Store) -> Iterator[None]:
     with ExitStack() as stack:
         while True:
             try:
-                stack.enter_context(holding(store.root / manifests.FOLDER))
+                stack.enter_context(hold_lock(store.root / manifests.FOLDER))
                 break
             except BusyError as error:
                 if time.monotonic() > deadline:

@@ -44,7 +44,7 @@ class Manifest(FrozenModel):
         threads: CPU threads of each run.
         workers: Data-loading processes of each run.
         checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
-        grace_s: Seconds that runs have to save their state after the element is told to end.
+        grace_s: Seconds that runs have to save their state after the element was interrupted.
         gpus: GPUs of an element over all its nodes.
         cpus: Processors of an element over all its nodes.
         store: Absolute path of the store on the nodes.

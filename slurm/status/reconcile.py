@@ -10,7 +10,7 @@ from benchmark.store.failures import record_failure
 from benchmark.store.run_folder import LOG_LINES
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_last_lines
-from benchmark.utils.lock import BusyError, holding
+from benchmark.utils.lock import BusyError, hold_lock
 from slurm.scheduler.states import parse_state
 from slurm.status.run_status import RunStatus
 
@@ -37,7 +37,7 @@ def reconcile(store: Store, runs: Iterable[RunStatus]) -> list[str]:
             continue
         run = store.run(status.id)
         try:
-            with holding(run.path):
+            with hold_lock(run.path):
                 record_failure(run.read_spec(), failure, store=store)
         except (BusyError, FileExistsError):
             continue  # the run is still active, or has just written its own record

@@ -48,7 +48,7 @@ def _run_task(store: Store, monkeypatch: pytest.MonkeyPatch, *, code: int, rank:
         "workers": 0,
         "grace_s": 5,
     }
-    return job._work(Manifest(tasks=((SPEC.id,),), **fields, **numbers), [SPEC.id])
+    return job._run_element(Manifest(tasks=((SPEC.id,),), **fields, **numbers), [SPEC.id])
 
 
 @pytest.mark.parametrize("code", [ExitCode.BUSY, ExitCode.SUPERSEDED])

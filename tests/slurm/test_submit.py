@@ -15,7 +15,7 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import BusyError, holding
+from benchmark.utils.lock import BusyError, hold_lock
 from slurm import submit as submission
 from slurm.requests import manifest as manifests
 from slurm.requests.profile import SlurmProfile
@@ -98,7 +98,7 @@ def test_submitted_runs_are_not_submitted_again(store: Store, scheduler: FakeSch
 
 def test_finished_and_active_runs_are_not_submitted(store: Store, scheduler: FakeScheduler) -> None:
     save(store, SPECS[IDS[0]], even(80, 60))
-    with holding(store.run(IDS[1]).path):
+    with hold_lock(store.run(IDS[1]).path):
         assert submit(_grid(store)).num_sent == 2
 
 
@@ -164,7 +164,7 @@ def test_a_second_submitter_waits_and_then_reports_the_first(
     store: Store, scheduler: FakeScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submission, "LOCK_TIMEOUT_S", 0.3)
-    with holding(store.root / manifests.FOLDER), pytest.raises(BusyError, match="another submitter"):
+    with hold_lock(store.root / manifests.FOLDER), pytest.raises(BusyError, match="another submitter"):
         submit(_grid(store))
     assert scheduler.requests == []
 

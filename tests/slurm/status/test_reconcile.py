@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import holding
+from benchmark.utils.lock import hold_lock
 from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask
 from slurm.scheduler.job_info import JobInfo
 from slurm.status.reconcile import reconcile
@@ -78,5 +78,5 @@ def test_a_run_that_never_started_fails_with_the_log_of_its_job(store: Store) ->
 
 
 def test_an_active_run_is_skipped(store: Store) -> None:
-    with holding(store.run(SPEC.id).path):
+    with hold_lock(store.run(SPEC.id).path):
         assert reconcile(store, [_status(store, "OUT_OF_MEMORY")]) == []

@@ -12,7 +12,7 @@ import pytest
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
-from benchmark.utils.lock import holding
+from benchmark.utils.lock import hold_lock
 from benchmark.utils.paths import ROOT
 from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask, mark_sent, write_manifest
 from slurm.scheduler.job_info import JobInfo
@@ -156,7 +156,7 @@ def test_a_failure_after_the_submission_is_final(store: Store, monkeypatch: pyte
 
 
 def test_the_state_of_runs_that_were_never_submitted_follows_from_their_files(store: Store) -> None:
-    with holding(store.run(SPEC.id).path):
+    with hold_lock(store.run(SPEC.id).path):
         store.run(SPEC.id).begin_attempt(SPEC)
         assert [run.state for run in query_status(store, [SPEC.id, "other"]).runs] == [
             RunState.RUNNING,

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import (
-    AsJson,
-    Overrides,
     format_command,
     format_count,
     format_states,
@@ -18,18 +16,22 @@ from benchmark.cli.console import (
     print_json,
     print_line,
     print_note,
-    read_overrides,
 )
 from benchmark.cli.options import (
+    AsJson,
+    DryRun,
     EngineName,
     MaxImages,
     Name,
+    Overrides,
     PlanName,
     ProtocolName,
+    RetryFailed,
     Seeds,
     SplitName,
+    read_overrides,
 )
-from benchmark.cli.runs import DryRun, RetryFailed, print_runs, print_split_notes, run_here
+from benchmark.cli.runs import print_runs, print_split_notes, run_here
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
@@ -65,21 +67,14 @@ def submit(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Submit unfinished runs to a cluster and return at once."""
+    from benchmark.planning.selection import select_runs
     from slurm.requests.profile import load_profile
 
     profile = load_profile(cluster)
-    from benchmark.planning.selection import select_runs
-
+    store, overridden = open_store(context), read_overrides(overrides)
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    store = open_store(context)
     selection = select_runs(
-        name,
-        store=store,
-        keep=not dry_run,
-        overrides=read_overrides(overrides),
-        seeds=seed,
-        plan_name=plan_name,
-        **fields,
+        name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
     )
     raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed))
 
@@ -189,13 +184,13 @@ def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: boo
 def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
     """Run the specs one after the other in this process, and return the exit code."""
     from benchmark.execution.runner import execute
-    from benchmark.utils.lock import holding
+    from benchmark.utils.lock import hold_lock
 
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)
     states = []
     for spec in specs:
-        with holding(store.run(spec.id).path):
+        with hold_lock(store.run(spec.id).path):
             states.append(execute(spec, store=store, threads=threads, workers=workers).state)
         print_line(f"{states[-1]:<8} {spec.id}")
     return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS

@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from benchmark.core.run_state import RunState
     from benchmark.store.store import Store
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a field: sgd.keep_end=0.1, budget.iterations=100."),
-]
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; default: number of cores.")]
 UNLIMITED = 10_000
 """Width of an output that is not a terminal, so that no line is cut off."""
 FOLDED_ROWS = 200
@@ -113,16 +107,6 @@ def format_losses(losses: Any, *, most: int = 4) -> str:
         return ""
     known = [f"{name} {value:.3g}" for name, value in losses.items() if isinstance(value, int | float)]
     return ", ".join(known[:most]) + (", …" if len(known) > most else "")
-
-
-def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
-    """Parse `--set key=value` options into a dict; values are YAML, as in a study."""
-    from benchmark.core.overrides import parse_overrides
-
-    try:
-        return parse_overrides(assignments or ())
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--set") from error
 
 
 def _replace_nan(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, Overrides, print_json, print_line
+from benchmark.cli.console import print_json, print_line
+from benchmark.cli.options import AsJson, Overrides
 
 app = typer.Typer(help="Write configs for Detectron2's own tools; list registered names.", no_args_is_help=True)
 

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, format_duration, print_json, print_line, print_note
+from benchmark.cli.console import format_duration, print_json, print_line, print_note
+from benchmark.cli.options import AsJson
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.data.folders.dataset_spec import DatasetSpec
-    from benchmark.data.folders.discovery import FoundLayout
+    from benchmark.data.folders.discovery import DatasetLocation
 
 app = typer.Typer(
     cls=RenamingGroup,
@@ -109,10 +110,10 @@ def make(
     """Write the synthetic dataset in the layout of Pascal VOC."""
     from benchmark.data.toybox.dataset import ToyBox
     from benchmark.data.toybox.export import export_voc
-    from benchmark.utils.did_you_mean import unknown_name
+    from benchmark.utils.did_you_mean import explain_unknown_name
 
     if name != "toybox":
-        raise KeyError(unknown_name("synthetic dataset", name, ["toybox"]))
+        raise KeyError(explain_unknown_name("synthetic dataset", name, ["toybox"]))
     dataset = ToyBox()
     metadata = export_voc(dataset, subset or dataset.subsets, out, on_progress=_note_images)
     print_line(f"{metadata.parent}: {', '.join(subset or dataset.subsets)}; described in {metadata.name}")
@@ -168,13 +169,15 @@ def _make_observer() -> Callable[[str, int, int], None]:
     return observe
 
 
-def _make_announcer(spec: DatasetSpec) -> Callable[[FoundLayout], None]:
+def _make_announcer(spec: DatasetSpec) -> Callable[[DatasetLocation], None]:
     """Return a callback that prints what was found before the files are read, which may take minutes."""
 
-    def announce(found: FoundLayout) -> None:
+    def announce(location: DatasetLocation) -> None:
         subsets = [
-            f"{subset} {len(files)} of {spec.image_counts[subset]} images" for subset, files in found.subsets.items()
+            f"{subset} {len(files)} of {spec.image_counts[subset]} images" for subset, files in location.subsets.items()
         ]
-        print_note(f"{spec.title}: layout {found.layout} in {found.root}; {', '.join(subsets)}; now reading the files")
+        print_note(
+            f"{spec.title}: layout {location.layout} in {location.root}; {', '.join(subsets)}; now reading the files"
+        )
 
     return announce

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import typer
 
-from benchmark.cli.console import AsJson, open_store, print_json, print_line
+from benchmark.cli.console import open_store, print_json, print_line
+from benchmark.cli.options import AsJson
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:

@@ -135,14 +135,14 @@ def _check_weights() -> list[Check]:
 
 def _check_data() -> list[Check]:
     """Look for real datasets; `data check` says whether they are complete."""
-    from benchmark.data.folders.dataset_spec import dataset_spec_names, load_dataset_spec
-    from benchmark.data.folders.discovery import data_folders, find_layout
+    from benchmark.data.folders.dataset_spec import list_dataset_specs, load_dataset_spec
+    from benchmark.data.folders.discovery import list_data_folders, locate_dataset
 
-    folders = data_folders()
+    folders = list_data_folders()
     if not folders:
         return [Check("data", "ok", "no folder of real datasets (--data); toybox needs none")]
-    datasets = {name: find_layout(load_dataset_spec(name), folders) for name in dataset_spec_names()}
-    lines = [f"{name} in {found.root}" for name, found in datasets.items() if found is not None]
+    datasets = {name: locate_dataset(load_dataset_spec(name), folders) for name in list_dataset_specs()}
+    lines = [f"{name} in {location.root}" for name, location in datasets.items() if location is not None]
     if not lines:
         text = f"no dataset in {', '.join(map(str, folders))}; chimera-bench data check NAME says what is missing"
         return [Check("data", "warning", text)]
@@ -150,9 +150,9 @@ def _check_data() -> list[Check]:
 
 
 def _check_cache() -> list[Check]:
-    from benchmark.utils.array_cache import cache_folder
+    from benchmark.utils.array_cache import find_cache_folder
 
-    return [_check_space("cache", cache_folder())]
+    return [_check_space("cache", find_cache_folder())]
 
 
 def _check_space(name: str, folder: Path) -> Check:
@@ -168,9 +168,9 @@ def _check_space(name: str, folder: Path) -> Check:
 
 
 def _check_git() -> list[Check]:
-    from benchmark.store.environment import commit
+    from benchmark.store.environment import find_commit
 
-    found = commit()
+    found = find_commit()
     if not found:
         return [Check("git", "warning", "not a git checkout: runs record no commit")]
     if found.endswith("+"):
@@ -180,7 +180,7 @@ def _check_git() -> list[Check]:
 
 def _check_detectron2() -> list[Check]:
     """Import Detectron2 if it is installed, since only that shows whether it works."""
-    from benchmark.store.environment import detectron2_version
+    from benchmark.store.environment import describe_detectron2
     from benchmark.utils.optional_packages import require_detectron2
 
     found = importlib.util.find_spec("detectron2")
@@ -191,7 +191,7 @@ def _check_detectron2() -> list[Check]:
     except ValueError as error:
         return [Check("detectron2", "warning", str(error))]
     lacks = [f"without {name}: no {use}" for name, use in _OPTIONAL_USES.items() if not importlib.util.find_spec(name)]
-    text = f"{detectron2_version()} at {Path(str(found.origin)).parent}"
+    text = f"{describe_detectron2()} at {Path(str(found.origin)).parent}"
     return [Check("detectron2", "ok", "; ".join([text, *lacks])), _check_extension()]
 
 

@@ -1,19 +1,43 @@
-"""Options that several commands share: the method or study to run, and its settings."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
+
+RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")]
 Name = Annotated[
     str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="Method, path of a method's .py file, or study.")
 ]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a field: sgd.keep_end=0.1, budget.iterations=100."),
+]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; may be repeated.")]
 SplitName = Annotated[str | None, typer.Option("--split", help="Split to train and score on.")]
-ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Rules of the run; default: the split's own.")]
-EngineName = Annotated[str | None, typer.Option("--engine", help="Trainer: fabric or detectron2.")]
+ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Protocol of the run; default: the split's.")]
+EngineName = Annotated[str | None, typer.Option("--engine", help="Engine: fabric or detectron2.")]
 MaxImages = Annotated[
     int | None, typer.Option("--max-images", min=0, help="Score only the first images (testing only).")
 ]
 PlanName = Annotated[str | None, typer.Option("--name", help="Name to save the modified study's plan under.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
+
+Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; default: number of cores.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
+Workers = Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers per run.")]
+
+
+def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
+    """Parse `--set key=value` options into a dict; values are YAML, as in a study."""
+    from benchmark.core.overrides import parse_overrides
+
+    try:
+        return parse_overrides(assignments or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--set") from error

@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import Jobs, format_duration, print_line, print_note
+from benchmark.cli.console import format_duration, print_line, print_note
+from benchmark.cli.options import Jobs
 
 LINES_EVERY_S = 10.0
 

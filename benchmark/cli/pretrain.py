@@ -18,8 +18,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Steps = Annotated[
     int | None, typer.Option(min=1, help="Training steps, if fewer than those of the included weights (testing only).")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that draw images.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
+DrawingWorkers = Annotated[int, typer.Option(min=1, help="Processes that draw images.")]
+CpuThreads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
 
 
 @app.command("toy-clip")
@@ -27,8 +27,8 @@ def toy_clip(
     out: Out = Path("pretrained"),
     seed: Seed = 0,
     steps: Steps = None,
-    workers: Workers = 2,
-    threads: Threads = 2,
+    workers: DrawingWorkers = 2,
+    threads: CpuThreads = 2,
 ) -> None:
     """Train the toy CLIP on captions. They name all classes; there are no masks."""
     from dataclasses import replace
@@ -50,8 +50,8 @@ def toy_body(
     out: Out = Path("pretrained"),
     seed: Seed = 0,
     steps: Steps = None,
-    workers: Workers = 2,
-    threads: Threads = 1,
+    workers: DrawingWorkers = 2,
+    threads: CpuThreads = 1,
 ) -> None:
     """Pre-train the toy body on single-class images. Only classes that every split has as seen ones."""
     from dataclasses import replace

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, open_store, print_line, print_note
+from benchmark.cli.console import open_store, print_line, print_note
+from benchmark.cli.options import AsJson
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
@@ -119,12 +120,12 @@ def find_convention(name: str) -> EvaluationConvention:
         KeyError: The name is unknown; the message suggests the nearest.
     """
     from benchmark.evaluation.scores import CONVENTIONS
-    from benchmark.utils.did_you_mean import unknown_name
+    from benchmark.utils.did_you_mean import explain_unknown_name
 
     for convention in CONVENTIONS:
         if convention == name:
             return convention
-    raise KeyError(unknown_name("convention", name, CONVENTIONS))
+    raise KeyError(explain_unknown_name("convention", name, CONVENTIONS))
 
 
 def _get_plan_name(study: str) -> str:

@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import (
-    AsJson,
-    Jobs,
-    Overrides,
-    format_command,
-    format_states,
-    open_store,
-    print_json,
-    print_line,
-    print_note,
-    read_overrides,
-)
+from benchmark.cli.console import format_command, format_states, open_store, print_json, print_line, print_note
 from benchmark.cli.options import (
+    AsJson,
+    DryRun,
     EngineName,
+    Jobs,
     MaxImages,
     Name,
+    Overrides,
     PlanName,
     ProtocolName,
+    RetryFailed,
+    RunId,
     Seeds,
     SplitName,
+    Threads,
+    Workers,
+    read_overrides,
 )
 from benchmark.cli.progress import show_progress
 from benchmark.core.run_state import RunState
@@ -41,11 +39,6 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 SHOWN_FAILURES = 5
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
-Workers = Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers per run.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
 
 
 def run(
@@ -67,30 +60,30 @@ def run(
     """Run a method or a study on this machine. Finished runs are skipped."""
     from benchmark.planning.selection import select_runs
 
+    store, overridden = open_store(context), read_overrides(overrides)
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    store = open_store(context)
     selection = select_runs(
-        name,
-        store=store,
-        keep=not dry_run,
-        overrides=read_overrides(overrides),
-        seeds=seed,
-        plan_name=plan_name,
-        **fields,
+        name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
     )
     if dry_run:
         print_runs(store, selection.ids)
         return
-    raise typer.Exit(
-        run_here(open_store(context), selection, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed)
-    )
+    raise typer.Exit(run_here(store, selection, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed))
 
 
-def run_here(store: Store, selection: Selection, *, jobs: int | None, threads: int, workers: int, retry_failed: bool) -> int:
+def run_here(
+    store: Store, selection: Selection, *, jobs: int | None, threads: int, workers: int, retry_failed: bool
+) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
     print_split_notes(selection.splits)
     code = run_specs(
-        store, selection.specs, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed, plan=selection.plan
+        store,
+        selection.specs,
+        jobs=jobs,
+        threads=threads,
+        workers=workers,
+        retry_failed=retry_failed,
+        plan=selection.plan,
     )
     _print_results(store, selection.specs, selection.plan)
     return code
@@ -130,7 +123,7 @@ def demo(
 
 def verify(
     context: typer.Context,
-    run_id: Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")],
+    run_id: RunId,
     as_json: AsJson = False,
 ) -> None:
     """Rerun a finished run and compare its pixel counts. They must be identical, bit for bit; no record changes."""
@@ -222,7 +215,9 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
 def _format_stale(store: Store, done: Sequence[str]) -> str:
     from benchmark.store.environment import compute_code_digest
 
-    stale = [run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != compute_code_digest()]
+    stale = [
+        run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != compute_code_digest()
+    ]
     if not stale:
         return ""
     return f" ({len(stale)} stale (older code); to rerun them, move their folders out of {store.root})"

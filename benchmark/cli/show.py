@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import AsJson, open_store, print_json, print_line
+from benchmark.cli.console import open_store, print_json, print_line
+from benchmark.cli.options import AsJson, RunId
 from benchmark.cli.status import is_stale
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
     from benchmark.store.store import Store
-
-RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")]
 
 
 def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:

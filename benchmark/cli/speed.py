@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import AsJson, Overrides, print_columns, print_json, print_note, read_overrides
+from benchmark.cli.console import print_columns, print_json, print_note
+from benchmark.cli.options import AsJson, Overrides, read_overrides
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:

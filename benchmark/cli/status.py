@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.console import (
-    AsJson,
     format_command,
     format_duration,
     format_losses,
@@ -21,6 +20,7 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
+from benchmark.cli.options import AsJson
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:

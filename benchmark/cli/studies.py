@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.console import (
-    AsJson,
-    Overrides,
     format_command,
     format_count,
     format_states,
@@ -19,8 +17,8 @@ from benchmark.cli.console import (
     print_json,
     print_line,
     print_note,
-    read_overrides,
 )
+from benchmark.cli.options import AsJson, Overrides, read_overrides
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -102,13 +100,13 @@ def _describe_plan(plan: Plan, store: Store) -> dict[str, Any]:
 
 
 def _list_methods() -> tuple[list[dict[str, Any]], dict[str, str]]:
-    from benchmark.planning.registry import describe, list_methods
+    from benchmark.planning.registry import describe_method, list_methods
 
     methods: list[dict[str, Any]] = []
     broken: dict[str, str] = {}
     for name in list_methods():
         try:
-            entry = describe(name)
+            entry = describe_method(name)
         except ValueError as error:
             broken[name] = str(error)
             continue

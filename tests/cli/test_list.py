@@ -34,5 +34,5 @@ def test_a_broken_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "half.yaml").write_text("classes: [a, b")
     monkeypatch.setattr(studies, "ROOT", tmp_path)
-    with pytest.raises(ValueError, match=r"half\.yaml is not a YAML mapping"):
+    with pytest.raises(ValueError, match=r"half\.yaml is not a valid YAML mapping"):
         studies.list_all()

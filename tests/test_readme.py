@@ -15,7 +15,7 @@ from benchmark.core.run_state import RunState
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Scores, score
 from benchmark.execution.runner import execute
-from benchmark.planning.registry import describe, load_recipe
+from benchmark.planning.registry import describe_method, load_recipe
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
 from methods.blocks import ClipConfig
@@ -92,7 +92,7 @@ def test_the_example_uses_a_real_clip_on_real_splits(example: str) -> None:
 
 
 def test_the_example_can_be_registered(example: str) -> None:
-    assert describe(example).variants == VARIANTS
+    assert describe_method(example).variants == VARIANTS
 
 
 def test_the_example_fits_one_screen() -> None:

@@ -1,8 +1,8 @@
-"""Score maps that are made when they are read, a few classes at a time.
+"""Score maps that are computed when they are read, a few classes at a time.
 
-A network's scores are small, (K, H/8, W/8) say; at full size 847 classes are a gigabyte an image. So a prediction
-may keep the small ones: it is a dict whose "sem_seg" is made for whoever asks for it, and what needs no more than the
-likeliest class never does. Map by map, the values are those of "sem_seg", to the last bit.
+The scores of a network are small, such as (K, H/8, W/8); at full size, those of 847 classes are a gigabyte per image.
+So a prediction may keep the small ones: it is a dict whose "sem_seg" is computed on access, and code that needs only
+the most likely class never accesses it. Map by map, the values are those of "sem_seg", to the last bit.
 """
 
 from __future__ import annotations
@@ -20,88 +20,103 @@ from torch import Tensor
 from benchmark.core.types import Prediction
 
 CHUNK_SCORES = 2**22
-"""Scores that are made at a time: 16 MB in float32, which caches of processors hold."""
+"""Scores that are computed at a time: 16 MB in float32, which fits into the caches of processors."""
 
 LANES = 16
-"""Chunks begin at multiples of it. Where torch resizes with channels last, which includes all answers of up to 128
-rows and columns together, it treats channels in vectors of up to 16 and rounds those left over in another way."""
+"""Chunks begin at multiples of this number. When torch resizes with channels last, which includes all predictions of
+up to 128 rows and columns together, it treats channels in vectors of up to 16 and rounds the remaining ones
+differently."""
 
-FEWEST = 4
-"""Channels a chunk has at least: with fewer, torch does not resize with channels last."""
+MIN_CHANNELS = 4
+"""Channels of the smallest chunk: with fewer, torch does not resize with channels last."""
 
 
 class LazyPrediction(dict[str, Any], ABC):
-    """A `Prediction` whose "sem_seg" (K, height, width) is made anew whenever it is asked for.
+    """A `Prediction` whose "sem_seg" (K, height, width) is computed on every access.
 
-    Its items are what the scores are made of, so that an engine can move and convert them as those of any dict.
+    Its items are the tensors and sizes that the scores are computed from, so that an engine can move and convert them
+    as those of any dict.
     """
 
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int, int]:
-        """(K, height, width) of "sem_seg"."""
+        """Shape (K, height, width) of "sem_seg"."""
 
     @abstractmethod
-    def scores(self, classes: slice) -> Tensor:
-        """The score maps of some classes, (k, height, width).
+    def compute_scores(self, classes: slice) -> Tensor:
+        """Compute the score maps of some classes.
 
-        Other parts than those that `ScoreMaps` reads may be rounded otherwise in their last bit.
+        The slices that `ScoreMaps` reads are exact; the last bits of others may be rounded differently.
+
+        Args:
+            classes: Slice of k classes.
+
+        Returns:
+            (k, height, width) scores.
         """
 
     def __missing__(self, key: str) -> Tensor:
         if key != "sem_seg":
             raise KeyError(key)
-        return self.scores(slice(None))
+        return self.compute_scores(slice(None))
 
     def __contains__(self, key: object) -> bool:
         return key == "sem_seg" or super().__contains__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """The value of a key, "sem_seg" among them."""
+        """Return the value of a key, including "sem_seg"."""
         return self[key] if key == "sem_seg" else super().get(key, default)
 
 
-class CoarsePrediction(LazyPrediction):
+class LowResPrediction(LazyPrediction):
     """Scores of a padded image in low resolution.
 
     Keys:
-        coarse: (1, K, h, w) scores over the padded image.
-        padded: height and width of the padded image.
-        inside: height and width of the image in its upper left corner.
-        size: height and width that the answer must have.
+        low_res: (1, K, h, w) scores over the padded image.
+        padded_size: Height and width of the padded image.
+        image_size: Height and width of the image in its upper left corner.
+        output_size: Height and width of the prediction.
     """
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(K, height, width)."""
-        height, width = self["size"]
-        return self["coarse"].shape[1], height, width
+        """Shape (K, height, width) of "sem_seg"."""
+        height, width = self["output_size"]
+        return self["low_res"].shape[1], height, width
 
-    def scores(self, classes: slice) -> Tensor:
-        """Bilinear to the size of the padded image; without the padding; bilinear to the size asked for, if another."""
-        coarse, (height, width) = self["coarse"], self["inside"]
-        part = coarse[:, classes]
-        if coarse.is_contiguous(memory_format=torch.channels_last):  # as torch resizes this layout in its own way
-            part = part.contiguous(memory_format=torch.channels_last)
-        whole = F.interpolate(part, size=self["padded"], mode="bilinear", align_corners=False)
-        inside = whole[:, :, :height, :width]
-        is_done = inside.shape[2:] == self["size"]
-        return inside[0] if is_done else F.interpolate(inside, size=self["size"], mode="bilinear")[0]
+    def compute_scores(self, classes: slice) -> Tensor:
+        """Resize to the padded image, remove the padding, and resize to the size of the prediction.
+
+        Args:
+            classes: Slice of k classes.
+
+        Returns:
+            (k, height, width) scores, bilinear.
+        """
+        low_res, (height, width) = self["low_res"], self["image_size"]
+        chunk = low_res[:, classes]  # (1, k, h, w)
+        if low_res.is_contiguous(memory_format=torch.channels_last):  # torch resizes this layout in its own way
+            chunk = chunk.contiguous(memory_format=torch.channels_last)
+        padded = F.interpolate(chunk, size=self["padded_size"], mode="bilinear", align_corners=False)
+        image = padded[:, :, :height, :width]
+        has_output_size = image.shape[2:] == self["output_size"]
+        return image[0] if has_output_size else F.interpolate(image, size=self["output_size"], mode="bilinear")[0]
 
 
-Answer = Tensor | Prediction | LazyPrediction
-"""A prediction, or scores (K, height, width)."""
+AnyPrediction = Tensor | Prediction | LazyPrediction
+"""A prediction, or its scores (K, height, width)."""
 
 
 @dataclass(frozen=True, eq=False)
 class ScoreMaps:
-    """The score maps of one image in the order of the classes, (height, width) each.
+    """Score maps of one image in the order of the classes, (height, width) each.
 
-    They are made while they are iterated over, every time, and have no gradients.
+    They are computed during every iteration, and have no gradients.
 
     Attributes:
         shape: (K, height, width).
-        read: the maps of some classes, (k, height, width).
+        read: Function that returns the maps of some classes, (k, height, width).
     """
 
     shape: tuple[int, ...]
@@ -112,78 +127,78 @@ class ScoreMaps:
             yield from chunk
 
     def chunks(self) -> Iterator[Tensor]:
-        """All maps, a few in each tensor (k, height, width)."""
-        for classes in _parts(self.shape):
+        """Yield all maps, a few in each tensor (k, height, width)."""
+        for classes in _split_classes(self.shape):
             chunk = self.read(classes).detach()
-            # maps that lie apart, each in one piece, are several times as fast to go through
-            yield chunk.flatten(1).contiguous().view(chunk.shape)
+            # separate maps, each in one piece, are several times as fast to iterate over
+            yield chunk.flatten(1).contiguous().view(chunk.shape)  # (k, height * width), then (k, height, width)
 
 
-def score_maps(answer: Answer) -> ScoreMaps:
-    """The maps of a prediction, or of scores (K, height, width)."""
-    shape = shape_of(answer)
-    if isinstance(answer, LazyPrediction) and len(_parts(shape)) == 1:
-        answer = answer["sem_seg"]  # so small that it is made once, however often it is read
-    return ScoreMaps(shape, partial(scores_of, answer))
+def get_score_maps(scores: AnyPrediction) -> ScoreMaps:
+    """Return the score maps of a prediction, or of scores (K, height, width)."""
+    shape = get_shape(scores)
+    if isinstance(scores, LazyPrediction) and len(_split_classes(shape)) == 1:
+        scores = scores["sem_seg"]  # so small that all are computed once, however often they are read
+    return ScoreMaps(shape, partial(get_scores, scores))
 
 
-def scores_of(answer: Answer, classes: slice) -> Tensor:
-    """The maps of some classes, (k, height, width)."""
-    if isinstance(answer, LazyPrediction):
-        return answer.scores(classes)
-    return (answer if isinstance(answer, Tensor) else answer["sem_seg"])[classes]
+def get_scores(scores: AnyPrediction, classes: slice) -> Tensor:
+    """Return the maps of k classes, (k, height, width), of a prediction or of scores (K, height, width)."""
+    if isinstance(scores, LazyPrediction):
+        return scores.compute_scores(classes)
+    return (scores if isinstance(scores, Tensor) else scores["sem_seg"])[classes]
 
 
-def shape_of(answer: Answer) -> tuple[int, ...]:
-    """(K, height, width)."""
-    if isinstance(answer, LazyPrediction):
-        return answer.shape
-    return tuple((answer if isinstance(answer, Tensor) else answer["sem_seg"]).shape)
+def get_shape(scores: AnyPrediction) -> tuple[int, ...]:
+    """Return the shape (K, height, width) of a prediction or of scores."""
+    if isinstance(scores, LazyPrediction):
+        return scores.shape
+    return tuple((scores if isinstance(scores, Tensor) else scores["sem_seg"]).shape)
 
 
-def best(maps: Iterable[Tensor], groups: Sequence[Collection[int]]) -> list[tuple[Tensor, Tensor]]:
-    """The highest score among some classes, and the first class that has it.
+def find_best_classes(maps: Iterable[Tensor], groups: Sequence[Collection[int]]) -> list[tuple[Tensor, Tensor]]:
+    """Find the highest score within each group of classes, and the first class that has it.
 
     Args:
-        maps: (H, W) finite scores of each class, gone through once.
-        groups: ids of at least one class each; no class is in two groups.
+        maps: (H, W) finite scores of each class; iterated over once.
+        groups: Class ids of each group, at least one; no class is in two groups.
 
     Returns:
-        For each group the scores (H, W) and the ids (H, W) long.
+        For each group the scores (H, W), and the class ids (H, W) long.
     """
     group_of = {k: number for number, group in enumerate(groups) for k in group}
-    found: dict[int, tuple[Tensor, Tensor]] = {}
+    best: dict[int, tuple[Tensor, Tensor]] = {}
     for k, scores in enumerate(maps):
         number = group_of.get(k)
         if number is None:
             continue
-        if number in found:
-            value, label = found[number]
+        if number in best:
+            value, label = best[number]
             label.masked_fill_(scores > value, k)
             torch.maximum(value, scores, out=value)
         else:
-            found[number] = scores.clone(), torch.full_like(scores, k, dtype=torch.int32)
-    return [(value, label.long()) for value, label in (found[number] for number in range(len(groups)))]
+            best[number] = scores.clone(), torch.full_like(scores, k, dtype=torch.int32)
+    return [(value, label.long()) for value, label in (best[number] for number in range(len(groups)))]
 
 
-def label_map(answer: Answer, *, among: Collection[int] | None = None) -> Tensor:
-    """The likeliest class of every pixel, without making all scores first.
+def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = None) -> Tensor:
+    """Compute the most likely class of every pixel, without computing all scores first.
 
     Args:
-        answer: a prediction, or finite scores (K, height, width).
-        among: ids of the classes that may be chosen, at least one; all where None.
+        scores: Prediction, or finite scores (K, height, width).
+        among: Ids of the classes that may be chosen, at least one; None for all.
 
     Returns:
-        (height, width) long, the first class where several have the highest score.
+        (height, width) long, the first class if several have the highest score.
     """
-    maps = score_maps(answer)
-    ((_, label),) = best(maps, [range(maps.shape[0]) if among is None else among])
+    maps = get_score_maps(scores)
+    ((_, label),) = find_best_classes(maps, [range(maps.shape[0]) if among is None else among])
     return label
 
 
-def _parts(shape: Sequence[int]) -> list[slice]:
-    """Which classes are made together."""
+def _split_classes(shape: Sequence[int]) -> list[slice]:
+    """Return the slices of classes that are computed together."""
     classes, height, width = shape
     step = max(1, CHUNK_SCORES // (height * width * LANES)) * LANES
-    starts = range(0, max(1, classes - FEWEST + 1), step)
+    starts = range(0, max(1, classes - MIN_CHANNELS + 1), step)
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], classes], strict=True)]

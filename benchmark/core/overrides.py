@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, explain_renamed
 
 Overrides = Sequence[str] | Mapping[str, Any]
@@ -91,7 +91,7 @@ def validate_fields(kind: type[ModelT], fields: Mapping[str, Any], *, path: tupl
 def _explain_unknown_field(kind: type[FrozenModel], name: str, path: tuple[str, ...]) -> str:
     if name in kind.renamed_fields:
         return explain_renamed(_join(path, name), _join(path, kind.renamed_fields[name]))
-    return unknown_name("setting", _join(path, name), [_join(path, field) for field in kind.model_fields])
+    return explain_unknown_name("setting", _join(path, name), [_join(path, field) for field in kind.model_fields])
 
 
 def _change_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> Any:

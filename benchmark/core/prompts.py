@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_table
@@ -90,5 +90,5 @@ def _find_file(folder: str, name: str, suffix: str) -> Path:
     path = Path(name) if name.endswith(suffix) else FOLDER / folder / f"{name}{suffix}"
     if not path.is_file():
         known = sorted(file.stem for file in (FOLDER / folder).glob(f"*{suffix}"))
-        raise KeyError(unknown_name(f"file of {folder}", name, known))
+        raise KeyError(explain_unknown_name(f"file of {folder}", name, known))
     return path

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, describe_first_error
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_table
@@ -209,7 +209,7 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
 def _find_protocol(name: str) -> Path:
     path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(unknown_name("protocol", name, list_protocols()))
+        raise KeyError(explain_unknown_name("protocol", name, list_protocols()))
     return path
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from benchmark.core.run_spec import EngineName, RunSpec
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
@@ -154,5 +154,5 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
     path = Path(name) if is_file else folder / f"{name}.yaml"
     if not path.is_file():
         near = map(str, sorted(path.parent.glob("*.y*ml"))) if is_file else list_studies(folder)
-        raise KeyError(unknown_name("study file" if is_file else "study", name, near))
+        raise KeyError(explain_unknown_name("study file" if is_file else "study", name, near))
     return read_model(Study, path, kind="study", name=path.stem)

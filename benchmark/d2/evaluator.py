@@ -23,7 +23,7 @@ from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts, merge
 from benchmark.evaluation.detectron2_scores import SEM_SEG_CONVENTIONS, compute_sem_seg_results
 from benchmark.evaluation.scores import Convention, score
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 COUNTS_FILE = "counts.npz"
 
@@ -61,7 +61,7 @@ class CountsEvaluator(DatasetEvaluator):  # type: ignore[misc]
         distributed: bool = True,
     ) -> None:
         if convention not in SEM_SEG_CONVENTIONS:
-            raise ValueError(unknown_name("convention of Detectron2", convention, SEM_SEG_CONVENTIONS))
+            raise ValueError(explain_unknown_name("convention of Detectron2", convention, SEM_SEG_CONVENTIONS))
         metadata = MetadataCatalog.get(name)
         self._classes: Sequence[str] = metadata.stuff_classes
         self._seen: Sequence[bool] = metadata.get("seen", [True] * len(self._classes))

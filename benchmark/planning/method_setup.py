@@ -16,7 +16,7 @@ from benchmark.core.protocol import Protocol, Schedule, load_protocol
 from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
 from benchmark.planning.registry import load_recipe
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import canonical_json
 from benchmark.wrappers.self_training import SelfTraining
 from benchmark.wrappers.sliding_window import SlidingWindow
@@ -137,7 +137,7 @@ def find_variant(recipe: Recipe[Any], label: str, *, name: str) -> str:
         return label or next(iter(recipe.variants))
     matches = [known for known in recipe.variants if _simplify(known) == _simplify(label)]
     if not matches:
-        raise KeyError(unknown_name(f"variant of {name}", label, recipe.variants))
+        raise KeyError(explain_unknown_name(f"variant of {name}", label, recipe.variants))
     return matches[0]
 
 

@@ -1,6 +1,6 @@
-"""Which methods there are. The folder `methods/` is the registry: a file there is a method.
+"""Registry of methods: the folder `methods/`, in which every file is a method.
 
-Besides there are files anywhere, named by their path, and installed packages with an entry point in the group
+Files elsewhere, named by their path, are methods too, and so are entry points of installed packages in the group
 "chimera_bench.methods". Methods are described from their syntax trees: listing them runs none of their code.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ GROUP = "chimera_bench.methods"
 
 @dataclass(frozen=True)
 class MethodEntry:
-    """What can be said of a method without running it.
+    """Description of a method, made without running its file.
 
     Attributes:
-        name: to call it by; the stem of its file, or the name of its entry point.
-        title: of its row in tables; the name where the file does not say it in one literal.
-        summary: first line of the file's docstring.
-        variants: row labels in order, the first is the method itself.
-        source: the file.
+        name: Name for commands; the stem of the file, or the name of the entry point.
+        title: Name of the row in tables; the name for commands if the file does not state it in one literal.
+        summary: First line of the file's docstring.
+        variants: Labels of the variants in order; the first one is the method itself.
+        source: Path of the file.
     """
 
     name: str
@@ -48,81 +48,83 @@ class MethodEntry:
 
 
 def list_methods(folder: Path = METHODS) -> list[str]:
-    """Every method that has a name, sorted: files of the folder and installed entry points."""
-    return sorted(_shipped(folder) | {point.name for point in entry_points(group=GROUP)})
+    """Return the names of all methods, sorted: files of the folder and installed entry points."""
+    return sorted(_list_included(folder) | {point.name for point in entry_points(group=GROUP)})
 
 
 def is_path(name: str) -> bool:
-    """Whether a method is given as a file and not by name."""
+    """Return whether a method is given as a file and not by name."""
     return name.endswith(".py")
 
 
 def find_source(name: str) -> Path:
-    """The file that a method name, or the path of an external file, stands for. A file of the folder goes first.
+    """Return the file of a method, given by name or by path; files of the folder precede entry points.
 
     Raises:
-        KeyError: there is none; names the nearest.
-        ValueError: an entry point leads nowhere.
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: An entry point leads to no file.
     """
     if is_path(name):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise KeyError(unknown_name("method file", name, (str(near) for near in sorted(path.parent.glob("*.py")))))
+            raise KeyError(
+                explain_unknown_name("method file", name, (str(near) for near in sorted(path.parent.glob("*.py"))))
+            )
         return path
-    if name in _shipped(METHODS):  # first, as a look at all that is installed takes long, and a grid asks for each row
+    if name in _list_included(METHODS):  # first: searching all installed packages is slow, and a grid asks for each row
         return METHODS / f"{name}.py"
     names = list_methods()
     if name not in names:
-        raise KeyError(unknown_name("method", name, names))
-    return _installed_file(_entry_point(name))
+        raise KeyError(explain_unknown_name("method", name, names))
+    return _find_installed_file(_find_entry_point(name))
 
 
 def compute_source_digest(name: str) -> str:
-    """SHA-256 of a method's file where it lies outside this package, else empty: there, `code_digest` covers it."""
+    """Return the SHA-256 of an external method file; empty for a file that `compute_code_digest` covers."""
     source = find_source(name)
     is_shipped = not is_path(name) and source.parent == METHODS
     return "" if is_shipped else hashlib.sha256(source.read_bytes()).hexdigest()
 
 
-def _shipped(folder: Path) -> set[str]:
+def _list_included(folder: Path) -> set[str]:
     return {path.stem for path in folder.glob("*.py") if not path.name.startswith(("_", "."))}
 
 
-def describe(name: str) -> MethodEntry:
-    """Title, summary and variants of a method, read from its syntax tree.
+def describe_method(name: str) -> MethodEntry:
+    """Describe a method from its syntax tree.
 
     Raises:
-        KeyError: no such method; names the nearest.
-        ValueError: the file cannot be parsed, or has no RECIPE or no VARIANTS written as a dict with literal keys.
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: The file cannot be parsed, or has no RECIPE or no VARIANTS written as a dict with literal keys.
     """
     source = find_source(name)
     try:
         tree = ast.parse(source.read_bytes(), filename=str(source))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(_broken(source, error)) from error
-    values = dict(_assignments(tree.body))
+        raise ValueError(_describe_error(source, error)) from error
+    values = dict(_list_assignments(tree.body))
     if "RECIPE" not in values:
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
     stem = Path(name).stem if is_path(name) else name
     summary = (ast.get_docstring(tree) or "").partition("\n")[0].strip()
-    variants = _literal_keys(values.get("VARIANTS"), source)
-    return MethodEntry(stem, _title(values["RECIPE"]) or stem, summary, variants, source)
+    variants = _read_literal_keys(values.get("VARIANTS"), source)
+    return MethodEntry(stem, _read_title(values["RECIPE"]) or stem, summary, variants, source)
 
 
 def load_recipe(name: str) -> Recipe[Any]:
     """Run a method's file and return its recipe.
 
     Raises:
-        KeyError: no such method; names the nearest.
-        ValueError: the file cannot be run, or exports no RECIPE with variants.
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: The file cannot be run, or exports no RECIPE with variants.
     """
     from benchmark.core.method import Recipe
 
     source = find_source(name)
     try:
-        module = _load(name, source)
+        module = _load_module(name, source)
     except Exception as error:
-        raise ValueError(_broken(source, error)) from error
+        raise ValueError(_describe_error(source, error)) from error
     recipe = getattr(module, "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
@@ -131,9 +133,9 @@ def load_recipe(name: str) -> Recipe[Any]:
     return recipe
 
 
-def _load(name: str, source: Path) -> ModuleType:
+def _load_module(name: str, source: Path) -> ModuleType:
     if not is_path(name):
-        module_name = f"methods.{name}" if source.parent == METHODS else _entry_point(name).module
+        module_name = f"methods.{name}" if source.parent == METHODS else _find_entry_point(name).module
         return importlib.import_module(module_name)
     # the content is part of the name: after an edit the file is run again, and two files never share a module
     key = hashlib.sha256(str(source.resolve()).encode() + b"\0" + source.read_bytes()).hexdigest()[:16]
@@ -144,7 +146,7 @@ def _load(name: str, source: Path) -> ModuleType:
 
 
 def _run_file(module_name: str, source: Path) -> None:
-    """Run a file as a module of this name; it is in `sys.modules` meanwhile, as dataclasses and pydantic need it."""
+    """Run a file as a module of this name, in `sys.modules` from the start because dataclasses and pydantic need it."""
     spec = importlib.util.spec_from_file_location(module_name, source)
     assert spec is not None and spec.loader is not None  # the name ends with .py
     module = importlib.util.module_from_spec(spec)
@@ -156,24 +158,24 @@ def _run_file(module_name: str, source: Path) -> None:
         raise
 
 
-def _entry_point(name: str) -> EntryPoint:
+def _find_entry_point(name: str) -> EntryPoint:
     return next(iter(entry_points(group=GROUP, name=name)))
 
 
-def _installed_file(point: EntryPoint) -> Path:
-    """The file of an entry point's module, found without importing the packages around it."""
+def _find_installed_file(point: EntryPoint) -> Path:
+    """Return the file of an entry point's module without importing the packages around it."""
     top, *inner = point.module.split(".")
     spec: ModuleSpec | None = importlib.util.find_spec(top)
     for depth in range(len(inner)):
-        places = spec.submodule_search_locations if spec is not None else None
-        spec = PathFinder.find_spec(".".join([top, *inner[: depth + 1]]), places) if places is not None else None
+        locations = spec.submodule_search_locations if spec is not None else None
+        spec = PathFinder.find_spec(".".join([top, *inner[: depth + 1]]), locations) if locations is not None else None
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise ValueError(f"entry point {point.name!r} = {point.value!r} leads to no Python file: install it again")
     return Path(spec.origin)
 
 
-def _assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, ast.expr]]:
-    """Names and values of plain and annotated assignments."""
+def _list_assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, ast.expr]]:
+    """Yield names and values of plain and annotated assignments."""
     for statement in body:
         if isinstance(statement, ast.Assign):
             targets, value = statement.targets, statement.value
@@ -184,7 +186,7 @@ def _assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, ast.expr]]:
         yield from ((target.id, value) for target in targets if isinstance(target, ast.Name))
 
 
-def _literal_keys(value: ast.expr | None, source: Path) -> tuple[str, ...]:
+def _read_literal_keys(value: ast.expr | None, source: Path) -> tuple[str, ...]:
     keys = value.keys if isinstance(value, ast.Dict) else []
     labels = [key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
     if not labels or len(labels) < len(keys):
@@ -192,14 +194,14 @@ def _literal_keys(value: ast.expr | None, source: Path) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _title(recipe: ast.expr) -> str:
+def _read_title(recipe: ast.expr) -> str:
     keywords = recipe.keywords if isinstance(recipe, ast.Call) else []
     values = [keyword.value for keyword in keywords if keyword.arg == "title"]
     return next((str(value.value) for value in values if isinstance(value, ast.Constant)), "")
 
 
-def _broken(source: Path, error: Exception) -> str:
-    """One line, with the place in the file where there is one."""
+def _describe_error(source: Path, error: Exception) -> str:
+    """Return one line, with the line number of a syntax error."""
     if isinstance(error, SyntaxError):
         return f"method file {source} is not valid Python: {error.msg} (line {error.lineno})"
     return f"method file {source} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}"

@@ -23,7 +23,7 @@ from benchmark.planning.method_setup import (
     set_up_method,
 )
 from benchmark.planning.registry import compute_source_digest, load_recipe
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 ENGINES = ("fabric", "detectron2")
 
@@ -58,7 +58,7 @@ def resolve(
     values, original = normalize_overrides(overrides), load_split(split)
     setup = set_up_method(method, original, protocol=protocol, overrides=values)
     if engine not in ENGINES:
-        raise KeyError(unknown_name("engine", engine, ENGINES))
+        raise KeyError(explain_unknown_name("engine", engine, ENGINES))
     name, _ = parse_method(method)
     is_external = name.endswith(".py")
     config = _dump_config(setup.config, name=name)
@@ -104,7 +104,7 @@ def restore_setup(spec: RunSpec, *, recipe: Recipe[Any], split: Split) -> Method
         ValueError: The recipe does not have the variant or the fields of the config.
     """
     if spec.variant not in recipe.variants:
-        raise ValueError(f"{unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
+        raise ValueError(f"{explain_unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
     config = validate_fields(type(recipe.variants[spec.variant]), spec.config, path=())
     return MethodSetup(recipe, spec.variant, config, split, spec.protocol, spec.budget)
 

@@ -13,7 +13,7 @@ from benchmark.core.study import STUDIES, Plan, Study, list_studies, load_study
 from benchmark.planning.plan_cache import plan_study
 from benchmark.planning.registry import list_methods
 from benchmark.store.store import Store
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 MAX_NAME = 120
 """Largest length of a modified study's name."""
@@ -113,7 +113,7 @@ def is_study(name: str) -> bool:
         )
     if name in studies:
         return True
-    raise KeyError(unknown_name("method or study", method, [*methods, *studies]))
+    raise KeyError(explain_unknown_name("method or study", method, [*methods, *studies]))
 
 
 def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None = None, **fields: Any) -> Study:

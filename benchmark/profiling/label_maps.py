@@ -12,7 +12,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmark.core.lazy_scores import Answer, CoarsePrediction, label_map
+from benchmark.core.lazy_scores import AnyPrediction, LowResPrediction, compute_label_map
 from benchmark.core.types import ignore_label
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
@@ -36,15 +36,15 @@ class Case:
     height: int
     width: int
 
-    def draw_prediction(self) -> CoarsePrediction:
+    def draw_prediction(self) -> LowResPrediction:
         """Draw random scores (1, K, ceil(H / STRIDE), ceil(W / STRIDE)) for a prediction (K, H, W)."""
         height, width = -(-self.height // STRIDE), -(-self.width // STRIDE)
         generator = torch.Generator().manual_seed(0)
-        return CoarsePrediction(
-            coarse=torch.randn(1, self.classes, height, width, generator=generator),
-            padded=(height * STRIDE, width * STRIDE),
-            inside=(self.height, self.width),
-            size=(self.height, self.width),
+        return LowResPrediction(
+            low_res=torch.randn(1, self.classes, height, width, generator=generator),
+            padded_size=(height * STRIDE, width * STRIDE),
+            image_size=(self.height, self.width),
+            output_size=(self.height, self.width),
         )
 
     def draw_target(self) -> Tensor:
@@ -87,17 +87,17 @@ class ChunkingComparison:
         return self.whole_mb / self.chunked_mb
 
 
-def _compute_label_map(prediction: Answer, case: Case) -> Tensor:
-    return prediction.argmax(dim=0) if isinstance(prediction, Tensor) else label_map(prediction)
+def _compute_label_map(prediction: AnyPrediction, case: Case) -> Tensor:
+    return prediction.argmax(dim=0) if isinstance(prediction, Tensor) else compute_label_map(prediction)
 
 
-def _compute_counts(prediction: Answer, case: Case) -> Counts:
+def _compute_counts(prediction: AnyPrediction, case: Case) -> Counts:
     counter = Counter([str(k) for k in range(case.classes)], [k % 4 > 0 for k in range(case.classes)])
     counter.update(prediction, case.draw_target(), image_id="")
     return counter.compute()
 
 
-TASKS: dict[str, Callable[[Answer, Case], Tensor | Counts]] = {
+TASKS: dict[str, Callable[[AnyPrediction, Case], Tensor | Counts]] = {
     "label map": _compute_label_map,
     "counts": _compute_counts,
 }

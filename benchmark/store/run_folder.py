@@ -36,7 +36,7 @@ from benchmark.store.attempts import (
 )
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.utils.atomic_files import format_json, open_draft, read_last_lines, read_value, write_new, write_text
-from benchmark.utils.lock import owner, this_process
+from benchmark.utils.lock import find_owner, identify_this_process
 
 if TYPE_CHECKING:
     from benchmark.evaluation.counts import Counts
@@ -160,7 +160,7 @@ class RunFolder:
         attempt = Attempt(
             number=len(earlier) + 1,
             started=_now(),
-            owner=this_process(),
+            owner=identify_this_process(),
             code=code,
             checkpoint=fingerprint_checkpoint(self.checkpoint_path),
         )
@@ -243,7 +243,7 @@ class RunFolder:
     def read_snapshot(self) -> RunSnapshot:
         """Read the state and the record of the run at once."""
         if not self.record_path.is_file():
-            if owner(self.path) is not None:
+            if find_owner(self.path) is not None:
                 return RunSnapshot(RunState.RUNNING)
             is_started = any(self.path.glob("attempts/*"))
             return RunSnapshot(RunState.INTERRUPTED if is_started else RunState.MISSING)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.atomic_files import format_json, read_value, write_text
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
@@ -84,7 +84,7 @@ class Store:
             return read_value(Plan, path)
         if name in list_studies():
             raise KeyError(f"study {name!r} was never planned in {self.root}; begin with: chimera-bench run {name}")
-        raise KeyError(f"{unknown_name('plan', name, self.list_plans())} in {self.root}")
+        raise KeyError(f"{explain_unknown_name('plan', name, self.list_plans())} in {self.root}")
 
     def list_plans(self) -> list[str]:
         """Return the names of all planned studies, sorted."""
@@ -95,7 +95,7 @@ class Store:
 
 
 def _describe_unknown_run(text: str, ids: list[str], root: Path) -> str:
-    line = unknown_name("run", text, ids)
+    line = explain_unknown_name("run", text, ids)
     if len(ids) <= 5:
         return line
     return f"{line.partition(' There are')[0]} {root} holds {len(ids)} runs; see: chimera-bench status"

@@ -1,8 +1,8 @@
-"""Arrays kept between runs: a convenience that may vanish, never a source of truth.
+"""Arrays that are cached between runs; the cache may be deleted at any time.
 
-A reader finds a whole file or none, and of several writers the last one wins. A file begins with the SHA-256 of the
-rest (an .npz archive); one that does not match reads as absent. A folder that cannot be written to costs a warning,
-not the run.
+A reader gets a whole file or none, and of several writers the last one wins. A file begins with the SHA-256 of the
+rest, which is an .npz archive; a file that does not match is treated as absent. A folder that is not writable causes
+a warning, not a failed run.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ from numpy.typing import NDArray
 from benchmark.utils.atomic_files import open_draft
 
 VARIABLE = "CHIMERA_BENCH_CACHE"
+"""Environment variable that names the folder of the cache."""
 
 Arrays = dict[str, NDArray[Any]]
+"""Arrays of any shape by name."""
 
 _HASH_BYTES = 32
 
 _log = logging.getLogger(__name__)
 
 
-def cache_folder() -> Path:
-    """Where kept files go: $CHIMERA_BENCH_CACHE, else chimera-bench in $XDG_CACHE_HOME, else in ~/.cache.
+def find_cache_folder() -> Path:
+    """Return the folder of the cache.
 
-    A user without a home has the folder for temporary files.
+    The folder is $CHIMERA_BENCH_CACHE, else chimera-bench below $XDG_CACHE_HOME, else below ~/.cache, else below the
+    folder for temporary files if the user has no home.
     """
     own, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
     if own:
@@ -44,8 +47,8 @@ def cache_folder() -> Path:
 
 
 def load_arrays(name: str) -> Arrays | None:
-    """What was kept under a name, or None where there is nothing whole."""
-    path = _path(name)
+    """Load the arrays cached under a name, of any shape; None if there is no whole file."""
+    path = _make_path(name)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -60,20 +63,27 @@ def load_arrays(name: str) -> Arrays | None:
         return {key: archive[key] for key in archive.files}
 
 
-def keep_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
-    """Keep arrays under a name, whole or not at all; False, with a warning, where that is impossible."""
+def save_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
+    """Cache arrays under a name.
+
+    Args:
+        name: Name of the file, without a suffix.
+        arrays: Arrays of any shape by name.
+
+    Returns:
+        Whether the arrays were saved; if not, a warning says why.
+    """
     archive = io.BytesIO()
     np.savez(archive, allow_pickle=False, **arrays)
     content = archive.getvalue()
-    path = _path(name)
     try:
-        with open_draft(path) as draft:
+        with open_draft(_make_path(name)) as draft:
             draft.write_bytes(hashlib.sha256(content).digest() + content)
     except OSError as error:
-        _log.warning("nothing is kept: %s; set %s to a folder with room", error.strerror, VARIABLE)
+        _log.warning("nothing is cached: %s; set %s to a folder with space", error.strerror, VARIABLE)
         return False
     return True
 
 
-def _path(name: str) -> Path:
-    return cache_folder() / f"{name}.arrays"
+def _make_path(name: str) -> Path:
+    return find_cache_folder() / f"{name}.arrays"

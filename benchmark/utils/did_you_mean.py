@@ -1,4 +1,4 @@
-"""Unknown names are answered with the nearest ones."""
+"""Error messages for unknown names that suggest the nearest known one."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """One line: what was given, what is nearest, what there is."""
+def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return one line with the unknown name, the nearest known one, and all known ones.
+
+    Args:
+        kind: Kind of the name, such as "split".
+        name: Unknown name.
+        known: Known names.
+    """
     names = list(known)
     near = get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."

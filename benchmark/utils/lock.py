@@ -1,8 +1,8 @@
-"""One process at a time works on a run: a lock file that names its owner and outlives nobody.
+"""Locks of folders, so that one process at a time works on a run.
 
-Made with O_EXCL, which also holds on network file systems. A lock whose owner died on this host is taken over; one of
-another host is believed for as long as its run gives signs of life; one of an earlier start of the same job is taken
-over whether its owner lives or not, as the scheduler gave that start up.
+A lock is a file that names its owner. It is made with O_EXCL, which also holds on network file systems. The lock of a
+dead process of this host is taken over. The lock of another host is respected as long as its run sends heartbeats. The
+lock of an earlier start of the same job is taken over in any case, because the scheduler has given that start up.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from pathlib import Path
 from benchmark.utils.atomic_files import open_draft
 from benchmark.utils.frozen_model import FrozenModel
 
-SILENT_S = 900
-"""A lock of another host counts as abandoned after so many seconds without a heartbeat."""
-JOB = "CHIMERA_BENCH_JOB"
-"""The variable in which a launcher tells its processes to which job they belong: a `Job` as JSON."""
+MAX_SILENCE_S = 900
+"""Seconds without a heartbeat after which the lock of another host counts as abandoned."""
+UNWRITTEN_S = 5
+"""Seconds that a process may take to write its name into a lock that it has just made."""
+JOB_VARIABLE = "CHIMERA_BENCH_JOB"
+"""Environment variable with the job that a process belongs to: a `Job` as JSON."""
 
 
 class BusyError(Exception):
@@ -30,12 +32,12 @@ class BusyError(Exception):
 
 
 class Job(FrozenModel):
-    """The job of a cluster's scheduler that a process belongs to.
+    """A scheduler's job that a process belongs to.
 
     Attributes:
-        id: the same however often the job is started again.
-        restart: how often it was; the scheduler has given up every process of an earlier start.
-        node: where it runs, as the scheduler calls it.
+        id: Id of the job, the same for all its starts.
+        restart: Number of restarts; the scheduler has given up all processes of earlier starts.
+        node: Name of the node, as the scheduler writes it.
     """
 
     id: str
@@ -43,17 +45,18 @@ class Job(FrozenModel):
     node: str = ""
 
     def replaces(self, other: Job | None) -> bool:
-        """Whether the other is an earlier start of the same job."""
+        """Return whether the other one is an earlier start of the same job."""
         return other is not None and self.id == other.id and self.restart > other.restart
 
 
 class Owner(FrozenModel):
-    """Who holds a lock.
+    """Owner of a lock.
 
     Attributes:
-        pid, host: of the process.
-        born: its start time in the system's ticks, against reused process numbers; empty where unknown.
-        job: None outside of a cluster's job.
+        pid: Id of the process.
+        host: Name of its host.
+        born: Start time of the process in ticks of the system, to tell reused process ids apart; empty if unknown.
+        job: Job that the process belongs to; None outside of jobs.
     """
 
     pid: int
@@ -63,61 +66,61 @@ class Owner(FrozenModel):
 
     @property
     def is_here(self) -> bool:
-        """Whether it is, or was, a process of this machine."""
+        """Whether the owner is or was a process of this host."""
         return self.host == socket.gethostname()
 
     @property
     def is_alive(self) -> bool:
-        """Whether a process of this machine is still the one that made the lock."""
+        """Whether a process of this host is still the one that made the lock."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
         except PermissionError:
             pass
-        return not self.born or _born(self.pid) == self.born
+        return not self.born or _read_start_time(self.pid) == self.born
 
 
-def this_process() -> Owner:
-    """The owner that this process writes into its locks."""
-    job = Job.model_validate_json(os.environ[JOB]) if os.environ.get(JOB) else None
-    return process(os.getpid()).model_copy(update={"job": job})
+def identify_this_process() -> Owner:
+    """Return this process as the owner of its locks, with its job."""
+    job = Job.model_validate_json(os.environ[JOB_VARIABLE]) if os.environ.get(JOB_VARIABLE) else None
+    return identify_process(os.getpid()).model_copy(update={"job": job})
 
 
-def process(pid: int) -> Owner:
-    """A process of this machine, as an owner; tells later whether it is still the same one that lives."""
-    return Owner(pid=pid, host=socket.gethostname(), born=_born(pid))
+def identify_process(pid: int) -> Owner:
+    """Return a process of this host as an owner, which can tell later whether the same process is still alive."""
+    return Owner(pid=pid, host=socket.gethostname(), born=_read_start_time(pid))
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder.
+def hold_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder.
 
     Raises:
-        BusyError: another process holds it.
+        BusyError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    me = this_process()
-    _take(folder / "lock", me)
+    me = identify_this_process()
+    _acquire(folder / "lock", me)
     try:
         yield
     finally:
-        if _read(folder / "lock") == me:
+        if _read_owner(folder / "lock") == me:
             (folder / "lock").unlink()
 
 
-def release(folder: Path) -> None:
-    """Take away the lock of an owner that is known to be gone; one that lives on after all will be superseded."""
+def release_lock(folder: Path) -> None:
+    """Remove the lock of an owner that is known to be gone; if the owner is alive after all, it will be superseded."""
     (folder / "lock").unlink(missing_ok=True)
 
 
-def owner(folder: Path) -> Owner | None:
-    """Who works on the run in this folder, or None; only looks."""
-    held = _read(folder / "lock")
-    return held if held is not None and _holds(held, folder) else None
+def find_owner(folder: Path) -> Owner | None:
+    """Return the owner of a folder's lock; None if nobody holds it. Changes nothing."""
+    owner = _read_owner(folder / "lock")
+    return owner if owner is not None and _is_held(owner, folder) else None
 
 
-def _take(lock: Path, me: Owner) -> None:
+def _acquire(lock: Path, me: Owner) -> None:
     try:
         descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     except FileExistsError:
@@ -128,14 +131,14 @@ def _take(lock: Path, me: Owner) -> None:
 
 
 def _take_over(lock: Path, me: Owner) -> None:
-    """Replace an abandoned lock. Takers queue up at the folder, so that one of them finds it abandoned."""
+    """Replace an abandoned lock; processes that try at once wait for each other at the folder."""
     folder = os.open(lock.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        held = owner(lock.parent)
-        if held is not None and not (me.job is not None and me.job.replaces(held.job)):
-            raise BusyError(f"process {held.pid} on {held.host} works on {lock.parent.name}")
-        if _read(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < 5:
+        owner = find_owner(lock.parent)
+        if owner is not None and not (me.job is not None and me.job.replaces(owner.job)):
+            raise BusyError(f"process {owner.pid} on {owner.host} works on {lock.parent.name}")
+        if _read_owner(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < UNWRITTEN_S:
             raise BusyError(f"another process just started on {lock.parent.name}")
         with open_draft(lock) as draft:
             draft.write_text(me.canonical(), encoding="utf-8")
@@ -143,25 +146,26 @@ def _take_over(lock: Path, me: Owner) -> None:
         os.close(folder)
 
 
-def _holds(held: Owner, folder: Path) -> bool:
-    if held.is_here:
-        return held.is_alive
+def _is_held(owner: Owner, folder: Path) -> bool:
+    if owner.is_here:
+        return owner.is_alive
     signs = [path.stat().st_mtime for path in (folder / "lock", folder / "heartbeat.json") if path.exists()]
-    return time.time() - max(signs, default=0.0) < SILENT_S
+    return time.time() - max(signs, default=0.0) < MAX_SILENCE_S
 
 
-def _read(lock: Path) -> Owner | None:
-    """The owner a lock names; None where there is no lock or it was never written out."""
+def _read_owner(lock: Path) -> Owner | None:
+    """Read the owner that a lock names; None if there is no lock or its content was never written."""
     try:
         return Owner.model_validate(json.loads(lock.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _born(pid: int) -> str:
-    """Start time of a process in ticks since boot, from Linux's /proc; "ended" for one that only waits to be reaped.
+def _read_start_time(pid: int) -> str:
+    """Read the start time of a process in ticks since boot from Linux's /proc.
 
-    Empty on systems without /proc.
+    Returns:
+        "ended" for a process that only waits to be reaped; empty on systems without /proc.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")

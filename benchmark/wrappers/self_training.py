@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from benchmark.core.lazy_scores import label_map
+from benchmark.core.lazy_scores import compute_label_map
 from benchmark.core.method import Method
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Losses, Prediction, Sample, ignore_label
@@ -87,7 +87,7 @@ class SelfTraining(Method):
         request = sample.copy()
         request["height"], request["width"] = height, width
         self.method.eval()
-        pseudo_labels = label_map(self.method.predict([request])[0], among=self._unseen)
+        pseudo_labels = compute_label_map(self.method.predict([request])[0], among=self._unseen)
         self.method.train()
         return pseudo_labels
 

@@ -9,7 +9,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.core.lazy_scores import LazyPrediction, scores_of, shape_of
+from benchmark.core.lazy_scores import LazyPrediction, get_scores, get_shape
 from benchmark.core.method import Method
 from benchmark.core.types import Batch, Losses, Prediction, Sample
 
@@ -92,9 +92,9 @@ class WindowedPrediction(LazyPrediction):
     def shape(self) -> tuple[int, int, int]:
         """Shape (K, height, width) of all scores."""
         height, width = self["output_size"]
-        return shape_of(self["windows"][0])[0], height, width
+        return get_shape(self["windows"][0])[0], height, width
 
-    def scores(self, classes: slice) -> Tensor:
+    def compute_scores(self, classes: slice) -> Tensor:
         """Average the scores of some classes over the windows and resize them bilinearly to the output size.
 
         Args:
@@ -103,7 +103,7 @@ class WindowedPrediction(LazyPrediction):
         Returns:
             (N, height, width) scores.
         """
-        window_scores = (scores_of(window, classes) for window in self["windows"])  # (N, h, w) each
+        window_scores = (get_scores(window, classes) for window in self["windows"])  # (N, h, w) each
         first = next(window_scores)
         height, width = self["image_size"]
         # sum the scores of all windows over a pixel, and count those windows: (N, H, W) and (H, W)

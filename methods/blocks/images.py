@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from benchmark.core.lazy_scores import CoarsePrediction
+from benchmark.core.lazy_scores import LowResPrediction
 from benchmark.core.types import Batch, Prediction, ignore_label
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -92,13 +92,13 @@ def to_predictions(logits: Tensor, batch: Batch, *, padded: Sequence[int]) -> li
     """
     height, width = padded
     predictions = [
-        CoarsePrediction(
-            coarse=coarse,
-            padded=(height, width),
-            inside=tuple(sample["image"].shape[1:]),
-            size=(sample["height"], sample["width"]),
+        LowResPrediction(
+            low_res=low_res,
+            padded_size=(height, width),
+            image_size=tuple(sample["image"].shape[1:]),
+            output_size=(sample["height"], sample["width"]),
         )
-        for coarse, sample in zip(logits.float().split(1), batch, strict=True)
+        for low_res, sample in zip(logits.float().split(1), batch, strict=True)
     ]
     return cast(list[Prediction], predictions)
 

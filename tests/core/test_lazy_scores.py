@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.core import lazy_scores
-from benchmark.core.lazy_scores import CoarsePrediction, label_map, score_maps, scores_of
+from benchmark.core.lazy_scores import LowResPrediction, compute_label_map, get_score_maps, get_scores
 from benchmark.core.types import Batch, Sample
 from benchmark.engine.distributed import find_rank
 from benchmark.engine.fabric_setup import open_fabric
@@ -36,10 +36,10 @@ def sample(inside: tuple[int, int], size: tuple[int, int]) -> Sample:
     return {"image": torch.zeros(3, *inside), "height": size[0], "width": size[1], **names}  # type: ignore[typeddict-item]
 
 
-def predict(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> CoarsePrediction:
+def predict(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> LowResPrediction:
     padded = (scores.shape[2] * STRIDE, scores.shape[3] * STRIDE)
     (prediction,) = to_predictions(scores, [sample(inside, size)], padded=padded)
-    assert isinstance(prediction, CoarsePrediction)
+    assert isinstance(prediction, LowResPrediction)
     return prediction
 
 
@@ -64,7 +64,7 @@ def test_maps_are_those_made_at_once(
 ) -> None:
     scores = draw(classes, low).contiguous(memory_format=layout)
     prediction, expected = predict(scores, inside, size), at_once(scores, inside, size)
-    assert torch.equal(torch.stack(list(score_maps(prediction))), expected)
+    assert torch.equal(torch.stack(list(get_score_maps(prediction))), expected)
     assert torch.equal(prediction["sem_seg"], expected)
     assert prediction.shape == expected.shape
 
@@ -72,7 +72,7 @@ def test_maps_are_those_made_at_once(
 @pytest.mark.usefixtures("small_chunks")
 def test_scores_in_half_precision_are_resized_in_full_precision() -> None:
     scores = draw(20, (9, 12)).bfloat16()
-    maps = torch.stack(list(score_maps(predict(scores, (72, 96), (72, 96)))))
+    maps = torch.stack(list(get_score_maps(predict(scores, (72, 96), (72, 96)))))
     assert torch.equal(maps, at_once(scores, (72, 96), (72, 96))) and maps.dtype is torch.float32
 
 
@@ -81,20 +81,20 @@ def test_scores_in_half_precision_are_resized_in_full_precision() -> None:
 def test_the_label_map_is_the_argmax_and_the_first_class_wins_ties(scale: int) -> None:
     scores = (scale * draw(40, (9, 12))).round() / scale  # many are equal at a scale of 1
     prediction = predict(scores.clamp(max=1), (67, 91), (67, 91))
-    assert torch.equal(label_map(prediction), prediction["sem_seg"].argmax(dim=0))
+    assert torch.equal(compute_label_map(prediction), prediction["sem_seg"].argmax(dim=0))
 
 
 @pytest.mark.usefixtures("small_chunks")
 def test_only_classes_that_may_be_chosen_are() -> None:
     prediction, among = predict(draw(40, (9, 12)), (72, 96), (72, 96)), torch.tensor([5, 6, 20, 39])
     expected = among[prediction["sem_seg"][among].argmax(dim=0)]
-    assert torch.equal(label_map(prediction, among=among.tolist()), expected)
+    assert torch.equal(compute_label_map(prediction, among=among.tolist()), expected)
 
 
 def test_a_label_map_is_made_of_plain_scores_too() -> None:
     scores = draw(5, (6, 7))[0]
-    assert torch.equal(label_map({"sem_seg": scores}), scores.argmax(dim=0))
-    assert torch.equal(label_map(scores), scores.argmax(dim=0))
+    assert torch.equal(compute_label_map({"sem_seg": scores}), scores.argmax(dim=0))
+    assert torch.equal(compute_label_map(scores), scores.argmax(dim=0))
 
 
 def test_no_more_than_a_few_classes_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_no_more_than_a_few_classes_are_made_at_a_time(monkeypatch: pytest.Monke
         return resize(scores, **how)
 
     monkeypatch.setattr(F, "interpolate", noted)
-    label_map(predict(draw(99, (64, 64)), (512, 512), (512, 512)))
+    compute_label_map(predict(draw(99, (64, 64)), (512, 512), (512, 512)))
     assert sum(made) == 99 and max(made) < 20
 
 
@@ -127,7 +127,7 @@ class _Upsampling(nn.Module):
         super().__init__()
         self.look = nn.Conv2d(3, 20, STRIDE, stride=STRIDE)
 
-    def forward(self, batch: Batch) -> list[CoarsePrediction]:
+    def forward(self, batch: Batch) -> list[LowResPrediction]:
         return [predict(self.look(one["image"][None]), (72, 96), (72, 96)) for one in batch]
 
 
@@ -138,5 +138,5 @@ def test_an_engine_in_mixed_precision_leaves_predictions_what_they_are() -> None
         (ours,) = fabric.setup_module(module)([asked])
         with torch.autocast("cpu", dtype=torch.bfloat16):
             expected = at_once(module.look(asked["image"][None]), (72, 96), (72, 96))
-    assert isinstance(ours, CoarsePrediction)
-    assert torch.equal(ours["sem_seg"], expected) and torch.equal(scores_of(ours, slice(4)), expected[:4])
+    assert isinstance(ours, LowResPrediction)
+    assert torch.equal(ours["sem_seg"], expected) and torch.equal(get_scores(ours, slice(4)), expected[:4])

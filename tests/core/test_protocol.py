@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.protocol import Protocol, RatioRange, ShortSides, load_protocol, list_protocols
-from benchmark.core.split import load_split, list_splits
+from benchmark.core.protocol import Protocol, RatioRange, ShortSides, list_protocols, load_protocol
+from benchmark.core.split import list_splits, load_split
 
 SETS = ("toybox", "voc12", "coco_stuff164k", "pascal_context", "ade20k_150", "ade20k_847")
 

@@ -10,9 +10,9 @@ import open_clip
 import pytest
 import yaml
 
-from benchmark.core.prompts import FOLDER, read_templates, read_aliases
+from benchmark.core.prompts import FOLDER, read_aliases, read_templates
 from benchmark.core.protocol import list_protocols
-from benchmark.core.split import Split, load_split, list_splits
+from benchmark.core.split import Split, list_splits, load_split
 from benchmark.data.folders.dataset_spec import load_dataset_spec
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "splits"
@@ -108,7 +108,9 @@ def test_context33_is_written_with_the_names_of_the_data_set() -> None:
 
 
 def test_coco_stuff_withholds_the_published_values_of_its_masks() -> None:
-    values = {label: value for value, label in load_dataset_spec("coco_stuff164k").mask_encodings["raw"].map_values().items()}
+    values = {
+        label: value for value, label in load_dataset_spec("coco_stuff164k").mask_encodings["raw"].map_values().items()
+    }
     split = load_split("coco_stuff164k")
     withheld = sorted(values[split.classes.index(name)] for name in split.unseen)
     assert withheld == [20, 24, 32, 33, 40, 56, 86, 99, 105, 123, 144, 147, 148, 168, 171]

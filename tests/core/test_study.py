@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.study import Plan, Study, load_study, list_studies
+from benchmark.core.study import Plan, Study, list_studies, load_study
 from benchmark.planning.expand import expand
 from benchmark.planning.resolve import resolve
 

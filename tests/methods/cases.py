@@ -12,10 +12,10 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.seeding import torch_generator
 from benchmark.core.split import load_split
 from benchmark.core.types import IGNORE, Batch
-from benchmark.planning.registry import describe, list_methods
+from benchmark.planning.registry import describe_method, list_methods
 from benchmark.planning.resolve import build, resolve
 
-CASES = [f"{name}/{variant}" for name in list_methods() for variant in describe(name).variants]
+CASES = [f"{name}/{variant}" for name in list_methods() for variant in describe_method(name).variants]
 SPLIT = load_split("toybox")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.planning import registry
-from benchmark.planning.registry import compute_source_digest, describe, list_methods, load_recipe
+from benchmark.planning.registry import compute_source_digest, describe_method, list_methods, load_recipe
 from tests.engine.runs import METHOD
 
 FILE = '''"""A summary.
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_described_from_its_text(file: Path) -> None:
-    entry = describe(str(file))
+    entry = describe_method(str(file))
     assert (entry.name, entry.title, entry.summary) == ("mine", "A Title", "A summary.")
     assert entry.variants == ("one", "two, three")
     assert entry.source == file
@@ -40,12 +40,12 @@ def test_a_file_is_described_from_its_text(file: Path) -> None:
 
 def test_describing_runs_nothing_of_the_file(file: Path) -> None:
     file.write_text(FILE + "\nraise SystemExit\n")
-    assert describe(str(file)).title == "A Title"
+    assert describe_method(str(file)).title == "A Title"
 
 
 @pytest.mark.parametrize("name", list_methods())
 def test_what_is_described_is_what_loading_gives(name: str) -> None:
-    entry, recipe = describe(name), load_recipe(name)
+    entry, recipe = describe_method(name), load_recipe(name)
     assert entry.variants == tuple(recipe.variants)
     assert entry.title == recipe.title
     assert entry.summary
@@ -63,7 +63,7 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
 
 def test_an_unknown_file_is_answered_with_the_nearest(file: Path) -> None:
     with pytest.raises(KeyError, match=r"did you mean '.*mine\.py'"):
-        describe(str(file.with_name("nine.py")))
+        describe_method(str(file.with_name("nine.py")))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_broken_file_is_one_line(file: Path, text: str, complaint: str) -> Non
 def test_variants_that_cannot_be_read_are_an_error(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ValueError, match="has no VARIANTS, a dict whose keys are literals"):
-        describe(str(file))
+        describe_method(str(file))
 
 
 def test_an_edited_file_is_run_again(file: Path) -> None:
@@ -106,7 +106,7 @@ def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypa
     monkeypatch.setattr(registry, "entry_points", lambda **_: [point])
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "plugged" in list_methods()
-    assert describe("plugged").title == "A Title"
+    assert describe_method("plugged").title == "A Title"
     (package / "__init__.py").write_text("")
     assert load_recipe("plugged").title == "A Title"
 
@@ -118,7 +118,8 @@ def test_shipped_files_have_no_digest_of_their_own() -> None:
 
 def test_listing_does_not_import_torch() -> None:
     code = (
-        "import sys; from benchmark.planning.registry import describe, list_methods;"
-        "[describe(name) for name in list_methods()]; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+        "import sys; from benchmark.planning.registry import describe_method, list_methods;"
+        "[describe_method(name) for name in list_methods()];"
+        "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=registry.METHODS.parent, check=False).returncode == 0

@@ -22,7 +22,7 @@ class RecordedPrediction(LazyPrediction):
     def shape(self) -> tuple[int, int, int]:
         return 1, 2, 2
 
-    def scores(self, classes: slice) -> Tensor:
+    def compute_scores(self, classes: slice) -> Tensor:
         self["made"].append(classes)
         return torch.zeros(1, 2, 2)
 

@@ -9,7 +9,7 @@ import torch
 from typer.testing import CliRunner
 
 from benchmark.cli.speed import app
-from benchmark.core.lazy_scores import Answer
+from benchmark.core.lazy_scores import AnyPrediction
 from benchmark.profiling import label_maps
 from benchmark.profiling.label_maps import TASKS, Case, ChunkingComparison, compare_chunking
 
@@ -30,7 +30,7 @@ def test_both_give_the_same_result(task: str) -> None:
 
 
 def test_a_different_result_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compute_wrong_result(answer: Answer, case: Case) -> torch.Tensor:
+    def compute_wrong_result(answer: AnyPrediction, case: Case) -> torch.Tensor:
         return torch.zeros(2) + isinstance(answer, torch.Tensor)
 
     monkeypatch.setitem(TASKS, "label map", compute_wrong_result)

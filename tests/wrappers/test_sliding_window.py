@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmark.core import lazy_scores
-from benchmark.core.lazy_scores import score_maps
+from benchmark.core.lazy_scores import get_score_maps
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch, Losses, Prediction, Sample
 from benchmark.wrappers.sliding_window import SlidingWindow, iterate_windows
@@ -95,7 +95,7 @@ def test_windows_are_averaged_a_few_classes_at_a_time(monkeypatch: pytest.Monkey
     monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
     request = make_sample(make_image(90, 84), height=size[0], width=size[1])
     (prediction,) = SlidingWindow(LowResolution(), side=72, stride=40).predict([request])
-    maps = score_maps(prediction)
+    maps = get_score_maps(prediction)
     assert [len(chunk) for chunk in maps.chunks()] == [16, 19]
     assert torch.equal(torch.stack(list(maps)), prediction["sem_seg"])
 

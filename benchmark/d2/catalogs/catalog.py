@@ -30,7 +30,7 @@ from benchmark.data.catalog import DATASETS, open_dataset
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.data.label_maps import LabelMap
 from benchmark.data.loader import check_fits, select_train_images
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 PREFIX = "chimera://"
 LABELS, IMAGE = "labels", "image"
@@ -181,7 +181,7 @@ def find_subset(name: str) -> SplitSubset:
         KeyError: The name is unknown; the message suggests the nearest name.
     """
     if name not in SUBSETS:
-        raise KeyError(unknown_name("dataset of a split", name, SUBSETS))
+        raise KeyError(explain_unknown_name("dataset of a split", name, SUBSETS))
     return SUBSETS[name]
 
 

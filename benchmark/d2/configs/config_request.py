@@ -18,7 +18,7 @@ from benchmark.core.overrides import parse_overrides
 from benchmark.core.protocol import load_protocol
 from benchmark.d2.catalogs.catalog import SUBSETS, SplitSubset
 from benchmark.planning.method_setup import MethodSetup, parse_method, resolve_method
-from benchmark.planning.registry import describe, list_methods
+from benchmark.planning.registry import describe_method, list_methods
 
 LINE_LENGTH = 120
 
@@ -185,5 +185,5 @@ def list_architectures() -> list[str]:
     return [
         name
         for method in list_methods()
-        for name in (method, *(f"{method}/{variant}" for variant in describe(method).variants))
+        for name in (method, *(f"{method}/{variant}" for variant in describe_method(method).variants))
     ]

@@ -13,7 +13,7 @@ from detectron2.modeling import META_ARCH_REGISTRY
 from benchmark.core.overrides import Overrides, parse_overrides
 from benchmark.d2.models.contract import Format, MetaArchitecture, ModelSetup
 from benchmark.planning.method_setup import resolve_method
-from benchmark.planning.registry import describe, list_methods
+from benchmark.planning.registry import describe_method, list_methods
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def register_method(name: str) -> None:
         KeyError: The method is unknown.
         ValueError: The file of the method is invalid.
     """
-    for label in ("", *describe(name).variants):
+    for label in ("", *describe_method(name).variants):
         META_ARCH_REGISTRY.register(_make_factory(f"{name}/{label}" if label else name))
 
 

@@ -24,7 +24,7 @@ from benchmark.data.folders.dataset_spec import DatasetSpec
 from benchmark.data.folders.discovery import ImageFiles
 from benchmark.data.folders.mask_values import MaskValueTable
 from benchmark.data.folders.scan import DatasetProblem, FileStamp, ImageFacts, read_stamp, scan_image
-from benchmark.utils.array_cache import Arrays, save_arrays, load_arrays
+from benchmark.utils.array_cache import Arrays, load_arrays, save_arrays
 from benchmark.utils.frozen_model import canonical_json
 
 VERSION = 1

@@ -18,7 +18,7 @@ from benchmark.core.seeding import KeyedRandom
 from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.toybox.captions import draw_caption
 from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene
-from benchmark.utils.array_cache import Arrays, save_arrays, load_arrays
+from benchmark.utils.array_cache import Arrays, load_arrays, save_arrays
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import canonical_json
 

@@ -97,7 +97,7 @@ def lay_out(
 def _to_json(rows: Sequence[Row], frame: DataFrame, *, setting: EvaluationSetting | None, layout: TableLayout) -> str:
     """Return one JSON object: the facts of the whole table, and a list of rows with all their runs."""
     counts = next((counts for row in rows for counts in row.counts), None)
-    runs = iter(list_records(to_run_frame(rows)))
+    runs = iter(list_records(to_run_frame(rows).drop(columns=["study", "row", "method", "convention"])))
     value = {
         "title": layout.title,
         "convention": rows[0].convention,

@@ -17,8 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.core.split import load_split, list_splits
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.core.split import list_splits, load_split
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 NORM_TOLERANCE = 1e-3
 """Accepted deviation of a norm from one: float16 rounds the norms of vectors of length 512 by half of it."""
@@ -43,7 +43,7 @@ class EmbeddingTable:
         """Length D of a vector."""
         return self.table.shape[1]
 
-    def vectors(self, names: Sequence[str]) -> Tensor:
+    def embed(self, names: Sequence[str]) -> Tensor:
         """Return the embeddings of K class names, (K, D) unit vectors in the order of the names.
 
         Raises:
@@ -52,7 +52,7 @@ class EmbeddingTable:
         rows = {name: row for row, name in enumerate(self.names)}
         for name in names:
             if name not in rows:
-                raise KeyError(unknown_name(f"class in embedding file {self.file}:", name, self.names))
+                raise KeyError(explain_unknown_name(f"class in embedding file {self.file}:", name, self.names))
         return self.table[[rows[name] for name in names]]
 
 
@@ -93,7 +93,7 @@ def read_names(file: str, names: str = "") -> tuple[str, ...]:
     path = Path(names) if names else Path(file).with_suffix(".txt")
     if not path.is_file():
         if names and path.suffix != ".txt":
-            raise KeyError(unknown_name("split or text file of names", names, list_splits()))
+            raise KeyError(explain_unknown_name("split or text file of names", names, list_splits()))
         raise ValueError(
             f"{path} is missing: embedding file {file} needs class_embeddings.names, a text file with one class name "
             "per line in the order of the rows, or a split with its classes in this order"

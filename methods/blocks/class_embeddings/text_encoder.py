@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.array_cache import keep_arrays, load_arrays
+from benchmark.utils.array_cache import load_arrays, save_arrays
 from benchmark.utils.frozen_model import canonical_json
 from methods.blocks.clip.config import Clip
 
@@ -98,7 +98,7 @@ class ClipTextEncoder:
         """Length D of a vector."""
         return int(self.clip.text_projection.shape[1])
 
-    def vectors(self, names: Sequence[str]) -> Tensor:
+    def embed(self, names: Sequence[str]) -> Tensor:
         """Return the embeddings of K class names, (K, D) unit vectors.
 
         Raises:
@@ -109,7 +109,7 @@ class ClipTextEncoder:
         if cached is not None:
             return torch.from_numpy(cached["vectors"])
         vectors = encode_class_names(self.clip, names, prompts=self.prompts)
-        keep_arrays(key, {"vectors": vectors.numpy()})
+        save_arrays(key, {"vectors": vectors.numpy()})
         return vectors
 
     def _make_cache_key(self, names: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ import open_clip
 import torch
 
 from benchmark.core.seeding import hash_rng_key
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 from methods.blocks.clip.checkpoint import load_checkpoint, read_checkpoint
 from methods.blocks.clip.config import ASSETS, RANDOM, TOY_MODEL, TOY_WEIGHTS, Clip, ClipConfig
 from methods.blocks.clip.weights import SUFFIXES, Pretraining, find_weights, look_up_pretraining, recognize_weights
@@ -30,7 +30,7 @@ def build_clip(config: ClipConfig) -> Clip:
     """Build a CLIP and load its weights; arguments and errors as in `methods.blocks.clip.load_clip`."""
     open_clip.add_model_config(ASSETS / f"{TOY_MODEL}.json")
     if config.model not in open_clip.list_models():
-        raise KeyError(unknown_name("open_clip model", config.model, open_clip.list_models()))
+        raise KeyError(explain_unknown_name("open_clip model", config.model, open_clip.list_models()))
     _check_architecture(config.model)
     return _build_random(config.model) if config.weights == RANDOM else _build_pretrained(config)
 
@@ -115,7 +115,7 @@ def _describe_unknown_weights(config: ClipConfig) -> str:
     if look_up_pretraining(sibling, config.weights):
         return f"weights {config.weights!r} were trained with another activation function: they need model {sibling!r}"
     tags = open_clip.list_pretrained_tags_by_model(config.model)
-    hint = unknown_name(f"weights for {config.model}", config.weights, [*tags, RANDOM])
+    hint = explain_unknown_name(f"weights for {config.model}", config.weights, [*tags, RANDOM])
     if config.weights.endswith(SUFFIXES):
         return f"{hint}; no such file exists either"
     return f"{hint}; or give the path of an existing file"

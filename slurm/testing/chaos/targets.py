@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmark.store.store import Store
-from benchmark.utils.lock import owner
+from benchmark.utils.lock import find_owner
 from slurm.testing.chaos.command_runner import CommandRunner
 from slurm.testing.cluster import daemons, processes
 from slurm.testing.cluster.cluster import Cluster
@@ -74,7 +74,7 @@ class ClusterTargets:
     def choose_run_process(self) -> int:
         """Choose a process that works on a run, found by the run's lock as the process may have been forked."""
         store = Store(self.runner.store)
-        owners = [owner(store.run(run_id).path) for run_id in store.list_ids()]
+        owners = [find_owner(store.run(run_id).path) for run_id in store.list_ids()]
         return self._choose([process.pid for process in owners if process is not None and self._is_in_job(process.pid)])
 
     def choose_job_process(self) -> int:

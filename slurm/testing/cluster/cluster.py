@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from benchmark.utils.lock import Owner, this_process
+from benchmark.utils.lock import Owner, identify_this_process
 from slurm.testing.cluster import config, daemons, processes, programs
 from slurm.testing.cluster.layout import ClusterLayout, ClusterPaths
 from slurm.testing.cluster.programs import ClusterError
@@ -48,7 +48,7 @@ class Cluster:
     ) -> None:
         self.layout = layout or ClusterLayout()
         self.paths = ClusterPaths(root or _PARENT / f"{_PREFIX}{secrets.token_hex(4)}")
-        self._owner = None if root else this_process()
+        self._owner = None if root else identify_this_process()
         self._keep_logs = keep_logs
 
     @classmethod

@@ -29,7 +29,7 @@ from benchmark.d2.configs.solver import build_adamw
 from benchmark.d2.configs.yacs import format_yacs_config
 from benchmark.d2.models.architectures import add_chimera_config
 from benchmark.engine.optimizer import compute_learning_rate, make_optimizer
-from benchmark.planning.registry import describe, list_methods
+from benchmark.planning.registry import describe_method, list_methods
 from tests.cli.shell import run_command
 
 Fields = dict[str, Any]
@@ -78,7 +78,7 @@ def test_configs_of_every_split_contain_registered_names_only(split: str, tmp_pa
 
 def test_every_variant_of_every_method_is_an_architecture() -> None:
     assert set(list_architectures()) <= {name for name, _ in META_ARCH_REGISTRY}
-    assert len(list_architectures()) == sum(1 + len(describe(name).variants) for name in list_methods())
+    assert len(list_architectures()) == sum(1 + len(describe_method(name).variants) for name in list_methods())
 
 
 def test_a_yacs_config_has_the_values_of_the_budget() -> None:

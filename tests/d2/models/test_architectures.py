@@ -34,7 +34,7 @@ from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.fabric import FabricEngine
 from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import clip_gradients, set_learning_rate
-from benchmark.planning.registry import describe, list_methods
+from benchmark.planning.registry import describe_method, list_methods
 from benchmark.planning.resolve import load_split_of
 from tests.engine.runs import METHOD, fit, same_state, small_spec, toybox
 
@@ -83,7 +83,7 @@ def small_config(**changes: Any) -> CfgNode:
 
 
 def test_every_variant_of_every_method_is_registered() -> None:
-    names = {f"{name}/{label}" for name in list_methods() for label in describe(name).variants}
+    names = {f"{name}/{label}" for name in list_methods() for label in describe_method(name).variants}
     assert names | set(list_methods()) <= {name for name, _ in META_ARCH_REGISTRY}
 
 

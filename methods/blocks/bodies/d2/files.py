@@ -13,7 +13,7 @@ from types import ModuleType
 
 import detectron2
 
-from benchmark.utils.did_you_mean import unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 _PACKAGE = Path(detectron2.__file__).resolve().parent
 _ZOO = _PACKAGE / "model_zoo" / "configs"
@@ -32,22 +32,22 @@ def find_config(name: str) -> Path:
     path = Path(name).expanduser()
     if path.suffix in (".py", ".yaml", ".yml") and path.is_file():
         return path
-    folders = config_folders()
+    folders = list_config_folders()
     for folder in folders:
         if (folder / name).is_file():
             return folder / name
-    known = sorted({str(path.relative_to(folder)) for folder in folders for path in _config_files(folder)})
+    known = sorted({str(path.relative_to(folder)) for folder in folders for path in _list_config_files(folder)})
     near = get_close_matches(name, known, n=5, cutoff=0)  # a few of several hundred
-    raise KeyError(f"{unknown_name('file or Detectron2 config', name, near)} and others in {folders[0]}")
+    raise KeyError(f"{explain_unknown_name('file or Detectron2 config', name, near)} and others in {folders[0]}")
 
 
-def config_folders() -> list[Path]:
+def list_config_folders() -> list[Path]:
     """Return the config folders, preferred first: inside an installed package, or next to it in a checkout."""
     main = _ZOO if _ZOO.is_dir() else _TREE / "configs"
     return [main, *sorted(_TREE.glob("projects/*/configs"))]
 
 
-def _config_files(folder: Path) -> list[Path]:
+def _list_config_files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.*") if path.suffix in (".py", ".yaml")]
 
 
@@ -59,7 +59,7 @@ def import_model_zoo() -> None:
     one function that the model zoo calls solves both problems.
     """
     stand_in = ModuleType("pkg_resources")
-    stand_in.resource_filename = lambda _, name: str(config_folders()[0].parent / name)  # type: ignore[attr-defined]
+    stand_in.resource_filename = lambda _, name: str(list_config_folders()[0].parent / name)  # type: ignore[attr-defined]
     before = sys.modules.get("pkg_resources")
     sys.modules["pkg_resources"] = stand_in
     try:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 
 from benchmark.core.protocol import Protocol
-from benchmark.core.run_record import Failure
+from benchmark.core.run_record import Failure, RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.stats import adjust_holm, bootstrap_differences
 from benchmark.report.differences import compare_with_first, is_comparison_due
 from benchmark.report.rows import IntervalSource, Row, compute_median_cost, find_shared_setting, read_rows
+from benchmark.report.tables.study_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows
 
@@ -134,3 +135,20 @@ def test_cost_is_the_median_of_the_runs() -> None:
     assert cost is not None
     assert (cost.train_seconds, cost.trainable_parameters, cost.image_size) == (130.0, 250_000, (64, 64))
     assert compute_median_cost([]) is None
+
+
+def test_a_table_parses_each_record_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, parsed = Store(tmp_path), list[str]()
+    plan = two_rows(store)
+
+    def count_parses(cls: type[RunRecord], text: bytes, **options: Any) -> RunRecord:
+        record = parse(text, **options)
+        parsed.append(record.spec.id)
+        return record
+
+    parse = RunRecord.model_validate_json
+    monkeypatch.setattr(RunRecord, "model_validate_json", classmethod(count_parses))
+    for fmt in FORMATS:
+        parsed.clear()
+        render(read_rows(store, plan), fmt=fmt)
+        assert sorted(parsed) == sorted(plan.ids)

@@ -170,12 +170,12 @@ def _check_space(name: str, folder: Path) -> Check:
 def _check_git() -> list[Check]:
     from benchmark.store.environment import find_commit
 
-    found = find_commit()
-    if not found:
+    commit = find_commit()
+    if not commit:
         return [Check("git", "warning", "not a git checkout: runs record no commit")]
-    if found.endswith("+"):
-        return [Check("git", "warning", f"commit {found[:12]}, with uncommitted changes to the sources")]
-    return [Check("git", "ok", f"commit {found[:12]}, clean")]
+    if commit.endswith("+"):
+        return [Check("git", "warning", f"commit {commit[:12]}, with uncommitted changes to the sources")]
+    return [Check("git", "ok", f"commit {commit[:12]}, clean")]
 
 
 def _check_detectron2() -> list[Check]:
@@ -183,15 +183,15 @@ def _check_detectron2() -> list[Check]:
     from benchmark.store.environment import describe_detectron2
     from benchmark.utils.optional_packages import require_detectron2
 
-    found = importlib.util.find_spec("detectron2")
-    if found is None:
+    module = importlib.util.find_spec("detectron2")
+    if module is None:
         return [Check("detectron2", "ok", "not installed; needed only for --engine detectron2 and Detectron2 bodies")]
     try:
         require_detectron2()
     except ValueError as error:
         return [Check("detectron2", "warning", str(error))]
     lacks = [f"without {name}: no {use}" for name, use in _OPTIONAL_USES.items() if not importlib.util.find_spec(name)]
-    text = f"{describe_detectron2()} at {Path(str(found.origin)).parent}"
+    text = f"{describe_detectron2()} at {Path(str(module.origin)).parent}"
     return [Check("detectron2", "ok", "; ".join([text, *lacks])), _check_extension()]
 
 

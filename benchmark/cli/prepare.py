@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import format_duration, print_line, print_note
+from benchmark.cli.console import format_count, format_duration, print_line, print_note
 from benchmark.cli.options import Jobs
 
 LINES_EVERY_S = 10.0
@@ -41,7 +41,7 @@ def prepare(
 
     with _show_progress() as observe:
         outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or count_cores(), on_progress=observe)
-    print_line(f"{out}: {outcome.made} file{'s' * (outcome.made != 1)} written, {outcome.kept} already there")
+    print_line(f"{out}: {format_count(outcome.made, 'file')} written, {outcome.kept} already there")
     for line in outcome.broken:
         print_note(f"broken: {line}")
     if outcome.broken:

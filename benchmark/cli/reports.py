@@ -49,7 +49,7 @@ def format_table(store: Store, plan: Plan, *, fmt: str = "txt", convention: str 
     return render(rows, fmt=fmt, title=plan.title)
 
 
-def show_table(store: Store, plan: Plan) -> None:
+def print_table(store: Store, plan: Plan) -> None:
     """Print the table of a study as text."""
     print_line(format_table(store, plan).rstrip("\n"))
 

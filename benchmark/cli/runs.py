@@ -97,27 +97,25 @@ def demo(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Run a short end-to-end demo. Trains Chimera-Seg, its ablations and two baselines on toybox; draws all results."""
-    from benchmark.cli.reports import show_table, write_figures, write_segmentations
+    from benchmark.cli.reports import print_table, write_figures, write_segmentations
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import plan_study
     from benchmark.planning.selection import modify_study
 
     store = open_store(context)
-    found = plan_study(modify_study(load_study("demo"), overrides=read_overrides(overrides)), store, keep=not dry_run)
+    study = modify_study(load_study("demo"), overrides=read_overrides(overrides))
+    planned = plan_study(study, store, keep=not dry_run)
     if dry_run:
-        print_runs(store, found.plan.ids)
+        print_runs(store, planned.plan.ids)
         return
-    code = run_specs(store, found.specs, jobs=jobs, retry_failed=retry_failed, plan=found.plan)
+    code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
     print_line()
-    show_table(store, found.plan)
-    out = store.root / "reports" / found.plan.study
+    print_table(store, planned.plan)
+    out = store.root / "reports" / study.name
     print_line("\nFigures")
-    for path in [*write_figures(store, found.plan, out), *write_segmentations(store, found.plan, out)]:
+    for path in [*write_figures(store, planned.plan, out), *write_segmentations(store, planned.plan, out)]:
         print_line(f"  {path}")
-    done = next((run_id for run_id in found.plan.ids if store.run(run_id).read_state() is RunState.DONE), "ID")
-    print_line(f"\nPrint the table:     {format_command(store, 'table', found.plan.study)}")
-    print_line(f"Show one run:        {format_command(store, 'show', done)}")
-    print_line(f"Reproduce a number:  {format_command(store, 'verify', done)}")
+    _print_next_commands(store, planned.plan)
     raise typer.Exit(code)
 
 
@@ -251,6 +249,13 @@ def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) ->
         else:
             print_line(f"{format_label(spec)}: {snapshot.state}")
         print_line(f"  {spec.id}")
+
+
+def _print_next_commands(store: Store, plan: Plan) -> None:
+    done = next((run_id for run_id in plan.ids if store.run(run_id).read_state() is RunState.DONE), "ID")
+    print_line(f"\nPrint the table:     {format_command(store, 'table', plan.study)}")
+    print_line(f"Show one run:        {format_command(store, 'show', done)}")
+    print_line(f"Reproduce a number:  {format_command(store, 'verify', done)}")
 
 
 def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:

@@ -70,14 +70,15 @@ def plan(
     from benchmark.planning.selection import modify_study
 
     store = open_store(context)
-    found = plan_study(modify_study(load_study(study), overrides=read_overrides(overrides), name=name), store).plan
+    modified = modify_study(load_study(study), overrides=read_overrides(overrides), name=name)
+    resolved = plan_study(modified, store).plan
     if as_json:
-        print_json(_describe_plan(found, store))
+        print_json(_describe_plan(resolved, store))
         return
-    print_plan(found, store)
+    print_plan(resolved, store)
     words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
     words += ["--name", name] if name else []
-    print_note(f"saved as {found.study!r}; run it with: {format_command(store, *words)}")
+    print_note(f"saved as {resolved.study!r}; run it with: {format_command(store, *words)}")
 
 
 def print_plan(plan: Plan, store: Store) -> None:

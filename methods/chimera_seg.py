@@ -130,7 +130,7 @@ class ChimeraSeg(Method):
 
     def initialize(self, batches: Iterable[Batch]) -> None:
         """Initialize the head's trained maps from CLIP's tokens."""
-        self.head.start_from(self._features_and_tokens(batch) for batch in batches)
+        self.head.start_from(self._extract_pairs(batch) for batch in batches)
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the pixel-text losses on seen labels, and SGD."""
@@ -141,7 +141,7 @@ class ChimeraSeg(Method):
         losses: Losses = self.pixel_text(logits, labels)
         if self.distillation is not None:
             positions = dense.flatten(2).transpose(1, 2)  # (B, N, D)
-            losses["loss_sgd"] = self.distillation(positions, self.teacher_cls(images), step_context=self.step_context)
+            losses["loss_sgd"] = self.distillation(positions, self.encode_cls(images), step_context=self.step_context)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
@@ -158,17 +158,17 @@ class ChimeraSeg(Method):
         return self.log_scale.exp() * torch.einsum("bdhw,bkd->bkhw", dense, text)
 
     @torch.no_grad()
-    def teacher_cls(self, images: Tensor) -> Tensor:
+    def encode_cls(self, images: Tensor) -> Tensor:
         """Compute CLIP's CLS tokens of images (B, 3, H, W), RGB in 0-255: (B, D) unit vectors."""
-        tokens, _ = self._clip_tokens(images)
+        tokens, _ = self._compute_clip_tokens(images)
         return F.normalize(self.image_encoder.run_last_blocks(tokens, start=0)[:, 0], dim=1)
 
     @torch.no_grad()
-    def _features_and_tokens(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
+    def _extract_pairs(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
         images = stack_images(batch, stride=max(self.body.stride, self.image_encoder.patch_size))
-        return self.body(images), *self._clip_tokens(images)
+        return self.body(images), *self._compute_clip_tokens(images)
 
-    def _clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
+    def _compute_clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
         """Compute CLIP's tokens before the first block, (B, 1 + h·w, width), and their grid (h, w)."""
         patch = self.image_encoder.patch_size
         height, width = (max(1, round(side / patch)) * patch for side in images.shape[2:])

@@ -82,9 +82,9 @@ class MaskClip(Method):
 
     def predict(self, batch: Batch) -> list[Prediction]:
         """Compare the patches of each image with the class embeddings."""
-        return predict_each(self.logits, batch, stride=self.image_encoder.patch_size)
+        return predict_each(self.compute_logits, batch, stride=self.image_encoder.patch_size)
 
-    def logits(self, images: Tensor) -> Tensor:
+    def compute_logits(self, images: Tensor) -> Tensor:
         """Compute scaled cosines: images (B, 3, H, W), RGB in 0-255, to (B, K, H/patch, W/patch)."""
         tokens, grid = self.image_encoder.embed(self.normalize(images))
         attention, tail = self.config.attention, self.config.tail

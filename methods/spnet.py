@@ -89,16 +89,16 @@ class SpNet(Method):
     def losses(self, batch: Batch) -> Losses:
         """Compute the cross-entropy over seen classes on labeled pixels."""
         images = stack_images(batch, stride=self.body.stride)
-        logits = self.logits(images)
+        logits = self.compute_logits(images)
         labels = stack_labels(batch, size=images.shape[2:], num_classes=logits.shape[1])
         losses: Losses = self.pixel_text(logits, labels)
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
         """Compare the features of each image with the class embeddings."""
-        return predict_each(self.logits, batch, stride=self.body.stride)
+        return predict_each(self.compute_logits, batch, stride=self.body.stride)
 
-    def logits(self, images: Tensor) -> Tensor:
+    def compute_logits(self, images: Tensor) -> Tensor:
         """Compute inner products: images (B, 3, H, W), RGB in 0-255, to (B, K, H/stride, W/stride)."""
         return torch.einsum("bdhw,kd->bkhw", self.project(self.body(images)), self.text())
 

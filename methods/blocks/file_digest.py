@@ -28,19 +28,19 @@ def add_digest(fields: Any, field: str, *, into: str = "sha256") -> Any:
     path = Path(fields[field]).expanduser()
     if not path.is_file():
         return fields
-    digest = file_digest(path)
+    digest = hash_file(path)
     if fields.get(into, "") not in ("", digest):
         raise ValueError(f"{path} has changed since this run was planned: plan it again")
     return {**fields, into: digest}
 
 
-def file_digest(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file in hex; a file is read once per process unless its size or time changes."""
     stat = path.stat()
-    return _hash_file(path, stat.st_size, stat.st_mtime_ns)
+    return _hash_unchanged_file(path, stat.st_size, stat.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _hash_file(path: Path, _size: int, _time_ns: int) -> str:
+def _hash_unchanged_file(path: Path, _size: int, _time_ns: int) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -129,7 +129,7 @@ class ClipSemanticHead(Head):
         self.adapter = nn.Conv2d(channels, image_encoder.width, kernel_size=1)
         self.class_adapter = nn.Linear(channels, image_encoder.width)
 
-    def tokens(self, features: Tensor) -> Tensor:
+    def compute_tokens(self, features: Tensor) -> Tensor:
         """Compute the tokens before the first frozen block: (B, C, h, w) to (B, 1 + h·w, width)."""
         features = self.norm(features)
         patches = self.adapter(features).flatten(2).transpose(1, 2)  # (B, h·w, width)
@@ -140,7 +140,7 @@ class ClipSemanticHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
         grid = (features.shape[2], features.shape[3])
-        tokens = self.tokens(features)
+        tokens = self.compute_tokens(features)
         dense = self.image_encoder.run_last_blocks(tokens, start=self.start, attention=self.attention)
         return to_map(dense[:, 1:], grid)
 

@@ -39,7 +39,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(logits, labels, ignore_index=ignore, reduction="sum") / count
 
 
-def focal(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
+def focal_loss(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
     """Average the cross-entropy, weighted by (1 - p)^gamma, over labeled pixels.
 
     Args:
@@ -55,7 +55,7 @@ def focal(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
     return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != ignore).sum().clamp_min(1)
 
 
-def dice(logits: Tensor, labels: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Average 1 - (2·Σpm + 1) / (Σp + Σm + 1) over the classes in the batch, for probabilities p and masks m.
 
     Args:
@@ -88,8 +88,8 @@ class PixelTextLoss(nn.Module):
         super().__init__()
         terms = {
             "cross_entropy": (config.cross_entropy, cross_entropy),
-            "focal": (config.focal, focal),
-            "dice": (config.dice, dice),
+            "focal": (config.focal, focal_loss),
+            "dice": (config.dice, dice_loss),
         }
         self._terms = {name: term for name, term in terms.items() if term[0] > 0}
 

@@ -38,7 +38,7 @@ def pretrain_toy_clip(out: Path, *, budget: ClipBudget, workers: int, report: Re
 
     Args:
         out: Existing folder for the files.
-        budget: Seed and extent of the training.
+        budget: Seed, data and length of the training.
         workers: Number of processes that draw images.
         report: Called after each step.
     """
@@ -66,7 +66,7 @@ def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Re
 
     Args:
         out: Existing folder for the files.
-        budget: Seed and extent of the training.
+        budget: Seed, data and length of the training.
         workers: Number of processes that draw images.
         report: Called after each step.
     """
@@ -101,9 +101,9 @@ def list_always_seen() -> tuple[str, ...]:
 def hash_toybox() -> str:
     """Return the SHA-256 of the first images of each kind that pre-training draws, which changes when toybox does."""
     digest = hashlib.sha256(str(TOYBOX_VERSION).encode())
-    for draw, part in ((draw_scene, "clip"), (draw_portrait, "clip"), (draw_portrait, "body")):
+    for draw, subset in ((draw_scene, "clip"), (draw_portrait, "clip"), (draw_portrait, "body")):
         for index in range(8):
-            view = draw(part, index)
+            view = draw(subset, index)
             digest.update(np.ascontiguousarray(view.image).tobytes() + view.labels.tobytes())
     return digest.hexdigest()
 

@@ -42,7 +42,7 @@ class ClipMetrics:
     dense: Scores
     chance: Scores
 
-    def accuracy_over(self, names: tuple[str, ...]) -> float:
+    def average_accuracy(self, names: tuple[str, ...]) -> float:
         """Return the mean accuracy over some classes."""
         return float(np.mean([self.accuracy[name] for name in names]))
 
@@ -102,6 +102,6 @@ class _RandomScores:
 
 def _score_test_subset(predict: Callable[[Tensor], Tensor], *, split: Split) -> Scores:
     counter = Counter(split.classes, split.is_seen)
-    for sample, truth in EvalLoader(open_dataset(split.dataset), split, protocol=Protocol()):
-        counter.update(predict(sample["image"]), truth, image_id=sample["image_id"])
+    for sample, target in EvalLoader(open_dataset(split.dataset), split, protocol=Protocol()):
+        counter.update(predict(sample["image"]), target, image_id=sample["image_id"])
     return score(counter.compute(), "d2-main")

@@ -39,9 +39,9 @@ def write_clip_card(path: Path, *, history: Mapping[str, str], metrics: ClipMetr
                 "## Evaluation",
                 "",
                 "Zero-shot accuracy on held-out single-class crops: "
-                f"{metrics.accuracy_over(split.classes):.1f} % over all classes, "
-                f"{metrics.accuracy_over(split.seen):.1f} % over seen and"
-                f" {metrics.accuracy_over(split.unseen):.1f} % over unseen classes.",
+                f"{metrics.average_accuracy(split.classes):.1f} % over all classes, "
+                f"{metrics.average_accuracy(split.seen):.1f} % over seen and"
+                f" {metrics.average_accuracy(split.unseen):.1f} % over unseen classes.",
                 "",
                 *_format_scores("Value path (MaskCLIP), test subset, without training", metrics.dense),
                 *_format_scores("Uniformly random labels, same images", metrics.chance),

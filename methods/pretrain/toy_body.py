@@ -95,17 +95,17 @@ def train_toy_body(
         workers: Number of processes that draw portraits.
         report: Called after each step with the step and the loss.
     """
-    images, names = load_portraits("body", budget.portraits, classes=classes, workers=workers)
+    images, labels = load_portraits("body", budget.portraits, classes=classes, workers=workers)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(scale_learning_rate, steps=budget.steps))
     classifier.train()
     for step in range(budget.steps):
-        chosen = KeyedRandom("body batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
+        indices = KeyedRandom("body batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
         views = [
             _augment(images[index], random=KeyedRandom("body view", budget.seed, step, slot))
-            for slot, index in enumerate(chosen)
+            for slot, index in enumerate(indices)
         ]
-        loss = F.cross_entropy(classifier(torch.stack(views)), torch.from_numpy(names[chosen]))
+        loss = F.cross_entropy(classifier(torch.stack(views)), torch.from_numpy(labels[indices]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -127,6 +127,6 @@ def measure_portrait_accuracy(
         workers: Number of processes that draw portraits.
     """
     classifier.eval()
-    images, names = load_portraits("body test", count, classes=classes, workers=workers)
+    images, labels = load_portraits("body test", count, classes=classes, workers=workers)
     predictions = torch.cat([classifier(resize_crop(image)[None]).argmax(dim=1) for image in images])
-    return float((predictions == torch.from_numpy(names)).float().mean() * 100)
+    return float((predictions == torch.from_numpy(labels)).float().mean() * 100)

@@ -80,7 +80,7 @@ def _augment(
     return resize_crop(image[:, ::-1] if random.draw_bool(50) else image), classes
 
 
-def contrastive_loss(images: Tensor, texts: Tensor, *, same: Tensor, scale: Tensor) -> Tensor:
+def compute_contrastive_loss(images: Tensor, texts: Tensor, *, same: Tensor, scale: Tensor) -> Tensor:
     """Compute CLIP's symmetric InfoNCE with all captions of the same classes as positives.
 
     This is the loss of UniCL (arXiv 2204.03610, eq. 3-4).
@@ -117,16 +117,16 @@ def train_toy_clip(model: open_clip.CLIP, *, budget: ClipBudget, workers: int, r
     normalize = Normalize(CLIP_MEAN, CLIP_STD)
     model.train()
     for step in range(budget.steps):
-        chosen = KeyedRandom("clip batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
+        indices = KeyedRandom("clip batch", budget.seed, step).draw_integers(0, len(images), shape=(budget.batch,))
         views, captions, class_sets = [], [], []
-        for slot, index in enumerate(chosen):
+        for slot, index in enumerate(indices):
             random = KeyedRandom("clip view", budget.seed, step, slot)
             view, tags = _augment(images[index], labels[index], random=random)
             views.append(view)
             captions.append(draw_caption(random, tags))
             class_sets.append(hash_rng_key(*sorted(tags)) % 2**62)
         class_set = torch.tensor(class_sets)
-        loss = contrastive_loss(
+        loss = compute_contrastive_loss(
             F.normalize(model.encode_image(normalize(torch.stack(views))), dim=-1),
             F.normalize(model.encode_text(tokens(captions)), dim=-1),
             same=(class_set[:, None] == class_set[None, :]).float(),

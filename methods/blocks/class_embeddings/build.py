@@ -35,7 +35,7 @@ def build_class_embeddings(
     if isinstance(config, TextEncoderEmbeddings):
         return ClipTextEncoder(load_clip(clip_config) if clip is None else clip, split.prompts)
     table = read_embedding_table(config.file, config.names)
-    table.vectors(split.classes)
+    table.embed(split.classes)
     encoder = None if clip is None else ClipTextEncoder(clip, split.prompts)
     if encoder is not None:
         check_dimension(table, encoder)

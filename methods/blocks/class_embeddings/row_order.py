@@ -51,7 +51,7 @@ def check_against_text_encoder(table: EmbeddingTable, encoder: ClassEmbeddings) 
     Raises:
         ValueError: A row is more similar to another name; the message names the first such row.
     """
-    similarity = table.table @ encoder.vectors(table.names).T  # (N, N)
+    similarity = table.table @ encoder.embed(table.names).T  # (N, N)
     best, nearest = similarity.max(dim=1)
     wrong = (best - similarity.diagonal() > SIMILARITY_TOLERANCE).nonzero().flatten().tolist()
     if wrong:

@@ -46,11 +46,11 @@ class ShuffledEmbeddings:
         """Length D of a vector."""
         return self.source.dimension
 
-    def vectors(self, names: Sequence[str]) -> Tensor:
+    def embed(self, names: Sequence[str]) -> Tensor:
         """Return (K, D) embeddings of the partners of K names, or the original ones for an unshuffled vocabulary."""
         if self.unshuffled.issuperset(names):
-            return self.source.vectors(names)
-        return self.source.vectors([self.partners.get(name, name) for name in names])
+            return self.source.embed(names)
+        return self.source.embed([self.partners.get(name, name) for name in names])
 
 
 def shuffle_class_embeddings(source: ClassEmbeddings, *, split: Split, config: ShuffleConfig) -> ShuffledEmbeddings:

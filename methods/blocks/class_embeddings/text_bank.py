@@ -16,7 +16,7 @@ class ClassEmbeddings(Protocol):
     def dimension(self) -> int:
         """Length D of a vector."""
 
-    def vectors(self, names: Sequence[str]) -> Tensor:
+    def embed(self, names: Sequence[str]) -> Tensor:
         """Return the embeddings of K class names, (K, D) float32 unit vectors on the CPU.
 
         Raises:
@@ -57,7 +57,7 @@ class TextBank(nn.Module):
         """
         if not names:
             raise ValueError("the vocabulary is empty: give at least one class name")
-        self.embeddings = self._source.vectors(names).to(self.embeddings.device)
+        self.embeddings = self._source.embed(names).to(self.embeddings.device)
 
     def forward(self) -> Tensor:
         """Return the embeddings of the vocabulary, (K, D) unit vectors.

@@ -111,8 +111,8 @@ def load_checkpoint(model: nn.Module, checkpoint: ClipCheckpoint, *, description
         raise ValueError(f"cannot load weights: {description} differ in architecture: {name} of the file is {shapes}")
     if missing or unknown:
         raise ValueError(
-            f"cannot load weights: {description} do not match: {_count_tensors('missing', missing, len(expected))}, "
-            f"{_count_tensors('unknown', unknown, len(tensors))}"
+            f"cannot load weights: {description} do not match: {_describe_count('missing', missing, len(expected))}, "
+            f"{_describe_count('unknown', unknown, len(tensors))}"
         )
     broken = [name for name, value in tensors.items() if value.is_floating_point() and not value.isfinite().all()]
     if broken:
@@ -120,5 +120,5 @@ def load_checkpoint(model: nn.Module, checkpoint: ClipCheckpoint, *, description
     model.load_state_dict(tensors)
 
 
-def _count_tensors(kind: str, names: list[str], total: int) -> str:
+def _describe_count(kind: str, names: list[str], total: int) -> str:
     return f"{len(names)} of {total} tensors are {kind}" + (f" (first {names[0]})" if names else "")

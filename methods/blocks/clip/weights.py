@@ -99,7 +99,7 @@ def find_weights(pretraining: Pretraining) -> Path:
     Raises:
         ValueError: No file exists, and the download fails; one line says which file to download and where to put it.
     """
-    folder = _user_folder()
+    folder = _get_user_folder()
     if folder is not None:
         for suffix in SUFFIXES:
             file = folder / f"{pretraining.model}.{pretraining.tag}{suffix}"
@@ -113,7 +113,7 @@ def find_weights(pretraining: Pretraining) -> Path:
     return _download(pretraining, folder)
 
 
-def _user_folder() -> Path | None:
+def _get_user_folder() -> Path | None:
     folder = os.environ.get(VARIABLE)
     return Path(folder).expanduser() if folder else None
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from methods.blocks.bodies import SmpBodyConfig
 from methods.blocks.clip import ClipConfig
-from methods.blocks.file_digest import file_digest
+from methods.blocks.file_digest import hash_file
 
 
 @pytest.mark.parametrize("kind", [ClipConfig, SmpBodyConfig])
@@ -34,7 +34,7 @@ def test_a_config_that_names_no_file_has_no_digest() -> None:
 def test_a_file_is_read_again_after_its_time_has_changed(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(b"one")
-    first = file_digest(file)
+    first = hash_file(file)
     file.write_bytes(b"two")
     os.utime(file, ns=(1, 1))
-    assert file_digest(file) != first
+    assert hash_file(file) != first

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from methods.blocks.clip.config import ASSETS, TOY_MODEL
 from methods.pretrain.schedule import scale_learning_rate
-from methods.pretrain.toy_clip import ClipBudget, contrastive_loss, train_toy_clip
+from methods.pretrain.toy_clip import ClipBudget, compute_contrastive_loss, train_toy_clip
 
 TINY = ClipBudget(scenes=4, portraits=4, steps=3, batch=4)
 
@@ -35,13 +35,15 @@ def test_without_equal_captions_the_loss_is_clips_own() -> None:
     images, texts = F.normalize(torch.randn(5, 8), dim=1), F.normalize(torch.randn(5, 8), dim=1)
     logits, own = 7 * images @ texts.T, torch.arange(5)
     expected = (F.cross_entropy(logits, own) + F.cross_entropy(logits.T, own)) / 2
-    torch.testing.assert_close(contrastive_loss(images, texts, same=torch.eye(5), scale=torch.tensor(7.0)), expected)
+    torch.testing.assert_close(
+        compute_contrastive_loss(images, texts, same=torch.eye(5), scale=torch.tensor(7.0)), expected
+    )
 
 
 def test_captions_of_the_same_classes_are_not_negatives() -> None:
     same = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
     images = texts = F.normalize(torch.ones(2, 4), dim=1)
-    loss = contrastive_loss(images, texts, same=same, scale=torch.tensor(9.0))
+    loss = compute_contrastive_loss(images, texts, same=same, scale=torch.tensor(9.0))
     assert float(loss) == pytest.approx(math.log(2))
 
 

@@ -83,7 +83,7 @@ def read_source(name: str) -> Source:
             source = _read_lazy(file) if file.suffix == ".py" else _read_yaml(file)
     except _BROKEN as error:
         raise ValueError(
-            f"Detectron2 config {name!r} describes no body ({_first_line(error)}): expected a backbone that Detectron2 "
+            f"Detectron2 config {name!r} describes no body ({_summarize(error)}): expected a backbone that Detectron2 "
             "and its DeepLab project can build"
         ) from error
     if source.order not in ("RGB", "BGR"):
@@ -209,5 +209,5 @@ def _ignore_known_warnings() -> Iterator[None]:
         yield
 
 
-def _first_line(error: BaseException) -> str:
+def _summarize(error: BaseException) -> str:
     return " ".join(str(error).split())[:160] or type(error).__name__

@@ -42,6 +42,6 @@ class D2BodyConfig(Config):
 
     @model_validator(mode="before")
     @classmethod
-    def _from_text(cls, value: Any) -> Any:
+    def _parse_text(cls, value: Any) -> Any:
         fields = {"config": value.removeprefix(PREFIX)} if isinstance(value, str) else value
         return add_digest(add_digest(fields, "config", into="config_sha256"), "weights")

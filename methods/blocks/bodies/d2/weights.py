@@ -62,7 +62,7 @@ def load_weights(body: nn.Module, source: str) -> None:
     try:
         checkpointer.load(str(file))
     except _UNREADABLE as error:
-        raise ValueError(f"{file} does not hold weights that Detectron2 can read ({_first_line(error)})") from error
+        raise ValueError(f"{file} does not hold weights that Detectron2 can read ({_summarize(error)})") from error
     expected = [name for name, _ in body.named_parameters() if name.startswith("backbone.")]
     loaded = [name for name in expected if name not in checkpointer.missing]
     # a file for an image classifier lacks the feature pyramid; a file for another architecture may share a few names
@@ -77,12 +77,12 @@ def _fetch(source: str) -> Path:
     """Return a local file, downloaded if necessary; raises ValueError if the file is missing or the download fails."""
     url = source.partition("?")[0]  # the query only requests the matching heuristics, which are always used
     try:
-        with _socket_timeout(RESPONSE_TIMEOUT_S):
+        with _limit_socket_timeout(RESPONSE_TIMEOUT_S):
             file = Path(PathManager.get_local_path(url)).expanduser()
     except OSError as error:
         url = url.replace(Detectron2Handler.PREFIX, Detectron2Handler.S3_DETECTRON2_PREFIX)
         raise ValueError(
-            f"cannot download {url} ({_first_line(error)}): download it on another machine and set body.weights to its "
+            f"cannot download {url} ({_summarize(error)}): download it on another machine and set body.weights to its "
             "path, or set body.weights to null for random weights"
         ) from error
     if not file.is_file():
@@ -93,7 +93,7 @@ def _fetch(source: str) -> Path:
 
 
 @contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def _limit_socket_timeout(seconds: float) -> Iterator[None]:
     """Limit the wait for a server; Detectron2 itself sets no limit."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
@@ -103,5 +103,5 @@ def _socket_timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _first_line(error: BaseException) -> str:
+def _summarize(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"

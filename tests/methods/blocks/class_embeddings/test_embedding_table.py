@@ -18,12 +18,12 @@ from tests.methods.blocks.class_embeddings.vectors import NAMES, REAL, SPLIT, UN
 def test_rows_are_looked_up_by_name_in_any_order(tmp_path: Path) -> None:
     table = read_embedding_table(write_file(tmp_path, UNIT, NAMES))
     assert table.dimension == 2
-    torch.testing.assert_close(table.vectors(["wall", "sea"]), torch.tensor([[0.6, 0.8], [1.0, 0.0]]))
+    torch.testing.assert_close(table.embed(["wall", "sea"]), torch.tensor([[0.6, 0.8], [1.0, 0.0]]))
 
 
 def test_half_precision_is_converted_and_normalized_again(tmp_path: Path) -> None:
     rounded = np.full((1, 3), 3**-0.5).astype(np.float16)
-    vectors = read_embedding_table(write_file(tmp_path, rounded, ["sea"])).vectors(["sea"])
+    vectors = read_embedding_table(write_file(tmp_path, rounded, ["sea"])).embed(["sea"])
     torch.testing.assert_close(vectors, torch.full((1, 3), 3**-0.5), rtol=0, atol=1e-7)
 
 
@@ -71,7 +71,7 @@ def test_objects_in_an_array_are_not_unpickled(tmp_path: Path) -> None:
 def test_missing_and_misspelled_names_are_reported_with_what_to_do(tmp_path: Path) -> None:
     file = write_file(tmp_path, UNIT, NAMES)
     with pytest.raises(KeyError, match="did you mean 'tree'"):
-        read_embedding_table(file).vectors(["sea", "trees"])
+        read_embedding_table(file).embed(["sea", "trees"])
     with pytest.raises(KeyError, match="did you mean 'toybox'"):
         read_embedding_table(file, "toybx")
     (tmp_path / "x.txt").unlink()
@@ -90,6 +90,6 @@ def test_real_vectors_of_shared_names_agree_under_different_prompts() -> None:
     voc = read_embedding_table(str(REAL / "voc12_single.npy"), "voc12")
     coco = read_embedding_table(str(REAL / "coco_multi.npy"), "coco_stuff164k")
     shared = [name for name in voc.names if name in coco.names]
-    nearest = (voc.vectors(shared) @ coco.table.T).argmax(dim=1)
+    nearest = (voc.embed(shared) @ coco.table.T).argmax(dim=1)
     assert len(shared) == 14
     assert [coco.names[index] for index in nearest.tolist()] == shared

@@ -24,7 +24,7 @@ ONE_HOT = EmbeddingTable("x.npy", SPLIT.classes, torch.eye(len(SPLIT.classes)))
 def _partners(split: Split, names: Sequence[str], *, seed: int = 0) -> list[str]:
     """Return the class whose embedding each name gets."""
     table = EmbeddingTable("x.npy", split.classes, torch.eye(len(split.classes)))
-    vectors = shuffle_class_embeddings(table, split=split, config=ShuffleConfig(seed=seed)).vectors(names)
+    vectors = shuffle_class_embeddings(table, split=split, config=ShuffleConfig(seed=seed)).embed(names)
     return [split.classes[index] for index in vectors.argmax(dim=1).tolist()]
 
 
@@ -42,9 +42,9 @@ def test_different_seeds_give_different_assignments() -> None:
 def test_embeddings_shuffled_at_evaluation_are_correct_for_the_vocabulary_of_training() -> None:
     late = shuffle_class_embeddings(ONE_HOT, split=SPLIT, config=ShuffleConfig(begin="evaluation"))
     always = shuffle_class_embeddings(ONE_HOT, split=SPLIT, config=ShuffleConfig())
-    assert torch.equal(late.vectors(SPLIT.seen), ONE_HOT.vectors(SPLIT.seen))
-    assert torch.equal(late.vectors(SPLIT.classes), always.vectors(SPLIT.classes))
-    assert not torch.equal(late.vectors(SPLIT.classes), ONE_HOT.vectors(SPLIT.classes))
+    assert torch.equal(late.embed(SPLIT.seen), ONE_HOT.embed(SPLIT.seen))
+    assert torch.equal(late.embed(SPLIT.classes), always.embed(SPLIT.classes))
+    assert not torch.equal(late.embed(SPLIT.classes), ONE_HOT.embed(SPLIT.classes))
 
 
 def test_assignments_are_the_same_for_every_vocabulary() -> None:
@@ -76,4 +76,4 @@ def test_shuffling_at_evaluation_needs_unseen_classes() -> None:
 def test_a_name_outside_the_split_keeps_its_embedding() -> None:
     plain = build_class_embeddings(TextEncoderEmbeddings(), clip_config=TOY_CLIP_CONFIG, split=SPLIT)
     shuffled = shuffle_class_embeddings(plain, split=SPLIT, config=ShuffleConfig())
-    assert torch.equal(shuffled.vectors(["a thing"]), plain.vectors(["a thing"]))
+    assert torch.equal(shuffled.embed(["a thing"]), plain.embed(["a thing"]))

@@ -20,8 +20,8 @@ from methods.blocks.class_embeddings.text_encoder import ClipTextEncoder, encode
 from methods.blocks.clip import ClipConfig, load_clip
 from methods.blocks.clip.config import Clip
 
-SINGLE = Prompts(templates=("a picture of {}",))
-SEVERAL = Prompts(templates=("a picture of {}", "{}", "many {} in the scene"))
+SINGLE = Prompts(templates=("a photo of {}",))
+SEVERAL = Prompts(templates=("a photo of {}", "{}", "many {} in the scene"))
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,13 @@ def _encode_with_open_clip(clip: Clip, texts: list[str]) -> Tensor:
 
 def test_one_template_equals_open_clip_bit_for_bit(clip: Clip) -> None:
     vectors = encode_class_names(clip, ["grass", "a ball"], prompts=SINGLE)
-    assert torch.equal(vectors, _encode_with_open_clip(clip, ["a picture of grass", "a picture of a ball"]))
+    assert torch.equal(vectors, _encode_with_open_clip(clip, ["a photo of grass", "a photo of a ball"]))
 
 
 def test_several_templates_are_averaged_as_unit_vectors(clip: Clip) -> None:
     vectors = encode_class_names(clip, ["grass", "ball"], prompts=SEVERAL)
     for vector, name in zip(vectors.numpy(), ["grass", "ball"], strict=True):
-        texts = [f"a picture of {name}", name, f"many {name} in the scene"]
+        texts = [f"a photo of {name}", name, f"many {name} in the scene"]
         mean = np.mean([_encode_with_open_clip(clip, [text])[0].numpy() for text in texts], axis=0)
         np.testing.assert_allclose(vector, mean / np.linalg.norm(mean), atol=1e-6)
 
@@ -99,30 +99,30 @@ def test_a_class_without_a_text_is_named(clip: Clip) -> None:
 
 
 def test_cached_vectors_are_bit_identical_to_computed_ones(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    computed = ClipTextEncoder(clip, SEVERAL).vectors(["grass", "ball"])
+    computed = ClipTextEncoder(clip, SEVERAL).embed(["grass", "ball"])
     encoder = ClipTextEncoder(copy.deepcopy(clip), SEVERAL)
     assert encoder._identity == ClipTextEncoder(clip, SINGLE)._identity
     monkeypatch.setattr(module, "encode_class_names", lambda *_, **__: pytest.fail("computed again"))
-    cached = encoder.vectors(["grass", "ball"])
+    cached = encoder.embed(["grass", "ball"])
     assert cached.dtype == computed.dtype and torch.equal(cached, computed)
 
 
 def test_each_vocabulary_and_set_of_prompts_has_its_own_cache_entry(clip: Clip, cache: Path) -> None:
     vocabularies = [["grass", "ball"], ["ball", "grass"], ["grass"]]
     for names in vocabularies:
-        vectors = ClipTextEncoder(clip, SINGLE).vectors(names)
-        torch.testing.assert_close(vectors, _encode_with_open_clip(clip, [f"a picture of {name}" for name in names]))
-    ClipTextEncoder(clip, SEVERAL).vectors(["grass"])
+        vectors = ClipTextEncoder(clip, SINGLE).embed(names)
+        torch.testing.assert_close(vectors, _encode_with_open_clip(clip, [f"a photo of {name}" for name in names]))
+    ClipTextEncoder(clip, SEVERAL).embed(["grass"])
     assert len(list(cache.glob("class_embeddings/*"))) == 4
 
 
 def test_texts_of_two_classes_and_two_texts_of_one_class_have_different_cache_entries(clip: Clip) -> None:
     joined = Prompts(templates=("{}",), aliases={"a": "ball", "b": "sea"})
     assert not torch.equal(
-        ClipTextEncoder(clip, joined).vectors(["a", "b"])[0],
-        ClipTextEncoder(clip, Prompts(templates=("{}",), aliases={"a": "ball, sea"}, synonyms="averaged")).vectors(
-            ["a"]
-        )[0],
+        ClipTextEncoder(clip, joined).embed(["a", "b"])[0],
+        ClipTextEncoder(clip, Prompts(templates=("{}",), aliases={"a": "ball, sea"}, synonyms="averaged")).embed(["a"])[
+            0
+        ],
     )
 
 
@@ -146,10 +146,10 @@ def test_another_activation_function_changes_the_identity(clip: Clip) -> None:
 
 
 def test_a_broken_cache_file_is_written_again(clip: Clip, cache: Path, caplog: pytest.LogCaptureFixture) -> None:
-    computed = ClipTextEncoder(clip, SINGLE).vectors(["grass"])
+    computed = ClipTextEncoder(clip, SINGLE).embed(["grass"])
     (file,) = cache.glob("class_embeddings/*")
     file.write_bytes(file.read_bytes()[:-1])
-    assert torch.equal(ClipTextEncoder(clip, SINGLE).vectors(["grass"]), computed)
+    assert torch.equal(ClipTextEncoder(clip, SINGLE).embed(["grass"]), computed)
     assert "is broken" in caplog.text
 
 
@@ -157,7 +157,7 @@ def test_the_bank_holds_the_embeddings_of_the_last_vocabulary(clip: Clip) -> Non
     bank = TextBank(ClipTextEncoder(clip, SINGLE))
     bank.set_classes(["grass"])
     bank.set_classes(["sea", "ball"])
-    torch.testing.assert_close(bank(), _encode_with_open_clip(clip, ["a picture of sea", "a picture of ball"]))
+    torch.testing.assert_close(bank(), _encode_with_open_clip(clip, ["a photo of sea", "a photo of ball"]))
     assert bank.dimension == bank().shape[1] == 64
 
 

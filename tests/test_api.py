@@ -105,7 +105,7 @@ def test_a_study_without_any_result_is_a_frame_of_nan(tmp_path: Path) -> None:
 
 
 def test_the_convention_is_that_of_the_scores(store: Store) -> None:
-    main, mmseg = (api.load_results("demo", convention=name) for name in ("d2-main", "mmseg"))  # type: ignore[arg-type]
+    main, mmseg = (api.load_results("demo", convention=name) for name in ("d2-main", "mmseg"))
     assert set(mmseg["convention"]) == {"mmseg"}
     assert not main["value"].equals(mmseg["value"])
 

@@ -228,7 +228,7 @@ def merge(shards: Sequence[Counts]) -> Counts:
 
 def _canonicalize(matrix: Matrix) -> Matrix:
     """Return a copy in the one form that equal counts share: int64, columns ascending, no stored zeros."""
-    copy: Matrix = sparse.csr_array(matrix, dtype=np.int64, copy=True)
+    copy: Matrix = sparse.csr_array(matrix, copy=True).astype(np.int64, copy=False)
     copy.sum_duplicates()
     copy.eliminate_zeros()
     return copy

@@ -62,7 +62,8 @@ def to_run_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
 def list_records(frame: DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a frame as dicts of Python values, None for missing ones."""
     values = frame.astype(object)
-    return [dict(record) for record in values.where(values.notna(), None).to_dict("records")]
+    records = values.where(values.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in record.items()} for record in records]
 
 
 def _list_values(run: RunResult, *, classes: int) -> list[float]:

@@ -62,8 +62,7 @@ def compute_areas_like_mmsegmentation() -> tuple[NDArray[np.float64], ...]:
         labels = target[target != 255].float()
         for area, values in zip(total, (predicted[predicted == labels], predicted, labels), strict=True):
             area += torch.histc(values, bins=K, min=0, max=K - 1).double()
-    intersection, prediction, target = (area.numpy() for area in total)
-    return intersection, prediction, target
+    return tuple(area.numpy() for area in total)
 
 
 def test_counts_are_those_of_torchmetrics() -> None:

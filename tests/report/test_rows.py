@@ -141,7 +141,7 @@ def test_a_table_parses_each_record_once(tmp_path: Path, monkeypatch: pytest.Mon
     store, parsed = Store(tmp_path), list[str]()
     plan = two_rows(store)
 
-    def count_parses(cls: type[RunRecord], text: bytes, **options: Any) -> RunRecord:
+    def count_parses(cls: type[RunRecord], /, text: bytes, **options: Any) -> RunRecord:
         record = parse(text, **options)
         parsed.append(record.spec.id)
         return record

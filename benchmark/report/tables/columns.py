@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -89,14 +89,11 @@ def build_row_frame(rows: Sequence[TableRow]) -> DataFrame:
     """Return the rows of a table as a data frame: one row per table row, the keys of `COLUMNS` as columns."""
     from pandas import DataFrame, Series
 
-    columns = {
-        column.key: Series([column.value(row) for row in rows], dtype=column.dtype)  # type: ignore[call-overload]
-        for column in COLUMNS
-    }
+    columns = {column.key: Series([column.value(row) for row in rows], dtype=column.dtype) for column in COLUMNS}
     return DataFrame(columns)
 
 
-def format_estimate(record: dict[str, Any], metric: Metric, *, digits: int) -> TableCell:
+def format_estimate(record: Mapping[Hashable, Any], metric: Metric, *, digits: int) -> TableCell:
     """Return the cell of a mean score with its interval.
 
     Args:
@@ -165,7 +162,7 @@ def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[str, st
     """Return the highest printed score of each kind of supervision that at least two complete rows have."""
     complete = frame[(frame["runs_done"] == frame["runs_planned"]) & frame[metric].notna()]
     groups = complete.groupby("supervision")[metric]
-    return {kind: format_score(scores.max(), digits=digits) for kind, scores in groups if len(scores) > 1}
+    return {str(kind): format_score(scores.max(), digits=digits) for kind, scores in groups if len(scores) > 1}
 
 
 def _difference_columns() -> tuple[Column, ...]:

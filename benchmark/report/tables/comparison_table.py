@@ -131,7 +131,7 @@ def _to_json(comparison: MethodComparison) -> str:
     rows = (comparison.a, comparison.b)
     setting = find_shared_setting(rows)
     sides = list_records(build_row_frame([TableRow(row, setting) for row in rows]))
-    value = {
+    value: dict[str, Any] = {
         side: fields | {"run_ids": [run.run_id for run in row.runs]}
         for side, row, fields in zip("ab", rows, sides, strict=True)
     }

@@ -129,7 +129,7 @@ def test_crops_of_a_single_class_are_drawn_again() -> None:
     image = torch.zeros(3, 320, 320)
 
     def share_mixed(share: float) -> float:
-        """Return the share of 200 crops with both classes; one draw has 16 / 257, ten have 1 - (241 / 257)^10."""
+        """Return the share of 200 crops with both classes; expected: 32 / 257, or 1 - (241 / 257)^10 if redrawn."""
         crop = RandomCrop(64, largest_share=share)
         cuts = [Augmentation(0, "a", (crop,))(image, labels, SampleKey(0, slot, 0))[1] for slot in range(200)]
         return sum(len(cut.unique()) == 2 for cut in cuts) / len(cuts)

@@ -84,10 +84,23 @@ def _compute_scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
     return table | {f"IoU by class ({CONVENTIONS[0]})": per_class}
 
 
+_SHOWN_FIELDS = (
+    "title",
+    "paper",
+    "supervision",
+    "reconstruction",
+    "attempts",
+    "started",
+    "finished",
+    "folder",
+    "counts_digest",
+)
+
+
 def _format_details(details: dict[str, Any]) -> list[str]:
     """Return sections, each with a title and indented entries."""
     lines = [f"{details['id']}: {details['state']}" + (", STALE (older code)" if details.get("stale") else "")]
-    for key in ("title", "supervision", "reconstruction", "attempts", "started", "finished", "folder", "counts_digest"):
+    for key in _SHOWN_FIELDS:
         if details.get(key):
             lines.append(f"  {key}: {details[key]}")
     for title in ("spec", "environment", "heartbeat", "cost"):

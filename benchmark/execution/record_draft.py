@@ -29,6 +29,7 @@ class RecordDraft:
         attempt: Current attempt at the run.
         environment: Environment at the start of the attempt.
         title: Title of the method; empty until the recipe is loaded.
+        paper: Citation of the method; empty until the recipe is loaded.
         supervision: Supervision of the method; empty until the recipe is loaded.
         reconstruction: Parts of the method that are not the paper's; empty until the recipe is loaded.
     """
@@ -37,6 +38,7 @@ class RecordDraft:
     attempt: Attempt
     environment: Environment
     title: str = ""
+    paper: str = ""
     supervision: str = ""
     reconstruction: str = ""
 
@@ -45,7 +47,13 @@ class RecordDraft:
         traits, supervision = recipe.traits, recipe.traits.supervision
         if self.spec.protocol.setting != "inductive" and self.spec.budget.iterations:
             supervision = Supervision.SEEN_MASKS_UNSEEN_NAMES
-        return replace(self, title=recipe.title, supervision=supervision, reconstruction=traits.reconstruction)
+        return replace(
+            self,
+            title=recipe.title,
+            paper=recipe.paper,
+            supervision=supervision,
+            reconstruction=traits.reconstruction,
+        )
 
     def finish(self, *, counts_digest: str, cost: Cost) -> RunRecord:
         """Return the record of a run that is done."""

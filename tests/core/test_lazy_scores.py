@@ -1,4 +1,4 @@
-"""Score maps that are made when they are read are those that would have been made at once, to the last bit."""
+"""Score maps that are computed when they are read equal those computed at once, to the last bit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmark.engine.fabric_setup import open_fabric
 from methods.blocks.images import to_predictions
 
 STRIDE = 8
-SIZES = [  # of the network's scores, of the image without its padding, and asked for
+SIZES = [  # of the network's scores, of the image without padding, of the output
     ((4, 6), (32, 48), (32, 48)),
     ((4, 6), (27, 45), (27, 45)),
     ((9, 12), (72, 96), (72, 96)),
@@ -43,8 +43,8 @@ def predict(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> L
     return prediction
 
 
-def at_once(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """(K, height, width), all classes in one go."""
+def compute_at_once(scores: Tensor, inside: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """Return the scores (K, height, width) of all classes, computed at once."""
     padded = (scores.shape[2] * STRIDE, scores.shape[3] * STRIDE)
     whole = F.interpolate(scores.float(), size=padded, mode="bilinear")[:, :, : inside[0], : inside[1]]
     return (whole if inside == size else F.interpolate(whole, size=size, mode="bilinear"))[0]
@@ -59,11 +59,11 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("classes", [3, 17, 35, 52])
 @pytest.mark.parametrize(("low", "inside", "size"), SIZES)
-def test_maps_are_those_made_at_once(
+def test_maps_equal_those_computed_compute_at_once(
     low: tuple[int, int], inside: tuple[int, int], size: tuple[int, int], classes: int, layout: torch.memory_format
 ) -> None:
     scores = draw(classes, low).contiguous(memory_format=layout)
-    prediction, expected = predict(scores, inside, size), at_once(scores, inside, size)
+    prediction, expected = predict(scores, inside, size), compute_at_once(scores, inside, size)
     assert torch.equal(torch.stack(list(get_score_maps(prediction))), expected)
     assert torch.equal(prediction["sem_seg"], expected)
     assert prediction.shape == expected.shape
@@ -73,7 +73,7 @@ def test_maps_are_those_made_at_once(
 def test_scores_in_half_precision_are_resized_in_full_precision() -> None:
     scores = draw(20, (9, 12)).bfloat16()
     maps = torch.stack(list(get_score_maps(predict(scores, (72, 96), (72, 96)))))
-    assert torch.equal(maps, at_once(scores, (72, 96), (72, 96))) and maps.dtype is torch.float32
+    assert torch.equal(maps, compute_at_once(scores, (72, 96), (72, 96))) and maps.dtype is torch.float32
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -85,32 +85,32 @@ def test_the_label_map_is_the_argmax_and_the_first_class_wins_ties(scale: int) -
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_only_classes_that_may_be_chosen_are() -> None:
+def test_only_the_given_classes_are_chosen() -> None:
     prediction, among = predict(draw(40, (9, 12)), (72, 96), (72, 96)), torch.tensor([5, 6, 20, 39])
     expected = among[prediction["sem_seg"][among].argmax(dim=0)]
     assert torch.equal(compute_label_map(prediction, among=among.tolist()), expected)
 
 
-def test_a_label_map_is_made_of_plain_scores_too() -> None:
+def test_a_label_map_is_computed_from_plain_scores_too() -> None:
     scores = draw(5, (6, 7))[0]
     assert torch.equal(compute_label_map({"sem_seg": scores}), scores.argmax(dim=0))
     assert torch.equal(compute_label_map(scores), scores.argmax(dim=0))
 
 
-def test_no_more_than_a_few_classes_are_made_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    made, resize = [], F.interpolate
+def test_only_a_few_classes_are_computed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunk_sizes, resize = [], F.interpolate
 
-    def noted(scores: Tensor, **how: Any) -> Tensor:
-        made.append(scores.shape[1])
-        return resize(scores, **how)
+    def record(scores: Tensor, **options: Any) -> Tensor:
+        chunk_sizes.append(scores.shape[1])
+        return resize(scores, **options)
 
-    monkeypatch.setattr(F, "interpolate", noted)
+    monkeypatch.setattr(F, "interpolate", record)
     compute_label_map(predict(draw(99, (64, 64)), (512, 512), (512, 512)))
-    assert sum(made) == 99 and max(made) < 20
+    assert sum(chunk_sizes) == 99 and max(chunk_sizes) < 20
 
 
 @pytest.mark.usefixtures("small_chunks")
-def test_a_prediction_answers_for_sem_seg_without_keeping_it() -> None:
+def test_a_prediction_computes_sem_seg_without_keeping_it() -> None:
     prediction = predict(draw(4, (4, 6)), (32, 48), (32, 48))
     keys = sorted(prediction)
     assert "sem_seg" in prediction and torch.equal(prediction.get("sem_seg"), prediction["sem_seg"])
@@ -121,22 +121,22 @@ def test_a_prediction_answers_for_sem_seg_without_keeping_it() -> None:
 
 
 class _Upsampling(nn.Module):
-    """One convolution, and its scores at full size."""
+    """One convolution whose scores are resized to full size."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.look = nn.Conv2d(3, 20, STRIDE, stride=STRIDE)
+        self.convolution = nn.Conv2d(3, 20, STRIDE, stride=STRIDE)
 
     def forward(self, batch: Batch) -> list[LowResPrediction]:
-        return [predict(self.look(one["image"][None]), (72, 96), (72, 96)) for one in batch]
+        return [predict(self.convolution(item["image"][None]), (72, 96), (72, 96)) for item in batch]
 
 
-def test_an_engine_in_mixed_precision_leaves_predictions_what_they_are() -> None:
+def test_an_engine_in_mixed_precision_does_not_change_the_type_of_predictions() -> None:
     module, fabric = _Upsampling(), open_fabric(find_rank(1, {}), accelerator="cpu", precision="bf16-mixed")
-    asked = sample((72, 96), (72, 96)) | {"image": draw(3, (72, 96))[0]}
+    request = sample((72, 96), (72, 96)) | {"image": draw(3, (72, 96))[0]}
     with torch.no_grad():
-        (ours,) = fabric.setup_module(module)([asked])
+        (prediction,) = fabric.setup_module(module)([request])
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            expected = at_once(module.look(asked["image"][None]), (72, 96), (72, 96))
-    assert isinstance(ours, LowResPrediction)
-    assert torch.equal(ours["sem_seg"], expected) and torch.equal(get_scores(ours, slice(4)), expected[:4])
+            expected = compute_at_once(module.convolution(request["image"][None]), (72, 96), (72, 96))
+    assert isinstance(prediction, LowResPrediction)
+    assert torch.equal(prediction["sem_seg"], expected) and torch.equal(get_scores(prediction, slice(4)), expected[:4])

@@ -1,10 +1,11 @@
-"""Overrides as people type them."""
+"""Overrides as users type them."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmark.core.overrides import parse_overrides
+from benchmark.core.budget import Budget
+from benchmark.core.overrides import apply_overrides, parse_overrides, split_keys
 
 
 def test_values_are_read_as_yaml() -> None:
@@ -12,11 +13,16 @@ def test_values_are_read_as_yaml() -> None:
     assert parse_overrides(texts) == {"sgd.keep_end": 0.1, "sam": None, "head": {"kind": "linear"}, "name": "a=b"}
 
 
-def test_values_by_key_are_taken_as_they_are() -> None:
+def test_values_by_key_stay_unchanged() -> None:
     assert parse_overrides({"sgd.keep_end": "0.1"}) == {"sgd.keep_end": "0.1"}
 
 
 @pytest.mark.parametrize("text", ["sgd", "=3", "sgd={"])
-def test_what_is_no_override_is_shown(text: str) -> None:
+def test_an_invalid_override_is_quoted(text: str) -> None:
     with pytest.raises(ValueError, match=f"'{text}'"):
         parse_overrides([text])
+
+
+def test_a_renamed_key_is_answered_with_its_new_name() -> None:
+    with pytest.raises(KeyError, match=r"'budget\.shards' is now called 'budget\.micro_batches'"):
+        apply_overrides(Budget(), split_keys({"shards": 2}), path=("budget",))

@@ -1,4 +1,4 @@
-"""Protocols as data: what each one says, on which data set, and what is wrong with one."""
+"""Protocols: the included files, their fields by dataset, and errors in files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SETS = ("toybox", "voc12", "coco_stuff164k", "pascal_context", "ade20k_150", "ad
 
 @pytest.mark.parametrize("name", list_protocols())
 @pytest.mark.parametrize("dataset", SETS)
-def test_every_protocol_is_valid_on_every_data_set_and_says_where_it_comes_from(name: str, dataset: str) -> None:
+def test_every_protocol_is_valid_on_every_dataset_and_names_its_source(name: str, dataset: str) -> None:
     protocol = load_protocol(name, dataset=dataset)
     assert protocol.name == name and protocol.source
 
@@ -32,7 +32,7 @@ def test_zegclip_trains_like_mmsegmentation_and_scores_by_sliding() -> None:
     assert protocol.test.model_dump() == {"short_side": 512, "longest": 0, "window": 512, "stride": 426}
 
 
-def test_what_a_protocol_says_of_one_data_set_leaves_the_others_alone() -> None:
+def test_fields_for_one_dataset_do_not_affect_the_others() -> None:
     voc, coco = (load_protocol("zegclip", dataset=name) for name in ("voc12", "coco_stuff164k"))
     assert voc.prompts is not None and coco.prompts is not None
     assert (len(voc.prompts.templates), len(coco.prompts.templates)) == (1, 15)
@@ -46,10 +46,10 @@ def test_tables_within_tables_are_merged() -> None:
     assert (resize.sides[0], resize.sides[-1], resize.longest) == (320, 960, 2560)
 
 
-def test_a_protocol_may_begin_with_all_that_another_one_says() -> None:
-    one, other = (load_protocol(name, dataset="voc12") for name in ("zegclip", "zegclip-transductive"))
-    changes = {"name": other.name, "setting": other.setting, "gamma": 0.0, "source": other.source}
-    assert other == one.model_copy(update=changes) and other.setting == "transductive, unseen located"
+def test_a_protocol_may_start_from_another_one() -> None:
+    base, changed = (load_protocol(name, dataset="voc12") for name in ("zegclip", "zegclip-transductive"))
+    changes = {"name": changed.name, "setting": changed.setting, "gamma": 0.0, "source": changed.source}
+    assert changed == base.model_copy(update=changes) and changed.setting == "transductive, unseen located"
 
 
 def test_a_protocol_that_is_like_itself_is_refused(tmp_path: Path) -> None:
@@ -59,18 +59,18 @@ def test_a_protocol_that_is_like_itself_is_refused(tmp_path: Path) -> None:
         load_protocol(str(path), dataset="voc12")
 
 
-def test_zsseg_drops_pictures_without_a_seen_class_and_zegclip_keeps_them() -> None:
-    kept = {name: load_protocol(name, dataset="voc12").train_images for name in ("zsseg", "zegclip", "zs3")}
-    assert kept == {"zsseg": "labeled", "zegclip": "all", "zs3": "without unseen"}
+def test_zsseg_drops_images_without_a_seen_class_and_zegclip_keeps_them() -> None:
+    rules = {name: load_protocol(name, dataset="voc12").train_images for name in ("zsseg", "zegclip", "zs3")}
+    assert rules == {"zsseg": "labeled", "zegclip": "all", "zs3": "without unseen"}
 
 
-def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
+def test_a_misspelled_protocol_is_answered_with_the_nearest() -> None:
     with pytest.raises(KeyError, match="no protocol 'zegclp'; did you mean 'zegclip'"):
         load_protocol("zegclp", dataset="voc12")
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("gama: 0.1", "gama: Extra inputs"),
         ("gamma: 0.123", "multiple of 0.01"),
@@ -79,19 +79,21 @@ def test_a_misspelt_protocol_is_answered_with_the_nearest() -> None:
         ("prompts: {templates: nowhere}", "no file of prompts 'nowhere'"),
         ("prompts: {templates: [no name]}", "needs exactly one {}"),
         ("like: nothing", "no protocol 'nothing'"),
-        ("- a\n- list", "not a valid protocol"),
+        ("- a\n- list", "not a valid protocol: expected a table (key: value), found a list"),
+        ("train: {colour: none}", "'colour' is now called 'color'"),
+        ("prompts: {wording: {}}", "'wording' is now called 'aliases'"),
         ("setting: [", "not a valid protocol"),
     ],
 )
-def test_what_is_wrong_with_a_protocol_is_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_error_in_a_protocol_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError) as caught:
         load_protocol(str(path), dataset="voc12")
-    assert str(path) in str(caught.value) and complaint in str(caught.value) and "\n" not in str(caught.value)
+    assert str(path) in str(caught.value) and message in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_protocol_in_words_names_setting_geometry_and_prompts() -> None:
+def test_the_description_of_a_protocol_names_setting_transforms_and_prompts() -> None:
     words = load_protocol("zegclip", dataset="coco_stuff164k").describe()
     assert words == (
         "inductive, training on all images, 512x512 crops at 0.5 to 2 times short side 512, "

@@ -1,4 +1,4 @@
-"""Streams that begin at an address."""
+"""Global random streams that start with a key."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import torch
 from benchmark.core.seeding import hash_rng_key, seed_globals
 
 
-def drawn() -> tuple[float, float, float]:
+def draw() -> tuple[float, float, float]:
     return torch.rand(()).item(), np.random.rand(), random.random()
 
 
-def test_global_streams_begin_anew_at_an_address() -> None:
+def test_global_streams_restart_with_a_key() -> None:
     seed_globals(3, "here")
-    first = drawn()
+    first = draw()
     seed_globals(3, "there")
-    other = drawn()
+    second = draw()
     seed_globals(3, "here")
-    assert drawn() == first
-    assert not {*first} & {*other}
+    assert draw() == first
+    assert not {*first} & {*second}
 
 
-def test_torch_is_seeded_as_its_own_function_does_it() -> None:
+def test_torch_is_seeded_like_by_its_own_function() -> None:
     seed_globals(3, "here")
     ours = torch.rand(5)
     torch.manual_seed(hash_rng_key(3, "here") % 2**63)

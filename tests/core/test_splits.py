@@ -1,4 +1,4 @@
-"""The splits, prompts and wordings that ship, against what was published."""
+"""Included splits, prompts and aliases, compared with the published ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def split(request: pytest.FixtureRequest) -> Split:
 def published(dataset: str) -> dict[str, Any]:
     path = SHARED / f"{dataset}.yaml"
     if not path.is_file():
-        pytest.skip(f"{path.name} of the published splits is not here")
+        pytest.skip(f"{path.name} of the published splits is missing")
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -53,38 +53,38 @@ def test_no_class_is_withheld_twice_and_seen_and_unseen_make_up_the_whole(split:
     assert sorted([*split.seen, *split.unseen]) == sorted(split.classes)
 
 
-def test_every_class_is_in_the_vocabulary_of_its_data_set(split: Split) -> None:
+def test_every_class_belongs_to_its_dataset(split: Split) -> None:
     assert set(split.classes) <= set(load_dataset_spec(split.dataset).classes)
 
 
-@pytest.mark.parametrize("name", sorted({*REAL} - {"pascal_context33"}))  # which has an order of its own
-def test_classes_stand_in_the_order_of_their_data_set(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({*REAL} - {"pascal_context33"}))  # has another order
+def test_classes_have_the_order_of_their_dataset(name: str) -> None:
     split = load_split(name)
-    kept = [name for name in load_dataset_spec(split.dataset).classes if name in split.classes]
-    assert list(split.classes) == kept
+    ordered = [name for name in load_dataset_spec(split.dataset).classes if name in split.classes]
+    assert list(split.classes) == ordered
 
 
-def test_background_is_spoken_of_where_the_data_set_labels_it(split: Split) -> None:
+def test_a_split_treats_background_if_and_only_if_its_dataset_labels_it(split: Split) -> None:
     assert (split.background != "none") == ("background" in load_dataset_spec(split.dataset).classes)
 
 
-def test_parts_and_protocol_exist(split: Split) -> None:
+def test_subsets_and_protocol_exist(split: Split) -> None:
     assert {split.train, split.evaluate} <= set(load_dataset_spec(split.dataset).image_counts)
     assert split.protocol in list_protocols()
 
 
-def test_both_parts_have_an_expected_size_and_never_more_than_the_whole_data_set(split: Split) -> None:
+def test_both_subsets_have_an_expected_size_within_the_dataset(split: Split) -> None:
     counts = load_dataset_spec(split.dataset).image_counts
     assert set(split.images) == {split.train, split.evaluate}
-    assert all(split.images[part] <= counts[part] for part in split.images)
+    assert all(split.images[subset] <= counts[subset] for subset in split.images)
 
 
 @pytest.mark.parametrize("name", ["voc12", "coco_stuff164k", "ade20k_847", "ade20k_150"])
 def test_names_and_order_are_the_published_ones(name: str) -> None:
     facts, split = published(name), load_split(name)
-    assert [word.strip() for word in facts["classes"]] == list(split.classes)
-    assert {word.strip() for word in facts["unseen"]} == set(split.unseen)
-    assert facts["unseen_idx"] == [at for at, is_seen in enumerate(split.is_seen) if not is_seen]
+    assert [name.strip() for name in facts["classes"]] == list(split.classes)
+    assert {name.strip() for name in facts["unseen"]} == set(split.unseen)
+    assert facts["unseen_idx"] == [index for index, is_seen in enumerate(split.is_seen) if not is_seen]
 
 
 def test_context_withholds_the_ten_of_zs3net() -> None:
@@ -93,7 +93,7 @@ def test_context_withholds_the_ten_of_zs3net() -> None:
     assert set(facts["unseen_order_zs3net"]) == set(split.unseen)
 
 
-def test_cascadeclip_withholds_other_classes_of_context_and_the_split_warns_of_it() -> None:
+def test_cascadeclip_withholds_other_classes_of_context_and_the_split_warns_about_it() -> None:
     split, usual = load_split("pascal_context59_cascadeclip"), load_split("pascal_context59")
     ids = (0, 2, 3, 7, 9, 13, 17, 19, 31, 37)
     assert split.unseen == tuple(split.classes[index] for index in ids)
@@ -101,7 +101,7 @@ def test_cascadeclip_withholds_other_classes_of_context_and_the_split_warns_of_i
     assert "never put a row" in split.note
 
 
-def test_context33_is_written_with_the_names_of_the_data_set() -> None:
+def test_context33_uses_the_names_of_the_dataset() -> None:
     split = load_split("pascal_context33")
     assert set(split.unseen) == {"cow", "motorbike", "sofa", "cat"}
     assert {"table", "pottedplant", "tvmonitor"} <= set(split.seen)
@@ -118,7 +118,7 @@ def test_coco_stuff_withholds_the_published_values_of_its_masks() -> None:
 
 def test_ade20k_847_withholds_the_rare_classes() -> None:
     frequency = published("ade20k_847")["frequency"]
-    assert [one == "r" for one in frequency] == [not is_seen for is_seen in load_split("ade20k_847").is_seen]
+    assert [value == "r" for value in frequency] == [not is_seen for is_seen in load_split("ade20k_847").is_seen]
 
 
 def test_lists_of_zs3net_are_nested() -> None:
@@ -154,7 +154,7 @@ def test_every_list_of_prompts_has_as_many_templates_as_published() -> None:
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_every_template_takes_one_name_and_none_comes_twice(name: str) -> None:
+def test_every_template_takes_one_name_and_is_unique(name: str) -> None:
     templates = read_templates(name)
     assert all(template.count("{}") == 1 and template == template.strip() for template in templates)
     assert len(set(templates)) == len(templates)
@@ -180,11 +180,11 @@ def test_imagenet80_is_the_list_of_open_clip() -> None:
         ("sculpture", 1),
     ],
 )
-def test_periods_are_where_they_were_published(name: str, with_period: int) -> None:
+def test_periods_are_those_published(name: str, with_period: int) -> None:
     assert sum(template.endswith(".") for template in read_templates(name)) == with_period
 
 
-def test_prompts_that_are_easily_mistaken_are_told_apart() -> None:
+def test_similar_lists_of_prompts_are_distinguished() -> None:
     assert read_templates("single") == ("a photo of a {}",)
     assert read_templates("single-period") == ("a photo of a {}.",)
     assert read_templates("sculpture") == ("a sculpture of a {}.",)
@@ -193,7 +193,7 @@ def test_prompts_that_are_easily_mistaken_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "dataset", "words"),
+    ("name", "dataset", "texts"),
     [
         ("zegformer-voc", "voc12", {"potted plant"}),
         ("spnet-voc", "voc12", {"potted_plant", "tv"}),
@@ -202,6 +202,6 @@ def test_prompts_that_are_easily_mistaken_are_told_apart() -> None:
         ("cagnet-context", "pascal_context", {"diningtable", "potted_plant", "tv"}),
     ],
 )
-def test_wordings_stand_for_names_that_their_data_set_has(name: str, dataset: str, words: set[str]) -> None:
-    wording = read_aliases(name)
-    assert set(wording) <= set(load_dataset_spec(dataset).classes) and set(wording.values()) == words
+def test_aliases_replace_names_of_their_dataset(name: str, dataset: str, texts: set[str]) -> None:
+    aliases = read_aliases(name)
+    assert set(aliases) <= set(load_dataset_spec(dataset).classes) and set(aliases.values()) == texts

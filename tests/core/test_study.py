@@ -1,4 +1,4 @@
-"""Studies: grids as data, and what they come to."""
+"""Studies and their expansion into runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _file(folder: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("name", list_studies())
-def test_every_study_that_ships_can_be_planned(name: str) -> None:
+def test_every_included_study_can_be_planned(name: str) -> None:
     planned = expand(load_study(name))
     assert len(set(planned.plan.ids)) == len(planned.specs) == len(planned.plan.ids)
 
@@ -38,7 +38,7 @@ def test_a_plan_has_every_row_by_every_seed_in_order() -> None:
     assert [spec.seed for spec in planned.specs] == [0, 1, 0, 1]
 
 
-def test_every_cell_is_the_run_that_resolving_it_alone_gives() -> None:
+def test_every_cell_equals_the_run_resolved_alone() -> None:
     scales, seeds, budget = (9.0, 12.5), (4, 0, 17), {"budget.iterations": 5}
     rows = [{"method": "chimera_seg", "set": {"logit_scale": scale}} for scale in scales]
     planned = expand(_study(rows=rows, seeds=seeds, set=budget))
@@ -51,17 +51,17 @@ def test_every_cell_is_the_run_that_resolving_it_alone_gives() -> None:
     assert [spec.id for spec in planned.specs] == [spec.id for spec in alone] == list(planned.plan.ids)
 
 
-def test_some_runs_can_be_asked_for_in_any_order() -> None:
+def test_specs_of_some_runs_come_in_the_requested_order() -> None:
     planned = expand(_study(rows=[TINY, f"{TINY}/no scale"]))
     some = planned.plan.ids[3], planned.plan.ids[0]
     assert [spec.id for spec in planned.make_specs(some)] == list(some)
 
 
 def test_a_thousand_seeds_are_planned_within_a_second() -> None:
-    expand(_study(seeds=[0]))  # the method file is run and the data are looked at
-    began = time.process_time()
+    expand(_study(seeds=[0]))  # loads the method file and the data
+    start = time.process_time()
     assert len(set(expand(_study(seeds=list(range(1000)))).plan.ids)) == 1000
-    assert time.process_time() - began < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_plan_is_the_same_after_being_written_and_read() -> None:
@@ -69,7 +69,7 @@ def test_a_plan_is_the_same_after_being_written_and_read() -> None:
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
-def test_overrides_of_a_row_go_before_those_of_the_study() -> None:
+def test_overrides_of_a_row_precede_those_of_the_study() -> None:
     planned = expand(_study(set={"scale": 1.0, "budget.iterations": 7}, rows=[{"method": TINY, "set": {"scale": 2.0}}]))
     assert planned.specs[0].config["scale"] == 2.0
     assert planned.specs[0].budget.iterations == 7
@@ -81,8 +81,8 @@ def test_overrides_of_the_study_are_not_repeated_in_every_label() -> None:
 
 def test_a_number_that_yaml_reads_as_text_gives_the_same_run(tmp_path: Path) -> None:
     head = f"title: Tiny\nsplit: toybox\nseeds: [0]\nrows: [{TINY}]\n"
-    written = expand(load_study(_file(tmp_path, head + "set: {scale: 1e-4}\n")))
-    assert written.specs[0].id == expand(_study(seeds=[0], set={"scale": 0.0001})).specs[0].id
+    planned = expand(load_study(_file(tmp_path, head + "set: {scale: 1e-4}\n")))
+    assert planned.specs[0].id == expand(_study(seeds=[0], set={"scale": 0.0001})).specs[0].id
 
 
 def test_rows_that_are_the_same_runs_are_refused() -> None:
@@ -112,16 +112,17 @@ def test_an_unknown_study_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("title: T\nsplit: toybox\nseeds: [0]\n", "rows: Field required"),
         ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "splits: Extra inputs"),
         ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "must be different"),
         ("title: [", "not a valid study"),
         ("- 1\n", "not a valid study"),
+        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nlimit: 5\n", "'limit' is now called 'max_images'"),
     ],
 )
-def test_a_broken_study_file_is_named_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+def test_a_broken_study_file_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=r"grid\.yaml is not a valid study") as caught:
         load_study(_file(tmp_path, text))
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Planning an unchanged study again: the same plan without resolving anything, and never where something changed."""
+"""Plan cache: an unchanged study gets the same plan without being resolved; a changed one is resolved again."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the studies that were resolved."""
     names: list[str] = []
 
-    def noted(study: Study) -> PlannedStudy:
+    def record(study: Study) -> PlannedStudy:
         names.append(study.name)
         return expand(study)
 
-    monkeypatch.setattr("benchmark.planning.expand.expand", noted)
+    monkeypatch.setattr("benchmark.planning.expand.expand", record)
     return names
 
 
@@ -57,23 +57,23 @@ def _study(**changes: object) -> Study:
     return Study.model_validate(fields | changes)
 
 
-def _voc(folder: Path) -> str:
-    """A VOC of one picture a part; returns the path of a split for it."""
-    for part, listed in (("train_aug", "train.txt"), ("val", "val.txt")):
-        write(folder / "VOC2012" / listed, part.encode())
-        save_image(folder / "VOC2012" / "JPEGImages" / f"{part}.jpg", size=(8, 8))
-        save_mask(folder / "VOC2012" / "SegmentationClassAug" / f"{part}.png", np.zeros((8, 8), int), palette=True)
+def _write_voc(folder: Path) -> str:
+    """Write a VOC with one image per subset and return the path of a split for it."""
+    for subset, list_name in (("train_aug", "train.txt"), ("val", "val.txt")):
+        write(folder / "VOC2012" / list_name, subset.encode())
+        save_image(folder / "VOC2012" / "JPEGImages" / f"{subset}.jpg", size=(8, 8))
+        save_mask(folder / "VOC2012" / "SegmentationClassAug" / f"{subset}.png", np.zeros((8, 8), int), palette=True)
     split = load_split("voc12").model_dump(mode="json") | {"images": {}}
     write(folder / "mine.yaml", yaml.safe_dump(split).encode())
     return str(folder / "mine.yaml")
 
 
-def _copied(source: Path, target: Path) -> str:
+def _copy(source: Path, target: Path) -> str:
     target.write_bytes(source.read_bytes())
     return str(target)
 
 
-def _appended(path: str, text: str) -> None:
+def _append(path: str, text: str) -> None:
     with Path(path).open("a", encoding="utf-8") as file:
         file.write(text)
 
@@ -91,9 +91,9 @@ def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
     path = store.root.parent / "peers.yaml"
     path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [maskclip, spnet]\n")
     command = [sys.executable, "-c", COMMAND, "--runs", str(store.root), "plan", str(path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "4 missing" in done.stdout
-    assert not set(done.stderr.partition("imported:")[2].split()) & HEAVY
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "4 missing" in result.stdout
+    assert not set(result.stderr.partition("imported:")[2].split()) & HEAVY
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_changed_study_is_resolved_again(store: Store, resolved: list[str], ch
 
 
 @pytest.mark.parametrize("name", ["compute_code_digest", "list_package_versions", "platform.python_version"])
-def test_other_code_python_or_packages_make_the_plan_anew(
+def test_other_code_python_or_packages_cause_a_new_plan(
     store: Store, resolved: list[str], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     plan_study(_study(), store)
@@ -125,29 +125,29 @@ def test_other_code_python_or_packages_make_the_plan_anew(
     assert len(resolved) == 2
 
 
-def test_an_edited_method_file_makes_the_plan_anew(store: Store, resolved: list[str], tmp_path: Path) -> None:
-    method = _copied(TINY, tmp_path / "mine.py")
+def test_an_edited_method_file_causes_a_new_plan(store: Store, resolved: list[str], tmp_path: Path) -> None:
+    method = _copy(TINY, tmp_path / "mine.py")
     before = plan_study(_study(rows=[method]), store)
-    _appended(method, "# edited\n")
+    _append(method, "# edited\n")
     assert plan_study(_study(rows=[method]), store).plan.ids != before.plan.ids
 
 
-def test_an_edited_split_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
-    split = _copied(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
+def test_an_edited_split_causes_a_new_plan(store: Store, tmp_path: Path) -> None:
+    split = _copy(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
     before = plan_study(_study(split=split), store)
-    _appended(split, "note: edited\n")
+    _append(split, "note: edited\n")
     assert plan_study(_study(split=split), store).plan.ids != before.plan.ids
 
 
-def test_an_edited_protocol_behind_another_makes_the_plan_anew(store: Store, tmp_path: Path) -> None:
-    base = _copied(SPLITS / "protocols" / "plain.yaml", tmp_path / "base.yaml")
+def test_an_edited_protocol_behind_another_causes_a_new_plan(store: Store, tmp_path: Path) -> None:
+    base = _copy(SPLITS / "protocols" / "plain.yaml", tmp_path / "base.yaml")
     (tmp_path / "mine.yaml").write_text(f"like: {base}\n")
     before = plan_study(_study(protocol=str(tmp_path / "mine.yaml")), store)
-    _appended(base, "antialias: false\n")
+    _append(base, "antialias: false\n")
     assert plan_study(_study(protocol=str(tmp_path / "mine.yaml")), store).plan.ids != before.plan.ids
 
 
-def test_an_edited_file_of_prompts_makes_the_plan_anew(
+def test_an_edited_file_of_prompts_causes_a_new_plan(
     store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(plan_cache, "SPLITS", tmp_path)
@@ -158,29 +158,29 @@ def test_an_edited_file_of_prompts_makes_the_plan_anew(
     assert len(resolved) == 2
 
 
-def test_other_pictures_make_the_plan_anew(
+def test_other_images_cause_a_new_plan(
     store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CHIMERA_BENCH_DATA", str(tmp_path))
     monkeypatch.setenv("CHIMERA_BENCH_CACHE", str(tmp_path / "cache"))
-    study = _study(split=_voc(tmp_path))
+    study = _study(split=_write_voc(tmp_path))
     before = plan_study(study, store)
     assert plan_study(study, store) == before and len(resolved) == 1
     mask = np.full((8, 8), 255)
     save_mask(tmp_path / "VOC2012" / "SegmentationClassAug" / "val.png", mask, palette=True)
-    compute_fingerprint.cache_clear()  # as in another process
+    compute_fingerprint.cache_clear()  # like in another process
     assert plan_study(study, store).plan.ids != before.plan.ids
 
 
-def test_a_method_file_that_is_gone_is_named(store: Store, tmp_path: Path) -> None:
-    method = _copied(TINY, tmp_path / "mine.py")
+def test_a_missing_method_file_is_named(store: Store, tmp_path: Path) -> None:
+    method = _copy(TINY, tmp_path / "mine.py")
     plan_study(_study(rows=[method]), store)
     Path(method).unlink()
     with pytest.raises(KeyError, match=r"study 'tiny', row 1 .*no method file"):
         plan_study(_study(rows=[method]), store)
 
 
-def test_packages_that_a_method_file_may_import_are_those_whose_versions_are_compared() -> None:
+def test_the_versions_of_all_packages_that_a_method_file_may_import_are_compared() -> None:
     outside = plan_cache.KNOWN_IMPORTS - sys.stdlib_module_names - {"benchmark", "methods"}
     owners = packages_distributions()
     installed = {owner.lower().replace("_", "-") for name in outside for owner in owners.get(name, ())}
@@ -188,17 +188,17 @@ def test_packages_that_a_method_file_may_import_are_those_whose_versions_are_com
 
 
 @pytest.mark.parametrize("line", ["import yaml", "from . import words", "from tests.report import world"])
-def test_a_study_is_resolved_every_time_where_a_method_file_imports_what_nobody_compares(
+def test_a_study_is_resolved_every_time_if_a_method_file_imports_unknown_modules(
     store: Store, resolved: list[str], tmp_path: Path, line: str
 ) -> None:
-    method = _copied(TINY, tmp_path / "mine.py")
-    _appended(method, f"def later():\n    {line}\n")
+    method = _copy(TINY, tmp_path / "mine.py")
+    _append(method, f"def later():\n    {line}\n")
     for _ in range(2):
         plan_study(_study(rows=[method]), store)
     assert len(resolved) == 2
 
 
-def test_a_study_is_resolved_every_time_where_a_config_names_a_file(
+def test_a_study_is_resolved_every_time_if_a_config_names_a_file(
     store: Store, resolved: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "clip.pt").write_text("weights")
@@ -210,17 +210,17 @@ def test_a_study_is_resolved_every_time_where_a_config_names_a_file(
     assert len(resolved) == 3
 
 
-def test_a_file_that_appears_under_a_name_in_a_config_makes_the_plan_anew(
+def test_a_file_that_appears_under_a_name_in_a_config_causes_a_new_plan(
     store: Store, resolved: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     plan_study(_study(rows=["maskclip"]), store)
-    (tmp_path / "toy").write_text("weights of the same name as those that ship")
+    (tmp_path / "toy").write_text("weights with the name of the included ones")
     plan_study(_study(rows=["maskclip"]), store)
     assert len(resolved) == 2
 
 
-def test_a_broken_memo_is_as_good_as_none(store: Store, resolved: list[str]) -> None:
+def test_a_broken_memo_is_ignored(store: Store, resolved: list[str]) -> None:
     first = plan_study(_study(), store)
     memo = store.root / "plans" / "tiny.memo"
     memo.write_bytes(memo.read_bytes()[:-9])
@@ -228,11 +228,11 @@ def test_a_broken_memo_is_as_good_as_none(store: Store, resolved: list[str]) -> 
     assert len(resolved) == 2
 
 
-def test_a_memo_is_no_plan_of_its_own(store: Store) -> None:
+def test_a_memo_is_not_listed_as_a_plan(store: Store) -> None:
     plan_study(_study(), store)
     assert store.list_plans() == ["tiny"]
 
 
-def test_nothing_is_written_where_nothing_is_to_be_kept(store: Store) -> None:
+def test_nothing_is_written_if_the_plan_is_not_kept(store: Store) -> None:
     assert plan_study(_study(), store, keep=False).plan.study == "tiny"
     assert not store.root.exists()

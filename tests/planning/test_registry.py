@@ -44,14 +44,14 @@ def test_describing_runs_nothing_of_the_file(file: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list_methods())
-def test_what_is_described_is_what_loading_gives(name: str) -> None:
+def test_the_description_equals_the_loaded_recipe(name: str) -> None:
     entry, recipe = describe_method(name), load_recipe(name)
     assert entry.variants == tuple(recipe.variants)
     assert entry.title == recipe.title
     assert entry.summary
 
 
-def test_every_shipped_file_can_be_called_by_name() -> None:
+def test_every_included_file_has_a_name() -> None:
     assert {"chimera_seg", "maskclip", "spnet"} <= set(list_methods())
     assert "blocks" not in list_methods()
 
@@ -67,7 +67,7 @@ def test_an_unknown_file_is_answered_with_the_nearest(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "complaint"),
+    ("text", "message"),
     [
         ("def broken(:", "not valid Python: invalid syntax .*line 1"),
         ("VARIANTS = {'a': 1}", "exports no RECIPE"),
@@ -75,9 +75,9 @@ def test_an_unknown_file_is_answered_with_the_nearest(file: Path) -> None:
         ("RECIPE = 1\nVARIANTS = {'a': 1}", "exports no RECIPE"),
     ],
 )
-def test_a_broken_file_is_one_line(file: Path, text: str, complaint: str) -> None:
+def test_a_broken_file_is_one_line(file: Path, text: str, message: str) -> None:
     file.write_text(text)
-    with pytest.raises(ValueError, match=complaint) as caught:
+    with pytest.raises(ValueError, match=message) as caught:
         load_recipe(str(file))
     assert "\n" not in str(caught.value) and str(file) in str(caught.value)
 
@@ -111,7 +111,7 @@ def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypa
     assert load_recipe("plugged").title == "A Title"
 
 
-def test_shipped_files_have_no_digest_of_their_own() -> None:
+def test_included_files_have_no_digest_of_their_own() -> None:
     assert compute_source_digest("spnet") == ""
     assert len(compute_source_digest(METHOD)) == 64
 

@@ -1,4 +1,4 @@
-"""Every run is fully described before it starts, and impossible ones are refused in one line."""
+"""Resolution of runs: specs are complete before a run starts, and impossible runs are refused in one line."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def spec(method: str = METHOD, /, **overrides: Any) -> RunSpec:
     return resolve(method, split="toybox", seed=0, overrides=dotted)
 
 
-def test_presets_of_the_data_set_go_in_before_overrides() -> None:
+def test_presets_of_the_dataset_apply_before_overrides() -> None:
     assert spec().config == {"width": 6, "drop": {"kind": "drop", "rate": 0.2}}
     assert spec(width=5).config["width"] == 5
 
 
-def test_presets_leave_alone_what_a_variant_changes() -> None:
+def test_presets_do_not_change_what_a_variant_changes() -> None:
     assert spec(f"{METHOD}/no drop").config == {"width": 6, "drop": None}
     assert spec(f"{METHOD}/drop 0.5, wide").config == {"width": 8, "drop": {"kind": "drop", "rate": 0.5}}
 
@@ -49,19 +49,19 @@ def test_a_part_is_switched_off_or_replaced_as_a_whole(value: object, expected: 
     assert spec(drop=value).config["drop"] == expected
 
 
-def test_what_yaml_takes_for_text_becomes_a_number() -> None:
+def test_a_number_that_yaml_reads_as_text_is_converted() -> None:
     assert spec(budget__learning_rate="1e-4").budget.learning_rate == 1e-4
 
 
 def test_overrides_are_kept_as_given_and_name_the_run() -> None:
-    made = spec(drop__rate=0.1, budget__iterations=7)
-    assert made.overrides == {"drop.rate": 0.1, "budget.iterations": 7}
-    assert "drop.rate=0.1" in made.id
-    assert RunSpec.model_validate_json(made.canonical()) == made
+    spec_with_overrides = spec(drop__rate=0.1, budget__iterations=7)
+    assert spec_with_overrides.overrides == {"drop.rate": 0.1, "budget.iterations": 7}
+    assert "drop.rate=0.1" in spec_with_overrides.id
+    assert RunSpec.model_validate_json(spec_with_overrides.canonical()) == spec_with_overrides
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "complaint"),
+    ("key", "value", "message"),
     [
         ("width", "many", "width='many': Input should be a valid integer"),
         ("drop.kind", "drip", "drop.kind='drip': Input should be 'drop'"),
@@ -73,10 +73,12 @@ def test_overrides_are_kept_as_given_and_name_the_run() -> None:
         ("budget.learning_rate", float("nan"), "overrides must be JSON values"),
     ],
 )
-def test_an_impossible_value_names_the_field_and_what_is_possible(key: str, value: object, complaint: str) -> None:
+def test_an_invalid_value_is_answered_with_the_field_and_the_valid_values(
+    key: str, value: object, message: str
+) -> None:
     with pytest.raises(ValueError) as caught:
         resolve(METHOD, split="toybox", seed=0, overrides={key: value})
-    assert str(caught.value).startswith(complaint)
+    assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
 
 
@@ -96,9 +98,11 @@ def test_a_part_is_not_given_twice() -> None:
         ("widht", "did you mean 'width'"),
         ("drop.rat", "mean 'drop.rate'"),
         ("budget.iteration", "mean 'budget.iterations'"),
+        ("budget.shards", "'budget.shards' is now called 'budget.micro_batches'"),
+        ("protocol.train.colour", "'protocol.train.colour' is now called 'protocol.train.color'"),
     ],
 )
-def test_an_unknown_key_is_answered_with_the_nearest(key: str, hint: str) -> None:
+def test_an_unknown_key_is_answered_with_its_new_name_or_the_nearest(key: str, hint: str) -> None:
     with pytest.raises(KeyError) as caught:
         resolve(METHOD, split="toybox", seed=0, overrides={key: 1})
     assert hint in caught.value.args[0]
@@ -121,7 +125,7 @@ def test_variants_match_whatever_their_case_and_spaces() -> None:
         ("./a/b.py/w/o c", ("./a/b.py", "w/o c")),
     ],
 )
-def test_method_and_variant_are_told_apart(text: str, expected: tuple[str, str]) -> None:
+def test_method_and_variant_are_separated(text: str, expected: tuple[str, str]) -> None:
     assert parse_method(text) == expected
 
 
@@ -137,28 +141,28 @@ def test_a_negative_seed_is_one_line() -> None:
 
 
 def test_a_method_is_built_from_its_seed_alone() -> None:
-    one, other = spec(), resolve(METHOD, split="toybox", seed=1)
-    first = build(one)
+    first_spec, second_spec = spec(), resolve(METHOD, split="toybox", seed=1)
+    first = build(first_spec)
     torch.rand(3)
-    assert same_state(first, build(one))
-    assert not same_state(first, build(other))
+    assert same_state(first, build(first_spec))
+    assert not same_state(first, build(second_spec))
 
 
-def test_a_file_that_changed_is_not_built(tmp_path: Path) -> None:
+def test_a_changed_file_is_not_built(tmp_path: Path) -> None:
     path = tmp_path / "copy.py"
     path.write_text(Path(METHOD).read_text())
-    made = spec(str(path))
+    stale_spec = spec(str(path))
     path.write_text(Path(METHOD).read_text() + "\n")
     with pytest.raises(ValueError, match=r"copy\.py changed since this run was planned"):
-        build(made)
+        build(stale_spec)
 
 
-def test_a_split_that_changed_is_not_built() -> None:
+def test_a_spec_of_a_changed_split_is_not_built() -> None:
     with pytest.raises(ValueError, match="split 'toybox' changed"):
         build(spec().model_copy(update={"split_digest": "0"}))
 
 
-def test_a_config_that_text_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_config_that_json_cannot_represent_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Left(Config):
         size: int = 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -199,3 +200,13 @@ def test_another_spec_in_a_run_folder_is_refused(run: RunFolder) -> None:
     path.write_text(path.read_text().replace('"demo"', '"other"'))
     with pytest.raises(ValueError, match="another spec"):
         run.write_spec(SPEC)
+
+
+def test_files_of_an_older_version_are_refused_in_one_line(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    fields = json.loads(run.record_path.read_text())
+    del fields["format"], fields["spec"]["format"]
+    fields["spec"]["limit"] = fields["spec"].pop("max_images")
+    run.record_path.write_text(json.dumps(fields))
+    problem = run.read_snapshot().problem
+    assert problem == f"{run.record_path} was written by an older version of chimera-bench; run it again"

@@ -58,7 +58,7 @@ def update_clip_card(out: Path) -> None:
     """Evaluate the toy CLIP in a folder and write its model card."""
     weights = out / CLIP_FILE
     metrics = evaluate_clip(load_clip(ClipConfig(model=TOY_MODEL, weights=str(weights))))
-    write_clip_card(out / CLIP_CARD, history=_read_history_with_file(weights), metrics=metrics, split=load_split(SPLIT))
+    write_clip_card(out / CLIP_CARD, history=read_history_with_file(weights), metrics=metrics, split=load_split(SPLIT))
 
 
 def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Report) -> None:
@@ -88,7 +88,7 @@ def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Re
     accuracy = measure_portrait_accuracy(classifier, classes=classes, count=1_000, workers=workers)
     save_weights(out / BODY_FILE, body.state_dict(), history=history)
     write_body_card(
-        out / BODY_CARD, history=_read_history_with_file(out / BODY_FILE), accuracy=accuracy, classes=classes
+        out / BODY_CARD, history=read_history_with_file(out / BODY_FILE), accuracy=accuracy, classes=classes
     )
 
 
@@ -120,7 +120,7 @@ def _describe_training(budget: dict[str, int | float], *, command: str, seconds:
     }
 
 
-def _read_history_with_file(weights: Path) -> dict[str, str]:
+def read_history_with_file(weights: Path) -> dict[str, str]:
     """Return the history in a weight file, with the hash and size of the file."""
     content = weights.read_bytes()
     digest = hashlib.sha256(content).hexdigest()

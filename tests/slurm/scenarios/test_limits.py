@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_run_without_any_checkpoint_fails_after_its_attempts(plain_grid: Grid) -> None:
     plain_grid.write_study(max_attempts_without_progress=2)
-    plain_grid.order("die")
+    plain_grid.set_behavior("die")
     plain_grid.submit()
     plain_grid.wait_stored_state(RunState.FAILED)
     assert plain_grid.failure(plain_grid.run).kind == "SIGKILL"

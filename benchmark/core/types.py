@@ -14,7 +14,7 @@ WIDE_IGNORE = 65535
 """Replacement for `IGNORE` if there are so many classes that 255 is one of them."""
 
 
-def ignore_label(num_classes: int) -> int:
+def get_ignore_label(num_classes: int) -> int:
     """Return the label of ignored pixels: `IGNORE` for up to 255 classes, else `WIDE_IGNORE`."""
     return IGNORE if num_classes <= IGNORE else WIDE_IGNORE
 
@@ -29,8 +29,8 @@ class Sample(TypedDict):
         width: Width of the prediction in pixels.
         file_name: Path of the image, or its name in the built-in synthetic dataset (toybox).
         image_id: Name of the image, unique within a subset of a dataset.
-        sem_seg: (H, W) long, an index into the classes of the training or `ignore_label` of their number; in training
-            only.
+        sem_seg: (H, W) long, an index into the classes of the training, or `get_ignore_label` of their number; in
+            training only.
         unlabeled: (H, W) bool, pixels that pseudo labels may fill; in transductive training only.
     """
 

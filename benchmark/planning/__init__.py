@@ -1,1 +1,1 @@
-"""From the names a user types to resolved runs."""
+"""Resolution of the names that users type into runs."""

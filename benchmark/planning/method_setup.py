@@ -17,7 +17,7 @@ from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
 from benchmark.planning.registry import load_recipe
 from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.frozen_model import canonical_json
+from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.wrappers.self_training import SelfTraining
 from benchmark.wrappers.sliding_window import SlidingWindow
 
@@ -148,7 +148,7 @@ def normalize_overrides(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
         ValueError: A value is not a JSON value.
     """
     try:
-        value: dict[str, Any] = json.loads(canonical_json(dict(overrides or {})))
+        value: dict[str, Any] = json.loads(format_canonical_json(dict(overrides or {})))
     except (TypeError, ValueError) as error:
         raise ValueError(f"overrides must be JSON values (numbers, texts, lists, tables): {error}") from error
     return value

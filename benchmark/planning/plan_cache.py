@@ -31,7 +31,7 @@ from benchmark.planning.registry import compute_source_digest, find_source
 from benchmark.store.environment import PACKAGES, compute_code_digest, list_package_versions
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value, write_text
-from benchmark.utils.frozen_model import FrozenModel, canonical_json
+from benchmark.utils.frozen_model import FrozenModel, format_canonical_json
 
 KNOWN_IMPORTS = frozenset({"benchmark", "methods", "detectron2", *PACKAGES.values(), *sys.stdlib_module_names})
 """Modules that a method file may import without depending on anything that the key does not cover."""
@@ -105,7 +105,7 @@ def _make_key(study: Study) -> str:
         "python": platform.python_version(),
         "packages": list_package_versions(),
     }
-    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()
+    return hashlib.sha256(format_canonical_json(parts).encode()).hexdigest()
 
 
 def _digest_files(folder: Path, paths: Iterable[Path]) -> str:

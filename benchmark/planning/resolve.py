@@ -59,18 +59,8 @@ def resolve(
     setup = set_up_method(method, original, protocol=protocol, overrides=values)
     if engine not in ENGINES:
         raise KeyError(explain_unknown_name("engine", engine, ENGINES))
-    name, _ = parse_method(method)
-    is_external = name.endswith(".py")
-    config = _dump_config(setup.config, name=name)
-    parts = {"budget": dict(setup.budget), "protocol": setup.protocol.model_dump(mode="json")}
     digest = original.digest()
     fields = {
-        "method": Path(name).stem if is_external else name,
-        "source": name if is_external else "",
-        "source_digest": compute_source_digest(name),
-        "variant": setup.variant,
-        "overrides": _convert_overrides(values, config | parts),
-        "config": config,
         "split": split,
         "split_digest": digest,
         "protocol": setup.protocol,
@@ -80,7 +70,7 @@ def resolve(
         "budget": setup.budget,
         "max_images": max_images,
     }
-    return validate_fields(RunSpec, fields, path=())
+    return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
 
 
 def build(spec: RunSpec) -> Method:
@@ -163,6 +153,22 @@ def load_split_of(spec: RunSpec) -> Split:
     return replace_prompts(split, spec.protocol)
 
 
+def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a spec that describe its method."""
+    name, _ = parse_method(method)
+    is_external = name.endswith(".py")
+    config = _dump_config(setup.config, name=name)
+    parts = {"budget": dict(setup.budget), "protocol": setup.protocol.model_dump(mode="json")}
+    return {
+        "method": Path(name).stem if is_external else name,
+        "source": name if is_external else "",
+        "source_digest": compute_source_digest(name),
+        "variant": setup.variant,
+        "overrides": _convert_overrides(overrides, config | parts),
+        "config": config,
+    }
+
+
 def _dump_config(config: Config, *, name: str) -> dict[str, Any]:
     """Return a config as JSON; reading it back must give the same config, or the spec would describe another run."""
     text = config.model_dump(mode="json")
@@ -177,9 +183,9 @@ def _dump_config(config: Config, *, name: str) -> dict[str, Any]:
 def _convert_overrides(overrides: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return single values as their fields converted them, so that "1e-4" and 0.0001 are one run; parts as given."""
     converted: dict[str, Any] = {}
-    for key, given in overrides.items():
+    for key, original in overrides.items():
         value: Any = fields
         for name in key.split("."):
             value = value[name]
-        converted[key] = given if isinstance(value, Mapping) else value
+        converted[key] = original if isinstance(value, Mapping) else value
     return converted

@@ -37,7 +37,7 @@ class Attempt(FrozenModel):
     checkpoint: str = ""
 
 
-def attempt_folder(run: Path, number: int) -> Path:
+def get_attempt_folder(run: Path, number: int) -> Path:
     """Return the folder of an attempt.
 
     Args:
@@ -59,7 +59,7 @@ def read_attempts(run: Path) -> list[Attempt]:
 
 def is_latest(run: Path, number: int) -> bool:
     """Return whether no later attempt has begun in the folder of a run."""
-    return not (attempt_folder(run, number + 1) / "attempt.json").exists()
+    return not (get_attempt_folder(run, number + 1) / "attempt.json").exists()
 
 
 def fingerprint_checkpoint(path: Path) -> str:

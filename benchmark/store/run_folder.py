@@ -28,9 +28,9 @@ from benchmark.core.run_state import RunState
 from benchmark.store.attempts import (
     Attempt,
     SupersededError,
-    attempt_folder,
     count_stalls,
     fingerprint_checkpoint,
+    get_attempt_folder,
     is_latest,
     read_attempts,
 )
@@ -115,7 +115,7 @@ class RunFolder:
     @property
     def next_attempt_path(self) -> Path:
         """Folder of the next attempt; its log may be opened before the attempt begins."""
-        return attempt_folder(self.path, len(self.read_attempts()) + 1)
+        return get_attempt_folder(self.path, len(self.read_attempts()) + 1)
 
     # Spec
 
@@ -159,12 +159,12 @@ class RunFolder:
         self._set_aside(earlier, code=code)
         attempt = Attempt(
             number=len(earlier) + 1,
-            started=_now(),
+            started=_format_time(),
             owner=identify_this_process(),
             code=code,
             checkpoint=fingerprint_checkpoint(self.checkpoint_path),
         )
-        write_new(attempt_folder(self.path, attempt.number) / "attempt.json", format_json(attempt))
+        write_new(get_attempt_folder(self.path, attempt.number) / "attempt.json", format_json(attempt))
         return attempt
 
     def read_attempts(self) -> list[Attempt]:
@@ -335,12 +335,12 @@ class RunFolder:
         """Move files that another attempt must not find into the folder of the last one."""
         known = [attempt.code for attempt in earlier if attempt.code]
         is_other_code = bool(known and code and known[-1] != code)
-        last = attempt_folder(self.path, len(earlier))
+        last = get_attempt_folder(self.path, len(earlier))
         for path in [self.record_path] + [self.checkpoint_path] * is_other_code:
             if path.exists():
                 last.mkdir(parents=True, exist_ok=True)
                 os.replace(path, last / path.name)
 
 
-def _now() -> str:
+def _format_time() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -66,7 +66,7 @@ class Store:
 
     def write_plan(self, plan: Plan) -> Path:
         """Write the plan of a study and return its path."""
-        path = self._plan_path(plan.study)
+        path = self._make_plan_path(plan.study)
         write_text(path, format_json(plan))
         return path
 
@@ -79,7 +79,7 @@ class Store:
         """
         from benchmark.core.study import Plan, list_studies
 
-        path = self._plan_path(name)
+        path = self._make_plan_path(name)
         if path.is_file():
             return read_value(Plan, path)
         if name in list_studies():
@@ -90,7 +90,7 @@ class Store:
         """Return the names of all planned studies, sorted."""
         return sorted(path.stem for path in (self.root / "plans").glob("*.json") if not path.name.startswith("."))
 
-    def _plan_path(self, name: str) -> Path:
+    def _make_plan_path(self, name: str) -> Path:
         return self.root / "plans" / f"{name}.json"
 
 

@@ -24,7 +24,7 @@ def open_draft(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The draft cannot be written. It is removed, the old content is intact, and the message says so.
     """
-    draft = _draft_path(path)
+    draft = _make_draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
@@ -55,7 +55,7 @@ def write_new(path: Path, text: str) -> None:
         FileExistsError: The file exists already.
         OSError: The file cannot be written; nothing is left behind.
     """
-    draft = _draft_path(path)
+    draft = _make_draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8")
@@ -101,7 +101,7 @@ def read_last_lines(path: Path, count: int) -> str:
     return "\n".join(lines[-count:])
 
 
-def _draft_path(path: Path) -> Path:
+def _make_draft_path(path: Path) -> Path:
     return path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
 
 

@@ -28,7 +28,7 @@ class FrozenModel(BaseModel):
 
     def canonical(self) -> str:
         """Return the one JSON text of this value: sorted keys, no spaces, defaults written out."""
-        return canonical_json(self.model_dump(mode="json"))
+        return format_canonical_json(self.model_dump(mode="json"))
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical text, in hex."""
@@ -75,7 +75,7 @@ def describe_first_error(error: ValidationError) -> str:
     return f"{name}: {message}" if name else message
 
 
-def canonical_json(value: Any) -> str:
+def format_canonical_json(value: Any) -> str:
     """Return JSON with sorted keys and no spaces.
 
     Raises:

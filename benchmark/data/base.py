@@ -27,7 +27,7 @@ class RawSample:
 
     Attributes:
         image: (H, W, 3) uint8 RGB.
-        labels: (H, W) integers, an index into the dataset's K classes or `benchmark.core.types.ignore_label(K)`.
+        labels: (H, W) integers, an index into the dataset's K classes or `benchmark.core.types.get_ignore_label(K)`.
         image_id: Id, unique in the subset.
         file_name: Path of the image, or its URL in a procedural dataset.
     """

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.data.base import RawSample
 
 _UNDEFINED = int(np.iinfo(np.int16).min)
@@ -24,14 +24,14 @@ class LabelMap:
         marked: Labels of further class names; negative ones are above -32768.
 
     Attributes:
-        ignore: `benchmark.core.types.ignore_label` of the number of kept classes.
+        ignore: `benchmark.core.types.get_ignore_label` of the number of kept classes.
     """
 
     def __init__(
         self, classes: Sequence[str], *, kept: Sequence[str], marked: Mapping[str, int] = MappingProxyType({})
     ) -> None:
-        self.ignore = ignore_label(len(kept))
-        self._num_classes, self._dataset_ignore = len(classes), ignore_label(len(classes))
+        self.ignore = get_ignore_label(len(kept))
+        self._num_classes, self._dataset_ignore = len(classes), get_ignore_label(len(classes))
         label_of = {**marked, **{name: label for label, name in enumerate(kept)}}
         dtype = np.int16 if max(self.ignore, *label_of.values()) <= np.iinfo(np.int16).max else np.int32
         # the last entry is for labels beyond the table

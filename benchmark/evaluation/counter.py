@@ -17,7 +17,7 @@ from scipy import sparse
 from torch import Tensor
 
 from benchmark.core.lazy_scores import AnyPrediction, ScoreMaps, compute_label_map, find_best_classes, get_score_maps
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, find_gamma
 
 BINS = len(GAMMAS) + 1
@@ -31,7 +31,7 @@ class Counter:
         classes: K different names, in the order of the logits.
         seen: K flags: whether the class has masks in training.
         gamma: Offset, one of `GAMMAS`, at which predictions are counted per image; the sweep covers all of them.
-        ignore: Label of pixels that are not counted; None for `ignore_label` of the number of classes.
+        ignore: Label of pixels that are not counted; None for `get_ignore_label` of the number of classes.
 
     Raises:
         ValueError: Flags and classes differ in number, there are no classes, `gamma` is not on the grid, or `ignore` is
@@ -41,7 +41,7 @@ class Counter:
     def __init__(
         self, classes: Sequence[str], seen: Sequence[bool], *, gamma: float = 0.0, ignore: int | None = None
     ) -> None:
-        ignore = ignore_label(len(classes)) if ignore is None else ignore
+        ignore = get_ignore_label(len(classes)) if ignore is None else ignore
         if not classes or len(classes) != len(seen):
             raise ValueError(f"{len(seen)} seen flags for {len(classes)} classes: give one per class, at least one")
         if 0 <= ignore < len(classes):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from benchmark.core.lazy_scores import AnyPrediction, LowResPrediction, compute_label_map
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
 from benchmark.profiling.process_memory import get_memory_mb, get_peak_memory_mb
@@ -51,7 +51,7 @@ class Case:
         """Draw random labels (H, W), some of them ignored."""
         generator = torch.Generator().manual_seed(1)
         labels = torch.randint(0, self.classes + 1, (self.height, self.width), generator=generator)
-        return labels.masked_fill(labels == self.classes, ignore_label(self.classes))
+        return labels.masked_fill(labels == self.classes, get_ignore_label(self.classes))
 
 
 CASES = (Case(171, 512, 512), Case(847, 512, 683))

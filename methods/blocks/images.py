@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.lazy_scores import LowResPrediction
-from benchmark.core.types import Batch, Prediction, ignore_label
+from benchmark.core.types import Batch, Prediction, get_ignore_label
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -70,7 +70,7 @@ def stack_labels(batch: Batch, *, size: Sequence[int], num_classes: int) -> Tens
     Raises:
         ValueError: A sample has no labels.
     """
-    canvas = batch[0]["image"].new_full((len(batch), *size), ignore_label(num_classes), dtype=torch.long)
+    canvas = batch[0]["image"].new_full((len(batch), *size), get_ignore_label(num_classes), dtype=torch.long)
     for labels, sample in zip(canvas, batch, strict=True):
         if "sem_seg" not in sample:
             raise ValueError(f"sample {sample['image_id']!r} has no sem_seg: training needs labels")

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
-from benchmark.core.types import Losses, ignore_label
+from benchmark.core.types import Losses, get_ignore_label
 
 
 class PixelTextConfig(Config):
@@ -34,7 +34,7 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     Returns:
         () loss; 0 if no pixel is labeled.
     """
-    ignore = ignore_label(logits.shape[1])
+    ignore = get_ignore_label(logits.shape[1])
     count = (labels != ignore).sum().clamp_min(1)
     return F.cross_entropy(logits, labels, ignore_index=ignore, reduction="sum") / count
 
@@ -50,7 +50,7 @@ def focal_loss(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
     Returns:
         () loss; 0 if no pixel is labeled.
     """
-    ignore = ignore_label(logits.shape[1])
+    ignore = get_ignore_label(logits.shape[1])
     nll = F.cross_entropy(logits, labels, ignore_index=ignore, reduction="none")
     return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != ignore).sum().clamp_min(1)
 
@@ -66,7 +66,7 @@ def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
         () loss; 0 if no pixel is labeled.
     """
     # one-hot targets and probabilities (B, K, H, W), zero at unlabeled pixels
-    is_labeled = labels != ignore_label(logits.shape[1])
+    is_labeled = labels != get_ignore_label(logits.shape[1])
     mask = is_labeled.unsqueeze(1)
     target = F.one_hot(labels.masked_fill(~is_labeled, 0), logits.shape[1]).movedim(3, 1) * mask
     probabilities = logits.softmax(dim=1) * mask
@@ -98,7 +98,7 @@ class PixelTextLoss(nn.Module):
 
         Args:
             logits: (B, K, h, w).
-            labels: (B, H, W) long, `benchmark.core.types.ignore_label(K)` at unlabeled pixels.
+            labels: (B, H, W) long, `benchmark.core.types.get_ignore_label(K)` at unlabeled pixels.
 
         Returns:
             Losses () by name.

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from benchmark.core.protocol import load_protocol
 from benchmark.core.split import Split, load_split
-from benchmark.core.types import IGNORE, ignore_label
+from benchmark.core.types import IGNORE, get_ignore_label
 from benchmark.data.base import Dataset, RawSample
 from benchmark.data.catalog import DATASETS, open_dataset
 from benchmark.data.folders.discovery import list_data_folders
@@ -72,7 +72,7 @@ class SplitSubset:
     @property
     def is_wide(self) -> bool:
         """Whether the labels need 16 bits."""
-        return ignore_label(len(self.classes)) > IGNORE
+        return get_ignore_label(len(self.classes)) > IGNORE
 
     @property
     def dataset(self) -> Dataset:
@@ -118,7 +118,7 @@ class SplitSubset:
             "stuff_classes": list(self.classes),
             "stuff_colors": [compute_class_color(self.split.classes.index(name)) for name in self.classes],
             "stuff_dataset_id_to_contiguous_id": {label: label for label in range(len(self.classes))},
-            "ignore_label": ignore_label(len(self.classes)),
+            "ignore_label": get_ignore_label(len(self.classes)),
             "evaluator_type": "sem_seg",
             "split": self.source,
             "seen": is_seen,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
-from benchmark.core.types import Losses, Prediction, Sample, ignore_label
+from benchmark.core.types import Losses, Prediction, Sample, get_ignore_label
 from benchmark.d2.catalogs.catalog import open_shared_dataset
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.checkpoint import get_trainable_state
@@ -180,7 +180,7 @@ class MetaArchitecture(nn.Module):
                 )
         seen = self.setup.setting.split.seen
         labels: Tensor = record["sem_seg"]
-        labeled = labels[labels != ignore_label(len(seen))]
+        labeled = labels[labels != get_ignore_label(len(seen))]
         if labeled.numel() and not 0 <= int(labeled.min()) <= int(labeled.max()) < len(seen):
             raise ValueError(
                 f"training image {sample['image_id']!r} has labels {int(labeled.min())} to {int(labeled.max())}, "

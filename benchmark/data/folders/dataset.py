@@ -16,7 +16,7 @@ from benchmark.data.folders.index import OnProgress, ScanIndex, ScanResult, Scan
 from benchmark.data.folders.mask_values import MaskValueTable
 from benchmark.data.folders.scan import ImageFacts, describe_size_mismatch
 from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.frozen_model import canonical_json
+from benchmark.utils.frozen_model import format_canonical_json
 
 LOG_EVERY_S = 10.0
 
@@ -142,7 +142,7 @@ class FolderDataset:
         digests = {subset: self._digest(subset) for subset in subsets or self.subsets}
         # the key "parts" is part of the fingerprint
         content = {"name": self.name, "classes": self.classes, "parts": digests}
-        return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+        return hashlib.sha256(format_canonical_json(content).encode()).hexdigest()
 
     def _digest(self, subset: str) -> str:
         results = self._results(subset)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.yaml_files import read_model
@@ -64,7 +64,7 @@ class MaskEncoding(FrozenModel):
             size: Number of mask values: 256 for 8-bit masks, 65536 for 16-bit masks.
 
         Returns:
-            (size,) class indices; `ignore_label(classes)` for ignored values, UNDEFINED for illegal ones.
+            (size,) class indices; `get_ignore_label(classes)` for ignored values, UNDEFINED for illegal ones.
         """
         table = np.full(size, UNDEFINED, dtype=np.int32)
         for value, label in self.map_values().items():
@@ -72,7 +72,7 @@ class MaskEncoding(FrozenModel):
                 table[value] = label
         for value in self.ignored:
             if value < size:
-                table[value] = ignore_label(self.classes)
+                table[value] = get_ignore_label(self.classes)
         return table
 
     def describe_values(self) -> str:
@@ -199,7 +199,7 @@ class DatasetSpec(FrozenModel):
     @property
     def ignore(self) -> int:
         """Label of pixels without a class: 255, or 65535 if there are more than 255 classes."""
-        return ignore_label(len(self.classes))
+        return get_ignore_label(len(self.classes))
 
 
 def list_dataset_specs(folder: Path = SPEC_FOLDER) -> list[str]:

@@ -25,7 +25,7 @@ from benchmark.data.folders.discovery import ImageFiles
 from benchmark.data.folders.mask_values import MaskValueTable
 from benchmark.data.folders.scan import DatasetProblem, FileStamp, ImageFacts, read_stamp, scan_image
 from benchmark.utils.array_cache import Arrays, load_arrays, save_arrays
-from benchmark.utils.frozen_model import canonical_json
+from benchmark.utils.frozen_model import format_canonical_json
 
 VERSION = 1
 """Version of the cached content and of the meaning of digests."""
@@ -78,7 +78,7 @@ class ScanIndex:
         self._classes = len(spec.classes)
         self._tables = {name: MaskValueTable(encoding) for name, encoding in spec.mask_encodings.items()}
         encodings = {name: encoding.model_dump(mode="json") for name, encoding in spec.mask_encodings.items()}
-        key = canonical_json({"version": VERSION, "root": str(root.resolve()), "ids": encodings})
+        key = format_canonical_json({"version": VERSION, "root": str(root.resolve()), "ids": encodings})
         self._name = f"index/{spec.name}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
         self._facts: dict[ImageFiles, ImageFacts] | None = None
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.data.folders.dataset_spec import UNDEFINED, MaskEncoding
 from benchmark.data.folders.decode import Mask
 
 MaskLabels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W) class indices, or `ignore_label` of the number of classes."""
+"""(H, W) class indices, or `get_ignore_label` of the number of classes."""
 
 _MAX_VALUES_SHOWN = 10
 
@@ -26,7 +26,7 @@ class MaskValueTable:
 
     def __init__(self, encoding: MaskEncoding) -> None:
         self._encoding = encoding
-        self._ignore = ignore_label(encoding.classes)
+        self._ignore = get_ignore_label(encoding.classes)
         # a label that is no class; if no such label is below the ignore label, the ignore label has to serve for both
         self._undefined = self._ignore - (encoding.classes < self._ignore)
         self._tables: dict[int, tuple[NDArray[np.int32], MaskLabels]] = {}

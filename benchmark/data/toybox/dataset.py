@@ -20,7 +20,7 @@ from benchmark.data.toybox.captions import draw_caption
 from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene
 from benchmark.utils.array_cache import Arrays, load_arrays, save_arrays
 from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.frozen_model import canonical_json
+from benchmark.utils.frozen_model import format_canonical_json
 
 SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
 """Number of scenes by subset. The subsets share no scene, because the subset is part of the RNG key."""
@@ -122,7 +122,7 @@ class ToyBox:
         digests = {subset: self._get(subset).digest() for subset in subsets or self.subsets}
         # the key "parts" is part of the fingerprint
         content = {"name": self.name, "classes": self.classes, "parts": digests}
-        return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+        return hashlib.sha256(format_canonical_json(content).encode()).hexdigest()
 
     def _get(self, subset: str) -> _Subset:
         if subset not in self._subsets:

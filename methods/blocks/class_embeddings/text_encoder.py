@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmark.core.prompts import Prompts
 from benchmark.utils.array_cache import load_arrays, save_arrays
-from benchmark.utils.frozen_model import canonical_json
+from benchmark.utils.frozen_model import format_canonical_json
 from methods.blocks.clip.config import Clip
 
 BATCH = 256
@@ -115,7 +115,7 @@ class ClipTextEncoder:
     def _make_cache_key(self, names: Sequence[str]) -> str:
         texts = [self.prompts.texts(name) for name in names]
         inputs = [self._identity, torch.__version__, torch.get_num_threads(), BATCH, texts]
-        return f"class_embeddings/{hashlib.sha256(canonical_json(inputs).encode()).hexdigest()}"
+        return f"class_embeddings/{hashlib.sha256(format_canonical_json(inputs).encode()).hexdigest()}"
 
     @cached_property
     def _identity(self) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from benchmark.core.types import ignore_label
+from benchmark.core.types import get_ignore_label
 from benchmark.data.folders.dataset_spec import (
     UNDEFINED,
     DatasetLayout,
@@ -133,7 +133,7 @@ def test_subsets_have_the_published_image_counts(name: str, subset: str, fact: s
 
 @pytest.mark.parametrize(("classes", "label"), [(1, 255), (171, 255), (255, 255), (256, 65535), (847, 65535)])
 def test_the_ignore_label_is_no_class(classes: int, label: int) -> None:
-    assert ignore_label(classes) == label >= classes
+    assert get_ignore_label(classes) == label >= classes
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def bootstrap_images(
         ValueError: There are no runs or images, runs have different images, or a metric or the convention is unknown.
     """
     _check_request(runs, metrics=metrics, replicates=replicates, level=level)
-    means = _mean_scores(runs, metrics=metrics, convention=convention)
+    means = _average_scores(runs, metrics=metrics, convention=convention)
     defined = [metric for metric in metrics if not np.isnan(means[metric])]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     if defined:
@@ -186,7 +186,7 @@ def _compare_sides(
         if not side:
             raise ValueError(f"{name} has no runs to compare: give at least one")
     _check_request(runs, metrics=[metric], replicates=resampler.replicates, level=level)
-    mean_a, mean_b = (_mean_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
+    mean_a, mean_b = (_average_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
     if np.isnan(mean_a - mean_b):
         raise ValueError(f"{metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
     differences = resampler.draw_differences(a, b)
@@ -214,7 +214,9 @@ def _compute_p_value(differences: Floats) -> float:
     return min(1.0, 2 * (fewer + 1) / (len(differences) + 1))
 
 
-def _mean_scores(runs: Sequence[Counts], *, metrics: Sequence[Metric], convention: Convention) -> dict[Metric, float]:
+def _average_scores(
+    runs: Sequence[Counts], *, metrics: Sequence[Metric], convention: Convention
+) -> dict[Metric, float]:
     scores = [score(run, convention) for run in runs]
     return {metric: float(np.mean([getattr(run, metric) for run in scores])) for metric in metrics}
 

@@ -90,8 +90,8 @@ def test_iou_of_every_convention_equals_that_of_histograms() -> None:
     new = np.where(target > 0, old, np.nan)
     assert find_absent(target) and np.isfinite(old[find_absent(target)]).any()  # else the conventions would agree
     for convention, expected in (("d2-0.6", old), ("mmseg", old), ("d2-main", new)):
-        found = compute_iou(*counts().totals, convention=convention)  # type: ignore[arg-type]
-        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        actual = compute_iou(*counts().totals, convention=convention)  # type: ignore[arg-type]
+        np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("convention", ["d2-main", "d2-0.6", "mmseg"])
@@ -103,8 +103,8 @@ def test_means_and_harmonic_mean_equal_those_of_histograms(convention: str) -> N
     seen = np.array(SPLIT.is_seen)
     s, u = np.nanmean(iou[seen]), np.nanmean(iou[~seen])
     s, u = (round(s, 2), round(u, 2)) if convention == "mmseg" else (s, u)
-    found = score(counts(), convention)  # type: ignore[arg-type]
-    assert (found.miou_seen, found.miou_unseen) == pytest.approx((s, u), abs=1e-9)
-    assert found.hiou == pytest.approx(2 * s * u / (s + u), abs=1e-9)
+    actual = score(counts(), convention)  # type: ignore[arg-type]
+    assert (actual.miou_seen, actual.miou_unseen) == pytest.approx((s, u), abs=1e-9)
+    assert actual.hiou == pytest.approx(2 * s * u / (s + u), abs=1e-9)
     accuracy = 100 * intersection.sum() / target.sum()
-    assert found.pixel_accuracy == pytest.approx(round(accuracy, 2) if convention == "mmseg" else accuracy, abs=1e-9)
+    assert actual.pixel_accuracy == pytest.approx(round(accuracy, 2) if convention == "mmseg" else accuracy, abs=1e-9)

@@ -79,14 +79,14 @@ def test_pixel_accuracy_is_of_all_labeled_pixels(convention: Convention) -> None
     assert hand(convention).pixel_accuracy == pytest.approx(100 * 15 / 22, abs=5e-3)
 
 
-def test_conventions_agree_where_every_class_occurs() -> None:
+def test_conventions_agree_if_every_class_occurs() -> None:
     counts = counts_of([(0, 0), (0, 1), (1, 1), (2, 2), (2, 0)], classes=3, seen=(True, True, False))
     assert score(counts, "d2-main") == score(counts, "d2-0.6")
     assert score(counts, "mmseg").hiou == pytest.approx(score(counts, "d2-main").hiou, abs=0.01)
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-def test_hiou_is_zero_where_both_sides_are(convention: Convention) -> None:
+def test_hiou_is_zero_if_both_sides_are(convention: Convention) -> None:
     assert score(counts_of([(0, 1), (1, 0)], classes=2, seen=(True, False)), convention).hiou == 0.0
 
 

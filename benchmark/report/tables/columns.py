@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from benchmark.evaluation.scores import Metric
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import EvaluationSetting, Row
+from benchmark.report.tables.cells import (
+    find_time_unit,
+    format_costs,
+    format_differences,
+    format_p_values,
+    format_scores,
+    format_seeds,
+    format_texts,
+    format_train_times,
+)
 from benchmark.report.tables.layout import TableCell
 from benchmark.report.tables.notes import describe_costs, describe_differences, describe_scores
-from benchmark.report.tables.numbers import (
-    NOTHING,
-    choose_time_unit,
-    format_difference,
-    format_p_value,
-    format_score,
-    format_spread,
-    format_three_digits,
-)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -93,161 +94,56 @@ def build_row_frame(rows: Sequence[TableRow]) -> DataFrame:
     return DataFrame(columns)
 
 
-def format_estimate(record: Mapping[Hashable, Any], metric: Metric, *, digits: int) -> TableCell:
-    """Return the cell of a mean score with its interval.
-
-    Args:
-        record: Row of a row frame.
-        metric: Score.
-        digits: Decimals.
-    """
-    source = record[f"{metric}_interval_over"]
-    low, high = record[f"{metric}_low"], record[f"{metric}_high"]
-    spread = format_spread(low, high, source=source, digits=digits) if isinstance(source, str) else ""
-    return TableCell(format_score(record[metric], digits=digits), spread)
-
-
-def format_change(difference: AdjustedDifference | None, *, digits: int) -> tuple[TableCell, TableCell]:
-    """Return the cells of a difference with its interval and of its adjusted p value."""
-    if difference is None:
-        return TableCell(NOTHING), TableCell(NOTHING)
-    interval = difference.paired.interval
-    low, high = (format_difference(end, digits=digits) for end in (interval.low, interval.high))
-    change = format_difference(difference.paired.difference, digits=digits)
-    return TableCell(change, f"[{low}, {high}]"), TableCell(format_p_value(difference.p_adjusted))
-
-
-def _score_columns(metric: Metric, *, note: bool) -> tuple[Column, ...]:
+def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
     """Return the columns of a mean score and its interval."""
-
-    def mean(table_row: TableRow) -> float | None:
-        estimate = table_row.row.estimates.get(metric)
-        return estimate.mean if estimate else None
-
-    def interval(table_row: TableRow, *, name: str) -> Any:
-        estimate = table_row.row.estimates.get(metric)
-        return getattr(estimate.interval, name) if estimate and estimate.interval else None
-
+    ends = {end: partial(_get_interval, metric, end) for end in ("low", "high", "kind")}
+    formatted = partial(format_scores, metric)
     return (
         Column(
             metric,
-            mean,
+            partial(_get_mean, metric),
             dtype="float64",
             header=SCORE_HEADERS[metric],
-            format=partial(_format_scores, metric),
-            note=describe_scores if note else _describe_nothing,
+            format=formatted,
+            **printed,
         ),
-        Column(f"{metric}_low", partial(interval, name="low"), dtype="float64"),
-        Column(f"{metric}_high", partial(interval, name="high"), dtype="float64"),
-        Column(f"{metric}_interval_over", partial(interval, name="kind")),
+        Column(f"{metric}_low", ends["low"], dtype="float64"),
+        Column(f"{metric}_high", ends["high"], dtype="float64"),
+        Column(f"{metric}_interval_over", ends["kind"]),
     )
 
 
-def _format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCell]:
-    """Return a cell per row; the best of each kind of supervision is marked, and rows without results say why."""
-    best = _find_best(frame, metric, digits=digits)
-    cells = []
-    for record in frame.to_dict("records"):
-        if not record["runs_done"]:
-            cells.append(TableCell(record["state"] if metric == "hiou" else NOTHING))
-            continue
-        cell = format_estimate(record, metric, digits=digits)
-        is_complete = record["runs_done"] == record["runs_planned"]
-        is_best = is_complete and best.get(record["supervision"]) == cell.text
-        cells.append(TableCell(cell.text, cell.spread, is_best=is_best))
-    return cells
-
-
-def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[str, str]:
-    """Return the highest printed score of each kind of supervision that at least two complete rows have."""
-    complete = frame[(frame["runs_done"] == frame["runs_planned"]) & frame[metric].notna()]
-    groups = complete.groupby("supervision")[metric]
-    return {str(kind): format_score(scores.max(), digits=digits) for kind, scores in groups if len(scores) > 1}
-
-
-def _difference_columns() -> tuple[Column, ...]:
-    """Return the columns of the difference of hIoU to the first row, its interval and its p value."""
-
-    def paired(table_row: TableRow, *, name: str) -> Any:
-        return getattr(table_row.difference.paired, name) if table_row.difference else None
-
-    def interval(table_row: TableRow, *, name: str) -> Any:
-        return getattr(table_row.difference.paired.interval, name) if table_row.difference else None
-
-    def p_adjusted(table_row: TableRow) -> float | None:
-        return table_row.difference.p_adjusted if table_row.difference else None
-
-    is_shown = partial(_is_any_known, key="p_adjusted")
-    return (
-        Column(
-            "hiou_difference",
-            partial(paired, name="difference"),
-            dtype="float64",
-            header="ΔhIoU",
-            format=_format_differences,
-            is_shown=is_shown,
-            note=describe_differences,
-        ),
-        Column("hiou_difference_low", partial(interval, name="low"), dtype="float64"),
-        Column("hiou_difference_high", partial(interval, name="high"), dtype="float64"),
-        Column("hiou_difference_interval_over", partial(interval, name="kind")),
-        Column("p_adjusted", p_adjusted, dtype="float64", header="p", format=_format_p_values, is_shown=is_shown),
+def _make_cost_column(key: str, *, dtype: Literal["Int64", "float64"], **printed: Any) -> Column:
+    is_shown = partial(_is_any_known, key=key)
+    return Column(
+        key, lambda table_row: getattr(table_row.row.cost, key, None), dtype=dtype, is_shown=is_shown, **printed
     )
 
 
-def _format_differences(frame: DataFrame, digits: int) -> list[TableCell]:
-    ends = ("hiou_difference", "hiou_difference_low", "hiou_difference_high")
-    texts = zip(*([format_difference(value, digits=digits) for value in frame[key]] for key in ends), strict=True)
-    known = frame["p_adjusted"].notna()
-    return [
-        TableCell(change, f"[{low}, {high}]") if is_known else TableCell(NOTHING)
-        for is_known, (change, low, high) in zip(known, texts, strict=True)
-    ]
-
-
-def _format_p_values(frame: DataFrame, _digits: int) -> list[TableCell]:
-    return [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame["p_adjusted"]]
-
-
-def _format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
-    return [TableCell(text or NOTHING) for text in frame[key]]
-
-
-def _format_seeds(frame: DataFrame, _digits: int) -> list[TableCell]:
-    """Return "5", or "3/5" if runs are missing."""
-    pairs = zip(frame["runs_done"], frame["runs_planned"], strict=True)
-    return [TableCell(str(done) if done == planned else f"{done}/{planned}") for done, planned in pairs]
-
-
-def _cost_column(key: str, *, dtype: Literal["Int64", "float64"], **printed: Any) -> Column:
-    def cost(table_row: TableRow) -> Any:
-        return getattr(table_row.row.cost, key, None)
-
-    return Column(key, cost, dtype=dtype, is_shown=partial(_is_any_known, key=key), **printed)
-
-
-def _format_costs(frame: DataFrame, _digits: int, *, keys: Sequence[str], unit: float) -> list[TableCell]:
-    """Return figures in a unit, three digits each, separated by slashes."""
-    rows = zip(*(frame[key].to_numpy(dtype=float, na_value=float("nan")) / unit for key in keys), strict=True)
-    is_known = frame[keys[0]].notna()
-    texts = (
-        " / ".join(format_three_digits(value) for value in values) if known else NOTHING
-        for known, values in zip(is_known, rows, strict=True)
-    )
-    return [TableCell(text) for text in texts]
-
-
-def _find_time_unit(frame: DataFrame) -> tuple[str, float]:
-    longest = frame["train_seconds"].max()
-    return choose_time_unit(0.0 if longest != longest else longest)
-
-
-def _format_train_times(frame: DataFrame, digits: int) -> list[TableCell]:
-    return _format_costs(frame, digits, keys=["train_seconds"], unit=_find_time_unit(frame)[1])
-
-
-def _setting_column(key: str, *, dtype: Literal["str", "Int64"] = "str") -> Column:
+def _make_setting_column(key: str, *, dtype: Literal["str", "Int64"] = "str") -> Column:
     return Column(key, lambda table_row: getattr(table_row.setting, key, None), dtype=dtype)
+
+
+def _get_mean(metric: Metric, table_row: TableRow) -> float | None:
+    estimate = table_row.row.estimates.get(metric)
+    return estimate.mean if estimate else None
+
+
+def _get_interval(metric: Metric, field: str, table_row: TableRow) -> Any:
+    estimate = table_row.row.estimates.get(metric)
+    return getattr(estimate.interval, field) if estimate and estimate.interval else None
+
+
+def _get_difference(field: str, table_row: TableRow) -> Any:
+    return getattr(table_row.difference.paired, field) if table_row.difference else None
+
+
+def _get_difference_interval(field: str, table_row: TableRow) -> Any:
+    return getattr(table_row.difference.paired.interval, field) if table_row.difference else None
+
+
+def _get_p_value(table_row: TableRow) -> float | None:
+    return table_row.difference.p_adjusted if table_row.difference else None
 
 
 def _join_problems(table_row: TableRow) -> str:
@@ -259,7 +155,7 @@ COLUMNS: tuple[Column, ...] = (
         "label",
         lambda table_row: table_row.row.label,
         header="Method",
-        format=partial(_format_texts, "label"),
+        format=partial(format_texts, "label"),
         is_text=True,
     ),
     Column("method", lambda table_row: table_row.row.method),
@@ -268,55 +164,74 @@ COLUMNS: tuple[Column, ...] = (
         "supervision",
         lambda table_row: table_row.row.supervision,
         header="Supervision",
-        format=partial(_format_texts, "supervision"),
+        format=partial(format_texts, "supervision"),
         is_text=True,
         is_shown=lambda frame: len(set(frame["supervision"]) - {""}) > 1,
     ),
     Column("reconstruction", lambda table_row: table_row.row.reconstruction),
     Column("state", lambda table_row: table_row.row.state.value),
-    *_score_columns("miou_seen", note=True),
-    *_score_columns("miou_unseen", note=False),
-    *_score_columns("hiou", note=False),
+    *_make_score_columns("miou_seen", note=describe_scores),
+    *_make_score_columns("miou_unseen"),
+    *_make_score_columns("hiou"),
     Column(
         "runs_done",
         lambda table_row: len(table_row.row.done),
         dtype="Int64",
         header="n",
-        format=_format_seeds,
+        format=format_seeds,
     ),
     Column("runs_planned", lambda table_row: len(table_row.row.runs), dtype="Int64"),
-    *_difference_columns(),
-    _cost_column(
+    Column(
+        "hiou_difference",
+        partial(_get_difference, "difference"),
+        dtype="float64",
+        header="ΔhIoU",
+        format=format_differences,
+        is_shown=partial(_is_any_known, key="p_adjusted"),
+        note=describe_differences,
+    ),
+    Column("hiou_difference_low", partial(_get_difference_interval, "low"), dtype="float64"),
+    Column("hiou_difference_high", partial(_get_difference_interval, "high"), dtype="float64"),
+    Column("hiou_difference_interval_over", partial(_get_difference_interval, "kind")),
+    Column(
+        "p_adjusted",
+        _get_p_value,
+        dtype="float64",
+        header="p",
+        format=format_p_values,
+        is_shown=partial(_is_any_known, key="p_adjusted"),
+    ),
+    _make_cost_column(
         "trainable_parameters",
         dtype="Int64",
         header="Params (M)",
-        format=partial(_format_costs, keys=["trainable_parameters", "total_parameters"], unit=1e6),
+        format=partial(format_costs, keys=["trainable_parameters", "total_parameters"], unit=1e6),
         note=describe_costs,
     ),
-    _cost_column("total_parameters", dtype="Int64"),
-    _cost_column(
+    _make_cost_column("total_parameters", dtype="Int64"),
+    _make_cost_column(
         "inference_flops",
         dtype="Int64",
         header="GFLOPs",
-        format=partial(_format_costs, keys=["inference_flops"], unit=1e9),
+        format=partial(format_costs, keys=["inference_flops"], unit=1e9),
     ),
-    _cost_column("training_flops", dtype="Int64"),
-    _cost_column(
+    _make_cost_column("training_flops", dtype="Int64"),
+    _make_cost_column(
         "train_seconds",
         dtype="float64",
-        header=lambda frame: f"Train ({_find_time_unit(frame)[0]})",
-        format=_format_train_times,
+        header=lambda frame: f"Train ({find_time_unit(frame)[0]})",
+        format=format_train_times,
     ),
-    _cost_column(
-        "latency_ms", dtype="float64", header="Test (ms)", format=partial(_format_costs, keys=["latency_ms"], unit=1)
+    _make_cost_column(
+        "latency_ms", dtype="float64", header="Test (ms)", format=partial(format_costs, keys=["latency_ms"], unit=1)
     ),
-    _cost_column("peak_memory_mb", dtype="float64"),
-    _setting_column("split"),
-    _setting_column("split_digest"),
-    _setting_column("protocol"),
-    _setting_column("protocol_digest"),
-    _setting_column("dataset_fingerprint"),
-    _setting_column("max_images", dtype="Int64"),
+    _make_cost_column("peak_memory_mb", dtype="float64"),
+    _make_setting_column("split"),
+    _make_setting_column("split_digest"),
+    _make_setting_column("protocol"),
+    _make_setting_column("protocol_digest"),
+    _make_setting_column("dataset_fingerprint"),
+    _make_setting_column("max_images", dtype="Int64"),
     Column("convention", lambda table_row: table_row.row.convention),
     Column("gamma", lambda table_row: table_row.row.gamma, dtype="float64"),
     Column("run_ids", lambda table_row: " ".join(run.run_id for run in table_row.row.runs)),

@@ -12,7 +12,8 @@ from benchmark.report.differences import AdjustedDifference
 from benchmark.report.frame import list_records
 from benchmark.report.rows import TABLE_METRICS, find_shared_setting
 from benchmark.report.tables import typeset
-from benchmark.report.tables.columns import SCORE_HEADERS, TableRow, build_row_frame, format_change, format_estimate
+from benchmark.report.tables.cells import format_change, format_estimate
+from benchmark.report.tables.columns import SCORE_HEADERS, TableRow, build_row_frame
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
 from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma

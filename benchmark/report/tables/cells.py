@@ -1,0 +1,123 @@
+"""Cells of a study's table: text formats of the columns of a row frame."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from benchmark.evaluation.scores import Metric
+from benchmark.report.differences import AdjustedDifference
+from benchmark.report.tables.layout import TableCell
+from benchmark.report.tables.numbers import (
+    NOTHING,
+    choose_time_unit,
+    format_difference,
+    format_p_value,
+    format_score,
+    format_spread,
+    format_three_digits,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCell]:
+    """Return a cell per row; the best of each kind of supervision is marked, and rows without results say why."""
+    best = _find_best(frame, metric, digits=digits)
+    cells = []
+    for record in frame.to_dict("records"):
+        if not record["runs_done"]:
+            cells.append(TableCell(record["state"] if metric == "hiou" else NOTHING))
+            continue
+        cell = format_estimate(record, metric, digits=digits)
+        is_complete = record["runs_done"] == record["runs_planned"]
+        is_best = is_complete and best.get(record["supervision"]) == cell.text
+        cells.append(TableCell(cell.text, cell.spread, is_best=is_best))
+    return cells
+
+
+def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[str, str]:
+    """Return the highest printed score of each kind of supervision that at least two complete rows have."""
+    complete = frame[(frame["runs_done"] == frame["runs_planned"]) & frame[metric].notna()]
+    groups = complete.groupby("supervision")[metric]
+    return {str(kind): format_score(scores.max(), digits=digits) for kind, scores in groups if len(scores) > 1}
+
+
+def format_differences(frame: DataFrame, digits: int) -> list[TableCell]:
+    """Return the difference to the first row with its interval, per row."""
+    ends = ("hiou_difference", "hiou_difference_low", "hiou_difference_high")
+    texts = zip(*([format_difference(value, digits=digits) for value in frame[key]] for key in ends), strict=True)
+    known = frame["p_adjusted"].notna()
+    return [
+        TableCell(change, f"[{low}, {high}]") if is_known else TableCell(NOTHING)
+        for is_known, (change, low, high) in zip(known, texts, strict=True)
+    ]
+
+
+def format_p_values(frame: DataFrame, _digits: int) -> list[TableCell]:
+    """Return the adjusted p value, per row."""
+    return [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame["p_adjusted"]]
+
+
+def format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
+    """Return the text of a column, per row."""
+    return [TableCell(text or NOTHING) for text in frame[key]]
+
+
+def format_seeds(frame: DataFrame, _digits: int) -> list[TableCell]:
+    """Return the number of done runs per row: "5", or "3/5" if runs are missing."""
+    pairs = zip(frame["runs_done"], frame["runs_planned"], strict=True)
+    return [TableCell(str(done) if done == planned else f"{done}/{planned}") for done, planned in pairs]
+
+
+def format_costs(frame: DataFrame, _digits: int, *, keys: Sequence[str], unit: float) -> list[TableCell]:
+    """Return cost figures in a unit per row, three digits each, separated by slashes.
+
+    Args:
+        frame: Row frame.
+        keys: Columns of the figures.
+        unit: Size of the unit.
+    """
+    rows = zip(*(frame[key].to_numpy(dtype=float, na_value=float("nan")) / unit for key in keys), strict=True)
+    is_known = frame[keys[0]].notna()
+    texts = (
+        " / ".join(format_three_digits(value) for value in values) if known else NOTHING
+        for known, values in zip(is_known, rows, strict=True)
+    )
+    return [TableCell(text) for text in texts]
+
+
+def find_time_unit(frame: DataFrame) -> tuple[str, float]:
+    """Return the unit of training times and its number of seconds."""
+    longest = frame["train_seconds"].max()
+    return choose_time_unit(0.0 if longest != longest else longest)
+
+
+def format_train_times(frame: DataFrame, digits: int) -> list[TableCell]:
+    """Return the training time per row, in the unit that `find_time_unit` chooses."""
+    return format_costs(frame, digits, keys=["train_seconds"], unit=find_time_unit(frame)[1])
+
+
+def format_estimate(record: Mapping[Hashable, Any], metric: Metric, *, digits: int) -> TableCell:
+    """Return the cell of a mean score with its interval.
+
+    Args:
+        record: Row of a row frame.
+        metric: Score.
+        digits: Decimals.
+    """
+    source = record[f"{metric}_interval_over"]
+    low, high = record[f"{metric}_low"], record[f"{metric}_high"]
+    spread = format_spread(low, high, source=source, digits=digits) if isinstance(source, str) else ""
+    return TableCell(format_score(record[metric], digits=digits), spread)
+
+
+def format_change(difference: AdjustedDifference | None, *, digits: int) -> tuple[TableCell, TableCell]:
+    """Return the cells of a difference with its interval and of its adjusted p value."""
+    if difference is None:
+        return TableCell(NOTHING), TableCell(NOTHING)
+    interval = difference.paired.interval
+    low, high = (format_difference(end, digits=digits) for end in (interval.low, interval.high))
+    change = format_difference(difference.paired.difference, digits=digits)
+    return TableCell(change, f"[{low}, {high}]"), TableCell(format_p_value(difference.p_adjusted))

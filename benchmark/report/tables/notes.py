@@ -83,7 +83,9 @@ def describe_sources(rows: Sequence[Row]) -> list[str]:
     notes = [f"Training: {budget}{exception}."] if budget else []
     notes += [f"{reconstruction}."] if reconstruction else []
     if runs:
-        notes.append(f"From {runs} runs ({digest_runs(rows)}); their ids are in the csv and json forms of this table.")
+        notes.append(
+            f"From {runs} runs ({digest_runs(rows)}); their ids are in the csv and json formats of this table."
+        )
     return notes
 
 

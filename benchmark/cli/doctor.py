@@ -8,6 +8,7 @@ import typer
 
 from benchmark.cli.console import open_store, print_json, print_line
 from benchmark.cli.options import AsJson
+from benchmark.utils.exit_codes import ExitCode
 
 
 def doctor(context: typer.Context, as_json: AsJson = False) -> None:
@@ -21,4 +22,4 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
             print_line(f"{check.level:<7}  {check.name}: {check.text}")
     if as_json:
         print_json([asdict(check) for check in checks])
-    raise typer.Exit(1 if any(check.level == "error" for check in checks) else 0)
+    raise typer.Exit(ExitCode.ERROR if any(check.level == "error" for check in checks) else ExitCode.SUCCESS)

@@ -14,6 +14,7 @@ from benchmark.cli import cluster, d2, data, doctor, pretrain, reports, runs, sh
 from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
 from benchmark.cli.renamed import RenamingGroup
+from benchmark.utils.exit_codes import ExitCode
 
 app = typer.Typer(
     name="chimera-bench",
@@ -88,7 +89,7 @@ def _print_dataset_log() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and end the process.
 
-    Exit codes: 0 success, 1 error, 2 wrong usage, 3 finished with failed runs, 130 interrupted.
+    The exit code is an `ExitCode`.
 
     Args:
         arguments: Command and its options; those of the process if None.
@@ -96,11 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         if list(sys.argv[1:] if arguments is None else arguments) == ["list"]:
             studies.list_all()  # without typer's parser, which loads pydantic: half the time
-            sys.exit(0)
+            sys.exit(ExitCode.SUCCESS)
         app(args=list(arguments) if arguments is not None else None, prog_name="chimera-bench")
     except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(ExitCode.ERROR)
     except Exception as error:
         sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
-    sys.exit(0)
+    sys.exit(ExitCode.SUCCESS)

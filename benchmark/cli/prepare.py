@@ -13,6 +13,7 @@ import typer
 
 from benchmark.cli.console import format_count, format_duration, print_line, print_note
 from benchmark.cli.options import Jobs
+from benchmark.utils.exit_codes import ExitCode
 
 LINES_EVERY_S = 10.0
 
@@ -46,7 +47,7 @@ def prepare(
         print_note(f"broken: {line}")
     if outcome.broken:
         print_note(f"{len(outcome.broken)} broken originals: replace them and run the same command again")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.ERROR)
     dataset = run.PREPARATIONS[what].dataset
     print_line(f"Check the result: chimera-bench data check {dataset} --root {out}")
 

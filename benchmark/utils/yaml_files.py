@@ -1,19 +1,22 @@
-"""YAML files that hold a table (a mapping): splits, protocols, studies, profiles, descriptions of datasets."""
+"""YAML files that hold a table (a mapping): splits, protocols, studies, profiles, descriptions of datasets.
+
+Reading a table needs no pydantic, which would double the time of `list`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
 
-from benchmark.utils.frozen_model import FrozenModel, describe_first_error
+if TYPE_CHECKING:
+    from benchmark.utils.frozen_model import FrozenModel
 
 LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Loader in C if there is one: a study with a thousand seeds takes a tenth of a second without it."""
 
-Model = TypeVar("Model", bound=FrozenModel)
+Model = TypeVar("Model", bound="FrozenModel")
 
 
 def read_table(path: Path, *, kind: str, loader: type[yaml.SafeLoader] = LOADER) -> dict[str, Any]:
@@ -48,6 +51,10 @@ def read_model(model: type[Model], path: Path, *, kind: str, **fields: Any) -> M
     Raises:
         ValueError: The file does not hold such a value; one line that names the file and the field.
     """
+    from pydantic import ValidationError
+
+    from benchmark.utils.frozen_model import describe_first_error
+
     try:
         return model.model_validate(fields | read_table(path, kind=kind))
     except ValidationError as error:

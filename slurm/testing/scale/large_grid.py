@@ -21,6 +21,7 @@ import typer
 
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import count_cores
+from benchmark.utils.exit_codes import ExitCode
 from slurm.testing import Cluster, ClusterError, ClusterLayout, stop_abandoned_clusters
 from slurm.testing.chaos.command_runner import CommandRunner, write_study
 
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--runs", type=int, default=1000, help="number of runs (%(default)s)")
     runs = parser.parse_args(arguments).runs
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # as an exception, so that started processes are ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))  # raises: started processes are ended
     stop_abandoned_clusters()
     try:
         with tempfile.TemporaryDirectory(prefix="large-grid-") as folder, Cluster(LAYOUT) as cluster:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from benchmark.store.environment import compute_code_digest, find_commit, list_package_versions
+from benchmark.store.environment import NOT_SOURCES, SOURCES, compute_code_digest, find_commit, list_package_versions
+from benchmark.utils.paths import ROOT
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch, *, code: str = "") -> str:
@@ -74,6 +76,21 @@ def test_only_an_edit_of_a_source_changes_the_code_digest(tmp_path: Path, name: 
     before = digest(tmp_path)
     path.write_text("2")
     assert (digest(tmp_path) != before) == is_source
+
+
+def _is_source(path: Path) -> bool:
+    return any(path.is_relative_to(ROOT / folder) for folder in SOURCES) and not any(
+        path.is_relative_to(ROOT / folder) for folder in NOT_SOURCES
+    )
+
+
+def test_sources_import_only_the_store_and_the_api_from_elsewhere() -> None:
+    sources = [path for folder in SOURCES for path in (ROOT / folder).rglob("*.py") if _is_source(path)]
+    nodes = [node for path in sources for node in ast.walk(ast.parse(path.read_bytes()))]
+    modules = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    files = {module: ROOT / f"{module.replace('.', '/')}.py" for module in modules}
+    elsewhere = {module for module, path in files.items() if path.is_file() and not _is_source(path)}
+    assert {".".join(module.split(".")[:2]) for module in elsewhere} == {"benchmark.store", "benchmark.api"}
 
 
 def test_an_edit_since_the_commit_is_marked(tmp_path: Path) -> None:

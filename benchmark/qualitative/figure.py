@@ -82,24 +82,35 @@ def draw_segmentations(
     columns: dict[str, Sequence[LabelMap]] = {"target": targets, **predictions}
     shown = _find_classes(columns.values(), len(classes))
     colors = dict(zip(shown, _choose_colors(len(shown)), strict=True))
-    across, down = len(columns) + 1, len(images)
+    across = len(columns) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
     ratios = [image.shape[0] / image.shape[1] for image in images]
     height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1)
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
-        panels = figure.subplots(down, across, squeeze=False, height_ratios=ratios)
+        panels = figure.subplots(len(images), across, squeeze=False, height_ratios=ratios)
         for index, row in enumerate(panels):
             row[0].imshow(images[index], interpolation="nearest")
             for axes, maps in zip(row[1:], columns.values(), strict=True):
                 _draw_map(axes, maps[index], colors, is_seen=is_seen)
-        for axes, title in zip(panels[0], ["image", *columns], strict=True):
-            axes.set_title(wrap_label(title, width=max(8, round(side * 13))), fontsize=7)
-        for axes in panels.ravel():
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set(visible=True, linewidth=0.4)
+        _label_panels(panels, ["image", *columns], width=max(8, round(side * 13)))
         _draw_legend(figure, colors, classes, is_seen=is_seen, columns=legend_columns)
     return list_paths(out, name, formats)
+
+
+def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], *, width: int) -> None:
+    """Set the titles of the columns, and replace ticks by thin frames.
+
+    Args:
+        panels: (rows, columns) axes.
+        titles: Titles of the columns.
+        width: Characters per line of a title.
+    """
+    for axes, title in zip(panels[0], titles, strict=True):
+        axes.set_title(wrap_label(title, width=width), fontsize=7)
+    for axes in panels.ravel():
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set(visible=True, linewidth=0.4)
 
 
 def _draw_map(axes: Axes, labels: LabelMap, colors: Mapping[int, Color], *, is_seen: Sequence[bool]) -> None:

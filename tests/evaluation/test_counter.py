@@ -29,7 +29,7 @@ def count(images: list[Image], *, seen: tuple[bool, ...] = SEEN) -> Counts:
 
 
 def scores_of(labels: list[list[int]], *, classes: int = 4) -> Tensor:
-    """(K, H, W) scores whose argmax is `labels`."""
+    """Return (K, H, W) logits whose argmax is `labels`."""
     return torch.nn.functional.one_hot(torch.tensor(labels), classes).permute(2, 0, 1).float()
 
 
@@ -38,7 +38,7 @@ def lists(totals: Totals) -> list[list[int]]:
 
 
 def predict_slowly(scores: list[float], gamma: float, *, seen: tuple[bool, ...]) -> int:
-    """The class of one pixel at gamma, straight from the definition."""
+    """Return the class of one pixel at gamma, computed from the definition."""
     ids = range(len(scores))
     if gamma == 0 or all(seen) or not any(seen):
         return max(ids, key=scores.__getitem__)
@@ -50,7 +50,7 @@ def predict_slowly(scores: list[float], gamma: float, *, seen: tuple[bool, ...])
 
 
 def recount(images: list[Image], gamma: float, *, seen: tuple[bool, ...] = SEEN) -> list[list[int]]:
-    """Intersection, prediction and target, pixel by pixel."""
+    """Return intersection, prediction and target, counted pixel by pixel."""
     both, predicted, true = ([0] * len(seen) for _ in range(3))
     for scores, target in images:
         for y, x in np.ndindex(*target.shape):
@@ -65,7 +65,7 @@ def recount(images: list[Image], gamma: float, *, seen: tuple[bool, ...] = SEEN)
 
 
 def random_images(number: int, *, seed: int, scale: float = 1.0) -> list[Image]:
-    """6 x 5 pixels, float64 scores, a fifth of the labels 255."""
+    """Return images of 6 x 5 pixels with float64 logits and a fifth of the labels 255."""
     draw = torch.Generator().manual_seed(seed)
     images = []
     for _ in range(number):
@@ -210,7 +210,7 @@ def test_invalid_input_is_refused_and_leaves_the_counter_unchanged(
 
 
 def lazy(scores: Tensor) -> LowResPrediction:
-    """Of (K, h, w) scores, an prediction of 40 x 56."""
+    """Return a prediction of 40 x 56 pixels that is computed from (K, h, w) logits when it is read."""
     return LowResPrediction(low_res=scores[None], padded_size=(40, 56), image_size=(37, 52), output_size=(40, 56))
 
 

@@ -16,7 +16,7 @@ G = len(GAMMAS)
 
 
 def make(ids: tuple[str, ...] = ("a", "b"), *, seed: int = 0) -> Counts:
-    """Three classes, the last unseen; random counts."""
+    """Return random counts of three classes, the last of them unseen."""
     rng = np.random.default_rng(seed)
     both = rng.integers(0, 3, (len(ids), 3))
     margin = rng.integers(0, 3, (3, G + 1))
@@ -33,7 +33,7 @@ def make(ids: tuple[str, ...] = ("a", "b"), *, seed: int = 0) -> Counts:
 
 
 def one_pixel(bin_: int) -> Counts:
-    """One cow pixel, best seen class dog, best unseen class cow, in the given margin bin."""
+    """Return counts of one cow pixel in this margin bin; its best seen class is dog, its best unseen class cow."""
     margin = np.zeros((3, G + 1), dtype=np.int64)
     margin[1:, bin_] = 1
     zero, cow = sparse.csr_array(np.zeros((1, 3), dtype=np.int64)), sparse.csr_array(np.array([[0, 0, 1]]))

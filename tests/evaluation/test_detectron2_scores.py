@@ -15,7 +15,7 @@ CLASSES = ("owl", "dog", "cat", "bee")
 
 
 def count(prediction: list[int], target: list[int]) -> Counts:
-    """One row of pixels."""
+    """Count one row of pixels."""
     counter = Counter(CLASSES, [True, True, False, False])
     scores = torch.nn.functional.one_hot(torch.tensor([prediction]), len(CLASSES)).permute(2, 0, 1).float()
     counter.update(scores, torch.tensor([target]), image_id="a")

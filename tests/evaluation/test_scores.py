@@ -34,7 +34,7 @@ def hand(convention: Convention) -> Scores:
 
 
 def counts_of(pairs: list[tuple[int, int]], *, classes: int, seen: tuple[bool, ...]) -> Counts:
-    """One image with the given (target, prediction) pixels; margins at 0 for all, nothing to sweep."""
+    """Return counts of one image with these (target, prediction) pixels and empty margin counts."""
     table = np.zeros((classes, classes), dtype=np.int64)
     for true, predicted in pairs:
         table[true, predicted] += 1
@@ -127,7 +127,7 @@ def test_many_datasets_at_once_are_scored_like_each_alone() -> None:
 
 
 def slow_means(pairs: list[tuple[int, int]], seen: tuple[bool, ...], *, convention: str) -> dict[str, float]:
-    """The same scores from a list of (target, prediction) pixels, in plain Python."""
+    """Return the same scores from a list of (target, prediction) pixels, in plain Python."""
     ious: list[tuple[bool, float]] = []
     for k, is_seen in enumerate(seen):
         union = [pair for pair in pairs if k in pair]
@@ -168,7 +168,7 @@ def test_hiou_is_between_zero_and_twice_the_smaller_side(pairs: list[tuple[int, 
 
 
 def make_sweep() -> Counts:
-    """Two pixels, classes a (seen) and b (unseen): one a with margin bin 150, one b with bin 120."""
+    """Return counts of two pixels: one of class a (seen) with margin bin 150, one of b (unseen) with bin 120."""
     pair = sparse.csr_array(np.array([[1, 1]]))
     margin = np.zeros((2, len(GAMMAS) + 1), dtype=np.int64)
     right = margin.copy()

@@ -23,7 +23,7 @@ SEEN = (True, True, False)
 
 
 def make(skill: float, *, seed: int = 0, images: int = 40) -> Counts:
-    """A run that gets about `skill` of every class right on the same 40 images; misses go to the next class."""
+    """Return counts of a run that gets about `skill` of every class right; the other pixels go to the next class."""
     target = np.random.default_rng(99).integers(1, 50, (images, 3))
     both = np.random.default_rng(seed).binomial(target, skill)
     prediction = both + np.roll(target - both, 1, axis=1)

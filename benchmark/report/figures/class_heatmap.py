@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import seaborn as sns
@@ -61,20 +62,10 @@ def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: floa
         width: Width of a class in inches.
     """
     has_numbers = width >= NUMBERED_IN
-    sns.heatmap(
-        values,
-        ax=axes,
-        mask=np.isnan(values),
-        vmin=0,
-        vmax=100,
-        cmap=COLOR_MAP,
-        cbar=False,
-        annot=has_numbers,
-        fmt=".0f",
-        annot_kws={"size": 6},
-        linewidths=0.4 if has_numbers else 0,
-        rasterized=not has_numbers,
-    )
+    scale: dict[str, Any] = {"vmin": 0, "vmax": 100, "cmap": COLOR_MAP, "cbar": False}
+    numbers: dict[str, Any] = {"annot": has_numbers, "fmt": ".0f", "annot_kws": {"size": 6}}
+    lines: dict[str, Any] = {"linewidths": 0.4 if has_numbers else 0, "rasterized": not has_numbers}
+    sns.heatmap(values, ax=axes, mask=np.isnan(values), **scale, **numbers, **lines)
     axes.set_facecolor("0.85")
     axes.tick_params(length=0)
     labeled = range(len(names)) if width >= NAMED_IN else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -26,6 +26,9 @@ from benchmark.report.rows import Row
 LINES: dict[str, Literal["-", ":"]] = {"seeds": "-", "images": ":"}
 BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 """Box behind a number, so that no line runs through it."""
+POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
+POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": "black", "markeredgewidth": 0.4}
+"""Looks of the point of a seed, and of its key in the legend."""
 
 
 def draw_bars(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -37,9 +40,8 @@ def draw_bars(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMAT
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
         for y, (row, mean) in enumerate(zip(rows, means, strict=True)):
             if math.isnan(mean):
-                axes.text(
-                    0.01 * right, y, "not defined" if row.done else row.state, va="center", style="italic", fontsize=7
-                )
+                text = "not defined" if row.done else row.state
+                axes.text(0.01 * right, y, text, va="center", style="italic", fontsize=7)
             else:
                 _draw_bar(axes, row, y=y, color=colors[row.supervision])
         if not math.isnan(means[0]):
@@ -63,24 +65,9 @@ def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]
     values = [value for value in row.select_scores("hiou") if not math.isnan(value)]
     if len(values) > 1:
         offsets = [0.2 * (2 * rank / (len(values) - 1) - 1) for rank in range(len(values))]
-        axes.scatter(
-            values,
-            [y + offset for offset in offsets],
-            s=7,
-            color=[color],
-            edgecolors="black",
-            linewidths=0.4,
-            zorder=3,
-        )
-    axes.annotate(
-        f"{mean:.1f}",
-        (_find_right_end(row), y),
-        (4, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=7,
-        bbox=BACKGROUND,
-    )
+        axes.scatter(values, [y + offset for offset in offsets], color=[color], **POINT)
+    end, text = (_find_right_end(row), y), f"{mean:.1f}"
+    axes.annotate(text, end, (4, 0), textcoords="offset points", va="center", fontsize=7, bbox=BACKGROUND)
 
 
 def _find_right_end(row: Row) -> float:
@@ -101,26 +88,13 @@ def _choose_colors(rows: Sequence[Row]) -> dict[str, tuple[float, float, float]]
 def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
     """Return the legend of colors, lines and points; colors only if there are several."""
     names = [name for name in colors if name]
-    handles: list[Patch | Line2D] = [
-        Patch(color=colors[name], alpha=0.45, linewidth=0, label=name) for name in names if len(names) > 1
-    ]
+    patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=name) for name in names]
+    handles: list[Patch | Line2D] = [*patches] if len(patches) > 1 else []
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
     intervals = [interval for interval in estimates if interval is not None]
     for kind in dict.fromkeys(interval.kind for interval in intervals):
         label = f"{intervals[0].level:.0%} interval over {kind}"
         handles.append(Line2D([], [], color="black", linewidth=1, linestyle=LINES[kind], label=label))
     if any(len(row.done) > 1 for row in rows):
-        handles.append(
-            Line2D(
-                [],
-                [],
-                linewidth=0,
-                marker="o",
-                markersize=3,
-                color="0.7",
-                markeredgecolor="black",
-                markeredgewidth=0.4,
-                label="one seed",
-            )
-        )
+        handles.append(Line2D([], [], linewidth=0, color="0.7", label="one seed", **POINT_KEY))
     return handles

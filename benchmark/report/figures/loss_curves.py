@@ -34,9 +34,7 @@ History = list[dict[str, Any]]
 
 def draw_curves(rows: Sequence[Row], store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band."""
-    histories = {row.label: [store.run(run.run_id).read_losses() for run in row.runs] for row in rows}
-    known = {label: [history for history in runs if history] for label, runs in histories.items()}
-    lines = {label: group_losses(runs) for label, runs in known.items() if runs}
+    lines = _read_lines(rows, store)
     names = list(dict.fromkeys(name for losses in lines.values() for name in losses))
     if not names:
         return []
@@ -55,11 +53,17 @@ def draw_curves(rows: Sequence[Row], store: Store, out: Path, *, formats: Sequen
             axes.axis("off")
         for axes in panels[max(0, len(names) - across) : len(names)]:
             axes.set_xlabel("iteration")
-        handles = {
-            label: line for axes in panels for line, label in zip(*axes.get_legend_handles_labels(), strict=True)
-        }
+        pairs = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
+        handles = {label: line for line, label in pairs}
         figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(4, len(handles)))
     return list_paths(out, "losses", formats)
+
+
+def _read_lines(rows: Sequence[Row], store: Store) -> dict[str, dict[str, tuple[Floats, Floats]]]:
+    """Return the losses of the rows that have any, by label and name; see `group_losses`."""
+    histories = {row.label: [store.run(run.run_id).read_losses() for run in row.runs] for row in rows}
+    known = {label: [history for history in runs if history] for label, runs in histories.items()}
+    return {label: group_losses(runs) for label, runs in known.items() if runs}
 
 
 def group_losses(histories: Sequence[History]) -> dict[str, tuple[Floats, Floats]]:

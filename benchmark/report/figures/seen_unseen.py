@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -92,17 +93,8 @@ def _draw_point(axes: Axes, row: Row, *, color: tuple[float, float, float], mark
     if seen.interval is not None:
         axes.vlines(unseen.mean, seen.interval.low, seen.interval.high, color=color, linewidth=0.8, alpha=0.7)
     label = f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}"
-    axes.scatter(
-        unseen.mean,
-        seen.mean,
-        s=28,
-        color=[color],
-        marker=marker,
-        edgecolors="white",
-        linewidths=0.5,
-        label=label,
-        zorder=3,
-    )
+    looks: dict[str, Any] = {"s": 28, "color": [color], "marker": marker, "edgecolors": "white", "linewidths": 0.5}
+    axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, **looks)
 
 
 def _draw_curves(
@@ -145,17 +137,8 @@ def _draw_levels(axes: Axes) -> None:
 
 def _draw_level_text(axes: Axes, text: str, point: tuple[float, float], *, is_above: bool) -> None:
     offset, across = ((0, 2), "center") if is_above else ((2, 2), "left")
-    axes.annotate(
-        text,
-        point,
-        offset,
-        textcoords="offset points",
-        ha=across,
-        va="bottom",
-        color="0.55",
-        fontsize=6,
-        annotation_clip=False,
-    )
+    looks: dict[str, Any] = {"color": "0.55", "fontsize": 6, "annotation_clip": False}
+    axes.annotate(text, point, offset, textcoords="offset points", ha=across, va="bottom", **looks)
 
 
 def _make_level_handle() -> Line2D:

@@ -138,7 +138,7 @@ def _to_json(comparison: MethodComparison) -> str:
     }
     value |= {
         "convention": comparison.a.convention,
-        "gamma": comparison.a.gamma or None,
+        "gamma": comparison.a.gamma,
         "differences": {metric: _list_fields(difference) for metric, difference in comparison.differences.items()},
         "classes": [
             {"name": row.name, "seen": row.is_seen, "a": row.a, "b": row.b, "difference": row.difference}

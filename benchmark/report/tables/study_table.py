@@ -101,7 +101,7 @@ def _to_json(rows: Sequence[Row], frame: DataFrame, *, setting: EvaluationSettin
     value = {
         "title": layout.title,
         "convention": rows[0].convention,
-        "gamma": next((row.gamma for row in rows if row.records), 0.0) or None,
+        "gamma": next((row.gamma for row in rows if row.records), 0.0),
         "setting": setting._asdict() if setting is not None else None,
         "classes": list(counts.classes) if counts is not None else [],
         "seen": list(counts.seen) if counts is not None else [],

@@ -164,7 +164,7 @@ def test_csv_and_json_trace_every_row_to_its_runs(tmp_path: Path) -> None:
     run = table["rows"][0]["runs"][0]
     iou = [run[f"iou/{name}"] for name in table["classes"]]
     assert iou == pytest.approx([100 * 80 / 120] * 2 + [100 * 61.5 / 140, 100 * 60 / 138.5], abs=1e-5)
-    assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", None, "0.0")
+    assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", 0.0, "0.0")
 
 
 def test_every_format_names_the_gamma_of_the_runs(tmp_path: Path) -> None:

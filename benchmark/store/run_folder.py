@@ -1,14 +1,4 @@
-"""One run as a folder of files; record.json is the single source of truth for its result.
-
-    spec.json         what to run
-    record.json       result or failure; written once, atomically
-    counts.npz        pixel counts per image; only of a run that is done
-    history.jsonl     training losses, one JSON object per line
-    heartbeat.json    current stage and progress
-    checkpoint.pt     state from which training resumes
-    metrics.json      and events.out.tfevents.*: output of Detectron2's writers; only under that engine
-    lock              process that works on the run, see `benchmark.utils.lock`
-    attempts/NN/      attempt.json, log.txt, and files that a later attempt has set aside
+"""Reading and writing the files of one run; record.json is the single source of truth for its result.
 
 Reading changes nothing and needs no torch.
 """
@@ -35,6 +25,7 @@ from benchmark.store.attempts import (
     read_attempts,
 )
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
+from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import format_json, open_draft, read_last_lines, read_value, write_new, write_text
 from benchmark.utils.lock import find_owner, identify_this_process
 
@@ -61,56 +52,8 @@ class RunSnapshot:
 
 
 @dataclass(frozen=True)
-class RunFolder:
-    """Files of one run. The object holds no state: every method reads from or writes to disk.
-
-    Attributes:
-        path: Folder of the run; its name is the run's id.
-    """
-
-    path: Path
-
-    @property
-    def id(self) -> str:
-        """Id of the run."""
-        return self.path.name
-
-    # Files
-
-    @property
-    def spec_path(self) -> Path:
-        """Path of the spec."""
-        return self.path / "spec.json"
-
-    @property
-    def record_path(self) -> Path:
-        """Path of the record."""
-        return self.path / "record.json"
-
-    @property
-    def counts_path(self) -> Path:
-        """Path of the pixel counts."""
-        return self.path / "counts.npz"
-
-    @property
-    def history_path(self) -> Path:
-        """Path of the losses."""
-        return self.path / "history.jsonl"
-
-    @property
-    def heartbeat_path(self) -> Path:
-        """Path of the heartbeat."""
-        return self.path / "heartbeat.json"
-
-    @property
-    def checkpoint_path(self) -> Path:
-        """Path of the checkpoint from which training resumes."""
-        return self.path / "checkpoint.pt"
-
-    @property
-    def lock_path(self) -> Path:
-        """Path of the lock."""
-        return self.path / "lock"
+class RunFolder(RunPaths):
+    """Files of one run. The object holds no state: every method reads from or writes to disk."""
 
     @property
     def next_attempt_path(self) -> Path:

@@ -1,6 +1,6 @@
 """The runs and plans below one folder.
 
-    ROOT/<id>/                  one run, see `benchmark.store.run_folder`
+    ROOT/<id>/                  one run, see `benchmark.store.run_paths`
     ROOT/plans/<study>.json     runs of a study
     ROOT/plans/<study>.memo     cache of how the plan was made, see `benchmark.planning.plan_cache`; may be deleted
 

@@ -1,0 +1,68 @@
+"""Paths of the files of one run.
+
+spec.json         what to run
+record.json       result or failure; written once, atomically
+counts.npz        pixel counts per image; only of a run that is done
+history.jsonl     training losses, one JSON object per line
+heartbeat.json    current stage and progress
+checkpoint.pt     state from which training resumes
+metrics.json      and events.out.tfevents.*: output of Detectron2's writers; only under that engine
+lock              process that works on the run, see `benchmark.utils.lock`
+attempts/NN/      attempt.json, log.txt, and files that a later attempt has set aside
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunPaths:
+    """Paths of the files of one run.
+
+    Attributes:
+        path: Folder of the run; its name is the run's id.
+    """
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """Id of the run."""
+        return self.path.name
+
+    @property
+    def spec_path(self) -> Path:
+        """Path of the spec."""
+        return self.path / "spec.json"
+
+    @property
+    def record_path(self) -> Path:
+        """Path of the record."""
+        return self.path / "record.json"
+
+    @property
+    def counts_path(self) -> Path:
+        """Path of the pixel counts."""
+        return self.path / "counts.npz"
+
+    @property
+    def history_path(self) -> Path:
+        """Path of the losses."""
+        return self.path / "history.jsonl"
+
+    @property
+    def heartbeat_path(self) -> Path:
+        """Path of the heartbeat."""
+        return self.path / "heartbeat.json"
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """Path of the checkpoint from which training resumes."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def lock_path(self) -> Path:
+        """Path of the lock."""
+        return self.path / "lock"

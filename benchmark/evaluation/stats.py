@@ -135,7 +135,7 @@ def bootstrap_differences(
     seed: int = 0,
     level: float = 0.95,
 ) -> list[PairedDifference]:
-    """Test whether each method's mean score differs from that of a reference by more than images and seeds vary.
+    """Compare the mean score of each method with that of a reference, given the variation of images and seeds.
 
     Images are drawn with replacement, the same for all runs; so are seeds. If a side and the reference have equally
     many runs, their i-th runs are drawn together (give them in the order of their seeds), otherwise independently. If
@@ -163,7 +163,7 @@ def bootstrap_differences(
 
 
 def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjust p values for being a family (Holm 1979, step-down), in the given order.
+    """Adjust a family of p values (Holm 1979, step-down); their order is kept.
 
     Raises:
         ValueError: A p value is not between 0 and 1.
@@ -254,5 +254,5 @@ def _check_pair(run: Counts, first: Counts) -> None:
 
 
 def _is_equal(a: Matrix, b: Matrix) -> bool:
-    """Whether two matrices of `Counts` are equal; these have one form, so that equal ones have equal arrays."""
+    """Return whether two matrices of `Counts` are equal; equal matrices are stored as equal arrays."""
     return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))

@@ -39,7 +39,7 @@ def compare_with_first(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[
 
 
 def is_comparison_due(rows: Sequence[Row]) -> bool:
-    """Whether a table shows differences by default: it has several rows, and no run is missing."""
+    """Return whether a table shows differences by default: it has several rows, and no run is missing."""
     return len(rows) > 1 and all(row.is_complete for row in rows)
 
 

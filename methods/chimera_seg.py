@@ -165,6 +165,7 @@ class ChimeraSeg(Method):
 
     @torch.no_grad()
     def _extract_pairs(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
+        """Compute the body's features (B, C, h, w), CLIP's tokens (B, 1 + H·W, width) and their grid (H, W)."""
         images = stack_images(batch, stride=max(self.body.stride, self.image_encoder.patch_size))
         return self.body(images), *self._compute_clip_tokens(images)
 

@@ -38,6 +38,7 @@ class ClipBudget:
 
 
 def _draw(kind: str, span: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw images (N, SIZE, SIZE, 3) and labels (N, SIZE, SIZE) of scenes or portraits."""
     draw: Callable[[str, int], ToyScene] = draw_portrait if kind == "portrait" else draw_scene
     views = [draw("clip", index) for index in span]
     return np.stack([view.image for view in views]), np.stack([view.labels for view in views])

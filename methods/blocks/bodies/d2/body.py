@@ -74,7 +74,14 @@ class D2Body(nn.Module):
         return features[:, :, : height // self.stride, : width // self.stride]
 
     def _decode(self, features: dict[str, Tensor]) -> Tensor:
-        """Run the semantic head up to its classifier; the head's own `forward` also resizes to the image size."""
+        """Run the semantic head up to its classifier; the head's own `forward` also resizes to the image size.
+
+        Args:
+            features: Name to features of the backbone, (B, C, h, w) each.
+
+        Returns:
+            (B, channels, h, w).
+        """
         head: Any = self.sem_seg_head
         if hasattr(head, "layers"):
             decoded: Tensor = head.layers(features)

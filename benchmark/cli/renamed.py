@@ -24,10 +24,10 @@ class RenamingGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except Exception as error:  # NoSuchOption has no public name in all versions of typer
-            option = getattr(error, "option_name", None)
-            command = getattr(getattr(error, "ctx", None), "command", None)
-            if command is not None and any(RENAMED.get(option) in parameter.opts for parameter in command.params):
-                error.ctx.fail(_explain(option))
+            option, context = str(getattr(error, "option_name", "")), getattr(error, "ctx", None)
+            known = [name for parameter in getattr(context, "command", self).params for name in parameter.opts]
+            if context is not None and RENAMED.get(option) in known:
+                context.fail(_explain(option))
             raise
 
 

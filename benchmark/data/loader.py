@@ -203,7 +203,9 @@ class EvalLoader:
         return self.images()
 
     def images(self, *, first: int = 0, step: int = 1) -> Iterator[tuple[Sample, Tensor]]:
-        """Yield samples without `sem_seg`, each with its target: (H, W) long, `get_ignore_label(classes)` if not scored.
+        """Yield samples without `sem_seg`, each with its target.
+
+        A target is (H, W) long; pixels that are not scored hold `get_ignore_label(len(classes))`.
 
         Args:
             first: Index of the first image.

@@ -72,7 +72,8 @@ class SelfTraining(Method):
     def _add_pseudo_labels(self, sample: Sample) -> Sample:
         """Return a copy of a sample whose labels (H, W) index all classes, with pseudo labels at unlabeled pixels."""
         # translate labels from indices of seen classes to indices of all classes: (H, W)
-        labels, old_ignore, new_ignore = sample["sem_seg"], get_ignore_label(len(self._seen)), get_ignore_label(len(self._all))
+        labels = sample["sem_seg"]
+        old_ignore, new_ignore = get_ignore_label(len(self._seen)), get_ignore_label(len(self._all))
         is_ignored = labels == old_ignore
         known = self._label_of_seen[labels.masked_fill(is_ignored, 0)].masked_fill(is_ignored, new_ignore)
         # fill unlabeled pixels; other ignored pixels, such as padding, stay ignored: (H, W)

@@ -100,7 +100,6 @@ def test_seeds_outside_a_study_get_a_plan_of_their_own(
     assert store.list_plans() == [plan]
 
 
-
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [

@@ -22,6 +22,7 @@ from statistics import mean
 import typer
 
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 from slurm.testing import Cluster, ClusterLayout, stop_abandoned_clusters
 from slurm.testing.chaos.command_runner import CommandRunner, write_study
 from slurm.testing.chaos.comparison import are_identical, compare_outcomes, format_report, read_outcome
@@ -45,7 +46,7 @@ CONCURRENT_RUNS = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment with command line arguments and return the exit code."""
     options = _make_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # as an exception, so that started processes are ended
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.INTERRUPTED))  # raises: started processes are ended
     folder = Path(options.keep or tempfile.mkdtemp(prefix="chaos-")).absolute()
     rng = random.Random(options.seed)
     try:
@@ -85,7 +86,9 @@ def run_experiment(folder: Path, *, runs: int, rng: random.Random, limit_s: floa
     expected = {run_id: read_outcome(undisturbed, run_id) for run_id in ids}
     driver_options = {"mean_interval_s": _compute_seconds_per_run(undisturbed, ids), "limit_s": limit_s}
     event_counts = _run_disturbed(disturbed, study, ids, rng=rng, **driver_options)
-    comparisons = compare_outcomes(expected, {run_id: read_outcome(disturbed, run_id) for run_id in disturbed.ids()})
+    comparisons = compare_outcomes(
+        expected, {run_id: read_outcome(disturbed, run_id) for run_id in disturbed.list_ids()}
+    )
     for line in format_report(comparisons, event_counts):
         typer.echo(line)
     return are_identical(comparisons)

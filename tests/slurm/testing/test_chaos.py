@@ -14,7 +14,7 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt
 from benchmark.store.store import Store
-from benchmark.utils.lock import JOB, Job, Owner
+from benchmark.utils.lock import JOB_VARIABLE, Job, Owner
 from slurm.requests.profile import SlurmProfile, load_profile
 from slurm.testing.chaos import experiment
 from slurm.testing.chaos.command_runner import write_study
@@ -98,7 +98,7 @@ def test_a_report_counts_faults_attempts_and_runs() -> None:
 
 def test_an_outcome_includes_the_job_that_computed_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store, spec = Store(tmp_path), spec_of()
-    monkeypatch.setenv(JOB, ON_CLUSTER.canonical())
+    monkeypatch.setenv(JOB_VARIABLE, ON_CLUSTER.canonical())
     store.run(spec.id).begin_attempt(spec)
     save(store, spec, even(80, 60))
     outcome = read_outcome(store, spec.id)

@@ -22,6 +22,7 @@ import typer
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import count_cores
 from benchmark.utils.exit_codes import ExitCode
+from slurm.status.run_status import QUEUE_DELAY_S
 from slurm.testing import Cluster, ClusterError, ClusterLayout, stop_abandoned_clusters
 from slurm.testing.chaos.command_runner import CommandRunner, write_study
 
@@ -103,6 +104,7 @@ def _time_grid(cluster: Cluster, folder: Path, *, runs: int) -> int:
     timer.run("plan", "plan", str(study), expected=f"{runs} missing")
     timer.fill_queue(ALONE)
     timer.run("  cancel", "cancel", study.stem, expected=f"{runs} runs")
+    time.sleep(QUEUE_DELAY_S)  # until then, runs whose job has just left the queue count as waiting
     timer.fill_queue(PACKED)
     _update_nodes(cluster, "state=resume")
     _wait_for_runs(cluster, runs=runs)

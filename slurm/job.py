@@ -92,12 +92,12 @@ def _run_element(manifest: Manifest, ids: Sequence[str]) -> int:
 
 
 def _is_first() -> bool:
-    """Tell whether this is the first task of its element; srun returns the highest exit code of all tasks."""
+    """Return whether this is the first task of its element; srun returns the highest exit code of all tasks."""
     return int(os.environ.get("SLURM_PROCID") or 0) == 0
 
 
 def has_ended(store: Store, run_id: str, *, manifest: Manifest) -> bool:
-    """Tell whether a run is done, or has failed since it was submitted; an earlier failure is retried."""
+    """Return whether a run is done, or has failed since it was submitted; an earlier failure is retried."""
     record = store.run(run_id).read_snapshot().record
     if record is None:
         return False

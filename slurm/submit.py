@@ -145,7 +145,7 @@ def preview(grid: Grid) -> list[tuple[JobArray, str]]:
 
 
 def is_open(run: RunStatus, *, retry: bool, failed: set[str] | frozenset[str] = frozenset()) -> bool:
-    """Tell whether a run is to be submitted.
+    """Return whether a run is to be submitted.
 
     Args:
         run: Status of the run.

@@ -11,7 +11,7 @@ IGNORE = 255
 """Label of pixels that are neither trained on nor scored."""
 
 WIDE_IGNORE = 65535
-"""Replacement for `IGNORE` if there are so many classes that 255 is one of them."""
+"""Replacement for `IGNORE` if 255 is the index of a class."""
 
 
 def get_ignore_label(num_classes: int) -> int:

@@ -119,7 +119,7 @@ class RandomCrop:
         return CropView(view.image[:, rows, columns], view.labels[rows, columns], size)
 
     def _is_mixed(self, labels: NDArray[np.integer]) -> bool:
-        """Tell whether labels (h, w) have several classes, none with more than the largest share."""
+        """Return whether labels (h, w) have several classes, none with more than the largest share."""
         areas = np.bincount(labels[(labels >= 0) & (labels != self.ignore)])
         return bool(np.count_nonzero(areas) > 1 and areas.max() < self.largest_share * areas.sum())
 

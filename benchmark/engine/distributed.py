@@ -1,4 +1,4 @@
-"""The processes of one run, and the communication between them. A process that is alone communicates with nobody."""
+"""The processes of one run, and the communication between them. A single process does not communicate."""
 
 from __future__ import annotations
 

@@ -238,7 +238,7 @@ class _Pool:
         return RunOutcome(record.state, record.failure.message if record.failure else "")
 
     def _handle_missing_record(self, worker: _RunningWorker, run: RunFolder, *, code: int) -> RunOutcome | None:
-        """Record the failure of a process without a record, unless its run can go on; None to start the run again."""
+        """Record the failure of a process without a record, unless its run can resume; None to start the run again."""
         if len(run.read_attempts()) < worker.attempt:
             run.begin_attempt(worker.spec)  # a process that dies before it begins has used up an attempt too
         is_out_of_memory = self._was_killed_for_memory(code)

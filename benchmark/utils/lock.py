@@ -115,7 +115,7 @@ def release_lock(folder: Path) -> None:
 
 
 def find_owner(folder: Path) -> Owner | None:
-    """Return the owner of a folder's lock; None if nobody holds it. Changes nothing."""
+    """Return the owner of a folder's lock; None if it is free. Changes nothing."""
     owner = _read_owner(folder / "lock")
     return owner if owner is not None and _is_held(owner, folder) else None
 

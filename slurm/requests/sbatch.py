@@ -215,7 +215,7 @@ def _select_variables(text: str, environment: Mapping[str, str]) -> dict[str, st
 
 
 def _is_destination(name: str, text: str) -> bool:
-    """Tell whether an SBATCH_ variable selects a destination that the script leaves open."""
+    """Return whether an SBATCH_ variable selects a destination that the script leaves open."""
     option = name.removeprefix("SBATCH_").lower()
     return option in _DESTINATION and f"#SBATCH --{option}=" not in text
 

@@ -49,7 +49,7 @@ class SlurmState:
         return self.phase == "over"
 
     def is_alive(self, *, controller_answers: bool) -> bool:
-        """Tell whether the job may still work on its run, so that nothing else should.
+        """Return whether the job may still work on its run, so that nothing else should.
 
         Args:
             controller_answers: Whether SLURM's controller answers. If it does, a job that is coming back is shown as
@@ -58,7 +58,7 @@ class SlurmState:
         return not self.is_over or (self.may_return and not controller_answers)
 
     def is_failure(self, *, exit_code: int | None, signal: int) -> bool:
-        """Tell whether a run fails if its job ended in this state and left no record.
+        """Return whether a run fails if its job ended in this state and left no record.
 
         Args:
             exit_code: Exit code of the job's batch script; None if unknown.

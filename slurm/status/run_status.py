@@ -154,7 +154,7 @@ def _get_resumable_state(file_state: RunState) -> RunState:
 
 
 def _has_ended(snapshot: RunSnapshot, task: SubmittedTask) -> bool:
-    """Tell whether the record of a run says how it ended; a failure before the submission is not its end."""
+    """Return whether the record of a run says how it ended; a failure before the submission is not its end."""
     record = snapshot.record
     if snapshot.state is not RunState.FAILED or record is None:
         return snapshot.state.is_final

@@ -84,7 +84,7 @@ def make_train_loader(
 
 
 def same(first: list[Batch], second: list[Batch]) -> bool:
-    """Tell whether two lists of batches agree in every key and every bit."""
+    """Return whether two lists of batches agree in every key and every bit."""
     flat = [[sample for batch in batches for sample in batch] for batches in (first, second)]
     return len(flat[0]) == len(flat[1]) and all(
         a["image"].equal(b["image"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -138,6 +138,18 @@ def check_dataset(
         if subset in location.subsets
     }
     required = set(subsets or set(spec.image_counts) - set(spec.optional_subsets))
+    return _make_report(spec, dataset, scans, requested=requested, required=required)
+
+
+def _make_report(
+    spec: DatasetSpec,
+    dataset: FolderDataset,
+    scans: dict[str, ScanResults],
+    *,
+    requested: Sequence[str],
+    required: Collection[str],
+) -> DatasetReport:
+    location = dataset.location
     problems = [
         *(problem for subset in requested for problem in _check_subset(spec, location, subset, subset in required)),
         *(problem for scan in scans.values() for problem in scan.problems),

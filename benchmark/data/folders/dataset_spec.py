@@ -193,7 +193,7 @@ class DatasetSpec(FrozenModel):
         return [source for sources in subsets for source in sources]
 
     def is_complete(self, subset: str, images: int) -> bool:
-        """Tell whether a number of images makes a subset complete."""
+        """Return whether a number of images makes a subset complete."""
         return images in (self.image_counts[subset], *self.other_image_counts.get(subset, ()))
 
     @property

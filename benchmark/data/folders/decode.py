@@ -207,7 +207,7 @@ def _apply_orientation(pixels: RgbImage, orientation: int) -> RgbImage:
 
 
 def _has_jpeg_end(content: bytes) -> bool:
-    """Tell whether a JPEG has an end marker: at the end, before padding, or after its last segment."""
+    """Return whether a JPEG has an end marker: at the end, before padding, or after its last segment."""
     return content.endswith(_JPEG_END) or content.rstrip(b"\0").endswith(_JPEG_END) or _find_jpeg_end(content)
 
 

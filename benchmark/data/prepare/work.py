@@ -98,7 +98,7 @@ def run_tasks(
 
 
 def is_intact(path: Path) -> bool:
-    """Tell whether an image exists, can be decoded, and has its end, which Pillow does not require."""
+    """Return whether an image exists, can be decoded, and has its end, which Pillow does not require."""
     if not path.is_file():
         return False
     content = path.read_bytes()

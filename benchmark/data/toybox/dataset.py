@@ -220,7 +220,7 @@ def compute_digests() -> dict[str, str]:
 
 
 def _is_valid(subset: str, size: int, arrays: Arrays) -> bool:
-    """Tell whether arrays hold a subset: by digest if it is known, otherwise by shape and type."""
+    """Return whether arrays hold a subset: by digest if it is known, otherwise by shape and type."""
     images, labels = arrays.get("images"), arrays.get("labels")
     if images is None or labels is None or images.dtype != np.uint8 or labels.dtype != np.uint8:
         return False

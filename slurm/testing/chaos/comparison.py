@@ -12,7 +12,7 @@ from benchmark.store.store import Store
 
 
 @dataclass(frozen=True)
-class RunOutcome:
+class ClusterOutcome:
     """Outcome of a run as a store has it.
 
     Attributes:
@@ -47,37 +47,39 @@ class RunComparison:
     """
 
     id: str
-    undisturbed: RunOutcome
-    disturbed: RunOutcome
+    undisturbed: ClusterOutcome
+    disturbed: ClusterOutcome
     difference: str
 
 
-def read_outcome(store: Store, run_id: str) -> RunOutcome:
+def read_outcome(store: Store, run_id: str) -> ClusterOutcome:
     """Read the outcome of a run and verify its counts against its record."""
     run = store.run(run_id)
     snapshot, attempts = run.read_snapshot(), tuple(run.read_attempts())
     state, record = snapshot.state, snapshot.record
     if record is None:
-        return RunOutcome(state, attempts=attempts)
+        return ClusterOutcome(state, attempts=attempts)
     job_by_attempt = {attempt.number: attempt.owner.job for attempt in attempts}
     job = job_by_attempt.get(record.attempts)
     job_id = "" if job is None else job.id
     if record.failure is not None:
-        return RunOutcome(state, "", attempts, job_id, f"{record.failure.kind}: {record.failure.message}")
+        return ClusterOutcome(state, "", attempts, job_id, f"{record.failure.kind}: {record.failure.message}")
     try:
-        return RunOutcome(state, run.read_counts(record).digest(), attempts, job_id)
+        return ClusterOutcome(state, run.read_counts(record).digest(), attempts, job_id)
     except ValueError as error:
-        return RunOutcome(RunState.BROKEN, "", attempts, job_id, str(error))
+        return ClusterOutcome(RunState.BROKEN, "", attempts, job_id, str(error))
 
 
-def compare_outcomes(undisturbed: Mapping[str, RunOutcome], disturbed: Mapping[str, RunOutcome]) -> list[RunComparison]:
+def compare_outcomes(
+    undisturbed: Mapping[str, ClusterOutcome], disturbed: Mapping[str, ClusterOutcome]
+) -> list[RunComparison]:
     """Compare all runs that either side has.
 
     Args:
         undisturbed: Outcome without faults by run id.
         disturbed: Outcome with faults by run id.
     """
-    missing = RunOutcome(RunState.MISSING)
+    missing = ClusterOutcome(RunState.MISSING)
     ids = dict.fromkeys([*undisturbed, *disturbed])
     pairs = [(run_id, undisturbed.get(run_id, missing), disturbed.get(run_id, missing)) for run_id in ids]
     return [RunComparison(run_id, before, after, _find_difference(before, after)) for run_id, before, after in pairs]
@@ -112,7 +114,7 @@ def are_identical(comparisons: Sequence[RunComparison]) -> bool:
     return bool(comparisons) and not any(comparison.difference for comparison in comparisons)
 
 
-def _find_difference(undisturbed: RunOutcome, disturbed: RunOutcome) -> str:
+def _find_difference(undisturbed: ClusterOutcome, disturbed: ClusterOutcome) -> str:
     for name, outcome in {"undisturbed": undisturbed, "disturbed": disturbed}.items():
         if outcome.state is not RunState.DONE:
             return " ".join(filter(None, [f"{name}: {outcome.state}", outcome.message]))

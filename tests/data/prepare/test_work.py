@@ -111,7 +111,7 @@ def start_script(folder: Path, *, until: int) -> subprocess.Popen[str]:
 
 
 def is_empty(group: int) -> bool:
-    """Tell whether a process group becomes empty within ten seconds."""
+    """Return whether a process group becomes empty within ten seconds."""
     for _ in range(100):
         try:
             os.killpg(group, 0)

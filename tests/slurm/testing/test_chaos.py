@@ -19,8 +19,8 @@ from slurm.requests.profile import SlurmProfile, load_profile
 from slurm.testing.chaos import experiment
 from slurm.testing.chaos.command_runner import write_study
 from slurm.testing.chaos.comparison import (
+    ClusterOutcome,
     RunComparison,
-    RunOutcome,
     are_identical,
     compare_outcomes,
     format_report,
@@ -38,11 +38,11 @@ def attempt(number: int, *, checkpoint: str = "", job: Job | None = ON_CLUSTER) 
     return Attempt(number=number, started="2026-01-01T00:00:00+00:00", owner=owner, checkpoint=checkpoint)
 
 
-UNDISTURBED = RunOutcome(RunState.DONE, "a" * 64, (attempt(1, job=None),))
-DISTURBED = RunOutcome(RunState.DONE, "a" * 64, (attempt(1), attempt(2, checkpoint="7-7")), ON_CLUSTER.id)
+UNDISTURBED = ClusterOutcome(RunState.DONE, "a" * 64, (attempt(1, job=None),))
+DISTURBED = ClusterOutcome(RunState.DONE, "a" * 64, (attempt(1), attempt(2, checkpoint="7-7")), ON_CLUSTER.id)
 
 
-def find_difference(undisturbed: RunOutcome, disturbed: RunOutcome) -> str:
+def find_difference(undisturbed: ClusterOutcome, disturbed: ClusterOutcome) -> str:
     [comparison] = compare_outcomes({"run": undisturbed}, {"run": disturbed})
     return comparison.difference
 
@@ -55,20 +55,20 @@ def test_runs_with_the_same_counts_are_identical() -> None:
     ("undisturbed", "disturbed", "reason"),
     [
         (UNDISTURBED, replace(DISTURBED, digest="b" * 64), "different counts"),
-        (UNDISTURBED, RunOutcome(RunState.INTERRUPTED, "", DISTURBED.attempts), "disturbed: interrupted"),
+        (UNDISTURBED, ClusterOutcome(RunState.INTERRUPTED, "", DISTURBED.attempts), "disturbed: interrupted"),
         (
             UNDISTURBED,
-            RunOutcome(RunState.FAILED, "", DISTURBED.attempts, message="OSError: full"),
+            ClusterOutcome(RunState.FAILED, "", DISTURBED.attempts, message="OSError: full"),
             "disturbed: failed OSError: full",
         ),
-        (RunOutcome(RunState.FAILED, message="no"), DISTURBED, "undisturbed: failed no"),
+        (ClusterOutcome(RunState.FAILED, message="no"), DISTURBED, "undisturbed: failed no"),
         (UNDISTURBED, replace(DISTURBED, job=""), "not computed by a job"),
         (DISTURBED, DISTURBED, "expected one attempt outside of jobs, found 2"),
         (UNDISTURBED, UNDISTURBED, "not computed by a job"),
     ],
 )
 def test_differences_and_incomparable_outcomes_are_described(
-    undisturbed: RunOutcome, disturbed: RunOutcome, reason: str
+    undisturbed: ClusterOutcome, disturbed: ClusterOutcome, reason: str
 ) -> None:
     assert reason in find_difference(undisturbed, disturbed)
 

@@ -59,3 +59,10 @@ def test_every_file_that_a_document_links_exists(document: Path) -> None:
 def test_wrong_commands_are_noticed() -> None:
     wrong = "`chimera-bench rnu x` and `chimera-bench --data DIR data check voc12 --part val`"
     assert [explain_mistake(words) for words in find_commands(wrong)] == ["no command ['rnu']", "no option ['--part']"]
+
+
+def test_every_path_that_the_contributing_guide_names_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:benchmark|methods|slurm|splits|tests)/[\w/.]*)`", text)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []

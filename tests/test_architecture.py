@@ -36,7 +36,7 @@ LIGHT = (
 HEAVY = {"lightning_fabric", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
 
 OURS = ("benchmark", "methods", "slurm")
-FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 350, 3
+FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 332, 3
 
 
 @cache

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -23,6 +23,7 @@ from slurm.requests.manifest import locate_runs
 from slurm.testing import Cluster
 from slurm.testing.cluster import daemons, processes
 from tests.cli.shell import CommandResult, run_command
+from tests.slurm.scenarios.job_attempt import JobAttempt, read_job_attempts
 
 ROOT = Path(__file__).resolve().parents[3]
 CRAWLER = "tests/slurm/scenarios/crawler.py"
@@ -39,13 +40,6 @@ DEFAULTS = {
 
 Reference = Callable[[Store, str], str]
 """Function that returns the counts digest of an undisturbed run."""
-
-
-class JobAttempt(NamedTuple):
-    """Attempt at a run: number of the start of its job, counted from 1, and whether it resumed."""
-
-    start: int
-    is_resumed: bool
 
 
 @dataclass(frozen=True)
@@ -253,12 +247,7 @@ class Grid:
 
     def list_attempts(self, run_id: str) -> list[JobAttempt]:
         """Return all attempts at a run."""
-        attempts = self.store.run(run_id).read_attempts()
-        return [
-            JobAttempt(attempt.owner.job.restart + 1, bool(attempt.checkpoint))
-            for attempt in attempts
-            if attempt.owner.job
-        ]
+        return read_job_attempts(self.store.run(run_id))
 
     def failure(self, run_id: str) -> Failure:
         """Return the failure of a run."""
@@ -327,9 +316,8 @@ class Grid:
     def _describe_situation(self) -> str:
         """Describe queue, runs and logs for the message of a failed test."""
         parts = [self.cluster.call("squeue", "--all") if self.cluster.is_running else "no controller"]
-        parts += [
-            f"{run_id}: {self.store.run(run_id).read_state()}, {self.list_attempts(run_id)}" for run_id in self.ids
-        ]
+        for run_id in self.ids:
+            parts.append(f"{run_id}: {self.store.run(run_id).read_state()}, {self.list_attempts(run_id)}")
         logs = {*self.store.root.glob("submissions/*/*.out"), *self.store.root.glob("*/attempts/*/log.txt")}
         for log in sorted(logs):
             lines = log.read_text(errors="replace").splitlines()[-8:]

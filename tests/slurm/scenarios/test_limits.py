@@ -7,7 +7,8 @@ import pytest
 from benchmark.core.run_state import RunState
 from slurm.testing import ClusterLayout
 from tests.slurm.scenarios.conftest import MakeGridOnLayout
-from tests.slurm.scenarios.grid import NEVER, Grid, JobAttempt
+from tests.slurm.scenarios.grid import NEVER, Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,8 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from slurm.testing.cluster import processes
-from tests.slurm.scenarios.grid import Grid, JobAttempt
+from tests.slurm.scenarios.grid import Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 pytestmark = pytest.mark.slow
 

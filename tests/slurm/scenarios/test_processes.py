@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from benchmark.core.run_state import RunState
-from tests.slurm.scenarios.grid import Grid, JobAttempt
+from tests.slurm.scenarios.grid import Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 
 def test_a_killed_worker_is_restarted_within_its_job(plain_grid: Grid) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmark.core.run_state import RunState
-from tests.slurm.scenarios.grid import NEVER, Grid, JobAttempt
+from tests.slurm.scenarios.grid import NEVER, Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from benchmark.core.run_state import RunState
-from tests.slurm.scenarios.grid import Grid, JobAttempt
+from tests.slurm.scenarios.grid import Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 
 def test_a_grid_gives_the_counts_of_one_process(grid: Grid) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from slurm.testing.cluster import processes
-from tests.slurm.scenarios.grid import NEVER, Grid, JobAttempt
+from tests.slurm.scenarios.grid import NEVER, Grid
+from tests.slurm.scenarios.job_attempt import JobAttempt
 
 pytestmark = pytest.mark.slow
 

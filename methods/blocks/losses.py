@@ -1,4 +1,4 @@
-"""Pixel-text losses: cross-entropy, focal and dice loss on labeled pixels."""
+"""Pixel-text loss: cross-entropy, focal and dice loss on labeled pixels, in a weighted sum."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from torch import Tensor, nn
 
 from benchmark.core.method import Config
 from benchmark.core.types import Losses, get_ignore_label
+from methods.blocks.pixel_text_terms import compute_pixel_text_terms
 
 
 class PixelTextConfig(Config):
-    """Weights of the three terms; a term with weight 0 is not computed.
+    """Weights of the three terms; a term with weight 0 is not part of the loss.
 
     Attributes:
         cross_entropy: Softmax cross-entropy over the seen classes.
@@ -24,74 +25,13 @@ class PixelTextConfig(Config):
     dice: float = 0.5
 
 
-def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Average the cross-entropy over labeled pixels.
-
-    Args:
-        logits: (B, K, H, W).
-        labels: (B, H, W) long.
-
-    Returns:
-        () loss; 0 if no pixel is labeled.
-    """
-    ignore = get_ignore_label(logits.shape[1])
-    count = (labels != ignore).sum().clamp_min(1)
-    return F.cross_entropy(logits, labels, ignore_index=ignore, reduction="sum") / count
-
-
-def focal_loss(logits: Tensor, labels: Tensor, *, gamma: float = 2.0) -> Tensor:
-    """Average the cross-entropy, weighted by (1 - p)^gamma, over labeled pixels.
-
-    Args:
-        logits: (B, K, H, W).
-        labels: (B, H, W) long.
-        gamma: Strength of the down-weighting of easy pixels.
-
-    Returns:
-        () loss; 0 if no pixel is labeled.
-    """
-    ignore = get_ignore_label(logits.shape[1])
-    nll = F.cross_entropy(logits, labels, ignore_index=ignore, reduction="none")
-    return ((1 - (-nll).exp()) ** gamma * nll).sum() / (labels != ignore).sum().clamp_min(1)
-
-
-def dice_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Average 1 - (2·Σpm + 1) / (Σp + Σm + 1) over the classes in the batch, for probabilities p and masks m.
-
-    Args:
-        logits: (B, K, H, W).
-        labels: (B, H, W) long.
-
-    Returns:
-        () loss; 0 if no pixel is labeled.
-    """
-    # one-hot targets and probabilities (B, K, H, W), zero at unlabeled pixels
-    is_labeled = labels != get_ignore_label(logits.shape[1])
-    mask = is_labeled.unsqueeze(1)
-    target = F.one_hot(labels.masked_fill(~is_labeled, 0), logits.shape[1]).movedim(3, 1) * mask
-    probabilities = logits.softmax(dim=1) * mask
-
-    # overlap and areas of every class (K,)
-    overlap = torch.einsum("bkhw,bkhw->k", probabilities, target.to(probabilities.dtype))
-    areas = probabilities.sum(dim=(0, 2, 3)) + target.sum(dim=(0, 2, 3))
-
-    # mean over the classes that are present
-    is_present = target.sum(dim=(0, 2, 3)) > 0
-    terms = 1 - (2 * overlap + 1) / (areas + 1)
-    return (terms * is_present).sum() / is_present.sum().clamp_min(1)
-
-
 class PixelTextLoss(nn.Module):
     """Weighted sum of cross-entropy, focal and dice loss, reported term by term."""
 
     def __init__(self, config: PixelTextConfig) -> None:
         super().__init__()
-        terms = {
-            "cross_entropy": (config.cross_entropy, cross_entropy),
-            "focal": (config.focal, focal_loss),
-            "dice": (config.dice, dice_loss),
-        }
-        self._terms = {name: term for name, term in terms.items() if term[0] > 0}
+        weights = {"cross_entropy": config.cross_entropy, "focal": config.focal, "dice": config.dice}
+        self._weights = {name: weight for name, weight in weights.items() if weight > 0}
 
     def forward(self, logits: Tensor, labels: Tensor) -> Losses:
         """Resize logits to the labels and compute the weighted terms.
@@ -103,5 +43,7 @@ class PixelTextLoss(nn.Module):
         Returns:
             Losses () by name.
         """
-        logits = F.interpolate(logits, size=labels.shape[1:], mode="bilinear", align_corners=False)
-        return {f"loss_{name}": weight * term(logits, labels) for name, (weight, term) in self._terms.items()}
+        precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        resized = F.interpolate(precise, size=labels.shape[1:], mode="bilinear", align_corners=False)
+        terms = compute_pixel_text_terms(resized, labels, ignore=get_ignore_label(logits.shape[1]))
+        return {f"loss_{name}": weight * getattr(terms, name) for name, weight in self._weights.items()}

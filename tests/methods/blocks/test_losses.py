@@ -2,65 +2,49 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.types import IGNORE, Sample
 from methods.blocks.images import stack_labels
-from methods.blocks.losses import PixelTextConfig, PixelTextLoss, cross_entropy, dice_loss, focal_loss
+from methods.blocks.losses import PixelTextConfig, PixelTextLoss
+from methods.blocks.pixel_text_terms import compute_pixel_text_terms
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)  # two pixels, two classes
 LABELS = torch.tensor([[[0, 1]]])
-Term = Callable[[Tensor, Tensor], Tensor]
-P = 1 / (1 + math.exp(-2))  # of class 0 at the first pixel
 
 
-def test_cross_entropy_is_the_mean_over_labeled_pixels() -> None:
-    assert float(cross_entropy(LOGITS, LABELS)) == pytest.approx((-math.log(P) + math.log(2)) / 2)
-
-
-def test_focal_weighs_easy_pixels_less() -> None:
-    expected = ((1 - P) ** 2 * -math.log(P) + 0.25 * math.log(2)) / 2
-    assert float(focal_loss(LOGITS, LABELS)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_dice_is_the_mean_over_present_classes() -> None:
-    first = 1 - (2 * P + 1) / (P + 0.5 + 1 + 1)
-    second = 1 - (2 * 0.5 + 1) / ((1 - P) + 0.5 + 1 + 1)
-    assert float(dice_loss(LOGITS, LABELS)) == pytest.approx((first + second) / 2, rel=1e-5)
-
-
-@pytest.mark.parametrize("term", [cross_entropy, focal_loss, dice_loss])
-def test_unlabeled_pixels_do_not_count(term: Term) -> None:
-    logits = torch.cat([LOGITS, torch.full((1, 2, 1, 3), 9.0)], dim=3).requires_grad_()
-    labels = torch.cat([LABELS, torch.full((1, 1, 3), IGNORE)], dim=2)
-    term(logits, labels).backward()
-    assert float(term(logits.detach(), labels)) == pytest.approx(float(term(LOGITS, LABELS)))
-    assert torch.equal(logits.grad[..., 2:], torch.zeros(1, 2, 1, 3))
-
-
-@pytest.mark.parametrize("term", [cross_entropy, focal_loss, dice_loss])
-def test_the_loss_of_an_image_without_labels_is_zero(term: Term) -> None:
-    assert float(term(LOGITS, torch.full_like(LABELS, IGNORE))) == 0
-
-
-def test_terms_of_weight_zero_are_not_computed() -> None:
+def test_terms_of_weight_zero_are_not_part_of_the_loss() -> None:
     losses = PixelTextLoss(PixelTextConfig(focal=0, dice=2.0))(LOGITS, LABELS)
     assert sorted(losses) == ["loss_cross_entropy", "loss_dice"]
-    assert float(losses["loss_dice"]) == pytest.approx(2 * float(dice_loss(LOGITS, LABELS)))
+    dice = compute_pixel_text_terms(LOGITS, LABELS, ignore=IGNORE).dice
+    assert float(losses["loss_dice"]) == pytest.approx(2 * float(dice))
 
 
-@pytest.mark.parametrize("term", [cross_entropy, focal_loss, dice_loss])
-def test_beyond_255_classes_255_is_a_class_and_65535_is_ignored(term: Term) -> None:
-    logits = torch.randn(1, 300, 1, 3, generator=torch.Generator().manual_seed(1))
-    labels = torch.tensor([[[255, 7, 65535]]])
-    cut = term(logits[..., :2], labels[..., :2])
-    assert float(term(logits, labels)) == pytest.approx(float(cut), rel=1e-5)
-    assert float(term(logits, torch.tensor([[[255, 7, 255]]]))) != pytest.approx(float(cut), rel=1e-3)
+def test_logits_are_resized_to_the_labels() -> None:
+    labels = LABELS.repeat_interleave(3, dim=2)
+    resized = F.interpolate(LOGITS, size=(1, 6), mode="bilinear")
+    loss = PixelTextLoss(PixelTextConfig())
+    assert loss(LOGITS, labels) == loss(resized, labels)
+
+
+def _sum_of_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.stack(list(PixelTextLoss(PixelTextConfig())(logits, labels).values())).sum()
+
+
+def test_the_loss_of_bfloat16_logits_is_computed_in_float32() -> None:
+    logits = torch.randn(2, 9, 4, 4, generator=torch.Generator().manual_seed(0)).bfloat16()
+    labels = torch.arange(2 * 16 * 16).reshape(2, 16, 16) % 9
+    precise, narrow = logits.float().requires_grad_(), logits.clone().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = _sum_of_losses(narrow, labels)
+    loss.backward()
+    expected = _sum_of_losses(precise, labels)
+    expected.backward()
+    assert torch.equal(loss, expected)
+    assert torch.equal(narrow.grad, precise.grad.bfloat16())
 
 
 @pytest.mark.parametrize(("classes", "padding"), [(20, 255), (300, 65535)])

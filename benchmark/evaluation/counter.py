@@ -53,6 +53,7 @@ class Counter:
         self._rows: dict[str, Matrix] = {}
         self._margin_intersection = np.zeros((len(classes), BINS), dtype=np.int64)
         self._margin_prediction = np.zeros((len(classes), BINS), dtype=np.int64)
+        self._confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
 
     def update(self, prediction: AnyPrediction, target: Tensor, *, image_id: str) -> None:
         """Count one image.
@@ -88,6 +89,7 @@ class Counter:
             target=rows[2::3],
             margin_intersection=self._margin_intersection,
             margin_prediction=self._margin_prediction,
+            confusion=sparse.csr_array(self._confusion),
         )
 
     def predict_labels(self, prediction: AnyPrediction) -> Integers:
@@ -107,7 +109,7 @@ class Counter:
         return np.where(bins > self._threshold, seen, unseen).reshape(everywhere.shape)  # (H W,) to (H, W)
 
     def _count(self, maps: ScoreMaps, labels: Integers, *, image_id: str) -> Matrix:
-        """Add one image to the margin counts and return its counts per class.
+        """Add one image to the margin counts and the confusion, and return its counts per class.
 
         Args:
             maps: (H, W) logits of each of the K classes.
@@ -133,9 +135,13 @@ class Counter:
         else:
             prediction = _to_numpy(highest[0][1])[is_labeled]
 
-        # Pixels per class: three histograms, (K,) each
-        intersection = target[prediction == target]
-        rows = [np.bincount(ids, minlength=len(self.classes)) for ids in (intersection, prediction, target)]
+        # Pixels by target and prediction, (K, K)
+        size = len(self.classes)
+        pairs = np.bincount(target * size + prediction, minlength=size * size).reshape(size, size)
+        self._confusion += pairs
+
+        # Pixels per class: intersection, prediction and target, (K,) each
+        rows = (pairs.diagonal(), pairs.sum(axis=0), pairs.sum(axis=1))
         counts: Matrix = sparse.csr_array(np.stack(rows).astype(np.int64))  # (3, K)
         return counts
 

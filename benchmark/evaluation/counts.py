@@ -1,22 +1,23 @@
 """Pixel counts of one evaluated run: the only result an evaluation stores, and sufficient for every score.
 
-There are two kinds of counts. Per image and class: the pixels predicted as the class, labeled as the class, and both;
+There are three kinds of counts. Per image and class: the pixels predicted as the class, labeled as the class, and both;
 every score, every convention and every resampling of images follows from these. Per class and margin, summed over all
 images: the same counts, binned by the lead of the best seen class over the best unseen one; these give the result at
 any calibration offset gamma (calibrated stacking, Chao et al. 2016, arXiv 1605.04253) without running the method again.
+Per pair of classes, summed over all images: the pixels of one that are predicted as the other, the confusion matrix;
+it shows what a low score comes from, such as exchanged class ids.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import zipfile
 import zlib
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -26,14 +27,17 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.utils.atomic_files import open_draft
+from benchmark.utils.npz import read_npz, to_npz
 
 Integers: TypeAlias = NDArray[np.int64]
 Matrix: TypeAlias = "sparse.csr_array[np.int64, tuple[int, int]]"
 
-FORMAT = "chimera-bench counts 1"
+FORMAT = "chimera-bench counts 2"
 MATRICES = {"intersection": "intersection", "prediction": "prediction", "target": "truth"}
 """Fields of `Counts` with one row per image, and their names in files and digests."""
 MARGINS = ("margin_intersection", "margin_prediction")
+SPARSE = {**MATRICES, "confusion": "confusion"}
+"""Fields of `Counts` that are sparse, and their names in files and digests."""
 
 GAMMAS: NDArray[np.float64] = np.arange(-100, 101) / 100
 """(G,) calibration offsets of the sweep, ascending; 0 is exactly 0."""
@@ -69,6 +73,8 @@ class Counts:
         margin_prediction: (K, G + 1). Every pixel is counted twice, for its best seen and for its best unseen class, in
             column b = number of `GAMMAS` <= p(best seen class) - p(best unseen class), where p is the softmax of the
             logits over all K classes. All zero if there are no seen or no unseen classes.
+        confusion: (K, K) pixels labeled as the class of the row and predicted as the class of the column, summed over
+            the images.
 
     Raises:
         ValueError: Sizes disagree, names repeat or are out of order, or counts are impossible.
@@ -82,10 +88,11 @@ class Counts:
     target: Matrix
     margin_intersection: Integers
     margin_prediction: Integers
+    confusion: Matrix
 
     def __post_init__(self) -> None:
         _check_names(self)
-        for name in MATRICES:
+        for name in SPARSE:
             object.__setattr__(self, name, _canonicalize(getattr(self, name)))
         for name in MARGINS:
             margin = np.array(getattr(self, name), dtype=np.int64)
@@ -93,6 +100,7 @@ class Counts:
             object.__setattr__(self, name, margin)
         _check_sizes(self)
         _check_values(self)
+        _check_confusion(self)
 
     @property
     def has_sweep(self) -> bool:
@@ -165,7 +173,7 @@ class Counts:
             OSError: The file cannot be written; see `open_draft`.
         """
         with open_draft(path) as draft:
-            draft.write_bytes(_zip_arrays(_pack(self)))
+            draft.write_bytes(to_npz(_pack(self)))
 
 
 def find_gamma(gamma: float) -> int:
@@ -187,11 +195,9 @@ def load(path: Path) -> Counts:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged, cut short, or holds something else.
     """
-    content = io.BytesIO(path.read_bytes())
+    content = path.read_bytes()
     try:
-        with zipfile.ZipFile(content) as archive:
-            blobs = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-        return _unpack({name: _read_array(blob) for name, blob in blobs.items()})
+        return _unpack(read_npz(content))
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"{path} does not hold counts ({error}); expected a whole file written by Counts.save: "
@@ -223,7 +229,10 @@ def merge(shards: Sequence[Counts]) -> Counts:
     order = sorted(range(len(ids)), key=ids.__getitem__)
     rows = {name: sparse.vstack([getattr(shard, name) for shard in shards], format="csr")[order] for name in MATRICES}
     margins = {name: np.sum([getattr(shard, name) for shard in shards], axis=0) for name in MARGINS}
-    return Counts(tuple(ids[index] for index in order), first.classes, first.seen, **rows, **margins)
+    confusion = sum((shard.confusion for shard in shards[1:]), first.confusion)
+    return Counts(
+        tuple(ids[index] for index in order), first.classes, first.seen, **rows, **margins, confusion=confusion
+    )
 
 
 def _canonicalize(matrix: Matrix) -> Matrix:
@@ -255,6 +264,7 @@ def _check_names(counts: Counts) -> None:
 def _check_sizes(counts: Counts) -> None:
     rows, columns = len(counts.image_ids), len(counts.classes)
     expected = dict.fromkeys(MATRICES, (rows, columns)) | dict.fromkeys(MARGINS, (columns, len(GAMMAS) + 1))
+    expected["confusion"] = (columns, columns)
     for name, shape in expected.items():
         actual = getattr(counts, name).shape
         if actual != shape:
@@ -266,12 +276,26 @@ def _check_values(counts: Counts) -> None:
         "intersection": counts.intersection,
         "prediction - intersection": counts.prediction - counts.intersection,
         "target - intersection": counts.target - counts.intersection,
+        "confusion": counts.confusion,
     }
     for name, matrix in pixels.items():
         if matrix.data.min(initial=0) < 0:
             raise ValueError(f"{name} is {matrix.data.min()} somewhere: counts of pixels cannot be negative")
     if (counts.margin_intersection < 0).any() or (counts.margin_prediction < counts.margin_intersection).any():
         raise ValueError("margin counts need 0 <= margin_intersection <= margin_prediction everywhere")
+
+
+def _check_confusion(counts: Counts) -> None:
+    confusion, totals = counts.confusion, counts.totals
+    sums = {
+        "diagonal": (confusion.diagonal(), totals.intersection),
+        "column sum": (_sum_images(confusion), totals.prediction),
+        "row sum": (confusion.sum(axis=1), totals.target),
+    }
+    for name, (actual, expected) in sums.items():
+        for k in np.flatnonzero(actual != expected)[:1]:
+            numbers = f"{actual[k]}, expected {expected[k]} as in the images"
+            raise ValueError(f"{name} of the confusion for class {counts.classes[k]!r} is {numbers}")
 
 
 def _pack(counts: Counts) -> dict[str, NDArray[Any]]:
@@ -284,7 +308,7 @@ def _pack(counts: Counts) -> dict[str, NDArray[Any]]:
     }
     text = json.dumps(header, separators=(",", ":")).encode()
     arrays: dict[str, NDArray[Any]] = {"header": np.frombuffer(text, dtype=np.uint8)}
-    for name, stored in MATRICES.items():
+    for name, stored in SPARSE.items():
         matrix = getattr(counts, name)
         arrays |= {f"{stored}_{part}": getattr(matrix, part).astype("<i8") for part in ("data", "indices", "indptr")}
     return arrays | {name: getattr(counts, name).astype("<i8") for name in MARGINS}
@@ -296,37 +320,10 @@ def _unpack(arrays: Mapping[str, NDArray[Any]]) -> Counts:
     if header["format"] != FORMAT:
         raise ValueError(f"its format is {header['format']!r}, this version reads {FORMAT!r}")
     values: dict[str, Any] = {name: tuple(header[name]) for name in ("image_ids", "classes", "seen")}
-    shape = (len(values["image_ids"]), len(values["classes"]))
-    for name, stored in MATRICES.items():
+    images, classes = len(values["image_ids"]), len(values["classes"])
+    for name, stored in SPARSE.items():
+        shape = (classes if name == "confusion" else images, classes)
         parts = tuple(arrays[f"{stored}_{part}"] for part in ("data", "indices", "indptr"))
         values[name] = sparse.csr_array(parts, shape=shape)
     values |= {name: arrays[name] for name in MARGINS}
     return Counts(**{field.name: values[field.name] for field in fields(Counts)})
-
-
-def _read_array(blob: bytes) -> NDArray[Any]:
-    """Return the array of an .npy file; unlike `np.load`, which parses every header, this parses each text once."""
-    end = 10 + int.from_bytes(blob[8:10], "little")
-    if blob[:8] != b"\x93NUMPY\x01\x00":
-        raise ValueError("an entry is no .npy file of version 1.0")
-    shape, is_column_major, dtype = _parse_array_header(blob[8:end])
-    return np.frombuffer(blob, dtype, offset=end).reshape(shape, order="F" if is_column_major else "C")
-
-
-@lru_cache(maxsize=4096)
-def _parse_array_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, memory order and type from the header of an .npy file, its length included."""
-    return np.lib.format.read_array_header_1_0(io.BytesIO(header))
-
-
-def _zip_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Return the bytes of an .npz file; unlike those of numpy's own writer, they hold no time and no platform."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", compression=zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system, entry.compress_type = 3, zipfile.ZIP_DEFLATED
-            blob = io.BytesIO()
-            np.lib.format.write_array(blob, array, allow_pickle=False)
-            archive.writestr(entry, blob.getvalue(), compresslevel=6)
-    return buffer.getvalue()

@@ -79,6 +79,17 @@ def test_a_hand_counted_image() -> None:
     assert lists(counts.totals) == [[1, 0, 1, 0], [1, 1, 1, 0], [1, 0, 2, 0]]
 
 
+def test_the_confusion_counts_pixels_by_target_and_prediction() -> None:
+    counts = count([(scores_of([[0, 1], [2, 2]]), torch.tensor([[0, 2], [2, 255]]))] * 2)
+    assert counts.confusion.toarray().tolist() == [[2, 0, 0, 0], [0, 0, 0, 0], [0, 2, 2, 0], [0, 0, 0, 0]]
+
+
+def test_the_confusion_is_counted_at_the_gamma_of_the_counter() -> None:
+    counter = Counter(CLASSES, SEEN, gamma=0.4)
+    counter.update(torch.tensor([1.0, 0.9, -9, -9])[:, None, None], torch.tensor([[1]]), image_id="a")
+    assert counter.compute().confusion.toarray()[1].tolist() == [0, 1, 0, 0]
+
+
 def test_every_labeled_pixel_is_counted_once() -> None:
     images = random_images(3, seed=0)
     counts, labeled = count(images), sum(int((target != 255).sum()) for _, target in images)

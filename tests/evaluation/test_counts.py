@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.evaluation.counts import GAMMAS, Counts, load, merge
@@ -17,30 +18,33 @@ G = len(GAMMAS)
 
 def make(ids: tuple[str, ...] = ("a", "b"), *, seed: int = 0) -> Counts:
     """Return random counts of three classes, the last of them unseen."""
-    rng = np.random.default_rng(seed)
-    both = rng.integers(0, 3, (len(ids), 3))
-    margin = rng.integers(0, 3, (3, G + 1))
+    return counts_of(np.random.default_rng(seed).integers(0, 3, (len(ids), 3, 3)), ids=ids, seed=seed)
+
+
+def counts_of(pairs: NDArray[np.int64], *, ids: tuple[str, ...] = ("a", "b"), seed: int = 0) -> Counts:
+    """Return counts of these pixels by image, target and prediction, with random margins."""
+    margin = np.random.default_rng(seed).integers(0, 3, (3, G + 1))
     return Counts(
         image_ids=ids,
         classes=("cat", "dog", "cow"),
         seen=(True, True, False),
-        intersection=sparse.csr_array(both),
-        prediction=sparse.csr_array(both + rng.integers(0, 3, both.shape)),
-        target=sparse.csr_array(both + rng.integers(0, 3, both.shape)),
+        intersection=sparse.csr_array(pairs.diagonal(axis1=1, axis2=2)),
+        prediction=sparse.csr_array(pairs.sum(axis=1)),
+        target=sparse.csr_array(pairs.sum(axis=2)),
         margin_intersection=margin,
         margin_prediction=margin + 1,
+        confusion=sparse.csr_array(pairs.sum(axis=0)),
     )
 
 
 def one_pixel(bin_: int) -> Counts:
     """Return counts of one cow pixel in this margin bin; its best seen class is dog, its best unseen class cow."""
+    pixel = np.zeros((1, 3, 3), dtype=np.int64)
+    pixel[0, 2, 2] = 1
     margin = np.zeros((3, G + 1), dtype=np.int64)
     margin[1:, bin_] = 1
-    zero, cow = sparse.csr_array(np.zeros((1, 3), dtype=np.int64)), sparse.csr_array(np.array([[0, 0, 1]]))
     right = margin * np.array([[0], [0], [1]])
-    return replace(
-        make(("a",)), intersection=zero, prediction=cow, target=cow, margin_intersection=right, margin_prediction=margin
-    )
+    return replace(counts_of(pixel, ids=("a",)), margin_intersection=right, margin_prediction=margin)
 
 
 def test_gamma_zero_is_exactly_on_the_grid_of_201_steps() -> None:
@@ -103,20 +107,32 @@ def test_equal_counts_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_how_a_sparse_matrix_is_stored_does_not_change_the_digest() -> None:
-    counts = replace(make(("a",)), intersection=sparse.csr_array((1, 3), dtype=np.int64))
-    tidy = sparse.csr_array(np.array([[5, 0, 7]]))
+    counts = counts_of(np.array([[[5, 0, 0], [0, 0, 0], [0, 0, 7]]]), ids=("a",))
     parts = (np.array([7, 0, 2, 3], dtype=np.int32), np.array([2, 1, 0, 0]), np.array([0, 4]))
     untidy = sparse.csr_array(parts, shape=(1, 3))
-    assert replace(counts, target=untidy).digest() == replace(counts, target=tidy).digest()
+    assert replace(counts, target=untidy).digest() == counts.digest()
 
 
-@pytest.mark.parametrize("field", ["target", "prediction", "margin_prediction"])
-def test_one_more_pixel_changes_the_digest(field: str) -> None:
+@pytest.mark.parametrize("prediction", [0, 1])
+def test_one_more_pixel_changes_the_digest(prediction: int) -> None:
+    pairs = np.ones((2, 3, 3), dtype=np.int64)
+    before = counts_of(pairs)
+    pairs[0, 0, prediction] += 1
+    assert counts_of(pairs) != before
+
+
+def test_one_more_pixel_in_a_margin_bin_changes_the_digest() -> None:
     counts = make()
-    more = np.zeros(getattr(counts, field).shape, dtype=np.int64)
+    more = np.zeros_like(counts.margin_prediction)
     more[0, 0] = 1
-    matrix = getattr(counts, field) + (more if field.startswith("margin") else sparse.csr_array(more))
-    assert replace(counts, **{field: matrix}) != counts
+    assert replace(counts, margin_prediction=counts.margin_prediction + more) != counts
+
+
+def test_other_confusions_change_the_digest_even_if_all_totals_are_equal() -> None:
+    cycle = np.roll(np.eye(3, dtype=np.int64), 1, axis=1)[None]  # cat as dog, dog as cow, cow as cat
+    one, other = counts_of(cycle, ids=("a",)), counts_of(cycle.transpose(0, 2, 1), ids=("a",))
+    assert [list(totals) for totals in one.totals] == [list(totals) for totals in other.totals]
+    assert one.digest() != other.digest()
 
 
 @pytest.mark.parametrize(
@@ -165,6 +181,7 @@ def test_merged_shards_are_sorted_by_image_in_any_order_of_shards() -> None:
     assert merged.image_ids == ("a", "b", "c", "d") and merged == merge([one, two])
     assert merged.target.toarray()[2].tolist() == two.target.toarray()[1].tolist()
     assert (merged.margin_prediction == one.margin_prediction + two.margin_prediction).all()
+    assert (merged.confusion.toarray() == (one.confusion + two.confusion).toarray()).all()
 
 
 def test_an_image_in_two_shards_is_refused() -> None:
@@ -193,6 +210,12 @@ def test_merging_nothing_is_an_error() -> None:
         ({"margin_prediction": np.zeros((3, G))}, r"expected \(3, 202\)"),
         ({"margin_prediction": np.zeros((3, G + 1))}, "margin_intersection <= margin_prediction"),
         ({"prediction": sparse.csr_array((2, 3), dtype=np.int64)}, "prediction - intersection is -"),
+        ({"confusion": sparse.csr_array((3, 2), dtype=np.int64)}, r"confusion has shape \(3, 2\), expected \(3, 3\)"),
+        ({"confusion": sparse.csr_array(-np.eye(3, dtype=np.int64))}, "confusion is -1 somewhere"),
+        (
+            {"confusion": sparse.csr_array((3, 3), dtype=np.int64)},
+            "diagonal of the confusion for class 'cat' is 0,",
+        ),
     ],
 )
 def test_impossible_counts_are_refused(change: dict[str, object], message: str) -> None:

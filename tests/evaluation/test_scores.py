@@ -42,7 +42,7 @@ def counts_of(pairs: list[tuple[int, int]], *, classes: int, seen: tuple[bool, .
     none = np.zeros((classes, len(GAMMAS) + 1), dtype=np.int64)
     both, prediction, target = (sparse.csr_array(row[None]) for row in rows)
     names = tuple("abcdefgh"[:classes])
-    return Counts(("x",), names, seen, both, prediction, target, none, none)
+    return Counts(("x",), names, seen, both, prediction, target, none, none, sparse.csr_array(table))
 
 
 def test_iou_per_class_is_intersection_over_union_in_percent() -> None:
@@ -176,7 +176,8 @@ def make_sweep() -> Counts:
     right[0, 150] = right[1, 120] = 1
     first = sparse.csr_array(np.array([[1, 0]]))
     both_as_a = sparse.csr_array(np.array([[2, 0]]))
-    return Counts(("x",), ("a", "b"), (True, False), first, both_as_a, pair, right, margin)
+    confusion = sparse.csr_array(np.array([[1, 0], [1, 0]]))
+    return Counts(("x",), ("a", "b"), (True, False), first, both_as_a, pair, right, margin, confusion)
 
 
 def test_the_curve_holds_the_scores_at_every_gamma() -> None:

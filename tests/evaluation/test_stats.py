@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from benchmark.evaluation.counts import GAMMAS, Counts
@@ -25,12 +26,17 @@ SEEN = (True, True, False)
 def make(skill: float, *, seed: int = 0, images: int = 40) -> Counts:
     """Return counts of a run that gets about `skill` of every class right; the other pixels go to the next class."""
     target = np.random.default_rng(99).integers(1, 50, (images, 3))
-    both = np.random.default_rng(seed).binomial(target, skill)
+    return counts_of(np.random.default_rng(seed).binomial(target, skill), target)
+
+
+def counts_of(both: NDArray[np.int64], target: NDArray[np.int64]) -> Counts:
+    """Return counts of these correct and labeled pixels (images, 3); the others are predicted as the next class."""
     prediction = both + np.roll(target - both, 1, axis=1)
     none = np.zeros((3, len(GAMMAS) + 1), dtype=np.int64)
-    ids = tuple(f"{number:03}" for number in range(images))
+    ids = tuple(f"{number:03}" for number in range(len(target)))
     rows = [sparse.csr_array(matrix) for matrix in (both, prediction, target)]
-    return Counts(ids, ("a", "b", "c"), SEEN, rows[0], rows[1], rows[2], none, none)
+    confusion = np.diag(both.sum(axis=0)) + np.roll(np.diag((target - both).sum(axis=0)), 1, axis=1)
+    return Counts(ids, ("a", "b", "c"), SEEN, rows[0], rows[1], rows[2], none, none, sparse.csr_array(confusion))
 
 
 def without_unseen(counts: Counts) -> Counts:
@@ -106,9 +112,7 @@ def test_a_score_that_is_not_defined_has_no_interval() -> None:
 
 
 def test_replicates_without_any_unseen_pixel_are_left_out() -> None:
-    counts = make(0.6, images=3)
-    keep = sparse.csr_array(np.array([[1, 1, 1], [1, 1, 0], [1, 1, 0]]))
-    lone = replace(counts, **{name: getattr(counts, name) * keep for name in ("intersection", "prediction", "target")})
+    lone = counts_of(np.array([[5, 5, 5], [5, 9, 0], [5, 9, 0]]), np.array([[9, 9, 9], [9, 9, 0], [9, 9, 0]]))
     paired = compare([lone], [lone])
     assert 100 < paired.replicates < 300 and paired.interval.low == paired.interval.high == 0.0
 
@@ -167,8 +171,9 @@ def test_runs_on_different_images_are_not_compared() -> None:
 
 def test_runs_on_different_labels_are_not_compared() -> None:
     a = make(0.6)
+    b = replace(a, target=a.prediction, prediction=a.target, confusion=a.confusion.T)
     with pytest.raises(ValueError, match="different labels"):
-        compare([a], [replace(a, target=a.target + a.target)])
+        compare([a], [b])
 
 
 def test_runs_of_different_splits_are_not_compared() -> None:

@@ -49,6 +49,7 @@ def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
     over images.
     """
     intersection = np.array(right, dtype=np.int64)
+    wrong = (100 - intersection).sum(axis=0)
     prediction = intersection + (100 - intersection)[:, [1, 0, 3, 2]]
     margin = np.zeros((len(CLASSES), len(GAMMAS) + 1), dtype=np.int64)
     margin[:, 100] = intersection.sum(axis=0)
@@ -61,6 +62,7 @@ def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
         target=sparse.csr_array(np.full_like(intersection, 100)),
         margin_intersection=margin,
         margin_prediction=margin,
+        confusion=sparse.csr_array(np.diag(intersection.sum(axis=0)) + np.diag(wrong)[:, [1, 0, 3, 2]]),
     )
 
 

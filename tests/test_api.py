@@ -14,7 +14,7 @@ import pytest
 from benchmark import api
 from benchmark.core.run_record import Failure
 from benchmark.core.study import Plan
-from benchmark.evaluation.scores import METRICS
+from benchmark.evaluation.scores import DATASET_METRICS
 from benchmark.store.store import Store
 from tests.report.world import plan_of, save, spec_of, two_rows
 
@@ -63,7 +63,7 @@ def test_the_example_in_the_readme_works(store: Store, capsys: pytest.CaptureFix
 def test_results_have_one_row_per_run_and_metric(store: Store) -> None:
     results = api.load_results("demo")
     assert len(results) == results.groupby(["row", "seed", "metric"]).ngroups
-    assert set(results["metric"]) > {*METRICS, "iou/cup", "latency_ms"}
+    assert set(results["metric"]) > {*DATASET_METRICS, "iou/cup", "latency_ms"}
     first = results[results["metric"] == "miou_seen"].iloc[0]
     facts = ("study", "row", "variant", "split", "protocol", "engine", "seed", "state", "stale", "convention")
     assert [first[name] for name in facts] == [

@@ -72,13 +72,13 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
 
 def _compute_scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
     """Return the scores by convention and metric, and the IoU by class under the first convention."""
-    from benchmark.evaluation.scores import CONVENTIONS, METRICS, score
+    from benchmark.evaluation.scores import CONVENTIONS, DATASET_METRICS, score
 
     table: dict[str, dict[str, float]] = {}
     counts = store.run(run_id).read_counts()
     by_convention = {convention: score(counts, convention) for convention in CONVENTIONS}
     for name, scores in by_convention.items():
-        table[name] = {metric: getattr(scores, metric) for metric in METRICS}
+        table[name] = {metric: getattr(scores, metric) for metric in DATASET_METRICS}
     first = by_convention[CONVENTIONS[0]]
     per_class = dict(zip(counts.classes, first.iou, strict=True))
     return table | {f"IoU by class ({CONVENTIONS[0]})": per_class}

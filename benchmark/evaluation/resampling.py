@@ -1,4 +1,4 @@
-"""Resampling of images and runs: scores of the same runs on many drawings of the images.
+"""Resampling of images: scores of the same runs on many drawings of the images.
 
 Drawings use the raw 64-bit stream of PCG64, which numpy promises to keep, and not its distributions, which may change:
 so the same counts give the same numbers on every machine and version. Resampled counts are summed in float64, where
@@ -17,49 +17,63 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.scores import Convention, Floats, Metric, compute_means
+from benchmark.evaluation.image_scores import resample_image_scores
+from benchmark.evaluation.scores import (
+    DATASET_METRICS,
+    IMAGE_METRICS,
+    Convention,
+    DatasetMetric,
+    Floats,
+    Metric,
+    compute_means,
+)
+
+REPLICATES = 2000
 
 CHUNK_PIXELS = 2**14
 """Resampled sums of pixels held at once, so that they fit the processor's cache."""
 
 
-@dataclass(frozen=True)
-class PairedResampler:
-    """Scores of runs on resampled images, those of the reference computed once per drawing.
+@dataclass(frozen=True, eq=False)
+class ImageBootstrap:
+    """Scores of runs on drawings of the images, computed once per run; all runs get the same drawings.
 
     Attributes:
-        metric: Score.
-        convention: Convention of the score.
+        metrics: Scores that are computed together, which takes hardly longer than one of them.
         replicates: Number of drawings.
-        seed: Seed of the drawing.
-        known: (runs, replicates) scores of the reference, by the numbers of the stream used before the images.
+        seed: Seed of the drawings.
+        known: Run and its scores so far by score and convention, by the identity of its counts.
     """
 
-    metric: Metric
-    convention: Convention
-    replicates: int
-    seed: int
-    known: dict[int, Floats] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    replicates: int = REPLICATES
+    seed: int = 0
+    known: dict[int, tuple[Counts, dict[tuple[Metric, Convention], Floats]]] = field(default_factory=dict, repr=False)
 
-    def draw_differences(self, a: Sequence[Counts], reference: Sequence[Counts]) -> Floats:
-        """Return the difference of the mean scores of a and of the reference in every replicate, (replicates,)."""
-        # Runs of each side, (replicates, runs of the side)
-        bits = np.random.PCG64(self.seed)
-        picks = _draw_integers(bits, len(a), shape=(self.replicates, len(a)))
-        skip, reference_picks = picks.size, picks
-        if len(a) != len(reference):
-            reference_picks = _draw_integers(bits, len(reference), shape=(self.replicates, len(reference)))
-            skip += reference_picks.size
+    def __post_init__(self) -> None:
+        if self.replicates < 2:
+            raise ValueError(f"replicates is {self.replicates}, expected at least 2, such as {REPLICATES}")
 
-        # Scores, (runs of the side, replicates), on images drawn from the rest of the same stream
-        scores = self._resample(a, skip=skip)
-        if skip not in self.known:
-            self.known[skip] = self._resample(reference, skip=skip)
-        return _average_picked(scores, picks) - _average_picked(self.known[skip], reference_picks)
+    def draw(self, runs: Sequence[Counts], *, metric: Metric, convention: Convention) -> Floats:
+        """Return the score of every run on every drawing, (runs, replicates).
 
-    def _resample(self, runs: Sequence[Counts], *, skip: int) -> Floats:
-        weights = draw_weights(self.seed, len(runs[0].image_ids), replicates=self.replicates, skip=skip)
-        return resample_scores(runs, weights, metrics=[self.metric], convention=self.convention)[self.metric]
+        Args:
+            runs: Counts on the same images and labels.
+            metric: Score.
+            convention: Convention of the score.
+        """
+        new = [run for run in runs if (metric, convention) not in self._look_up(run)]
+        metrics = self.metrics if metric in self.metrics else (metric,)
+        if new:
+            weights = draw_weights(self.seed, len(new[0].image_ids), replicates=self.replicates)
+            drawn = resample_scores(new, weights, metrics=metrics, convention=convention)
+            for index, run in enumerate(new):
+                self._look_up(run).update({(name, convention): scores[index] for name, scores in drawn.items()})
+        return np.stack([self._look_up(run)[metric, convention] for run in runs])
+
+    def _look_up(self, run: Counts) -> dict[tuple[Metric, Convention], Floats]:
+        """Return what is known of a run; the entry keeps the run alive, so that its identity stays its own."""
+        return self.known.setdefault(id(run), (run, {}))[1]
 
 
 def resample_scores(
@@ -76,6 +90,21 @@ def resample_scores(
     Returns:
         (runs, replicates) per metric.
     """
+    drawn: dict[Metric, Floats] = {}
+    image_metrics = [metric for metric in IMAGE_METRICS if metric in metrics]
+    dataset_metrics = [metric for metric in DATASET_METRICS if metric in metrics]
+    if image_metrics:
+        parts = [resample_image_scores(run, weights, metrics=image_metrics) for run in runs]
+        drawn |= {metric: np.stack([part[metric] for part in parts]) for metric in image_metrics}
+    if dataset_metrics:
+        drawn |= _resample_dataset_scores(runs, weights, metrics=dataset_metrics, convention=convention)
+    return drawn
+
+
+def _resample_dataset_scores(
+    runs: Sequence[Counts], weights: NDArray[np.int32], *, metrics: Sequence[DatasetMetric], convention: Convention
+) -> dict[DatasetMetric, Floats]:
+    """Return the scores of the counts of the whole dataset, see `resample_scores`."""
     replicates, classes, seen = weights.shape[1], len(runs[0].classes), runs[0].seen
 
     # Counts side by side, ((2 runs + 1) K, N): one product per chunk is cheaper than one per run and count
@@ -83,7 +112,7 @@ def resample_scores(
     columns: Any = sparse.hstack([runs[0].target, *counts], format="csr").astype(np.float64).T
 
     chunk = max(1, CHUNK_PIXELS // columns.shape[0])
-    drawn: dict[Metric, Floats] = {metric: np.empty((len(runs), replicates)) for metric in metrics}
+    drawn: dict[DatasetMetric, Floats] = {metric: np.empty((len(runs), replicates)) for metric in metrics}
     for start in range(0, replicates, chunk):
         # Sums of pixels over the drawn images, (count, 2 runs + 1, K)
         part = slice(start, start + chunk)
@@ -99,7 +128,7 @@ def resample_scores(
 
 
 @lru_cache(maxsize=2)
-def draw_weights(seed: int, images: int, *, replicates: int, skip: int = 0) -> NDArray[np.int32]:
+def draw_weights(seed: int, images: int, *, replicates: int) -> NDArray[np.int32]:
     """Return how often each image is drawn in each replicate, which draws as many images as there are.
 
     All rows of a table share the drawing, so that it is made once.
@@ -108,35 +137,19 @@ def draw_weights(seed: int, images: int, *, replicates: int, skip: int = 0) -> N
         seed: Seed of the stream of bits.
         images: Number of images.
         replicates: Number of replicates.
-        skip: Numbers of the stream that were used before.
 
     Returns:
         (images, replicates), read-only.
     """
     bits = np.random.PCG64(seed)
-    bits.advance(skip)
     weights = np.empty((images, replicates), dtype=np.int32)
     for replicate in range(replicates):
-        weights[:, replicate] = np.bincount(_draw_integers(bits, images, shape=(1, images))[0], minlength=images)
+        weights[:, replicate] = np.bincount(_draw_integers(bits, images, count=images), minlength=images)
     weights.setflags(write=False)
     return weights
 
 
-def _draw_integers(bits: np.random.PCG64, high: int, *, shape: tuple[int, int]) -> NDArray[np.int64]:
-    """Return integers in [0, high), of this shape: remainders of 64 bits, whose bias is below high / 2^64."""
-    raw = np.asarray(bits.random_raw(shape[0] * shape[1]), dtype=np.uint64)
-    return (raw % np.uint64(high)).astype(np.int64).reshape(shape)
-
-
-def _average_picked(drawn: Floats, picks: NDArray[np.int64]) -> Floats:
-    """Return the mean over the picked runs in every replicate.
-
-    Args:
-        drawn: (runs, replicates) scores.
-        picks: (replicates, runs) indices of runs.
-
-    Returns:
-        (replicates,).
-    """
-    means: Floats = np.take_along_axis(drawn.T, picks, axis=1).mean(axis=1)
-    return means
+def _draw_integers(bits: np.random.PCG64, high: int, *, count: int) -> NDArray[np.int64]:
+    """Return integers in [0, high): remainders of 64 bits, whose bias is below high / 2^64."""
+    raw = np.asarray(bits.random_raw(count), dtype=np.uint64)
+    return (raw % np.uint64(high)).astype(np.int64)

@@ -28,8 +28,21 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 Convention = Literal["d2-main", "d2-0.6", "mmseg"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
-Metric = Literal["miou_seen", "miou_unseen", "miou", "hiou", "pixel_accuracy"]
-METRICS: tuple[Metric, ...] = get_args(Metric)
+DatasetMetric = Literal["miou_seen", "miou_unseen", "miou", "hiou", "pixel_accuracy"]
+ImageMetric = Literal[
+    "miou_image",
+    "miou_image_worst_5",
+    "miou_image_worst_1",
+    "miou_class",
+    "miou_class_worst_5",
+    "miou_class_worst_1",
+]
+Metric = Literal[DatasetMetric, ImageMetric]
+DATASET_METRICS: tuple[DatasetMetric, ...] = get_args(DatasetMetric)
+"""Scores of the counts of the whole dataset, the fields of `Scores`."""
+IMAGE_METRICS: tuple[ImageMetric, ...] = get_args(ImageMetric)
+"""Scores of the counts of every image, see `image_scores`."""
+METRICS: tuple[Metric, ...] = (*DATASET_METRICS, *IMAGE_METRICS)
 
 Floats: TypeAlias = NDArray[np.float64]
 Pixels: TypeAlias = NDArray[np.integer[Any]] | Floats
@@ -109,8 +122,8 @@ def compute_means(
     *,
     seen: Sequence[bool],
     convention: Convention,
-    metrics: Collection[Metric] = METRICS,
-) -> dict[Metric, Floats]:
+    metrics: Collection[DatasetMetric] = DATASET_METRICS,
+) -> dict[DatasetMetric, Floats]:
     """Return the means in percent of many sets of counts at once, as in `Scores`.
 
     Args:
@@ -131,7 +144,7 @@ def compute_means(
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
         raise ValueError(f"{len(seen)} seen flags for {per_class.shape[-1]} classes: give one per class")
-    means: dict[Metric, Floats] = {
+    means: dict[DatasetMetric, Floats] = {
         "miou_seen": _average_defined(per_class[..., is_seen]),
         "miou_unseen": _average_defined(per_class[..., ~is_seen]),
     }

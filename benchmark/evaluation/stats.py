@@ -1,21 +1,31 @@
-"""Uncertainty of scores: intervals over seeds, intervals over images, and paired comparisons.
+"""Uncertainty of scores: intervals of means, and comparisons on the same images.
 
-Seeds and images are different sources of uncertainty, and `Interval.kind` says which of them an interval covers.
+One rule makes every interval and every p value: the variance over seeds and over images, see `variation`, and Student's
+t. A single run of a random method covers the images alone, which `Interval.kind` and `Interval.caution` say.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.evaluation.counts import Counts, Matrix
-from benchmark.evaluation.resampling import PairedResampler, draw_weights, resample_scores
-from benchmark.evaluation.scores import METRICS, Convention, Floats, Metric, score
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.evaluation.image_scores import score_metrics
+from benchmark.evaluation.resampling import ImageBootstrap
+from benchmark.evaluation.scores import Convention, Floats, Metric
+from benchmark.evaluation.sides import Pairing, Side, check_sides, find_pairing
+from benchmark.evaluation.variation import (
+    TINY,
+    MeanVariance,
+    Sample,
+    compute_t_quantile,
+    compute_upper_p,
+    estimate_variance,
+)
 
-REPLICATES = 2000
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
 @dataclass(frozen=True)
@@ -26,13 +36,17 @@ class Interval:
         low: Lower end, in the unit of the score.
         high: Upper end.
         level: Probability that such an interval contains the true value, 0 to 1.
-        kind: Source of the variation: "seeds", "images" or "images and seeds".
+        kind: Sources of the variation: "images" or "seeds and images".
+        df: Degrees of freedom of Student's t.
+        caution: Reason why the interval covers less than it seems or is unreliable; empty if there is none.
     """
 
     low: float
     high: float
     level: float
     kind: str
+    df: float
+    caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,17 @@ class PairedDifference:
     Attributes:
         metric: Score that is compared.
         convention: Convention of that score.
-        difference: Mean over the seeds of a minus that of b, in percentage points.
+        difference: Mean over the seeds of a minus that of b, in percentage points; over the shared seeds if `pairing`
+            is "shared seeds".
         interval: Interval of the difference.
-        p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `adjust_holm`).
-        replicates: Number of resamplings behind the interval and the p value.
+        p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `families`). It is below
+            1 - level exactly when the interval excludes 0.
+        standard_error: Standard error of the difference.
         images: Number of images both were evaluated on.
-        seeds: Numbers of runs of a and of b.
+        seeds: Numbers of runs of a and of b that took part.
+        pairing: Seeds that are compared pair by pair: all, the shared ones, or none.
+        least_p: Least two-sided p value that an exact test over so many seeds could give: sign flips of pairs, or
+            permutations of unpaired runs. None if the seeds take no part.
     """
 
     metric: Metric
@@ -55,204 +74,208 @@ class PairedDifference:
     difference: float
     interval: Interval
     p_value: float
-    replicates: int
+    standard_error: float
     images: int
     seeds: tuple[int, int]
+    pairing: Pairing
+    least_p: float | None
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom of the standard error."""
+        return self.interval.df
 
 
-def compute_t_interval(values: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Return Student's interval of the mean over seeds.
-
-    With three seeds it reaches 2.5 standard deviations to each side.
-
-    Args:
-        values: Score of each seed.
-        level: Level of the interval.
-
-    Returns:
-        None if no interval exists: there is a single value, or one that is not finite.
-
-    Raises:
-        ValueError: There are no values, or the level is outside 0 … 1.
-    """
-    from scipy.special import stdtrit
-
-    _check_level(level)
-    if not len(values):
-        raise ValueError("there are no values to give an interval for: give the score of at least one seed")
-    array = np.asarray(values, dtype=np.float64)
-    if len(array) == 1 or not np.isfinite(array).all():
-        return None
-    half_width = stdtrit(len(array) - 1, (1 + level) / 2) * array.std(ddof=1) / np.sqrt(len(array))
-    return Interval(float(array.mean() - half_width), float(array.mean() + half_width), level, "seeds")
-
-
-def bootstrap_images(
-    runs: Sequence[Counts],
+def estimate_means(
+    side: Side,
     *,
     metrics: Sequence[Metric],
     convention: Convention,
-    replicates: int = REPLICATES,
-    seed: int = 0,
     level: float = 0.95,
+    bootstrap: ImageBootstrap | None = None,
 ) -> dict[Metric, Interval | None]:
-    """Return percentile intervals of mean scores of these runs over resampled images; the runs stay the same.
+    """Return intervals of the mean scores of a method over its seeds and the images.
 
     Args:
-        runs: Counts of the seeds of one method, all on the same images.
+        side: Runs of the method.
         metrics: Scores.
         convention: Convention of the scores.
-        replicates: Number of times the images are drawn, with replacement, the same for all runs and scores.
-        seed: Seed of the drawing.
         level: Level of the intervals.
+        bootstrap: Drawings of the images, if they are shared with other intervals.
 
     Returns:
-        Interval by metric; None if the score is not defined, such as hIoU without unseen classes. Replicates in which
-        a score is not defined (their images lack a whole group) are left out of its interval.
+        Interval by metric; None if the score is not defined, such as hIoU without unseen classes, or there is a single
+        image. Replicates in which a score is not defined (their images lack a whole group) are left out.
 
     Raises:
         ValueError: There are no runs or images, runs have different images, or a metric or the convention is unknown.
     """
-    _check_request(runs, metrics=metrics, replicates=replicates, level=level)
-    means = _average_scores(runs, metrics=metrics, convention=convention)
-    defined = [metric for metric in metrics if not np.isnan(means[metric])]
+    check_sides([side], metrics=metrics, level=level)
+    bootstrap = bootstrap or ImageBootstrap(tuple(metrics))
+    images = len(side.counts[0].image_ids)
+    scores = [score_metrics(run, metrics=metrics, convention=convention) for run in side.counts]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
-    if defined:
-        weights = draw_weights(seed, len(runs[0].image_ids), replicates=replicates)
-        drawn = resample_scores(runs, weights, metrics=defined, convention=convention)
-        for metric, scores in drawn.items():
-            intervals[metric] = _take_percentiles(scores.mean(axis=0), level=level, kind="images")
+    for metric in metrics:
+        values = np.array([run[metric] for run in scores])
+        if images > 1 and not np.isnan(values).any():
+            drawn = bootstrap.draw(side.counts, metric=metric, convention=convention)
+            variance = estimate_variance([Sample(values, drawn, side.is_deterministic)], images=images)
+            interval = _make_interval(float(values.mean()), variance, level=level)
+            intervals[metric] = replace(interval, caution=_warn_of_mean(side, values))
     return intervals
 
 
-def bootstrap_differences(
-    sides: Sequence[Sequence[Counts]],
-    reference: Sequence[Counts],
+def compare_sides(
+    sides: Sequence[Side],
+    reference: Side,
     *,
     metric: Metric,
     convention: Convention,
-    replicates: int = REPLICATES,
-    seed: int = 0,
     level: float = 0.95,
+    bootstrap: ImageBootstrap | None = None,
 ) -> list[PairedDifference]:
-    """Compare the mean score of each method with that of a reference, given the variation of images and seeds.
+    """Compare the mean score of each method with that of a reference, given the variation of seeds and images.
 
-    Images are drawn with replacement, the same for all runs; so are seeds. If a side and the reference have equally
-    many runs, their i-th runs are drawn together (give them in the order of their seeds), otherwise independently. If
-    both have a single run, seeds cannot be drawn: the interval then covers images alone, and its kind says so.
-
-    The p value inverts the percentile interval: twice the smaller of the fractions (r + 1) / (n + 1) of the n
-    replicates at or below 0 and at or above 0, at most 1 (Davison and Hinkley 1997, sections 4.2.3 and 5.2); it is
-    never below 2 / (n + 1).
+    Images are always paired: all runs are scored on the same drawings. Seeds are paired if both sides have them, see
+    `sides.find_pairing`: the variance over seeds is then that of the differences, otherwise the sum of both sides'
+    variances (Welch 1947). A single run has no variance over seeds: against several runs, theirs is taken for it too;
+    against another single run, the interval covers the images alone. A deterministic method has none to estimate.
 
     Args:
-        sides: Counts of the runs of each method.
-        reference: Counts of the runs of the method that is subtracted.
+        sides: Runs of each method.
+        reference: Runs of the method that is subtracted.
         metric: Score to compare.
         convention: Convention of the score.
-        replicates: Number of times images and seeds are drawn.
-        seed: Seed of the drawing.
         level: Level of the intervals.
+        bootstrap: Drawings of the images, if they are shared with other intervals.
+
+    Returns:
+        Difference of each side. With a single image, which shows no variation over images, the interval is all that
+        differences can be, and p is 1.
 
     Raises:
-        ValueError: There are no runs, runs have different images, classes or labels, the metric or convention is
+        ValueError: A side has no runs, runs have different images, classes or labels, the metric or convention is
             unknown, or the score is not defined.
     """
-    resampler = PairedResampler(metric, convention, replicates, seed)
-    return [_compare_sides(side, reference, resampler=resampler, level=level) for side in sides]
+    check_sides([reference, *sides], metrics=[metric], level=level)
+    bootstrap = bootstrap or ImageBootstrap((metric,))
+    request = _Request(metric, convention, level, bootstrap)
+    return [_compare(side, reference, request=request) for side in sides]
 
 
-def adjust_holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Adjust a family of p values (Holm 1979, step-down); their order is kept.
+@dataclass(frozen=True)
+class _Request:
+    metric: Metric
+    convention: Convention
+    level: float
+    bootstrap: ImageBootstrap
 
-    Raises:
-        ValueError: A p value is not between 0 and 1.
-    """
-    array = np.asarray(p_values, dtype=np.float64)
-    if not ((array >= 0) & (array <= 1)).all():
-        raise ValueError(f"p values must be between 0 and 1, not {[p for p in p_values if not 0 <= p <= 1]}")
-    order = np.argsort(array, kind="stable")
-    adjusted = np.empty_like(array)
-    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, array[order] * np.arange(len(array), 0, -1)))
-    return tuple(adjusted.tolist())
+    def sample(self, side: Side) -> Sample:
+        """Return the scores of a side, on all images and on the drawings."""
+        scores = [score_metrics(run, metrics=[self.metric], convention=self.convention) for run in side.counts]
+        drawn = self.bootstrap.draw(side.counts, metric=self.metric, convention=self.convention)
+        return Sample(np.array([run[self.metric] for run in scores]), drawn, side.is_deterministic)
 
 
-def _compare_sides(
-    a: Sequence[Counts], b: Sequence[Counts], *, resampler: PairedResampler, level: float
-) -> PairedDifference:
-    """Return the difference a - b, see `bootstrap_differences`."""
-    runs, metric, convention = [*a, *b], resampler.metric, resampler.convention
-    for name, side in (("a", a), ("b", b)):
-        if not side:
-            raise ValueError(f"{name} has no runs to compare: give at least one")
-    _check_request(runs, metrics=[metric], replicates=resampler.replicates, level=level)
-    mean_a, mean_b = (_average_scores(side, metrics=[metric], convention=convention)[metric] for side in (a, b))
-    if np.isnan(mean_a - mean_b):
-        raise ValueError(f"{metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
-    differences = resampler.draw_differences(a, b)
-    defined = differences[~np.isnan(differences)]
-    kind = "images" if len(runs) == 2 else "images and seeds"
+def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
+    """Return the difference a - b, see `compare_sides`."""
+    pairing, seeds = find_pairing(a, b)
+    caution = _warn_of_difference(a, b, pairing=pairing, shared=len(seeds))
+    a, b = (side.select_seeds(seeds) if seeds else side for side in (a, b))
+    images = len(b.counts[0].image_ids)
+    samples = [request.sample(a), request.sample(b)]
+    mean_a, mean_b = (float(sample.values.mean()) for sample in samples)
+    if math.isnan(mean_a - mean_b):
+        raise ValueError(f"{request.metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
+    difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
+    if pairing != "none":
+        samples = [Sample(samples[0].values - samples[1].values, samples[0].drawn - samples[1].drawn)]
+    interval, variance = _judge(difference, samples, images=images, level=request.level)
+    upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)
     return PairedDifference(
-        metric=metric,
-        convention=convention,
-        difference=mean_a - mean_b,
-        interval=_take_percentiles(differences, level=level, kind=kind),
-        p_value=_compute_p_value(defined),
-        replicates=len(defined),
-        images=len(runs[0].image_ids),
-        seeds=(len(a), len(b)),
+        metric=request.metric,
+        convention=request.convention,
+        difference=difference,
+        interval=replace(interval, caution=join_cautions(caution, interval.caution)),
+        p_value=2 * upper,
+        standard_error=variance.standard_error,
+        images=images,
+        seeds=(len(a.runs), len(b.runs)),
+        pairing=pairing,
+        least_p=compute_least_p(a, b, pairing=pairing) if variance.has_seeds else None,
     )
 
 
-def _take_percentiles(values: Floats, *, level: float, kind: str) -> Interval:
-    low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(low), float(high), level, kind)
+def _judge(difference: float, samples: Sequence[Sample], *, images: int, level: float) -> tuple[Interval, MeanVariance]:
+    """Return the interval of a difference and its variance; with one image both are as large as can be."""
+    if images > 1:
+        variance = estimate_variance(samples, images=images)
+        return _make_interval(difference, variance, level=level), variance
+    has_seeds = any(sample.is_random for sample in samples)
+    unknown = MeanVariance(math.inf, 1.0, has_seeds)
+    kind = _name_kind(unknown)
+    return Interval(-100.0, 100.0, level, kind, 1.0, "one image: the variation over images is unknown"), unknown
 
 
-def _compute_p_value(differences: Floats) -> float:
-    fewer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (fewer + 1) / (len(differences) + 1))
+def compute_least_p(a: Side, b: Side, *, pairing: Pairing) -> float:
+    """Return the least two-sided p value that an exact test over the seeds of two sides could give.
+
+    Pairs allow 2^n flips of signs, and so do n runs against a deterministic method; unpaired runs allow as many
+    permutations as there are choices of a's runs among all. Half of them mirror the other half if both sides have
+    equally many runs (Ernst 2004, Statistical Science 19, 676-685).
+    """
+    na, nb = len(a.runs), len(b.runs)
+    if pairing != "none":
+        return float(2.0 ** (1 - na))
+    if a.is_deterministic or b.is_deterministic:
+        return float(2.0 ** (1 - (nb if a.is_deterministic else na)))
+    return (2 if na == nb else 1) / math.comb(na + nb, na)
 
 
-def _average_scores(
-    runs: Sequence[Counts], *, metrics: Sequence[Metric], convention: Convention
-) -> dict[Metric, float]:
-    scores = [score(run, convention) for run in runs]
-    return {metric: float(np.mean([getattr(run, metric) for run in scores])) for metric in metrics}
+def join_cautions(*cautions: str) -> str:
+    """Return the cautions that are not empty as one."""
+    return "; ".join(caution for caution in cautions if caution)
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}, expected a number between 0 and 1 such as 0.95")
+def _make_interval(mean: float, variance: MeanVariance, *, level: float) -> Interval:
+    half_width = compute_t_quantile(variance.df, level) * variance.standard_error
+    return Interval(mean - half_width, mean + half_width, level, _name_kind(variance), variance.df)
 
 
-def _check_request(runs: Sequence[Counts], *, metrics: Sequence[Metric], replicates: int, level: float) -> None:
-    _check_level(level)
-    for metric in metrics:
-        if metric not in METRICS:
-            raise ValueError(explain_unknown_name("metric", metric, METRICS))
-    if replicates < 1:
-        raise ValueError(f"replicates is {replicates}, expected at least 1")
-    if not runs or not runs[0].image_ids:
-        raise ValueError("there are no runs, or they have no images: give counts of at least one image")
-    for run in runs[1:]:
-        _check_pair(run, runs[0])
+def _name_kind(variance: MeanVariance) -> str:
+    return "seeds and images" if variance.has_seeds else "images"
 
 
-def _check_pair(run: Counts, first: Counts) -> None:
-    """Check that two runs were evaluated on the same images, classes and labels."""
-    if run.image_ids != first.image_ids:
-        missing, extra = set(first.image_ids) - set(run.image_ids), set(run.image_ids) - set(first.image_ids)
-        raise ValueError(
-            f"runs were evaluated on different images: one lacks {len(missing)} of the first run's "
-            f"{len(first.image_ids)} and has {len(extra)} others; evaluate both on the same images"
+def _warn_of_mean(side: Side, values: Floats) -> str:
+    """Return the caution of the interval of a mean over seeds and images."""
+    if side.is_deterministic:
+        return ""
+    if len(values) == 1:
+        return "one run: variation over seeds is not covered"
+    few = "two seeds: unreliable" if len(values) == 2 else ""
+    return join_cautions(
+        few, "" if np.ptp(values) else "all runs have the same score: the seed seems to change nothing"
+    )
+
+
+def _warn_of_difference(a: Side, b: Side, *, pairing: Pairing, shared: int) -> str:
+    """Return the caution of the interval of a difference, from the numbers of runs."""
+    na, nb = len(a.runs), len(b.runs)
+    few = "two seeds: unreliable"
+    if pairing != "none":
+        part = f"over the {_spell(shared)} shared seeds of {_spell(na)} and {_spell(nb)} runs"
+        return join_cautions(part if pairing == "shared seeds" else "", few if shared == 2 else "")
+    random = [len(side.runs) for side in (a, b) if not side.is_deterministic]
+    if random and max(random) == 1:
+        return f"one run{' a side' if len(random) == 2 else ''}: variation over seeds is not covered"
+    single = ""
+    if 1 in random:
+        single = (
+            f"one run against {_spell(max(random))}: the variation over seeds of the single run is taken from the "
+            "other side"
         )
-    if (run.classes, run.seen) != (first.classes, first.seen):
-        raise ValueError("runs differ in their classes or in which are seen: compare runs of one split")
-    if not _is_equal(run.target, first.target):
-        raise ValueError("runs have the same images with different labels: evaluate both on the same masks")
+    return join_cautions(single, few if 2 in random else "")
 
 
-def _is_equal(a: Matrix, b: Matrix) -> bool:
-    """Return whether two matrices of `Counts` are equal; equal matrices are stored as equal arrays."""
-    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))
+def _spell(number: int) -> str:
+    return NUMBERS[number] if number < len(NUMBERS) else str(number)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import Cost
-from benchmark.evaluation.scores import METRICS, Convention
+from benchmark.evaluation.scores import DATASET_METRICS, Convention
 from benchmark.report.rows import Row, RunResult, read_rows
 from benchmark.store.store import Store
 
@@ -32,8 +32,8 @@ def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
         study: Name of the study.
 
     Returns:
-        The columns `RUN_COLUMNS`, then "metric" and "value". Metrics are `METRICS`, "iou/CLASS" for every class, and
-        `COST_METRICS`; a value is nan if it is not defined or the run has no result.
+        The columns `RUN_COLUMNS`, then "metric" and "value". Metrics are `DATASET_METRICS`, "iou/CLASS" for every class,
+        and `COST_METRICS`; a value is nan if it is not defined or the run has no result.
     """
     return to_run_frame(rows, study=study).melt(list(RUN_COLUMNS), var_name="metric", value_name="value")
 
@@ -51,7 +51,7 @@ def to_run_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
     from pandas import DataFrame
 
     classes = next((counts.classes for row in rows for counts in row.counts), ())
-    metrics = [*METRICS, *(f"iou/{name}" for name in classes), *COST_METRICS]
+    metrics = [*DATASET_METRICS, *(f"iou/{name}" for name in classes), *COST_METRICS]
     runs = [(row, run) for row in rows for run in row.runs]
     facts = {name: [value(row, run) for row, run in runs] for name, value in RUN_COLUMNS.items()}
     values = [_list_values(run, classes=len(classes)) for _, run in runs]
@@ -69,7 +69,7 @@ def list_records(frame: DataFrame) -> list[dict[str, Any]]:
 def _list_values(run: RunResult, *, classes: int) -> list[float]:
     """Return the values of all metrics of a run, in the order of the columns."""
     scores, cost = run.scores, run.record.cost if run.record is not None else None
-    values = [getattr(scores, metric, math.nan) for metric in METRICS]
+    values = [getattr(scores, metric, math.nan) for metric in DATASET_METRICS]
     values += scores.iou if scores is not None else [math.nan] * classes
     return values + [getattr(cost, metric, math.nan) for metric in COST_METRICS]
 

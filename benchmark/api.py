@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
 from benchmark.core.split import Split
-from benchmark.core.types import Batch, Losses, Prediction
+from benchmark.core.types import Batch, Losses, Prediction, Sample
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,6 +23,7 @@ __all__ = [
     "Method",
     "Prediction",
     "Recipe",
+    "Sample",
     "Split",
     "Supervision",
     "Traits",

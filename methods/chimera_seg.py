@@ -13,8 +13,10 @@ frozen text encoder. Alternatives to our choices are variants of this file:
 - Body: DeepLabV3 on any encoder, or a body of Detectron2 (no variant; see `body.*`).
 - CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = trained linear map of the mean
   feature; last k = 1 block as trained ("vanilla"). Alternatives: other k, the value path, trained layers instead.
-- Initialization: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, as do the
-  replacements of CSH (`Method.initialize`).
+- Initialization: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, with the
+  batch norms of the body as they are in training (`Method.initialize`). The replacements of CSH start from the same
+  dense map of CLIP: that of the last block as trained, or, as a variant of its own, of the value path.
+- Padding of crops is no part of the image for head, SGD, SAM and teacher; in the body it is CLIP's mean color.
 - SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share.
 - SAM: residual cross-attention from classes to pixels, zero at the start.
 - Loss: cross-entropy + focal + dice over scaled cosines, labeled pixels only; the scale is learned.
@@ -22,7 +24,7 @@ frozen text encoder. Alternatives to our choices are variants of this file:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -37,6 +39,7 @@ from benchmark.api import (
     Method,
     Prediction,
     Recipe,
+    Sample,
     Split,
     Supervision,
     Traits,
@@ -67,10 +70,19 @@ from methods.blocks import (
     build_body,
     build_class_embeddings,
     build_head,
+    calibrate_batch_norms,
+    compute_inner_products,
+    count_valid_positions,
+    crop_to_image,
+    encode_without_padding,
+    get_valid_size,
+    group_indices,
     load_clip,
-    predict_each,
+    map_without_padding,
+    mark_valid_positions,
     stack_images,
     stack_labels,
+    to_predictions,
     toy_presets,
 )
 
@@ -129,45 +141,63 @@ class ChimeraSeg(Method):
         self.text.set_classes(names)
 
     def initialize(self, batches: Iterable[Batch]) -> None:
-        """Initialize the head's trained maps from CLIP's tokens."""
-        self.head.start_from(self._extract_pairs(batch) for batch in batches)
+        """Calibrate the body's batch norms, and initialize the head's trained maps from CLIP's tokens."""
+        with calibrate_batch_norms(self.body):
+            self.head.start_from(pair for batch in batches for pair in self._extract_pairs(batch))
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the pixel-text losses on seen labels, and SGD."""
-        images = stack_images(batch, stride=self.body.stride)
-        dense = self.embed(images)
-        logits = self.classify(dense)
-        labels = stack_labels(batch, size=images.shape[2:], num_classes=logits.shape[1])
-        losses: Losses = self.pixel_text(logits, labels)
+        dense, is_valid = self.embed(batch)
+        logits = self.classify(dense, is_valid)
+        size = [side * self.body.stride for side in dense.shape[2:]]
+        losses: Losses = self.pixel_text(logits, stack_labels(batch, size=size, num_classes=logits.shape[1]))
         if self.distillation is not None:
-            positions = dense.flatten(2).transpose(1, 2)  # (B, N, D)
-            losses["loss_sgd"] = self.distillation(positions, self.encode_cls(images), step_context=self.step_context)
+            losses["loss_sgd"] = self.distillation(
+                dense.flatten(2).transpose(1, 2),  # (B, N, D)
+                encode_without_padding(self.encode_cls, batch),
+                is_valid=is_valid,
+                step_context=self.step_context,
+            )
         return losses
 
     def predict(self, batch: Batch) -> list[Prediction]:
         """Classify the dense embeddings of each image."""
-        return predict_each(lambda images: self.classify(self.embed(images)), batch, stride=self.body.stride)
+        return [self._predict(sample) for sample in batch]
 
-    def embed(self, images: Tensor) -> Tensor:
-        """Compute dense unit vectors: images (B, 3, H, W), RGB in 0-255, to (B, D, H/stride, W/stride)."""
-        return F.normalize(self.head(self.body(images)), dim=1)
+    def embed(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Compute dense unit vectors (B, D, h, w), and which positions are valid, (B, h·w) bool or None for all."""
+        features = self.body(stack_images(batch, stride=self.body.stride))
+        grids = count_valid_positions(batch, stride=self.body.stride)
+        dense = F.normalize(map_without_padding(self.head, features, grids).float(), dim=1)
+        size = (dense.shape[2], dense.shape[3])
+        return dense, mark_valid_positions(grids, size, device=dense.device)
 
-    def classify(self, dense: Tensor) -> Tensor:
+    def classify(self, dense: Tensor, is_valid: Tensor | None) -> Tensor:
         """Compute scaled cosines with the aligned class embeddings: (B, D, h, w) to (B, K, h, w)."""
-        text = self.alignment(self.text(), dense.flatten(2).transpose(1, 2))
-        return self.log_scale.exp() * torch.einsum("bdhw,bkd->bkhw", dense, text)
+        text = self.alignment(self.text(), dense.flatten(2).transpose(1, 2), is_valid)
+        return self.log_scale.exp() * compute_inner_products(dense, text)
 
     @torch.no_grad()
     def encode_cls(self, images: Tensor) -> Tensor:
         """Compute CLIP's CLS tokens of images (B, 3, H, W), RGB in 0-255: (B, D) unit vectors."""
         tokens, _ = self._compute_clip_tokens(images)
-        return F.normalize(self.image_encoder.run_last_blocks(tokens, start=0)[:, 0], dim=1)
+        return F.normalize(self.image_encoder.run_last_blocks(tokens, start=0)[:, 0].float(), dim=1)
+
+    def _predict(self, sample: Sample) -> Prediction:
+        """Predict one image."""
+        dense, is_valid = self.embed([sample])
+        padded = [side * self.body.stride for side in dense.shape[2:]]
+        return to_predictions(self.classify(dense, is_valid), [sample], padded=padded)[0]
 
     @torch.no_grad()
-    def _extract_pairs(self, batch: Batch) -> tuple[Tensor, Tensor, Grid]:
-        """Compute the body's features (B, C, h, w), CLIP's tokens (B, 1 + H·W, width) and their grid (H, W)."""
-        images = stack_images(batch, stride=max(self.body.stride, self.image_encoder.patch_size))
-        return self.body(images), *self._compute_clip_tokens(images)
+    def _extract_pairs(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor, Grid]]:
+        """Yield features and CLIP's tokens of the images of one size, without padding; see `Head.start_from`."""
+        features = self.body(stack_images(batch, stride=self.body.stride))
+        grids = count_valid_positions(batch, stride=self.body.stride)
+        for indices in group_indices(get_valid_size(sample) for sample in batch).values():
+            height, width = grids[indices[0]]
+            images = torch.stack([crop_to_image(batch[index]) for index in indices])
+            yield features[indices, :, :height, :width], *self._compute_clip_tokens(images)
 
     def _compute_clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
         """Compute CLIP's tokens before the first block, (B, 1 + h·w, width), and their grid (h, w)."""
@@ -207,6 +237,8 @@ VARIANTS: dict[str, ChimeraConfig] = {
     "CSH k=2": ChimeraConfig(head=CshConfig(blocks=2)),
     "CSH k=3": ChimeraConfig(head=CshConfig(blocks=3)),
     "CSH value path": ChimeraConfig(head=CshConfig(attention="value")),
+    "no CSH, value-path start": ChimeraConfig(head=LinearConfig(start="value")),
+    "no CSH, two-layer MLP, value-path start": ChimeraConfig(head=MlpConfig(start="value")),
     "SGD fixed share": ChimeraConfig(sgd=SgdConfig(keep_start=0.5, keep_end=0.5)),
     "SGD random positions": ChimeraConfig(sgd=SgdConfig(select="random")),
     "SGD bottom positions": ChimeraConfig(sgd=SgdConfig(select="bottom")),

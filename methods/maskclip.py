@@ -37,6 +37,7 @@ from methods.blocks import (
     TextBank,
     TextEncoderEmbeddings,
     build_class_embeddings,
+    compute_inner_products,
     load_clip,
     predict_each,
     to_map,
@@ -89,8 +90,8 @@ class MaskClip(Method):
         tokens, grid = self.image_encoder.embed(self.normalize(images))
         attention, tail = self.config.attention, self.config.tail
         dense = self.image_encoder.run_last_blocks(tokens, start=0, attention=attention, tail=tail)  # (B, 1 + h·w, D)
-        cosines = F.normalize(dense[:, 1:], dim=2) @ self.text().T
-        return self.config.temperature * to_map(cosines, grid)
+        unit_vectors = F.normalize(to_map(dense[:, 1:], grid).float(), dim=1)  # (B, D, h, w)
+        return self.config.temperature * compute_inner_products(unit_vectors, self.text())
 
 
 def build(config: MaskClipConfig, split: Split) -> MaskClip:
@@ -109,7 +110,7 @@ VARIANTS: dict[str, MaskClipConfig] = {
 RECIPE = Recipe(
     title="MaskCLIP",
     paper="arXiv 2112.01071",
-    traits=Traits(supervision=Supervision.NONE),
+    traits=Traits(supervision=Supervision.NONE, is_deterministic=True),
     variants=VARIANTS,
     build=build,
     budgets={"*": Budget(iterations=0)},

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from benchmark.api import (
@@ -47,6 +46,7 @@ from methods.blocks import (
     TextEncoderEmbeddings,
     build_body,
     build_class_embeddings,
+    compute_inner_products,
     predict_each,
     shuffle_class_embeddings,
     stack_images,
@@ -100,7 +100,7 @@ class SpNet(Method):
 
     def compute_logits(self, images: Tensor) -> Tensor:
         """Compute inner products: images (B, 3, H, W), RGB in 0-255, to (B, K, H/stride, W/stride)."""
-        return torch.einsum("bdhw,kd->bkhw", self.project(self.body(images)), self.text())
+        return compute_inner_products(self.project(self.body(images)), self.text())
 
 
 def build(config: SpNetConfig, split: Split) -> SpNet:

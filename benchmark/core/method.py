@@ -43,10 +43,13 @@ class Traits:
     Attributes:
         supervision: Targets that are used in training.
         reconstruction: Deviations from the paper, one sentence; empty if official code was followed.
+        is_deterministic: Whether a run without training draws nothing, so that all seeds give the same result; a study
+            then runs the row once.
     """
 
     supervision: Supervision
     reconstruction: str = ""
+    is_deterministic: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,10 @@ class Method(nn.Module, ABC):
     def initialize(self, batches: Iterable[Batch]) -> None:
         """Set initial values from training samples, once before the first iteration; does nothing by default.
 
+        The method is in training mode, and gradients are disabled.
+
         Args:
-            batches: Batches of training samples, `Budget.init_images` in total.
+            batches: Batches of training samples, augmented and as large as in training, `Budget.init_images` in total.
         """
 
     def forward(self, batch: Batch) -> Losses | list[Prediction]:

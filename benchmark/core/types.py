@@ -32,6 +32,8 @@ class Sample(TypedDict):
         sem_seg: (H, W) long, an index into the classes of the training, or `get_ignore_label` of their number; in
             training only.
         unlabeled: (H, W) bool, pixels that pseudo labels may fill; in transductive training only.
+        valid_size: Height and width of the image in the upper left corner of `image`; the rest is padding. In training
+            only; a sample without it has no padding.
     """
 
     image: Tensor
@@ -41,6 +43,7 @@ class Sample(TypedDict):
     image_id: str
     sem_seg: NotRequired[Tensor]
     unlabeled: NotRequired[Tensor]
+    valid_size: NotRequired[tuple[int, int]]
 
 
 class Prediction(TypedDict):

@@ -25,7 +25,7 @@ from benchmark.data.base import Dataset, RawSample
 from benchmark.data.label_maps import LabelMap
 from benchmark.data.resize import fit_size, resize_image
 from benchmark.data.samplers import EndlessOrder, SampleKey
-from benchmark.data.transforms import Augmentation, make_crop_transforms, make_train_transforms
+from benchmark.data.transforms import Augmentation, make_train_transforms
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 _PADDING_LABEL, _UNSEEN_LABEL = -2, -3
@@ -52,15 +52,16 @@ class _TrainSamples(TorchDataset[Sample]):
 
     def __getitem__(self, key: SampleKey) -> Sample:
         raw = self.dataset.read(self.subset, key.image)
-        image, labels = self.augmentation(_to_tensor(raw), self.label_map(raw), key)
-        height, width = labels.shape
+        view = self.augmentation(_to_tensor(raw), self.label_map(raw), key)
+        height, width = view.labels.shape
         sample: Sample = {
-            "image": image,
+            "image": view.image,
             "height": height,
             "width": width,
             "file_name": raw.file_name,
             "image_id": raw.image_id,
-            "sem_seg": labels,
+            "sem_seg": view.labels,
+            "valid_size": view.size,
         }
         if self.pseudo_label_area is None:
             return sample
@@ -120,8 +121,8 @@ class TrainLoader:
         self._images = select_train_images(dataset, split, protocol.train_images)
         self._batch_size, self._workers = batch_size, workers
         self._order = EndlessOrder(len(self._images), seed=seed)
-        self._init_samples = _make_init_samples(dataset, split, protocol, seed=seed)
-        self._samples = _make_train_samples(dataset, split, protocol, seed=seed)
+        self._init_samples = _make_train_samples(dataset, split, protocol, seed=seed, purpose="initial")
+        self._samples = _make_train_samples(dataset, split, protocol, seed=seed, purpose="augment")
 
     def __len__(self) -> int:
         """Return the number of training images."""
@@ -140,19 +141,22 @@ class TrainLoader:
         keys = (self._make_batch_keys(iteration)[slots] for iteration in range(start, stop))
         yield from _load_batches(self._samples, keys, workers=self._workers)
 
-    def init_batches(self, count: int) -> Iterator[Batch]:
-        """Yield the first images of the training order, each once, cropped but not augmented otherwise.
+    def init_batches(self, count: int, *, micro_batches: int = 1) -> Iterator[Batch]:
+        """Yield the first images of the training order, each once, augmented as in training but with other draws.
 
         Labels of unseen classes are withheld as in training.
 
         Args:
             count: Number of images; all if there are fewer.
+            micro_batches: Number of equal parts of a training batch. A batch of this method is as large as one part, or
+                smaller by less than half if the images do not fill all batches.
         """
         _check_at_least(0, count=count)
-        count = min(count, len(self))
-        spans = [range(first, min(first + self._batch_size, count)) for first in range(0, count, self._batch_size)]
+        count, size = min(count, len(self)), self._batch_size // micro_batches
+        positions = np.array_split(np.arange(count), -(-count // size)) if count else []
         keys = (
-            [SampleKey(0, position, self._images[self._order.index(position)]) for position in span] for span in spans
+            [SampleKey(0, position, self._images[self._order.index(position)]) for position in part.tolist()]
+            for part in positions
         )
         # read in this process: a caller may keep all batches, and tensors from workers hold open files
         yield from _load_batches(self._init_samples, keys, workers=0)
@@ -269,14 +273,9 @@ def check_fits(dataset: Dataset, split: Split) -> None:
             )
 
 
-def _make_init_samples(dataset: Dataset, split: Split, protocol: Protocol, *, seed: int) -> _TrainSamples:
-    label_map = LabelMap(dataset.classes, kept=split.seen)
-    ignore = label_map.ignore
-    transforms = make_crop_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=ignore)
-    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, "initial", transforms))
-
-
-def _make_train_samples(dataset: Dataset, split: Split, protocol: Protocol, *, seed: int) -> _TrainSamples:
+def _make_train_samples(
+    dataset: Dataset, split: Split, protocol: Protocol, *, seed: int, purpose: str
+) -> _TrainSamples:
     is_inductive = protocol.setting == "inductive"
     is_located = protocol.setting == "transductive, unseen located"
     marked = dict.fromkeys(split.unseen, _UNSEEN_LABEL) if is_located else {}
@@ -285,7 +284,7 @@ def _make_train_samples(dataset: Dataset, split: Split, protocol: Protocol, *, s
     padding = ignore if is_inductive else _PADDING_LABEL
     area = None if is_inductive else _UNSEEN_LABEL if is_located else ignore
     transforms = make_train_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=padding)
-    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, "augment", transforms), area)
+    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, purpose, transforms), area)
 
 
 def _load_batches(

@@ -33,7 +33,7 @@ class CropView:
     Attributes:
         image: (3, H, W) RGB in 0-255, bytes or float, in any memory order.
         labels: (H, W) of any integer type.
-        size: Height and width that `ResizeAndPad` resizes the region to.
+        size: Height and width that `ResizeAndPad` resizes the region to; afterwards those of the image without padding.
     """
 
     image: Tensor
@@ -207,13 +207,13 @@ class ResizeAndPad:
     padding: int
 
     def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
-        """Return a view whose image and labels have its final size, at least `side` in both directions."""
+        """Return a view whose image and labels have its size, and padding up to at least `side` in both directions."""
         # resize image and labels
         image = resize_image(view.image, view.size, antialias=self.antialias)
         labels = resize_labels(view.labels, view.size)
         (height, width), size = view.size, (max(view.size[0], self.side), max(view.size[1], self.side))
         if size == view.size:
-            return CropView(image, labels, size)
+            return CropView(image, labels, view.size)
         # pad the image with CLIP's mean color: (3, height, width) to (3, *size)
         mean = torch.tensor(CLIP_MEAN_RGB)
         mean = mean if image.is_floating_point() else mean.round().to(image.dtype)
@@ -221,7 +221,7 @@ class ResizeAndPad:
         canvas[:, :height, :width] = image
         # pad the labels: (height, width) to size
         padded = F.pad(labels, (0, size[1] - width, 0, size[0] - height), value=self.padding)
-        return CropView(canvas, padded, size)
+        return CropView(canvas, padded, view.size)
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ class Augmentation:
     purpose: str
     transforms: tuple[Transform, ...]
 
-    def __call__(self, image: Tensor, labels: Tensor, key: SampleKey) -> tuple[Tensor, Tensor]:
+    def __call__(self, image: Tensor, labels: Tensor, key: SampleKey) -> CropView:
         """Transform an image and its labels.
 
         Args:
@@ -247,13 +247,13 @@ class Augmentation:
             key: Key of the sample.
 
         Returns:
-            (3, h, w) image, bytes or float, and (h, w) labels.
+            View with contiguous tensors: (3, h, w) image, bytes or float, and (h, w) labels.
         """
         view = CropView(image, labels, (labels.shape[0], labels.shape[1]))
         for transform in self.transforms:
             generator = torch_generator(self.seed, self.purpose, key.iteration, key.slot, transform.rng_key)
             view = transform(view, generator)
-        return view.image.contiguous(), view.labels.contiguous()
+        return CropView(view.image.contiguous(), view.labels.contiguous(), view.size)
 
 
 def make_train_transforms(
@@ -267,18 +267,10 @@ def make_train_transforms(
         ignore: Label of unlabeled pixels.
         padding: Label of padded pixels.
     """
-    color: dict[str, tuple[Transform, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColor(),)}
-    flip: tuple[Transform, ...] = (RandomFlip(),) if rules.flip else ()
-    crop, resize_and_pad = make_crop_transforms(rules, antialias=antialias, ignore=ignore, padding=padding)
-    return (crop, *flip, *color[rules.color], resize_and_pad)
-
-
-def make_crop_transforms(
-    rules: TrainTransform, *, antialias: bool, ignore: int, padding: int
-) -> tuple[RandomCrop, ResizeAndPad]:
-    """Return the transforms that only crop and resize; see `make_train_transforms`."""
     crop = RandomCrop(rules.crop, rules.resize, rules.largest_share, ignore)
-    return crop, ResizeAndPad(rules.crop, antialias, padding)
+    flip: tuple[Transform, ...] = (RandomFlip(),) if rules.flip else ()
+    color: dict[str, tuple[Transform, ...]] = {"none": (), "tone": (RandomTone(),), "photometric": (RandomColor(),)}
+    return (crop, *flip, *color[rules.color], ResizeAndPad(rules.crop, antialias, padding))
 
 
 def make_chroma_map(saturation: float, *, hue_degrees: float) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from benchmark.engine.device import move_to_device
 
 
 def initialize_method(method: Method, data: TrainLoader, *, budget: Budget, seed: int, device: torch.device) -> None:
-    """Call `Method.initialize` with training images, in eval mode and without gradients.
+    """Call `Method.initialize` with training images, in training mode and without gradients.
 
     Args:
         method: Method on its device.
@@ -27,12 +27,15 @@ def initialize_method(method: Method, data: TrainLoader, *, budget: Budget, seed
     """
     if not budget.init_images:
         return
-    method.eval()
+    method.train()
     method.step_context = StepContext(seed, 0, budget.iterations)
     seed_globals(seed, "initialise")  # part of the RNG key
     versions_before = _get_frozen_versions(method)
     with torch.no_grad():
-        method.initialize(move_to_device(batch, device) for batch in data.init_batches(budget.init_images))
+        method.initialize(
+            move_to_device(batch, device)
+            for batch in data.init_batches(budget.init_images, micro_batches=budget.micro_batches)
+        )
     versions_after = _get_frozen_versions(method)
     changed = [name for name, version in versions_after.items() if versions_before.get(name) != version]
     if changed:

@@ -83,12 +83,16 @@ class SelfTraining(Method):
 
     @torch.no_grad()
     def _predict_unseen(self, sample: Sample) -> Tensor:
-        """Return the most probable unseen class (H, W) of every pixel, predicted in evaluation mode."""
-        height, width = sample["image"].shape[1:]
+        """Return the most probable unseen class (H, W) of every pixel, predicted in evaluation mode.
+
+        The method predicts the image without its padding, in which the result is arbitrary.
+        """
         request = sample.copy()
-        request["height"], request["width"] = height, width
+        height, width = request.pop("valid_size", sample["image"].shape[1:])
+        request["image"], request["height"], request["width"] = sample["image"][:, :height, :width], height, width
         self.method.eval()
-        pseudo_labels = compute_label_map(self.method.predict([request])[0], among=self._unseen)
+        pseudo_labels = torch.zeros_like(sample["sem_seg"])
+        pseudo_labels[:height, :width] = compute_label_map(self.method.predict([request])[0], among=self._unseen)
         self.method.train()
         return pseudo_labels
 

@@ -4,7 +4,9 @@
 - Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
 - Chimera-Seg's modules: `build_head`, `SemanticAlignment`, `SelectiveGlobalDistillation`.
-- Losses and conversion of samples: `PixelTextLoss`, `stack_images`, `stack_labels`, `predict_each`.
+- Classifier and losses: `compute_inner_products`, `PixelTextLoss`.
+- Conversion of samples: `stack_images`, `stack_labels`, `predict_each`.
+- Padding of samples: `count_valid_positions`, `map_without_padding`, `encode_without_padding`.
 - Small backbones for toybox: `toy_presets`.
 """
 
@@ -12,6 +14,7 @@ from __future__ import annotations
 
 from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
 from methods.blocks.bodies import Body, BodyConfig, SmpBodyConfig, build_body
+from methods.blocks.calibration import calibrate_batch_norms
 from methods.blocks.class_embeddings import (
     ClassEmbeddings,
     ClassEmbeddingsConfig,
@@ -26,7 +29,17 @@ from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Grid, T
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
+from methods.blocks.inner_products import compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
+from methods.blocks.padding import (
+    count_valid_positions,
+    crop_to_image,
+    encode_without_padding,
+    get_valid_size,
+    group_indices,
+    map_without_padding,
+    mark_valid_positions,
+)
 from methods.blocks.toy import toy_presets
 
 __all__ = [
@@ -60,7 +73,16 @@ __all__ = [
     "build_body",
     "build_class_embeddings",
     "build_head",
+    "calibrate_batch_norms",
+    "compute_inner_products",
+    "count_valid_positions",
+    "crop_to_image",
+    "encode_without_padding",
+    "get_valid_size",
+    "group_indices",
     "load_clip",
+    "map_without_padding",
+    "mark_valid_positions",
     "predict_each",
     "shuffle_class_embeddings",
     "stack_images",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import torch
 import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
@@ -46,12 +45,13 @@ class SemanticAlignment(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
-    def forward(self, text: Tensor, dense: Tensor) -> Tensor:
+    def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
         """Adapt the class embeddings to each image.
 
         Args:
             text: (K, D) unit vectors of K classes.
             dense: (B, N, D) unit vectors of N positions.
+            is_valid: (B, N) bool, positions to attend to; None for all.
 
         Returns:
             (B, K, D) unit vectors.
@@ -59,26 +59,27 @@ class SemanticAlignment(nn.Module):
         per_head = (self.heads, text.shape[1] // self.heads)
         scale = math.sqrt(text.shape[1])  # unit vectors have entries of about 1/√D
 
-        # heads of the queries (K, heads, d) and of the keys and values (B, N, heads, d)
-        query = self.query(text * scale).unflatten(1, per_head)
-        key, value = self.key_value(dense * scale).chunk(2, dim=2)
-        key, value = key.unflatten(2, per_head), value.unflatten(2, per_head)
+        # heads of the queries (B, heads, K, d) and of the keys and values (B, heads, N, d)
+        query = self.query(text * scale).unflatten(1, per_head).transpose(0, 1).expand(len(dense), -1, -1, -1)
+        key, value = self.key_value(dense * scale).unflatten(2, (2, *per_head)).permute(2, 0, 3, 1, 4)
 
-        # attention of every class over the positions, (B, heads, K, N)
-        attention = torch.einsum("khd,bnhd->bhkn", query, key).div(math.sqrt(per_head[1])).softmax(dim=3)
-        attended = torch.einsum("bhkn,bnhd->bkhd", attention, value).flatten(2)  # (B, K, D)
+        # attention of every class over the positions, without the (B, heads, K, N) weights in memory
+        mask = None if is_valid is None else is_valid[:, None, None]  # (B, 1, 1, N)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)  # (B, heads, K, d)
+        attended = attended.transpose(1, 2).flatten(2)  # (B, K, D)
         return F.normalize(text + self.output(attended) / scale, dim=2)
 
 
 class NoAlignment(nn.Module):
     """Unchanged class embeddings: the plain cosine classifier."""
 
-    def forward(self, text: Tensor, dense: Tensor) -> Tensor:
+    def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
         """Repeat the class embeddings for each image.
 
         Args:
             text: (K, D) unit vectors of K classes.
             dense: (B, N, D) unit vectors of N positions; only B is used.
+            is_valid: Not used.
 
         Returns:
             (B, K, D).

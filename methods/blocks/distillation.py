@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -49,7 +49,7 @@ def count_selected(config: SgdConfig, *, progress: float, positions: int) -> int
     Args:
         config: Fractions at the start and the end, and the schedule in between.
         progress: Progress of training, from 0 to 1.
-        positions: Number N of positions in an image.
+        positions: Number of valid positions in an image.
     """
     fall = (1 - math.cos(math.pi * progress)) / 2 if config.schedule == "cosine" else progress
     share = config.keep_start + (config.keep_end - config.keep_start) * fall
@@ -57,27 +57,39 @@ def count_selected(config: SgdConfig, *, progress: float, positions: int) -> int
 
 
 def weigh_positions(
-    dense: Tensor, cls: Tensor, *, select: Selection, num_selected: int, generator: torch.Generator
+    dense: Tensor,
+    cls: Tensor,
+    *,
+    is_valid: Tensor | None = None,
+    select: Selection,
+    num_selected: Sequence[int],
+    generator: torch.Generator,
 ) -> Tensor:
     """Weigh the positions of each image for the distillation.
 
     Args:
         dense: (B, N, D) unit vectors.
         cls: (B, D) unit vectors.
+        is_valid: (B, N) bool, positions to choose from; None for all.
         select: Rule of the selection.
-        num_selected: Number of positions to select; "soft" selects all of them.
+        num_selected: Number of positions to select in each image; "soft" selects all valid ones.
         generator: Source of the "random" selection.
 
     Returns:
         (B, N), each row sums to 1.
     """
+    excluded = torch.tensor(False, device=dense.device) if is_valid is None else ~is_valid
     similarity = torch.einsum("bnd,bd->bn", dense, cls)
     if select == "soft":
-        return (similarity / math.sqrt(dense.shape[2])).softmax(dim=1)
+        return (similarity / math.sqrt(dense.shape[2])).masked_fill(excluded, -math.inf).softmax(dim=1)
     if select == "random":
         similarity = torch.rand(similarity.shape, generator=generator).to(similarity)
-    indices = similarity.detach().topk(num_selected, dim=1, largest=select != "bottom").indices
-    return torch.zeros_like(similarity).scatter(1, indices, 1 / num_selected)
+    # weight 1 / n for the n best ranks of each image, none for the others: (B, N)
+    preference = -similarity.detach() if select == "bottom" else similarity.detach()
+    order = preference.masked_fill(excluded, -math.inf).argsort(dim=1, descending=True)
+    counts = torch.tensor(num_selected, device=dense.device).unsqueeze(1)
+    rank_weights = (torch.arange(dense.shape[1], device=dense.device) < counts) / counts
+    return torch.zeros_like(similarity).scatter(1, order, rank_weights.to(similarity))
 
 
 class SelectiveGlobalDistillation(nn.Module):
@@ -97,27 +109,44 @@ class SelectiveGlobalDistillation(nn.Module):
         self.register_buffer("bank", torch.zeros(config.bank, dimension))
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
-    def forward(self, dense: Tensor, cls: Tensor, *, step_context: StepContext) -> Tensor:
-        """Compute the loss, then add the CLS tokens of the batch to the bank.
+    def forward(
+        self, dense: Tensor, cls: Tensor, *, is_valid: Tensor | None = None, step_context: StepContext
+    ) -> Tensor:
+        """Compute the loss in float32, then add the CLS tokens of the batch to the bank.
 
         Args:
             dense: (B, N, D) unit vectors.
             cls: (B, D) unit vectors of the frozen teacher.
+            is_valid: (B, N) bool, positions that show the image; None for all.
             step_context: Progress and random draws of the iteration.
 
         Returns:
             () weighted loss.
         """
-        config = self.config
-        num_selected = count_selected(config, progress=step_context.progress, positions=dense.shape[1])
-        generator = step_context.generator("sgd", "pick")  # part of the RNG key
-        weights = weigh_positions(dense, cls, select=config.select, num_selected=num_selected, generator=generator)
-        if config.objective == "cosine":
-            loss = 1 - torch.einsum("bn,bnd,bd->b", weights, dense, cls).mean()
-        else:
-            loss = self._contrast(F.normalize(torch.einsum("bn,bnd->bd", weights, dense), dim=1), cls)
+        with torch.autocast(dense.device.type, enabled=False):
+            dense, cls = dense.float(), cls.float()
+            weights = self._weigh(dense, cls, is_valid, step_context)
+            if self.config.objective == "cosine":
+                loss = 1 - torch.einsum("bn,bnd,bd->b", weights, dense, cls).mean()
+            else:
+                loss = self._contrast(F.normalize(torch.einsum("bn,bnd->bd", weights, dense), dim=1), cls)
         self._remember(cls)
-        return config.weight * loss
+        return self.config.weight * loss
+
+    def _weigh(self, dense: Tensor, cls: Tensor, is_valid: Tensor | None, step_context: StepContext) -> Tensor:
+        """Weigh the positions (B, N) as the schedule of the config says."""
+        images, positions = dense.shape[:2]
+        valid = [positions] * images if is_valid is None else is_valid.sum(dim=1).tolist()
+        return weigh_positions(
+            dense,
+            cls,
+            is_valid=is_valid,
+            select=self.config.select,
+            num_selected=[
+                count_selected(self.config, progress=step_context.progress, positions=count) for count in valid
+            ],
+            generator=step_context.generator("sgd", "pick"),  # part of the RNG key
+        )
 
     def _contrast(self, pooled: Tensor, cls: Tensor) -> Tensor:
         """Compute InfoNCE between pooled features (B, D) and CLS tokens (B, D)."""

@@ -20,6 +20,9 @@ from methods.blocks.ridge import Ridge
 class CshConfig(Config):
     """CLIP Semantic Head: the last blocks of CLIP, frozen, after a trained adapter.
 
+    The start is fitted to the tokens that enter these blocks, so the target of the head's output is CLIP's dense map
+    under the same attention.
+
     Attributes:
         blocks: Number of CLIP's last blocks; None for all of them (the full-CLIP head).
         attention: Attention of the very last block.
@@ -31,20 +34,28 @@ class CshConfig(Config):
 
 
 class LinearConfig(Config):
-    """One trained linear map into the embedding space, without CSH."""
+    """One trained linear map into the embedding space, without CSH.
+
+    Attributes:
+        start: Attention of CLIP's last block for the dense map that the start is fitted to. A fair comparison with CSH
+            needs the attention of that CSH.
+    """
 
     kind: Literal["linear"] = "linear"
+    start: Attention = "vanilla"
 
 
 class MlpConfig(Config):
     """Two trained layers, as deep as CSH but without CLIP.
 
     Attributes:
-        hidden: Width between the layers.
+        hidden: Width between the layers. The first layer stays random at the start.
+        start: See `LinearConfig`; the last layer is fitted.
     """
 
     kind: Literal["mlp"] = "mlp"
     hidden: int = Field(default=256, ge=1)
+    start: Attention = "vanilla"
 
 
 HeadConfig = Annotated[CshConfig | LinearConfig | MlpConfig, Field(discriminator="kind")]
@@ -63,8 +74,8 @@ class Head(nn.Module, ABC):
         """Fit the trained maps to CLIP in closed form.
 
         Args:
-            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
-                grid (H, W).
+            pairs: Features (B, C, h, w) as they are in training, CLIP's tokens before the first block
+                (B, 1 + H·W, width) and their grid (H, W), of the same images without padding.
         """
 
 
@@ -105,7 +116,8 @@ class ClipSemanticHead(Head):
     """Adapter, CLIP's positions, the last frozen blocks, CLIP's own norm and projection.
 
     The class token, which the blocks attend to, is a trained linear map of the mean feature: CLIP's own class token
-    would require CLIP's first blocks at test time.
+    would require CLIP's first blocks at test time. With all blocks, adapter and positions are followed by CLIP's
+    `ln_pre`, as in CLIP, where the adapter replaces the patch embedding.
 
     Args:
         image_encoder: The frozen CLIP.
@@ -155,7 +167,8 @@ class ClipSemanticHead(Head):
         patches, class_token = Ridge(), Ridge(penalty=0.1)
         for features, tokens, grid in pairs:
             features = self.norm(features)
-            target = self.image_encoder.run_blocks(tokens, start=0, stop=self.start) - self._resize_positions(grid)
+            entering = self.image_encoder.run_blocks(tokens, start=0, stop=self.start) if self.start else tokens
+            target = entering - self._resize_positions(grid)
             patches.add(pool_to_grid(features, grid), target[:, 1:].flatten(0, 1))
             class_token.add(features.mean(dim=(2, 3)), target[:, 0])
         set_linear(self.adapter, *patches.solve())
@@ -171,13 +184,15 @@ class PlainHead(Head):
     """Trained layers from the body's width to the embedding space; the last one is linear.
 
     Args:
-        image_encoder: The CLIP whose value path provides starting values; not a submodule of this head.
+        image_encoder: The CLIP whose dense map provides starting values; not a submodule of this head.
         layers: Widths from the body's channels to the embedding dimension, (C, D) or (C, hidden, D).
+        start: Attention of the last block for that dense map.
     """
 
-    def __init__(self, image_encoder: ClipImageEncoder, *, layers: tuple[int, ...]) -> None:
+    def __init__(self, image_encoder: ClipImageEncoder, *, layers: tuple[int, ...], start: Attention) -> None:
         super().__init__()
         self._image_encoder = (image_encoder,)  # in a tuple, so that it is no submodule
+        self._start = start
         self.norm = ChannelNorm(layers[0])
         self.hidden = nn.Sequential(*(nn.Sequential(nn.Conv2d(a, b, 1), nn.GELU()) for a, b in pairwise(layers[:-1])))
         self.project = nn.Conv2d(layers[-2], layers[-1], kernel_size=1)
@@ -189,7 +204,7 @@ class PlainHead(Head):
 
     @torch.no_grad()
     def start_from(self, pairs: Iterable[tuple[Tensor, Tensor, Grid]]) -> None:
-        """Regress CLIP's dense embeddings (value path, unit length) on the features under each patch.
+        """Regress CLIP's dense embeddings, scaled to unit length, on the features under each patch.
 
         Args:
             pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
@@ -198,7 +213,7 @@ class PlainHead(Head):
         (image_encoder,) = self._image_encoder
         ridge = Ridge()
         for features, tokens, grid in pairs:
-            dense = F.normalize(image_encoder.run_last_blocks(tokens, start=0, attention="value"), dim=-1)
+            dense = F.normalize(image_encoder.run_last_blocks(tokens, start=0, attention=self._start), dim=-1)
             ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
         set_linear(self.project, *ridge.solve())
 
@@ -215,6 +230,7 @@ def build_head(config: CshConfig | LinearConfig | MlpConfig, *, image_encoder: C
         case CshConfig():
             return ClipSemanticHead(image_encoder, channels=channels, blocks=config.blocks, attention=config.attention)
         case LinearConfig():
-            return PlainHead(image_encoder, layers=(channels, image_encoder.embed_dim))
+            return PlainHead(image_encoder, layers=(channels, image_encoder.embed_dim), start=config.start)
         case MlpConfig():
-            return PlainHead(image_encoder, layers=(channels, config.hidden, image_encoder.embed_dim))
+            layers = (channels, config.hidden, image_encoder.embed_dim)
+            return PlainHead(image_encoder, layers=layers, start=config.start)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from benchmark.core.lazy_scores import LowResPrediction
 from benchmark.core.types import Batch, Prediction, get_ignore_label
+from methods.blocks.padding import crop_to_image
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -39,6 +40,8 @@ class Normalize(nn.Module):
 def stack_images(batch: Batch, *, stride: int) -> Tensor:
     """Stack images, padded at the right and the bottom with the CLIP mean color.
 
+    Padding that a sample already has is replaced, so its content has no influence.
+
     Args:
         batch: B samples with images (3, h, w) of any size.
         stride: Divisor of the height and width of the result.
@@ -52,7 +55,8 @@ def stack_images(batch: Batch, *, stride: int) -> Tensor:
     fill = torch.tensor(CLIP_MEAN, device=batch[0]["image"].device).view(3, 1, 1) * 255
     canvas = fill.repeat(len(batch), 1, height, width)
     for image, sample in zip(canvas, batch, strict=True):
-        image[:, : sample["image"].shape[1], : sample["image"].shape[2]] = sample["image"]
+        valid = crop_to_image(sample)
+        image[:, : valid.shape[1], : valid.shape[2]] = valid
     return canvas
 
 

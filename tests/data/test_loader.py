@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.core.protocol import Protocol, TrainTransform
 from benchmark.core.split import Split
 from benchmark.data.loader import EvalLoader, TrainLoader
 from tests.data.tiny_dataset import NAMES, PLAIN, SIDE, SIZE, SPLIT, Relabeled, Tiny, make_train_loader, same
@@ -54,7 +55,8 @@ def test_training_labels_are_seen_classes_or_ignore() -> None:
 
 
 def test_training_labels_are_matched_by_name() -> None:
-    (first,) = next(make_train_loader(protocol=PLAIN).init_batches(1))
+    protocol = Protocol(train=TrainTransform(flip=False))
+    (first,) = next(make_train_loader(protocol=protocol).init_batches(1))
     labels = Tiny().read("train", int(first["image_id"])).labels
     expected = np.select([labels == NAMES.index("owl"), labels == NAMES.index("cat")], [0, 1], 255)
     assert first["sem_seg"].tolist() == expected.tolist()
@@ -100,6 +102,29 @@ def test_init_batches_contain_each_image_at_most_once(count: int) -> None:
     images = [sample["image_id"] for batch in batches for sample in batch]
     assert len(set(images)) == len(images) == min(count, SIZE)
     assert all(len(batch) <= 3 and sample["image"].shape == (3, 6, 6) for batch in batches for sample in batch)
+
+
+def test_init_batches_are_augmented_as_in_training_with_other_draws() -> None:
+    loader = make_train_loader()
+    (first,), (initial,) = next(loader.batches(0, 1))[:1], next(loader.init_batches(3))[:1]
+    assert first["image_id"] == initial["image_id"] and first["image"].shape == initial["image"].shape
+    assert initial["image"].is_floating_point() and not torch.equal(first["image"], initial["image"])  # RandomTone
+
+
+@pytest.mark.parametrize(("micro_batches", "sizes"), [(1, [3, 2]), (3, [1, 1, 1, 1, 1])])
+def test_init_batches_are_as_large_as_micro_batches(micro_batches: int, sizes: list[int]) -> None:
+    assert [len(batch) for batch in make_train_loader().init_batches(5, micro_batches=micro_batches)] == sizes
+
+
+def test_the_last_init_batch_is_not_a_remainder() -> None:
+    assert [len(batch) for batch in make_train_loader().init_batches(4)] == [2, 2]  # a batch norm cannot use one image
+
+
+def test_training_samples_tell_the_image_from_its_padding() -> None:
+    protocol = Protocol(train=TrainTransform(crop=20))
+    for sample in next(make_train_loader(protocol=protocol).batches(0, 1)):
+        assert sample["valid_size"] == (SIDE, SIDE + int(sample["image_id"]))
+        assert sample["image"].shape == (3, 20, 20)
 
 
 @pytest.mark.parametrize("wrong", [5, 254, -1, 256])

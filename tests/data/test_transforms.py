@@ -23,7 +23,6 @@ from benchmark.data.transforms import (
     ResizeAndPad,
     Transform,
     make_chroma_map,
-    make_crop_transforms,
     make_train_transforms,
 )
 
@@ -35,18 +34,20 @@ def number_pixels(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def transform_labels(transforms: tuple[Transform, ...], key: SampleKey, seed: int = 0) -> Tensor:
-    return Augmentation(seed, "augment", transforms)(*number_pixels(12, 12), key)[1]
+    return Augmentation(seed, "augment", transforms)(*number_pixels(12, 12), key).labels
 
 
 @given(height=st.integers(1, 9), width=st.integers(1, 9), side=st.integers(1, 9), slot=st.integers(0, 50))
 def test_image_and_labels_move_together_and_padding_is_ignored(height: int, width: int, side: int, slot: int) -> None:
     transforms = (RandomCrop(side), RandomFlip(), ResizeAndPad(side, True, 255))
-    image, labels = Augmentation(0, "augment", transforms)(*number_pixels(height, width), SampleKey(0, slot, 0))
+    view = Augmentation(0, "augment", transforms)(*number_pixels(height, width), SampleKey(0, slot, 0))
+    image, labels = view.image, view.labels
     is_padding = labels == 255
     assert image.shape == (3, side, side) and labels.shape == (side, side)
     assert torch.equal(image[0][~is_padding], labels[~is_padding].float())
     assert torch.allclose(image[:, is_padding], torch.tensor(CLIP_MEAN_RGB)[:, None])
-    assert (~is_padding).sum() == min(height, side) * min(width, side)
+    assert view.size == (min(height, side), min(width, side))
+    assert not is_padding[: view.size[0], : view.size[1]].any() and (~is_padding).sum() == view.size[0] * view.size[1]
 
 
 def test_crops_cover_every_position() -> None:
@@ -98,9 +99,9 @@ def test_inputs_are_not_edited_in_place() -> None:
 
 
 def test_a_crop_of_zero_keeps_the_whole_image() -> None:
-    transforms = make_crop_transforms(TrainTransform(), antialias=True, ignore=255, padding=255)
-    image, labels = Augmentation(0, "initial", transforms)(*number_pixels(3, 5), SampleKey(0, 0, 0))
-    assert torch.equal(image, number_pixels(3, 5)[0]) and labels.shape == (3, 5)
+    transforms = (RandomCrop(), ResizeAndPad(0, True, 255))
+    view = Augmentation(0, "initial", transforms)(*number_pixels(3, 5), SampleKey(0, 0, 0))
+    assert torch.equal(view.image, number_pixels(3, 5)[0]) and view.labels.shape == view.size == (3, 5)
 
 
 @pytest.mark.parametrize("slot", range(12))
@@ -108,7 +109,8 @@ def test_image_and_labels_of_a_resized_crop_show_the_same_region(slot: int) -> N
     blocks = torch.arange(64).reshape(8, 8).repeat_interleave(16, 0).repeat_interleave(16, 1)
     crop = RandomCrop(48, RatioRange(short_side=128, long_side=128, low=0.5, high=2.0))
     augment = Augmentation(0, "augment", (crop, RandomFlip(), ResizeAndPad(48, True, 255)))
-    image, labels = augment(blocks.float().expand(3, -1, -1), blocks, SampleKey(0, slot, 0))
+    view = augment(blocks.float().expand(3, -1, -1), blocks, SampleKey(0, slot, 0))
+    image, labels = view.image, view.labels
     assert image.shape == (3, 48, 48) and labels.shape == (48, 48)
     agree = (image[0] - labels.float()).abs() < 0.5  # the image blends neighboring blocks
     assert agree.float().mean() > 0.7
@@ -116,9 +118,8 @@ def test_image_and_labels_of_a_resized_crop_show_the_same_region(slot: int) -> N
 
 def test_an_image_smaller_than_the_crop_is_kept_whole_and_padded() -> None:
     crop = RandomCrop(12, ShortSides(sides=(6,)))
-    image, labels = Augmentation(0, "augment", (crop, ResizeAndPad(12, True, 9)))(
-        *number_pixels(4, 8), SampleKey(0, 0, 0)
-    )
+    view = Augmentation(0, "augment", (crop, ResizeAndPad(12, True, 9)))(*number_pixels(4, 8), SampleKey(0, 0, 0))
+    image, labels = view.image, view.labels
     assert image.shape == (3, 12, 12) and (labels[:6, :12] != 9).any() and (labels[6:] == 9).all()
     assert torch.allclose(image[:, 6:], torch.tensor(CLIP_MEAN_RGB)[:, None, None])
 
@@ -131,7 +132,7 @@ def test_crops_of_a_single_class_are_drawn_again() -> None:
     def share_mixed(share: float) -> float:
         """Return the share of 200 crops with both classes; expected: 32 / 257, or 1 - (241 / 257)^10 if redrawn."""
         crop = RandomCrop(64, largest_share=share)
-        cuts = [Augmentation(0, "a", (crop,))(image, labels, SampleKey(0, slot, 0))[1] for slot in range(200)]
+        cuts = [Augmentation(0, "a", (crop,))(image, labels, SampleKey(0, slot, 0)).labels for slot in range(200)]
         return sum(len(cut.unique()) == 2 for cut in cuts) / len(cuts)
 
     assert 0.05 < share_mixed(1.0) < 0.2 and 0.36 < share_mixed(0.75) < 0.6

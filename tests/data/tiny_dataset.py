@@ -89,6 +89,7 @@ def same(first: list[Batch], second: list[Batch]) -> bool:
     return len(flat[0]) == len(flat[1]) and all(
         a["image"].equal(b["image"])
         and a["sem_seg"].equal(b["sem_seg"])
+        and a.get("valid_size") == b.get("valid_size")
         and [a["height"], a["width"], a["file_name"], a["image_id"]]
         == [b["height"], b["width"], b["file_name"], b["image_id"]]
         for a, b in zip(*flat, strict=True)

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Grid = tuple[int, int]
-"""Number of patches in a column and in a row, (H, W)."""
+from methods.blocks.padding import Grid
 
 Rgb = tuple[float, float, float]
 
@@ -96,7 +95,7 @@ class ClipImageEncoder(nn.Module):
         self.depth: int = len(visual.transformer.resblocks)
 
     def embed(self, images: Tensor) -> tuple[Tensor, Grid]:
-        """Compute the tokens before the first block.
+        """Compute the tokens before the first block: class token and patches, with their positions added.
 
         Args:
             images: (B, 3, H, W) normalized, H and W multiples of the patch size.
@@ -109,11 +108,10 @@ class ClipImageEncoder(nn.Module):
         positions = resize_positions(self.visual.positional_embedding, trained=self.trained_grid, grid=grid)
         class_token = self.visual.class_embedding.expand(len(images), 1, -1)
         tokens = torch.cat([class_token, patches.flatten(2).transpose(1, 2)], dim=1)  # (B, 1 + h·w, C)
-        normalized: Tensor = self.visual.ln_pre(tokens + positions)
-        return normalized, grid
+        return tokens + positions, grid
 
     def run_blocks(self, tokens: Tensor, *, start: int, stop: int) -> Tensor:
-        """Run blocks start..stop-1 as trained.
+        """Run blocks start..stop-1 as trained, and before block 0 the norm `ln_pre`.
 
         Args:
             tokens: (B, L, C) before block `start`.
@@ -123,6 +121,8 @@ class ClipImageEncoder(nn.Module):
         Returns:
             (B, L, C).
         """
+        if start == 0:
+            tokens = self.visual.ln_pre(tokens)
         for block in self.visual.transformer.resblocks[start:stop]:
             tokens = block(tokens)
         return tokens
@@ -130,7 +130,7 @@ class ClipImageEncoder(nn.Module):
     def run_last_blocks(
         self, tokens: Tensor, *, start: int, attention: Attention = "vanilla", tail: Tail = "full"
     ) -> Tensor:
-        """Run the blocks from `start` to the end, the final norm and the projection.
+        """Run the blocks from `start` to the end, as `run_blocks` does, the final norm and the projection.
 
         Args:
             tokens: (B, L, C) before block `start`.

@@ -42,7 +42,7 @@ def test_schedules_follow_their_formulas() -> None:
 
 def test_top_selects_exactly_the_positions_most_similar_to_the_cls_token() -> None:
     dense, cls = unit(3, 20, 8), unit(3, 8, seed=1)
-    weights = weigh_positions(dense, cls, select="top", num_selected=5, generator=torch.Generator())
+    weights = weigh_positions(dense, cls, select="top", num_selected=[5] * 3, generator=torch.Generator())
     similarity = [[float(dense[b, n] @ cls[b]) for n in range(20)] for b in range(3)]
     for row, selected in zip(similarity, weights, strict=True):
         best = sorted(range(20), key=lambda n: -row[n])[:5]
@@ -52,7 +52,7 @@ def test_top_selects_exactly_the_positions_most_similar_to_the_cls_token() -> No
 @pytest.mark.parametrize("select", ["top", "random", "bottom", "soft"])
 def test_weights_of_an_image_sum_to_one(select: Selection) -> None:
     weights = weigh_positions(
-        unit(2, 9, 4), unit(2, 4, seed=1), select=select, num_selected=3, generator=torch.Generator()
+        unit(2, 9, 4), unit(2, 4, seed=1), select=select, num_selected=[3, 3], generator=torch.Generator()
     )
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
 
@@ -60,7 +60,7 @@ def test_weights_of_an_image_sum_to_one(select: Selection) -> None:
 def test_random_selection_depends_only_on_the_iteration() -> None:
     def select(step_context: StepContext) -> Tensor:
         generator = step_context.generator("sgd", "pick")
-        return weigh_positions(unit(2, 30, 4), unit(2, 4), select="random", num_selected=3, generator=generator)
+        return weigh_positions(unit(2, 30, 4), unit(2, 4), select="random", num_selected=[3, 3], generator=generator)
 
     assert torch.equal(select(StepContext(iteration=5)), select(StepContext(iteration=5)))
     assert not torch.equal(select(StepContext(iteration=5)), select(StepContext(iteration=6)))
@@ -87,3 +87,27 @@ def test_the_student_gets_a_gradient_from_a_constant_teacher() -> None:
     SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense, unit(4, 8), step_context=StepContext()).backward()
     assert dense.grad is not None
     assert dense.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("select", ["top", "random", "bottom", "soft"])
+def test_only_valid_positions_are_selected(select: Selection) -> None:
+    is_valid = torch.arange(9).expand(2, 9) < torch.tensor([[4], [9]])
+    weights = weigh_positions(
+        unit(2, 9, 4),
+        unit(2, 4, seed=1),
+        is_valid=is_valid,
+        select=select,
+        num_selected=[4, 9],
+        generator=torch.Generator(),
+    )
+    assert torch.equal(weights > 0, is_valid)
+    torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
+
+
+def test_the_loss_of_a_padded_map_is_that_of_the_map_without_padding() -> None:
+    dense, cls, step_context = unit(2, 9, 8), unit(2, 8, seed=1), StepContext(iteration=1, iterations=3)
+    is_valid = torch.arange(9).expand(2, 9) < 6
+    padded = SelectiveGlobalDistillation(SgdConfig(), dimension=8)
+    loss = padded(dense, cls, is_valid=is_valid, step_context=step_context)
+    expected = SelectiveGlobalDistillation(SgdConfig(), dimension=8)(dense[:, :6], cls, step_context=step_context)
+    torch.testing.assert_close(loss, expected)

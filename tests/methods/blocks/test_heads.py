@@ -27,7 +27,7 @@ def test_a_head_on_clips_own_tokens_gives_clips_dense_output(
 ) -> None:
     head = ClipSemanticHead(image_encoder, channels=8, blocks=blocks, attention="vanilla")
     tokens, _ = image_encoder.embed(images)
-    entering = image_encoder.run_blocks(tokens, start=0, stop=head.start)
+    entering = image_encoder.run_blocks(tokens, start=0, stop=head.start) if head.start else tokens
     image_encoder.visual.output_tokens = True
     pooled, patches = image_encoder.visual(images)
     image_encoder.visual.output_tokens = False
@@ -70,7 +70,7 @@ def test_a_head_deeper_than_clip_is_refused(image_encoder: ClipImageEncoder) -> 
 
 
 def test_a_plain_head_does_not_hold_the_clip_that_initializes_it(image_encoder: ClipImageEncoder) -> None:
-    head = PlainHead(image_encoder, layers=(8, image_encoder.embed_dim))
+    head = PlainHead(image_encoder, layers=(8, image_encoder.embed_dim), start="vanilla")
     assert (
         sum(parameter.numel() for parameter in head.parameters())
         == 2 * 8 + 8 * image_encoder.embed_dim + image_encoder.embed_dim

@@ -112,7 +112,7 @@ def test_an_image_without_labels_has_loss_and_gradient_zero(name: str) -> None:
     logits = LOGITS.clone().requires_grad_()
     loss = compute(name, logits, torch.full_like(LABELS, IGNORE))
     loss.backward()
-    assert float(loss) == 0
+    assert loss.item() == 0
     assert torch.equal(logits.grad, torch.zeros_like(LOGITS))
 
 
@@ -127,19 +127,18 @@ def test_beyond_255_classes_255_is_a_class_and_65535_is_ignored(name: str) -> No
 
 
 MEASURE = """
-import resource, torch
+import torch
+from benchmark.profiling.process_memory import get_peak_memory_mb
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 def run(classes, side):
     logits = torch.randn(1, classes, 8, 8, requires_grad=True)
     labels = torch.randint(0, classes, (1, side, side))
     torch.stack(list(PixelTextLoss(PixelTextConfig())(logits, labels).values())).sum().backward()
-def get_peak():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 torch.set_num_threads(1)
 run(4, 8)
-before = get_peak()
+before = get_peak_memory_mb()
 run(156, 384)
-print((get_peak() - before) / (156 * 384**2))
+print(2**20 * (get_peak_memory_mb() - before) / (156 * 384**2))
 """
 
 

@@ -25,13 +25,14 @@ from methods.blocks.class_embeddings import (
     build_class_embeddings,
     shuffle_class_embeddings,
 )
-from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Grid, Tail, load_clip, to_map
+from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, load_clip, to_map
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
 from methods.blocks.inner_products import compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 from methods.blocks.padding import (
+    Grid,
     count_valid_positions,
     crop_to_image,
     encode_without_padding,

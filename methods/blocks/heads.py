@@ -13,7 +13,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
-from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Grid, resize_positions, to_map
+from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, resize_positions, to_map
+from methods.blocks.padding import Grid
 from methods.blocks.ridge import Ridge
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from methods.blocks.clip.config import ClipConfig
-from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Grid, Tail, to_map
+from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, Tail, to_map
 from methods.blocks.clip.loading import load_clip
 
-__all__ = ["Attention", "ClipConfig", "ClipImageEncoder", "Grid", "Tail", "load_clip", "to_map"]
+__all__ = ["Attention", "ClipConfig", "ClipImageEncoder", "Tail", "load_clip", "to_map"]

@@ -31,4 +31,4 @@ def test_batch_norms_in_eval_mode_stay_unchanged() -> None:
     norm = nn.BatchNorm2d(2).eval()
     with calibrate_batch_norms(norm):
         norm(BATCHES[0])
-    assert torch.equal(norm.running_mean, torch.zeros(2)) and norm.momentum == 0.1
+    assert torch.equal(norm.state_dict()["running_mean"], torch.zeros(2)) and norm.momentum == 0.1

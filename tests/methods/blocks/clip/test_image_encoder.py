@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.seeding import torch_generator
-from methods.blocks.clip import ClipConfig, ClipImageEncoder, Grid, Tail, load_clip, to_map
+from methods.blocks.clip import ClipConfig, ClipImageEncoder, Tail, load_clip, to_map
 from methods.blocks.clip.image_encoder import resize_positions, run_value_path
+from methods.blocks.padding import Grid
 
 CLIP = load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
 

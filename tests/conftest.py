@@ -6,6 +6,8 @@ import os
 
 from hypothesis import settings
 
+import benchmark  # noqa: F401  pins the instruction set before a test imports torch
+
 os.environ |= {
     "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",

@@ -6,31 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from benchmark.core.environment import Environment
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
-
-
-class Environment(FrozenModel):
-    """Code, packages and machine of a run; in its record, but not part of its identity.
-
-    Attributes:
-        code_digest: SHA-256 over the package's source files; a run with another digest is shown as stale.
-        commit: Git commit, with "+" if the tree was dirty; empty outside a checkout.
-        python: Version of Python.
-        packages: Versions by distribution name.
-        platform: Machine type.
-        device: Name of the accelerator or processor.
-        threads: CPU threads of torch; another number may change the last bit of sums.
-    """
-
-    code_digest: str
-    commit: str
-    python: str
-    packages: dict[str, str]
-    platform: str
-    device: str
-    threads: int
 
 
 class Failure(FrozenModel):
@@ -48,7 +27,7 @@ class Failure(FrozenModel):
 
 
 class Cost(FrozenModel):
-    """Cost of a method.
+    """Cost of a method. Figures that take further passes through the method are None if they were not measured.
 
     Attributes:
         trainable_parameters: Number of trained scalars.
@@ -56,20 +35,22 @@ class Cost(FrozenModel):
         inference_flops: Floating point operations (2 per multiply-add) of `predict` on one image of `image_size`.
         training_flops: Floating point operations of a training step per image, including the backward pass; 0 without
             training.
-        latency_ms: Median wall time of `predict` on one image, including its full-size scores.
+        latency_ms: Wall time of `predict` and of its full-size scores: median over the scored images.
         train_seconds: Wall time in `fit`, over all attempts.
         peak_memory_mb: Largest resident set of the process.
-        image_size: Height and width of the measured image in pixels.
+        image_size: Height and width in pixels of the image whose operations were counted.
+        unmeasured: Reason why figures are None; empty if all were measured.
     """
 
     trainable_parameters: int
-    total_parameters: int
-    inference_flops: int
-    training_flops: int
-    latency_ms: float
+    total_parameters: int | None = None
+    inference_flops: int | None = None
+    training_flops: int | None = None
+    latency_ms: float | None = None
     train_seconds: float
     peak_memory_mb: float
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None = None
+    unmeasured: str = ""
 
 
 class RunRecord(VersionedModel):
@@ -86,7 +67,10 @@ class RunRecord(VersionedModel):
         paper: Citation of the method.
         supervision: Supervision of the method.
         reconstruction: Deviations of the method from its paper.
+        is_deterministic: Whether every seed gives this result: the method draws nothing and is not trained.
         attempts: Number of the attempt that wrote the record.
+        continued_from: Arithmetic of earlier attempts whose checkpoint was continued under another one, as
+            `describe_arithmetic` words it; empty if all of the training ran under the arithmetic of `environment`.
         started: Time of its start in UTC, ISO 8601.
         finished: Time of its end in UTC, ISO 8601.
     """
@@ -101,6 +85,8 @@ class RunRecord(VersionedModel):
     paper: str = ""
     supervision: str = ""
     reconstruction: str = ""
+    is_deterministic: bool = False
     attempts: int = Field(ge=1)
+    continued_from: tuple[str, ...] = ()
     started: str
     finished: str

@@ -20,13 +20,16 @@ def make_optimizer(method: nn.Module, budget: Budget) -> torch.optim.AdamW:
 
     The optimizer has up to two groups: matrices and kernels with weight decay; vectors and scalars (biases, norms)
     without weight decay.
+
+    The optimizer is the fused one: the other one takes square roots with MKL, whose result on a CPU depends on the
+    vendor's approximation of 1 / sqrt(x).
     """
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
     groups = [
         {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": budget.weight_decay},
         {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=budget.learning_rate)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=budget.learning_rate, fused=True)
 
 
 def compute_learning_rate(budget: Budget, iteration: int) -> float:

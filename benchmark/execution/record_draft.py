@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from benchmark.core.environment import Environment
 from benchmark.core.method import Recipe, Supervision
-from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
+from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt
@@ -32,6 +33,7 @@ class RecordDraft:
         paper: Citation of the method; empty until the recipe is loaded.
         supervision: Supervision of the method; empty until the recipe is loaded.
         reconstruction: Parts of the method that are not the paper's; empty until the recipe is loaded.
+        is_deterministic: Whether every seed gives the same result; False until the recipe is loaded.
     """
 
     spec: RunSpec
@@ -41,6 +43,7 @@ class RecordDraft:
     paper: str = ""
     supervision: str = ""
     reconstruction: str = ""
+    is_deterministic: bool = False
 
     def describe_method(self, recipe: Recipe[Any]) -> RecordDraft:
         """Return the draft with the description of the method."""
@@ -53,6 +56,7 @@ class RecordDraft:
             paper=recipe.paper,
             supervision=supervision,
             reconstruction=traits.reconstruction,
+            is_deterministic=traits.is_deterministic and not self.spec.budget.iterations,
         )
 
     def finish(self, *, counts_digest: str, cost: Cost) -> RunRecord:
@@ -74,6 +78,7 @@ class RecordDraft:
             title=self.title,
             supervision=self.supervision,
             reconstruction=self.reconstruction,
+            is_deterministic=self.is_deterministic,
             **result,
         )
 

@@ -12,7 +12,8 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmark.core.run_record import Environment
+from benchmark.core.environment import Environment
+from benchmark.utils.instruction_set import read_cpu_info
 from benchmark.utils.paths import ROOT
 
 SOURCES = (
@@ -53,6 +54,8 @@ def describe_environment() -> Environment:
     """Return the environment of this process."""
     import torch
 
+    from benchmark.store.machine import describe_machine
+
     return Environment(
         code_digest=compute_code_digest(),
         commit=find_commit(),
@@ -61,6 +64,7 @@ def describe_environment() -> Environment:
         platform=f"{platform.system()} {platform.machine()}",
         device=get_device_name(),
         threads=torch.get_num_threads(),
+        machine=describe_machine(),
     )
 
 
@@ -110,7 +114,9 @@ def get_device_name() -> str:
     """Return the name of the accelerator, or else of the processor."""
     import torch
 
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else f"cpu ({_read_processor_name()})"
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"cpu ({read_cpu_info().get('model name') or platform.processor() or platform.machine()})"
 
 
 @cache
@@ -143,15 +149,6 @@ def _read_versions(names: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
-
-
-def _read_processor_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _ask_git(root: Path, *arguments: str) -> str:

@@ -9,13 +9,15 @@ import numpy as np
 from scipy import sparse
 
 from benchmark.core.budget import Budget
+from benchmark.core.environment import Environment
 from benchmark.core.protocol import Protocol
-from benchmark.core.run_record import Cost, Environment, Failure, RunRecord
+from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.store.store import Store
+from tests.core.machines import make_environment
 
 CLASSES = ("grass", "water", "cup", "fish")
 SEEN = (True, True, False, False)
@@ -84,9 +86,7 @@ def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec
 
 def environment(code: str = "c0") -> Environment:
     """Return the environment of a run on a test machine, with this digest of the code."""
-    return Environment(
-        code_digest=code, commit="", python="3.11", packages={}, platform="Linux", device="cpu (test)", threads=1
-    )
+    return make_environment(code=code)
 
 
 def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "c0", **changes: Any) -> str:

@@ -147,7 +147,9 @@ def _run_spread(store: Store, manifest: Manifest, run_id: str) -> int:
 def _make_worker_resources(manifest: Manifest) -> WorkerResources:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = tuple(filter(None, visible.split(","))) if manifest.concurrent_runs > 1 else ()
-    return WorkerResources(manifest.threads, manifest.workers, manifest.checkpoint_every, devices)
+    return WorkerResources(
+        manifest.threads, manifest.workers, manifest.checkpoint_every, manifest.measures_cost, devices
+    )
 
 
 class _OutcomeLogger:

@@ -247,6 +247,7 @@ def _make_manifest(array: JobArray, grid: Grid) -> Manifest:
         threads=per_run.threads,
         workers=per_run.workers,
         checkpoint_every=per_run.checkpoint_every,
+        measures_cost=per_run.measures_cost,
         grace_s=max(MIN_GRACE_S, resources.signal_delay_s - MARGIN_S),
         gpus=resources.gpus,
         cpus=resources.cpus,

@@ -23,6 +23,7 @@ from benchmark.cli.options import (
     EngineName,
     MaxImages,
     Name,
+    NoCost,
     Overrides,
     PlanName,
     ProtocolName,
@@ -38,6 +39,7 @@ from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
+    from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
     from slurm.requests.profile import Profile, SlurmProfile
@@ -62,15 +64,16 @@ def submit(
     overrides: Overrides = None,
     engine: EngineName = None,
     max_images: MaxImages = None,
+    no_cost: NoCost = False,
     plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
     """Submit unfinished runs to a cluster and return at once."""
     from benchmark.planning.selection import select_runs
-    from slurm.requests.profile import load_profile
+    from slurm.requests.profile import load_profile, switch_off_cost
 
-    profile = load_profile(cluster)
+    profile = switch_off_cost(load_profile(cluster)) if no_cost else load_profile(cluster)
     store, overridden = open_store(context), read_overrides(overrides)
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     selection = select_runs(
@@ -164,24 +167,20 @@ def collect(
 
 def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
     """Run or submit the unfinished runs with the profile's executor, and return the exit code."""
+    from benchmark.execution.worker_process import WorkerResources
+
     if profile.executor == "slurm":
         return _submit(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed)
     if dry_run:
         print_runs(store, selection.ids)
         return ExitCode.SUCCESS
+    resources = WorkerResources(profile.threads, profile.workers, measures_cost=profile.measures_cost)
     if profile.executor == "local":
-        return run_here(
-            store,
-            selection,
-            jobs=profile.jobs,
-            threads=profile.threads,
-            workers=profile.workers,
-            retry_failed=retry_failed,
-        )
-    return _run_in_process(store, selection.specs, threads=profile.threads, workers=profile.workers)
+        return run_here(store, selection, jobs=profile.jobs, resources=resources, retry_failed=retry_failed)
+    return _run_in_process(store, selection.specs, resources=resources)
 
 
-def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, workers: int) -> int:
+def _run_in_process(store: Store, specs: Sequence[RunSpec], *, resources: WorkerResources) -> int:
     """Run the specs one after the other in this process, and return the exit code."""
     from benchmark.execution.runner import execute
     from benchmark.utils.lock import hold_lock
@@ -191,7 +190,14 @@ def _run_in_process(store: Store, specs: Sequence[RunSpec], *, threads: int, wor
     states = []
     for spec in specs:
         with hold_lock(store.run(spec.id).path):
-            states.append(execute(spec, store=store, threads=threads, workers=workers).state)
+            record = execute(
+                spec,
+                store=store,
+                threads=resources.threads,
+                workers=resources.workers,
+                measures_cost=resources.measures_cost,
+            )
+            states.append(record.state)
         print_line(f"{states[-1]:<8} {spec.id}")
     return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS
 

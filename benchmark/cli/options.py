@@ -30,6 +30,9 @@ RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun fa
 
 Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; default: number of cores.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
+NoCost = Annotated[
+    bool, typer.Option("--no-cost", help="Do not measure parameters, operations and latency after evaluation.")
+]
 Workers = Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers per run.")]
 
 

@@ -16,6 +16,7 @@ from benchmark.cli.options import (
     Jobs,
     MaxImages,
     Name,
+    NoCost,
     Overrides,
     PlanName,
     ProtocolName,
@@ -35,6 +36,7 @@ from benchmark.utils.optional_packages import require_engine
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.study import Plan
+    from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
 
@@ -53,11 +55,13 @@ def run(
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
+    no_cost: NoCost = False,
     plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
     """Run a method or a study on this machine. Finished runs are skipped."""
+    from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_runs
 
     store, overridden = open_store(context), read_overrides(overrides)
@@ -68,11 +72,12 @@ def run(
     if dry_run:
         print_runs(store, selection.ids)
         return
-    raise typer.Exit(run_here(store, selection, jobs=jobs, threads=threads, workers=workers, retry_failed=retry_failed))
+    resources = WorkerResources(threads, workers, measures_cost=not no_cost)
+    raise typer.Exit(run_here(store, selection, jobs=jobs, resources=resources, retry_failed=retry_failed))
 
 
 def run_here(
-    store: Store, selection: Selection, *, jobs: int | None, threads: int, workers: int, retry_failed: bool
+    store: Store, selection: Selection, *, jobs: int | None, resources: WorkerResources, retry_failed: bool
 ) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
     print_split_notes(selection.splits)
@@ -80,8 +85,7 @@ def run_here(
         store,
         selection.specs,
         jobs=jobs,
-        threads=threads,
-        workers=workers,
+        resources=resources,
         retry_failed=retry_failed,
         plan=selection.plan,
     )
@@ -148,8 +152,7 @@ def run_specs(
     *,
     jobs: int | None,
     retry_failed: bool,
-    threads: int = 1,
-    workers: int = 0,
+    resources: WorkerResources | None = None,
     plan: Plan | None = None,
 ) -> int:
     """Run the unfinished specs, print which ones are skipped and why, and return the exit code."""
@@ -161,13 +164,12 @@ def run_specs(
         require_engine(engine)  # before the start, since otherwise every run would record this failure
     labels = {spec.id: format_label(spec) for spec in specs} | (_label_rows(plan) if plan is not None else {})
     if open_specs:
-        jobs = min(jobs or max(1, count_cores() // threads), len(open_specs))
+        resources = resources or WorkerResources()
+        jobs = min(jobs or max(1, count_cores() // resources.threads), len(open_specs))
         print_note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
         try:
             with show_progress(labels) as observe:
-                outcomes = run_all(
-                    open_specs, store=store, jobs=jobs, resources=WorkerResources(threads, workers), observe=observe
-                )
+                outcomes = run_all(open_specs, store=store, jobs=jobs, resources=resources, observe=observe)
         except KeyboardInterrupt:
             _print_interrupted(store, specs)
             raise typer.Exit(ExitCode.INTERRUPTED) from None

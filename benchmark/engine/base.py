@@ -28,11 +28,11 @@ class Progress:
     """Progress of training or evaluation after one iteration or image.
 
     Attributes:
-        stage: "train" or "evaluate".
+        stage: "train", "evaluate" or "measure cost".
         done: Number of finished iterations or images.
         total: Number of all iterations or images.
-        losses: Losses of the latest iteration by name; empty in evaluation.
-        learning_rate: Learning rate of the latest iteration; 0 in evaluation.
+        losses: Losses of the latest iteration by name; empty after training.
+        learning_rate: Learning rate of the latest iteration; 0 after training.
     """
 
     stage: str

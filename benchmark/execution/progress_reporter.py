@@ -43,12 +43,12 @@ class ProgressReporter:
         Raises:
             SupersededError: A later attempt at the run has begun.
         """
-        is_last = progress.done == progress.total
+        is_first, is_last = progress.done == 0, progress.done == progress.total
         if progress.stage == "train" and (is_last or (progress.done - 1) % self._loss_interval == 0):
             self._folder.append_losses(progress.done - 1, progress.losses)
         if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
             _log.info("%s", _format_line(progress))
-        if is_last or time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_S:
+        if is_first or is_last or time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_S:
             self._folder.check_latest(self._attempt.number)
             self._folder.write_heartbeat(asdict(progress))
             self._last_heartbeat_s = time.monotonic()

@@ -10,18 +10,17 @@ from pathlib import Path
 
 import torch
 
-from benchmark.core.run_record import Cost, RunRecord
+from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine.base import Engine, Observer, TrainResult
-from benchmark.engine.device import move_to_device
-from benchmark.engine.optimizer import is_trained
 from benchmark.evaluation.counts import Counts
+from benchmark.execution.cost_step import determine_cost
 from benchmark.execution.load_run import LoadedRun, load_run
 from benchmark.execution.progress_reporter import ProgressReporter
 from benchmark.execution.record_draft import RecordDraft, explain_exception
 from benchmark.planning.resolve import load_recipe_of
-from benchmark.profiling import cost
+from benchmark.profiling.cost import time_predictions
 from benchmark.store.attempts import SupersededError
 from benchmark.store.environment import compute_code_digest, describe_environment
 from benchmark.store.run_folder import RunFolder
@@ -46,6 +45,7 @@ def execute(
     threads: int = 1,
     observe: Observer | None = None,
     checkpoint_every: int = 0,
+    measures_cost: bool = True,
 ) -> RunRecord:
     """Run or resume a spec and save its record.
 
@@ -56,6 +56,7 @@ def execute(
         threads: CPU threads of torch.
         observe: Function that is called after every iteration and image.
         checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        measures_cost: Whether the figures of the method's cost that take further passes are measured.
 
     Returns:
         Record of the run. Any error within the run gives the record of a failed run.
@@ -77,8 +78,12 @@ def execute(
         reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
         engine = open_engine(spec, checkpoint_every=checkpoint_every)
         run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
-        result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=reporter)
-        record = draft.finish(counts_digest=counts.digest(), cost=_measure_cost(run, engine, result=result))
+        with time_predictions(run.method) as predict_s:
+            result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=reporter)
+        cost = determine_cost(
+            run, engine, result=result, predict_s=predict_s, is_measured=measures_cost, observe=reporter
+        )
+        record = draft.finish(counts_digest=counts.digest(), cost=cost)
         return _save_result(folder, record, counts)
     except SupersededError:
         raise
@@ -165,24 +170,6 @@ def _fit_and_evaluate(
         observe=observe,
     )
     return result, counts
-
-
-def _measure_cost(run: LoadedRun, engine: Engine, *, result: TrainResult) -> Cost:
-    """Measure the cost of the method on the first scored image and the first micro-batch."""
-    budget = run.spec.budget
-    image, _ = run.eval_loader.sample(0)
-    training = None
-    if is_trained(run.method, budget):
-        micro_batch = slice(budget.batch_size // budget.micro_batches)
-        training = move_to_device(next(run.train_loader.batches(0, 1, slots=micro_batch)), engine.device)
-    return cost.measure_cost(
-        run.method,
-        move_to_device([image], engine.device),
-        split=run.split,
-        training=training,
-        train_seconds=result.seconds,
-        precision=budget.precision,
-    )
 
 
 def _save_result(folder: RunFolder, record: RunRecord, counts: Counts) -> RunRecord:

@@ -65,6 +65,7 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1, help="CPU threads of torch")
     parser.add_argument("--workers", type=int, default=0, help="data-loading workers")
     parser.add_argument("--checkpoint-every", type=int, default=0, help="iterations between two checkpoints")
+    parser.add_argument("--no-cost", action="store_true", help="do not measure the cost of the method")
     parser.add_argument("--assist", action="store_true", help="assist the first process of a shared run")
     return parser.parse_args(arguments)
 
@@ -83,6 +84,7 @@ def _execute(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
         threads=options.threads,
         workers=options.workers,
         checkpoint_every=options.checkpoint_every,
+        measures_cost=not options.no_cost,
     )
     _log.info("%s", record.state)
     return ExitCode.SUCCESS if record.state is RunState.DONE else ExitCode.FINISHED_WITH_FAILURES

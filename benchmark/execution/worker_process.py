@@ -30,12 +30,14 @@ class WorkerResources:
         threads: CPU threads of torch.
         workers: Data-loading workers.
         checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        measures_cost: Whether the figures of a method's cost that take further passes are measured.
         devices: Names of CUDA devices that the runs are distributed over evenly; if empty, every run sees all devices.
     """
 
     threads: int = 1
     workers: int = 0
     checkpoint_every: int = 0
+    measures_cost: bool = True
     devices: tuple[str, ...] = ()
 
 
@@ -145,6 +147,7 @@ def _make_arguments(spec: RunSpec, store: Store, resources: WorkerResources) -> 
         f"--threads={resources.threads}",
         f"--workers={resources.workers}",
         f"--checkpoint-every={resources.checkpoint_every}",
+        *([] if resources.measures_cost else ["--no-cost"]),
     ]
 
 

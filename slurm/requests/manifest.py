@@ -44,6 +44,7 @@ class Manifest(FrozenModel):
         threads: CPU threads of each run.
         workers: Data-loading processes of each run.
         checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
+        measures_cost: Whether the cost of each run's method is measured.
         grace_s: Seconds that runs have to save their state after the element was interrupted.
         gpus: GPUs of an element over all its nodes.
         cpus: Processors of an element over all its nodes.
@@ -67,6 +68,7 @@ class Manifest(FrozenModel):
     threads: int = Field(ge=1)
     workers: int = Field(ge=0)
     checkpoint_every: int = Field(default=0, ge=0)
+    measures_cost: bool = True
     grace_s: float = Field(ge=0)
     gpus: int = Field(default=0, ge=0)
     cpus: int = Field(default=1, ge=1)

@@ -38,6 +38,7 @@ class LocalProfile(FrozenModel):
         jobs: Number of runs at a time; None for as many as there are processors for.
         threads: CPU threads of each run, see `JobResources`.
         workers: Data-loading processes of each run, see `JobResources`.
+        measures_cost: Whether the cost of each run's method is measured, see `JobResources`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class LocalProfile(FrozenModel):
     jobs: int | None = Field(default=None, ge=1)
     threads: int = Field(default=1, ge=1)
     workers: int = Field(default=0, ge=0)
+    measures_cost: bool = True
 
 
 class DebugProfile(FrozenModel):
@@ -55,12 +57,14 @@ class DebugProfile(FrozenModel):
         executor: Always "debug".
         threads: CPU threads of each run, see `JobResources`.
         workers: Data-loading processes of each run, see `JobResources`.
+        measures_cost: Whether the cost of each run's method is measured, see `JobResources`.
     """
 
     name: str
     executor: Literal["debug"]
     threads: int = Field(default=1, ge=1)
     workers: int = Field(default=0, ge=0)
+    measures_cost: bool = True
 
 
 Changes = Annotated[dict[str, dict[str, Any]], BeforeValidator(lambda changes: changes or {})]
@@ -157,6 +161,14 @@ def load_profile(name: str) -> Profile:
         raise ValueError(f"{path} is not a valid profile: {_describe_error(error)}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a valid profile: {error}") from error
+
+
+def switch_off_cost(profile: Profile) -> Profile:
+    """Return a profile whose runs do not measure the cost of their methods."""
+    off = {"measures_cost": False}
+    if isinstance(profile, SlurmProfile):
+        return profile.model_copy(update={"base": profile.base.model_copy(update=off)})
+    return profile.model_copy(update=off)
 
 
 def _list_folders() -> list[Path]:

@@ -91,6 +91,7 @@ class JobResources(FrozenModel):
         workers: Data-loading processes of each run; None for none, or, if there are GPUs, for the run's share of the
             processors minus its threads.
         checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
+        measures_cost: Whether the cost of each run's method is measured after evaluation.
         max_attempts_without_progress: Attempts in a row that save nothing new before a run has failed.
     """
 
@@ -125,6 +126,7 @@ class JobResources(FrozenModel):
     threads: int | None = Field(default=None, ge=1)
     workers: int | None = Field(default=None, ge=0)
     checkpoint_every: int = Field(default=0, ge=0)
+    measures_cost: bool = True
     max_attempts_without_progress: int = Field(default=3, ge=1)
 
     @model_validator(mode="before")
@@ -202,7 +204,7 @@ class JobResources(FrozenModel):
         threads = self.threads or (1 if self.gpus else share)
         rest = max(0, share - threads) if self.gpus else 0
         workers = rest if self.workers is None else self.workers
-        return WorkerResources(threads, workers, self.checkpoint_every)
+        return WorkerResources(threads, workers, self.checkpoint_every, self.measures_cost)
 
     def _count_gres_gpus(self) -> int:
         """Return the number in `gpu`, `gpu:2` or `gpu:a100:2`, one of several entries separated by commas."""

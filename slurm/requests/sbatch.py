@@ -40,6 +40,7 @@ _NOT_SUBMITIT = {
     "checkpoint_every",
     "container",
     "max_attempts_without_progress",
+    "measures_cost",
     "python",
     "requeue",
     "runs_per_job",

@@ -12,6 +12,7 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import RunOutcome
+from benchmark.execution.worker_process import WorkerResources
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save
@@ -50,6 +51,26 @@ def test_a_finished_run_is_skipped(store: Store, started: list[RunSpec], capsys:
     assert (code, len(started)) == (0, 1)
     assert "1 done already, skipped" in err and "hIoU" in out
     assert started[0].config["scale"] == 0.5
+
+
+@pytest.mark.parametrize("command", [("run",), ("submit", "--cluster", "local")])
+@pytest.mark.parametrize("option", [(), ("--no-cost",)])
+def test_cost_measuring_can_be_switched_off(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    option: tuple[str, ...],
+) -> None:
+    given: list[bool] = []
+
+    def run_all(*_: Any, resources: WorkerResources, **__: Any) -> dict[str, RunOutcome]:
+        given.append(resources.measures_cost)
+        return {}
+
+    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
+    run_command(capsys, *command, TINY, *option)
+    assert given == [not option]
 
 
 def test_several_seeds_are_several_runs(

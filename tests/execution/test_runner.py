@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
@@ -22,7 +20,7 @@ from benchmark.execution import runner
 from benchmark.execution.record_draft import explain_exception
 from benchmark.execution.runner import execute
 from benchmark.planning.resolve import build
-from benchmark.profiling import cost, process_memory
+from benchmark.profiling import process_memory
 from benchmark.store.environment import compute_code_digest
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
@@ -194,28 +192,6 @@ def test_operations_parameters_and_size_equal_those_computed_by_hand(tmp_path: P
     # backward: twice the forward if the input needs a gradient too, else once
     assert measured.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 15 * 6)
     assert measured.image_size == (64, 64) and measured.latency_ms > 0 and measured.train_seconds > 0
-
-
-def test_attention_is_counted_in_full() -> None:
-    attention = nn.MultiheadAttention(8, 2, batch_first=True).eval()
-    tokens = torch.randn(1, 5, 8)
-    for grad in (False, True):
-        with torch.set_grad_enabled(grad):
-            counted = cost.count_flops(lambda: attention(tokens, tokens, tokens, need_weights=False))
-        assert counted == 2 * (5 * 8 * 24 + 2 * 5 * 5 * 8 + 5 * 8 * 8)
-    assert torch.backends.mha.get_fastpath_enabled()
-
-
-def test_parameters_of_a_teacher_are_not_counted() -> None:
-    student, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
-
-    class Both(nn.Module):
-        def forward(self, images: object) -> torch.Tensor:
-            return F.linear(torch.ones(1, 3), student.weight.T.T, student.bias)
-
-    both = Both()
-    both.parts = nn.ModuleList([student, teacher])
-    assert cost.count_used_parameters(both, []) == 8  # type: ignore[arg-type]
 
 
 def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from benchmark.execution.worker_process import WorkerResources
-from slurm.requests.profile import PROFILES, DebugProfile, LocalProfile, SlurmProfile, list_profiles, load_profile
+from slurm.requests.profile import (
+    PROFILES,
+    DebugProfile,
+    LocalProfile,
+    SlurmProfile,
+    list_profiles,
+    load_profile,
+    switch_off_cost,
+)
 from slurm.requests.resources import JobResources
 from slurm.requests.sbatch import ArrayRequest, render_script
 
@@ -184,6 +192,14 @@ def test_setup_may_be_a_block_of_lines(tmp_path: Path) -> None:
 )
 def test_runs_share_the_processors_of_their_job(settings: dict, threads: int, workers: int) -> None:
     assert JobResources(**settings).per_run == WorkerResources(threads, workers)
+
+
+def test_cost_measuring_can_be_switched_off_in_a_profile_and_for_every_profile(tmp_path: Path) -> None:
+    assert not _slurm(tmp_path, "measures_cost: false").base.per_run.measures_cost
+    profile = _slurm(tmp_path, "methods: {spnet: {threads: 3}}")
+    resources = switch_off_cost(profile).get_resources(method="spnet").per_run
+    assert (resources.measures_cost, resources.threads) == (False, 3) and profile.base.measures_cost
+    assert not any(switch_off_cost(load_profile(name)).measures_cost for name in ("local", "debug"))
 
 
 def test_a_job_has_the_tasks_processors_and_gpus_of_all_its_nodes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 Convention = Annotated[str, typer.Option("--convention", help="Treatment of absent classes: d2-main, d2-0.6 or mmseg.")]
+Baseline = Annotated[
+    str,
+    typer.Option("--baseline", metavar="ROW", help="Row to compare the others with; else the study's or the first."),
+]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Study, as last planned or run here.")]
 
 
@@ -24,6 +29,11 @@ def table(
     study: StudyName,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json or tex.")] = "txt",
     convention: Convention = "d2-main",
+    baseline: Baseline = "",
+    columns: Annotated[
+        str,
+        typer.Option("--columns", metavar="KEY,…", help="Columns to print, such as hiou,miou,hiou_rank,p_adjusted."),
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +42,9 @@ def table(
 
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study))
-    text = format_table(store, plan, fmt="json" if as_json else fmt, convention=convention)
+    keys = [key.strip() for key in columns.split(",") if key.strip()]
+    fmt = "json" if as_json else fmt
+    text = format_table(store, plan, fmt=fmt, convention=convention, baseline=baseline, columns=keys)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
@@ -40,13 +52,38 @@ def table(
         print_note(f"wrote {out}")
 
 
-def format_table(store: Store, plan: Plan, *, fmt: str = "txt", convention: str = "d2-main") -> str:
-    """Return the table of a study in one of its formats."""
+def format_table(
+    store: Store,
+    plan: Plan,
+    *,
+    fmt: str = "txt",
+    convention: str = "d2-main",
+    baseline: str = "",
+    columns: Sequence[str] = (),
+) -> str:
+    """Return the table of a study in one of its formats.
+
+    Args:
+        store: Store that holds the runs.
+        plan: Plan of the study.
+        fmt: Format of the table.
+        convention: Name of the convention of the scores.
+        baseline: Row that the others are compared with; if empty, the study's.
+        columns: Keys of the printed columns; if empty, the default ones.
+
+    Raises:
+        KeyError: A name is unknown; the message suggests the nearest.
+        ValueError: The rows are not comparable.
+    """
     from benchmark.report.rows import read_rows
+    from benchmark.report.study_results import collect_results
+    from benchmark.report.tables.selection import select_columns
     from benchmark.report.tables.study_table import render
 
-    rows = read_rows(store, plan, convention=find_convention(convention))
-    return render(rows, fmt=fmt, title=plan.title)
+    selected = select_columns(columns)
+    rows = read_rows(store, plan, convention=find_convention(convention), metrics=selected.metrics)
+    results = collect_results(rows, baseline=baseline or plan.baseline, has_ranks=selected.has_ranks)
+    return render(results, fmt=fmt, title=plan.title, columns=selected)
 
 
 def print_table(store: Store, plan: Plan) -> None:
@@ -59,6 +96,7 @@ def plot(
     study: StudyName,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
     convention: Convention = "d2-main",
+    baseline: Baseline = "",
     images: Annotated[
         bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
     ] = False,
@@ -66,20 +104,22 @@ def plot(
     """Draw the figures of a study."""
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study))
-    for path in write_figures(store, plan, out, convention=convention):
+    for path in write_figures(store, plan, out, convention=convention, baseline=baseline):
         print_line(str(path))
     for path in write_segmentations(store, plan, out) if images else ():
         print_line(str(path))
 
 
-def write_figures(store: Store, plan: Plan, out: Path, *, convention: str = "d2-main") -> list[Path]:
+def write_figures(
+    store: Store, plan: Plan, out: Path, *, convention: str = "d2-main", baseline: str = ""
+) -> list[Path]:
     """Draw the figures of a study that need only its records, and return the files."""
     from benchmark.report.figures.study_figures import draw_all
     from benchmark.report.rows import read_rows
 
     rows = read_rows(store, plan, convention=find_convention(convention))
     out.mkdir(parents=True, exist_ok=True)
-    return draw_all(rows, store, out)
+    return draw_all(rows, store, out, baseline=baseline or plan.baseline)
 
 
 def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
@@ -99,6 +139,10 @@ def compare(
     study: Annotated[str | None, typer.Option("--study", help="Study whose rows A and B may name.")] = None,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, tex or json.")] = "txt",
     convention: Convention = "d2-main",
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", metavar="POINTS", help="Difference that does not matter; tests A against it."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image."""
@@ -109,7 +153,14 @@ def compare(
     plan = store.read_plan(_get_plan_name(study)) if study is not None else None
     sides = [find_runs(store, text, plan=plan) for text in (a, b)]
     (label_a, runs_a), (label_b, runs_b) = sides
-    comparison = compare_runs(store, runs_a, runs_b, labels=(label_a, label_b), convention=find_convention(convention))
+    comparison = compare_runs(
+        store,
+        runs_a,
+        runs_b,
+        labels=(label_a, label_b),
+        convention=find_convention(convention),
+        margin=margin,
+    )
     print_line(render(comparison, fmt="json" if as_json else fmt).rstrip("\n"))
 
 

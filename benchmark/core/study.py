@@ -22,7 +22,7 @@ class StudyRow(FrozenModel):
     """One row of a study's table.
 
     Attributes:
-        method: "name", "name/variant", or the path of a method file.
+        method: "name", "name/variant", or the path of a method file, with or without "/variant".
         set: Overrides of this row by dotted key, in addition to the study's.
         label: Name of the row; if empty, the variant and this row's overrides.
     """
@@ -38,7 +38,8 @@ class Study(FrozenModel):
     Attributes:
         name: Name of the study; the stem of its file.
         title: Caption of the table.
-        rows: Rows in the order of the table; the others are compared with the first.
+        rows: Rows in the order of the table.
+        baseline: Label of the row that the others are compared with; if empty, the first.
         split: Split of all rows.
         protocol: Protocol of all rows; if empty, the split's own.
         seeds: Seeds of every row.
@@ -52,6 +53,7 @@ class Study(FrozenModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$")
     title: str
     rows: tuple[StudyRow, ...] = Field(min_length=1)
+    baseline: str = ""
     split: str
     protocol: str = ""
     seeds: tuple[int, ...] = Field(min_length=1)
@@ -93,6 +95,7 @@ class Plan(VersionedModel):
         title: Caption of the table.
         split: Split of all rows.
         rows: Rows in the order of the table.
+        baseline: Label of the row that the others are compared with; if empty, the first.
         max_images: Number of images to score; 0 for all. A table of a limited plan must say so.
     """
 
@@ -102,6 +105,7 @@ class Plan(VersionedModel):
     title: str
     split: str
     rows: tuple[PlanRow, ...]
+    baseline: str = ""
     max_images: int = 0
 
     @property
@@ -146,13 +150,45 @@ def list_studies(folder: Path = STUDIES) -> list[str]:
 def load_study(name: str, folder: Path = STUDIES) -> Study:
     """Read a study by name, or by the path of a YAML file.
 
+    Relative paths in the file are relative to its folder: those of method files, of split and protocol, and values of
+    `set` that are the path of an existing file.
+
     Raises:
         KeyError: There is no such study; the message names the nearest.
         ValueError: The file is not a valid study; the message says why.
     """
     is_file = name.endswith((".yaml", ".yml"))
-    path = Path(name) if is_file else folder / f"{name}.yaml"
+    path = Path(name).expanduser() if is_file else folder / f"{name}.yaml"
     if not path.is_file():
         near = map(str, sorted(path.parent.glob("*.y*ml"))) if is_file else list_studies(folder)
         raise KeyError(explain_unknown_name("study file" if is_file else "study", name, near))
-    return read_model(Study, path, kind="study", name=path.stem)
+    return _anchor_paths(read_model(Study, path, kind="study", name=path.stem), path.parent.absolute())
+
+
+def _anchor_paths(study: Study, folder: Path) -> Study:
+    """Return a study whose paths do not depend on the current folder."""
+    rows = [
+        row.model_copy(update={"method": _anchor_method(row.method, folder), "set": _anchor_value(row.set, folder)})
+        for row in study.rows
+    ]
+    files = {name: _anchor_yaml(getattr(study, name), folder) for name in ("split", "protocol")}
+    return study.model_copy(update=files | {"rows": tuple(rows), "set": _anchor_value(study.set, folder)})
+
+
+def _anchor_method(method: str, folder: Path) -> str:
+    path, suffix, variant = method.partition(".py")
+    is_file = suffix and (not variant or variant.startswith("/"))
+    return f"{folder / Path(path + suffix).expanduser()}{variant}" if is_file else method
+
+
+def _anchor_yaml(name: str, folder: Path) -> str:
+    return str(folder / Path(name).expanduser()) if name.endswith(".yaml") else name
+
+
+def _anchor_value(value: Any, folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _anchor_value(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_anchor_value(item, folder) for item in value]
+    is_path = isinstance(value, str) and Path(value).suffix and (folder / value).is_file()
+    return str(folder / value) if is_path else value

@@ -4,22 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study, StudyRow
+from benchmark.planning.method_setup import find_variant, parse_method
+from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.resolve import resolve
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 
 def expand(study: Study) -> PlannedStudy:
-    """Resolve every row of a study once; the runs of a row differ in the seed only.
+    """Resolve every row of a study once; the runs of a row differ in the seed only, and a deterministic row has one run.
 
     Raises:
-        KeyError: A name is unknown; the message names the row.
+        KeyError: A name is unknown, that of the baseline included; the message names the row.
         ValueError: A row cannot be resolved, or two rows are the same; the message names the rows.
     """
     specs = tuple(_resolve_row(study, row, number=number) for number, row in enumerate(study.rows, start=1))
     rows = tuple(_plan_row(row, spec, seeds=study.seeds) for row, spec in zip(study.rows, specs, strict=True))
     _check_rows_differ(study, rows)
-    plan = Plan(study=study.name, title=study.title, split=study.split, rows=rows, max_images=study.max_images)
+    _check_baseline(study, rows)
+    plan = Plan(
+        study=study.name,
+        title=study.title,
+        split=specs[0].split,
+        rows=rows,
+        baseline=study.baseline,
+        max_images=study.max_images,
+    )
     return PlannedStudy(plan, specs)
 
 
@@ -42,13 +54,19 @@ def _resolve_row(study: Study, row: StudyRow, *, number: int) -> RunSpec:
 
 
 def _plan_row(row: StudyRow, first: RunSpec, *, seeds: Sequence[int]) -> PlanRow:
+    """Return the runs of a row; of a row whose seeds all give the same result, the first run only."""
+    name, label = parse_method(row.method)
+    recipe = load_recipe(simplify_name(name))
+    if recipe.traits.is_deterministic and not first.budget.iterations:
+        seeds = seeds[:1]
     ids = {seed: first.with_seed(seed).id for seed in seeds}
-    return PlanRow(label=_make_label(row, variant=first.variant), method=first.method, ids=ids)
+    variant = find_variant(recipe, label, name=name)  # as given: `first` may name another one that is the same
+    return PlanRow(label=_make_label(row, variant=variant), method=first.method, ids=ids)
 
 
 def _make_label(row: StudyRow, *, variant: str) -> str:
     """Return the label of a row; if it has none, the variant and the overrides of this row only."""
-    changes = ", ".join(f"{key}={value}" for key, value in row.set.items())
+    changes = ", ".join(f"{key}={format_value(value)}" for key, value in row.set.items())
     return row.label or (f"{variant} [{changes}]" if changes else variant)
 
 
@@ -64,3 +82,11 @@ def _check_rows_differ(study: Study, rows: Sequence[PlanRow]) -> None:
             raise ValueError(f"study {study.name!r}: two rows are called {row.label!r}; give one another label")
         row_of |= dict.fromkeys(row.ids.values(), row)
         names.add((row.label, row.method))
+
+
+def _check_baseline(study: Study, rows: Sequence[PlanRow]) -> None:
+    labels = [row.label for row in rows]
+    if study.baseline and study.baseline not in labels:
+        raise KeyError(
+            f"study {study.name!r}: {explain_unknown_name('row to be the baseline', study.baseline, labels)}"
+        )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmark.core.run_spec import RunSpec
+from benchmark.evaluation.families import adjust_holm
+from benchmark.evaluation.jackknife import ImageJackknife
+from benchmark.evaluation.margins import MarginTest, judge_margin
 from benchmark.evaluation.scores import Convention, Metric
-from benchmark.evaluation.stats import adjust_holm, bootstrap_differences
+from benchmark.evaluation.stats import compare_sides
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, mark_stale, read_row
-from benchmark.report.tables.notes import describe_budget, join_distinct
+from benchmark.report.tables.notes import describe_budget, describe_continued, describe_row_arithmetic, join_distinct
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class MethodComparison:
         a: Runs and scores of method A.
         b: Runs and scores of method B.
         differences: a - b by metric, without metrics that are not defined; p values corrected over the metrics.
+        margins: Tests of the same differences against a margin; empty if no margin is given.
         classes: IoU per class, in the order of the split.
         cautions: Further differences between the two, one line each.
     """
@@ -57,6 +61,7 @@ class MethodComparison:
     a: Row
     b: Row
     differences: Mapping[Metric, AdjustedDifference]
+    margins: Mapping[Metric, MarginTest]
     classes: tuple[ClassDifference, ...]
     cautions: tuple[str, ...]
 
@@ -99,30 +104,40 @@ def compare_runs(
     *,
     labels: tuple[str, str] = ("", ""),
     convention: Convention = "d2-main",
+    margin: float | None = None,
+    metrics: Sequence[Metric] = TABLE_METRICS,
 ) -> MethodComparison:
     """Compare the runs of two methods.
 
     Args:
         store: Store that holds the runs.
         a: Ids by seed of the runs of method A.
-        b: Ids by seed of the runs of method B; if both have equally many, the i-th seeds are compared with each other.
+        b: Ids by seed of the runs of method B; seeds that both have are compared with each other.
         labels: Labels of the two; if empty, the first run's method and row.
         convention: Convention of the scores.
+        margin: Largest difference that does not matter, in percentage points; None for no tests against a margin.
+        metrics: Metrics that are compared.
 
     Raises:
-        ValueError: A side has no finished run, or the sides differ in split, dataset or number of images.
+        ValueError: A side has no finished run, the sides differ in split, dataset or number of images, or the margin is
+            not positive.
     """
+    jackknife = ImageJackknife(tuple(metrics))
     rows = [
-        _read_side(store, ids, label=label, convention=convention) for ids, label in zip((a, b), labels, strict=True)
+        _read_side(store, ids, label=label, convention=convention, jackknife=jackknife)
+        for ids, label in zip((a, b), labels, strict=True)
     ]
     row_a, row_b = mark_stale(rows)
     find_shared_setting([row_a, row_b])
+    differences = _compare_scores(row_a, row_b)
+    tests = {} if margin is None else {name: judge_margin(one.paired, margin) for name, one in differences.items()}
     return MethodComparison(
         a=row_a,
         b=row_b,
-        differences=_compare_scores(row_a, row_b),
+        differences=differences,
+        margins=tests,
         classes=_compare_classes(row_a, row_b),
-        cautions=_find_cautions(row_a, row_b),
+        cautions=(*_find_interval_cautions(differences.values()), *_find_cautions(row_a, row_b)),
     )
 
 
@@ -144,10 +159,12 @@ def _read_spec(store: Store, run_id: str) -> RunSpec:
     return record.spec if record is not None else folder.read_spec()
 
 
-def _read_side(store: Store, ids: Mapping[int, str], *, label: str, convention: Convention) -> Row:
+def _read_side(
+    store: Store, ids: Mapping[int, str], *, label: str, convention: Convention, jackknife: ImageJackknife
+) -> Row:
     if not ids:
         raise ValueError("one side of the comparison has no runs: give at least one id")
-    row = read_row(store, ids, label=label, method="", convention=convention)
+    row = read_row(store, ids, label=label, method="", convention=convention, jackknife=jackknife)
     if not row.done:
         problems = "; ".join(f"{run.run_id}: {run.problem}" for run in row.runs)
         raise ValueError(f"{label or 'one side'} has no finished run to compare ({problems}): run it first")
@@ -156,11 +173,11 @@ def _read_side(store: Store, ids: Mapping[int, str], *, label: str, convention: 
 
 
 def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
-    defined = [metric for metric in TABLE_METRICS if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
+    defined = [metric for metric in a.metrics if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
     paired = [
         difference
         for metric in defined
-        for difference in bootstrap_differences([a.counts], b.counts, metric=metric, convention=a.convention)
+        for difference in compare_sides([a.side], b.side, metric=metric, convention=a.convention, jackknife=a.jackknife)
     ]
     adjusted = adjust_holm([difference.p_value for difference in paired])
     pairs = zip(paired, adjusted, strict=True)
@@ -173,12 +190,19 @@ def _compare_classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
     return tuple(ClassDifference(*fields) for fields in zip(*columns, strict=True))
 
 
+def _find_interval_cautions(differences: Iterable[AdjustedDifference]) -> list[str]:
+    """Return the reasons why intervals of differences are unreliable, each once."""
+    cautions = dict.fromkeys(difference.paired.interval.caution for difference in differences)
+    return [f"A - B: {caution}" for caution in cautions if caution]
+
+
 def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
     properties: dict[str, Callable[[Row], str]] = {
         "supervision": lambda row: row.supervision,
         "training": describe_budget,
         "engine": lambda row: join_distinct(row, lambda record: record.spec.engine),
         "device": lambda row: join_distinct(row, lambda record: record.environment.device),
+        "arithmetic": describe_row_arithmetic,
         "seeds": lambda row: ", ".join(str(run.seed) for run in row.done),
         "code": lambda row: join_distinct(row, lambda record: record.environment.code_digest[:12]),
     }
@@ -188,5 +212,6 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
         if describe(a) != describe(b)
     ]
     for side, row in (("A", a), ("B", b)):
+        cautions += [f"{side}: {text}" for text in describe_continued(row)]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
     return tuple(cautions)

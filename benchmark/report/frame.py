@@ -15,7 +15,7 @@ from benchmark.store.store import Store
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COST_METRICS = tuple(name for name in Cost.model_fields if name != "image_size")
+COST_METRICS = tuple(name for name in Cost.model_fields if name not in ("image_size", "unmeasured"))
 
 
 def load_results(study: str, *, runs: Path | str = "runs", convention: Convention = "d2-main") -> DataFrame:
@@ -32,8 +32,8 @@ def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
         study: Name of the study.
 
     Returns:
-        The columns `RUN_COLUMNS`, then "metric" and "value". Metrics are `DATASET_METRICS`, "iou/CLASS" for every class,
-        and `COST_METRICS`; a value is nan if it is not defined or the run has no result.
+        The columns `RUN_COLUMNS`, then "metric" and "value". Metrics are `DATASET_METRICS`, "iou/CLASS" for every
+        class, and `COST_METRICS`; a value is nan if it is not defined or the run has no result.
     """
     return to_run_frame(rows, study=study).melt(list(RUN_COLUMNS), var_name="metric", value_name="value")
 

@@ -1,7 +1,7 @@
 """Results of a study: one frozen row per planned row, with the scores of its runs and their uncertainty.
 
-Seeds and images are two sources of uncertainty. A row with several seeds gets Student's interval over seeds; a row with
-one seed gets the bootstrap interval over images. An interval names its source, and every table and figure repeats it.
+Seeds and images are two sources of uncertainty. Every interval covers both, except that of a single run, which covers
+the images alone. An interval names its source, and every table and figure repeats it.
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, median
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.image_scores import score_metrics
+from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric, Scores, score
-from benchmark.evaluation.stats import Interval, bootstrap_images, compute_t_interval
+from benchmark.evaluation.sides import Side
+from benchmark.evaluation.stats import Interval, estimate_means
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
 
-IntervalSource = Literal["auto", "seeds", "images"]
 TABLE_METRICS: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
 WORST_FIRST = (RunState.BROKEN, RunState.FAILED, RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
 
@@ -82,14 +84,19 @@ class Row:
         method: Registered name of the method.
         runs: Results of the runs, seeds ascending.
         convention: Convention of the scores.
-        intervals: Source of the intervals; "auto" for seeds if several runs are done, otherwise images.
+        jackknife: Metrics that get estimates, and their scores without each image, shared by the rows of a table.
     """
 
     label: str
     method: str
     runs: tuple[RunResult, ...]
     convention: Convention
-    intervals: IntervalSource = "auto"
+    jackknife: ImageJackknife = field(repr=False)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Metrics that have estimates."""
+        return tuple(self.jackknife.metrics)
 
     @property
     def done(self) -> tuple[RunResult, ...]:
@@ -98,8 +105,18 @@ class Row:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every planned run has scores."""
-        return bool(self.runs) and len(self.done) == len(self.runs)
+        """Whether every planned run has scores; of a deterministic row, whether one has."""
+        return bool(self.runs) and (len(self.done) == len(self.runs) or self.is_deterministic)
+
+    @property
+    def is_deterministic(self) -> bool:
+        """Whether every seed gives the same result, so that one run stands for all; False if no run is done."""
+        return bool(self.records) and all(record.is_deterministic for record in self.records)
+
+    @property
+    def counted(self) -> tuple[RunResult, ...]:
+        """Runs behind the scores: the done ones, of a deterministic row only the first."""
+        return self.done[:1] if self.is_deterministic else self.done
 
     @property
     def state(self) -> RunState:
@@ -114,8 +131,14 @@ class Row:
 
     @property
     def counts(self) -> tuple[Counts, ...]:
-        """Pixel counts of the done runs."""
-        return tuple(run.counts for run in self.done if run.counts is not None)
+        """Pixel counts of the runs behind the scores."""
+        return tuple(run.counts for run in self.counted if run.counts is not None)
+
+    @property
+    def side(self) -> Side:
+        """The row as one side of a comparison: pixel counts by seed."""
+        runs = {run.seed: run.counts for run in self.counted if run.counts is not None}
+        return Side(runs, is_deterministic=self.is_deterministic)
 
     @property
     def title(self) -> str:
@@ -144,16 +167,22 @@ class Row:
 
     @cached_property
     def estimates(self) -> dict[Metric, Estimate]:
-        """Estimates of `TABLE_METRICS`; empty if no run is done."""
-        return estimate_means(self, TABLE_METRICS) if self.done else {}
+        """Estimates by metric; empty if no run is done."""
+        if not self.done:
+            return {}
+        metrics, convention = self.metrics, self.convention
+        intervals = estimate_means(self.side, metrics=metrics, convention=convention, jackknife=self.jackknife)
+        return {metric: Estimate(fmean(self.select_scores(metric)), intervals[metric]) for metric in metrics}
 
     def select_scores(self, metric: Metric) -> tuple[float, ...]:
-        """Return the score of every done run, in the order of the seeds."""
-        return tuple(getattr(run.scores, metric) for run in self.done)
+        """Return the score of every run behind the scores, in the order of the seeds."""
+        return tuple(
+            score_metrics(counts, metrics=[metric], convention=self.convention)[metric] for counts in self.counts
+        )
 
     def average_iou(self) -> Floats:
-        """Return the (K,) IoU per class, mean over the done runs; nan if the convention leaves the class out."""
-        values = np.array([run.scores.iou for run in self.done if run.scores is not None], dtype=np.float64)
+        """Return the (K,) IoU per class, mean over the runs; nan if the convention leaves the class out."""
+        values = np.array([run.scores.iou for run in self.counted if run.scores is not None], dtype=np.float64)
         return np.asarray(values.mean(axis=0))
 
     def _find_text(self, name: str) -> str:
@@ -167,7 +196,7 @@ def read_rows(
     *,
     convention: Convention = "d2-main",
     code: str = "",
-    intervals: IntervalSource = "auto",
+    metrics: Sequence[Metric] = TABLE_METRICS,
 ) -> list[Row]:
     """Read the results of a study, each record once.
 
@@ -177,10 +206,11 @@ def read_rows(
         convention: Convention of the scores.
         code: Digest of the current source: runs of other versions are stale. If empty, runs are stale that another
             version produced than the run that finished last.
-        intervals: Source of the intervals, see `Row`.
+        metrics: Metrics that get estimates.
     """
+    jackknife = ImageJackknife(tuple(metrics))
     rows = [
-        read_row(store, row.ids, label=row.label, method=row.method, convention=convention, intervals=intervals)
+        read_row(store, row.ids, label=row.label, method=row.method, convention=convention, jackknife=jackknife)
         for row in plan.rows
     ]
     return mark_stale(rows, code=code)
@@ -193,27 +223,11 @@ def read_row(
     label: str,
     method: str,
     convention: Convention,
-    intervals: IntervalSource = "auto",
+    jackknife: ImageJackknife,
 ) -> Row:
     """Read the results of runs, given by seed, as one row."""
     runs = tuple(_read_run(store, ids[seed], seed=seed, convention=convention) for seed in sorted(ids))
-    return Row(label=label, method=method, runs=runs, convention=convention, intervals=intervals)
-
-
-def estimate_means(row: Row, metrics: Sequence[Metric]) -> dict[Metric, Estimate]:
-    """Return the mean over the done runs of a row, with an interval over seeds or images, per metric.
-
-    Raises:
-        ValueError: No run of the row is done.
-    """
-    scores = {metric: row.select_scores(metric) for metric in metrics}
-    if not row.done:
-        raise ValueError(f"row {row.label!r} has no done run: there is nothing to estimate")
-    if row.intervals == "seeds" or (row.intervals == "auto" and len(row.done) > 1):
-        intervals = {metric: compute_t_interval(values) for metric, values in scores.items()}
-    else:
-        intervals = bootstrap_images(row.counts, metrics=metrics, convention=row.convention)
-    return {metric: Estimate(fmean(values), intervals[metric]) for metric, values in scores.items()}
+    return Row(label=label, method=method, runs=runs, convention=convention, jackknife=jackknife)
 
 
 def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
@@ -246,16 +260,17 @@ def mark_stale(rows: Sequence[Row], *, code: str = "") -> list[Row]:
 
 
 def compute_median_cost(costs: Iterable[Cost]) -> Cost | None:
-    """Return the median of every figure; None if there are no costs."""
+    """Return the median of every figure over the costs that have it; None if there are no costs."""
     costs = list(costs)
     if not costs:
         return None
-    names = [name for name in Cost.model_fields if name != "image_size"]
-    medians = {name: median([getattr(cost, name) for cost in costs]) for name in names}
-    whole = {
-        name: int(value) if Cost.model_fields[name].annotation is int else value for name, value in medians.items()
-    }
-    return Cost(**whole, image_size=costs[0].image_size)
+    medians: dict[str, Any] = {}
+    for name in Cost.model_fields.keys() - {"image_size", "unmeasured"}:
+        known = [value for cost in costs if (value := getattr(cost, name)) is not None]
+        if known:
+            medians[name] = int(median(known)) if isinstance(known[0], int) else median(known)
+    size = next((cost.image_size for cost in costs if cost.image_size is not None), None)
+    return Cost(**medians, image_size=size)
 
 
 def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -> RunResult:

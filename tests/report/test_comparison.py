@@ -12,6 +12,7 @@ from benchmark.core.run_record import Failure
 from benchmark.report.comparison import compare_runs, find_runs
 from benchmark.report.tables.comparison_table import FORMATS, render
 from benchmark.store.store import Store
+from tests.core.machines import make_environment
 from tests.report.world import COST, even, plan_of, save, spec_of, two_rows
 
 
@@ -42,6 +43,7 @@ def test_other_differences_of_the_sides_are_cautions(tmp_path: Path) -> None:
     lost = save(store, spec_of("b", seed=2), Failure(kind="ValueError", message="torn"))
     cautions = compare_runs(store, {0: a}, {1: b, 2: lost}).cautions
     assert [text.split(":")[0] for text in cautions] == [
+        "A - B",
         "different supervision",
         "different seeds",
         "different code",
@@ -104,7 +106,7 @@ def test_json_holds_every_class_and_run(tmp_path: Path) -> None:
     value = json.loads(render(compare_runs(store, better, worse), fmt="json"))
     assert [row["name"] for row in value["classes"]] == ["grass", "water", "cup", "fish"]
     assert value["b"]["run_ids"] == list(worse.values())
-    assert value["differences"]["hiou"]["interval_over"] == "images and seeds"
+    assert value["differences"]["hiou"]["interval_over"] == "seeds and images"
 
 
 def test_text_and_json_name_the_gamma_of_the_sides(tmp_path: Path) -> None:
@@ -116,3 +118,41 @@ def test_text_and_json_name_the_gamma_of_the_sides(tmp_path: Path) -> None:
     comparison = compare_runs(store, {0: a}, {0: b}, labels=("paper", "no SGD"))
     assert "Offset gamma: 0.1 subtracted from their softmax." in " ".join(render(comparison).split())
     assert json.loads(render(comparison, fmt="json"))["gamma"] == 0.1
+
+
+def test_a_margin_gives_a_verdict_on_every_metric(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in two_rows(store).rows)
+    comparison = compare_runs(store, better, worse, margin=1.0)
+    text, value = render(comparison), json.loads(render(comparison, fmt="json"))
+    assert list(comparison.margins) == ["miou_seen", "miou_unseen", "hiou"]
+    hiou, seen = value["differences"]["hiou"], value["differences"]["miou_seen"]
+    assert hiou["verdict"].startswith("better by ") and hiou["margin"]["is_non_inferior"]
+    assert seen["verdict"] == "no difference at all" and seen["margin"]["verdict"] == "equivalent within ±1.0"
+    assert "margin 1" in text and hiou["verdict"] in text
+
+
+def test_without_a_margin_there_is_a_verdict_and_no_test(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in two_rows(store).rows)
+    value = json.loads(render(compare_runs(store, worse, better), fmt="json"))
+    assert value["differences"]["hiou"]["verdict"].startswith("worse by ")
+    assert value["differences"]["hiou"]["margin"] is None and value["differences"]["hiou"]["least_p"] == 0.25
+
+
+@pytest.mark.parametrize("margin", [-1.0, 0.0, float("nan")])
+def test_a_margin_that_is_not_positive_is_refused(tmp_path: Path, margin: float) -> None:
+    store = Store(tmp_path)
+    better, worse = (row.ids for row in two_rows(store).rows)
+    with pytest.raises(ValueError, match="expected percentage points above 0"):
+        compare_runs(store, better, worse, margin=margin)
+
+
+def test_different_machines_and_continued_checkpoints_are_cautions(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    a = save(store, spec_of("a"), even(80, 60))
+    other = make_environment(cpu_capability="AVX512")
+    b = save(store, spec_of("b"), even(50, 60), environment=other, continued_from=("torch AVX2",))
+    _, arithmetic, continued = compare_runs(store, {0: a}, {0: b}).cautions
+    assert arithmetic.startswith("different arithmetic: A torch AVX2") and "; B torch AVX512" in arithmetic
+    assert continued.startswith("B: seed 0 was continued under other arithmetic (torch AVX2; then torch AVX512")

@@ -12,9 +12,8 @@ import pytest
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure, RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.evaluation.stats import adjust_holm, bootstrap_differences
-from benchmark.report.differences import compare_with_first, is_comparison_due
-from benchmark.report.rows import IntervalSource, Row, compute_median_cost, find_shared_setting, read_rows
+from benchmark.report.rows import Row, compute_median_cost, find_shared_setting, read_rows
+from benchmark.report.study_results import collect_results
 from benchmark.report.tables.study_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows
@@ -36,12 +35,12 @@ def test_scores_equal_those_worked_out_by_hand(tmp_path: Path) -> None:
     assert row.average_iou().tolist() == pytest.approx([seen, seen, unseen, unseen])
 
 
-def test_several_seeds_get_the_t_interval_over_seeds(tmp_path: Path) -> None:
+def test_seeds_on_equal_images_get_the_t_interval_of_their_scores(tmp_path: Path) -> None:
     store = Store(tmp_path)
     right = {0: 100, 1: 80, 2: 50}  # IoU 100, 66.7, 33.3: standard deviation 33.3; t of 2 degrees of freedom is 4.3027
     row = one_row(store, {seed: save(store, spec_of(seed=seed), even(count, 60)) for seed, count in right.items()})
     mean, interval = row.estimates["miou_seen"]
-    assert interval is not None and interval.kind == "seeds"
+    assert interval is not None and interval.kind == "seeds and images"
     assert (mean, interval.high - mean) == pytest.approx((200 / 3, 4.302653 * 100 / 3 / math.sqrt(3)))
 
 
@@ -53,11 +52,14 @@ def test_a_single_seed_gets_the_interval_over_images(tmp_path: Path) -> None:
     assert interval.low < row.estimates["hiou"].mean < interval.high
 
 
-@pytest.mark.parametrize(("intervals", "kind"), [("auto", "seeds"), ("seeds", "seeds"), ("images", "images")])
-def test_the_source_of_intervals_can_be_chosen(tmp_path: Path, intervals: IntervalSource, kind: str) -> None:
+def test_a_deterministic_row_is_complete_with_one_run_and_has_no_variation_over_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    interval = read_rows(store, two_rows(store), intervals=intervals)[0].estimates["hiou"].interval
-    assert interval is not None and interval.kind == kind
+    counts = hand_counts([[90, 80, 60, 40], [70, 80, 20, 50]])
+    ids = {seed: save(store, spec_of(seed=seed), counts, is_deterministic=True) for seed in (0, 1)}
+    row = one_row(store, ids | {2: spec_of(seed=2).id})
+    interval = row.estimates["hiou"].interval
+    assert interval is not None and (interval.kind, interval.caution) == ("images", "")
+    assert row.is_deterministic and row.is_complete and (len(row.done), len(row.counted)) == (2, 1)
 
 
 def test_runs_without_scores_give_the_reason(tmp_path: Path) -> None:
@@ -106,29 +108,6 @@ def test_two_conventions_never_share_a_table(tmp_path: Path) -> None:
         find_shared_setting([rows[0], replace(rows[1], convention="mmseg")])
 
 
-def test_differences_are_to_the_first_row_and_corrected_as_a_family(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    plan = two_rows(store)
-    ids = {row.label: row.ids for row in plan.rows} | {"lost": {0: save(store, spec_of("lost"), LOST)}}
-    ids |= {"same": {seed: save(store, spec_of("same", seed=seed), even(80 + seed, 60)) for seed in range(3)}}
-    rows = read_rows(store, plan_of(ids))
-    first, worse, lost, same = compare_with_first(rows)
-    assert first is None and lost is None and worse is not None and same is not None
-    mean = [row.estimates["hiou"].mean for row in rows[:2]]
-    assert worse.paired.difference == pytest.approx(mean[1] - mean[0])
-    alone = bootstrap_differences([rows[1].counts], rows[0].counts, metric="hiou", convention="d2-main")
-    alone += bootstrap_differences([rows[3].counts], rows[0].counts, metric="hiou", convention="d2-main")
-    assert (worse.p_adjusted, same.p_adjusted) == adjust_holm([difference.p_value for difference in alone])
-
-
-def test_a_comparison_is_due_once_no_run_is_missing(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    plan = two_rows(store)
-    rows = read_rows(store, plan)
-    more = read_rows(store, plan_of({"paper": plan.rows[0].ids, "new": {0: spec_of("new").id}}))
-    assert (is_comparison_due(rows), is_comparison_due(rows[:1]), is_comparison_due(more)) == (True, False, False)
-
-
 def test_cost_is_the_median_of_the_runs() -> None:
     times = (100.0, 130.0, 900.0)
     cost = compute_median_cost([COST.model_copy(update={"train_seconds": seconds}) for seconds in times])
@@ -150,5 +129,5 @@ def test_a_table_parses_each_record_once(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(RunRecord, "model_validate_json", classmethod(count_parses))
     for fmt in FORMATS:
         parsed.clear()
-        render(read_rows(store, plan), fmt=fmt)
+        render(collect_results(read_rows(store, plan)), fmt=fmt)
         assert sorted(parsed) == sorted(plan.ids)

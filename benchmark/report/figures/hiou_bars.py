@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -15,6 +15,7 @@ from benchmark.report.figures.style import (
     COLUMN_IN,
     FORMATS,
     GRAY,
+    INTERVAL_LINES,
     choose_colors,
     draw_grid,
     list_paths,
@@ -23,7 +24,6 @@ from benchmark.report.figures.style import (
 )
 from benchmark.report.rows import Row
 
-LINES: dict[str, Literal["-", ":"]] = {"seeds": "-", "images": ":"}
 BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 """Box behind a number, so that no line runs through it."""
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
@@ -31,8 +31,17 @@ POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": 
 """Looks of the point of a seed, and of its key in the legend."""
 
 
-def draw_bars(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Draw hIoU: a bar from 0 for the mean, points for seeds, a line for the 95% interval, dashes at the first row."""
+def draw_bars(
+    rows: Sequence[Row], out: Path, *, baseline: Row | None = None, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Draw hIoU: a bar from 0 for the mean, points for seeds, a line for the interval, dashes at the baseline.
+
+    Args:
+        rows: Rows.
+        out: Folder of the files.
+        baseline: Row whose mean has a dashed line; None for the first row.
+        formats: Any of "png", "pdf", "svg".
+    """
     colors = _choose_colors(rows)
     with open_figure(out, "hiou", size=(COLUMN_IN, 0.9 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
@@ -44,8 +53,9 @@ def draw_bars(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMAT
                 axes.text(0.01 * right, y, text, va="center", style="italic", fontsize=7)
             else:
                 _draw_bar(axes, row, y=y, color=colors[row.supervision])
-        if not math.isnan(means[0]):
-            axes.axvline(means[0], color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1.5)
+        reference = means[rows.index(baseline) if baseline is not None else 0]
+        if not math.isnan(reference):
+            axes.axvline(reference, color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1.5)
         axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
         axes.set_yticks(range(len(rows)), [wrap_label(row.label) for row in rows])
         axes.tick_params(axis="y", length=0)
@@ -60,7 +70,8 @@ def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]
     mean, interval = row.estimates["hiou"]
     axes.barh(y, mean, height=0.66, color=color, alpha=0.45, linewidth=0)
     if interval is not None:
-        axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=1, linestyle=LINES[interval.kind])
+        line = INTERVAL_LINES[interval.kind]
+        axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=1, linestyle=line)
         axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=0, marker="|", markersize=5)
     values = [value for value in row.select_scores("hiou") if not math.isnan(value)]
     if len(values) > 1:
@@ -94,7 +105,7 @@ def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, floa
     intervals = [interval for interval in estimates if interval is not None]
     for kind in dict.fromkeys(interval.kind for interval in intervals):
         label = f"{intervals[0].level:.0%} interval over {kind}"
-        handles.append(Line2D([], [], color="black", linewidth=1, linestyle=LINES[kind], label=label))
-    if any(len(row.done) > 1 for row in rows):
+        handles.append(Line2D([], [], color="black", linewidth=1, linestyle=INTERVAL_LINES[kind], label=label))
+    if any(len(row.counted) > 1 for row in rows):
         handles.append(Line2D([], [], linewidth=0, color="0.7", label="one seed", **POINT_KEY))
     return handles

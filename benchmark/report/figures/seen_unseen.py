@@ -14,11 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.counts import GAMMAS, find_gamma
-from benchmark.evaluation.scores import Floats, compute_gamma_curve
+from benchmark.evaluation.scores import Floats, Metric, compute_gamma_curve
 from benchmark.report.figures.style import (
     COLUMN_IN,
     FORMATS,
     GRAY,
+    INTERVAL_LINES,
     PAGE_IN,
     PALE,
     choose_colors,
@@ -31,6 +32,7 @@ from benchmark.report.figures.style import (
 from benchmark.report.rows import Row
 
 LEVELS = range(10, 100, 10)
+SIDES: tuple[Metric, Metric] = ("miou_seen", "miou_unseen")
 
 
 def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -45,7 +47,8 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         axes.margins(0.12)
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
         _draw_levels(axes)
-        handles = [*axes.get_legend_handles_labels()[0], _make_level_handle()]
+        intervals = _list_interval_handles([row for row, _, _ in shown])
+        handles = [*axes.get_legend_handles_labels()[0], *intervals, _make_level_handle()]
         figure.legend(handles=handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
 
@@ -88,10 +91,11 @@ def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, tuple[float, float, fl
 
 def _draw_point(axes: Axes, row: Row, *, color: tuple[float, float, float], marker: str) -> None:
     unseen, seen = row.estimates["miou_unseen"], row.estimates["miou_seen"]
-    if unseen.interval is not None:
-        axes.hlines(seen.mean, unseen.interval.low, unseen.interval.high, color=color, linewidth=0.8, alpha=0.7)
-    if seen.interval is not None:
-        axes.vlines(unseen.mean, seen.interval.low, seen.interval.high, color=color, linewidth=0.8, alpha=0.7)
+    line: dict[str, Any] = {"color": color, "linewidth": 0.8, "alpha": 0.7}
+    for interval in (unseen.interval, seen.interval):
+        if interval is not None:
+            draw, at = (axes.hlines, seen.mean) if interval is unseen.interval else (axes.vlines, unseen.mean)
+            draw(at, interval.low, interval.high, linestyle=INTERVAL_LINES[interval.kind], **line)
     label = f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}"
     looks: dict[str, Any] = {"s": 28, "color": [color], "marker": marker, "edgecolors": "white", "linewidths": 0.5}
     axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, **looks)
@@ -139,6 +143,17 @@ def _draw_level_text(axes: Axes, text: str, point: tuple[float, float], *, is_ab
     offset, across = ((0, 2), "center") if is_above else ((2, 2), "left")
     looks: dict[str, Any] = {"color": "0.55", "fontsize": 6, "annotation_clip": False}
     axes.annotate(text, point, offset, textcoords="offset points", ha=across, va="bottom", **looks)
+
+
+def _list_interval_handles(rows: Sequence[Row]) -> list[Line2D]:
+    """Return a legend entry per kind of interval that is drawn."""
+    known = [row.estimates[side].interval for row in rows for side in SIDES]
+    kinds = {interval.kind: interval.level for interval in known if interval is not None}
+    looks: dict[str, Any] = {"color": GRAY, "linewidth": 0.8}
+    return [
+        Line2D([], [], linestyle=INTERVAL_LINES[kind], label=f"{level:.0%} interval\nover {kind}", **looks)
+        for kind, level in kinds.items()
+    ]
 
 
 def _make_level_handle() -> Line2D:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmark.report.differences import find_baseline
 from benchmark.report.figures.class_heatmap import draw_classes
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
@@ -14,23 +15,28 @@ from benchmark.report.rows import Row, find_shared_setting
 from benchmark.store.store import Store
 
 
-def draw_all(rows: Sequence[Row], store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_all(
+    rows: Sequence[Row], store: Store, out: Path, *, baseline: str = "", formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Draw every figure for which there is data; equal runs give equal files.
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
         store: Store that holds the losses of the runs.
         out: Folder of the files.
+        baseline: Name of the row that the figure of hIoU marks, see `differences.find_baseline`.
         formats: Any of "png", "pdf", "svg".
 
     Returns:
         The files: hiou, seen-unseen, gamma, classes, losses, in every format.
 
     Raises:
+        KeyError: The baseline is unknown or ambiguous.
         ValueError: There are no rows, rows are not comparable in one figure, or a format is unknown.
     """
     if not rows:
         raise ValueError("there are no rows to draw: give a study with at least one")
     find_shared_setting(rows)
-    drawn = [draw(rows, out, formats=formats) for draw in (draw_bars, draw_scatter, draw_gamma, draw_classes)]
-    return [path for files in (*drawn, draw_curves(rows, store, out, formats=formats)) for path in files]
+    bars = draw_bars(rows, out, baseline=find_baseline(rows, baseline), formats=formats)
+    drawn = [draw(rows, out, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
+    return [path for files in (bars, *drawn, draw_curves(rows, store, out, formats=formats)) for path in files]

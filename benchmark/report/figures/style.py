@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 import seaborn as sns
@@ -22,6 +22,8 @@ PAGE_IN = 7.0
 FORMATS = ("png", "pdf")
 GRAY, PALE = "0.35", "0.8"
 MARKERS = "osD^vPX<>h"
+INTERVAL_LINES: dict[str, Literal["-", ":"]] = {"seeds and images": "-", "images": ":"}
+"""Line of an interval by the sources of variation that the interval covers."""
 
 _RC: Any = {
     "axes.axisbelow": True,

@@ -21,6 +21,9 @@ from benchmark.report.tables.numbers import (
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+RANK_KEYS = ("hiou_rank", "hiou_rank_low", "hiou_rank_high", "hiou_rank_is_tied")
+"""Columns behind the cell of a rank."""
+
 
 def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCell]:
     """Return a cell per row; the best of each kind of supervision is marked, and rows without results say why."""
@@ -45,7 +48,7 @@ def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[str, st
 
 
 def format_differences(frame: DataFrame, digits: int) -> list[TableCell]:
-    """Return the difference to the first row with its interval, per row."""
+    """Return the difference to the baseline with its interval, per row."""
     ends = ("hiou_difference", "hiou_difference_low", "hiou_difference_high")
     texts = zip(*([format_difference(value, digits=digits) for value in frame[key]] for key in ends), strict=True)
     known = frame["p_adjusted"].notna()
@@ -55,9 +58,19 @@ def format_differences(frame: DataFrame, digits: int) -> list[TableCell]:
     ]
 
 
-def format_p_values(frame: DataFrame, _digits: int) -> list[TableCell]:
-    """Return the adjusted p value, per row."""
-    return [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame["p_adjusted"]]
+def format_p_values(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
+    """Return the p value of a column, per row."""
+    return [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame[key]]
+
+
+def format_ranks(frame: DataFrame, _digits: int) -> list[TableCell]:
+    """Return the rank with its interval, per row; tied rows share a rank with an equals sign."""
+    cells = []
+    fields = (frame[key].astype(object).where(frame[key].notna(), None) for key in RANK_KEYS)
+    for rank, low, high, is_tied in zip(*fields, strict=True):
+        tie = "=" if is_tied is True else ""
+        cells.append(TableCell(NOTHING) if rank is None else TableCell(f"{rank}{tie}", f"[{low}, {high}]"))
+    return cells
 
 
 def format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
@@ -66,13 +79,16 @@ def format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
 
 
 def format_seeds(frame: DataFrame, _digits: int) -> list[TableCell]:
-    """Return the number of done runs per row: "5", or "3/5" if runs are missing."""
-    pairs = zip(frame["runs_done"], frame["runs_planned"], strict=True)
-    return [TableCell(str(done) if done == planned else f"{done}/{planned}") for done, planned in pairs]
+    """Return the number of done runs per row: "5", "3/5" if runs are missing, "1 (det.)" of a deterministic row."""
+    counts = zip(frame["runs_done"], frame["runs_planned"], frame["is_deterministic"], strict=True)
+    return [
+        TableCell("1 (det.)" if is_deterministic else str(done) if done == planned else f"{done}/{planned}")
+        for done, planned, is_deterministic in counts
+    ]
 
 
 def format_costs(frame: DataFrame, _digits: int, *, keys: Sequence[str], unit: float) -> list[TableCell]:
-    """Return cost figures in a unit per row, three digits each, separated by slashes.
+    """Return cost figures in a unit per row, three digits each, separated by slashes; a dash for unknown ones.
 
     Args:
         frame: Row frame.
@@ -80,12 +96,8 @@ def format_costs(frame: DataFrame, _digits: int, *, keys: Sequence[str], unit: f
         unit: Size of the unit.
     """
     rows = zip(*(frame[key].to_numpy(dtype=float, na_value=float("nan")) / unit for key in keys), strict=True)
-    is_known = frame[keys[0]].notna()
-    texts = (
-        " / ".join(format_three_digits(value) for value in values) if known else NOTHING
-        for known, values in zip(is_known, rows, strict=True)
-    )
-    return [TableCell(text) for text in texts]
+    texts = ([NOTHING if value != value else format_three_digits(value) for value in values] for values in rows)
+    return [TableCell(NOTHING if set(parts) == {NOTHING} else " / ".join(parts)) for parts in texts]
 
 
 def find_time_unit(frame: DataFrame) -> tuple[str, float]:
@@ -107,9 +119,9 @@ def format_estimate(record: Mapping[Hashable, Any], metric: Metric, *, digits: i
         metric: Score.
         digits: Decimals.
     """
-    source = record[f"{metric}_interval_over"]
+    kind = record[f"{metric}_interval_over"]
     low, high = record[f"{metric}_low"], record[f"{metric}_high"]
-    spread = format_spread(low, high, source=source, digits=digits) if isinstance(source, str) else ""
+    spread = format_spread(low, high, kind=kind, digits=digits) if isinstance(kind, str) else ""
     return TableCell(format_score(record[metric], digits=digits), spread)
 
 

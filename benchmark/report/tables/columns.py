@@ -7,26 +7,50 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from benchmark.evaluation.scores import Metric
+from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import EvaluationSetting, Row
+from benchmark.report.rows import TABLE_METRICS, EvaluationSetting, Row
+from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.cells import (
     find_time_unit,
     format_costs,
     format_differences,
     format_p_values,
+    format_ranks,
     format_scores,
     format_seeds,
     format_texts,
     format_train_times,
 )
 from benchmark.report.tables.layout import TableCell
-from benchmark.report.tables.notes import describe_costs, describe_differences, describe_scores
+from benchmark.report.tables.notes import describe_costs
+from benchmark.report.tables.uncertainty import (
+    describe_differences,
+    describe_least_p,
+    describe_metric,
+    describe_p_values,
+    describe_ranks,
+    describe_runs,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-SCORE_HEADERS: dict[Metric, str] = {"miou_seen": "mIoU(S)", "miou_unseen": "mIoU(U)", "hiou": "hIoU"}
+    from benchmark.evaluation.ranks import Rank
+
+SCORE_HEADERS: dict[Metric, str] = {
+    "miou_seen": "mIoU(S)",
+    "miou_unseen": "mIoU(U)",
+    "hiou": "hIoU",
+    "miou": "mIoU",
+    "pixel_accuracy": "Acc",
+    "miou_image": "mIoU^I",
+    "miou_class": "mIoU^C",
+    "miou_image_worst_5": "mIoU^I 5%",
+    "miou_image_worst_1": "mIoU^I 1%",
+    "miou_class_worst_5": "mIoU^C 5%",
+    "miou_class_worst_1": "mIoU^C 1%",
+}
 
 
 class TableRow(NamedTuple):
@@ -35,12 +59,14 @@ class TableRow(NamedTuple):
     Attributes:
         row: Results of the row.
         setting: Setting that all rows share; None if no run is done.
-        difference: Difference to the first row; None if it is not shown or not defined.
+        difference: Difference to the baseline; None if it is not defined.
+        rank: Rank of the row; None if it has none.
     """
 
     row: Row
     setting: EvaluationSetting | None = None
     difference: AdjustedDifference | None = None
+    rank: Rank | None = None
 
 
 def _format_nothing(_frame: DataFrame, _digits: int) -> list[TableCell]:
@@ -51,7 +77,7 @@ def _is_any_known(frame: DataFrame, key: str) -> bool:
     return bool(frame[key].notna().any())
 
 
-def _describe_nothing(_rows: Sequence[Row], _differences: Sequence[AdjustedDifference | None]) -> list[str]:
+def _describe_nothing(_results: StudyResults) -> list[str]:
     return []
 
 
@@ -63,35 +89,34 @@ class Column:
         key: Name of the column in the row frame, csv and json.
         value: Function from a table row to the value; None if the value is not defined.
         dtype: Type of the column in pandas.
-        header: Header in printed tables; empty if the column is not printed. A function if it depends on the frame.
+        header: Header in printed tables; empty if the column is never printed. A function if it depends on the frame.
         format: Function from the row frame and the decimals of scores to one cell per row.
         is_text: Whether the cells hold text (aligned left) and not numbers (aligned right).
-        is_shown: Function from the row frame to whether the column is printed.
-        note: Function from rows and differences to the notes that explain the column.
+        is_shown: Function from the row frame to whether the column is printed if no columns are selected.
+        note: Function from the results to the notes that explain the column.
     """
 
     key: str
     value: Callable[[TableRow], Any]
-    dtype: Literal["str", "Int64", "float64"] = "str"
+    dtype: Literal["str", "Int64", "float64", "boolean"] = "str"
     header: str | Callable[[DataFrame], str] = ""
     format: Callable[[DataFrame, int], list[TableCell]] = _format_nothing
     is_text: bool = False
     is_shown: Callable[[DataFrame], bool] = lambda _frame: True
-    note: Callable[[Sequence[Row], Sequence[AdjustedDifference | None]], list[str]] = _describe_nothing
+    note: Callable[[StudyResults], list[str]] = _describe_nothing
 
     def find_header(self, frame: DataFrame) -> str:
-        """Return the header in a printed table; empty if the column is not printed."""
-        if not self.header or not self.is_shown(frame):
-            return ""
+        """Return the header in a printed table; empty if the column is never printed."""
         return self.header if isinstance(self.header, str) else self.header(frame)
 
 
-def build_row_frame(rows: Sequence[TableRow]) -> DataFrame:
-    """Return the rows of a table as a data frame: one row per table row, the keys of `COLUMNS` as columns."""
+def build_row_frame(rows: Sequence[TableRow], columns: Sequence[Column]) -> DataFrame:
+    """Return the rows of a table as a data frame: one row per table row, the keys of the columns as columns."""
     from pandas import DataFrame, Series
 
-    columns = {column.key: Series([column.value(row) for row in rows], dtype=column.dtype) for column in COLUMNS}
-    return DataFrame(columns)
+    return DataFrame(
+        {column.key: Series([column.value(row) for row in rows], dtype=column.dtype) for column in columns}
+    )
 
 
 def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
@@ -113,8 +138,14 @@ def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
     )
 
 
-def _make_cost_column(key: str, *, dtype: Literal["Int64", "float64"], **printed: Any) -> Column:
-    is_shown = partial(_is_any_known, key=key)
+def _make_cost_column(
+    key: str, *, dtype: Literal["Int64", "float64"], is_default: bool = True, **printed: Any
+) -> Column:
+    """Return the column of a cost figure; a default one is printed if any row has the figure."""
+
+    def is_shown(frame: DataFrame) -> bool:
+        return is_default and _is_any_known(frame, key)
+
     return Column(
         key, lambda table_row: getattr(table_row.row.cost, key, None), dtype=dtype, is_shown=is_shown, **printed
     )
@@ -146,6 +177,10 @@ def _get_p_value(table_row: TableRow) -> float | None:
     return table_row.difference.p_adjusted if table_row.difference else None
 
 
+def _get_rank(field: str, table_row: TableRow) -> Any:
+    return getattr(table_row.rank, field) if table_row.rank else None
+
+
 def _join_problems(table_row: TableRow) -> str:
     return "; ".join(f"seed {run.seed}: {run.problem}" for run in table_row.row.runs if run.problem)
 
@@ -170,7 +205,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column("reconstruction", lambda table_row: table_row.row.reconstruction),
     Column("state", lambda table_row: table_row.row.state.value),
-    *_make_score_columns("miou_seen", note=describe_scores),
+    *_make_score_columns("miou_seen"),
     *_make_score_columns("miou_unseen"),
     *_make_score_columns("hiou"),
     Column(
@@ -179,8 +214,10 @@ COLUMNS: tuple[Column, ...] = (
         dtype="Int64",
         header="n",
         format=format_seeds,
+        note=describe_runs,
     ),
     Column("runs_planned", lambda table_row: len(table_row.row.runs), dtype="Int64"),
+    Column("is_deterministic", lambda table_row: table_row.row.is_deterministic, dtype="boolean"),
     Column(
         "hiou_difference",
         partial(_get_difference, "difference"),
@@ -193,13 +230,27 @@ COLUMNS: tuple[Column, ...] = (
     Column("hiou_difference_low", partial(_get_difference_interval, "low"), dtype="float64"),
     Column("hiou_difference_high", partial(_get_difference_interval, "high"), dtype="float64"),
     Column("hiou_difference_interval_over", partial(_get_difference_interval, "kind")),
+    Column("hiou_difference_df", partial(_get_difference_interval, "df"), dtype="float64"),
+    Column("hiou_difference_pairing", partial(_get_difference, "pairing")),
+    Column("hiou_difference_caution", partial(_get_difference_interval, "caution")),
     Column(
         "p_adjusted",
         _get_p_value,
         dtype="float64",
         header="p",
-        format=format_p_values,
+        format=partial(format_p_values, "p_adjusted"),
         is_shown=partial(_is_any_known, key="p_adjusted"),
+        note=describe_p_values,
+    ),
+    Column("p_value", partial(_get_difference, "p_value"), dtype="float64"),
+    Column(
+        "least_p",
+        partial(_get_difference, "least_p"),
+        dtype="float64",
+        header="least p",
+        format=partial(format_p_values, "least_p"),
+        is_shown=partial(_is_any_known, key="least_p"),
+        note=describe_least_p,
     ),
     _make_cost_column(
         "trainable_parameters",
@@ -215,7 +266,13 @@ COLUMNS: tuple[Column, ...] = (
         header="GFLOPs",
         format=partial(format_costs, keys=["inference_flops"], unit=1e9),
     ),
-    _make_cost_column("training_flops", dtype="Int64"),
+    _make_cost_column(
+        "training_flops",
+        dtype="Int64",
+        is_default=False,
+        header="Train GFLOPs",
+        format=partial(format_costs, keys=["training_flops"], unit=1e9),
+    ),
     _make_cost_column(
         "train_seconds",
         dtype="float64",
@@ -225,7 +282,13 @@ COLUMNS: tuple[Column, ...] = (
     _make_cost_column(
         "latency_ms", dtype="float64", header="Test (ms)", format=partial(format_costs, keys=["latency_ms"], unit=1)
     ),
-    _make_cost_column("peak_memory_mb", dtype="float64"),
+    _make_cost_column(
+        "peak_memory_mb",
+        dtype="float64",
+        is_default=False,
+        header="Memory (MB)",
+        format=partial(format_costs, keys=["peak_memory_mb"], unit=1),
+    ),
     _make_setting_column("split"),
     _make_setting_column("split_digest"),
     _make_setting_column("protocol"),
@@ -238,4 +301,26 @@ COLUMNS: tuple[Column, ...] = (
     Column("stale", lambda table_row: " ".join(run.run_id for run in table_row.row.runs if run.is_stale)),
     Column("problems", _join_problems),
 )
-"""All columns, in the order of csv, json and printed tables."""
+"""Columns of every table, in the order of csv, json and printed tables."""
+
+OPTIONAL_COLUMNS: dict[str, tuple[Column, ...]] = {
+    "hiou_rank": (
+        Column(
+            "hiou_rank",
+            partial(_get_rank, "rank"),
+            dtype="Int64",
+            header="Rank",
+            format=format_ranks,
+            note=describe_ranks,
+        ),
+        Column("hiou_rank_low", partial(_get_rank, "low"), dtype="Int64"),
+        Column("hiou_rank_high", partial(_get_rank, "high"), dtype="Int64"),
+        Column("hiou_rank_is_tied", partial(_get_rank, "is_tied"), dtype="boolean"),
+    ),
+    **{
+        metric: _make_score_columns(metric, note=partial(describe_metric, metric))
+        for metric in METRICS
+        if metric not in TABLE_METRICS
+    },
+}
+"""Columns that a table has if they are selected, each with the columns that belong to it."""

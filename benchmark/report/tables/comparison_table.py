@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any, Literal, get_args
 
-from benchmark.core.run_record import Cost
+from benchmark.evaluation.families import explain_undecidable
+from benchmark.evaluation.margins import MarginTest, describe_margin_verdict, describe_verdict
+from benchmark.evaluation.scores import Metric
 from benchmark.report.comparison import ClassDifference, MethodComparison
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.frame import list_records
-from benchmark.report.rows import TABLE_METRICS, find_shared_setting
+from benchmark.report.rows import find_shared_setting
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
 from benchmark.report.tables.columns import SCORE_HEADERS, TableRow, build_row_frame
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
 from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma
-from benchmark.report.tables.numbers import NOTHING, format_difference, format_score, format_three_digits
+from benchmark.report.tables.numbers import (
+    NOTHING,
+    format_difference,
+    format_p_value,
+    format_score,
+    format_three_digits,
+)
+from benchmark.report.tables.selection import select_columns
+from benchmark.report.tables.uncertainty import METRIC_TEXTS, RULE, describe_intervals
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 Format = Literal["txt", "md", "tex", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 HEADER = ("A", "B", "A - B")
 
-COST_FIGURES: dict[str, Callable[[Cost], float]] = {
-    "trainable parameters (M)": lambda cost: cost.trainable_parameters / 1e6,
-    "total parameters (M)": lambda cost: cost.total_parameters / 1e6,
-    "GFLOPs, test image": lambda cost: cost.inference_flops / 1e9,
-    "GFLOPs, training image": lambda cost: cost.training_flops / 1e9,
-    "test image (ms)": lambda cost: cost.latency_ms,
-    "training (s)": lambda cost: cost.train_seconds,
-    "peak memory (MB)": lambda cost: cost.peak_memory_mb,
+COST_FIGURES: dict[str, tuple[str, float]] = {
+    "trainable parameters (M)": ("trainable_parameters", 1e6),
+    "total parameters (M)": ("total_parameters", 1e6),
+    "GFLOPs, test image": ("inference_flops", 1e9),
+    "GFLOPs, training image": ("training_flops", 1e9),
+    "test image (ms)": ("latency_ms", 1),
+    "training (s)": ("train_seconds", 1),
+    "peak memory (MB)": ("peak_memory_mb", 1),
 }
 
 
@@ -60,20 +69,37 @@ def render(comparison: MethodComparison, *, fmt: str = "txt", digits: int = 1) -
 
 
 def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout:
-    sides = build_row_frame([TableRow(comparison.a), TableRow(comparison.b)]).to_dict("records")
+    metrics = comparison.a.metrics
+    columns = select_columns(metrics).columns
+    sides = build_row_frame([TableRow(comparison.a), TableRow(comparison.b)], columns).to_dict("records")
     cells = []
-    for metric in TABLE_METRICS:
+    for metric in metrics:
         scores = [format_estimate(side, metric, digits=digits) for side in sides]
         changes = format_change(comparison.differences.get(metric), digits=digits)
-        cells.append((TableCell(SCORE_HEADERS[metric]), *scores, *changes))
-    numbers = [f"{len(row.done)} run{'' if len(row.done) == 1 else 's'}" for row in (comparison.a, comparison.b)]
+        verdicts = [TableCell(text or NOTHING) for text in _describe_verdicts(comparison, metric)]
+        cells.append((TableCell(SCORE_HEADERS[metric]), *scores, *changes, *verdicts))
+    numbers = [f"{len(row.counted)} run{'' if len(row.counted) == 1 else 's'}" for row in (comparison.a, comparison.b)]
+    margin = _find_margin(comparison)
     return TableLayout(
         title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]})",
-        header=("Score", *HEADER, "p"),
-        is_text=(True, False, False, False, False),
+        header=("Score", *HEADER, "p", "A is", *([f"margin {margin:g}"] if margin is not None else [])),
+        is_text=(True, False, False, False, False, *[True] * len(cells[0][5:])),
         cells=tuple(cells),
         notes=tuple(TableNote(text) for text in _describe_comparison(comparison)),
     )
+
+
+def _describe_verdicts(comparison: MethodComparison, metric: Metric) -> list[str]:
+    """Return the verdicts on a metric: one from its interval and, if a margin is given, one from the margin."""
+    difference, test = comparison.differences.get(metric), comparison.margins.get(metric)
+    verdicts = ["" if difference is None else describe_verdict(difference.paired)]
+    if comparison.margins:
+        verdicts.append("" if test is None else describe_margin_verdict(test))
+    return verdicts
+
+
+def _find_margin(comparison: MethodComparison) -> float | None:
+    return next((test.margin for test in comparison.margins.values()), None)
 
 
 def _lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayout:
@@ -99,11 +125,11 @@ def _lay_out_costs(comparison: MethodComparison) -> TableLayout:
     cost_a, cost_b = comparison.a.cost, comparison.b.cost
     cells = []
     if cost_a is not None and cost_b is not None:
-        for name, figure in COST_FIGURES.items():
-            a, b = figure(cost_a), figure(cost_b)
-            ratio = f"{format_three_digits(a / b)}x" if b else NOTHING
-            texts = (name, format_three_digits(a), format_three_digits(b), ratio)
-            cells.append(tuple(TableCell(text) for text in texts))
+        for name, (key, unit) in COST_FIGURES.items():
+            a, b = getattr(cost_a, key), getattr(cost_b, key)
+            texts = [NOTHING if value is None else format_three_digits(value / unit) for value in (a, b)]
+            ratio = f"{format_three_digits(a / b)}x" if a is not None and b else NOTHING
+            cells.append(tuple(TableCell(text) for text in (name, *texts, ratio)))
     return TableLayout("Cost", ("Figure", "A", "B", "A / B"), (True, False, False, False), tuple(cells), ())
 
 
@@ -111,27 +137,40 @@ def _describe_comparison(comparison: MethodComparison) -> list[str]:
     convention = comparison.a.convention
     gamma = f"Offset gamma: {describe_gamma(comparison.a)}."
     texts = [f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}. {gamma}"]
-    first = next(iter(comparison.differences.values()), None)
-    if first is not None:
-        paired = first.paired
-        texts.append(
-            f"A - B: percentage points, {paired.interval.level:.0%} interval of a paired bootstrap over "
-            f"{paired.interval.kind} ({paired.images} images, {paired.replicates} replicates); p: two-sided, Holm over "
-            f"{len(comparison.differences)} scores."
-        )
-    estimates = [estimate for row in (comparison.a, comparison.b) for estimate in row.estimates.values()]
-    kinds = {estimate.interval.kind for estimate in estimates if estimate.interval}
-    if "seeds" in kinds:
-        texts.append("±: half width of Student's t 95% interval over the seeds.")
-    if "images" in kinds:
-        texts.append("[low, high] of A and of B: 95% bootstrap interval over the images.")
+    texts += [f"{METRIC_TEXTS[metric]}." for metric in comparison.a.metrics if metric in METRIC_TEXTS]
+    texts += describe_intervals((comparison.a, comparison.b), comparison.a.metrics)
+    texts += _describe_differences(comparison) if comparison.differences else []
     return texts + [f"Caution: {text}." for text in comparison.cautions]
+
+
+def _describe_differences(comparison: MethodComparison) -> list[str]:
+    """Return the notes on the differences, their p values and the tests against a margin."""
+    adjusted = list(comparison.differences.values())
+    first = adjusted[0].paired
+    texts = [
+        f"A - B: percentage points on the same {first.images} images, {first.interval.level:.0%} interval over "
+        f"{first.interval.kind} ({RULE}); p: two-sided, Holm over {len(adjusted)} scores. The verdict is that of the "
+        f"interval, which is not corrected for the number of scores."
+    ]
+    if first.least_p is not None:
+        least = format_p_value(first.least_p)
+        texts.append(f"The smallest p, before Holm, that an exact test over so many seeds could give is {least}.")
+        warning = explain_undecidable([first.least_p])
+        texts += [warning] if warning else []
+    test = next(iter(comparison.margins.values()), None)
+    if test is not None:
+        texts.append(
+            f"Margin {test.margin:g}: one-sided tests at {test.alpha:.0%} of A not being worse than B by more than "
+            f"{test.margin:g} points, and of both being equivalent within ±{test.margin:g} (two one-sided tests)."
+        )
+    return texts
 
 
 def _to_json(comparison: MethodComparison) -> str:
     rows = (comparison.a, comparison.b)
     setting = find_shared_setting(rows)
-    sides = list_records(build_row_frame([TableRow(row, setting) for row in rows]))
+    columns = select_columns(comparison.a.metrics).columns
+    sides = list_records(build_row_frame([TableRow(row, setting) for row in rows], columns))
     value: dict[str, Any] = {
         side: fields | {"run_ids": [run.run_id for run in row.runs]}
         for side, row, fields in zip("ab", rows, sides, strict=True)
@@ -139,7 +178,10 @@ def _to_json(comparison: MethodComparison) -> str:
     value |= {
         "convention": comparison.a.convention,
         "gamma": comparison.a.gamma,
-        "differences": {metric: _list_fields(difference) for metric, difference in comparison.differences.items()},
+        "differences": {
+            metric: _list_fields(difference, comparison.margins.get(metric))
+            for metric, difference in comparison.differences.items()
+        },
         "classes": [
             {"name": row.name, "seen": row.is_seen, "a": row.a, "b": row.b, "difference": row.difference}
             for row in comparison.classes
@@ -149,7 +191,7 @@ def _to_json(comparison: MethodComparison) -> str:
     return dump_json(value)
 
 
-def _list_fields(difference: AdjustedDifference) -> dict[str, Any]:
+def _list_fields(difference: AdjustedDifference, test: MarginTest | None) -> dict[str, Any]:
     paired = difference.paired
     return {
         "difference": paired.difference,
@@ -157,8 +199,30 @@ def _list_fields(difference: AdjustedDifference) -> dict[str, Any]:
         "high": paired.interval.high,
         "level": paired.interval.level,
         "interval_over": paired.interval.kind,
+        "df": paired.df,
+        "standard_error": paired.standard_error,
+        "caution": paired.interval.caution,
+        "pairing": paired.pairing,
         "p_value": paired.p_value,
         "p_adjusted": difference.p_adjusted,
+        "least_p": paired.least_p,
         "images": paired.images,
-        "replicates": paired.replicates,
+        "seeds": list(paired.seeds),
+        "verdict": describe_verdict(paired),
+        "margin": _list_margin_fields(test) if test is not None else None,
+    }
+
+
+def _list_margin_fields(test: MarginTest) -> dict[str, Any]:
+    return {
+        "margin": test.margin,
+        "alpha": test.alpha,
+        "low": test.interval.low,
+        "high": test.interval.high,
+        "level": test.interval.level,
+        "non_inferiority_p": test.non_inferiority_p,
+        "equivalence_p": test.equivalence_p,
+        "is_non_inferior": test.is_non_inferior,
+        "is_equivalent": test.is_equivalent,
+        "verdict": describe_margin_verdict(test),
     }

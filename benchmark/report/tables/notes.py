@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from textwrap import shorten
 
+from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_record import RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
-from benchmark.evaluation.stats import Interval, compute_t_interval
-from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import TABLE_METRICS, EvaluationSetting, Row
+from benchmark.report.rows import EvaluationSetting, Row
+from benchmark.report.study_results import StudyResults
 
 CONVENTION_TEXTS: dict[Convention, str] = {
     "d2-main": "a class without ground truth is left out",
@@ -42,29 +42,11 @@ def describe_setting(rows: Sequence[Row], setting: EvaluationSetting | None) -> 
     return [split, *([warning] if warning else []), *([limit] if setting.max_images else []), rules, convention]
 
 
-def describe_scores(rows: Sequence[Row], _differences: Sequence[AdjustedDifference | None]) -> list[str]:
-    """Return the notes on intervals of scores and on the marking of the best."""
-    return _describe_intervals(rows) + _describe_ranking(rows)
-
-
-def describe_differences(rows: Sequence[Row], differences: Sequence[AdjustedDifference | None]) -> list[str]:
-    """Return the note on differences to the first row; none if there are no differences."""
-    known = [difference for difference in differences if difference is not None]
-    if not known:
-        return []
-    kinds = " or ".join(sorted({difference.paired.interval.kind for difference in known}))
-    first = known[0].paired
-    return [
-        f"ΔhIoU: difference from {rows[0].label!r} in percentage points, with the {first.interval.level:.0%} interval "
-        f"of a paired bootstrap over {kinds} ({first.replicates} replicates); p: two-sided, Holm over {len(known)} "
-        f"comparison{'s' if len(known) > 1 else ''}."
-    ]
-
-
-def describe_costs(rows: Sequence[Row], _differences: Sequence[AdjustedDifference | None]) -> list[str]:
+def describe_costs(results: StudyResults) -> list[str]:
     """Return the note on parameters, operations and times; none if no cost was measured."""
+    rows = results.rows
     costs = [row.cost for row in rows]
-    sizes = sorted({"x".join(map(str, cost.image_size)) for cost in costs if cost is not None})
+    sizes = sorted({"x".join(map(str, cost.image_size)) for cost in costs if cost and cost.image_size})
     if not sizes:
         return []
     device = _find_usual(rows, _describe_device)
@@ -89,6 +71,17 @@ def describe_sources(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
+def describe_machines(rows: Sequence[Row]) -> list[str]:
+    """Return the note that runs were computed under different arithmetic; none if all share one."""
+    kinds = sorted({describe_arithmetic(record.environment) for row in rows for record in row.records})
+    if len(kinds) < 2:
+        return []
+    return [
+        f"Runs were computed under {len(kinds)} kinds of arithmetic ({'; '.join(kinds)}): their differences may hold "
+        f"that of the machines too."
+    ]
+
+
 def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
     """Return the notes on single rows: differences from most other rows, and problems of their runs."""
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
@@ -100,8 +93,23 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", usual[describe]) else []
-        notes.append([text for text in texts if text] + _describe_problems(row))
+        notes.append([text for text in texts if text] + _describe_problems(row) + describe_continued(row))
     return notes
+
+
+def describe_continued(row: Row) -> list[str]:
+    """Return one text per seed whose checkpoint was continued under other arithmetic than it was made under."""
+    return [
+        f"seed {run.seed} was continued under other arithmetic ({'; '.join(run.record.continued_from)}; then "
+        f"{describe_arithmetic(run.record.environment)})"
+        for run in row.done
+        if run.record is not None and run.record.continued_from
+    ]
+
+
+def describe_row_arithmetic(row: Row) -> str:
+    """Return what decides the last bits of the row's results; empty if no run is done."""
+    return join_distinct(row, lambda record: describe_arithmetic(record.environment))
 
 
 def describe_budget(row: Row) -> str:
@@ -141,49 +149,6 @@ def _describe_split(setting: EvaluationSetting) -> str:
     except (KeyError, ValueError):
         return ""
     return f"On this split: {split.note}." if split.note and split.digest() == setting.split_digest else ""
-
-
-def _describe_intervals(rows: Sequence[Row]) -> list[str]:
-    texts = []
-    over_seeds, over_images = (_find_intervals(rows, kind) for kind in ("seeds", "images"))
-    if over_seeds:
-        counts = sorted({len(row.done) for row, _ in over_seeds})
-        widths = ", ".join(f"{_compute_half_width(n):.2f} standard deviations at n = {n}" for n in counts)
-        level = over_seeds[0][1].level
-        texts.append(
-            f"±: half width of Student's t {level:.0%} interval over n seeds ({widths}); does not cover the images."
-        )
-    if over_images:
-        level = over_images[0][1].level
-        texts.append(
-            f"[low, high]: {level:.0%} bootstrap interval over the images for these n runs; does not cover the seeds."
-        )
-    if over_seeds and over_images:
-        texts.append("The two kinds of interval cover different sources of uncertainty: do not compare their widths.")
-    return texts
-
-
-def _find_intervals(rows: Sequence[Row], kind: str) -> list[tuple[Row, Interval]]:
-    intervals = [(row, row.estimates[metric].interval) for row in rows for metric in TABLE_METRICS if row.done]
-    return [(row, interval) for row, interval in intervals if interval is not None and interval.kind == kind]
-
-
-def _compute_half_width(n: int) -> float:
-    """Return the half width of the t interval over n seeds, in standard deviations of the seeds."""
-    values = [-1.0, 1.0, *[0.0] * (n - 2)]
-    interval = compute_t_interval(values)
-    assert interval is not None
-    return float(interval.high / (2 / (n - 1)) ** 0.5)
-
-
-def _describe_ranking(rows: Sequence[Row]) -> list[str]:
-    kinds = sorted({row.supervision for row in rows if row.supervision})
-    best = "Best (bold or *): highest as printed among the rows with all runs"
-    if len(kinds) > 1:
-        return [f"{best} and the same supervision; kinds of supervision are not ranked against each other."]
-    if sum(row.is_complete for row in rows) > 1:
-        return [f"{best}. Supervision of every row: {kinds[0] if kinds else 'not recorded'}."]
-    return [f"Supervision: {kinds[0]}."] if kinds else []
 
 
 def _find_usual(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
@@ -231,5 +196,6 @@ PREFIXES: dict[Callable[[Row], str], str] = {
     describe_budget: "",
     _describe_engine: "engine ",
     _describe_device: "measured on ",
+    describe_row_arithmetic: "computed under ",
 }
 """Descriptions that a note on a row repeats if they differ from those of most rows, and the words before them."""

@@ -32,11 +32,11 @@ def format_three_digits(value: float) -> str:
     return f"{value:.{min(decimals, 4)}f}"
 
 
-def format_spread(low: float, high: float, *, source: str, digits: int) -> str:
-    """Return the interval of a score: ± its half width if it is over seeds, [low, high] if it is over images."""
-    if source == "seeds":
-        return f"±{(high - low) / 2:.{digits}f}"
-    return f"[{low:.{digits}f}, {high:.{digits}f}]"
+def format_spread(low: float, high: float, *, kind: str, digits: int) -> str:
+    """Return the interval of a score: ± its half width if it covers the seeds, [low, high] if the images alone."""
+    if kind == "images":
+        return f"[{low:.{digits}f}, {high:.{digits}f}]"
+    return f"±{(high - low) / 2:.{digits}f}"
 
 
 def choose_time_unit(longest_s: float) -> tuple[str, float]:

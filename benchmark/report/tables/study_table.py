@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from benchmark.report.differences import AdjustedDifference, compare_with_first, is_comparison_due
 from benchmark.report.frame import list_records, to_run_frame
-from benchmark.report.rows import EvaluationSetting, Row, RunResult, find_shared_setting
+from benchmark.report.rows import RunResult
+from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
-from benchmark.report.tables.columns import COLUMNS, TableRow, build_row_frame
+from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.json_text import DECIMALS, dump_json
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks
-from benchmark.report.tables.notes import describe_rows, describe_setting, describe_sources, digest_runs
+from benchmark.report.tables.notes import (
+    describe_machines,
+    describe_rows,
+    describe_setting,
+    describe_sources,
+    digest_runs,
+)
+from benchmark.report.tables.selection import DEFAULT, SelectedColumns
+from benchmark.report.tables.uncertainty import (
+    describe_baseline,
+    describe_row_uncertainty,
+    describe_scores,
+    describe_shared_cautions,
+)
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
@@ -25,83 +37,82 @@ FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 def render(
-    rows: Sequence[Row], *, fmt: str = "txt", title: str = "", paired: bool | None = None, digits: int = 1
+    results: StudyResults,
+    *,
+    fmt: str = "txt",
+    title: str = "",
+    columns: SelectedColumns = DEFAULT,
+    digits: int = 1,
 ) -> str:
     """Return the table of a study as text.
 
     Args:
-        rows: Rows as `rows.read_rows` returns them; the first is the one that others are compared with.
+        results: Results as `study_results.collect_results` returns them.
         fmt: Format, one of `FORMATS`.
         title: Caption.
-        paired: Whether to show differences to the first row; None shows them once no run is missing.
+        columns: Columns of the table.
         digits: Decimals of scores.
 
     Raises:
         KeyError: The format is unknown; the message names the nearest.
-        ValueError: There are no rows, or they are not comparable, see `find_shared_setting`.
     """
     if fmt not in FORMATS:
         raise KeyError(explain_unknown_name("table format", fmt, FORMATS))
-    if not rows:
-        raise ValueError("there are no rows to draw: give a study with at least one")
-    setting = find_shared_setting(rows)
-    is_paired = is_comparison_due(rows) if paired is None else paired
-    differences = compare_with_first(rows) if is_paired else [None] * len(rows)
-    pairs = zip(rows, differences, strict=True)
-    frame = build_row_frame([TableRow(row, setting, difference) for row, difference in pairs])
+    fields = zip(results.rows, results.differences, results.ranks, strict=True)
+    rows = [TableRow(row, results.setting, difference, rank) for row, difference, rank in fields]
+    frame = build_row_frame(rows, columns.columns)
     if fmt == "csv":
         return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
-    layout = lay_out(rows, frame, setting=setting, differences=differences, title=title, digits=digits)
+    layout = lay_out(results, frame, columns=columns, title=title, digits=digits)
     if fmt == "json":
-        return _to_json(rows, frame, setting=setting, layout=layout)
+        return _to_json(results, frame, layout=layout)
     if fmt == "tex":
         return typeset.to_latex(layout, label=re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"))
     return typeset.to_markdown(layout) if fmt == "md" else typeset.to_text(layout)
 
 
 def lay_out(
-    rows: Sequence[Row],
-    frame: DataFrame,
-    *,
-    setting: EvaluationSetting | None,
-    differences: Sequence[AdjustedDifference | None],
-    title: str,
-    digits: int,
+    results: StudyResults, frame: DataFrame, *, columns: SelectedColumns, title: str, digits: int
 ) -> TableLayout:
     """Return the printed columns of a row frame, with their notes.
 
     Args:
-        rows: Rows behind the frame.
+        results: Results behind the frame.
         frame: Row frame, see `columns.build_row_frame`.
-        setting: Setting that the rows share.
-        differences: Difference of every row to the first.
+        columns: Columns of the table.
         title: Caption.
         digits: Decimals of scores.
     """
-    shown = [column for column in COLUMNS if column.find_header(frame)]
-    cells = [column.format(frame, digits) for column in shown]
-    marks, row_notes = assign_marks(describe_rows(rows))
+    printed = columns.list_printed(frame)
+    cells = [column.format(frame, digits) for column in printed]
+    pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results), strict=True)
+    marks, row_notes = assign_marks([first + second for first, second in pairs])
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
-    texts = describe_setting(rows, setting)
-    texts += [text for column in shown for text in column.note(rows, differences)]
-    texts += describe_sources(rows)
+    texts = describe_setting(results.rows, results.setting)
+    texts += describe_scores(results.rows, columns.list_printed_metrics(frame))
+    texts += describe_shared_cautions(results)
+    texts += [text for column in printed for text in column.note(results)]
+    texts += describe_baseline(results) if not any(results.differences) else []
+    texts += describe_sources(results.rows) + describe_machines(results.rows)
     return TableLayout(
         title=title,
-        header=tuple(column.find_header(frame) for column in shown),
-        is_text=tuple(column.is_text for column in shown),
+        header=tuple(column.find_header(frame) for column in printed),
+        is_text=tuple(column.is_text for column in printed),
         cells=tuple(zip(*cells, strict=True)),
         notes=(*row_notes, *(TableNote(text) for text in texts)),
     )
 
 
-def _to_json(rows: Sequence[Row], frame: DataFrame, *, setting: EvaluationSetting | None, layout: TableLayout) -> str:
+def _to_json(results: StudyResults, frame: DataFrame, *, layout: TableLayout) -> str:
     """Return one JSON object: the facts of the whole table, and a list of rows with all their runs."""
+    rows, setting = results.rows, results.setting
     counts = next((counts for row in rows for counts in row.counts), None)
     runs = iter(list_records(to_run_frame(rows).drop(columns=["study", "row", "method", "convention"])))
     value = {
         "title": layout.title,
         "convention": rows[0].convention,
         "gamma": next((row.gamma for row in rows if row.records), 0.0),
+        "baseline": results.baseline.label,
         "setting": setting._asdict() if setting is not None else None,
         "classes": list(counts.classes) if counts is not None else [],
         "seen": list(counts.seen) if counts is not None else [],

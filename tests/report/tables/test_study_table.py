@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,19 +17,22 @@ from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
 from benchmark.report.rows import Row, read_rows
+from benchmark.report.study_results import collect_results
 from benchmark.report.tables.layout import TableNote, assign_marks, spell_mark
-from benchmark.report.tables.study_table import FORMATS, render
+from benchmark.report.tables.study_table import FORMATS
+from benchmark.report.tables.study_table import render as render_results
 from benchmark.store.store import Store
+from tests.core.machines import make_environment
 from tests.report.world import BUDGET, even, hand_counts, plan_of, save, spec_of, two_rows
 
 WORDS = (
     "Split toybox",
     "convention d2-main",
     "gamma of the seen classes: none",
-    "interval over n seeds",
-    "interval over the images",
+    "95% interval over seeds and images (Student's t, Satterthwaite's degrees of freedom;",
+    "95% jackknife interval over the images alone",
     "600 iterations of 16 images",
-    "paired bootstrap",
+    "on the same images",
     "From 7 runs",
 )
 
@@ -37,6 +41,11 @@ def make_rows(store: Store, **right: tuple[int, int]) -> list[Row]:
     """Return one row per keyword, of one seed, with these numbers of correct pixels of seen and unseen classes."""
     ids = {label: {0: save(store, spec_of(label), even(*counts))} for label, counts in right.items()}
     return read_rows(store, plan_of(ids))
+
+
+def render(rows: list[Row], *, baseline: str = "", **options: Any) -> str:
+    """Return the table of rows with their differences to the baseline."""
+    return render_results(collect_results(rows, baseline=baseline), **options)
 
 
 def find_line(text: str, label: str) -> str:
@@ -56,8 +65,10 @@ def test_a_row_has_scores_interval_difference_cost_and_seeds(tmp_path: Path) -> 
     store = Store(tmp_path)
     text = render(read_rows(store, two_rows(store)), fmt="md")
     fields = [field.strip() for field in find_line(text, "no SGD").split("|")[1:-1]]
-    assert fields[2:5] == ["25.6 ±0.0", "37.1 ±0.3", "3"]
-    assert fields[5].startswith("-15.9 \\[-") and fields[6:] == ["\\<0.001", "0.250 / 14.0", "2.50", "4.00", "12.5"]
+    # U: 40 to 43 correct pixels on 4 images give a standard error of 0.253 and 3 degrees of freedom, t = 3.18
+    assert fields[2:5] == ["25.6 ±0.8", "37.1 ±0.8", "3"]
+    assert fields[5].startswith("-15.9 \\[-")
+    assert fields[6:] == ["\\<0.001", "0.25", "0.250 / 14.0", "2.50", "4.00", "12.5"]
 
 
 def test_the_best_is_bold_and_so_are_ties_as_printed(tmp_path: Path) -> None:
@@ -99,9 +110,9 @@ def test_failed_and_missing_runs_are_rows_with_reasons(tmp_path: Path) -> None:
     ids = {"fine": {0: save(store, spec_of("fine"), even(50, 50))}, "lost": {0: save(store, spec_of("lost"), failure)}}
     rows = read_rows(store, plan_of(ids | {"never": {0: spec_of("never").id}}))
     text = render(rows, fmt="txt")
-    assert find_line(text, "lost").split()[1:] == ["(a)", "-", "-", "failed", "0/1", "-", "-", "-", "-"]
-    assert "a: seed 0 failed: OutOfMemoryError: tried to allocate 2 GiB" in text
-    assert "missing" in find_line(text, "never") and "b: seed 0 missing" in text
+    assert find_line(text, "lost").split()[1:] == ["(b)", "-", "-", "failed", "0/1", "-", "-", "-", "-"]
+    assert "b: seed 0 failed: OutOfMemoryError: tried to allocate 2 GiB" in text
+    assert "missing" in find_line(text, "never") and "c: seed 0 missing" in text
 
 
 @pytest.mark.parametrize("fmt", FORMATS)
@@ -176,14 +187,6 @@ def test_every_format_names_the_gamma_of_the_runs(tmp_path: Path) -> None:
     assert next(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))["gamma"] == "0.1"
 
 
-def test_differences_can_be_requested_and_declined(tmp_path: Path) -> None:
-    rows = make_rows(Store(tmp_path), one=(80, 60), two=(70, 50))
-    assert "ΔhIoU" in render(rows) and "ΔhIoU" not in render(rows, paired=False)
-    missing = replace(rows[1].runs[0], seed=1, scores=None, state=RunState.MISSING)
-    late = replace(rows[1], runs=(*rows[1].runs, missing))
-    assert "ΔhIoU" not in render([rows[0], late]) and "ΔhIoU" in render([rows[0], late], paired=True)
-
-
 def test_latex_escapes_special_characters_of_labels(tmp_path: Path) -> None:
     store = Store(tmp_path)
     text = render(
@@ -206,3 +209,69 @@ def test_a_table_needs_neither_torch_nor_pandas_nor_matplotlib() -> None:
     code = f"import sys, {modules}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "pandas", "matplotlib", "seaborn"} & set(loaded)
+
+
+def test_a_failed_row_has_no_difference_and_says_so_while_the_others_keep_theirs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {row.label: row.ids for row in two_rows(store).rows}
+    ids["lost"] = {0: save(store, spec_of("lost"), Failure(kind="ValueError", message="torn"))}
+    text = render(read_rows(store, plan_of(ids)), fmt="md")
+    worse, lost = (find_line(text, label).split(" | ") for label in ("no SGD", "lost"))
+    assert worse[5].startswith("-15.9 ") and worse[6] == "\\<0.001"
+    assert lost[:7] == ["| lost<sup>a,b</sup>", "-", "-", "failed", "0/1", "-", "-"]
+    assert "</sup> seed 0 failed: ValueError: torn" in text and "</sup> no ΔhIoU and p: no run is done" in text
+
+
+def test_a_baseline_without_a_result_is_named_in_a_note(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {"lost": {0: save(store, spec_of("lost"), Failure(kind="ValueError", message="torn"))}}
+    ids |= {label: {0: save(store, spec_of(label), even(80, 60))} for label in ("one", "two")}
+    rows = read_rows(store, plan_of(ids))
+    text, other = (" ".join(render(rows, baseline=name).split()) for name in ("", "one"))
+    assert "No ΔhIoU and p: the baseline 'lost' has no finished run (failed)" in text
+    assert "ΔhIoU: difference from 'one'" in other and "No ΔhIoU" not in other
+
+
+def test_a_row_that_lacks_seeds_says_which_are_compared(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = read_rows(store, two_rows(store))
+    missing = replace(rows[1].runs[2], scores=None, counts=None, record=None, state=RunState.MISSING, problem="missing")
+    text = render([rows[0], replace(rows[1], runs=(*rows[1].runs[:2], missing))])
+    assert "seed 2 missing" in text and "two seeds: unreliable" in text
+
+
+def test_a_deterministic_row_has_one_run_and_no_variation_over_seeds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {row.label: row.ids for row in two_rows(store).rows}
+    ids["free"] = {0: save(store, spec_of("free"), even(40, 40), is_deterministic=True)}
+    rows = read_rows(store, plan_of(ids))
+    assert "1 (det.)" in find_line(render(rows), "free") and "±" not in find_line(render(rows), "free")
+    assert "det.: deterministic" in render(rows)
+    fields = list(csv.DictReader(io.StringIO(render(rows, fmt="csv"))))
+    assert [row["is_deterministic"] for row in fields] == ["False", "False", "True"]
+
+
+def test_the_least_p_of_so_few_seeds_stands_beside_p_with_a_warning(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    text = render(read_rows(store, two_rows(store)), fmt="md")
+    assert text.splitlines()[0].split(" | ")[7] == "least p"
+    assert find_line(text, "no SGD").split(" | ")[7] == "0.25"  # 2 of 2^3 flips of signs
+    assert "Too few seeds for an exact test: its p cannot go below 0.25" in " ".join(text.split())
+
+
+def test_different_arithmetic_is_noted_on_the_row_and_for_the_table(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {row.label: row.ids for row in two_rows(store).rows}
+    assert "arithmetic" not in render(read_rows(store, plan_of(ids)))
+    other = make_environment(cpu_capability="AVX512")
+    ids["elsewhere"] = {0: save(store, spec_of("elsewhere"), even(50, 50), environment=other)}
+    text = " ".join(render(read_rows(store, plan_of(ids))).split())
+    assert "computed under torch AVX512" in text
+    assert "Runs were computed under 2 kinds of arithmetic (torch AVX2" in text
+
+
+def test_a_checkpoint_continued_under_other_arithmetic_is_noted_on_its_row(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = save(store, spec_of(seed=4), even(80, 60), continued_from=("torch AVX512, 1 thread",))
+    text = " ".join(render(read_rows(store, plan_of({"row": {4: run}}))).split())
+    assert "seed 4 was continued under other arithmetic (torch AVX512, 1 thread; then torch AVX2" in text

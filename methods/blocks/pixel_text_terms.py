@@ -60,8 +60,8 @@ class _PixelTextFunction(torch.autograd.Function):
         # probabilities of all classes (B, K, H, W) and of the label (B, 1, H, W), zero at unlabeled pixels
         log_probabilities = logits.log_softmax(dim=1)
         nll = -log_probabilities.gather(1, label) * is_labeled
+        matching = (-nll).exp() * is_labeled
         probabilities = log_probabilities.exp_().mul_(is_labeled)
-        matching = probabilities.gather(1, label)
 
         # overlap and area of prediction and mask of every class, (K,)
         overlap = _sum_by_class(matching, label, num_classes=logits.shape[1])
@@ -69,28 +69,27 @@ class _PixelTextFunction(torch.autograd.Function):
         areas = probabilities.sum(dim=(0, 2, 3)) + mask_area
         is_present = mask_area > 0
 
-        focal = (1 - (-nll).exp()) ** FOCAL_GAMMA * nll
+        focal = (1 - matching) ** FOCAL_GAMMA * nll
         dice = ((1 - (2 * overlap + 1) / (areas + 1)) * is_present).sum() / is_present.sum().clamp_min(1)
-        ctx.save_for_backward(probabilities, label, is_labeled, nll, count, overlap, areas, is_present)
+        ctx.save_for_backward(probabilities, matching, label, is_labeled, nll, count, overlap, areas, is_present)
         return torch.stack([nll.sum() / count, focal.sum() / count, dice])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """Compute the gradient of the logits from that of the terms (3,)."""
-        probabilities, label, is_labeled, nll, count, overlap, areas, is_present = ctx.saved_tensors
+        probabilities, matching, label, is_labeled, nll, count, overlap, areas, is_present = ctx.saved_tensors
         to_cross_entropy, to_focal, to_dice = gradients[0].unbind()
-        matching = probabilities.gather(1, label)  # (B, 1, H, W)
 
         # cross-entropy and focal: derivative by -log p of the label, (B, 1, H, W)
-        easy = 1 - (-nll).exp()
-        by_nll = FOCAL_GAMMA * easy ** (FOCAL_GAMMA - 1) * (1 - easy) * nll + easy**FOCAL_GAMMA
+        miss = 1 - matching
+        by_nll = FOCAL_GAMMA * miss ** (FOCAL_GAMMA - 1) * matching * nll + miss**FOCAL_GAMMA
         slope = is_labeled * (to_cross_entropy + to_focal * by_nll) / count
 
         # dice: derivative by the probability of class k, common[k] - (own[k] at pixels of class k), (K,)
         share = to_dice * is_present / is_present.sum().clamp_min(1)
         common, own = share * (2 * overlap + 1) / (areas + 1) ** 2, 2 * share / (areas + 1)
-        own_pull = matching * own[label]  # (B, 1, H, W)
+        own_pull = matching * own.take(label)  # (B, 1, H, W)
         with torch.autocast(probabilities.device.type, enabled=False):
             pull = (common @ probabilities.flatten(2)).view_as(matching) - own_pull
 

@@ -82,7 +82,7 @@ def plan(
 
 
 def print_plan(plan: Plan, store: Store) -> None:
-    """Print the state of each run by row and seed or, with many seeds, a summary per row."""
+    """Print the state of each run by row and seed ("-" if the row does not need the seed), or a summary per row."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
     states = {run_id: store.run(run_id).read_state() for run_id in plan.ids}
     print_line(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
@@ -90,7 +90,9 @@ def print_plan(plan: Plan, store: Store) -> None:
         summaries = [[row.label, format_states([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
         print_columns(["row", f"{len(seeds)} seeds"], summaries)
     else:
-        rows = [[row.label, *(states[row.ids[seed]] for seed in seeds)] for row in plan.rows]
+        rows = [
+            [row.label, *(states[row.ids[seed]] if seed in row.ids else "-" for seed in seeds)] for row in plan.rows
+        ]
         print_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
     print_line(format_states(list(states.values())))
 

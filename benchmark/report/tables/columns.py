@@ -44,12 +44,12 @@ SCORE_HEADERS: dict[Metric, str] = {
     "hiou": "hIoU",
     "miou": "mIoU",
     "pixel_accuracy": "Acc",
-    "miou_image": "mIoU^I",
-    "miou_class": "mIoU^C",
-    "miou_image_worst_5": "mIoU^I 5%",
-    "miou_image_worst_1": "mIoU^I 1%",
-    "miou_class_worst_5": "mIoU^C 5%",
-    "miou_class_worst_1": "mIoU^C 1%",
+    "miou_image": "mIoU(I)",
+    "miou_class": "mIoU(C)",
+    "miou_image_worst_5": "mIoU(I) 5%",
+    "miou_image_worst_1": "mIoU(I) 1%",
+    "miou_class_worst_5": "mIoU(C) 5%",
+    "miou_class_worst_1": "mIoU(C) 1%",
 }
 
 

@@ -11,6 +11,7 @@ from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_record import RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
+from benchmark.report.alarms import describe_alarms
 from benchmark.report.rows import EvaluationSetting, Row
 from benchmark.report.study_results import StudyResults
 
@@ -93,7 +94,8 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", usual[describe]) else []
-        notes.append([text for text in texts if text] + _describe_problems(row) + describe_continued(row))
+        problems = _describe_problems(row) + describe_continued(row) + describe_alarms(row)
+        notes.append([text for text in texts if text] + problems)
     return notes
 
 

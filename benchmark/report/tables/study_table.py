@@ -134,4 +134,6 @@ def _read_inputs(run: RunResult) -> dict[str, Any]:
         "budget": spec.budget.model_dump(mode="json") if spec is not None else None,
         "overrides": spec.overrides if spec is not None else None,
         "image_size": list(cost.image_size) if cost is not None else None,
+        "spec": spec.model_dump(mode="json") if spec is not None else None,
+        "environment": run.record.environment.model_dump(mode="json") if run.record is not None else None,
     }

@@ -14,12 +14,12 @@ RULE = "Student's t, Satterthwaite's degrees of freedom"
 METRIC_TEXTS: dict[Metric, str] = {
     "miou": "mIoU: mean over all classes, which is not the mean of mIoU(S) and mIoU(U)",
     "pixel_accuracy": "Acc: share of the labeled pixels whose class was predicted",
-    "miou_image": "mIoU^I: mean over images of the mean IoU of the classes of an image",
-    "miou_class": "mIoU^C: mean over classes of the mean IoU of the images with the class",
-    "miou_image_worst_5": "mIoU^I 5%: mean over the worst 5% of the images",
-    "miou_image_worst_1": "mIoU^I 1%: mean over the worst 1% of the images",
-    "miou_class_worst_5": "mIoU^C 5%: mean over classes of the worst 5% of the images with the class",
-    "miou_class_worst_1": "mIoU^C 1%: mean over classes of the worst 1% of the images with the class",
+    "miou_image": "mIoU(I): mean over images of the mean IoU of the classes of an image",
+    "miou_class": "mIoU(C): mean over classes of the mean IoU of the images with the class",
+    "miou_image_worst_5": "mIoU(I) 5%: mean over the worst 5% of the images",
+    "miou_image_worst_1": "mIoU(I) 1%: mean over the worst 1% of the images",
+    "miou_class_worst_5": "mIoU(C) 5%: mean over classes of the worst 5% of the images with the class",
+    "miou_class_worst_1": "mIoU(C) 1%: mean over classes of the worst 1% of the images with the class",
 }
 """Meanings of the selectable metrics; those of images and their worst parts follow arXiv 2310.19252."""
 

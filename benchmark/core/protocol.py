@@ -149,6 +149,8 @@ class Protocol(FrozenModel):
         source: Origin of the protocol, and deviations from it.
     """
 
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset({"source"})
+
     name: str = "plain"
     setting: TrainingSetting = "inductive"
     train_images: TrainImages = "all"
@@ -207,7 +209,7 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
 
 
 def _find_protocol(name: str) -> Path:
-    path = Path(name) if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
+    path = Path(name).expanduser() if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(explain_unknown_name("protocol", name, list_protocols()))
     return path

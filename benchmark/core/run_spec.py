@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -11,23 +11,31 @@ from pydantic import Field
 
 from benchmark.core.budget import Budget
 from benchmark.core.protocol import Protocol
-from benchmark.utils.frozen_model import VersionedModel
+from benchmark.core.run_name import format_changes, make_setting, make_text
+from benchmark.utils.frozen_model import VersionedModel, format_canonical_json
+from benchmark.utils.identity import identify
 
 EngineName = Literal["fabric", "detectron2"]
 
 
 class RunSpec(VersionedModel):
-    """One cell of a grid, fully resolved. Two runs with the same spec are the same run.
+    """One cell of a grid, fully resolved. Two runs with the same id are the same run.
+
+    The identity of a run is content: what the files say and not where they are, and what a config is and not how it was
+    given. A field that stands at its default is not part of the identity, see `benchmark.utils.identity`.
 
     Attributes:
         method: Registered name, or stem of an external method file.
-        source: Path of an external method file as given; else empty.
-        source_digest: SHA-256 of that file; else empty.
+        source: Absolute path of an external method file where the run was planned; else empty.
+        source_digest: Digest of that file, or of the package of an entry point, with all modules that it brings along;
+            empty for an included method.
         variant: Label of the variant, one of the method's rows.
-        overrides: Overrides by dotted key as given; `config`, `protocol` and `budget` contain them already.
+        overrides: Overrides by dotted key that have an effect; `config`, `protocol` and `budget` contain them already.
         config: Complete configuration of the method.
-        split: Name of the split.
-        split_digest: Hash of the split's content.
+        config_identity: Part of the config that identifies the run, see `identify`.
+        split: Name of the split; the stem of its file.
+        split_source: Absolute path of a split file outside of the package where the run was planned; else empty.
+        split_digest: Digest of the split's content.
         protocol: Complete protocol.
         dataset_fingerprint: Hash of the content of the subsets that the split uses.
         engine: Trainer.
@@ -37,6 +45,7 @@ class RunSpec(VersionedModel):
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset({"source", "overrides", "config", "split_source"})
 
     method: str
     source: str = ""
@@ -44,7 +53,9 @@ class RunSpec(VersionedModel):
     variant: str
     overrides: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any]
+    config_identity: dict[str, Any] = Field(default_factory=lambda fields: dict(fields.get("config", {})))
     split: str
+    split_source: str = ""
     split_digest: str
     protocol: Protocol
     dataset_fingerprint: str
@@ -55,19 +66,19 @@ class RunSpec(VersionedModel):
 
     @cached_property
     def id(self) -> str:
-        """Readable text and 16 hex digits of the hash of the canonical JSON; a valid folder name."""
-        words = [self.method, self.variant, *(f"{key}={value}" for key, value in sorted(self.overrides.items()))]
-        text = re.sub(r"[^a-z0-9.=]+", "-", "-".join(words).lower()).strip("-")[:80]
-        names = [self.split.rpartition("/")[2].removesuffix(".yaml")]
-        names += [] if self.protocol.name == "plain" else [self.protocol.name]
-        setting = re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(names))
-        return f"{text}-{setting}-s{self.seed}-{self.digest()[:16]}"
+        """Readable text and 16 hex digits of the digest; a valid folder name of at most 240 characters."""
+        text = make_text(self.method, self.variant, self.overrides)
+        return f"{text}-{make_setting(self.split, self.protocol.name)}-s{self.seed}-{self.digest()[:16]}"
 
     @property
     def label(self) -> str:
         """Name of the row that this run belongs to: variant and overrides, without the seed."""
-        changes = ", ".join(f"{key}={value}" for key, value in sorted(self.overrides.items()))
-        return f"{self.variant} [{changes}]" if changes else self.variant
+        return f"{self.variant} [{format_changes(self.overrides)}]" if self.overrides else self.variant
+
+    def digest(self) -> str:
+        """Return the SHA-256, in hex, of the run's identity and of the version of the files."""
+        parts = identify(self) | {"format": self.format}
+        return hashlib.sha256(format_canonical_json(parts).encode()).hexdigest()
 
     def with_seed(self, seed: int) -> RunSpec:
         """Return the same run with another seed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,9 @@ class Split(FrozenModel):
         note: Warning for users of the split; empty if there is none.
         source: Origin of the split.
     """
+
+    # the protocol of a run is part of its spec, whoever has named it
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset({"protocol", "note", "source"})
 
     name: str
     dataset: str
@@ -90,7 +93,7 @@ def load_split(name: str) -> Split:
         KeyError: There is no such split; the message names the nearest.
         ValueError: The file is not a valid split; the message says why.
     """
-    path = Path(name) if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
+    path = Path(name).expanduser() if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
     if not path.is_file():
         raise KeyError(explain_unknown_name("split", name, list_splits()))
     return read_model(Split, path, kind="split", name=path.stem)

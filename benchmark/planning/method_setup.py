@@ -15,7 +15,7 @@ from benchmark.core.overrides import apply_overrides, select_prefix, split_keys,
 from benchmark.core.protocol import Protocol, Schedule, load_protocol
 from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
-from benchmark.planning.registry import load_recipe
+from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.wrappers.self_training import SelfTraining
@@ -36,6 +36,7 @@ class MethodSetup:
         split: Split with the prompts of the protocol.
         protocol: Complete protocol, including overrides.
         budget: Budget of the recipe, the protocol and the overrides.
+        effective: Dotted keys of the overrides that change a value.
     """
 
     recipe: Recipe[Any]
@@ -44,6 +45,7 @@ class MethodSetup:
     split: Split
     protocol: Protocol
     budget: Budget
+    effective: frozenset[str] = frozenset()
 
     def build(self, seed: int) -> Method:
         """Return the method, initialized from a seed, before its vocabulary is set."""
@@ -71,13 +73,23 @@ def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mappin
         overrides: Values by dotted key, see `normalize_overrides`.
     """
     name, label = parse_method(method)
-    recipe = load_recipe(name)
+    recipe = load_recipe(simplify_name(name))
     variant = find_variant(recipe, label, name=name)
-    config = _make_config(recipe, variant, dataset=split.dataset, overrides=overrides)
-    rules = load_protocol_of(split, protocol=protocol, overrides=overrides)
-    changes = select_prefix(_BUDGET, overrides)
-    budget = _make_budget(recipe, dataset=split.dataset, schedule=rules.schedule, overrides=changes)
-    return MethodSetup(recipe, variant, config, replace_prompts(split, rules), rules, budget)
+    original = _apply_presets(recipe, variant, dataset=split.dataset)
+    base = load_protocol(protocol or split.protocol, dataset=split.dataset)
+    rules = _override_protocol(base, overrides)
+    budget = _make_budget(recipe, dataset=split.dataset, schedule=rules.schedule, overrides={})
+    before = {"": original, _PROTOCOL: base, _BUDGET: budget}
+    changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
+    config = apply_overrides(original, split_keys(changes))
+    budget = _make_budget(
+        recipe, dataset=split.dataset, schedule=rules.schedule, overrides=select_prefix(_BUDGET, overrides)
+    )
+    if config != original:
+        variant, before[""] = _find_equal_variant(recipe, config, dataset=split.dataset) or (variant, original)
+    after = {"": config, _PROTOCOL: rules, _BUDGET: budget}
+    effective = frozenset(key for key in overrides if _get_value(before, key) != _get_value(after, key))
+    return MethodSetup(recipe, variant, config, replace_prompts(split, rules), rules, budget, effective)
 
 
 def load_protocol_of(split: Split, *, protocol: str = "", overrides: Mapping[str, Any] | None = None) -> Protocol:
@@ -92,8 +104,7 @@ def load_protocol_of(split: Split, *, protocol: str = "", overrides: Mapping[str
         KeyError: A protocol or key is unknown; the message names the nearest.
         ValueError: A value is invalid.
     """
-    base = load_protocol(protocol or split.protocol, dataset=split.dataset)
-    return apply_overrides(base, split_keys(select_prefix(_PROTOCOL, overrides or {})), path=("protocol",))
+    return _override_protocol(load_protocol(protocol or split.protocol, dataset=split.dataset), overrides or {})
 
 
 def wrap_method(method: Method, split: Split, protocol: Protocol) -> Method:
@@ -158,12 +169,34 @@ def _simplify(label: str) -> str:
     return label.casefold().translate(str.maketrans("", "", " -_\t"))
 
 
-def _make_config(recipe: Recipe[Any], variant: str, *, dataset: str, overrides: Mapping[str, Any]) -> Config:
-    """Return the variant's config with the dataset's presets, then the overrides."""
+def _override_protocol(protocol: Protocol, overrides: Mapping[str, Any]) -> Protocol:
+    return apply_overrides(protocol, split_keys(select_prefix(_PROTOCOL, overrides)), path=("protocol",))
+
+
+def _apply_presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> Config:
+    """Return the variant's config with the dataset's presets."""
     presets = _select_presets(recipe, variant, dataset=dataset)
-    changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
     config: Config = apply_overrides(recipe.variants[variant], split_keys(presets))
-    return apply_overrides(config, split_keys(changes))
+    return config
+
+
+def _find_equal_variant(recipe: Recipe[Any], config: Config, *, dataset: str) -> tuple[str, Config] | None:
+    """Return the first variant that is this config anyway, and its config; None if there is none."""
+    for variant in recipe.variants:
+        if (original := _apply_presets(recipe, variant, dataset=dataset)) == config:
+            return variant, original
+    return None
+
+
+def _get_value(parts: Mapping[str, BaseModel], key: str) -> tuple[Any, ...]:
+    """Return the value at the dotted key of an override in a tuple; empty if there is none.
+
+    Args:
+        parts: Values by the prefix of their keys.
+        key: Key of an override.
+    """
+    prefix = next((prefix for prefix in parts if prefix and key.startswith(prefix)), "")
+    return _get_field(parts[prefix], key.removeprefix(prefix))
 
 
 def _select_presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> dict[str, Any]:
@@ -177,7 +210,7 @@ def _select_presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> dict[
     return {key: value for key, value in presets.items() if _get_field(config, key) == _get_field(first, key) != ()}
 
 
-def _get_field(config: Config, key: str) -> tuple[Any, ...]:
+def _get_field(config: BaseModel, key: str) -> tuple[Any, ...]:
     """Return the value at a dotted key in a tuple; empty if a part on the way is switched off or of another kind."""
     value: Any = config
     for name in key.split("."):

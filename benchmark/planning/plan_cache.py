@@ -9,12 +9,11 @@ valid while nothing has changed in
 - method files outside the suite, and the data.
 
 The dependencies of a plan are unknown in two cases, in which the study is resolved every time: a config names a file,
-which a method may use in any way, or an external method file imports anything else.
+which a method may use in any way, or an external method imports a package that is neither among those nor its own.
 """
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import os
 import platform
@@ -27,14 +26,14 @@ from benchmark.core.protocol import load_protocol
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, load_split
 from benchmark.core.study import Plan, PlannedStudy, Study
-from benchmark.planning.registry import compute_source_digest, find_source
+from benchmark.planning.registry import compute_source_digest, list_outside_imports
 from benchmark.store.environment import PACKAGES, compute_code_digest, list_package_versions
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value, write_text
 from benchmark.utils.frozen_model import FrozenModel, format_canonical_json
 
 KNOWN_IMPORTS = frozenset({"benchmark", "methods", "detectron2", *PACKAGES.values(), *sys.stdlib_module_names})
-"""Modules that a method file may import without depending on anything that the key does not cover."""
+"""Packages that an external method may import without depending on anything that the key does not cover."""
 
 
 class Memo(FrozenModel):
@@ -127,14 +126,14 @@ def _are_externals_unchanged(specs: Sequence[RunSpec]) -> bool:
         return False
     if any(digests[spec.source or spec.method] != spec.source_digest for spec in specs):
         return False
-    split = load_split(specs[0].split)
+    split = load_split(specs[0].split_source or specs[0].split)
     return open_dataset(split.dataset).fingerprint(split.train, split.evaluate) == specs[0].dataset_fingerprint
 
 
 def _is_covered(specs: Sequence[RunSpec]) -> bool:
     """Return whether everything that the specs depend on is in the key or in the specs themselves."""
     externals = {spec.source or spec.method for spec in specs if spec.source_digest}
-    return not _name_files(specs) and all(_list_imports(find_source(name)) <= KNOWN_IMPORTS for name in externals)
+    return not _name_files(specs) and all(list_outside_imports(name) <= KNOWN_IMPORTS for name in externals)
 
 
 def _name_files(specs: Sequence[RunSpec]) -> bool:
@@ -150,14 +149,3 @@ def _list_texts(value: Any) -> Iterator[str]:
     elif isinstance(value, Mapping | list):
         for item in value.values() if isinstance(value, Mapping) else value:
             yield from _list_texts(item)
-
-
-def _list_imports(source: Path) -> set[str]:
-    """Return the packages that a Python file imports anywhere; "" for relative imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source.read_bytes())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            names.add("" if node.level else (node.module or "").partition(".")[0])
-    return names

@@ -7,9 +7,7 @@ Files elsewhere, named by their path, are methods too, and so are entry points o
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib.util
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
@@ -18,8 +16,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from benchmark.planning.external_method import open_external_method
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.paths import ROOT
+from benchmark.utils.source_files import INIT, digest_sources, read_source
 
 if TYPE_CHECKING:
     from benchmark.core.method import Recipe
@@ -79,11 +79,54 @@ def find_source(name: str) -> Path:
     return _find_installed_file(_find_entry_point(name))
 
 
+def simplify_name(name: str) -> str:
+    """Return the registered name of a method that is given by the path of an included file; other names as given."""
+    if not is_path(name):
+        return name
+    path = Path(name).expanduser().resolve()
+    return path.stem if path.parent == METHODS and path.stem in _list_included(METHODS) else name
+
+
 def compute_source_digest(name: str) -> str:
-    """Return the SHA-256 of an external method file; empty for a file that `compute_code_digest` covers."""
+    """Return the SHA-256 of what an external method computes; empty for an included one.
+
+    It covers the file and all modules that it brings along: those next to it that it imports, directly or not, and the
+    whole package of an entry point. Comments and docstrings do not count.
+
+    Raises:
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: An entry point leads to no file.
+    """
+    files, folder = _list_brought_files(name)
+    return digest_sources(files, folder) if files else ""
+
+
+def list_outside_imports(name: str) -> set[str]:
+    """Return the packages that an external method imports and does not bring along; empty for an included one.
+
+    Raises:
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: An entry point leads to no file.
+    """
+    files, folder = _list_brought_files(name)
+    own = set(open_external_method(find_source(name)).roots) if is_path(name) else {folder.name}
+    imports = [item for file in files for item in read_source(file).imports if not item.level]
+    return {item.module.partition(".")[0] for item in imports} - own
+
+
+def _list_brought_files(name: str) -> tuple[list[Path], Path]:
+    """Return the files of an external method and a folder that holds them all; no files for an included method."""
     source = find_source(name)
-    is_shipped = not is_path(name) and source.parent == METHODS
-    return "" if is_shipped else hashlib.sha256(source.read_bytes()).hexdigest()
+    if is_path(name):
+        method = open_external_method(source)
+        return method.list_modules(), method.root
+    if source.parent == METHODS:
+        return [], METHODS
+    depth = _find_entry_point(name).module.count(".")
+    if depth == 0 and source.name != INIT:
+        return [source], source.parent
+    package = source.parents[depth if source.name == INIT else depth - 1]
+    return sorted(package.rglob("*.py")), package
 
 
 def _list_included(folder: Path) -> set[str]:
@@ -137,25 +180,7 @@ def _load_module(name: str, source: Path) -> ModuleType:
     if not is_path(name):
         module_name = f"methods.{name}" if source.parent == METHODS else _find_entry_point(name).module
         return importlib.import_module(module_name)
-    # the content is part of the name: after an edit the file is run again, and two files never share a module
-    key = hashlib.sha256(str(source.resolve()).encode() + b"\0" + source.read_bytes()).hexdigest()[:16]
-    module_name = f"_external_method_{key}"
-    if module_name not in sys.modules:
-        _run_file(module_name, source)
-    return sys.modules[module_name]
-
-
-def _run_file(module_name: str, source: Path) -> None:
-    """Run a file as a module of this name, in `sys.modules` from the start because dataclasses and pydantic need it."""
-    spec = importlib.util.spec_from_file_location(module_name, source)
-    assert spec is not None and spec.loader is not None  # the name ends with .py
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[module_name]
-        raise
+    return open_external_method(source).load()
 
 
 def _find_entry_point(name: str) -> EntryPoint:

@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.core.method import Config, Method, Recipe
 from benchmark.core.overrides import validate_fields
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.split import Split, load_split
+from benchmark.core.split import SPLITS, Split, load_split
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.data.loader import check_fits
@@ -22,8 +22,9 @@ from benchmark.planning.method_setup import (
     replace_prompts,
     set_up_method,
 )
-from benchmark.planning.registry import compute_source_digest, load_recipe
+from benchmark.planning.registry import compute_source_digest, is_path, load_recipe, simplify_name
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.identity import identify
 
 ENGINES = ("fabric", "detectron2")
 
@@ -61,7 +62,8 @@ def resolve(
         raise KeyError(explain_unknown_name("engine", engine, ENGINES))
     digest = original.digest()
     fields = {
-        "split": split,
+        "split": original.name,
+        "split_source": _find_split_source(split),
         "split_digest": digest,
         "protocol": setup.protocol,
         "dataset_fingerprint": compute_fingerprint(SplitData(digest, list_data_folders(), original)),
@@ -91,11 +93,13 @@ def restore_setup(spec: RunSpec, *, recipe: Recipe[Any], split: Split) -> Method
         split: Split of the spec, see `load_split_of`.
 
     Raises:
-        ValueError: The recipe does not have the variant or the fields of the config.
+        ValueError: The recipe does not have the variant or the fields of the config, or its defaults changed.
     """
     if spec.variant not in recipe.variants:
         raise ValueError(f"{explain_unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
     config = validate_fields(type(recipe.variants[spec.variant]), spec.config, path=())
+    if identify(config) != spec.config_identity:
+        raise ValueError(f"defaults of {spec.method!r} changed since this run was planned: plan it again")
     return MethodSetup(recipe, spec.variant, config, split, spec.protocol, spec.budget)
 
 
@@ -132,40 +136,73 @@ def compute_fingerprint(data: SplitData) -> str:
 def load_recipe_of(spec: RunSpec) -> Recipe[Any]:
     """Load the recipe of a spec.
 
+    An external file is looked for where it was when the run was planned, then in the current folder.
+
     Raises:
-        ValueError: The method's file changed since the spec was made.
+        ValueError: The method's file changed since the spec was made, or is not found.
     """
-    name = spec.source or spec.method
-    if compute_source_digest(name) != spec.source_digest:
-        raise ValueError(f"method file {name} changed since this run was planned: plan it again")
-    return load_recipe(name)
+    return load_recipe(find_method_of(spec))
+
+
+def find_method_of(spec: RunSpec) -> str:
+    """Return the name of a spec's method, or the path of its external file; see `load_recipe_of`.
+
+    Raises:
+        ValueError: The method's file changed since the spec was made, or is not found.
+    """
+    if not spec.source:
+        if compute_source_digest(spec.method) == spec.source_digest:
+            return spec.method
+        raise ValueError(f"method {spec.method} changed since this run was planned: plan it again")
+    paths = dict.fromkeys([spec.source, str(Path(f"{spec.method}.py").absolute())])
+    existing = [path for path in paths if Path(path).is_file()]
+    for path in existing:
+        if compute_source_digest(path) == spec.source_digest:
+            return path
+    if existing:
+        raise ValueError(f"method file {existing[0]} changed since this run was planned: plan it again")
+    raise ValueError(f"there is no method file {spec.source}: go to the folder that holds {spec.method}.py now")
 
 
 def load_split_of(spec: RunSpec) -> Split:
     """Load the split of a spec, with the prompts of its protocol.
 
+    A split outside of the package is looked for where it was when the run was planned, then in the current folder.
+
     Raises:
-        ValueError: The split changed since the spec was made.
+        ValueError: The split changed since the spec was made, or is not found.
     """
-    split = load_split(spec.split)
+    near = f"{spec.split}.yaml"
+    path = near if spec.split_source and not Path(spec.split_source).is_file() else spec.split_source
+    if path == near and not Path(near).is_file():
+        raise ValueError(f"there is no split file {spec.split_source}: go to the folder that holds {near} now")
+    split = load_split(path or spec.split)
     if split.digest() != spec.split_digest:
         raise ValueError(f"split {spec.split!r} changed since this run was planned: plan it again")
     return replace_prompts(split, spec.protocol)
 
 
+def _find_split_source(split: str) -> str:
+    """Return the absolute path of a split that is given by its path; empty for an included one."""
+    path = Path(split).expanduser().absolute()
+    return "" if not split.endswith(".yaml") or path.resolve().parent == SPLITS else str(path)
+
+
 def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a spec that describe its method."""
-    name, _ = parse_method(method)
-    is_external = name.endswith(".py")
+    name = simplify_name(parse_method(method)[0])
+    is_external = is_path(name)
     config = _dump_config(setup.config, name=name)
     parts = {"budget": dict(setup.budget), "protocol": setup.protocol.model_dump(mode="json")}
+    effective = {key: value for key, value in overrides.items() if key in setup.effective}
     return {
         "method": Path(name).stem if is_external else name,
-        "source": name if is_external else "",
+        "source": str(Path(name).expanduser().absolute()) if is_external else "",
         "source_digest": compute_source_digest(name),
         "variant": setup.variant,
-        "overrides": _convert_overrides(overrides, config | parts),
+        "overrides": _convert_overrides(effective, config | parts),
         "config": config,
+        "config_identity": identify(setup.config),
     }
 
 

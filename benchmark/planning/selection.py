@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, Study, list_studies, load_study
 from benchmark.planning.plan_cache import plan_study
@@ -26,7 +27,7 @@ class Selection:
     Attributes:
         name: Name of the study or method.
         ids: Ids of the runs, in the order of the plan.
-        splits: Names of the splits that the runs use.
+        splits: Names or paths of the splits that the runs use.
         make_specs: Function that returns the specs of some of the runs.
         plan: Plan of the study that the runs belong to; None for runs of a method.
     """
@@ -51,7 +52,7 @@ def select_specs(specs: Sequence[RunSpec], *, name: str = "") -> Selection:
         name: Name of the selection; if empty, the method of the first spec.
     """
     by_id = {spec.id: spec for spec in specs}
-    splits = tuple(dict.fromkeys(spec.split for spec in specs))
+    splits = tuple(dict.fromkeys(spec.split_source or spec.split for spec in specs))
     return Selection(name or specs[0].method, tuple(by_id), splits, lambda ids: [by_id[run_id] for run_id in ids])
 
 
@@ -137,7 +138,12 @@ def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None
 def _select_from_study(study: Study, *, store: Store, keep: bool, seeds: Sequence[int]) -> Selection:
     planned = plan_study(study, store, keep=keep)
     wanted = set(seeds or study.seeds)
-    ids = tuple(run_id for row in planned.plan.rows for seed, run_id in row.ids.items() if seed in wanted)
+    ids = tuple(
+        run_id
+        for row in planned.plan.rows
+        for seed, run_id in row.ids.items()
+        if seed in wanted or len(row.ids) < len(study.seeds)  # the one run of a deterministic row stands for all seeds
+    )
     return Selection(planned.plan.study, ids, (study.split,), planned.make_specs, planned.plan)
 
 
@@ -146,7 +152,7 @@ def _remove_keys(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str
 
 
 def _format_value(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, tuple) else format_value(value)
 
 
 def _make_name(study: str, words: Sequence[str]) -> str:

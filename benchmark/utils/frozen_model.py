@@ -10,8 +10,14 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-FORMAT = 2
-"""Version of the files of runs and plans; 1 had no number. Files of another version are refused."""
+from benchmark.utils.identity import identify
+
+FORMAT = 3
+"""Version of the files of runs and plans; 1 had no number. Files of another version are refused.
+
+Part of every run's identity: with another number, all runs are others. A new number is needed if a default of the core
+(budget, split, protocol) changes, because fields at their default are not part of the identity.
+"""
 OLD_FORMAT = "old_format"
 """Type of the validation error for a file of another version."""
 
@@ -21,18 +27,23 @@ class FrozenModel(BaseModel):
 
     Attributes:
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
+        descriptive_fields: Names of fields that describe a value and are not part of its identity. A class attribute.
+        file_fields: Name of a field that may hold a path to the name of the field with the digest of that file, which
+            identifies the file instead of the path if it is not empty. A class attribute.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     renamed_fields: ClassVar[Mapping[str, str]] = {}
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset()
+    file_fields: ClassVar[Mapping[str, str]] = {}
 
     def canonical(self) -> str:
         """Return the one JSON text of this value: sorted keys, no spaces, defaults written out."""
         return format_canonical_json(self.model_dump(mode="json"))
 
     def digest(self) -> str:
-        """Return the SHA-256 of the canonical text, in hex."""
-        return hashlib.sha256(self.canonical().encode()).hexdigest()
+        """Return the SHA-256, in hex, of what identifies this value, see `benchmark.utils.identity.identify`."""
+        return hashlib.sha256(format_canonical_json(identify(self)).encode()).hexdigest()
 
     @model_validator(mode="before")
     @classmethod

@@ -80,7 +80,7 @@ def test_overrides_of_the_study_are_not_repeated_in_every_label() -> None:
 
 
 def test_a_number_that_yaml_reads_as_text_gives_the_same_run(tmp_path: Path) -> None:
-    head = f"title: Tiny\nsplit: toybox\nseeds: [0]\nrows: [{TINY}]\n"
+    head = f"title: Tiny\nsplit: toybox\nseeds: [0]\nrows: [{Path(TINY).absolute()}]\n"
     planned = expand(load_study(_file(tmp_path, head + "set: {scale: 1e-4}\n")))
     assert planned.specs[0].id == expand(_study(seeds=[0], set={"scale": 0.0001})).specs[0].id
 

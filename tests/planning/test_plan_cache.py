@@ -87,9 +87,9 @@ def test_an_unchanged_study_is_the_same_plan_and_not_resolved_again(store: Store
 
 
 def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
-    plan_study(_study(name="peers", rows=["maskclip", "spnet"]), store)
+    plan_study(_study(name="peers", rows=["chimera_seg", "spnet"]), store)
     path = store.root.parent / "peers.yaml"
-    path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [maskclip, spnet]\n")
+    path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [chimera_seg, spnet]\n")
     command = [sys.executable, "-c", COMMAND, "--runs", str(store.root), "plan", str(path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "4 missing" in result.stdout
@@ -128,15 +128,34 @@ def test_other_code_python_or_packages_cause_a_new_plan(
 def test_an_edited_method_file_causes_a_new_plan(store: Store, resolved: list[str], tmp_path: Path) -> None:
     method = _copy(TINY, tmp_path / "mine.py")
     before = plan_study(_study(rows=[method]), store)
-    _append(method, "# edited\n")
+    _append(method, "EDITED = True\n")
     assert plan_study(_study(rows=[method]), store).plan.ids != before.plan.ids
 
 
 def test_an_edited_split_causes_a_new_plan(store: Store, tmp_path: Path) -> None:
     split = _copy(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
     before = plan_study(_study(split=split), store)
-    _append(split, "note: edited\n")
+    _append(split, "background: excluded\n")
     assert plan_study(_study(split=split), store).plan.ids != before.plan.ids
+
+
+def test_notes_of_a_split_are_no_part_of_its_runs(store: Store, tmp_path: Path) -> None:
+    split = _copy(SPLITS / "toybox.yaml", tmp_path / "mine.yaml")
+    before = plan_study(_study(split=split), store)
+    _append(split, "note: edited\n")
+    assert plan_study(_study(split=split), store).plan.ids == before.plan.ids
+
+
+def test_an_edited_neighbor_of_a_method_file_causes_a_new_plan(
+    store: Store, resolved: list[str], tmp_path: Path
+) -> None:
+    method, helper = _copy(TINY, tmp_path / "mine.py"), tmp_path / "helper.py"
+    helper.write_text("VALUE = 1\n")
+    _append(method, "import helper\n")
+    before = [plan_study(_study(rows=[method]), store).plan.ids for _ in range(2)]
+    helper.write_text("VALUE = 2\n")
+    after = plan_study(_study(rows=[method]), store).plan.ids
+    assert before[0] == before[1] != after and len(resolved) == 2
 
 
 def test_an_edited_protocol_behind_another_causes_a_new_plan(store: Store, tmp_path: Path) -> None:
@@ -187,7 +206,7 @@ def test_the_versions_of_all_packages_that_a_method_file_may_import_are_compared
     assert installed <= set(PACKAGES)
 
 
-@pytest.mark.parametrize("line", ["import yaml", "from . import words", "from tests.report import world"])
+@pytest.mark.parametrize("line", ["import yaml", "from tests.report import world"])
 def test_a_study_is_resolved_every_time_if_a_method_file_imports_unknown_modules(
     store: Store, resolved: list[str], tmp_path: Path, line: str
 ) -> None:

@@ -152,7 +152,7 @@ def test_a_changed_file_is_not_built(tmp_path: Path) -> None:
     path = tmp_path / "copy.py"
     path.write_text(Path(METHOD).read_text())
     stale_spec = spec(str(path))
-    path.write_text(Path(METHOD).read_text() + "\n")
+    path.write_text(Path(METHOD).read_text() + "EDITED = True\n")
     with pytest.raises(ValueError, match=r"copy\.py changed since this run was planned"):
         build(stale_spec)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None:
-    """Show one run in detail. Spec, environment, scores under every convention, cost, failure."""
+    """Show one run in detail. Spec, environment, scores under every convention, alarms, cost, failure."""
     store = open_store(context)
     details = _describe_run(store, store.find(run_id))
     if as_json:
@@ -57,6 +57,8 @@ def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:
 
 
 def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
+    from benchmark.report.alarms import list_alarms
+
     run = store.run(run_id)
     state = run.read_state()
     details: dict[str, Any] = {"id": run_id, "state": state, "folder": str(run.path)}
@@ -67,6 +69,8 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
     details |= {"stale": is_stale(record), "spec": record.spec.model_dump(mode="json")}
     if record.state is RunState.DONE:
         details["scores"] = _compute_scores(store, run_id)
+        alarms = list_alarms(record, run.read_counts(record))
+        details["alarms"] = [f"{alarm.summary} ({alarm.detail})" for alarm in alarms]
     return details
 
 
@@ -108,6 +112,8 @@ def _format_details(details: dict[str, Any]) -> list[str]:
             lines += ["", title, *_indent(details[title])]
     if details.get("scores"):
         lines += ["", "scores, in percent", *_format_scores(details["scores"])]
+    if details.get("alarms"):
+        lines += ["", "alarms", *(f"  {text}" for text in details["alarms"])]
     failure = details.get("failure")
     if failure:
         lines += ["", f"failure: {failure['kind']}: {failure['message']}"]

@@ -1,0 +1,63 @@
+"""Alarms of runs: signs that a result is not what it seems, for the notes of a table and for a single run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from benchmark.core.run_record import RunRecord
+from benchmark.core.split import load_split
+from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.sanity import Alarm, find_alarms
+from benchmark.report.rows import Row
+
+TOY_DATASET = "toybox"
+
+
+def describe_alarms(row: Row) -> list[str]:
+    """Return one text per alarm of a row's runs, with the seeds that have it and the details of the first of them."""
+    seeds: dict[str, list[str]] = {}
+    details: dict[str, str] = {}
+    for run in row.counted:
+        if run.record is None or run.counts is None:
+            continue
+        for alarm in list_alarms(run.record, run.counts):
+            seeds.setdefault(alarm.summary, []).append(str(run.seed))
+            details.setdefault(alarm.summary, alarm.detail)
+    return [
+        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {summary} ({details[summary]})"
+        for summary, which in seeds.items()
+    ]
+
+
+def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
+    """Return the alarms of a done run, from its counts and its record."""
+    alarms = find_alarms(counts)
+    toys = [f"{key}=toy" for key in _find_toy_weights(record.spec.config)]
+    dataset = _find_dataset(record.spec.split) if toys else ""
+    if dataset and dataset != TOY_DATASET:
+        alarms.append(
+            Alarm("toy weights, which are made for toybox, on other images", f"{', '.join(toys)} on {dataset}")
+        )
+    if record.cost is not None and record.cost.unmeasured:
+        alarms.append(Alarm("cost not measured", record.cost.unmeasured))
+    return alarms
+
+
+def _find_toy_weights(config: Mapping[str, Any], *, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of the weights in a config that are made for the built-in synthetic dataset."""
+    for key, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _find_toy_weights(value, prefix=f"{prefix}{key}.")
+        elif (key, value) == ("weights", "toy"):
+            yield prefix + key
+
+
+@lru_cache
+def _find_dataset(split: str) -> str:
+    """Return the dataset of a split; empty if the split cannot be read any more."""
+    try:
+        return load_split(split).dataset
+    except (KeyError, ValueError):
+        return ""

@@ -14,6 +14,7 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin
 from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.stats import compare_sides
+from benchmark.report.alarms import describe_alarms
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, mark_stale, read_row
 from benchmark.report.tables.notes import describe_budget, describe_continued, describe_row_arithmetic, join_distinct
@@ -197,13 +198,14 @@ def _find_interval_cautions(differences: Iterable[AdjustedDifference]) -> list[s
 
 
 def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
+    has_seeds = not (a.is_deterministic or b.is_deterministic)
     properties: dict[str, Callable[[Row], str]] = {
         "supervision": lambda row: row.supervision,
         "training": describe_budget,
         "engine": lambda row: join_distinct(row, lambda record: record.spec.engine),
         "device": lambda row: join_distinct(row, lambda record: record.environment.device),
         "arithmetic": describe_row_arithmetic,
-        "seeds": lambda row: ", ".join(str(run.seed) for run in row.done),
+        "seeds": lambda row: ", ".join(str(run.seed) for run in row.done) if has_seeds else "",
         "code": lambda row: join_distinct(row, lambda record: record.environment.code_digest[:12]),
     }
     cautions = [
@@ -212,6 +214,6 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
         if describe(a) != describe(b)
     ]
     for side, row in (("A", a), ("B", b)):
-        cautions += [f"{side}: {text}" for text in describe_continued(row)]
+        cautions += [f"{side}: {text}" for text in describe_continued(row) + describe_alarms(row)]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
     return tuple(cautions)

@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from benchmark.evaluation.ranks import Rank, estimate_ranks
 from benchmark.evaluation.scores import Metric
 from benchmark.report.differences import AdjustedDifference, compare_with_baseline, find_baseline
 from benchmark.report.rows import EvaluationSetting, Row, find_shared_setting
-
-if TYPE_CHECKING:
-    from benchmark.evaluation.ranks import Rank
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +57,6 @@ def collect_results(rows: Sequence[Row], *, baseline: str = "", has_ranks: bool 
 
 def rank_rows(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[Rank | None]:
     """Return the rank of every row among the complete rows of the same supervision; None for rows without one."""
-    from benchmark.evaluation.ranks import estimate_ranks
-
     is_ranked = [row.is_complete and not math.isnan(row.estimates[metric].mean) for row in rows]
     ranks: dict[int, Rank] = {}
     for kind in {row.supervision for row in rows}:

@@ -43,7 +43,7 @@ def draw_bars(
         formats: Any of "png", "pdf", "svg".
     """
     colors = _choose_colors(rows)
-    with open_figure(out, "hiou", size=(COLUMN_IN, 0.9 + 0.23 * len(rows)), formats=formats) as figure:
+    with open_figure(out, "hiou", size=(COLUMN_IN, 1.05 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
         means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
@@ -104,7 +104,7 @@ def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, floa
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
     intervals = [interval for interval in estimates if interval is not None]
     for kind in dict.fromkeys(interval.kind for interval in intervals):
-        label = f"{intervals[0].level:.0%} interval over {kind}"
+        label = f"{intervals[0].level:.0%} interval\nover {kind}"
         handles.append(Line2D([], [], color="black", linewidth=1, linestyle=INTERVAL_LINES[kind], label=label))
     if any(len(row.counted) > 1 for row in rows):
         handles.append(Line2D([], [], linewidth=0, color="0.7", label="one seed", **POINT_KEY))

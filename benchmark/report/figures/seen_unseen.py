@@ -45,6 +45,7 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         for row, color, marker in shown:
             _draw_point(axes, row, color=color, marker=marker)
         axes.margins(0.12)
+        axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
         _draw_levels(axes)
         intervals = _list_interval_handles([row for row, _, _ in shown])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from benchmark.evaluation.ranks import Rank
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, EvaluationSetting, Row
@@ -35,8 +36,6 @@ from benchmark.report.tables.uncertainty import (
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-    from benchmark.evaluation.ranks import Rank
 
 SCORE_HEADERS: dict[Metric, str] = {
     "miou_seen": "mIoU(S)",

@@ -11,7 +11,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.comparison import ClassDifference, MethodComparison
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.frame import list_records
-from benchmark.report.rows import find_shared_setting
+from benchmark.report.rows import Row, find_shared_setting
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
 from benchmark.report.tables.columns import SCORE_HEADERS, TableRow, build_row_frame
@@ -78,7 +78,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         changes = format_change(comparison.differences.get(metric), digits=digits)
         verdicts = [TableCell(text or NOTHING) for text in _describe_verdicts(comparison, metric)]
         cells.append((TableCell(SCORE_HEADERS[metric]), *scores, *changes, *verdicts))
-    numbers = [f"{len(row.counted)} run{'' if len(row.counted) == 1 else 's'}" for row in (comparison.a, comparison.b)]
+    numbers = [_describe_number(row) for row in (comparison.a, comparison.b)]
     margin = _find_margin(comparison)
     return TableLayout(
         title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]})",
@@ -87,6 +87,11 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         cells=tuple(cells),
         notes=tuple(TableNote(text) for text in _describe_comparison(comparison)),
     )
+
+
+def _describe_number(row: Row) -> str:
+    plural = "" if len(row.counted) == 1 else "s"
+    return f"{len(row.counted)} run{plural}{', deterministic' if row.is_deterministic else ''}"
 
 
 def _describe_verdicts(comparison: MethodComparison, metric: Metric) -> list[str]:
@@ -160,8 +165,8 @@ def _describe_differences(comparison: MethodComparison) -> list[str]:
     test = next(iter(comparison.margins.values()), None)
     if test is not None:
         texts.append(
-            f"Margin {test.margin:g}: one-sided tests at {test.alpha:.0%} of A not being worse than B by more than "
-            f"{test.margin:g} points, and of both being equivalent within ±{test.margin:g} (two one-sided tests)."
+            f"Margin of {test.margin:g} points: one-sided tests at {test.alpha:.0%} that A is not worse than B by more "
+            f"than the margin, and that both are equivalent within it (two one-sided tests)."
         )
     return texts
 

@@ -108,8 +108,8 @@ def describe_ranks(results: StudyResults) -> list[str]:
     if not any(results.ranks):
         return []
     return [
-        "Rank: by hIoU among the rows with all runs and the same supervision, with its 95% interval; '=': tied, not "
-        "distinguished from the best of its rank."
+        "Rank: by hIoU among the rows with all runs and the same supervision, with the ranks that the 95% intervals of "
+        "the differences between these rows allow (Mogstad et al. 2024); '=': the same hIoU as another row."
     ]
 
 

@@ -15,18 +15,14 @@ scores, and nothing is rounded. Everything is in percent.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import sparse
 
 from benchmark.evaluation.counts import Counts, Integers, Matrix
 from benchmark.evaluation.scores import DATASET_METRICS, IMAGE_METRICS, Convention, Floats, ImageMetric, Metric, score
-
-Weights: TypeAlias = NDArray[np.integer[Any]]
 
 WORST_PERCENT: dict[ImageMetric, int] = {
     "miou_image_worst_5": 5,
@@ -34,8 +30,6 @@ WORST_PERCENT: dict[ImageMetric, int] = {
     "miou_class_worst_5": 5,
     "miou_class_worst_1": 1,
 }
-CHUNK_VALUES = 2**22
-"""Weighted values held at once, 32 MiB an array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +55,12 @@ class ImageIous:
         labeled = np.flatnonzero(present)
         return sums[labeled] / present[labeled], labeled
 
+    def group_classes(self) -> list[Integers]:
+        """Return the indices of the values of every class that occurs."""
+        order = np.argsort(self.classes, kind="stable")
+        starts = np.searchsorted(self.classes[order], np.arange(1, self.shape[1]))
+        return [part for part in np.split(order, starts) if len(part)]
+
 
 def score_metrics(counts: Counts, *, metrics: Collection[Metric], convention: Convention) -> dict[Metric, float]:
     """Return scores of a run by name, those of the dataset and those of the images; see `scores` and this module.
@@ -68,10 +68,10 @@ def score_metrics(counts: Counts, *, metrics: Collection[Metric], convention: Co
     Raises:
         ValueError: The convention is unknown.
     """
-    image_metrics = [metric for metric in IMAGE_METRICS if metric in metrics]
-    everyone = np.ones((len(counts.image_ids), 1), dtype=np.int64)
-    drawn = resample_image_scores(counts, everyone, metrics=image_metrics)
-    values: dict[Metric, float] = {metric: float(scores[0]) for metric, scores in drawn.items()}
+    values: dict[Metric, float] = {}
+    if any(metric in metrics for metric in IMAGE_METRICS):
+        ious = compute_image_ious(counts)
+        values |= {metric: _average(ious, metric=metric) for metric in IMAGE_METRICS if metric in metrics}
     if any(metric in metrics for metric in DATASET_METRICS):
         scores = score(counts, convention)
         values |= {metric: getattr(scores, metric) for metric in DATASET_METRICS}
@@ -87,91 +87,64 @@ def compute_image_ious(counts: Counts) -> ImageIous:
     return ImageIous(100.0 * intersection / union, keys // shape[1], keys % shape[1], shape)
 
 
-def resample_image_scores(
-    counts: Counts, weights: Weights, *, metrics: Collection[ImageMetric]
-) -> dict[ImageMetric, Floats]:
-    """Return scores on drawings of the images.
-
-    Args:
-        counts: Counts of N images.
-        weights: (N, B) how often each image was drawn.
-        metrics: Scores.
-
-    Returns:
-        (B,) per metric; nan if no drawn image has a labeled pixel.
-    """
+def leave_out_image_scores(counts: Counts, *, metrics: Collection[ImageMetric]) -> dict[ImageMetric, Floats]:
+    """Return scores of N images without each of them in turn, (N,) per metric; nan if nothing is left."""
     if not metrics:
         return {}
     ious = compute_image_ious(counts)
-    return {metric: _resample(ious, weights, metric=metric) for metric in metrics}
+    return {metric: _leave_out(ious, metric=metric) for metric in metrics}
 
 
-def _resample(ious: ImageIous, weights: Weights, *, metric: ImageMetric) -> Floats:
-    percent = WORST_PERCENT.get(metric)
+def _average(ious: ImageIous, *, metric: ImageMetric) -> float:
+    """Return a score of all images; nan if no image has a labeled pixel."""
+    percent = WORST_PERCENT.get(metric, 100)
+    if metric.startswith("miou_image"):
+        return _average_lowest(ious.average_images()[0], percent=percent)
+    means = [_average_lowest(ious.values[part], percent=percent) for part in ious.group_classes()]
+    return float(np.mean(means)) if means else math.nan
+
+
+def _leave_out(ious: ImageIous, *, metric: ImageMetric) -> Floats:
+    """Return a score without each image in turn, (N,)."""
+    percent = WORST_PERCENT.get(metric, 100)
     if metric.startswith("miou_image"):
         values, labeled = ious.average_images()
-        return _average_worst(values, weights[labeled], percent=percent)
-    if percent is None:
-        return _average_classes(ious, weights)
-    order = np.argsort(ious.classes, kind="stable")
-    starts = np.searchsorted(ious.classes[order], np.arange(1, ious.shape[1]))
-    rows = [part for part in np.split(order, starts) if len(part)]
-    means = (_average_worst(ious.values[part], weights[ious.images[part]], percent=percent) for part in rows)
-    return _average_defined(means, size=weights.shape[1])
+        scores = np.full(ious.shape[0], _average_lowest(values, percent=percent))
+        scores[labeled] = _leave_out_lowest(values, percent=percent)
+        return scores
 
-
-def _average_classes(ious: ImageIous, weights: Weights) -> Floats:
-    """Return the mean over the classes of the weighted mean over the images with the class, (B,)."""
-    places = (ious.classes, ious.images)
-    sums: Any = sparse.csr_array((ious.values, places), shape=ious.shape[::-1])
-    present: Any = sparse.csr_array((np.ones_like(ious.values), places), shape=ious.shape[::-1])
-    means = np.empty(weights.shape[1])
-    chunk = max(1, CHUNK_VALUES // max(1, ious.shape[1]))
-    for start in range(0, len(means), chunk):
-        part = weights[:, start : start + chunk].astype(np.float64)
-        times = present @ part  # (K, chunk)
-        per_class = np.divide(sums @ part, times, out=np.zeros_like(times), where=times > 0)
-        classes = (times > 0).sum(axis=0)
-        total = per_class.sum(axis=0)
-        means[start : start + chunk] = np.divide(total, classes, out=np.full(len(total), np.nan), where=classes > 0)
+    # Sum over the classes, and number of classes that are left, without each image
+    groups = ious.group_classes()
+    sums, left = np.zeros(ious.shape[0]), np.full(ious.shape[0], len(groups))
+    for part in groups:
+        whole = _average_lowest(ious.values[part], percent=percent)
+        without = _leave_out_lowest(ious.values[part], percent=percent)
+        sums += whole
+        sums[ious.images[part]] += np.nan_to_num(without) - whole
+        left[ious.images[part]] -= np.isnan(without)
+    means: Floats = np.divide(sums, left, out=np.full(len(sums), np.nan), where=left > 0)
     return means
 
 
-def _average_worst(values: Floats, weights: Weights, *, percent: int | None) -> Floats:
-    """Return the mean of the lowest values of every drawing.
+def _average_lowest(values: Floats, *, percent: int) -> float:
+    """Return the mean of the lowest values; nan if there is none."""
+    return float(np.sort(values)[: _count_lowest(len(values), percent)].mean()) if len(values) else math.nan
 
-    Args:
-        values: (m,).
-        weights: (m, B) how often each value was drawn.
-        percent: Percentage of the drawn values that are averaged; None for all.
 
-    Returns:
-        (B,), nan if no value was drawn.
-    """
+def _leave_out_lowest(values: Floats, *, percent: int) -> Floats:
+    """Return the mean of the lowest values without each value in turn, (m,); nan if there is a single value."""
+    if len(values) < 2:
+        return np.full(len(values), np.nan)
     order = np.argsort(values, kind="stable")
-    means = np.empty(weights.shape[1])
-    chunk = max(1, CHUNK_VALUES // max(1, len(values)))
-    for start in range(0, len(means), chunk):
-        part = weights[order, start : start + chunk].astype(np.int64)
-        drawn = part.sum(axis=0)
-        if percent is not None:
-            before = part.cumsum(axis=0) - part
-            drawn = np.minimum(drawn, np.maximum(1, drawn * percent // 100))
-            part = np.clip(drawn - before, 0, part)
-        sums = values[order] @ part
-        means[start : start + chunk] = np.divide(sums, drawn, out=np.full(len(sums), np.nan), where=drawn > 0)
+    number = _count_lowest(len(values) - 1, percent)
+    lowest = values[order[: number + 1]]  # the last of these is in the mean only if another is left out
+    means = np.full(len(values), lowest[:number].mean())
+    means[order[:number]] = (lowest.sum() - lowest[:number]) / number
     return means
 
 
-def _average_defined(rows: Iterable[Floats], *, size: int) -> Floats:
-    """Return the mean of those rows of (size,) that are not nan, element by element."""
-    sums, times = np.zeros(size), np.zeros(size)
-    for row in rows:
-        is_defined = ~np.isnan(row)
-        sums[is_defined] += row[is_defined]
-        times += is_defined
-    means: Floats = np.divide(sums, times, out=np.full(size, np.nan), where=times > 0)
-    return means
+def _count_lowest(values: int, percent: int) -> int:
+    return max(1, values * percent // 100)
 
 
 def _list_keys(matrix: Matrix) -> Integers:

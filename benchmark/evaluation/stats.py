@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmark.evaluation.image_scores import score_metrics
-from benchmark.evaluation.resampling import ImageBootstrap
+from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import Pairing, Side, check_sides, find_pairing
 from benchmark.evaluation.variation import (
@@ -92,7 +92,7 @@ def estimate_means(
     metrics: Sequence[Metric],
     convention: Convention,
     level: float = 0.95,
-    bootstrap: ImageBootstrap | None = None,
+    jackknife: ImageJackknife | None = None,
 ) -> dict[Metric, Interval | None]:
     """Return intervals of the mean scores of a method over its seeds and the images.
 
@@ -101,27 +101,23 @@ def estimate_means(
         metrics: Scores.
         convention: Convention of the scores.
         level: Level of the intervals.
-        bootstrap: Drawings of the images, if they are shared with other intervals.
+        jackknife: Scores without each image, if other intervals of the same runs share them.
 
     Returns:
         Interval by metric; None if the score is not defined, such as hIoU without unseen classes, or there is a single
-        image. Replicates in which a score is not defined (their images lack a whole group) are left out.
+        image.
 
     Raises:
         ValueError: There are no runs or images, runs have different images, or a metric or the convention is unknown.
     """
     check_sides([side], metrics=metrics, level=level)
-    bootstrap = bootstrap or ImageBootstrap(tuple(metrics))
-    images = len(side.counts[0].image_ids)
-    scores = [score_metrics(run, metrics=metrics, convention=convention) for run in side.counts]
+    jackknife = jackknife or ImageJackknife(tuple(metrics))
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     for metric in metrics:
-        values = np.array([run[metric] for run in scores])
-        if images > 1 and not np.isnan(values).any():
-            drawn = bootstrap.draw(side.counts, metric=metric, convention=convention)
-            variance = estimate_variance([Sample(values, drawn, side.is_deterministic)], images=images)
-            interval = _make_interval(float(values.mean()), variance, level=level)
-            intervals[metric] = replace(interval, caution=_warn_of_mean(side, values))
+        sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
+        if len(side.counts[0].image_ids) > 1 and not np.isnan(sample.values).any():
+            interval = _make_interval(float(sample.values.mean()), estimate_variance([sample]), level=level)
+            intervals[metric] = replace(interval, caution=_warn_of_mean(side, sample.values))
     return intervals
 
 
@@ -132,11 +128,11 @@ def compare_sides(
     metric: Metric,
     convention: Convention,
     level: float = 0.95,
-    bootstrap: ImageBootstrap | None = None,
+    jackknife: ImageJackknife | None = None,
 ) -> list[PairedDifference]:
     """Compare the mean score of each method with that of a reference, given the variation of seeds and images.
 
-    Images are always paired: all runs are scored on the same drawings. Seeds are paired if both sides have them, see
+    Images are always paired: each is left out of all runs together. Seeds are paired if both sides have them, see
     `sides.find_pairing`: the variance over seeds is then that of the differences, otherwise the sum of both sides'
     variances (Welch 1947). A single run has no variance over seeds: against several runs, theirs is taken for it too;
     against another single run, the interval covers the images alone. A deterministic method has none to estimate.
@@ -147,7 +143,7 @@ def compare_sides(
         metric: Score to compare.
         convention: Convention of the score.
         level: Level of the intervals.
-        bootstrap: Drawings of the images, if they are shared with other intervals.
+        jackknife: Scores without each image, if other intervals of the same runs share them.
 
     Returns:
         Difference of each side. With a single image, which shows no variation over images, the interval is all that
@@ -158,9 +154,16 @@ def compare_sides(
             unknown, or the score is not defined.
     """
     check_sides([reference, *sides], metrics=[metric], level=level)
-    bootstrap = bootstrap or ImageBootstrap((metric,))
-    request = _Request(metric, convention, level, bootstrap)
+    jackknife = jackknife or ImageJackknife((metric,))
+    request = _Request(metric, convention, level, jackknife)
     return [_compare(side, reference, request=request) for side in sides]
+
+
+def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> Sample:
+    """Return the scores of the runs of a side, on all images and without each."""
+    scores = [score_metrics(run, metrics=[metric], convention=convention)[metric] for run in side.counts]
+    left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
+    return Sample(np.array(scores), np.stack(left_out), side.is_deterministic)
 
 
 @dataclass(frozen=True)
@@ -168,13 +171,7 @@ class _Request:
     metric: Metric
     convention: Convention
     level: float
-    bootstrap: ImageBootstrap
-
-    def sample(self, side: Side) -> Sample:
-        """Return the scores of a side, on all images and on the drawings."""
-        scores = [score_metrics(run, metrics=[self.metric], convention=self.convention) for run in side.counts]
-        drawn = self.bootstrap.draw(side.counts, metric=self.metric, convention=self.convention)
-        return Sample(np.array([run[self.metric] for run in scores]), drawn, side.is_deterministic)
+    jackknife: ImageJackknife
 
 
 def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
@@ -183,13 +180,16 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
     caution = _warn_of_difference(a, b, pairing=pairing, shared=len(seeds))
     a, b = (side.select_seeds(seeds) if seeds else side for side in (a, b))
     images = len(b.counts[0].image_ids)
-    samples = [request.sample(a), request.sample(b)]
+    samples = [
+        sample_scores(side, metric=request.metric, convention=request.convention, jackknife=request.jackknife)
+        for side in (a, b)
+    ]
     mean_a, mean_b = (float(sample.values.mean()) for sample in samples)
     if math.isnan(mean_a - mean_b):
         raise ValueError(f"{request.metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
     difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
     if pairing != "none":
-        samples = [Sample(samples[0].values - samples[1].values, samples[0].drawn - samples[1].drawn)]
+        samples = [Sample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
     interval, variance = _judge(difference, samples, images=images, level=request.level)
     upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)
     return PairedDifference(
@@ -209,7 +209,7 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
 def _judge(difference: float, samples: Sequence[Sample], *, images: int, level: float) -> tuple[Interval, MeanVariance]:
     """Return the interval of a difference and its variance; with one image both are as large as can be."""
     if images > 1:
-        variance = estimate_variance(samples, images=images)
+        variance = estimate_variance(samples)
         return _make_interval(difference, variance, level=level), variance
     has_seeds = any(sample.is_random for sample in samples)
     unknown = MeanVariance(math.inf, 1.0, has_seeds)

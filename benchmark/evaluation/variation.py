@@ -1,15 +1,20 @@
 """Variance of mean scores and of their differences over seeds and images, and Student's t with its degrees of freedom.
 
-A score of a run is, to first order, a constant plus an effect of the seed, an effect of the drawn images, and an
-interaction of the two (Searle, Casella and McCulloch 1992, chapter 4: two-way crossed random effects). With n seeds and
-N images the variance of the mean over the runs is
+A score of a run is, to first order, a constant plus an effect of the seed, an effect of the images, and an interaction
+of the two (Searle, Casella and McCulloch 1992, chapter 4: two-way crossed random effects). The variance of the mean
+over n runs and N images is
 
     seed / n + images + interaction / n.
 
-The sample variance over the seeds holds the seed and the interaction, the bootstrap variance over the images of the
+The sample variance over the seeds holds the seed and the interaction, the jackknife variance over the images of the
 mean of the runs holds the images and the interaction. Their sum counts the interaction twice; its estimate, the
-bootstrap variance of what distinguishes the runs, is taken off once. The degrees of freedom of the sum are those of
-Satterthwaite (1946, Biometrics Bulletin 2, 110-114) with n - 1 for the seeds and N - 1 for the images.
+jackknife variance of what distinguishes the runs, is taken off once.
+
+The degrees of freedom of the sum are Satterthwaite's (1946, Biometrics Bulletin 2, 110-114), from n - 1 for the seeds
+and, for the images, as many as a sum of N squares of such kurtosis has, at most N - 1: few if a rare class makes the
+score depend on a few images. Satterthwaite's formula is for true variances and gives too many if a variance with f
+degrees of freedom happens to be estimated too small; in the formula alone, each is therefore raised by its relative
+variance 2 / f. CALIBRATION.md shows what that and the jackknife are worth.
 """
 
 from __future__ import annotations
@@ -47,12 +52,12 @@ class Sample:
 
     Attributes:
         values: (n,) score of each run.
-        drawn: (n, B) score of each run on each of B drawings of the images; nan if not defined there.
+        left_out: (n, N) score of each run without each of the N images; nan if not defined.
         is_deterministic: Whether the seed cannot change the score.
     """
 
     values: Floats
-    drawn: Floats
+    left_out: Floats
     is_deterministic: bool = False
 
     @property
@@ -75,32 +80,40 @@ class MeanVariance(NamedTuple):
     has_seeds: bool
 
 
-def estimate_variance(samples: Sequence[Sample], *, images: int) -> MeanVariance:
+def estimate_variance(samples: Sequence[Sample]) -> MeanVariance:
     """Return the variance of the mean of one sample, or of the difference of the means of two.
 
     Args:
         samples: One sample (of runs, or of the differences of paired runs), or two independent ones. If one of the two
             is a single run of a method that is not deterministic, its variance over seeds is that of the other.
-        images: Number N of images, at least 2.
     """
-    seeds = _list_seed_variances(samples, images=images)
-    means = [sample.drawn.mean(axis=0) for sample in samples]
-    drawn = means[0] - means[1] if len(means) == 2 else means[0]
-    interaction = sum(part.interaction for part in seeds)
-    image_variance = max(_compute_variance(drawn, images=images) - interaction, 0.0)
-    variance = sum(part.variance for part in seeds) + image_variance
-    spread = sum(part.variance**2 / part.df for part in seeds) + image_variance**2 / (images - 1)
-    standard_error = math.sqrt(variance)
+    seeds = _list_seed_variances(samples)
+    means = [sample.left_out.mean(axis=0) for sample in samples]
+    image_variance, image_df = _jackknife(means[0] - means[1] if len(means) == 2 else means[0])
+    image_variance = max(image_variance - sum(part.interaction for part in seeds), 0.0)
+    parts = [(part.variance, float(part.df)) for part in seeds] + [(image_variance, image_df)]
+    standard_error = math.sqrt(sum(variance for variance, _ in parts))
     if standard_error < TINY:
-        return MeanVariance(0.0, float(images - 1), bool(seeds))
-    return MeanVariance(standard_error, variance**2 / spread, bool(seeds))
+        return MeanVariance(0.0, image_df, bool(seeds))
+    return MeanVariance(standard_error, combine_df(parts), bool(seeds))
 
 
-def estimate_seed_variance(sample: Sample, *, images: int) -> SeedVariance:
+def combine_df(parts: Sequence[tuple[float, float]]) -> float:
+    """Return the degrees of freedom of a sum of independent variances.
+
+    Args:
+        parts: Variances, not all 0, each with its degrees of freedom.
+    """
+    raised = [(variance * (1 + 2 / df), df) for variance, df in parts]
+    total = sum(variance for variance, _ in raised)
+    return total**2 / sum(variance**2 / df for variance, df in raised)
+
+
+def estimate_seed_variance(sample: Sample) -> SeedVariance:
     """Return the variance over seeds of the mean of several runs."""
     n = len(sample.values)
-    deviations = sample.drawn - sample.drawn.mean(axis=0)
-    interaction = sum(_compute_variance(row, images=images) for row in deviations) / (n * (n - 1))
+    deviations = sample.left_out - sample.left_out.mean(axis=0)
+    interaction = sum(_jackknife(row)[0] for row in deviations) / (n * (n - 1))
     return SeedVariance(float(sample.values.var(ddof=1)) / n, interaction, n - 1)
 
 
@@ -120,9 +133,9 @@ def compute_upper_p(value: float, *, standard_error: float, df: float) -> float:
     return float(stdtr(df, -value / standard_error))
 
 
-def _list_seed_variances(samples: Sequence[Sample], *, images: int) -> list[SeedVariance]:
+def _list_seed_variances(samples: Sequence[Sample]) -> list[SeedVariance]:
     """Return the variances over seeds of the samples; empty if no sample shows any."""
-    parts = [estimate_seed_variance(sample, images=images) for sample in samples if sample.is_random]
+    parts = [estimate_seed_variance(sample) for sample in samples if sample.is_random]
     is_single = [not sample.is_deterministic and len(sample.values) == 1 for sample in samples]
     if parts and any(is_single):
         (part,), n = parts, max(len(sample.values) for sample in samples)
@@ -130,7 +143,18 @@ def _list_seed_variances(samples: Sequence[Sample], *, images: int) -> list[Seed
     return parts
 
 
-def _compute_variance(drawn: Floats, *, images: int) -> float:
-    """Return the bootstrap variance over the images, without the bias of drawing from N images themselves."""
-    defined = drawn[~np.isnan(drawn)]
-    return float(defined.var()) * images / (images - 1) if len(defined) else 0.0
+def _jackknife(left_out: Floats) -> tuple[float, float]:
+    """Return the jackknife variance of a score without each of N >= 2 images, and its degrees of freedom.
+
+    Images without which the score is not defined do not count.
+    """
+    defined = left_out[~np.isnan(left_out)]
+    images = len(defined)
+    if images < 2:
+        return 0.0, 1.0
+    squares = (defined - defined.mean()) ** 2
+    total = float(squares.sum())
+    # Relative variance of the sum of squares: 2 / N if they are those of normal deviations
+    relative = float((squares**2).sum()) / total**2 - 1 / images if total else 0.0
+    df = min(images - 1.0, 2 / relative) if relative > 0 else images - 1.0
+    return total * (images - 1) / images, df

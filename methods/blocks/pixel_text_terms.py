@@ -43,18 +43,17 @@ def compute_pixel_text_terms(logits: Tensor, labels: Tensor, *, ignore: int) -> 
     """
     precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
     with torch.autocast(logits.device.type, enabled=False):
-        return PixelTextTerms(*_PixelTextFunction.apply(precise, labels, ignore))
+        return PixelTextTerms(*_PixelTextFunction.apply(precise, labels.masked_fill(labels == ignore, -1)))
 
 
 class _PixelTextFunction(torch.autograd.Function):
     """The three terms (3,) of logits (B, K, H, W); keeps 4 bytes per score in float32, and 8 during `backward`."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, labels: Tensor, ignore: int) -> Tensor:
-        """Compute the terms and keep the probabilities."""
+    def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
+        """Compute the terms and keep the probabilities; labels are -1 at unlabeled pixels."""
         # label of every pixel, 0 where there is none, and whether there is one: (B, 1, H, W)
-        is_labeled = (labels != ignore).unsqueeze(1)
-        label = labels.unsqueeze(1).masked_fill(~is_labeled, 0)
+        is_labeled, label = (labels >= 0).unsqueeze(1), labels.clamp_min(0).unsqueeze(1)
         count = is_labeled.sum().clamp_min(1)
 
         # probabilities of all classes (B, K, H, W) and of the label (B, 1, H, W), zero at unlabeled pixels
@@ -76,7 +75,7 @@ class _PixelTextFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         """Compute the gradient of the logits from that of the terms (3,)."""
         probabilities, matching, label, is_labeled, nll, count, overlap, areas, is_present = ctx.saved_tensors
         to_cross_entropy, to_focal, to_dice = gradients[0].unbind()
@@ -96,7 +95,7 @@ class _PixelTextFunction(torch.autograd.Function):
         # through the softmax: p · (common + slope - pull), and at the label in addition -(slope + own_pull)
         gradient = torch.add(common[:, None, None], slope - pull).mul_(probabilities)
         at_label = gradient.gather(1, label) - (slope + own_pull)
-        return gradient.scatter_(1, label, at_label), None, None
+        return gradient.scatter_(1, label, at_label), None
 
 
 def _sum_by_class(values: Tensor, label: Tensor, *, num_classes: int) -> Tensor:

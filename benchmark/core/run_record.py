@@ -12,6 +12,10 @@ from benchmark.core.run_state import RunState
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 
 
+SWITCHED_OFF = "switched off"
+"""Reason of an unmeasured cost that the user did not ask for."""
+
+
 class Failure(FrozenModel):
     """Reason why a run has no result.
 
@@ -59,6 +63,10 @@ class RunRecord(VersionedModel):
     Attributes:
         spec: Spec of the run.
         environment: Code, packages and machine.
+        code: Digest of each file of the package that can change the result, by relative path, see
+            `benchmark.planning.run_code`.
+        inputs: SHA-256 of each weight, embedding and prompt file that was read, by the portable name of the file, see
+            `benchmark.utils.input_files`.
         state: DONE or FAILED.
         failure: Reason of the failure; None for a run that is done.
         counts_digest: `Counts.digest()` of the per-image counts next to the record; None for a failed run.
@@ -77,6 +85,8 @@ class RunRecord(VersionedModel):
 
     spec: RunSpec
     environment: Environment
+    code: dict[str, str] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict)
     state: Literal[RunState.DONE, RunState.FAILED]
     failure: Failure | None = None
     counts_digest: str | None = None

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from benchmark.core.run_record import Cost
+from benchmark.core.run_record import SWITCHED_OFF, Cost
 from benchmark.engine.base import Engine, Observer, Progress, TrainResult
 from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import is_trained
@@ -15,7 +15,6 @@ from benchmark.execution.record_draft import explain_exception
 from benchmark.profiling.cost import describe_known_cost, measure_cost
 
 STAGE = "measure cost"
-SWITCHED_OFF = "switched off"
 
 _log = logging.getLogger(__name__)
 

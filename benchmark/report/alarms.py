@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from benchmark.core.run_record import RunRecord
+from benchmark.core.run_record import SWITCHED_OFF, RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.sanity import Alarm, find_alarms
@@ -40,7 +40,7 @@ def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
         alarms.append(
             Alarm("toy weights, which are made for toybox, on other images", f"{', '.join(toys)} on {dataset}")
         )
-    if record.cost is not None and record.cost.unmeasured:
+    if record.cost is not None and record.cost.unmeasured not in ("", SWITCHED_OFF):
         alarms.append(Alarm("cost not measured", record.cost.unmeasured))
     return alarms
 

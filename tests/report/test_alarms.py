@@ -47,10 +47,13 @@ def test_toy_weights_on_real_images_are_an_alarm(tmp_path: Path, split: str, is_
     assert describe_alarms(row) == ([text] if is_alarm else [])
 
 
-def test_a_cost_that_was_not_measured_is_noted(tmp_path: Path) -> None:
-    cost = COST.model_copy(update={"latency_ms": None, "unmeasured": "switched off"})
-    row = make_row(tmp_path, GOOD, fields={"cost": cost})
-    assert describe_alarms(row) == ["seed 0 cost not measured (switched off)"]
+@pytest.mark.parametrize(
+    ("reason", "texts"),
+    [("KeyError: x", ["seed 0 cost not measured (KeyError: x)"]), ("switched off", []), ("", [])],
+)
+def test_a_cost_that_could_not_be_measured_is_noted(tmp_path: Path, reason: str, texts: list[str]) -> None:
+    cost = COST.model_copy(update={"latency_ms": None, "unmeasured": reason})
+    assert describe_alarms(make_row(tmp_path, GOOD, fields={"cost": cost})) == texts
 
 
 def test_show_prints_the_alarms_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

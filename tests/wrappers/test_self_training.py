@@ -23,6 +23,7 @@ class Recorder(Method):
         self.weight = nn.Parameter(torch.ones(()))
         self.names: Sequence[str] = ()
         self.seen: list[Tensor] = []
+        self.predicted_sizes: list[tuple[int, ...]] = []
 
     def set_classes(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -35,6 +36,7 @@ class Recorder(Method):
     def predict(self, batch: Batch) -> list[Prediction]:
         assert not self.training
         red = batch[0]["image"][0]
+        self.predicted_sizes.append(tuple(red.shape))
         scores = {"owl": red + 99, "dog": -red, "cat": red + 98, "bee": red}
         return [{"sem_seg": torch.stack([scores[name] for name in self.names])}]
 
@@ -44,13 +46,13 @@ UNLABELED = torch.tensor([[False, False, True, True, False]])
 RED = torch.tensor([[-1.0, 1.0, -1.0, 1.0, 1.0]])
 
 
-def train_step(iteration: int) -> tuple[Recorder, SelfTraining]:
+def train_step(iteration: int, *, valid_size: tuple[int, int] = (1, 5)) -> tuple[Recorder, SelfTraining]:
     inner = Recorder()
     outer = SelfTraining(inner, SPLIT)
     outer.set_classes(SPLIT.seen)
     outer.step_context = StepContext(seed=0, iteration=iteration, iterations=11)
     image = RED[None].expand(3, -1, -1)
-    sample = {"image": image, "height": 9, "width": 9, "file_name": "", "image_id": ""}
+    sample = {"image": image, "height": 9, "width": 9, "file_name": "", "image_id": "", "valid_size": valid_size}
     outer.train()
     outer.losses([{**sample, "sem_seg": LABELS, "unlabeled": UNLABELED}])  # type: ignore[typeddict-item]
     return inner, outer
@@ -65,6 +67,12 @@ def test_the_second_half_fills_unlabeled_pixels_with_the_most_probable_unseen_cl
     inner, _ = train_step(iteration=5)
     assert inner.names == SPLIT.classes
     assert inner.seen[0].tolist() == [[0, 2, 1, 3, 255]]  # owl, cat; dog where red < 0, bee where red > 0; padding
+
+
+def test_pseudo_labels_are_predicted_without_the_padding() -> None:
+    inner, _ = train_step(iteration=9, valid_size=(1, 4))
+    assert inner.predicted_sizes == [(1, 4)]
+    assert inner.seen[0].tolist() == [[0, 2, 1, 3, 255]]
 
 
 def test_the_vocabulary_can_be_set_again_after_self_training_began() -> None:

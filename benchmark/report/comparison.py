@@ -16,8 +16,14 @@ from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.stats import compare_sides
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, mark_stale, read_row
-from benchmark.report.tables.notes import describe_budget, describe_continued, describe_row_arithmetic, join_distinct
+from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
+from benchmark.report.tables.notes import describe_budget
+from benchmark.report.tables.provenance import (
+    describe_conflicts,
+    describe_continued,
+    describe_row_arithmetic,
+    join_distinct,
+)
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -124,11 +130,10 @@ def compare_runs(
             not positive.
     """
     jackknife = ImageJackknife(tuple(metrics))
-    rows = [
+    row_a, row_b = (
         _read_side(store, ids, label=label, convention=convention, jackknife=jackknife)
         for ids, label in zip((a, b), labels, strict=True)
-    ]
-    row_a, row_b = mark_stale(rows)
+    )
     find_shared_setting([row_a, row_b])
     differences = _compare_scores(row_a, row_b)
     tests = {} if margin is None else {name: judge_margin(one.paired, margin) for name, one in differences.items()}
@@ -148,7 +153,7 @@ def _find_seeds_of_one_row(store: Store, text: str) -> list[RunSpec]:
     for matches in (str.startswith, str.__contains__):
         specs = [_read_spec(store, run_id) for run_id in store.list_ids() if matches(run_id, lowered)]
         if specs:
-            kinds = {spec.model_copy(update={"seed": 0}).canonical() for spec in specs}
+            kinds = {spec.with_seed(0).digest() for spec in specs}
             return specs if len(kinds) == 1 else []
     return []
 
@@ -206,13 +211,13 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
         "device": lambda row: join_distinct(row, lambda record: record.environment.device),
         "arithmetic": describe_row_arithmetic,
         "seeds": lambda row: ", ".join(str(run.seed) for run in row.done) if has_seeds else "",
-        "code": lambda row: join_distinct(row, lambda record: record.environment.code_digest[:12]),
     }
     cautions = [
         f"different {name}: A {describe(a) or 'none'}; B {describe(b) or 'none'}"
         for name, describe in properties.items()
         if describe(a) != describe(b)
     ]
+    cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
     for side, row in (("A", a), ("B", b)):
         cautions += [f"{side}: {text}" for text in describe_continued(row) + describe_alarms(row)]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]

@@ -22,6 +22,7 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric, Scores, score
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, estimate_means
+from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class RunResult:
         record: Record of the run; None if there is no readable one.
         counts: Pixel counts of a done run, otherwise None.
         scores: Scores of a done run, otherwise None.
-        is_stale: Whether another version of the code produced the result, see `read_rows`.
+        changes: What has changed of what the run used, see `benchmark.store.staleness.find_changes`.
     """
 
     seed: int
@@ -65,7 +66,12 @@ class RunResult:
     record: RunRecord | None = None
     counts: Counts | None = field(default=None, repr=False)
     scores: Scores | None = None
-    is_stale: bool = False
+    changes: tuple[str, ...] = ()
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the result may be another one now."""
+        return bool(self.changes)
 
 
 class Estimate(NamedTuple):
@@ -195,7 +201,6 @@ def read_rows(
     plan: Plan,
     *,
     convention: Convention = "d2-main",
-    code: str = "",
     metrics: Sequence[Metric] = TABLE_METRICS,
 ) -> list[Row]:
     """Read the results of a study, each record once.
@@ -204,16 +209,13 @@ def read_rows(
         store: Store that holds the runs.
         plan: Plan of the study. Runs that are missing, broken or failed become results that say so.
         convention: Convention of the scores.
-        code: Digest of the current source: runs of other versions are stale. If empty, runs are stale that another
-            version produced than the run that finished last.
         metrics: Metrics that get estimates.
     """
     jackknife = ImageJackknife(tuple(metrics))
-    rows = [
+    return [
         read_row(store, row.ids, label=row.label, method=row.method, convention=convention, jackknife=jackknife)
         for row in plan.rows
     ]
-    return mark_stale(rows, code=code)
 
 
 def read_row(
@@ -251,14 +253,6 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
     return next(iter(settings), None)
 
 
-def mark_stale(rows: Sequence[Row], *, code: str = "") -> list[Row]:
-    """Return the rows with the runs marked that another version of the code produced; see `read_rows`."""
-    records = [record for row in rows for record in row.records]
-    if records and not code:
-        code = max(records, key=lambda record: (record.finished, record.spec.id)).environment.code_digest
-    return [replace(row, runs=tuple(_mark_run(run, code) for run in row.runs)) for row in rows]
-
-
 def compute_median_cost(costs: Iterable[Cost]) -> Cost | None:
     """Return the median of every figure over the costs that have it; None if there are no costs."""
     costs = list(costs)
@@ -286,7 +280,8 @@ def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -
         counts = folder.read_counts(record)
     except ValueError as error:
         return replace(result, record=None, state=RunState.BROKEN, problem=str(error))
-    return replace(result, problem="", counts=counts, scores=score(counts, convention))
+    changes = find_changes(record, folder)
+    return replace(result, problem="", counts=counts, scores=score(counts, convention), changes=changes)
 
 
 def _read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting:
@@ -300,8 +295,3 @@ def _read_setting(record: RunRecord, convention: Convention) -> EvaluationSettin
         max_images=spec.max_images,
         convention=convention,
     )
-
-
-def _mark_run(run: RunResult, code: str) -> RunResult:
-    is_stale = run.scores is not None and run.record is not None and run.record.environment.code_digest != code
-    return replace(run, is_stale=is_stale)

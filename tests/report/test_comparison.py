@@ -38,18 +38,18 @@ def test_differences_of_classes_equal_those_worked_out_by_hand(tmp_path: Path) -
 
 def test_other_differences_of_the_sides_are_cautions(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    a = save(store, spec_of("a"), even(80, 60))
-    b = save(store, spec_of("b", seed=1), even(50, 60), supervision="none", code="c1")
+    a = save(store, spec_of("a"), even(80, 60), inputs={"clip.pt": "1", "a.txt": "1"})
+    b = save(store, spec_of("b", seed=1), even(50, 60), supervision="none", inputs={"clip.pt": "2"})
     lost = save(store, spec_of("b", seed=2), Failure(kind="ValueError", message="torn"))
     cautions = compare_runs(store, {0: a}, {1: b, 2: lost}).cautions
     assert [text.split(":")[0] for text in cautions] == [
         "A - B",
         "different supervision",
         "different seeds",
-        "different code",
+        "different inputs",
         "B",
     ]
-    assert cautions[-1] == "B: seed 2 is left out (ValueError: torn)"
+    assert cautions[-2:] == ("different inputs: clip.pt", "B: seed 2 is left out (ValueError: torn)")
 
 
 def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path: Path) -> None:

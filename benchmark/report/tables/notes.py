@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from textwrap import shorten
 
-from benchmark.core.environment import describe_arithmetic
-from benchmark.core.run_record import RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.rows import EvaluationSetting, Row
 from benchmark.report.study_results import StudyResults
+from benchmark.store.staleness import summarize_changes
+from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
 
 CONVENTION_TEXTS: dict[Convention, str] = {
     "d2-main": "a class without ground truth is left out",
@@ -72,17 +72,6 @@ def describe_sources(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def describe_machines(rows: Sequence[Row]) -> list[str]:
-    """Return the note that runs were computed under different arithmetic; none if all share one."""
-    kinds = sorted({describe_arithmetic(record.environment) for row in rows for record in row.records})
-    if len(kinds) < 2:
-        return []
-    return [
-        f"Runs were computed under {len(kinds)} kinds of arithmetic ({'; '.join(kinds)}): their differences may hold "
-        f"that of the machines too."
-    ]
-
-
 def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
     """Return the notes on single rows: differences from most other rows, and problems of their runs."""
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
@@ -97,21 +86,6 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
         problems = _describe_problems(row) + describe_continued(row) + describe_alarms(row)
         notes.append([text for text in texts if text] + problems)
     return notes
-
-
-def describe_continued(row: Row) -> list[str]:
-    """Return one text per seed whose checkpoint was continued under other arithmetic than it was made under."""
-    return [
-        f"seed {run.seed} was continued under other arithmetic ({'; '.join(run.record.continued_from)}; then "
-        f"{describe_arithmetic(run.record.environment)})"
-        for run in row.done
-        if run.record is not None and run.record.continued_from
-    ]
-
-
-def describe_row_arithmetic(row: Row) -> str:
-    """Return what decides the last bits of the row's results; empty if no run is done."""
-    return join_distinct(row, lambda record: describe_arithmetic(record.environment))
 
 
 def describe_budget(row: Row) -> str:
@@ -137,11 +111,6 @@ def digest_runs(rows: Sequence[Row]) -> str:
     """Return a short hash of the runs and pixel counts behind the rows."""
     known = sorted((record.spec.id, record.counts_digest or "") for row in rows for record in row.records)
     return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
-
-
-def join_distinct(row: Row, describe: Callable[[RunRecord], str]) -> str:
-    """Return the different descriptions of a row's records in one text."""
-    return " and ".join(sorted({describe(record) for record in row.records}))
 
 
 def _describe_split(setting: EvaluationSetting) -> str:
@@ -190,7 +159,7 @@ def _describe_problems(row: Row) -> list[str]:
             text = run.problem if run.state == run.problem else f"{run.state}: {run.problem}"
             seeds.setdefault(shorten(text, 200, placeholder=" …"), []).append(str(run.seed))
         elif run.is_stale:
-            seeds.setdefault("stale: produced by a different version of the code", []).append(str(run.seed))
+            seeds.setdefault(f"stale: {summarize_changes(run.changes)}", []).append(str(run.seed))
     return [f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {text}" for text, which in seeds.items()]
 
 

@@ -13,13 +13,8 @@ from benchmark.report.tables import typeset
 from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.json_text import DECIMALS, dump_json
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks
-from benchmark.report.tables.notes import (
-    describe_machines,
-    describe_rows,
-    describe_setting,
-    describe_sources,
-    digest_runs,
-)
+from benchmark.report.tables.notes import describe_rows, describe_setting, describe_sources, digest_runs
+from benchmark.report.tables.provenance import describe_inputs, describe_machines
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.uncertainty import (
     describe_baseline,
@@ -93,7 +88,7 @@ def lay_out(
     texts += describe_shared_cautions(results)
     texts += [text for column in printed for text in column.note(results)]
     texts += describe_baseline(results) if not any(results.differences) else []
-    texts += describe_sources(results.rows) + describe_machines(results.rows)
+    texts += describe_sources(results.rows) + describe_machines(results.rows) + describe_inputs(results.rows)
     return TableLayout(
         title=title,
         header=tuple(column.find_header(frame) for column in printed),
@@ -128,12 +123,16 @@ def _to_json(results: StudyResults, frame: DataFrame, *, layout: TableLayout) ->
 
 def _read_inputs(run: RunResult) -> dict[str, Any]:
     """Return the nested facts of a run, which have no place in a data frame."""
-    spec = run.record.spec if run.record is not None else None
-    cost = run.record.cost if run.record is not None else None
+    record = run.record
+    spec, cost = (record.spec, record.cost) if record is not None else (None, None)
     return {
         "budget": spec.budget.model_dump(mode="json") if spec is not None else None,
         "overrides": spec.overrides if spec is not None else None,
         "image_size": list(cost.image_size) if cost is not None else None,
         "spec": spec.model_dump(mode="json") if spec is not None else None,
-        "environment": run.record.environment.model_dump(mode="json") if run.record is not None else None,
+        "environment": record.environment.model_dump(mode="json") if record is not None else None,
+        "continued_from": list(record.continued_from) if record is not None else [],
+        "is_deterministic": record.is_deterministic if record is not None else None,
+        "code": record.code if record is not None else {},
+        "inputs": record.inputs if record is not None else {},
     }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmark.evaluation.families import explain_undecidable
 from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.stats import Interval
+from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import Row
 from benchmark.report.study_results import StudyResults
 
@@ -116,16 +117,13 @@ def describe_ranks(results: StudyResults) -> list[str]:
 def describe_row_uncertainty(results: StudyResults) -> list[list[str]]:
     """Return the notes on the uncertainty of single rows: cautions, and why a row has no difference.
 
-    A caution that all rows with results share is left to `describe_shared_cautions`.
+    A caution that all rows share is left to `describe_shared_cautions`.
     """
-    shared = _find_shared_caution(results.rows)
-    pairs = zip(results.rows, results.differences, strict=True)
+    shared = _find_shared_cautions(results)
     notes = []
-    for row, difference in pairs:
-        caution = _find_caution(row)
-        texts = [caution] if caution != shared else []
-        if difference is not None and difference.paired.interval.caution not in ("", caution):
-            texts.append(f"ΔhIoU: {difference.paired.interval.caution}")
+    for row, difference in zip(results.rows, results.differences, strict=True):
+        cautions = (_find_caution(row), _find_difference_caution(difference))
+        texts = [text for text, common in zip(cautions, shared, strict=True) if text != common]
         if _lacks_difference(row, results):
             texts.append("no ΔhIoU and p: no run is done")
         notes.append([text for text in texts if text])
@@ -133,9 +131,8 @@ def describe_row_uncertainty(results: StudyResults) -> list[list[str]]:
 
 
 def describe_shared_cautions(results: StudyResults) -> list[str]:
-    """Return the caution that the intervals of all rows share; none if there is none."""
-    caution = _find_shared_caution(results.rows)
-    return [f"Every row: {caution}."] if caution else []
+    """Return the cautions that the intervals of all rows share."""
+    return [f"Every row: {caution}." for caution in _find_shared_cautions(results) if caution]
 
 
 def _lacks_difference(row: Row, results: StudyResults) -> bool:
@@ -148,10 +145,20 @@ def _find_caution(row: Row) -> str:
     return interval.caution if interval is not None else ""
 
 
-def _find_shared_caution(rows: Sequence[Row]) -> str:
-    """Return the caution that several rows with results all have; empty if they differ."""
-    cautions = {_find_caution(row) for row in rows if row.done}
-    return cautions.pop() if len(cautions) == 1 and sum(bool(row.done) for row in rows) > 1 else ""
+def _find_difference_caution(difference: AdjustedDifference | None) -> str:
+    caution = difference.paired.interval.caution if difference is not None else ""
+    return f"ΔhIoU: {caution}" if caution else ""
+
+
+def _find_shared_cautions(results: StudyResults) -> tuple[str, str]:
+    """Return the cautions of scores and of differences that several rows all have; empty if they differ."""
+    scores = [_find_caution(row) for row in results.rows if row.done]
+    differences = [_find_difference_caution(known) for known in results.differences if known is not None]
+    return _find_shared(scores), _find_shared(differences)
+
+
+def _find_shared(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 
 def _describe_ranking(rows: Sequence[Row]) -> list[str]:

@@ -96,6 +96,7 @@ RUN_COLUMNS: dict[str, Callable[[Row, RunResult], Any]] = {
     "state": lambda _row, run: run.state.value,
     "problem": lambda _row, run: run.problem,
     "stale": lambda _row, run: run.is_stale,
+    "changes": lambda _row, run: "; ".join(run.changes),
     "code_digest": lambda _row, run: _read_environment(run, "code_digest"),
     "commit": lambda _row, run: _read_environment(run, "commit"),
     "device": lambda _row, run: _read_environment(run, "device"),

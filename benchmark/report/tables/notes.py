@@ -12,8 +12,8 @@ from benchmark.evaluation.scores import Convention
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.rows import EvaluationSetting, Row
 from benchmark.report.study_results import StudyResults
-from benchmark.store.staleness import summarize_changes
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
+from benchmark.store.staleness import summarize_changes
 
 CONVENTION_TEXTS: dict[Convention, str] = {
     "d2-main": "a class without ground truth is left out",

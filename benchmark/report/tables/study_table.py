@@ -128,7 +128,7 @@ def _read_inputs(run: RunResult) -> dict[str, Any]:
     return {
         "budget": spec.budget.model_dump(mode="json") if spec is not None else None,
         "overrides": spec.overrides if spec is not None else None,
-        "image_size": list(cost.image_size) if cost is not None else None,
+        "image_size": list(cost.image_size) if cost is not None and cost.image_size is not None else None,
         "spec": spec.model_dump(mode="json") if spec is not None else None,
         "environment": record.environment.model_dump(mode="json") if record is not None else None,
         "continued_from": list(record.continued_from) if record is not None else [],

@@ -31,7 +31,7 @@ def _initialized(case: str) -> Method:
     method.set_classes(SPLIT.seen)
     if spec_of(case).budget.init_images:
         with torch.no_grad():
-            method.eval().initialize([training_batch()])
+            method.train().initialize([training_batch()])
     return method
 
 

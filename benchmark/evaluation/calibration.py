@@ -9,6 +9,7 @@ of seeds and images). Wrong pixels go to the next class.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,10 +23,13 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, PairedDifference, compare_sides, estimate_means
 
+EXPERIMENTS = 4000
+"""Experiments behind the tables: a rate of 95 % is known to 0.35."""
 IMAGES, CLASSES, UNSEEN = 100, 15, 5
 CLASSES_PER_IMAGE, PIXELS = 4, 400
 SEEDS = (2, 3, 5, 10)
 UNPAIRED_SEEDS = (2, 3, 5)
+PAIRED, UNPAIRED, SINGLE = "difference, paired seeds", "difference, other seeds", "difference, one run against"
 
 
 @dataclass(frozen=True)
@@ -68,23 +72,27 @@ class Experiment(NamedTuple):
     means: Mapping[int, tuple[float, Interval]]
 
 
-class Rate(NamedTuple):
-    """Outcome of all experiments with one number of seeds.
+class Rates(NamedTuple):
+    """Outcome of all experiments with one kind of comparison and number of seeds.
 
     Attributes:
+        comparison: What is estimated.
+        seeds: Number of seeds.
         coverage: Percentage of 95 % intervals that contain the true value.
-        positives: Percentage of p values below 0.05.
-        image_share: Mean share of the images in the variance, in percent.
-        half_width: Mean half width of the intervals, in percentage points.
+        positives: Percentage of p values below 0.05; nan for means.
+        half_width: Median half width of the intervals, in percentage points.
+        deviation: Standard deviation of the estimates, in percentage points.
     """
 
+    comparison: str
+    seeds: int
     coverage: float
     positives: float
-    image_share: float
     half_width: float
+    deviation: float
 
 
-def simulate(regime: Regime, *, experiments: int, seed: int = 0) -> list[Experiment]:
+def simulate(regime: Regime, *, experiments: int = EXPERIMENTS, seed: int = 0) -> list[Experiment]:
     """Return the intervals and tests of simulated experiments.
 
     Args:
@@ -118,12 +126,55 @@ def draw_methods(regime: Regime, rng: np.random.Generator, *, skills: Sequence[f
     return sides
 
 
-def rate_differences(differences: Sequence[PairedDifference]) -> Rate:
-    """Return the rates of differences whose true value is 0."""
-    covered = [difference.interval.low <= 0 <= difference.interval.high for difference in differences]
-    positives = [difference.p_value < 0.05 for difference in differences]
-    widths = [difference.interval.high - difference.difference for difference in differences]
-    return Rate(100 * float(np.mean(covered)), 100 * float(np.mean(positives)), np.nan, float(np.mean(widths)))
+def measure_rates(experiments: Sequence[Experiment]) -> list[Rates]:
+    """Return the rates of every kind of comparison and number of seeds.
+
+    The true difference is 0; the true mean is that over all experiments, whose own error is small.
+    """
+    paired = [_rate_differences(PAIRED, n, [each.paired[n] for each in experiments]) for n in SEEDS]
+    unpaired = [_rate_differences(UNPAIRED, n, [each.unpaired[n] for each in experiments]) for n in UNPAIRED_SEEDS]
+    single = _rate_differences(SINGLE, 5, [each.single for each in experiments])
+    return [*paired, *unpaired, single, *(_rate_means(n, [each.means[n] for each in experiments]) for n in SEEDS)]
+
+
+def render(rates: Mapping[str, Sequence[Rates]]) -> str:
+    """Return the rates of each regime as a Markdown table."""
+    lines = [
+        "| Regime | Estimate | Seeds | Coverage (%) | p < 0.05 (%) | Half width | SD of estimate |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for regime, several in rates.items():
+        for each in several:
+            positives = "" if np.isnan(each.positives) else f"{each.positives:.1f}"
+            numbers = f"{each.coverage:.1f} | {positives} | {each.half_width:.1f} | {each.deviation:.1f}"
+            lines.append(f"| {regime} | {each.comparison} | {each.seeds} | {numbers} |")
+    return "\n".join(lines) + "\n"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Write the table to stdout; the argument is the number of experiments, `EXPERIMENTS` if there is none."""
+    experiments = int(arguments[0]) if arguments else EXPERIMENTS
+    rates = {regime.name: measure_rates(simulate(regime, experiments=experiments)) for regime in REGIMES}
+    sys.stdout.write(render(rates))
+
+
+def _rate_differences(comparison: str, seeds: int, differences: Sequence[PairedDifference]) -> Rates:
+    values = [difference.difference for difference in differences]
+    positives = 100 * float(np.mean([difference.p_value < 0.05 for difference in differences]))
+    rates = _rate_intervals(comparison, seeds, [difference.interval for difference in differences], true=0.0)
+    return rates._replace(positives=positives, deviation=float(np.std(values)))
+
+
+def _rate_means(seeds: int, means: Sequence[tuple[float, Interval]]) -> Rates:
+    values = [mean for mean, _ in means]
+    rates = _rate_intervals("mean", seeds, [interval for _, interval in means], true=float(np.mean(values)))
+    return rates._replace(deviation=float(np.std(values)))
+
+
+def _rate_intervals(comparison: str, seeds: int, intervals: Sequence[Interval], *, true: float) -> Rates:
+    coverage = 100 * float(np.mean([interval.low <= true <= interval.high for interval in intervals]))
+    half_width = float(np.median([(interval.high - interval.low) / 2 for interval in intervals]))
+    return Rates(comparison, seeds, coverage, np.nan, half_width, np.nan)
 
 
 def _run_experiment(regime: Regime, rng: np.random.Generator) -> Experiment:
@@ -170,3 +221,7 @@ def _make_counts(correct: Integers, target: Integers) -> Counts:
 @cache
 def _name(number: int) -> tuple[str, ...]:
     return tuple(f"{index:03}" for index in range(number))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

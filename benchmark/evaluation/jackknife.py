@@ -59,9 +59,10 @@ def leave_out_scores(run: Counts, *, metrics: Sequence[Metric], convention: Conv
     """
     image_metrics = [metric for metric in IMAGE_METRICS if metric in metrics]
     dataset_metrics = [metric for metric in DATASET_METRICS if metric in metrics]
-    scores: dict[Metric, Floats] = {**leave_out_image_scores(run, metrics=image_metrics)}
+    scores: dict[Metric, Floats] = {}
+    scores.update(leave_out_image_scores(run, metrics=image_metrics).items())
     if dataset_metrics:
-        scores |= _leave_out_dataset_scores(run, metrics=dataset_metrics, convention=convention)
+        scores.update(_leave_out_dataset_scores(run, metrics=dataset_metrics, convention=convention).items())
     return scores
 
 

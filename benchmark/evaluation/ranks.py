@@ -16,15 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import Side, check_sides
 from benchmark.evaluation.stats import sample_scores
 from benchmark.evaluation.variation import TINY, Sample, estimate_seed_variance
+
+Booleans: TypeAlias = NDArray[np.bool_]
 
 REPLICATES = 2000
 CHUNK_IMAGES = 2**22
@@ -103,23 +106,25 @@ def estimate_ranks(
     return [_make_rank(means, index, is_separate=is_separate) for index, is_separate in enumerate(separate)]
 
 
-def _make_rank(means: Floats, index: int, *, is_separate: np.ndarray) -> Rank:
+def _make_rank(means: Floats, index: int, *, is_separate: Booleans) -> Rank:
     above, below = means > means[index] + TINY, means < means[index] - TINY
     is_tied = int((~above & ~below).sum()) > 1
     low, high = 1 + (above & is_separate).sum(), len(means) - (below & is_separate).sum()
     return Rank(1 + int(above.sum()), int(low), int(high), is_tied)
 
 
-def _find_separate(means: Floats, drawn: Floats, index: int, *, level: float) -> np.ndarray:
+def _find_separate(means: Floats, drawn: Floats, index: int, *, level: float) -> Booleans:
     """Return which methods differ from one for certain, all at once with the probability of the level."""
     deviations = np.abs(drawn - drawn[index])  # (methods, replicates)
     scales = deviations.mean(axis=1)
     scales[scales < TINY] = 0.0
     is_random = scales > 0
-    if not is_random.any():
-        return np.abs(means - means[index]) > TINY
-    largest = (deviations[is_random] / scales[is_random, None]).max(axis=0)
-    return np.abs(means - means[index]) > np.maximum(np.quantile(largest, level) * scales, TINY)
+    critical = np.zeros(len(means))
+    if is_random.any():
+        largest = (deviations[is_random] / scales[is_random, None]).max(axis=0)
+        critical = np.quantile(largest, level) * scales
+    is_separate: Booleans = np.abs(means - means[index]) > np.maximum(critical, TINY)
+    return is_separate
 
 
 def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]) -> Floats:
@@ -133,7 +138,7 @@ def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]
     centered = np.nan_to_num(centered) * np.sqrt((images - 1) / images)
     bits = np.random.PCG64(0)
     uniform = _draw_uniform(bits, REPLICATES)
-    parts = [part for part in _list_seed_deviations(samples, seeds)]
+    parts = _list_seed_deviations(samples, seeds)
     numbers = {seed: _draw_normal(bits, (REPLICATES,)) for seed in sorted({s for part in parts for s in part.seeds})}
     chunk = max(1, CHUNK_IMAGES // images)
     starts = range(0, REPLICATES, chunk)

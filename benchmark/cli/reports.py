@@ -14,6 +14,7 @@ from benchmark.cli.options import AsJson
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
     from benchmark.evaluation.scores import Convention as EvaluationConvention
+    from benchmark.evaluation.scores import Metric
     from benchmark.store.store import Store
 
 Convention = Annotated[str, typer.Option("--convention", help="Treatment of absent classes: d2-main, d2-0.6 or mmseg.")]
@@ -42,8 +43,7 @@ def table(
 
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study))
-    keys = [key.strip() for key in columns.split(",") if key.strip()]
-    fmt = "json" if as_json else fmt
+    fmt, keys = "json" if as_json else fmt, _split_keys(columns)
     text = format_table(store, plan, fmt=fmt, convention=convention, baseline=baseline, columns=keys)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
@@ -143,6 +143,9 @@ def compare(
         float | None,
         typer.Option("--margin", metavar="POINTS", help="Difference that does not matter; tests A against it."),
     ] = None,
+    metrics: Annotated[
+        str, typer.Option("--metrics", metavar="KEY,…", help="Scores to compare, such as hiou,miou_image.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image."""
@@ -160,6 +163,7 @@ def compare(
         labels=(label_a, label_b),
         convention=find_convention(convention),
         margin=margin,
+        metrics=find_metrics(_split_keys(metrics)),
     )
     print_line(render(comparison, fmt="json" if as_json else fmt).rstrip("\n"))
 
@@ -177,6 +181,26 @@ def find_convention(name: str) -> EvaluationConvention:
         if convention == name:
             return convention
     raise KeyError(explain_unknown_name("convention", name, CONVENTIONS))
+
+
+def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
+    """Return the metrics of these names; those of a table if there are no names.
+
+    Raises:
+        KeyError: A name is unknown; the message suggests the nearest.
+    """
+    from benchmark.evaluation.scores import METRICS
+    from benchmark.report.rows import TABLE_METRICS
+    from benchmark.utils.did_you_mean import explain_unknown_name
+
+    for name in names:
+        if name not in METRICS:
+            raise KeyError(explain_unknown_name("metric", name, METRICS))
+    return tuple(metric for metric in METRICS if metric in names) or TABLE_METRICS
+
+
+def _split_keys(text: str) -> list[str]:
+    return [key.strip() for key in text.split(",") if key.strip()]
 
 
 def _get_plan_name(study: str) -> str:

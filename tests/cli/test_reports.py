@@ -48,6 +48,14 @@ def test_compare_tests_against_a_margin(runs: str, capsys: pytest.CaptureFixture
     assert "margin" not in run_command(capsys, *sides).out
 
 
+def test_the_scores_of_a_comparison_are_selected(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sides = ("--runs", runs, "compare", "paper", "no SGD", "--study", "demo", "--metrics")
+    code, out, _ = run_command(capsys, *sides, "miou_image,hiou", "--json")
+    assert code == 0 and list(json.loads(out)["differences"]) == ["hiou", "miou_image"]
+    code, _, err = run_command(capsys, *sides, "hiuo")
+    assert code == 1 and "no metric 'hiuo'; did you mean 'hiou'" in err
+
+
 @pytest.mark.parametrize("margin", ["-1", "0", "nan"])
 def test_a_margin_that_is_not_positive_gets_one_line(
     runs: str, capsys: pytest.CaptureFixture[str], margin: str

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.core.run_record import Failure
+from benchmark.store.staleness import digest_module
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
 from tests.report.world import even, save, spec_of, two_rows
@@ -88,14 +89,11 @@ def test_show_prints_scores_under_every_convention(store: Store, capsys: pytest.
     assert "hiou 66.67" in out  # 80 / (200 - 80)
 
 
-def test_show_marks_a_stale_run(
-    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    save(store, spec_of(), even(80, 80), code="c0")
-    monkeypatch.setattr("benchmark.store.environment.compute_code_digest", lambda: "c0")
+def test_show_marks_a_stale_run(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    save(store, spec_of(), even(80, 80), code={"methods/maskclip.py": digest_module("methods/maskclip.py")})
+    save(store, spec_of("no SGD"), even(80, 80), code={"methods/maskclip.py": "older"})
     assert "STALE" not in run_command(capsys, "show", "demo-paper").out
-    monkeypatch.setattr("benchmark.store.environment.compute_code_digest", lambda: "c1")
-    assert "STALE" in run_command(capsys, "show", "demo-paper").out
+    assert "STALE" in run_command(capsys, "show", "demo-no-sgd").out
 
 
 def test_show_of_a_failure_prints_the_end_of_its_log(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

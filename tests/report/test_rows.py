@@ -15,6 +15,7 @@ from benchmark.core.run_state import RunState
 from benchmark.report.rows import Row, compute_median_cost, find_shared_setting, read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.study_table import FORMATS, render
+from benchmark.store.staleness import digest_module
 from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows
 
@@ -80,13 +81,13 @@ def test_damaged_counts_break_only_their_own_run(tmp_path: Path) -> None:
     assert "counts.npz" in row.runs[1].problem
 
 
-def test_runs_of_another_version_of_the_code_are_stale(tmp_path: Path) -> None:
-    store, later = Store(tmp_path), "2030-01-02T00:00:00+00:00"
-    ids = {0: save(store, spec_of(seed=0), even(80, 60), code="old")}
-    ids[1] = save(store, spec_of(seed=1), even(80, 60), code="new", finished=later)
-    plan = plan_of({"row": ids})
-    assert [run.is_stale for run in read_rows(store, plan)[0].runs] == [True, False]
-    assert [run.is_stale for run in read_rows(store, plan, code="old")[0].runs] == [False, True]
+def test_runs_whose_own_code_has_changed_are_stale(tmp_path: Path) -> None:
+    store, file = Store(tmp_path), "methods/maskclip.py"
+    ids = {0: save(store, spec_of(seed=0), even(80, 60), code={file: "older"})}
+    ids[1] = save(store, spec_of(seed=1), even(80, 60), code={file: digest_module(file)})
+    row = one_row(store, ids)
+    assert [run.is_stale for run in row.runs] == [True, False]
+    assert row.runs[0].changes == (f"{file} changed",)
 
 
 @pytest.mark.parametrize(

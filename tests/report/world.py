@@ -9,7 +9,6 @@ import numpy as np
 from scipy import sparse
 
 from benchmark.core.budget import Budget
-from benchmark.core.environment import Environment
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
@@ -84,16 +83,11 @@ def spec_of(variant: str = "paper", *, seed: int = 0, **changes: Any) -> RunSpec
     return RunSpec(**fields | changes)
 
 
-def environment(code: str = "c0") -> Environment:
-    """Return the environment of a run on a test machine, with this digest of the code."""
-    return make_environment(code=code)
-
-
-def save(store: Store, spec: RunSpec, counts: Counts | Failure, *, code: str = "c0", **changes: Any) -> str:
+def save(store: Store, spec: RunSpec, counts: Counts | Failure, **changes: Any) -> str:
     """Save a run and return its id."""
     fields: dict[str, Any] = {
         "spec": spec,
-        "environment": environment(code),
+        "environment": make_environment(),
         "title": "Demo",
         "supervision": "seen_masks",
         "attempts": 1,

@@ -120,7 +120,7 @@ def build_row_frame(rows: Sequence[TableRow], columns: Sequence[Column]) -> Data
 
 def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
     """Return the columns of a mean score and its interval."""
-    ends = {end: partial(_get_interval, metric, end) for end in ("low", "high", "kind")}
+    fields = {name: partial(_get_interval, metric, name) for name in ("low", "high", "kind", "df", "caution")}
     formatted = partial(format_scores, metric)
     return (
         Column(
@@ -131,9 +131,11 @@ def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
             format=formatted,
             **printed,
         ),
-        Column(f"{metric}_low", ends["low"], dtype="float64"),
-        Column(f"{metric}_high", ends["high"], dtype="float64"),
-        Column(f"{metric}_interval_over", ends["kind"]),
+        Column(f"{metric}_low", fields["low"], dtype="float64"),
+        Column(f"{metric}_high", fields["high"], dtype="float64"),
+        Column(f"{metric}_interval_over", fields["kind"]),
+        Column(f"{metric}_df", fields["df"], dtype="float64"),
+        Column(f"{metric}_caution", fields["caution"]),
     )
 
 

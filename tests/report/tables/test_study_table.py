@@ -126,7 +126,7 @@ def test_notes_prevent_misreading_the_numbers(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = {row.label: row.ids for row in two_rows(store).rows}
     free = spec_of("free", budget=BUDGET.model_copy(update={"iterations": 0}))
-    ids["free"] = {0: save(store, free, even(40, 40), reconstruction="the head is ours.", code="old")}
+    ids["free"] = {0: save(store, free, even(40, 40), reconstruction="the head is ours.")}
     text = render(read_rows(store, plan_of(ids)), fmt="md")
     for words in WORDS:
         assert words in text
@@ -152,8 +152,12 @@ def test_an_undefined_score_is_not_a_number(tmp_path: Path) -> None:
 
 def test_stale_runs_are_marked(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    rows = read_rows(store, two_rows(store), code="another")
-    assert "seeds 0, 1, 2 stale: produced by a different version of the code" in render(rows, fmt="txt")
+    plan = two_rows(store)
+    ids = {"paper": plan.rows[0].ids, "older": {}}
+    for seed in (0, 1):
+        ids["older"][seed] = save(store, spec_of("old", seed=seed), even(50, 50), code={"methods/maskclip.py": "1"})
+    text = render(read_rows(store, plan_of(ids)))
+    assert "seeds 0, 1 stale: methods/maskclip.py changed" in text and text.count("stale") == 1
 
 
 def test_a_limited_evaluation_is_marked_as_testing_only(tmp_path: Path) -> None:

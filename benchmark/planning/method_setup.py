@@ -16,6 +16,7 @@ from benchmark.core.protocol import Protocol, Schedule, load_protocol
 from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
 from benchmark.planning.registry import load_recipe, simplify_name
+from benchmark.planning.setting_names import check_setting_names
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.wrappers.self_training import SelfTraining
@@ -80,6 +81,7 @@ def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mappin
     rules = _override_protocol(base, overrides)
     budget = _make_budget(recipe, dataset=split.dataset, schedule=rules.schedule, overrides={})
     before = {"": original, _PROTOCOL: base, _BUDGET: budget}
+    check_setting_names(overrides, before)
     changes = {key: value for key, value in overrides.items() if not key.startswith((_BUDGET, _PROTOCOL))}
     config = apply_overrides(original, split_keys(changes))
     budget = _make_budget(

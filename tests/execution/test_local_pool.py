@@ -19,7 +19,8 @@ from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import hold_lock
-from tests.report.world import environment, even, save, spec_of
+from tests.core.machines import make_environment
+from tests.report.world import even, save, spec_of
 
 DIE = "import os, signal; print('last words', flush=True); os.kill(os.getpid(), signal.SIGKILL)"
 SPECS = [spec_of(seed=seed) for seed in range(4)]
@@ -51,7 +52,7 @@ def run_code(monkeypatch: pytest.MonkeyPatch) -> RunCode:
                 return subprocess.Popen([sys.executable, "-c", code, device], stdout=file)
 
         monkeypatch.setattr(local_pool, "start_worker", start)
-        monkeypatch.setattr("benchmark.store.environment.describe_environment", environment)
+        monkeypatch.setattr("benchmark.store.environment.describe_environment", make_environment)
 
     return use_code
 

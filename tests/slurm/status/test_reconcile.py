@@ -14,14 +14,15 @@ from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask
 from slurm.scheduler.job_info import JobInfo
 from slurm.status.reconcile import reconcile
 from slurm.status.run_status import RunStatus
-from tests.report.world import environment, spec_of
+from tests.core.machines import make_environment
+from tests.report.world import spec_of
 
 SPEC = spec_of()
 
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setattr("benchmark.store.environment.describe_environment", environment)
+    monkeypatch.setattr("benchmark.store.environment.describe_environment", make_environment)
     store = Store(tmp_path / "runs")
     store.run(SPEC.id).write_spec(SPEC)
     return store

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from benchmark.evaluation.stats import Interval, PairedDifference
@@ -100,7 +101,7 @@ def _narrow(difference: PairedDifference, *, level: float) -> Interval:
     """Return the interval of a difference at another level."""
     interval = difference.interval
     low, high = -100.0, 100.0
-    if difference.images > 1:
+    if math.isfinite(difference.standard_error):
         half_width = compute_t_quantile(difference.df, level) * difference.standard_error
         low, high = difference.difference - half_width, difference.difference + half_width
     return Interval(low, high, level, interval.kind, interval.df, interval.caution)

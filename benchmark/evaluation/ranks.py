@@ -29,7 +29,10 @@ from benchmark.evaluation.variation import TINY, Sample, estimate_seed_variance
 
 Booleans: TypeAlias = NDArray[np.bool_]
 
-REPLICATES = 2000
+REPLICATES, FEWEST_REPLICATES = 2000, 500
+"""Drawings of the scores, and the fewest for tables of hundreds of methods, whose pairs are many."""
+PAIR_REPLICATES = 2 * 10**8
+"""Drawn differences of pairs up to which there are more than the fewest drawings."""
 CHUNK_IMAGES = 2**22
 """Normal numbers held at once, 32 MiB."""
 
@@ -76,7 +79,7 @@ def estimate_ranks(
     """Return the rank of each method with its interval.
 
     A single run of a random method gets the mean variance over seeds of the methods that have several; if none has,
-    ranks cover the images alone. With a single image every rank is possible.
+    ranks cover the images alone. If a score is not defined without one of the images, every rank is possible.
 
     Args:
         sides: Runs of each method.
@@ -99,7 +102,7 @@ def estimate_ranks(
         raise ValueError(
             f"{metric} is not defined for {int(np.isnan(means).sum())} of {len(sides)} rows: leave them out"
         )
-    if len(sides[0].counts[0].image_ids) < 2:
+    if any(np.isnan(sample.left_out).any() for sample in samples):
         return [_make_rank(means, index, is_separate=np.zeros(len(means), dtype=bool)) for index in range(len(means))]
     drawn = _draw_deviations(samples, [side.seeds for side in sides])
     separate = (_find_separate(means, drawn, index, level=level) for index in range(len(means)))
@@ -115,34 +118,35 @@ def _make_rank(means: Floats, index: int, *, is_separate: Booleans) -> Rank:
 
 def _find_separate(means: Floats, drawn: Floats, index: int, *, level: float) -> Booleans:
     """Return which methods differ from one for certain, all at once with the probability of the level."""
-    deviations = np.abs(drawn - drawn[index])  # (methods, replicates)
+    deviations = drawn - drawn[index]  # (methods, replicates)
+    np.abs(deviations, out=deviations)
     scales = deviations.mean(axis=1)
     scales[scales < TINY] = 0.0
-    is_random = scales > 0
     critical = np.zeros(len(means))
-    if is_random.any():
-        largest = (deviations[is_random] / scales[is_random, None]).max(axis=0)
-        critical = np.quantile(largest, level) * scales
+    if scales.any():
+        deviations *= np.divide(1.0, scales, out=np.zeros_like(scales), where=scales > 0)[:, None]
+        critical = np.quantile(deviations.max(axis=0), level) * scales
     is_separate: Booleans = np.abs(means - means[index]) > np.maximum(critical, TINY)
     return is_separate
 
 
 def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]) -> Floats:
-    """Return drawn deviations of the mean scores, (methods, REPLICATES)."""
+    """Return drawn deviations of the mean scores, (methods, replicates)."""
     from scipy.special import chdtri
+
+    replicates = int(np.clip(PAIR_REPLICATES // len(samples) ** 2, FEWEST_REPLICATES, REPLICATES))
 
     # Deviations over the images: those of the jackknife
     images = samples[0].left_out.shape[1]
     left_out = np.stack([sample.left_out.mean(axis=0) for sample in samples])  # (methods, N)
-    centered = left_out - np.nanmean(left_out, axis=1, keepdims=True)
-    centered = np.nan_to_num(centered) * np.sqrt((images - 1) / images)
+    centered = (left_out - left_out.mean(axis=1, keepdims=True)) * np.sqrt((images - 1) / images)
     bits = np.random.PCG64(0)
-    uniform = _draw_uniform(bits, REPLICATES)
+    uniform = _draw_uniform(bits, replicates)
     parts = _list_seed_deviations(samples, seeds)
-    numbers = {seed: _draw_normal(bits, (REPLICATES,)) for seed in sorted({s for part in parts for s in part.seeds})}
+    numbers = {seed: _draw_normal(bits, (replicates,)) for seed in sorted({s for part in parts for s in part.seeds})}
     chunk = max(1, CHUNK_IMAGES // images)
-    starts = range(0, REPLICATES, chunk)
-    drawn = [centered @ _draw_normal(bits, (images, min(chunk, REPLICATES - start))) for start in starts]
+    starts = range(0, replicates, chunk)
+    drawn = [centered @ _draw_normal(bits, (images, min(chunk, replicates - start))) for start in starts]
     deviations: Floats = np.concatenate(drawn, axis=1)
 
     # Deviations over the seeds, widened by the same quantile of chi-squared for all methods

@@ -104,8 +104,8 @@ def estimate_means(
         jackknife: Scores without each image, if other intervals of the same runs share them.
 
     Returns:
-        Interval by metric; None if the score is not defined, such as hIoU without unseen classes, or there is a single
-        image.
+        Interval by metric; None if the score is not defined, such as hIoU without unseen classes, or not without one of
+        the images.
 
     Raises:
         ValueError: There are no runs or images, runs have different images, or a metric or the convention is unknown.
@@ -115,8 +115,9 @@ def estimate_means(
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     for metric in metrics:
         sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
-        if len(side.counts[0].image_ids) > 1 and not np.isnan(sample.values).any():
-            interval = _make_interval(float(sample.values.mean()), estimate_variance([sample]), level=level)
+        variance = estimate_variance([sample])
+        if math.isfinite(variance.standard_error):
+            interval = _make_interval(float(sample.values.mean()), variance, level=level)
             intervals[metric] = replace(interval, caution=_warn_of_mean(side, sample.values))
     return intervals
 
@@ -146,8 +147,8 @@ def compare_sides(
         jackknife: Scores without each image, if other intervals of the same runs share them.
 
     Returns:
-        Difference of each side. With a single image, which shows no variation over images, the interval is all that
-        differences can be, and p is 1.
+        Difference of each side. If the score is not defined without one of the images, the variation over images is
+        unknown: the interval is all that differences can be, and p is 1.
 
     Raises:
         ValueError: A side has no runs, runs have different images, classes or labels, the metric or convention is
@@ -179,7 +180,6 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
     pairing, seeds = find_pairing(a, b)
     caution = _warn_of_difference(a, b, pairing=pairing, shared=len(seeds))
     a, b = (side.select_seeds(seeds) if seeds else side for side in (a, b))
-    images = len(b.counts[0].image_ids)
     samples = [
         sample_scores(side, metric=request.metric, convention=request.convention, jackknife=request.jackknife)
         for side in (a, b)
@@ -190,7 +190,8 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
     difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
     if pairing != "none":
         samples = [Sample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
-    interval, variance = _judge(difference, samples, images=images, level=request.level)
+    variance = estimate_variance(samples)
+    interval = _make_interval(difference, variance, level=request.level)
     upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)
     return PairedDifference(
         metric=request.metric,
@@ -199,22 +200,11 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
         interval=replace(interval, caution=join_cautions(caution, interval.caution)),
         p_value=2 * upper,
         standard_error=variance.standard_error,
-        images=images,
+        images=len(b.counts[0].image_ids),
         seeds=(len(a.runs), len(b.runs)),
         pairing=pairing,
         least_p=compute_least_p(a, b, pairing=pairing) if variance.has_seeds else None,
     )
-
-
-def _judge(difference: float, samples: Sequence[Sample], *, images: int, level: float) -> tuple[Interval, MeanVariance]:
-    """Return the interval of a difference and its variance; with one image both are as large as can be."""
-    if images > 1:
-        variance = estimate_variance(samples)
-        return _make_interval(difference, variance, level=level), variance
-    has_seeds = any(sample.is_random for sample in samples)
-    unknown = MeanVariance(math.inf, 1.0, has_seeds)
-    kind = _name_kind(unknown)
-    return Interval(-100.0, 100.0, level, kind, 1.0, "one image: the variation over images is unknown"), unknown
 
 
 def compute_least_p(a: Side, b: Side, *, pairing: Pairing) -> float:
@@ -238,12 +228,11 @@ def join_cautions(*cautions: str) -> str:
 
 
 def _make_interval(mean: float, variance: MeanVariance, *, level: float) -> Interval:
+    kind = "seeds and images" if variance.has_seeds else "images"
+    if math.isinf(variance.standard_error):
+        return Interval(-100.0, 100.0, level, kind, variance.df, "rests on one image: variation over images is unknown")
     half_width = compute_t_quantile(variance.df, level) * variance.standard_error
-    return Interval(mean - half_width, mean + half_width, level, _name_kind(variance), variance.df)
-
-
-def _name_kind(variance: MeanVariance) -> str:
-    return "seeds and images" if variance.has_seeds else "images"
+    return Interval(mean - half_width, mean + half_width, level, kind, variance.df)
 
 
 def _warn_of_mean(side: Side, values: Floats) -> str:

@@ -70,7 +70,8 @@ class MeanVariance(NamedTuple):
     """Variance of a mean or of a difference of means.
 
     Attributes:
-        standard_error: Square root of the variance; 0 for a rounding error.
+        standard_error: Square root of the variance; 0 for a rounding error, infinite if the variance is unknown because
+            the score is not defined without one of the images.
         df: Degrees of freedom of the variance.
         has_seeds: Whether the variance covers the seeds.
     """
@@ -89,7 +90,10 @@ def estimate_variance(samples: Sequence[Sample]) -> MeanVariance:
     """
     seeds = _list_seed_variances(samples)
     means = [sample.left_out.mean(axis=0) for sample in samples]
-    image_variance, image_df = _jackknife(means[0] - means[1] if len(means) == 2 else means[0])
+    contrast = means[0] - means[1] if len(means) == 2 else means[0]
+    if np.isnan(contrast).any():
+        return MeanVariance(math.inf, 1.0, bool(seeds))
+    image_variance, image_df = _jackknife(contrast)
     image_variance = max(image_variance - sum(part.interaction for part in seeds), 0.0)
     parts = [(part.variance, float(part.df)) for part in seeds] + [(image_variance, image_df)]
     standard_error = math.sqrt(sum(variance for variance, _ in parts))
@@ -144,15 +148,9 @@ def _list_seed_variances(samples: Sequence[Sample]) -> list[SeedVariance]:
 
 
 def _jackknife(left_out: Floats) -> tuple[float, float]:
-    """Return the jackknife variance of a score without each of N >= 2 images, and its degrees of freedom.
-
-    Images without which the score is not defined do not count.
-    """
-    defined = left_out[~np.isnan(left_out)]
-    images = len(defined)
-    if images < 2:
-        return 0.0, 1.0
-    squares = (defined - defined.mean()) ** 2
+    """Return the jackknife variance of a score without each of N >= 2 images, and its degrees of freedom."""
+    images = len(left_out)
+    squares = (left_out - left_out.mean()) ** 2
     total = float(squares.sum())
     # Relative variance of the sum of squares: 2 / N if they are those of normal deviations
     relative = float((squares**2).sum()) / total**2 - 1 / images if total else 0.0

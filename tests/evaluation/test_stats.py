@@ -12,7 +12,7 @@ from scipy import stats
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, PairedDifference, compare_sides, estimate_means
-from tests.evaluation.synthetic_runs import make, make_even, make_side, score_rows
+from tests.evaluation.synthetic_runs import counts_of, make, make_even, make_side, score_rows
 
 RIGHT_A, RIGHT_B = (61, 70, 66, 72, 64), (60, 66, 68, 65, 60)
 
@@ -151,7 +151,15 @@ def test_one_image_says_nothing_about_others() -> None:
     assert estimate_means(Side(runs), metrics=["hiou"], convention="d2-main") == {"hiou": None}
     difference = compare(Side(runs), Side({seed: make(0.5, seed=seed, images=1) for seed in range(3)}))
     assert (difference.interval.low, difference.interval.high, difference.p_value) == (-100, 100, 1)
-    assert difference.interval.caution == "one image: the variation over images is unknown"
+    assert difference.interval.caution == "rests on one image: variation over images is unknown"
+
+
+def test_a_score_that_rests_on_one_image_has_no_known_variation() -> None:
+    right = np.array([[5, 5, 5], [5, 5, 0], [5, 4, 0]])
+    side = Side({0: counts_of(right, right + (right > 0))})  # only the first image has the unseen class
+    intervals = estimate_means(side, metrics=["hiou", "miou_seen"], convention="d2-main")
+    assert intervals["hiou"] is None and intervals["miou_seen"] is not None
+    assert compare(side, side).p_value == 1
 
 
 def test_a_score_that_is_not_defined_has_no_interval_and_is_not_compared() -> None:

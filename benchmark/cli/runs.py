@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import format_command, format_states, open_store, print_json, print_line, print_note
+from benchmark.cli.console import format_command, format_states, open_store, print_line, print_note
 from benchmark.cli.options import (
-    AsJson,
     DryRun,
     EngineName,
     Jobs,
@@ -21,7 +20,6 @@ from benchmark.cli.options import (
     PlanName,
     ProtocolName,
     RetryFailed,
-    RunId,
     Seeds,
     SplitName,
     Threads,
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from benchmark.core.study import Plan
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import Selection
+    from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
 
 SHOWN_FAILURES = 5
@@ -70,7 +69,7 @@ def run(
         name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
     )
     if dry_run:
-        print_runs(store, selection.ids)
+        print_runs(store, selection)
         return
     resources = WorkerResources(threads, workers, measures_cost=not no_cost)
     raise typer.Exit(run_here(store, selection, jobs=jobs, resources=resources, retry_failed=retry_failed))
@@ -104,13 +103,13 @@ def demo(
     from benchmark.cli.reports import print_table, write_figures, write_segmentations
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import plan_study
-    from benchmark.planning.selection import modify_study
+    from benchmark.planning.selection import modify_study, select_study
 
     store = open_store(context)
     study = modify_study(load_study("demo"), overrides=read_overrides(overrides))
     planned = plan_study(study, store, keep=not dry_run)
     if dry_run:
-        print_runs(store, planned.plan.ids)
+        print_runs(store, select_study(planned, study.split))
         return
     code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
     print_line()
@@ -121,29 +120,6 @@ def demo(
         print_line(f"  {path}")
     _print_next_commands(store, planned.plan)
     raise typer.Exit(code)
-
-
-def verify(
-    context: typer.Context,
-    run_id: RunId,
-    as_json: AsJson = False,
-) -> None:
-    """Rerun a finished run and compare its pixel counts. They must be identical, bit for bit; no record changes."""
-    from benchmark.execution.verify import verify_run
-
-    store = open_store(context)
-    run_id = store.find(run_id)
-    spec = store.run(run_id).read_spec()
-    require_engine(spec.engine)
-    print_note(f"rerunning {run_id} in a temporary folder")
-    with show_progress({run_id: format_label(spec)}) as observe:
-        verification = verify_run(run_id, store, observe=observe)
-    if as_json:
-        print_json(verification.to_json())
-    else:
-        for line in verification.format_lines():
-            print_line(line)
-    raise typer.Exit(ExitCode.SUCCESS if verification.is_identical else ExitCode.ERROR)
 
 
 def run_specs(
@@ -162,7 +138,7 @@ def run_specs(
     open_specs, failed = _select_open(store, specs, retry_failed=retry_failed)
     for engine in {spec.engine for spec in open_specs}:
         require_engine(engine)  # before the start, since otherwise every run would record this failure
-    labels = {spec.id: format_label(spec) for spec in specs} | (_label_rows(plan) if plan is not None else {})
+    labels = {run_id: str(label) for run_id, label in label_specs(specs, plan).items()}
     if open_specs:
         resources = resources or WorkerResources()
         jobs = min(jobs or max(1, count_cores() // resources.threads), len(open_specs))
@@ -189,16 +165,6 @@ def print_split_notes(names: Sequence[str]) -> None:
             print_note(f"split {name}: {load_split(name).note}")
 
 
-def _label_rows(plan: Plan) -> dict[str, str]:
-    """Return a label for each run of a study: its row and seed, without what all rows have in common."""
-    return {run_id: f"{row.label} seed {seed}" for row in plan.rows for seed, run_id in row.ids.items()}
-
-
-def format_label(spec: RunSpec) -> str:
-    """Return a label of a run for a line of output."""
-    return f"{spec.method}/{spec.label} seed {spec.seed}"
-
-
 def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:
     """Return the specs to run, and the number of failed runs that are skipped."""
     states = {spec.id: store.run(spec.id).read_state() for spec in specs}
@@ -213,21 +179,31 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
 
 
 def _format_stale(store: Store, done: Sequence[str]) -> str:
-    from benchmark.store.environment import compute_code_digest
+    from benchmark.store.staleness import find_changes
 
-    stale = [
-        run_id for run_id in done if store.run(run_id).read_record().environment.code_digest != compute_code_digest()
-    ]
+    runs = [store.run(run_id) for run_id in done]
+    stale = [run.id for run in runs if find_changes(run.read_record(), run)]
     if not stale:
         return ""
-    return f" ({len(stale)} stale (older code); to rerun them, move their folders out of {store.root})"
+    return f" ({len(stale)} stale; to rerun them, move their folders out of {store.root})"
 
 
-def print_runs(store: Store, ids: Sequence[str]) -> None:
-    """Print runs with their states."""
-    states = [store.run(run_id).read_state() for run_id in ids]
-    for state, run_id in zip(states, ids, strict=True):
-        print_line(f"{state:<12} {run_id}")
+def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLabel]:
+    """Return the labels of runs by ID: rows of the plan, if there is one."""
+    from benchmark.store.row_labels import label_plan, label_spec
+
+    labels = {spec.id: label_spec(spec) for spec in specs}
+    return labels if plan is None else labels | label_plan(plan)
+
+
+def print_runs(store: Store, selection: Selection) -> None:
+    """Print the runs of a selection with their states and labels."""
+    from benchmark.store.row_labels import shorten_id
+
+    labels = label_specs(selection.specs, selection.plan)
+    states = [store.run(run_id).read_state() for run_id in selection.ids]
+    for state, run_id in zip(states, selection.ids, strict=True):
+        print_line(f"{state:<12} {labels[run_id]}  {shorten_id(run_id)}")
     print_line(format_states(states))
 
 
@@ -238,18 +214,19 @@ def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) ->
         print_line(format_states([store.run(spec.id).read_state() for spec in specs]))
         print_line(f"Print the table: {format_command(store, 'table', plan.study)}")
         return
+    labels = label_specs(specs, None)
     for spec in specs:
         run = store.run(spec.id)
         snapshot = run.read_snapshot()
         if snapshot.state is RunState.DONE:
             scores = score(run.read_counts(snapshot.record), "d2-main")
             text = f"S {scores.miou_seen:.2f}  U {scores.miou_unseen:.2f}  hIoU {scores.hiou:.2f}  (d2-main)"
-            print_line(f"{format_label(spec)}: {text}")
+            print_line(f"{labels[spec.id]}: {text}")
         elif snapshot.record is not None:
             failure = snapshot.record.failure
-            print_line(f"{format_label(spec)}: failed: {failure.message if failure else ''}")
+            print_line(f"{labels[spec.id]}: failed: {failure.message if failure else ''}")
         else:
-            print_line(f"{format_label(spec)}: {snapshot.state}")
+            print_line(f"{labels[spec.id]}: {snapshot.state}")
         print_line(f"  {spec.id}")
 
 

@@ -96,15 +96,14 @@ class Environment(FrozenModel):
 
 
 def describe_arithmetic(environment: Environment) -> str:
-    """Describe in one phrase what decides the last bits of a result, apart from the versions of packages.
+    """Describe in one phrase what decides the last bits of a result.
 
     Results of equal code, packages, inputs and phrase are expected to be equal, bit for bit.
     """
-    machine = environment.machine
-    threads = f"{environment.threads} thread" + ("s" if environment.threads != 1 else "")
+    machine, cpu = environment.machine, _describe_cpu(environment)
     if machine.gpu is not None:
-        return f"{_describe_gpu(machine.gpu, machine.flags)}; CPU side: {_describe_cpu(machine)}, {threads}"
-    return f"{_describe_cpu(machine)}, {threads}"
+        return f"{_describe_gpu(machine.gpu, machine.flags)}; CPU side: {cpu}"
+    return cpu
 
 
 def list_differences(original: Environment, other: Environment) -> dict[str, tuple[str, str]]:
@@ -120,17 +119,20 @@ def list_differences(original: Environment, other: Environment) -> dict[str, tup
     }
 
 
-def _describe_cpu(machine: Machine) -> str:
-    """Name the processor too if one of the libraries chooses its code path by it."""
-    variables = machine.variables
-    onednn = variables.get("ONEDNN_MAX_CPU_ISA") or variables.get("DNNL_MAX_CPU_ISA")
-    parts = [f"torch {machine.cpu_capability}", f"oneDNN up to {onednn}" if onednn else "oneDNN by CPU"]
-    is_mkl_fixed = machine.mkl_branch == "COMPATIBLE"
-    if machine.mkl_branch:
-        parts.append("MKL COMPATIBLE" if is_mkl_fixed else f"MKL {machine.mkl_branch} by CPU")
-    if not onednn or not is_mkl_fixed:
-        parts.append(machine.cpu_name or machine.cpu_vendor or "unknown CPU")
-    return ", ".join(parts)
+def _describe_cpu(environment: Environment) -> str:
+    """Describe the arithmetic of a processor, with its name if one of the libraries chooses its code by processor."""
+    machine, threads = environment.machine, environment.threads
+    onednn = machine.variables.get("ONEDNN_MAX_CPU_ISA") or machine.variables.get("DNNL_MAX_CPU_ISA")
+    is_mkl_pinned = machine.mkl_branch in ("", "COMPATIBLE")
+    mkl = f"MKL {machine.mkl_branch}" if is_mkl_pinned else f"MKL {machine.mkl_branch} by CPU"
+    parts = [
+        " ".join(filter(None, ("torch", environment.packages.get("torch"), machine.cpu_capability))),
+        f"oneDNN up to {onednn}" if onednn else "oneDNN by CPU",
+        mkl if machine.mkl_branch else "",
+        "" if onednn and is_mkl_pinned else machine.cpu_name or "unknown CPU",
+        f"{threads} thread" + ("s" if threads != 1 else ""),
+    ]
+    return ", ".join(filter(None, parts))
 
 
 def _describe_gpu(gpu: Gpu, flags: TorchFlags) -> str:

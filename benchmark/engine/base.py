@@ -54,11 +54,13 @@ class TrainResult:
         seconds: Wall time of training over all attempts, without work that was lost when a process was killed.
         iterations: Number of iterations that the method was trained for, over all attempts.
         resumed_from: Iteration of the checkpoint that this attempt began from; None if it began without one.
+        continued_from: Arithmetic of earlier attempts, if it was another one than that of a later attempt.
     """
 
     seconds: float
     iterations: int
     resumed_from: int | None
+    continued_from: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Engine(ABC):
         run: Digest of the run's spec, which identifies the checkpoints of the run.
         checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
         micro_batches: Number of micro-batches per batch, as in the budget.
+        arithmetic: What decides the last bits of results, for checkpoints; as `describe_arithmetic` words it.
     """
 
     def __init__(
@@ -109,10 +112,11 @@ class Engine(ABC):
         run: str,
         checkpoint_every: int,
         micro_batches: int,
+        arithmetic: str = "",
     ) -> None:
         self.device = device
         self._group, self._precision, self._micro_batches = group, precision, micro_batches
-        self._run, self._checkpoint_every = run, checkpoint_every
+        self._run, self._checkpoint_every, self._arithmetic = run, checkpoint_every, arithmetic
 
     @property
     def is_first(self) -> bool:
@@ -148,7 +152,7 @@ class Engine(ABC):
         self._check_budget(budget)
         method.to(self.device)
         optimizer = make_optimizer(method, budget) if is_trained(method, budget) else None
-        file = Checkpoint(checkpoint, run=self._run, every=self._checkpoint_every)
+        file = Checkpoint(checkpoint, run=self._run, every=self._checkpoint_every, arithmetic=self._arithmetic)
         training = Training(method, data, optimizer, budget, seed, file, observe)
         start = self._load_or_initialize(training)
         is_complete = start is not None and start >= budget.iterations
@@ -159,7 +163,8 @@ class Engine(ABC):
             seconds = file.earlier_seconds if is_complete else file.seconds
             if self.is_first and not is_complete:
                 file.save(method, None, iteration=budget.iterations)
-        return TrainResult(seconds, budget.iterations if optimizer is not None else 0, start)
+        iterations = budget.iterations if optimizer is not None else 0
+        return TrainResult(seconds, iterations, start, file.continued_from if iterations else ())
 
     @abstractmethod
     def evaluate(

@@ -16,7 +16,7 @@ from benchmark.core.method import Method
 from benchmark.utils.atomic_files import open_draft
 
 FORMAT_FAMILY = "chimera-bench checkpoint"
-FORMAT = f"{FORMAT_FAMILY} 2"
+FORMAT = f"{FORMAT_FAMILY} 3"
 """The state is the entry "model", so that the checkpointers of Detectron2 and fvcore can read it too."""
 MAX_COST_SHARE = 0.02
 """Saving by elapsed time takes at most this share of the time."""
@@ -31,14 +31,17 @@ class Checkpoint:
         path: Path of the file.
         run: Digest of the run's spec; a file of another run is refused.
         every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        arithmetic: What decides the last bits of this process's results, as `describe_arithmetic` words it.
 
     Attributes:
         earlier_seconds: Wall time of training in earlier attempts, up to the loaded checkpoint.
+        continued_from: Arithmetic of earlier attempts, if it was another one than that of a later attempt.
     """
 
-    def __init__(self, path: Path, *, run: str, every: int = 0) -> None:
-        self.path, self.run, self.every = path, run, every
+    def __init__(self, path: Path, *, run: str, every: int = 0, arithmetic: str = "") -> None:
+        self.path, self.run, self.every, self.arithmetic = path, run, every, arithmetic
         self.earlier_seconds = 0.0
+        self.continued_from: tuple[str, ...] = ()
         self._start_s = self._last_save_s = time.monotonic()
         self._save_cost_s = 0.0
 
@@ -71,6 +74,8 @@ class Checkpoint:
             "run": self.run,
             "iteration": iteration,
             "seconds": self.seconds,
+            "arithmetic": self.arithmetic,
+            "continued_from": list(self.continued_from),
             "model": get_trainable_state(method),
             "optimizer": optimizer.state_dict() if optimizer is not None else {},
         }
@@ -104,14 +109,20 @@ class Checkpoint:
             except (ValueError, KeyError) as error:
                 raise ValueError(_describe_broken(self.path, f"its optimizer does not fit: {error}")) from error
         self.earlier_seconds = float(content["seconds"])
+        self.continued_from = self._list_continued(content)
         return int(content["iteration"])
+
+    def _list_continued(self, content: dict[str, Any]) -> tuple[str, ...]:
+        """Return the arithmetic of earlier attempts, each once; empty if it was always that of this process."""
+        earlier = dict.fromkeys([*content["continued_from"], content["arithmetic"]])
+        return tuple(earlier) if set(earlier) != {self.arithmetic} else ()
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Read the content of a checkpoint file.
 
     Returns:
-        Entries "format", "run", "iteration", "seconds", "model" and "optimizer".
+        Entries "format", "run", "iteration", "seconds", "arithmetic", "continued_from", "model" and "optimizer".
 
     Raises:
         ValueError: The file is damaged, or is not a checkpoint of this version of the package.

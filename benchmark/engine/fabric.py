@@ -49,6 +49,7 @@ class FabricEngine(Engine):
         run: str = "",
         checkpoint_every: int = 0,
         micro_batches: int = 1,
+        arithmetic: str = "",
     ) -> None:
         group = ProcessGroup(find_rank(micro_batches, os.environ))
         self._fabric = open_fabric(group.rank, accelerator=accelerator, precision=precision)
@@ -59,6 +60,7 @@ class FabricEngine(Engine):
             run=run,
             checkpoint_every=checkpoint_every,
             micro_batches=micro_batches,
+            arithmetic=arithmetic,
         )
 
     def evaluate(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import traceback
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,8 @@ class RecordDraft:
         spec: Spec of the run.
         attempt: Current attempt at the run.
         environment: Environment at the start of the attempt.
+        code: Digests of the files that can change the result, as in the record.
+        inputs: Digests of the files that were read, as in the record; grows while the run reads files.
         title: Title of the method; empty until the recipe is loaded.
         paper: Citation of the method; empty until the recipe is loaded.
         supervision: Supervision of the method; empty until the recipe is loaded.
@@ -39,6 +41,8 @@ class RecordDraft:
     spec: RunSpec
     attempt: Attempt
     environment: Environment
+    code: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
     title: str = ""
     paper: str = ""
     supervision: str = ""
@@ -59,9 +63,11 @@ class RecordDraft:
             is_deterministic=traits.is_deterministic and not self.spec.budget.iterations,
         )
 
-    def finish(self, *, counts_digest: str, cost: Cost) -> RunRecord:
+    def finish(self, counts_digest: str, *, cost: Cost, continued_from: tuple[str, ...]) -> RunRecord:
         """Return the record of a run that is done."""
-        return self._make_record(state=RunState.DONE, counts_digest=counts_digest, cost=cost)
+        return self._make_record(
+            state=RunState.DONE, counts_digest=counts_digest, cost=cost, continued_from=continued_from
+        )
 
     def fail(self, failure: Failure) -> RunRecord:
         """Return the record of a run that failed."""
@@ -72,6 +78,8 @@ class RecordDraft:
             spec=self.spec,
             # some packages are loaded only when a run needs them
             environment=self.environment.model_copy(update={"packages": list_package_versions()}),
+            code=self.code,
+            inputs=dict(sorted(self.inputs.items())),
             attempts=self.attempt.number,
             started=self.attempt.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -6,11 +6,13 @@ import importlib
 import logging
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from benchmark.core.run_record import RunRecord
+from benchmark.core.environment import describe_arithmetic
+from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine.base import Engine, Observer, TrainResult
@@ -20,11 +22,13 @@ from benchmark.execution.load_run import LoadedRun, load_run
 from benchmark.execution.progress_reporter import ProgressReporter
 from benchmark.execution.record_draft import RecordDraft, explain_exception
 from benchmark.planning.resolve import load_recipe_of
+from benchmark.planning.run_code import describe_code, digest_code
 from benchmark.profiling.cost import time_predictions
 from benchmark.store.attempts import SupersededError
-from benchmark.store.environment import compute_code_digest, describe_environment
+from benchmark.store.environment import describe_environment
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.input_files import collect_inputs
 
 ENGINE_CLASSES = {
     "fabric": "benchmark.engine.fabric:FabricEngine",
@@ -70,28 +74,23 @@ def execute(
     if snapshot.state is RunState.DONE and snapshot.record is not None:
         return snapshot.record
     prepare_torch(threads)
-    attempt = folder.begin_attempt(spec, code=compute_code_digest())
-    draft = RecordDraft(spec, attempt, describe_environment())
-    try:
-        recipe = load_recipe_of(spec)
-        draft = draft.describe_method(recipe)
-        reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
-        engine = open_engine(spec, checkpoint_every=checkpoint_every)
-        run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
-        with time_predictions(run.method) as predict_s:
-            result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=reporter)
-        cost = determine_cost(
-            run, engine, result=result, predict_s=predict_s, is_measured=measures_cost, observe=reporter
-        )
-        record = draft.finish(counts_digest=counts.digest(), cost=cost)
-        return _save_result(folder, record, counts)
-    except SupersededError:
-        raise
-    except Exception as error:
-        _log.exception("%s failed", spec.id)
-        record = draft.fail(explain_exception(error))
-        folder.save_failure(record)
-        return record
+    code = describe_code(spec)
+    attempt = folder.begin_attempt(spec, code=digest_code(code))
+    with collect_inputs() as inputs:
+        draft = RecordDraft(spec, attempt, describe_environment(), code, inputs)
+        try:
+            recipe = load_recipe_of(spec)
+            draft = draft.describe_method(recipe)
+            reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
+            arithmetic = describe_arithmetic(draft.environment)
+            engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=arithmetic)
+            run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
+            result = _produce_result(run, engine, folder=folder, observe=reporter, measures_cost=measures_cost)
+            return _save_result(folder, result.complete(draft), result.counts)
+        except SupersededError:
+            raise
+        except Exception as error:
+            return _save_failure(folder, draft.fail(explain_exception(error)))
 
 
 def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
@@ -131,12 +130,13 @@ def prepare_torch(threads: int) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def open_engine(spec: RunSpec, *, checkpoint_every: int = 0) -> Engine:
+def open_engine(spec: RunSpec, *, checkpoint_every: int = 0, arithmetic: str = "") -> Engine:
     """Open the engine of a spec.
 
     Args:
         spec: Spec of a run.
         checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
+        arithmetic: What decides the last bits of results, for checkpoints; as `describe_arithmetic` words it.
 
     Raises:
         ValueError: The engine is not installed, or the tasks of this job do not fit the spec.
@@ -148,8 +148,30 @@ def open_engine(spec: RunSpec, *, checkpoint_every: int = 0) -> Engine:
         run=spec.digest(),
         checkpoint_every=checkpoint_every,
         micro_batches=spec.budget.micro_batches,
+        arithmetic=arithmetic,
     )
     return engine
+
+
+@dataclass(frozen=True)
+class _ProducedResult:
+    """What a run produced: the results of its three steps."""
+
+    training: TrainResult
+    counts: Counts
+    cost: Cost
+
+    def complete(self, draft: RecordDraft) -> RunRecord:
+        return draft.finish(self.counts.digest(), cost=self.cost, continued_from=self.training.continued_from)
+
+
+def _produce_result(
+    run: LoadedRun, engine: Engine, *, folder: RunFolder, observe: Observer, measures_cost: bool
+) -> _ProducedResult:
+    with time_predictions(run.method) as predict_s:
+        result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=observe)
+    cost = determine_cost(run, engine, result=result, predict_s=predict_s, is_measured=measures_cost, observe=observe)
+    return _ProducedResult(result, counts, cost)
 
 
 def _fit_and_evaluate(
@@ -170,6 +192,13 @@ def _fit_and_evaluate(
         observe=observe,
     )
     return result, counts
+
+
+def _save_failure(folder: RunFolder, record: RunRecord) -> RunRecord:
+    """Save and return the record of a failure, from within the handling of its exception."""
+    _log.exception("%s failed", record.spec.id)
+    folder.save_failure(record)
+    return record
 
 
 def _save_result(folder: RunFolder, record: RunRecord, counts: Counts) -> RunRecord:

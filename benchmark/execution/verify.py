@@ -5,15 +5,54 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from benchmark.core.run_record import Environment, RunRecord
+from benchmark.core.environment import Environment, describe_arithmetic, list_differences
+from benchmark.core.run_record import RunRecord
+from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import PoolObserver, run_all
+from benchmark.execution.worker_process import WorkerResources
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.evaluation.counts import Counts
+
+
+class NotVerifiableError(ValueError):
+    """A run cannot be repeated as it was: a file that it depends on changed or is missing."""
+
+
+class RunFacts(Protocol):
+    """Facts of a run that can explain its result; a `RunRecord` has them."""
+
+    @property
+    def environment(self) -> Environment:
+        """Packages and machine."""
+
+    @property
+    def code(self) -> dict[str, str]:
+        """Digest of each file of the package that can change the result."""
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """SHA-256 of each weight, embedding and prompt file that was read."""
+
+
+@dataclass(frozen=True)
+class CountsDifference:
+    """Differences between two results of one spec.
+
+    Attributes:
+        images: Number of images whose counts differ, or that only one of the results has.
+        total_images: Number of images of the original result.
+        hiou: hIoU of the original and of the other result, convention d2-main.
+    """
+
+    images: int
+    total_images: int
+    hiou: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -23,41 +62,42 @@ class Verification:
     Attributes:
         original: Record of the original run.
         repeated: Record of the repeated run.
-        environment_changes: Environment entries that differ, as (original, repeated) by name.
-        changed_images: Number of images whose counts differ.
-        hiou: hIoU of the original and the repeated run, convention d2-main; None if the repeated run failed.
+        changes: Recorded facts that differ, as (original, repeated) by name.
+        difference: Differences of the counts; None if the counts are equal or the repeated run failed.
     """
 
     original: RunRecord
     repeated: RunRecord
-    environment_changes: dict[str, tuple[str, str]]
-    changed_images: int = 0
-    hiou: tuple[float, float] | None = None
+    changes: dict[str, tuple[str, str]]
+    difference: CountsDifference | None = None
 
     @property
     def is_identical(self) -> bool:
         """Whether all pixel counts are equal."""
         return self.repeated.state is RunState.DONE and self.original.counts_digest == self.repeated.counts_digest
 
+    @property
+    def exit_code(self) -> ExitCode:
+        """Exit code of a command that ends with this result."""
+        if self.repeated.state is not RunState.DONE:
+            return ExitCode.FINISHED_WITH_FAILURES
+        return ExitCode.SUCCESS if self.is_identical else ExitCode.DIFFERENT
+
     def format_lines(self) -> list[str]:
         """Format the result as lines of text."""
-        lines: list[str] = []
-        if self.is_identical:
-            lines.append(f"identical: all pixel counts of {self.original.spec.id} are equal")
-            lines.append(f"  counts {self.original.counts_digest}")
-        elif self.repeated.failure is not None:
-            lines.append(f"not verified: the repeated run failed: {self.repeated.failure.message}")
+        changes = format_changes(self.changes)
+        if self.repeated.failure is not None:
+            lines = [f"not verified: the repeated run failed: {self.repeated.failure.message}"]
             lines += [f"  | {line}" for line in self.repeated.failure.log_tail.splitlines()]
-        elif self.hiou is not None:
-            lines.append(f"different: the counts of {self.changed_images} images differ")
-            lines.append(f"  hIoU {self.hiou[0]:.4f} in the original run, {self.hiou[1]:.4f} repeated (d2-main)")
-        lines += [
-            f"  {name}: {original} in the original run, {repeated} repeated"
-            for name, (original, repeated) in self.environment_changes.items()
-        ]
-        if not self.is_identical and not self.environment_changes:
-            lines.append("  the environments are equal: the method draws random numbers that its seed does not control")
-        return lines
+            return lines + (["  recorded differences:", *changes] if changes else [])
+        if self.is_identical:
+            lines = [f"identical: all pixel counts of {self.original.spec.id} are equal"]
+            lines.append(f"  counts {self.original.counts_digest}")
+            return lines + (["  although these recorded facts differ:", *changes] if changes else [])
+        lines = _describe_difference(self.difference) if self.difference is not None else []
+        if changes:
+            return [*lines, "  these recorded differences may explain it:", *changes]
+        return [*lines, f"  no recorded difference explains it; compared were {describe_compared()}"]
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values."""
@@ -66,14 +106,20 @@ class Verification:
             "identical": self.is_identical,
             "counts_digest": [self.original.counts_digest, self.repeated.counts_digest],
             "failure": self.repeated.failure.model_dump() if self.repeated.failure else None,
-            "images_differing": self.changed_images,
-            "hiou": self.hiou,
-            "environment": self.environment_changes,
+            "images_differing": self.difference.images if self.difference else 0,
+            "hiou": self.difference.hiou if self.difference else None,
+            "changes": self.changes,
+            "arithmetic": [
+                describe_arithmetic(self.original.environment),
+                describe_arithmetic(self.repeated.environment),
+            ],
         }
 
 
 def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None) -> Verification:
     """Run the spec of a finished run again in a temporary store and compare the pixel counts.
+
+    The run is repeated with the threads of the original one, and its cost is not measured.
 
     Args:
         run_id: Id of the run.
@@ -82,6 +128,7 @@ def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None
 
     Raises:
         ValueError: The run is not done, so there is nothing to compare with.
+        NotVerifiableError: The method file, the split or the dataset changed or is missing.
     """
     run = store.run(run_id)
     snapshot = run.read_snapshot()
@@ -89,45 +136,88 @@ def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None
     if snapshot.state is not RunState.DONE or original is None:
         raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
     counts = run.read_counts(original)
+    check_repeatable(original.spec)
+    resources = WorkerResources(threads=original.environment.threads, measures_cost=False)
     with tempfile.TemporaryDirectory(prefix="chimera-bench-verify-") as folder:
         scratch = Store(Path(folder))
-        run_all([original.spec], store=scratch, jobs=1, observe=observe)
+        run_all([original.spec], store=scratch, jobs=1, resources=resources, observe=observe)
         repeated = scratch.run(run_id).read_record()
-        changes = compare_environments(original.environment, repeated.environment)
-        if repeated.state is not RunState.DONE:
+        changes = compare_records(original, repeated)
+        if repeated.state is not RunState.DONE or repeated.counts_digest == original.counts_digest:
             return Verification(original, repeated, changes)
-        repeated_counts = scratch.run(run_id).read_counts(repeated)
-    changed_images, hiou = _compare_counts(counts, repeated_counts)
-    return Verification(original, repeated, changes, changed_images, hiou)
+        difference = compare_counts(counts, scratch.run(run_id).read_counts(repeated))
+    return Verification(original, repeated, changes, difference)
 
 
-def compare_environments(original: Environment, repeated: Environment) -> dict[str, tuple[str, str]]:
-    """Return the entries in which two environments differ, with one entry per package."""
-    originals, repeats = _flatten(original), _flatten(repeated)
-    return {
-        name: (originals.get(name, "absent"), repeats.get(name, "absent"))
-        for name in sorted({*originals, *repeats})
-        if originals.get(name) != repeats.get(name)
-    }
+def check_repeatable(spec: RunSpec) -> None:
+    """Check that method file, split and dataset of a spec are what they were when the spec was made.
+
+    Raises:
+        NotVerifiableError: One of them changed or is missing.
+    """
+    from benchmark.data.catalog import open_dataset
+    from benchmark.planning.resolve import load_recipe_of, load_split_of
+
+    try:
+        load_recipe_of(spec)
+        split = load_split_of(spec)
+        fingerprint = open_dataset(split.dataset).fingerprint(split.train, split.evaluate)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+        raise NotVerifiableError(f"{spec.id} cannot be verified: {reason}") from error
+    if fingerprint != spec.dataset_fingerprint:
+        raise NotVerifiableError(f"{spec.id} cannot be verified: dataset {split.dataset!r} changed since the run")
 
 
-def _compare_counts(original: Counts, repeated: Counts) -> tuple[int, tuple[float, float]]:
-    """Return the number of images whose counts differ, and the hIoU of both."""
+def compare_records(original: RunFacts, other: RunFacts) -> dict[str, tuple[str, str]]:
+    """Return the recorded facts in which two results differ, as (original, other) by name.
+
+    Code is compared by the files that the run used; the commit is left out, since it says nothing more.
+    """
+    changes = list_differences(original.environment, other.environment)
+    changes = {name: values for name, values in changes.items() if name not in ("code_digest", "commit")}
+    for kind in ("code", "inputs"):
+        originals, others = getattr(original, kind), getattr(other, kind)
+        changes |= {
+            f"{kind}.{name}": (originals.get(name, "absent")[:12], others.get(name, "absent")[:12])
+            for name in sorted({*originals, *others})
+            if originals.get(name) != others.get(name)
+        }
+    return changes
+
+
+def compare_counts(original: Counts, other: Counts) -> CountsDifference:
+    """Compare the counts of two results of one spec."""
     from benchmark.evaluation.scores import score
 
-    hiou = (score(original, "d2-main").hiou, score(repeated, "d2-main").hiou)
-    return _count_changed_images(original, repeated), hiou
+    hiou = (score(original, "d2-main").hiou, score(other, "d2-main").hiou)
+    return CountsDifference(_count_changed_images(original, other), len(original.image_ids), hiou)
 
 
-def _count_changed_images(original: Counts, repeated: Counts) -> int:
-    if original.image_ids != repeated.image_ids:
-        return len({*original.image_ids} ^ {*repeated.image_ids})
+def describe_compared() -> str:
+    """Name the recorded facts that a comparison looks at."""
+    return "code, inputs, Python, packages, C library, processor, instruction sets, threads, switches of torch and GPU"
+
+
+def format_changes(changes: dict[str, tuple[str, str]]) -> list[str]:
+    """Return a line for each recorded fact that differs."""
+    return [f"    {name}: {original} -> {other}" for name, (original, other) in changes.items()]
+
+
+def _describe_difference(difference: CountsDifference) -> list[str]:
+    """Return lines that say how the counts of two results differ."""
+    original, repeated = difference.hiou
+    scores = f"  hIoU {original:.4f} in the original run, {repeated:.4f} repeated (d2-main)"
+    if not difference.images:
+        equal = f"the counts of all {difference.total_images} images are equal"
+        return [f"different: {equal}; only sums over all images differ (margins or confusions)", scores]
+    return [f"different: the counts of {difference.images} of {difference.total_images} images differ", scores]
+
+
+def _count_changed_images(original: Counts, other: Counts) -> int:
+    if original.image_ids != other.image_ids:
+        return len({*original.image_ids} ^ {*other.image_ids})
     changed: set[int] = set()
     for name in ("intersection", "prediction"):
-        changed |= set((getattr(original, name) != getattr(repeated, name)).nonzero()[0].tolist())
+        changed |= set((getattr(original, name) != getattr(other, name)).nonzero()[0].tolist())
     return len(changed)
-
-
-def _flatten(environment: Environment) -> dict[str, str]:
-    entries = environment.model_dump(exclude={"packages"})
-    return {name: str(value) for name, value in entries.items()} | environment.packages

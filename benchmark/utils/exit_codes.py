@@ -15,6 +15,8 @@ class ExitCode(IntEnum):
     """The command line cannot be understood."""
     FINISHED_WITH_FAILURES = 3
     """The command did its work, and at least one run failed."""
+    DIFFERENT = 4
+    """The command compared results, and at least one is different."""
     BUSY = 75
     """Another process works on the run."""
     SUPERSEDED = 76

@@ -119,6 +119,28 @@ def test_training_time_adds_up_over_attempts(tmp_path: Path) -> None:
     assert resumed.seconds >= resumed.earlier_seconds == read_checkpoint(path)["seconds"] > 0
 
 
+def continue_under(path: Path, *arithmetics: str) -> tuple[str, ...]:
+    """Continue a checkpoint under one arithmetic after another and return what the last attempt continued from."""
+    method = build(small_spec())
+    continued_from: tuple[str, ...] = ()
+    for iteration, arithmetic in enumerate(arithmetics):
+        file = Checkpoint(path, run="run", arithmetic=arithmetic)
+        file.load(method, None)
+        file.save(method, None, iteration=iteration)
+        continued_from = file.continued_from
+    return continued_from
+
+
+def test_a_checkpoint_of_the_same_arithmetic_is_continued_without_a_note(tmp_path: Path) -> None:
+    assert continue_under(tmp_path / "checkpoint.pt", "AVX2", "AVX2", "AVX2") == ()
+
+
+def test_a_checkpoint_names_every_earlier_arithmetic_once(tmp_path: Path) -> None:
+    assert continue_under(tmp_path / "one.pt", "AVX2", "AVX512") == ("AVX2",)
+    assert continue_under(tmp_path / "two.pt", "AVX2", "AVX512", "AVX2") == ("AVX2", "AVX512")
+    assert continue_under(tmp_path / "three.pt", "AVX2", "AVX512", "AVX512") == ("AVX2", "AVX512")
+
+
 def test_elapsed_time_triggers_a_save_only_if_saving_is_cheap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr("time.monotonic", lambda: now)

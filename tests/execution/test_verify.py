@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.counts import Counts
 from benchmark.execution import verify
-from benchmark.execution.verify import verify_run
+from benchmark.execution.verify import NotVerifiableError, verify_run
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
+from tests.core.machines import make_environment
 from tests.report.world import even, hand_counts, save, spec_of
 
 SPEC = spec_of()
@@ -32,11 +36,12 @@ def store(tmp_path: Path) -> Store:
 def set_result(monkeypatch: pytest.MonkeyPatch) -> SetResult:
     """Return a function that sets the result of the repeated run."""
 
-    def set_result(result: Counts | Failure, *, code: str = "c0") -> None:
+    def set_result(result: Counts | Failure, **changes: Any) -> None:
         def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> None:
-            save(store, specs[0], result, code=code)
+            save(store, specs[0], result, **changes)
 
         monkeypatch.setattr(verify, "run_all", run_all)
+        monkeypatch.setattr(verify, "check_repeatable", lambda spec: None)
 
     return set_result
 
@@ -48,17 +53,55 @@ def test_equal_counts_are_identical(store: Store, set_result: SetResult) -> None
     assert verification.format_lines()[0].startswith("identical")
 
 
-def test_differing_images_are_counted_and_changes_of_the_environment_named(store: Store, set_result: SetResult) -> None:
-    set_result(hand_counts([[80, 80, 60, 60]] * 3 + [[80, 80, 60, 61]]), code="c1")
+def test_differing_images_are_counted(store: Store, set_result: SetResult) -> None:
+    set_result(hand_counts([[80, 80, 60, 60]] * 3 + [[80, 80, 60, 61]]))
     verification = verify_run(SPEC.id, store)
-    assert (verification.is_identical, verification.changed_images) == (False, 1)
-    assert verification.environment_changes == {"code_digest": ("c0", "c1")}
-    assert "different: the counts of 1 images" in verification.format_lines()[0]
+    assert verification.difference is not None and verification.difference.images == 1
+    assert verification.format_lines()[0] == "different: the counts of 1 of 4 images differ"
+    assert verification.exit_code == ExitCode.DIFFERENT
 
 
-def test_a_difference_in_equal_environments_is_attributed_to_the_method(store: Store, set_result: SetResult) -> None:
+def test_recorded_differences_are_named_as_a_possible_reason(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 61), environment=make_environment(mkl_branch="auto"), code={"a.py": "1"}, inputs={"w.pt": "2"})
+    lines = verify_run(SPEC.id, store).format_lines()
+    assert lines[-4:] == [
+        "  these recorded differences may explain it:",
+        "    machine.mkl_branch: COMPATIBLE -> auto",
+        "    code.a.py: absent -> 1",
+        "    inputs.w.pt: absent -> 2",
+    ]
+
+
+def test_without_a_recorded_difference_no_reason_is_claimed(store: Store, set_result: SetResult) -> None:
     set_result(even(80, 61))
-    assert "random numbers" in verify_run(SPEC.id, store).format_lines()[-1]
+    last = verify_run(SPEC.id, store).format_lines()[-1]
+    assert last.startswith("  no recorded difference explains it; compared were code, inputs, Python")
+    assert "random" not in last
+
+
+def test_another_commit_and_unused_code_are_no_reason(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 61), environment=make_environment(code="c1").model_copy(update={"commit": "abc"}))
+    assert verify_run(SPEC.id, store).changes == {}
+
+
+def test_identical_counts_in_another_environment_are_identical(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 60), environment=make_environment(threads=2))
+    verification = verify_run(SPEC.id, store)
+    assert verification.exit_code == ExitCode.SUCCESS
+    assert verification.format_lines()[-2:] == ["  although these recorded facts differ:", "    threads: 1 -> 2"]
+
+
+def test_counts_that_differ_only_in_margins_are_not_called_zero_images(store: Store, set_result: SetResult) -> None:
+    counts = even(80, 60)
+    moved = {name: np.roll(getattr(counts, name), 1, axis=1) for name in ("margin_intersection", "margin_prediction")}
+    set_result(replace(counts, **moved))
+    lines = verify_run(SPEC.id, store).format_lines()
+    assert lines[0].startswith("different: the counts of all 4 images are equal; only sums over all images differ")
+
+
+def test_a_changed_or_missing_input_of_the_spec_is_named_before_the_run(store: Store) -> None:
+    with pytest.raises(NotVerifiableError, match=r"demo.* cannot be verified: .*'demo'"):
+        verify_run(SPEC.id, store)
 
 
 def test_a_failed_repetition_verifies_nothing(store: Store, set_result: SetResult) -> None:
@@ -66,6 +109,7 @@ def test_a_failed_repetition_verifies_nothing(store: Store, set_result: SetResul
     verification = verify_run(SPEC.id, store)
     assert not verification.is_identical
     assert "no weights" in verification.format_lines()[0]
+    assert verification.exit_code == ExitCode.FINISHED_WITH_FAILURES
     assert verification.to_json()["failure"]["kind"] == "OSError"
 
 

@@ -49,7 +49,13 @@ class Detectron2Engine(Engine):
     """
 
     def __init__(
-        self, *, precision: str = "32-true", run: str = "", checkpoint_every: int = 0, micro_batches: int = 1
+        self,
+        *,
+        precision: str = "32-true",
+        run: str = "",
+        checkpoint_every: int = 0,
+        micro_batches: int = 1,
+        arithmetic: str = "",
     ) -> None:
         if not find_rank(micro_batches, os.environ).is_alone:
             raise ValueError(
@@ -63,6 +69,7 @@ class Detectron2Engine(Engine):
             run=run,
             checkpoint_every=checkpoint_every,
             micro_batches=micro_batches,
+            arithmetic=arithmetic,
         )
 
     def evaluate(

@@ -1,0 +1,103 @@
+"""`verify`: one run is repeated and compared, or the runs of a table are compared with their file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
+from benchmark.cli.options import AsJson, Jobs, Seeds
+from benchmark.cli.progress import show_progress
+from benchmark.cli.runs import label_specs, run_specs
+from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.optional_packages import require_engine
+
+if TYPE_CHECKING:
+    from benchmark.execution.verify_table import ListedTable
+    from benchmark.store.store import Store
+
+
+def verify(
+    context: typer.Context,
+    run_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Compare with the JSON file of a table instead of repeating a run."),
+    ] = None,
+    seed: Seeds = None,
+    run: Annotated[bool, typer.Option("--run", help="With --against: run missing and failed runs first.")] = False,
+    jobs: Jobs = None,
+    as_json: AsJson = False,
+) -> None:
+    """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.
+
+    The exit code is 0 if all counts are identical, 4 if counts differ, 3 if a run failed or is missing, and 1 if
+    nothing can be compared.
+    """
+    if (run_id is None) == (against is None):
+        raise typer.BadParameter("give the ID of a run, or --against FILE")
+    if run_id is not None and (seed or run):
+        raise typer.BadParameter("--seed and --run need --against FILE")
+    store = open_store(context)
+    if against is not None:
+        raise typer.Exit(_verify_table(store, against, seeds=seed or (), jobs=jobs, runs_missing=run, as_json=as_json))
+    raise typer.Exit(_verify_run(store, store.find(run_id or ""), as_json=as_json))
+
+
+def _verify_run(store: Store, run_id: str, *, as_json: bool) -> ExitCode:
+    from benchmark.execution.verify import verify_run
+
+    spec = store.run(run_id).read_spec()
+    require_engine(spec.engine)
+    print_note(f"rerunning {run_id} in a temporary folder")
+    with show_progress({run_id: str(label_specs([spec], None)[run_id])}) as observe:
+        verification = verify_run(run_id, store, observe=observe)
+    if as_json:
+        print_json(verification.to_json())
+    else:
+        for line in verification.format_lines():
+            print_line(line)
+    return verification.exit_code
+
+
+def _verify_table(
+    store: Store, file: Path, *, seeds: Sequence[int], jobs: int | None, runs_missing: bool, as_json: bool
+) -> ExitCode:
+    from benchmark.execution.verify_table import (
+        Outcome,
+        choose_exit_code,
+        compare_with_table,
+        format_comparisons,
+        read_listed_table,
+        to_json,
+    )
+
+    table = read_listed_table(file, seeds=seeds)
+    if runs_missing:
+        _run_missing(store, table, jobs=jobs)
+    comparisons = compare_with_table(table, store)
+    if as_json:
+        print_json(to_json(comparisons))
+        return choose_exit_code(comparisons)
+    for line in format_comparisons(comparisons):
+        print_line(line)
+    if any(comparison.outcome is Outcome.MISSING for comparison in comparisons):
+        print_note(f"run the missing ones: {format_command(store, 'verify', '--run', '--against', str(file))}")
+    return choose_exit_code(comparisons)
+
+
+def _run_missing(store: Store, table: ListedTable, *, jobs: int | None) -> None:
+    """Run what the store lacks, with the threads that the listed runs had."""
+    from benchmark.execution.verify import check_repeatable
+    from benchmark.execution.worker_process import WorkerResources
+
+    for spec in {listed.spec.method: listed.spec for _, listed in table.runs}.values():
+        check_repeatable(spec)  # before the start, since otherwise every run would record this failure
+    for threads in sorted({listed.environment.threads for _, listed in table.runs}):
+        specs = [listed.spec for _, listed in table.runs if listed.environment.threads == threads]
+        run_specs(store, specs, jobs=jobs, resources=WorkerResources(threads), retry_failed=True)

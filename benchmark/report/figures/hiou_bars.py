@@ -19,6 +19,7 @@ from benchmark.report.figures.style import (
     choose_colors,
     draw_grid,
     list_paths,
+    make_interval_handles,
     open_figure,
     wrap_label,
 )
@@ -102,10 +103,7 @@ def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, floa
     patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=name) for name in names]
     handles: list[Patch | Line2D] = [*patches] if len(patches) > 1 else []
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
-    intervals = [interval for interval in estimates if interval is not None]
-    for kind in dict.fromkeys(interval.kind for interval in intervals):
-        label = f"{intervals[0].level:.0%} interval\nover {kind}"
-        handles.append(Line2D([], [], color="black", linewidth=1, linestyle=INTERVAL_LINES[kind], label=label))
+    handles += make_interval_handles(estimates, color="black", linewidth=1)
     if any(len(row.counted) > 1 for row in rows):
         handles.append(Line2D([], [], linewidth=0, color="0.7", label="one seed", **POINT_KEY))
     return handles

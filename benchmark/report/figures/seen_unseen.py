@@ -26,6 +26,7 @@ from benchmark.report.figures.style import (
     choose_markers,
     draw_grid,
     list_paths,
+    make_interval_handles,
     open_figure,
     shorten_label,
 )
@@ -48,7 +49,8 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
         _draw_levels(axes)
-        intervals = _list_interval_handles([row for row, _, _ in shown])
+        drawn = [row.estimates[side].interval for row, _, _ in shown for side in SIDES]
+        intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
         handles = [*axes.get_legend_handles_labels()[0], *intervals, _make_level_handle()]
         figure.legend(handles=handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
@@ -144,17 +146,6 @@ def _draw_level_text(axes: Axes, text: str, point: tuple[float, float], *, is_ab
     offset, across = ((0, 2), "center") if is_above else ((2, 2), "left")
     looks: dict[str, Any] = {"color": "0.55", "fontsize": 6, "annotation_clip": False}
     axes.annotate(text, point, offset, textcoords="offset points", ha=across, va="bottom", **looks)
-
-
-def _list_interval_handles(rows: Sequence[Row]) -> list[Line2D]:
-    """Return a legend entry per kind of interval that is drawn."""
-    known = [row.estimates[side].interval for row in rows for side in SIDES]
-    kinds = {interval.kind: interval.level for interval in known if interval is not None}
-    looks: dict[str, Any] = {"color": GRAY, "linewidth": 0.8}
-    return [
-        Line2D([], [], linestyle=INTERVAL_LINES[kind], label=f"{level:.0%} interval\nover {kind}", **looks)
-        for kind, level in kinds.items()
-    ]
 
 
 def _make_level_handle() -> Line2D:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,9 @@ import matplotlib
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from benchmark.evaluation.stats import Interval
 from benchmark.utils.atomic_files import open_draft
 
 COLUMN_IN = 3.4
@@ -104,6 +106,20 @@ def choose_colors(count: int) -> list[tuple[float, float, float]]:
 def choose_markers(count: int) -> list[str]:
     """Return markers, shifted after every ten, so that no pair of color and marker repeats within a hundred."""
     return [MARKERS[(index + index // len(MARKERS)) % len(MARKERS)] for index in range(count)]
+
+
+def make_interval_handles(intervals: Iterable[Interval | None], **looks: Any) -> list[Line2D]:
+    """Return a legend entry per kind of interval, which says what the intervals cover.
+
+    Args:
+        intervals: Intervals that are drawn.
+        looks: Color and width of the lines.
+    """
+    levels = {interval.kind: interval.level for interval in intervals if interval is not None}
+    return [
+        Line2D([], [], linestyle=INTERVAL_LINES[kind], label=f"{level:.0%} interval\nover {kind}", **looks)
+        for kind, level in levels.items()
+    ]
 
 
 def draw_grid(axes: Axes, *, axis: Any = "both") -> None:

@@ -13,7 +13,7 @@ from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
 from benchmark.report.figures.seen_unseen import average_gamma_curve, draw_scatter
 from benchmark.report.figures.study_figures import draw_all
-from benchmark.report.figures.style import choose_colors, choose_markers
+from benchmark.report.figures.style import choose_colors, choose_markers, make_interval_handles
 from benchmark.report.rows import read_rows
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
@@ -40,6 +40,30 @@ def test_png_and_pdf_repeat_to_the_byte_and_hold_no_date(tmp_path: Path) -> None
     assert [path.suffix for path in first] == [".png", ".pdf"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert b"CreationDate" not in first[1].read_bytes() and b"Software" not in first[0].read_bytes()
+
+
+def test_the_baseline_has_the_dashed_line_of_the_bars(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    rows = read_rows(store, two_rows(store))
+    first, same, other = (
+        draw_bars(rows, tmp_path / f"{index}", baseline=row, formats=["svg"])[0].read_bytes()
+        for index, row in enumerate((None, rows[0], rows[1]))
+    )
+    assert first == same != other
+    with pytest.raises(KeyError, match="no baseline 'no SDG'; did you mean 'no SGD'"):
+        draw_all(rows, store, tmp_path, baseline="no SDG", formats=["svg"])
+
+
+def test_legends_say_what_an_interval_covers(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {row.label: row.ids for row in two_rows(store).rows} | {"one": {0: save(store, spec_of("one"), even(50, 50))}}
+    intervals = [row.estimates["hiou"].interval for row in read_rows(store, plan_of(ids))]
+    handles = make_interval_handles([*intervals, None], color="black")
+    assert [handle.get_label() for handle in handles] == [
+        "95% interval\nover seeds and images",
+        "95% interval\nover images",
+    ]
+    assert [handle.get_linestyle() for handle in handles] == ["-", ":"]
 
 
 def test_a_study_without_results_has_only_the_figure_of_bars(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: boo
     if profile.executor == "slurm":
         return _submit(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed)
     if dry_run:
-        print_runs(store, selection.ids)
+        print_runs(store, selection)
         return ExitCode.SUCCESS
     resources = WorkerResources(profile.threads, profile.workers, measures_cost=profile.measures_cost)
     if profile.executor == "local":

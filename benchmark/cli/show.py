@@ -9,7 +9,6 @@ import typer
 
 from benchmark.cli.console import open_store, print_json, print_line
 from benchmark.cli.options import AsJson, RunId
-from benchmark.cli.status import is_stale
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:
 
 def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
     from benchmark.report.alarms import list_alarms
+    from benchmark.store.staleness import find_changes
 
     run = store.run(run_id)
     state = run.read_state()
@@ -66,7 +66,8 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
         return details | {"spec": run.read_spec().model_dump(mode="json"), "heartbeat": run.read_heartbeat()}
     record = run.read_record()
     details |= record.model_dump(mode="json")
-    details |= {"stale": is_stale(record), "spec": record.spec.model_dump(mode="json")}
+    changes = find_changes(record, run)
+    details |= {"stale": bool(changes), "changes": list(changes), "spec": record.spec.model_dump(mode="json")}
     if record.state is RunState.DONE:
         details["scores"] = _compute_scores(store, run_id)
         alarms = list_alarms(record, run.read_counts(record))
@@ -103,11 +104,12 @@ _SHOWN_FIELDS = (
 
 def _format_details(details: dict[str, Any]) -> list[str]:
     """Return sections, each with a title and indented entries."""
-    lines = [f"{details['id']}: {details['state']}" + (", STALE (older code)" if details.get("stale") else "")]
+    lines = [f"{details['id']}: {details['state']}" + (", STALE" if details.get("stale") else "")]
+    lines += [f"  stale: {change}" for change in details.get("changes", ())]
     for key in _SHOWN_FIELDS:
         if details.get(key):
             lines.append(f"  {key}: {details[key]}")
-    for title in ("spec", "environment", "heartbeat", "cost"):
+    for title in ("spec", "environment", "inputs", "heartbeat", "cost"):
         if details.get(title):
             lines += ["", title, *_indent(details[title])]
     if details.get("scores"):

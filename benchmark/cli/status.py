@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,13 +25,13 @@ from benchmark.cli.options import AsJson
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
-    from benchmark.core.run_record import RunRecord
+    from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
     from slurm.status.run_status import GridStatus, RunStatus
 
 MIN_INTERVAL_S = 10.0
 """Shortest interval between two queries of the scheduler."""
-HEADS = ("state", "progress", "attempts", "node", "run", "last message")
+HEADS = ("state", "progress", "attempts", "node", "row", "seed", "id", "last message")
 
 
 def status(
@@ -41,12 +42,14 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show the state of every run, on this machine and on the cluster. Read-only."""
+    from benchmark.store.row_labels import label_runs
     from slurm.status.run_status import query_status
 
     store = open_store(context)
     while True:
         grid = query_status(store, _list_ids(store, study))
-        entries = [_describe_run(store, run) for run in grid.runs]
+        labels = label_runs(store, [run.id for run in grid.runs], study=study or "")
+        entries = [_describe_run(store, run) | _describe_label(labels[run.id]) for run in grid.runs]
         if as_json:
             print_json(entries)
         else:
@@ -64,7 +67,7 @@ def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, An
     print_line(f"{format_states([entry['state'] for entry in entries])} in {store.root}")
     num_stale = sum(entry["stale"] for entry in entries)
     if num_stale:
-        print_line(f"{num_stale} stale (older code), marked with *")
+        print_line(f"{num_stale} stale, marked with *: {_summarize_stale(entries)}")
     for entry in entries:
         if entry["state"] is RunState.BROKEN:
             print_line(f"broken: {entry['message']}")
@@ -90,7 +93,7 @@ def _list_ids(store: Store, study: str | None) -> list[str]:
 def _describe_run(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return the status of a run as JSON."""
     entry: dict[str, Any] = {"id": run.id, "state": run.state, "stage": "", "done": 0, "total": 0}
-    entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": run.reason, "stale": False}
+    entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": run.reason, "stale": False, "changes": []}
     entry |= {"job": "", "node": ""}
     if run.task is not None and run.task.target is not None:
         entry["job"] = "_".join(map(str, run.task.target))
@@ -113,19 +116,27 @@ def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
 
 def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return what the record of a finished run says, or why it cannot be read."""
+    from benchmark.store.staleness import find_changes
+
     try:
         record = run.record or store.run(run.id).read_record()
     except ValueError as error:
         return {"message": str(error)}
     message = f"{record.failure.kind}: {record.failure.message}" if record.failure else ""
-    return {"attempts": record.attempts, "message": message, "stale": is_stale(record)}
+    changes = find_changes(record, store.run(run.id))
+    return {"attempts": record.attempts, "message": message, "stale": bool(changes), "changes": list(changes)}
 
 
-def is_stale(record: RunRecord) -> bool:
-    """Return whether a result was produced by a different version of the code; a failure has no result."""
-    from benchmark.store.environment import compute_code_digest
+def _describe_label(label: RowLabel) -> dict[str, Any]:
+    return {"row": label.row, "seed": label.seed, "study": label.study}
 
-    return record.state is RunState.DONE and record.environment.code_digest != compute_code_digest()
+
+def _summarize_stale(entries: Sequence[dict[str, Any]]) -> str:
+    """Return the changes that make runs stale, the most frequent first."""
+    from benchmark.store.staleness import summarize_changes
+
+    counts = Counter(change for entry in entries for change in entry["changes"])
+    return summarize_changes([change for change, _ in counts.most_common()])
 
 
 def _format_row(entry: dict[str, Any]) -> list[str]:
@@ -134,4 +145,8 @@ def _format_row(entry: dict[str, Any]) -> list[str]:
         progress += f", {format_duration(entry['seconds_left'])} left"
     state = entry["state"] + ("*" if entry["stale"] else "")
     texts = [entry["message"] if entry["state"] is not RunState.BROKEN else "", format_losses(entry["losses"])]
-    return [state, progress, str(entry["attempts"] or ""), entry["node"], entry["id"], "; ".join(filter(None, texts))]
+    from benchmark.store.row_labels import shorten_id
+
+    seed = "" if entry["seed"] is None else str(entry["seed"])
+    name = [entry["row"], seed, shorten_id(entry["id"])]
+    return [state, progress, str(entry["attempts"] or ""), entry["node"], *name, "; ".join(filter(None, texts))]

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.input_files import record_input
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_table
 
@@ -68,7 +69,9 @@ def read_templates(name: str) -> tuple[str, ...]:
     Raises:
         KeyError: There is no such file; the message names the nearest.
     """
-    text = _find_file("prompts", name, ".txt").read_text(encoding="utf-8")
+    path = _find_file("prompts", name, ".txt")
+    text = path.read_text(encoding="utf-8")
+    record_input(path)
     return tuple(line for line in text.splitlines() if line)
 
 
@@ -81,6 +84,7 @@ def read_aliases(name: str) -> dict[str, str]:
     """
     path = _find_file("names", name, ".yaml")
     table = read_table(path, kind="table of aliases")
+    record_input(path)
     if not table or not all(isinstance(text, str) for text in (*table, *table.values())):
         raise ValueError(f"{path} is not a valid table of aliases: expected class names and texts")
     return table

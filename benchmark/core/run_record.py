@@ -11,7 +11,6 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 
-
 SWITCHED_OFF = "switched off"
 """Reason of an unmeasured cost that the user did not ask for."""
 

@@ -14,7 +14,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 
 
 def expand(study: Study) -> PlannedStudy:
-    """Resolve every row of a study once; the runs of a row differ in the seed only, and a deterministic row has one run.
+    """Resolve every row of a study once; its runs differ in the seed only; a deterministic row has one.
 
     Raises:
         KeyError: A name is unknown, that of the baseline included; the message names the row.

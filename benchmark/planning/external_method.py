@@ -180,7 +180,7 @@ class _Loader(SourceFileLoader):
 def _make_import(location: _Location) -> Callable[..., Any]:
     """Return `__import__` for the modules of a private package."""
 
-    def import_module(
+    def _import_module(
         name: str,
         globals: Mapping[str, object] | None = None,
         locals: Mapping[str, object] | None = None,
@@ -195,4 +195,4 @@ def _make_import(location: _Location) -> Callable[..., Any]:
         importlib.import_module(private)
         return sys.modules[location.make_private(name.partition(".")[0])]
 
-    return import_module
+    return _import_module

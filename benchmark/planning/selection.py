@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import STUDIES, Plan, Study, list_studies, load_study
+from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
 from benchmark.planning.plan_cache import plan_study
 from benchmark.planning.registry import list_methods
 from benchmark.store.store import Store
@@ -56,6 +56,25 @@ def select_specs(specs: Sequence[RunSpec], *, name: str = "") -> Selection:
     return Selection(name or specs[0].method, tuple(by_id), splits, lambda ids: [by_id[run_id] for run_id in ids])
 
 
+def select_study(planned: PlannedStudy, split: str, *, seeds: Sequence[int] = ()) -> Selection:
+    """Return a selection of the runs of a planned study.
+
+    Args:
+        planned: Plan and specs.
+        split: Name or path of the split.
+        seeds: Seeds of the runs; if empty, all of the study.
+    """
+    plan = planned.plan
+    most = max(len(row.ids) for row in plan.rows)
+    ids = tuple(
+        run_id
+        for row in plan.rows
+        for seed, run_id in row.ids.items()
+        if not seeds or seed in seeds or len(row.ids) < most  # the one run of a deterministic row stands for all seeds
+    )
+    return Selection(plan.study, ids, (split,), planned.make_specs, plan)
+
+
 def select_runs(
     name: str,
     *,
@@ -87,7 +106,7 @@ def select_runs(
         if not set(seeds) <= set(study.seeds):
             fields |= {"seeds": seeds}  # other seeds make another study; some of its seeds are a part of the same one
         study = modify_study(study, overrides=overrides, name=plan_name, **fields)
-        return _select_from_study(study, store=store, keep=keep, seeds=seeds)
+        return select_study(plan_study(study, store, keep=keep), study.split, seeds=seeds)
     from benchmark.planning.resolve import resolve  # needs torch
 
     settings = {"split": "toybox"} | {key: value for key, value in fields.items() if value is not None}
@@ -133,18 +152,6 @@ def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None
         title = f"{study.title} [{', '.join(words)}]"
         changes |= {"title": title, "set": {**study.set, **overrides}, "rows": rows}
     return Study.model_validate(study.model_dump() | changes | {"name": name or _make_name(study.name, words)})
-
-
-def _select_from_study(study: Study, *, store: Store, keep: bool, seeds: Sequence[int]) -> Selection:
-    planned = plan_study(study, store, keep=keep)
-    wanted = set(seeds or study.seeds)
-    ids = tuple(
-        run_id
-        for row in planned.plan.rows
-        for seed, run_id in row.ids.items()
-        if seed in wanted or len(row.ids) < len(study.seeds)  # the one run of a deterministic row stands for all seeds
-    )
-    return Selection(planned.plan.study, ids, (study.split,), planned.make_specs, planned.plan)
 
 
 def _remove_keys(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:

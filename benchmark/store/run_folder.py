@@ -63,15 +63,16 @@ class RunFolder(RunPaths):
     # Spec
 
     def write_spec(self, spec: RunSpec) -> Path:
-        """Write the spec unless it is there already, and return its path.
+        """Write the spec and return its path; one that is there already is replaced if it was given in other words.
 
         Raises:
             ValueError: The folder holds another spec.
         """
-        if not self.spec_path.is_file():
-            write_text(self.spec_path, format_json(spec))
-        elif self.read_spec() != spec:
+        existing = self.read_spec() if self.spec_path.is_file() else None
+        if existing is not None and existing.id != spec.id:
             raise ValueError(f"{self.spec_path} holds another spec than its folder's name says: move the folder away")
+        if existing != spec:
+            write_text(self.spec_path, format_json(spec))
         return self.spec_path
 
     def read_spec(self) -> RunSpec:
@@ -204,7 +205,7 @@ class RunFolder(RunPaths):
         """
         record = read_value(RunRecord, self.record_path)
         if record.spec.id != self.id:
-            raise ValueError(f"{self.record_path} is the record of another run, {record.spec.id}: move it back")
+            raise ValueError(f"{self.record_path} is the record of another run, {record.spec.id}: move it there")
         return record
 
     def read_counts(self, record: RunRecord | None = None) -> Counts:

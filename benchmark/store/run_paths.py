@@ -3,6 +3,7 @@
 spec.json         what to run
 record.json       result or failure; written once, atomically
 counts.npz        pixel counts per image; only of a run that is done
+accepted.json     proof that changed code gives the same counts, see `benchmark.store.staleness`; only if accepted
 history.jsonl     training losses, one JSON object per line
 heartbeat.json    current stage and progress
 checkpoint.pt     state from which training resumes
@@ -46,6 +47,11 @@ class RunPaths:
     def counts_path(self) -> Path:
         """Path of the pixel counts."""
         return self.path / "counts.npz"
+
+    @property
+    def acceptance_path(self) -> Path:
+        """Path of the acceptance of a result whose code or inputs have changed since."""
+        return self.path / "accepted.json"
 
     @property
     def history_path(self) -> Path:

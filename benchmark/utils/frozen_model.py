@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, model_validator
+from pydantic import ConfigDict, ValidationError, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
-from benchmark.utils.identity import identify
+from benchmark.utils.identity import IdentifiedModel, identify
 
 FORMAT = 3
 """Version of the files of runs and plans; 1 had no number. Files of another version are refused.
@@ -22,20 +22,15 @@ OLD_FORMAT = "old_format"
 """Type of the validation error for a file of another version."""
 
 
-class FrozenModel(BaseModel):
+class FrozenModel(IdentifiedModel):
     """A typed, immutable value; undeclared fields are errors.
 
     Attributes:
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
-        descriptive_fields: Names of fields that describe a value and are not part of its identity. A class attribute.
-        file_fields: Name of a field that may hold a path to the name of the field with the digest of that file, which
-            identifies the file instead of the path if it is not empty. A class attribute.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
     renamed_fields: ClassVar[Mapping[str, str]] = {}
-    descriptive_fields: ClassVar[frozenset[str]] = frozenset()
-    file_fields: ClassVar[Mapping[str, str]] = {}
 
     def canonical(self) -> str:
         """Return the one JSON text of this value: sorted keys, no spaces, defaults written out."""

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel
-
-if TYPE_CHECKING:
-    from benchmark.utils.frozen_model import FrozenModel
 
 KIND = "kind"
 """Field that tells configs which can replace each other apart; always kept, although it stands at its default."""
@@ -22,11 +19,24 @@ CLASS = "class"
 """Key of the class name, for configs that can replace each other and have no field `kind`."""
 
 
-def identify(value: FrozenModel) -> dict[str, Any]:
+class IdentifiedModel(BaseModel):
+    """A value whose identity is less than all of its fields.
+
+    Attributes:
+        descriptive_fields: Names of fields that describe a value and are not part of its identity. A class attribute.
+        file_fields: Name of a field that may hold a path to the name of the field with the digest of that file, which
+            identifies the file instead of the path if it is not empty. A class attribute.
+    """
+
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset()
+    file_fields: ClassVar[Mapping[str, str]] = {}
+
+
+def identify(value: IdentifiedModel) -> dict[str, Any]:
     """Return the fields that identify a value, as JSON values.
 
     Left out are fields at the default of their class, descriptive fields, and paths of files that a digest identifies;
-    see the class attributes of `FrozenModel`.
+    see the class attributes of `IdentifiedModel`.
 
     Args:
         value: Value whose nested parts are reduced in the same way.
@@ -38,18 +48,25 @@ def identify(value: FrozenModel) -> dict[str, Any]:
         if name in unused or (name != KIND and _equals(getattr(value, name), default)):
             fields.pop(name, None)
         elif name not in fields:
-            fields[name] = _identify_part(getattr(value, name), is_ambiguous=_count_models(kind, name) > 1)
+            fields[name] = _identify_part(getattr(value, name), usual=_list_part_types(kind, name)[0])
     return fields
 
 
-def _identify_part(part: Any, *, is_ambiguous: bool) -> Any:
-    if isinstance(part, BaseModel):
-        fields = identify(part)  # type: ignore[arg-type]  # parts of frozen models are frozen models
-        return fields | {CLASS: type(part).__name__} if is_ambiguous and KIND not in fields else fields
+def _identify_part(part: Any, *, usual: type[IdentifiedModel]) -> Any:
+    """Return a nested value as JSON values.
+
+    Args:
+        part: Value of a field.
+        usual: First class of nested models that the field accepts. Others that have no field `kind` are named, so that
+            a field which accepts more classes than before leaves old digests alone.
+    """
+    if isinstance(part, IdentifiedModel):
+        fields = identify(part)
+        return fields | {CLASS: type(part).__name__} if type(part) is not usual and KIND not in fields else fields
     if isinstance(part, Mapping):
-        return {str(key): _identify_part(item, is_ambiguous=is_ambiguous) for key, item in part.items()}
+        return {str(key): _identify_part(item, usual=usual) for key, item in part.items()}
     if isinstance(part, tuple | list):
-        return [_identify_part(item, is_ambiguous=is_ambiguous) for item in part]
+        return [_identify_part(item, usual=usual) for item in part]
     return part
 
 
@@ -65,7 +82,7 @@ def _equals(value: Any, default: Any) -> bool:
 
 
 @cache
-def _list_defaults(kind: type[BaseModel]) -> dict[str, Any]:
+def _list_defaults(kind: type[IdentifiedModel]) -> dict[str, Any]:
     """Return the default of each field by name."""
     return {
         name: _REQUIRED if field.is_required() else field.get_default(call_default_factory=True, validated_data={})
@@ -74,18 +91,18 @@ def _list_defaults(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 @cache
-def _select_plain_fields(kind: type[BaseModel]) -> set[str]:
+def _select_plain_fields(kind: type[IdentifiedModel]) -> set[str]:
     """Return the names of fields without nested models."""
-    return {name for name in kind.model_fields if not _count_models(kind, name)}
+    return {name for name in kind.model_fields if not _list_part_types(kind, name)}
 
 
 @cache
-def _count_models(kind: type[BaseModel], name: str) -> int:
-    """Return how many classes of nested models a field accepts."""
-    return len(_list_models(kind.model_fields[name].annotation))
+def _list_part_types(kind: type[IdentifiedModel], name: str) -> list[type[IdentifiedModel]]:
+    """Return the classes of nested models that a field accepts, in the order of its annotation."""
+    return _list_models(kind.model_fields[name].annotation)
 
 
-def _list_models(annotation: Any) -> set[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return {annotation}
-    return {model for argument in get_args(annotation) for model in _list_models(argument)}
+def _list_models(annotation: Any) -> list[type[IdentifiedModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, IdentifiedModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _list_models(argument)]

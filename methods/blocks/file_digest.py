@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from torch import nn
+
+from benchmark.utils.input_files import hash_file, is_collecting, record_digest
 
 
 def add_digest(fields: Any, field: str, *, into: str = "sha256") -> Any:
@@ -34,13 +37,17 @@ def add_digest(fields: Any, field: str, *, into: str = "sha256") -> Any:
     return {**fields, into: digest}
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file in hex; a file is read once per process unless its size or time changes."""
-    stat = path.stat()
-    return _hash_unchanged_file(path, stat.st_size, stat.st_mtime_ns)
+def record_tensors(name: str, module: nn.Module) -> None:
+    """Record downloaded weights as an input of the current run by their content, as their file is not known.
 
-
-@lru_cache(maxsize=64)
-def _hash_unchanged_file(path: Path, _size: int, _time_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    Args:
+        name: Name of the input, with a colon, see `benchmark.utils.input_files.record_digest`.
+        module: Module that holds nothing but these weights.
+    """
+    if not is_collecting():
+        return
+    digest = hashlib.sha256()
+    for key, value in module.state_dict().items():
+        digest.update(f"{key} {value.dtype} {tuple(value.shape)}\0".encode())
+        digest.update(value.numpy(force=True).tobytes())
+    record_digest(name, digest.hexdigest())

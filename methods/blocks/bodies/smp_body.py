@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 from safetensors import SafetensorError
@@ -12,8 +13,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
+from benchmark.utils.input_files import record_input
 from methods.blocks.clip.config import ASSETS
-from methods.blocks.file_digest import add_digest
+from methods.blocks.file_digest import add_digest, record_tensors
 from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
@@ -32,6 +34,8 @@ class SmpBodyConfig(Config):
         channels: Number of feature channels.
         rates: Dilations of the decoder's pyramid (DeepLabV3, arXiv 1706.05587).
     """
+
+    file_fields: ClassVar[Mapping[str, str]] = {"weights": "sha256"}
 
     encoder: str = "resnet50"
     weights: str | None = "imagenet"
@@ -63,7 +67,9 @@ class SmpBody(nn.Module):
         self.normalize = Normalize(IMAGENET_MEAN, IMAGENET_STD)
         network = _build_network(config)
         self.encoder, self.decoder = network.encoder, network.decoder
-        if config.weights not in (None, "imagenet"):
+        if config.weights == "imagenet":
+            record_tensors(f"imagenet: {config.encoder}", self.encoder)
+        elif config.weights is not None:
             load_body_weights(self, TOY_BODY if config.weights == "toy" else Path(config.weights))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -119,6 +125,7 @@ def load_body_weights(body: SmpBody, path: Path) -> None:
     """
     try:
         state = load_file(path)
+        record_input(path)
         body.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
     except (OSError, SafetensorError, RuntimeError) as error:
         line = str(error).splitlines()[0][:200]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,8 @@ class FileEmbeddings(Config):
         sha256: Digest of embeddings and names; computed when the config is created. A run is refused if the content has
             changed since it was planned.
     """
+
+    file_fields: ClassVar[Mapping[str, str]] = {"file": "sha256", "names": "sha256"}
 
     kind: Literal["file"] = "file"
     file: str

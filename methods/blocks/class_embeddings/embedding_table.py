@@ -19,6 +19,7 @@ from torch import Tensor
 
 from benchmark.core.split import list_splits, load_split
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.input_files import record_input
 
 NORM_TOLERANCE = 1e-3
 """Accepted deviation of a norm from one: float16 rounds the norms of vectors of length 512 by half of it."""
@@ -102,6 +103,7 @@ def read_names(file: str, names: str = "") -> tuple[str, ...]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"names of embedding file {file}: {path} cannot be read as text ({error})") from error
+    record_input(path)
     return tuple(line.strip() for line in lines if line.strip())
 
 
@@ -114,6 +116,7 @@ def _read_array(file: str) -> NDArray[Any]:
     except (OSError, ValueError, EOFError) as error:
         line = str(error).strip().partition("\n")[0][:150]
         raise ValueError(f"embedding file {file} is truncated or no .npy of numbers ({line})") from error
+    record_input(file)
     return array
 
 

@@ -7,8 +7,9 @@ package is one more configuration (`toy-ViT-16`, weights `toy`); see its model c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import model_validator
 
@@ -35,6 +36,8 @@ class ClipConfig(Config):
             "toy" or "random". Files of tags are looked for in $CHIMERA_BENCH_WEIGHTS first.
         sha256: Digest of a file given by path; computed when the config is created.
     """
+
+    file_fields: ClassVar[Mapping[str, str]] = {"weights": "sha256"}
 
     model: str = "ViT-B-16-quickgelu"
     weights: str = "openai"

@@ -18,6 +18,7 @@ import torch
 
 from benchmark.core.seeding import hash_rng_key
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.input_files import record_input
 from methods.blocks.clip.checkpoint import load_checkpoint, read_checkpoint
 from methods.blocks.clip.config import ASSETS, RANDOM, TOY_MODEL, TOY_WEIGHTS, Clip, ClipConfig
 from methods.blocks.clip.weights import SUFFIXES, Pretraining, find_weights, look_up_pretraining, recognize_weights
@@ -70,6 +71,7 @@ def _build_pretrained(config: ClipConfig) -> Clip:
     if pretraining is not None:
         _check_activation(config, is_quick=pretraining.is_quick)
     checkpoint = read_checkpoint(file)
+    record_input(file)
     if checkpoint.is_openai:
         _check_activation(config, is_quick=True)
     model = _build_without_weights(config.model)

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from methods.blocks.bodies import SmpBodyConfig
 from methods.blocks.clip import ClipConfig
-from methods.blocks.file_digest import hash_file
+from benchmark.utils.input_files import hash_file
 
 
 @pytest.mark.parametrize("kind", [ClipConfig, SmpBodyConfig])

@@ -22,6 +22,7 @@ from detectron2.projects.deeplab.semantic_seg import DeepLabV3Head, DeepLabV3Plu
 from torch import nn
 from yaml import YAMLError
 
+from benchmark.utils.input_files import record_input
 from methods.blocks.bodies.d2.config import D2BodyConfig
 from methods.blocks.bodies.d2.files import find_config, import_model_zoo
 
@@ -78,6 +79,7 @@ def read_source(name: str) -> Source:
         ValueError: No body can be built from the config.
     """
     file = find_config(name)
+    record_input(file)
     try:
         with _ignore_known_warnings():
             source = _read_lazy(file) if file.suffix == ".py" else _read_yaml(file)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -31,6 +32,8 @@ class D2BodyConfig(Config):
             that the config includes.
         sha256: Digest of weights given by path; computed likewise.
     """
+
+    file_fields: ClassVar[Mapping[str, str]] = {"config": "config_sha256", "weights": "sha256"}
 
     config: str
     decoder: Literal["", "fpn", "deeplab"] = ""

@@ -16,6 +16,8 @@ from detectron2.checkpoint import DetectionCheckpointer
 from detectron2.utils.file_io import Detectron2Handler, PathManager
 from torch import nn
 
+from benchmark.utils.input_files import record_input
+
 RESPONSE_TIMEOUT_S = 10.0
 """Seconds without a response after which a download is given up."""
 
@@ -58,6 +60,7 @@ def load_weights(body: nn.Module, source: str) -> None:
         ValueError: The file cannot be fetched, is broken, or holds less than half of the backbone's parameters.
     """
     file = _fetch(source)
+    record_input(file)
     checkpointer = _RecordingCheckpointer(body)
     try:
         checkpointer.load(str(file))

@@ -1,0 +1,80 @@
+"""Labels of runs for people: the row of a study and the seed, instead of the id."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmark.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.core.study import Plan
+
+KEY_LENGTH = 16
+"""Number of characters at the end of an id that tell it apart and that commands accept in its place."""
+
+
+@dataclass(frozen=True)
+class RowLabel:
+    """Label of a run.
+
+    Attributes:
+        row: Label of the row; with the method in front if rows of several methods have it, or if no plan has the run.
+        seed: Seed of the run; None if it is unknown.
+        study: Name of the study; empty if no plan has the run.
+    """
+
+    row: str
+    seed: int | None
+    study: str = ""
+
+    def __str__(self) -> str:
+        return self.row if self.seed is None else f"{self.row} seed {self.seed}"
+
+
+def label_plan(plan: Plan) -> dict[str, RowLabel]:
+    """Return the labels of a study's runs by id."""
+    counts = Counter(row.label for row in plan.rows)
+    return {
+        run_id: RowLabel(row.label if counts[row.label] == 1 else f"{row.method}/{row.label}", seed, plan.study)
+        for row in plan.rows
+        for seed, run_id in row.ids.items()
+    }
+
+
+def label_spec(spec: RunSpec) -> RowLabel:
+    """Return the label of a run that need not belong to a study."""
+    return RowLabel(f"{spec.method}/{spec.label}", spec.seed)
+
+
+def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str, RowLabel]:
+    """Return the labels of runs by id.
+
+    Args:
+        store: Store that holds the plans. A plan that cannot be read is skipped.
+        ids: Ids of runs.
+        study: Name of the study whose labels come first, for runs that several studies have.
+    """
+    labels: dict[str, RowLabel] = {}
+    for name in sorted(store.list_plans(), key=lambda name: name == study):
+        try:
+            labels |= label_plan(store.read_plan(name))
+        except ValueError:
+            continue
+    return {run_id: labels.get(run_id) or _label_unplanned(store, run_id) for run_id in ids}
+
+
+def shorten_id(run_id: str) -> str:
+    """Return the end of an id, by which commands find the run."""
+    return run_id[-KEY_LENGTH:]
+
+
+def _label_unplanned(store: Store, run_id: str) -> RowLabel:
+    try:
+        return label_spec(store.run(run_id).read_spec())
+    except ValueError:
+        return RowLabel(run_id, None)

@@ -1,0 +1,129 @@
+"""Staleness of a result: what its run used has changed since. Needs no torch and runs no method file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from benchmark.core.run_record import RunRecord
+from benchmark.core.run_state import RunState
+from benchmark.store.run_paths import RunPaths
+from benchmark.utils.atomic_files import format_json, read_value, write_text
+from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.input_files import hash_file, locate_file
+from benchmark.utils.paths import ROOT
+from benchmark.utils.source_files import read_source
+
+SHOWN_CHANGES = 3
+"""Number of changes that a line names."""
+
+
+class Acceptance(FrozenModel):
+    """Proof that other code or inputs give the counts of a record, too: the repeated run gave identical ones.
+
+    Attributes:
+        counts_digest: Digest of the counts of both runs.
+        code: Code of the repeated run, as in its record.
+        inputs: Inputs of the repeated run, as in its record.
+        commit: Git commit of the repeated run; empty outside a checkout.
+        finished: Time of its end in UTC, ISO 8601.
+    """
+
+    counts_digest: str
+    code: dict[str, str]
+    inputs: dict[str, str]
+    commit: str
+    finished: str
+
+
+@cache
+def digest_module(name: str) -> str:
+    """Return 16 hex digits for what a Python file of the package computes; empty if there is no such file.
+
+    Args:
+        name: Path relative to the package.
+    """
+    path = ROOT / name
+    return read_source(path).digest[:16] if path.is_file() else ""
+
+
+def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str, ...]:
+    """Return what has changed of what a run used, in plain phrases; empty if its result is fresh.
+
+    Files are read once per process. A weight file that is not on this machine counts as unchanged.
+
+    Args:
+        record: Record of the run. A failure has no result that could be stale.
+        folder: Folder of the run, in which an acceptance may say that the counts are the same nevertheless.
+    """
+    if record.state is not RunState.DONE:
+        return ()
+    changes = tuple(_list_changes(record.code, record.inputs))
+    acceptance = _read_acceptance(folder) if changes and folder is not None else None
+    if acceptance is None or acceptance.counts_digest != record.counts_digest:
+        return changes
+    return tuple(_list_changes(acceptance.code, acceptance.inputs))
+
+
+def summarize_changes(changes: Sequence[str]) -> str:
+    """Return changes as one line, the first of them by name."""
+    shown = ", ".join(changes[:SHOWN_CHANGES])
+    return shown if len(changes) <= SHOWN_CHANGES else f"{shown} and {len(changes) - SHOWN_CHANGES} more"
+
+
+def find_input_differences(first: RunRecord, second: RunRecord) -> tuple[str, ...]:
+    """Return the inputs that two runs read with different content, in plain phrases."""
+    names = sorted(first.inputs.keys() & second.inputs.keys())
+    return tuple(
+        f"{name} is {first.inputs[name][:12]} and {second.inputs[name][:12]}"
+        for name in names
+        if first.inputs[name] != second.inputs[name]
+    )
+
+
+def accept(folder: RunPaths, original: RunRecord, repeated: RunRecord) -> Path:
+    """Record in a run's folder that a repeated run gave identical counts, and return the path of the file.
+
+    Raises:
+        ValueError: The counts are not identical.
+        OSError: The file cannot be written.
+    """
+    if original.counts_digest is None or repeated.counts_digest != original.counts_digest:
+        raise ValueError(f"the repeated run of {original.spec.id} has other counts: nothing is accepted")
+    acceptance = Acceptance(
+        counts_digest=original.counts_digest,
+        code=repeated.code,
+        inputs=repeated.inputs,
+        commit=repeated.environment.commit,
+        finished=repeated.finished,
+    )
+    write_text(folder.acceptance_path, format_json(acceptance))
+    return folder.acceptance_path
+
+
+def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterator[str]:
+    for name, digest in code.items():
+        current = digest_module(name)
+        if current != digest:
+            yield f"{name} changed" if current else f"{name} is gone"
+    for name, digest in inputs.items():
+        if _digest_input(name) not in ("", digest):
+            yield f"input {name} changed"
+
+
+def _read_acceptance(folder: RunPaths) -> Acceptance | None:
+    """Read the acceptance of a run; None if there is no readable one."""
+    try:
+        return read_value(Acceptance, folder.acceptance_path)
+    except (ValueError, ValidationError):
+        return None
+
+
+@cache
+def _digest_input(name: str) -> str:
+    """Return the digest of an input as it is on this machine; empty if it is not there."""
+    path = locate_file(name)
+    return hash_file(path) if path is not None else ""

@@ -1,0 +1,32 @@
+"""Tests of the expansion of a study: its baseline, and rows that one run is enough for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from benchmark.core.study import Study, StudyRow
+from benchmark.planning.expand import expand
+
+ROWS = (StudyRow(method="spnet"), StudyRow(method="maskclip/MaskCLIP"))
+
+
+def make_study(**changes: Any) -> Study:
+    fields: dict[str, Any] = {"name": "two", "title": "Two", "rows": ROWS, "split": "toybox", "seeds": (3, 4)}
+    return Study(**fields | changes)
+
+
+def test_a_deterministic_row_has_one_run_with_the_first_seed() -> None:
+    plan = expand(make_study()).plan
+    assert [list(row.ids) for row in plan.rows] == [[3, 4], [3]]
+
+
+def test_the_baseline_of_a_study_is_that_of_its_plan() -> None:
+    assert expand(make_study(baseline="MaskCLIP")).plan.baseline == "MaskCLIP"
+    assert expand(make_study()).plan.baseline == ""
+
+
+def test_a_baseline_that_is_no_row_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(KeyError, match="study 'two': no row to be the baseline 'MaskCLOP'; did you mean 'MaskCLIP'"):
+        expand(make_study(baseline="MaskCLOP"))

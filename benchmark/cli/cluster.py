@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,15 +32,15 @@ from benchmark.cli.options import (
     SplitName,
     read_overrides,
 )
-from benchmark.cli.runs import print_runs, print_split_notes, run_here
+from benchmark.cli.runs import label_selection, print_runs, print_split_notes, run_here
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
-    from benchmark.core.run_spec import RunSpec
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import Selection
+    from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
     from slurm.requests.profile import Profile, SlurmProfile
     from slurm.status.run_status import RunStatus
@@ -139,12 +139,14 @@ def collect(
     as_json: AsJson = False,
 ) -> None:
     """Account for every run of a study. Records the failures of dead jobs and sums up the resources used."""
+    from benchmark.store.row_labels import label_plan
     from slurm.status.accounting import summarize_usage
     from slurm.status.reconcile import reconcile
     from slurm.status.run_status import query_status
 
     store = open_store(context)
-    ids = store.read_plan(study).ids
+    plan = store.read_plan(study)
+    ids = plan.ids
     while True:
         status = query_status(store, ids)
         failed = reconcile(store, status.runs)
@@ -155,14 +157,26 @@ def collect(
         time.sleep(POLL_S)
     for line in status.queue.notes:
         print_note(line)
-    usage = summarize_usage(store, ids)
+    usage, labels = summarize_usage(store, ids), label_plan(plan)
     if as_json:
-        print_json({"states": dict(zip(ids, states, strict=True)), "usage": usage})
+        names = {run_id: str(label) for run_id, label in labels.items()}
+        print_json({"states": dict(zip(ids, states, strict=True)), "labels": names, "usage": usage})
     else:
         print_line(f"{format_states(states)} in {store.root}")
+        _print_unfinished(dict(zip(ids, states, strict=True)), labels)
         for line in [*usage, f"Print the table: {format_command(store, 'table', study)}"]:
             print_line(line)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
+
+
+def _print_unfinished(states: Mapping[str, RunState], labels: Mapping[str, RowLabel]) -> None:
+    """Print the rows and seeds of the runs that are not done, by state."""
+    from benchmark.store.row_labels import summarize_labels
+
+    for state in dict.fromkeys(states.values()):
+        if state is not RunState.DONE:
+            for line in summarize_labels(labels[run_id] for run_id, one in states.items() if one is state):
+                print_line(f"  {state}: {line}")
 
 
 def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
@@ -177,14 +191,15 @@ def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: boo
     resources = WorkerResources(profile.threads, profile.workers, measures_cost=profile.measures_cost)
     if profile.executor == "local":
         return run_here(store, selection, jobs=profile.jobs, resources=resources, retry_failed=retry_failed)
-    return _run_in_process(store, selection.specs, resources=resources)
+    return _run_in_process(store, selection, resources=resources)
 
 
-def _run_in_process(store: Store, specs: Sequence[RunSpec], *, resources: WorkerResources) -> int:
-    """Run the specs one after the other in this process, and return the exit code."""
+def _run_in_process(store: Store, selection: Selection, *, resources: WorkerResources) -> int:
+    """Run the selection one after the other in this process, and return the exit code."""
     from benchmark.execution.runner import execute
     from benchmark.utils.lock import hold_lock
 
+    specs, labels = selection.specs, label_selection(store, selection)
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)
     states = []
@@ -198,20 +213,25 @@ def _run_in_process(store: Store, specs: Sequence[RunSpec], *, resources: Worker
                 measures_cost=resources.measures_cost,
             )
             states.append(record.state)
-        print_line(f"{states[-1]:<8} {spec.id}")
+        print_line(f"{states[-1]:<8} {labels[spec.id]}")
     return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS
 
 
 def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
     """Submit the unfinished runs as job arrays or, in a dry run, print the batch scripts; return the exit code."""
+    from benchmark.store.row_labels import summarize_labels
     from slurm import submit as submission
 
     grid = submission.Grid(
         selection.ids, selection.make_specs, store=store, study=selection.name, profile=profile, retry=retry_failed
     )
     if dry_run:
+        labels = label_selection(store, selection)
         for array, script in submission.preview(grid):
-            print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}\n{script}")
+            print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}")
+            for line in summarize_labels(labels[run_id] for ids in array.tasks for run_id in ids):
+                print_line(f"#   {line}")
+            print_line(script)
         return ExitCode.SUCCESS
     print_split_notes(selection.splits)
     receipt = submission.submit(grid)

@@ -196,11 +196,19 @@ def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLab
     return labels if plan is None else labels | label_plan(plan)
 
 
+def label_selection(store: Store, selection: Selection) -> dict[str, RowLabel]:
+    """Return the labels of a selection's runs by ID: rows of its plan, or of the planned study that it is called by."""
+    plan = selection.plan
+    if plan is None and selection.name in store.list_plans():
+        plan = store.read_plan(selection.name)
+    return label_specs(selection.specs if selection.plan is None else (), plan)
+
+
 def print_runs(store: Store, selection: Selection) -> None:
     """Print the runs of a selection with their states and labels."""
     from benchmark.store.row_labels import shorten_id
 
-    labels = label_specs(selection.specs, selection.plan)
+    labels = label_selection(store, selection)
     states = [store.run(run_id).read_state() for run_id in selection.ids]
     for state, run_id in zip(states, selection.ids, strict=True):
         print_line(f"{state:<12} {labels[run_id]}  {shorten_id(run_id)}")

@@ -161,7 +161,7 @@ def find_method_of(spec: RunSpec) -> str:
             return path
     if existing:
         raise ValueError(f"method file {existing[0]} changed since this run was planned: plan it again")
-    raise ValueError(f"there is no method file {spec.source}: go to the folder that holds {spec.method}.py now")
+    raise ValueError(f"no method file {spec.source}: go to the folder that holds {spec.method}.py now")
 
 
 def load_split_of(spec: RunSpec) -> Split:
@@ -175,7 +175,7 @@ def load_split_of(spec: RunSpec) -> Split:
     near = f"{spec.split}.yaml"
     path = near if spec.split_source and not Path(spec.split_source).is_file() else spec.split_source
     if path == near and not Path(near).is_file():
-        raise ValueError(f"there is no split file {spec.split_source}: go to the folder that holds {near} now")
+        raise ValueError(f"no split file {spec.split_source}: go to the folder that holds {near} now")
     split = load_split(path or spec.split)
     if split.digest() != spec.split_digest:
         raise ValueError(f"split {spec.split!r} changed since this run was planned: plan it again")

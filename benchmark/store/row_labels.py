@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.study import Plan
 
 KEY_LENGTH = 16
 """Number of characters at the end of an id that tell it apart and that commands accept in its place."""
+SHOWN_SEEDS = 10
+"""Largest number of seeds of a row that a summary lists."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,18 @@ def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str
         except ValueError:
             continue
     return {run_id: labels.get(run_id) or _label_unplanned(store, run_id) for run_id in ids}
+
+
+def summarize_labels(labels: Iterable[RowLabel]) -> list[str]:
+    """Return one line per row: its label and its seeds, or their number if they are many."""
+    seeds: dict[str, list[str]] = {}
+    for label in labels:
+        seeds.setdefault(label.row, []).append(str(label.seed))
+    return [
+        f"{row}: "
+        + (f"{len(some)} seeds" if len(some) > SHOWN_SEEDS else f"seed{'s'[: len(some) - 1]} {', '.join(some)}")
+        for row, some in seeds.items()
+    ]
 
 
 def shorten_id(run_id: str) -> str:

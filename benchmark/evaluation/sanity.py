@@ -78,7 +78,7 @@ def find_alarms(counts: Counts) -> list[Alarm]:
     confusion = _summarize(counts)
     predicted = np.flatnonzero(confusion.prediction)
     if len(predicted) == 1 and confusion.occurs.sum() > 1:
-        return [Alarm("every pixel is predicted as the same class", counts.classes[predicted[0]])]
+        return [Alarm("every pixel is predicted as the same class", counts.classes[int(predicted[0])])]
     alarms = _find_other_ids(confusion, counts.classes)
     missing = confusion.is_frequent & (confusion.prediction == 0)
     is_seen = np.array(counts.seen)
@@ -132,7 +132,7 @@ def _find_chance(confusion: _Confusion, members: Flags, *, group: str) -> list[A
 
 
 def _find_missing(missing: Flags, classes: Sequence[str]) -> list[Alarm]:
-    names = [classes[k] for k in np.flatnonzero(missing)]
+    names = [classes[k] for k in np.flatnonzero(missing).tolist()]
     if not names:
         return []
     more = f" and {len(names) - SHOWN_CLASSES} more" if len(names) > SHOWN_CLASSES else ""

@@ -18,15 +18,16 @@ def counts_of(pairs: Pixels, *, unseen: int = 2) -> Counts:
     """Return counts of these pixels by image, target and prediction; the last classes are unseen."""
     size = pairs.shape[1]
     none = np.zeros((size, len(GAMMAS) + 1), dtype=np.int64)
-    rows = (pairs.diagonal(axis1=1, axis2=2), pairs.sum(axis=1), pairs.sum(axis=2))
     return Counts(
-        tuple(f"{number:02}" for number in range(len(pairs))),
-        tuple("abcdefghijklmnop"[:size]),
-        tuple(k < size - unseen for k in range(size)),
-        *(sparse.csr_array(row) for row in rows),
-        none,
-        none,
-        sparse.csr_array(pairs.sum(axis=0)),
+        image_ids=tuple(f"{number:02}" for number in range(len(pairs))),
+        classes=tuple("abcdefghijklmnop"[:size]),
+        seen=tuple(k < size - unseen for k in range(size)),
+        intersection=sparse.csr_array(pairs.diagonal(axis1=1, axis2=2)),
+        prediction=sparse.csr_array(pairs.sum(axis=1)),
+        target=sparse.csr_array(pairs.sum(axis=2)),
+        margin_intersection=none,
+        margin_prediction=none,
+        confusion=sparse.csr_array(pairs.sum(axis=0)),
     )
 
 

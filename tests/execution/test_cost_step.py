@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.method import Method
 from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
+from benchmark.core.types import Batch, Prediction
 from benchmark.engine.base import Progress
 from benchmark.execution import cost_step
 from benchmark.execution.runner import execute
@@ -26,11 +28,12 @@ def run_and_get_cost(folder: Path, *, measures_cost: bool = True) -> tuple[RunRe
 
 
 def test_a_slow_method_predicts_once_more_than_it_has_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fast, calls = type(build(SPEC)).predict, []
+    fast, calls = type(build(SPEC)).predict, list[str]()
 
-    def predict(self: object, batch: list[object]) -> object:
-        calls.append(time.sleep(0.1))
-        return fast(self, batch)  # type: ignore[arg-type]
+    def predict(self: Method, batch: Batch) -> list[Prediction]:
+        calls.append(batch[0]["image_id"])
+        time.sleep(0.1)
+        return fast(self, batch)
 
     monkeypatch.setattr(type(build(SPEC)), "predict", predict)
     images: list[Progress] = []

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmark.utils.npz import read_npz, to_npz
 
-ARRAYS = {"numbers": np.arange(6).reshape(2, 3), "none": np.zeros((0, 2), dtype=np.float32)}
+ARRAYS: dict[str, NDArray[Any]] = {"numbers": np.arange(6).reshape(2, 3), "none": np.zeros((0, 2), dtype=np.float32)}
 
 
 def test_numpy_reads_the_arrays() -> None:

@@ -18,6 +18,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from benchmark.execution.local_pool import count_cores
+from benchmark.utils.instruction_set import PINS, has_avx2, list_unpinned
 from benchmark.utils.paths import ROOT
 
 Level = Literal["ok", "warning", "error"]
@@ -52,6 +53,7 @@ def examine(root: Path) -> Iterator[Check]:
         "python": _check_python,
         "packages": _check_packages,
         "torch": _check_torch,
+        "arithmetic": _check_arithmetic,
         "threads": _check_threads,
         "weights": _check_weights,
         "data": _check_data,
@@ -113,6 +115,19 @@ def _check_torch() -> list[Check]:
     if torch.cuda.is_available():
         return [Check("torch", "ok", f"works on {torch.cuda.get_device_name()}")]
     return [Check("torch", "ok", "works; no CUDA device, runs use the CPU")]
+
+
+def _check_arithmetic() -> list[Check]:
+    """Say whether CPU results are expected to equal those of other machines, bit for bit."""
+    if not has_avx2():
+        text = "no x86-64 processor with AVX2: CPU results may differ from those of other machines in the last bits"
+        return [Check("arithmetic", "warning", text)]
+    pins = " ".join(f"{name}={value}" for name, value in PINS.items())
+    unpinned = list_unpinned()
+    if unpinned:
+        text = f"CPU results may differ from those of other machines in the last bits; unset {', '.join(unpinned)}"
+        return [Check("arithmetic", "warning", f"{text} to get {pins}")]
+    return [Check("arithmetic", "ok", f"pinned on the CPU: {pins}")]
 
 
 def _check_threads() -> list[Check]:

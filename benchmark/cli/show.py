@@ -9,6 +9,7 @@ import typer
 
 from benchmark.cli.console import open_store, print_json, print_line
 from benchmark.cli.options import AsJson, RunId
+from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
         return details | {"spec": run.read_spec().model_dump(mode="json"), "heartbeat": run.read_heartbeat()}
     record = run.read_record()
     details |= record.model_dump(mode="json")
+    details |= {"arithmetic": describe_arithmetic(record.environment)}
+    details |= {"continued_from": "; ".join(record.continued_from)}
     changes = find_changes(record, run)
     details |= {"stale": bool(changes), "changes": list(changes), "spec": record.spec.model_dump(mode="json")}
     if record.state is RunState.DONE:
@@ -99,6 +102,8 @@ _SHOWN_FIELDS = (
     "finished",
     "folder",
     "counts_digest",
+    "arithmetic",
+    "continued_from",
 )
 
 

@@ -32,9 +32,14 @@ def verify(
     seed: Seeds = None,
     run: Annotated[bool, typer.Option("--run", help="With --against: run missing and failed runs first.")] = False,
     jobs: Jobs = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="If all counts are identical, the run is no longer stale.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.
+
+    --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
 
     The exit code is 0 if all counts are identical, 4 if counts differ, 3 if a run failed or is missing, and 1 if
     nothing can be compared.
@@ -43,25 +48,34 @@ def verify(
         raise typer.BadParameter("give the ID of a run, or --against FILE")
     if run_id is not None and (seed or run):
         raise typer.BadParameter("--seed and --run need --against FILE")
+    if run_id is None and accept:
+        raise typer.BadParameter("--accept needs the ID of a run")
     store = open_store(context)
     if against is not None:
         raise typer.Exit(_verify_table(store, against, seeds=seed or (), jobs=jobs, runs_missing=run, as_json=as_json))
-    raise typer.Exit(_verify_run(store, store.find(run_id or ""), as_json=as_json))
+    raise typer.Exit(_verify_run(store, store.find(run_id or ""), accepts=accept, as_json=as_json))
 
 
-def _verify_run(store: Store, run_id: str, *, as_json: bool) -> ExitCode:
+def _verify_run(store: Store, run_id: str, *, accepts: bool, as_json: bool) -> ExitCode:
     from benchmark.execution.verify import verify_run
+    from benchmark.store.staleness import accept, find_changes
 
     spec = store.run(run_id).read_spec()
     require_engine(spec.engine)
     print_note(f"rerunning {run_id} in a temporary folder")
     with show_progress({run_id: str(label_specs([spec], None)[run_id])}) as observe:
         verification = verify_run(run_id, store, observe=observe)
+    run, original = store.run(run_id), verification.original
+    is_accepted = accepts and verification.is_identical and bool(find_changes(original, run))
+    if is_accepted:
+        accept(run, original, verification.repeated)
     if as_json:
-        print_json(verification.to_json())
-    else:
-        for line in verification.format_lines():
-            print_line(line)
+        print_json(verification.to_json() | {"accepted": is_accepted})
+        return verification.exit_code
+    for line in verification.format_lines():
+        print_line(line)
+    if accepts:
+        print_line(f"accepted: noted in {run.acceptance_path}" if is_accepted else "nothing to accept")
     return verification.exit_code
 
 

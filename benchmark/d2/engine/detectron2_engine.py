@@ -1,7 +1,7 @@
 """The engine on Detectron2: its trainer, hooks, event storage, checkpointer and evaluation loop around a `Method`.
 
 Order of images, optimizer groups, learning rate, random draws and counting are those of `benchmark.engine.fabric`.
-On the CPU in float32, both engines give the same losses and the same counts, bit for bit.
+On one CPU in float32, both engines give the same losses and the same counts, bit for bit.
 """
 
 from __future__ import annotations

@@ -135,25 +135,29 @@ def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]
     from scipy.special import chdtri
 
     replicates = int(np.clip(PAIR_REPLICATES // len(samples) ** 2, FEWEST_REPLICATES, REPLICATES))
-
-    # Deviations over the images: those of the jackknife
-    images = samples[0].left_out.shape[1]
-    left_out = np.stack([sample.left_out.mean(axis=0) for sample in samples])  # (methods, N)
-    centered = (left_out - left_out.mean(axis=1, keepdims=True)) * np.sqrt((images - 1) / images)
     bits = np.random.PCG64(0)
     uniform = _draw_uniform(bits, replicates)
     parts = _list_seed_deviations(samples, seeds)
     numbers = {seed: _draw_normal(bits, (replicates,)) for seed in sorted({s for part in parts for s in part.seeds})}
-    chunk = max(1, CHUNK_IMAGES // images)
-    starts = range(0, replicates, chunk)
-    drawn = [centered @ _draw_normal(bits, (images, min(chunk, replicates - start))) for start in starts]
-    deviations: Floats = np.concatenate(drawn, axis=1)
+    deviations = _draw_image_deviations(bits, samples, replicates=replicates)
 
     # Deviations over the seeds, widened by the same quantile of chi-squared for all methods
     for row, part in zip(deviations, parts, strict=True):
         if part.seeds:
             widening = np.sqrt(part.df / chdtri(part.df, uniform))
             row += widening * sum(size * numbers[seed] for size, seed in zip(part.deviations, part.seeds, strict=True))
+    return deviations
+
+
+def _draw_image_deviations(bits: np.random.PCG64, samples: Sequence[Sample], *, replicates: int) -> Floats:
+    """Return the jackknife deviations of the mean scores times normal numbers, (methods, replicates)."""
+    left_out = np.stack([sample.left_out.mean(axis=0) for sample in samples])  # (methods, N)
+    images = left_out.shape[1]
+    centered = (left_out - left_out.mean(axis=1, keepdims=True)) * np.sqrt((images - 1) / images)
+    chunk = max(1, CHUNK_IMAGES // images)
+    starts = range(0, replicates, chunk)
+    drawn = [centered @ _draw_normal(bits, (images, min(chunk, replicates - start))) for start in starts]
+    deviations: Floats = np.concatenate(drawn, axis=1)
     return deviations
 
 

@@ -19,7 +19,7 @@ from benchmark.core.run_state import RunState
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
-from benchmark.evaluation.scores import Convention, Floats, Metric, Scores, score
+from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric, Scores, score
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, estimate_means
 from benchmark.store.staleness import find_changes
@@ -182,9 +182,10 @@ class Row:
 
     def select_scores(self, metric: Metric) -> tuple[float, ...]:
         """Return the score of every run behind the scores, in the order of the seeds."""
-        return tuple(
-            score_metrics(counts, metrics=[metric], convention=self.convention)[metric] for counts in self.counts
-        )
+        if metric in DATASET_METRICS:
+            return tuple(getattr(run.scores, metric) for run in self.counted)
+        runs = (score_metrics(run, metrics=[metric], convention=self.convention) for run in self.counts)
+        return tuple(scores[metric] for scores in runs)
 
     def average_iou(self) -> Floats:
         """Return the (K,) IoU per class, mean over the runs; nan if the convention leaves the class out."""

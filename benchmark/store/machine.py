@@ -7,8 +7,6 @@ import platform
 from functools import cache
 from pathlib import Path
 
-import torch
-
 from benchmark.core.environment import Gpu, Machine, TorchFlags
 from benchmark.utils.instruction_set import list_variables, read_cpu_info
 
@@ -37,6 +35,8 @@ _DRIVER_VERSION = Path("/sys/module/nvidia/version")
 
 def describe_machine() -> Machine:
     """Return the machine of this process and the switches that are in force now."""
+    import torch
+
     cpu = read_cpu_info()
     return Machine(
         cpu_vendor=cpu.get("vendor_id", ""),
@@ -53,6 +53,8 @@ def describe_machine() -> Machine:
 
 
 def _read_flags() -> TorchFlags:
+    import torch
+
     return TorchFlags(
         tf32_matmul=torch.backends.cuda.matmul.allow_tf32,
         tf32_cudnn=torch.backends.cudnn.allow_tf32,
@@ -63,6 +65,8 @@ def _read_flags() -> TorchFlags:
 
 
 def _describe_gpu() -> Gpu:
+    import torch
+
     major, minor = torch.cuda.get_device_capability()
     return Gpu(
         name=torch.cuda.get_device_name(),
@@ -83,6 +87,8 @@ def _read_driver_version() -> str:
 @cache
 def _read_mkl_branch() -> str:
     """Return the code path setting that MKL itself reports; empty if torch has no MKL."""
+    import torch
+
     if not torch.backends.mkl.is_available():
         return ""
     try:

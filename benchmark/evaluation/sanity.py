@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from benchmark.evaluation.counts import Counts, Integers
 
@@ -175,6 +174,8 @@ def _find_exchange(confusion: _Confusion, classes: Sequence[str]) -> tuple[float
     in a cycle of two or three every class must gain, in a longer one half of them, since some classes are never found
     and the last one of a shifted range has lost its predictions.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
     own, rival = confusion.own, confusion.rival
     least = np.maximum(EXCHANGE_RATIO * own, EXCHANGE_IOU)
     if np.sum((rival >= least) & confusion.is_frequent) < 2:

@@ -49,7 +49,8 @@ def describe_costs(results: StudyResults) -> list[str]:
     costs = [row.cost for row in rows]
     sizes = sorted({"x".join(map(str, cost.image_size)) for cost in costs if cost and cost.image_size})
     if not sizes:
-        return ["Figures of cost that take further passes through a method were not measured."] if any(costs) else []
+        known = "Params: trainable / total at test. Train: wall time of training, median over the runs."
+        return [f"{known} Other figures of cost were not measured."] if any(costs) else []
     device = _find_usual(rows, _describe_device)
     return [
         f"Params: trainable / total at test. GFLOPs: one test image of {' or '.join(sizes)}, a multiply-add counts as "

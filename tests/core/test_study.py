@@ -126,3 +126,23 @@ def test_a_broken_study_file_is_named_in_one_line(tmp_path: Path, text: str, mes
     with pytest.raises(ValueError, match=r"grid\.yaml is not a valid study") as caught:
         load_study(_file(tmp_path, text))
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_paths_in_a_study_are_relative_to_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "w.pt").write_bytes(b"")
+    rows = "rows: [mine.py, sub/mine.py/no scale, {method: spnet/SPNet, set: {clip.weights: w.pt, other: v.pt}}]"
+    file = _file(tmp_path, f"title: T\nsplit: ./mine.yaml\nprotocol: ../rules.yaml\nseeds: [0]\n{rows}\n")
+    monkeypatch.chdir("/")
+    study = load_study(file)
+    assert [row.method for row in study.rows] == [
+        f"{tmp_path}/mine.py",
+        f"{tmp_path}/sub/mine.py/no scale",
+        "spnet/SPNet",
+    ]
+    assert study.rows[2].set == {"clip.weights": f"{tmp_path}/w.pt", "other": "v.pt"}
+    assert (Path(study.split), Path(study.protocol)) == (tmp_path / "mine.yaml", tmp_path / "../rules.yaml")
+
+
+def test_a_row_keeps_the_words_it_was_given_in() -> None:
+    planned = expand(_study(rows=[TINY, {"method": TINY, "set": {"scale": 0.5, "budget.batch_size": 4}}]))
+    assert planned.plan.rows[1].label == "Tiny [scale=0.5, budget.batch_size=4]"

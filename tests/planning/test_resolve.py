@@ -11,6 +11,7 @@ import torch
 
 from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.split import SPLITS
 from benchmark.planning import method_setup
 from benchmark.planning.method_setup import find_variant, parse_method
 from benchmark.planning.registry import load_recipe
@@ -176,3 +177,49 @@ def test_a_config_that_json_cannot_represent_is_refused(monkeypatch: pytest.Monk
     monkeypatch.setattr(method_setup, "load_recipe", lambda name: recipe)
     with pytest.raises(ValueError, match=r"changes when it is written and read as JSON: give parts .* a field kind"):
         spec()
+
+
+def test_an_override_without_an_effect_is_the_same_run() -> None:
+    default = spec(drop__rate=0.2, width=6, budget__batch_size=spec().budget.batch_size, protocol__gamma=0.0)
+    assert default == spec() and default.overrides == {}
+    assert spec(width=7).id != spec().id
+
+
+def test_an_override_that_makes_another_variant_is_a_run_of_that_variant() -> None:
+    assert spec(drop=None) == spec(f"{METHOD}/no drop")
+    assert spec(drop=None, width=7) != spec(f"{METHOD}/no drop")
+
+
+def test_the_spelling_of_a_path_is_no_part_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(Path(METHOD).read_text())
+    (tmp_path / "mine.yaml").write_text((SPLITS / "toybox.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folders = ("", "./", "~/", f"{tmp_path}/")
+    specs = [resolve(f"{folder}mine.py", split=f"{folder}mine.yaml", seed=0) for folder in folders]
+    assert len({one.id for one in specs}) == 1
+    assert {(one.split, one.method) for one in specs} == {("mine", "mine")}
+
+
+def test_runs_of_a_method_file_are_shared_between_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("mine", "yours"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "small.py").write_text(Path(METHOD).read_text())
+    mine, yours = (spec(str(tmp_path / name / "small.py")) for name in ("mine", "yours"))
+    assert mine.id == yours.id and mine.source != yours.source
+    Path(mine.source).unlink()
+    with pytest.raises(ValueError, match=r"no method file .*small\.py: go to the folder"):
+        build(mine)
+    monkeypatch.chdir(tmp_path / "yours")
+    assert build(mine)
+
+
+def test_an_included_method_may_be_given_by_its_file() -> None:
+    assert resolve("methods/spnet.py", split="splits/toybox.yaml", seed=0) == resolve("spnet", split="toybox", seed=0)
+
+
+def test_a_spec_whose_defaults_changed_is_not_built() -> None:
+    identity = spec(width=7).config_identity
+    with pytest.raises(ValueError, match="defaults of 'small_method' changed since this run was planned"):
+        build(spec().model_copy(update={"config_identity": identity}))

@@ -1,0 +1,33 @@
+"""Names of runs keep every swept value and stay short."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark.core.run_name import HARD_LIMIT, MAX_LENGTH, format_changes, make_setting, make_text
+
+
+def test_a_short_name_is_given_in_full() -> None:
+    text = make_text("spnet", "SPNet", {"sgd.keep_end": 0.1, "budget.iterations": 20})
+    assert text == "spnet-spnet-budget.iterations=20-sgd.keep-end=0.1"
+
+
+@pytest.mark.parametrize("value", [0.125, "bf16-mixed", None, True, 1e-05])
+def test_a_long_name_keeps_the_swept_value(value: object) -> None:
+    swept = {"distillation.temperature": 0.07, "budget.learning_rate": 0.001, "sgd.keep_end": value}
+    text = make_text("a_method_with_a_long_name", "a variant that has a very long label, too", swept)
+    assert len(text) <= MAX_LENGTH
+    assert all(part in text for part in ("0.07", "0.001", str(value).lower()))
+
+
+def test_a_name_has_a_largest_length() -> None:
+    overrides = {f"part.field_{number}": "x" * 40 for number in range(20)}
+    assert len(make_text("m", "v", overrides)) <= HARD_LIMIT
+    assert len(make_setting("s" * 100, "p" * 100)) <= MAX_LENGTH
+
+
+def test_a_path_is_named_by_its_file() -> None:
+    assert make_text("m", "v", {"clip.weights": "/home/me/w.pt"}) == make_text("m", "v", {"clip.weights": "../w.pt"})
+    assert format_changes({"class_embeddings": {"kind": "file", "file": "/a/x.npy"}}) == (
+        "class_embeddings={kind: file, file: x.npy}"
+    )

@@ -1,0 +1,44 @@
+"""People see the row of a study and the seed instead of an id."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchmark.core.study import Plan, PlanRow
+from benchmark.store.row_labels import RowLabel, label_plan, label_runs, shorten_id, summarize_labels
+from benchmark.store.store import Store
+from tests.report.world import even, plan_of, save, spec_of
+
+
+def test_a_planned_run_is_called_by_its_row(tmp_path: Path) -> None:
+    store, run_id = Store(tmp_path), spec_of().id
+    store.write_plan(plan_of({"no SGD": {3: run_id}}))
+    labels = label_runs(store, [run_id])
+    assert labels == {run_id: RowLabel("no SGD", 3, "demo")} and str(labels[run_id]) == "no SGD seed 3"
+
+
+def test_other_runs_are_called_by_method_and_variant(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.run(spec_of(seed=4).id).write_spec(spec_of(seed=4))
+    assert str(label_runs(store, [spec_of(seed=4).id])[spec_of(seed=4).id]) == "demo/paper seed 4"
+
+
+def test_a_run_without_any_file_is_called_by_its_id(tmp_path: Path) -> None:
+    assert str(label_runs(Store(tmp_path), ["lost-s0-0"])["lost-s0-0"]) == "lost-s0-0"
+
+
+def test_rows_of_one_label_are_told_apart_by_their_methods() -> None:
+    rows = (PlanRow(label="x", method="a", ids={0: "1"}), PlanRow(label="x", method="b", ids={0: "2"}))
+    labels = label_plan(Plan(study="s", title="S", split="toybox", rows=rows))
+    assert [label.row for label in labels.values()] == ["a/x", "b/x"]
+
+
+def test_a_summary_has_one_line_per_row() -> None:
+    labels = [RowLabel("a", 0), RowLabel("b", 0), RowLabel("a", 1), *(RowLabel("c", seed) for seed in range(11))]
+    assert summarize_labels(labels) == ["a: seeds 0, 1", "b: seed 0", "c: 11 seeds"]
+
+
+def test_a_run_is_found_by_the_end_of_its_id(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run_id = save(store, spec_of(), even(80, 60))
+    assert store.find(shorten_id(run_id)) == run_id

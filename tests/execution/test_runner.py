@@ -19,12 +19,17 @@ from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.execution import runner
 from benchmark.execution.record_draft import explain_exception
 from benchmark.execution.runner import execute
-from benchmark.planning.resolve import build
+from benchmark.planning.resolve import build, resolve
+from benchmark.planning.run_code import describe_code
 from benchmark.profiling import process_memory
+from benchmark.store import staleness
 from benchmark.store.environment import compute_code_digest
 from benchmark.store.run_folder import RunFolder
+from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
+from benchmark.utils.input_files import hash_file
 from benchmark.utils.paths import ROOT
+from methods.blocks.clip.config import TOY_WEIGHTS
 from tests.engine.runs import small_spec
 
 KILLED = """
@@ -62,6 +67,17 @@ def test_killed_and_resumed_is_bit_for_bit_uninterrupted(tmp_path: Path) -> None
     assert [line["iteration"] for line in folders[0].read_losses()] == list(range(12))
 
 
+def test_a_checkpoint_that_is_continued_under_other_arithmetic_is_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, store = small_spec(), Store(tmp_path)
+    monkeypatch.setattr("benchmark.execution.runner.describe_arithmetic", lambda _: "AVX512")
+    assert execute(spec, store=store).continued_from == ()
+    store.run(spec.id).record_path.unlink()
+    monkeypatch.setattr("benchmark.execution.runner.describe_arithmetic", lambda _: "AVX2")
+    assert execute(spec, store=store).continued_from == ("AVX512",)
+
+
 def test_a_run_leaves_counts_and_a_record(tmp_path: Path) -> None:
     spec, store, reports = small_spec(), Store(tmp_path), list[Progress]()
     record = execute(spec, store=store, observe=reports.append)
@@ -70,6 +86,7 @@ def test_a_run_leaves_counts_and_a_record(tmp_path: Path) -> None:
     assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
     assert [report.done for report in reports if report.stage == "train"] == list(range(1, 13))
     assert record.environment.code_digest == compute_code_digest()
+    assert record.code == describe_code(spec) and find_changes(record) == ()
 
 
 def test_data_loading_workers_change_no_count(tmp_path: Path) -> None:
@@ -198,3 +215,24 @@ def test_peak_memory_is_in_megabytes_and_of_this_process() -> None:
     kept = torch.ones(64, 2**20)
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     assert kept.numel() * 4 / 2**20 < process_memory.get_peak_memory_mb() <= highest + 1
+
+
+def test_weights_that_were_read_stand_in_the_record(tmp_path: Path) -> None:
+    spec = resolve("maskclip", split="toybox", seed=0, overrides={"budget.iterations": 0}, max_images=1)
+    inputs = execute(spec, store=Store(tmp_path)).inputs
+    assert inputs == {"methods/blocks/assets/toy_clip.safetensors": hash_file(TOY_WEIGHTS)}
+
+
+def test_another_file_under_the_name_of_weights_makes_a_run_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest_input, path = staleness._digest_input.__wrapped__, tmp_path / "w.safetensors"
+    monkeypatch.setattr(staleness, "_digest_input", digest_input)
+    path.write_bytes(TOY_WEIGHTS.read_bytes())
+    changes = {"clip.weights": str(path), "budget.iterations": 0}
+    record = execute(
+        resolve("maskclip", split="toybox", seed=0, overrides=changes, max_images=1), store=Store(tmp_path)
+    )
+    assert find_changes(record) == ()
+    path.write_bytes(b"others")
+    assert find_changes(record) == (f"input {path} changed",)

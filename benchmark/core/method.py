@@ -43,13 +43,20 @@ class Traits:
     Attributes:
         supervision: Targets that are used in training.
         reconstruction: Deviations from the paper, one sentence; empty if official code was followed.
-        is_deterministic: Whether a run without training draws nothing, so that all seeds give the same result; a study
-            then runs the row once.
+        is_deterministic: Whether a run without training draws nothing; see `gives_one_result`.
     """
 
     supervision: Supervision
     reconstruction: str = ""
     is_deterministic: bool = False
+
+    def gives_one_result(self, budget: Budget) -> bool:
+        """Return whether every seed gives the same result, so that a study runs the row once.
+
+        Args:
+            budget: Training budget; it trains nothing in a method without supervision, however large it is.
+        """
+        return self.is_deterministic and (not budget.iterations or self.supervision is Supervision.NONE)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class RecordDraft:
             paper=recipe.paper,
             supervision=supervision,
             reconstruction=traits.reconstruction,
-            is_deterministic=traits.is_deterministic and not self.spec.budget.iterations,
+            is_deterministic=traits.gives_one_result(self.spec.budget),
         )
 
     def finish(self, counts_digest: str, *, cost: Cost, continued_from: tuple[str, ...]) -> RunRecord:

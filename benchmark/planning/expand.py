@@ -57,7 +57,7 @@ def _plan_row(row: StudyRow, first: RunSpec, *, seeds: Sequence[int]) -> PlanRow
     """Return the runs of a row; of a row whose seeds all give the same result, the first run only."""
     name, label = parse_method(row.method)
     recipe = load_recipe(simplify_name(name))
-    if recipe.traits.is_deterministic and not first.budget.iterations:
+    if recipe.traits.gives_one_result(first.budget):
         seeds = seeds[:1]
     ids = {seed: first.with_seed(seed).id for seed in seeds}
     variant = find_variant(recipe, label, name=name)  # as given: `first` may name another one that is the same

@@ -22,6 +22,11 @@ def test_a_deterministic_row_has_one_run_with_the_first_seed() -> None:
     assert [list(row.ids) for row in plan.rows] == [[3, 4], [3]]
 
 
+def test_iterations_for_every_row_do_not_repeat_a_row_that_trains_nothing() -> None:
+    plan = expand(make_study(set={"budget.iterations": 9})).plan
+    assert [list(row.ids) for row in plan.rows] == [[3, 4], [3]]
+
+
 def test_the_baseline_of_a_study_is_that_of_its_plan() -> None:
     assert expand(make_study(baseline="MaskCLIP")).plan.baseline == "MaskCLIP"
     assert expand(make_study()).plan.baseline == ""

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.execution.verify import Verification
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.study_table import render
+from benchmark.store.staleness import digest_module, find_changes
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 from tests.cli.shell import run_command
@@ -58,3 +60,19 @@ def test_arguments_that_do_not_fit_are_a_usage_error(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_command(capsys, "verify", *arguments).code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize(("digest", "word"), [(None, "nothing to accept"), ("other", "accepted: noted in")])
+def test_identical_counts_of_a_stale_run_are_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], digest: str | None, word: str
+) -> None:
+    store, name = Store(tmp_path / "runs"), "methods/maskclip.py"
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(store.root))
+    code = {name: digest_module(name)}
+    run = store.run(save(store, spec_of(), even(80, 60), code=code | ({name: digest} if digest else {})))
+    record = run.read_record()
+    run.write_spec(record.spec)
+    repeated = Verification(record, record.model_copy(update={"code": code}), {})
+    monkeypatch.setattr("benchmark.execution.verify.verify_run", lambda *_, **__: repeated)
+    assert word in run_command(capsys, "verify", run.id, "--accept").out
+    assert find_changes(record, run) == () and run.read_record() == record

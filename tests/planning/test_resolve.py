@@ -212,7 +212,7 @@ def test_runs_of_a_method_file_are_shared_between_folders(tmp_path: Path, monkey
     with pytest.raises(ValueError, match=r"no method file .*small\.py: go to the folder"):
         build(mine)
     monkeypatch.chdir(tmp_path / "yours")
-    assert build(mine)
+    assert same_state(build(mine), build(yours))
 
 
 def test_an_included_method_may_be_given_by_its_file() -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from benchmark.utils.input_files import hash_file
 from methods.blocks.bodies import SmpBodyConfig
 from methods.blocks.clip import ClipConfig
-from benchmark.utils.input_files import hash_file
 
 
 @pytest.mark.parametrize("kind", [ClipConfig, SmpBodyConfig])

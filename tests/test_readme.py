@@ -107,6 +107,13 @@ def test_the_example_imports_the_interface_once_and_blocks_at_most_three_times()
 
 
 def test_every_file_that_the_readme_links_to_exists() -> None:
-    links = re.findall(r"\]\(([^)h][^)]*)\)", README)
+    links = re.findall(r"\]\(([^)h#][^)]*)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).is_file()] == []
+
+
+def test_every_heading_that_the_readme_links_to_exists() -> None:
+    headings = re.findall(r"^#+ (.*)$", README, flags=re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(#([^)]*)\)", README)
+    assert links and set(links) <= anchors

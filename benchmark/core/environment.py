@@ -72,10 +72,9 @@ class Machine(FrozenModel):
 
 
 class Environment(FrozenModel):
-    """Code, packages and machine of a run; in its record, but not part of its identity.
+    """Commit, packages and machine of a run; in its record, but not part of its identity.
 
     Attributes:
-        code_digest: SHA-256 over the package's source files; a run with another digest is shown as stale.
         commit: Git commit, with "+" if the tree was dirty; empty outside a checkout.
         python: Version of Python.
         packages: Versions by distribution name.
@@ -85,7 +84,6 @@ class Environment(FrozenModel):
         machine: Hardware, numerical libraries and switches.
     """
 
-    code_digest: str
     commit: str
     python: str
     packages: dict[str, str]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field
@@ -9,7 +11,7 @@ from pydantic import Field
 from benchmark.core.environment import Environment
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.utils.frozen_model import FrozenModel, VersionedModel
+from benchmark.utils.frozen_model import FrozenModel, VersionedModel, format_canonical_json
 
 SWITCHED_OFF = "switched off"
 """Reason of an unmeasured cost that the user did not ask for."""
@@ -99,3 +101,8 @@ class RunRecord(VersionedModel):
     continued_from: tuple[str, ...] = ()
     started: str
     finished: str
+
+
+def digest_code(code: Mapping[str, str]) -> str:
+    """Return the SHA-256 over the code of a run, see `RunRecord.code`, in hex."""
+    return hashlib.sha256(format_canonical_json(dict(code)).encode()).hexdigest()

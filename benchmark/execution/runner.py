@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from benchmark.core.environment import describe_arithmetic
-from benchmark.core.run_record import Cost, RunRecord
+from benchmark.core.run_record import Cost, RunRecord, digest_code
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine.base import Engine, Observer, TrainResult
@@ -22,7 +22,7 @@ from benchmark.execution.load_run import LoadedRun, load_run
 from benchmark.execution.progress_reporter import ProgressReporter
 from benchmark.execution.record_draft import RecordDraft, explain_exception
 from benchmark.planning.resolve import load_recipe_of
-from benchmark.planning.run_code import describe_code, digest_code
+from benchmark.planning.run_code import describe_code
 from benchmark.profiling.cost import time_predictions
 from benchmark.store.attempts import SupersededError
 from benchmark.store.environment import describe_environment

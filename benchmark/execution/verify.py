@@ -175,7 +175,7 @@ def compare_records(original: RunFacts, other: RunFacts) -> dict[str, tuple[str,
     Code is compared by the files that the run used; the commit is left out, since it says nothing more.
     """
     changes = list_differences(original.environment, other.environment)
-    changes = {name: values for name, values in changes.items() if name not in ("code_digest", "commit")}
+    changes = {name: values for name, values in changes.items() if name != "commit"}
     for kind in ("code", "inputs"):
         originals, others = getattr(original, kind), getattr(other, kind)
         changes |= {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from benchmark.planning.external_method import open_external_method
 from benchmark.planning.registry import find_source
 from benchmark.planning.resolve import find_method_of, load_split_of
 from benchmark.store.staleness import digest_module
-from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import find_imported_files
 
@@ -46,11 +44,6 @@ def describe_code(spec: RunSpec) -> dict[str, str]:
     files = [*_list_harness_files(spec), *_list_method_files(spec)]
     names = sorted({path.relative_to(ROOT).as_posix() for path in files})
     return {name: digest_module(name) for name in names}
-
-
-def digest_code(code: dict[str, str]) -> str:
-    """Return the SHA-256 over the code of a run, see `describe_code`."""
-    return hashlib.sha256(format_canonical_json(code).encode()).hexdigest()
 
 
 def _list_harness_files(spec: RunSpec) -> Iterator[Path]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core.run_record import Cost
+from benchmark.core.run_record import Cost, digest_code
 from benchmark.evaluation.scores import DATASET_METRICS, Convention
 from benchmark.report.rows import Row, RunResult, read_rows
 from benchmark.store.store import Store
@@ -97,7 +97,7 @@ RUN_COLUMNS: dict[str, Callable[[Row, RunResult], Any]] = {
     "problem": lambda _row, run: run.problem,
     "stale": lambda _row, run: run.is_stale,
     "changes": lambda _row, run: "; ".join(run.changes),
-    "code_digest": lambda _row, run: _read_environment(run, "code_digest"),
+    "code_digest": lambda _row, run: digest_code(run.record.code) if run.record is not None else None,
     "commit": lambda _row, run: _read_environment(run, "commit"),
     "device": lambda _row, run: _read_environment(run, "device"),
     "counts_digest": lambda _row, run: run.record.counts_digest if run.record is not None else None,

@@ -57,7 +57,6 @@ def describe_environment() -> Environment:
     from benchmark.store.machine import describe_machine
 
     return Environment(
-        code_digest=compute_code_digest(),
         commit=find_commit(),
         python=platform.python_version(),
         packages=list_package_versions(),

@@ -29,16 +29,14 @@ def make_machine(**changes: Any) -> Machine:
     return Machine(**fields | changes)
 
 
-def make_environment(*, code: str = "c0", threads: int = 1, **changes: Any) -> Environment:
+def make_environment(*, threads: int = 1, **changes: Any) -> Environment:
     """Return an environment on a machine with these changes.
 
     Args:
-        code: Digest of the code.
         threads: CPU threads of torch.
         changes: Fields of the machine.
     """
     return Environment(
-        code_digest=code,
         commit="",
         python="3.11",
         packages={},

@@ -80,7 +80,7 @@ def test_without_a_recorded_difference_no_reason_is_claimed(store: Store, set_re
 
 
 def test_another_commit_and_unused_code_are_no_reason(store: Store, set_result: SetResult) -> None:
-    set_result(even(80, 61), environment=make_environment(code="c1").model_copy(update={"commit": "abc"}))
+    set_result(even(80, 61), environment=make_environment().model_copy(update={"commit": "abc"}))
     assert verify_run(SPEC.id, store).changes == {}
 
 

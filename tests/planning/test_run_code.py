@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.run_record import digest_code
 from benchmark.core.run_spec import RunSpec
 from benchmark.planning.resolve import resolve
-from benchmark.planning.run_code import describe_code, digest_code
+from benchmark.planning.run_code import describe_code
 from tests.engine.runs import METHOD
 
 

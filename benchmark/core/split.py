@@ -39,7 +39,7 @@ class Split(FrozenModel):
         source: Origin of the split.
     """
 
-    # the protocol of a run is part of its spec, whoever has named it
+    # the protocol of a run is part of its spec, whether the user or the split named it
     descriptive_fields: ClassVar[frozenset[str]] = frozenset({"protocol", "note", "source"})
 
     name: str

@@ -25,7 +25,7 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import Side, check_sides
 from benchmark.evaluation.stats import sample_scores
-from benchmark.evaluation.variation import TINY, Sample, estimate_seed_variance
+from benchmark.evaluation.variation import TINY, ScoreSample, estimate_seed_variance
 
 Booleans: TypeAlias = NDArray[np.bool_]
 
@@ -37,7 +37,7 @@ CHUNK_IMAGES = 2**22
 """Normal numbers held at once, 32 MiB."""
 
 
-class Rank(NamedTuple):
+class RowRank(NamedTuple):
     """Rank of a method, 1 for the highest score.
 
     Attributes:
@@ -75,7 +75,7 @@ def estimate_ranks(
     convention: Convention,
     level: float = 0.95,
     jackknife: ImageJackknife | None = None,
-) -> list[Rank]:
+) -> list[RowRank]:
     """Return the rank of each method with its interval.
 
     A single run of a random method gets the mean variance over seeds of the methods that have several; if none has,
@@ -109,11 +109,11 @@ def estimate_ranks(
     return [_make_rank(means, index, is_separate=is_separate) for index, is_separate in enumerate(separate)]
 
 
-def _make_rank(means: Floats, index: int, *, is_separate: Booleans) -> Rank:
+def _make_rank(means: Floats, index: int, *, is_separate: Booleans) -> RowRank:
     above, below = means > means[index] + TINY, means < means[index] - TINY
     is_tied = int((~above & ~below).sum()) > 1
     low, high = 1 + (above & is_separate).sum(), len(means) - (below & is_separate).sum()
-    return Rank(1 + int(above.sum()), int(low), int(high), is_tied)
+    return RowRank(1 + int(above.sum()), int(low), int(high), is_tied)
 
 
 def _find_separate(means: Floats, drawn: Floats, index: int, *, level: float) -> Booleans:
@@ -130,7 +130,7 @@ def _find_separate(means: Floats, drawn: Floats, index: int, *, level: float) ->
     return is_separate
 
 
-def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]) -> Floats:
+def _draw_deviations(samples: Sequence[ScoreSample], seeds: Sequence[tuple[int, ...]]) -> Floats:
     """Return drawn deviations of the mean scores, (methods, replicates)."""
     from scipy.special import chdtri
 
@@ -149,7 +149,7 @@ def _draw_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]
     return deviations
 
 
-def _draw_image_deviations(bits: np.random.PCG64, samples: Sequence[Sample], *, replicates: int) -> Floats:
+def _draw_image_deviations(bits: np.random.PCG64, samples: Sequence[ScoreSample], *, replicates: int) -> Floats:
     """Return the jackknife deviations of the mean scores times normal numbers, (methods, replicates)."""
     left_out = np.stack([sample.left_out.mean(axis=0) for sample in samples])  # (methods, N)
     images = left_out.shape[1]
@@ -161,7 +161,7 @@ def _draw_image_deviations(bits: np.random.PCG64, samples: Sequence[Sample], *, 
     return deviations
 
 
-def _list_seed_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, ...]]) -> list[SeedDeviations]:
+def _list_seed_deviations(samples: Sequence[ScoreSample], seeds: Sequence[tuple[int, ...]]) -> list[SeedDeviations]:
     """Return the deviations over seeds of each method; none for deterministic ones."""
     known = [_estimate_seed_deviations(sample, own) for sample, own in zip(samples, seeds, strict=True)]
     several = [part for part in known if part is not None]
@@ -177,7 +177,7 @@ def _list_seed_deviations(samples: Sequence[Sample], seeds: Sequence[tuple[int, 
     return [part or other for part, other in zip(known, borrowed, strict=True)]
 
 
-def _estimate_seed_deviations(sample: Sample, seeds: tuple[int, ...]) -> SeedDeviations | None:
+def _estimate_seed_deviations(sample: ScoreSample, seeds: tuple[int, ...]) -> SeedDeviations | None:
     """Return the deviations over the seeds of several runs, without the interaction that images have already."""
     if not sample.is_random:
         return None

@@ -19,7 +19,7 @@ from benchmark.evaluation.sides import Pairing, Side, check_sides, find_pairing
 from benchmark.evaluation.variation import (
     TINY,
     MeanVariance,
-    Sample,
+    ScoreSample,
     compute_t_quantile,
     compute_upper_p,
     estimate_variance,
@@ -65,8 +65,8 @@ class PairedDifference:
         images: Number of images both were evaluated on.
         seeds: Numbers of runs of a and of b that took part.
         pairing: Seeds that are compared pair by pair: all, the shared ones, or none.
-        least_p: Least two-sided p value that an exact test over so many seeds could give: sign flips of pairs, or
-            permutations of unpaired runs. None if the seeds take no part.
+        least_p: Least two-sided p value that an exact test with this number of seeds could give: sign flips of pairs,
+            or permutations of unpaired runs. None if the seeds take no part.
     """
 
     metric: Metric
@@ -160,11 +160,11 @@ def compare_sides(
     return [_compare(side, reference, request=request) for side in sides]
 
 
-def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> Sample:
+def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> ScoreSample:
     """Return the scores of the runs of a side, on all images and without each."""
     scores = [score_metrics(run, metrics=[metric], convention=convention)[metric] for run in side.counts]
     left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
-    return Sample(np.array(scores), np.stack(left_out), side.is_deterministic)
+    return ScoreSample(np.array(scores), np.stack(left_out), side.is_deterministic)
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
         raise ValueError(f"{request.metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
     difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
     if pairing != "none":
-        samples = [Sample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
+        samples = [ScoreSample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
     variance = estimate_variance(samples)
     interval = _make_interval(difference, variance, level=request.level)
     upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)

@@ -47,7 +47,7 @@ class SeedVariance(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ScoreSample:
     """Scores of runs, or differences of paired runs.
 
     Attributes:
@@ -81,7 +81,7 @@ class MeanVariance(NamedTuple):
     has_seeds: bool
 
 
-def estimate_variance(samples: Sequence[Sample]) -> MeanVariance:
+def estimate_variance(samples: Sequence[ScoreSample]) -> MeanVariance:
     """Return the variance of the mean of one sample, or of the difference of the means of two.
 
     Args:
@@ -113,7 +113,7 @@ def combine_df(parts: Sequence[tuple[float, float]]) -> float:
     return total**2 / sum(variance**2 / df for variance, df in raised)
 
 
-def estimate_seed_variance(sample: Sample) -> SeedVariance:
+def estimate_seed_variance(sample: ScoreSample) -> SeedVariance:
     """Return the variance over seeds of the mean of several runs."""
     n = len(sample.values)
     deviations = sample.left_out - sample.left_out.mean(axis=0)
@@ -137,7 +137,7 @@ def compute_upper_p(value: float, *, standard_error: float, df: float) -> float:
     return float(stdtr(df, -value / standard_error))
 
 
-def _list_seed_variances(samples: Sequence[Sample]) -> list[SeedVariance]:
+def _list_seed_variances(samples: Sequence[ScoreSample]) -> list[SeedVariance]:
     """Return the variances over seeds of the samples; empty if no sample shows any."""
     parts = [estimate_seed_variance(sample) for sample in samples if sample.is_random]
     is_single = [not sample.is_deterministic and len(sample.values) == 1 for sample in samples]

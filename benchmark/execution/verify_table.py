@@ -73,7 +73,7 @@ class ListedTable:
 
 
 @dataclass(frozen=True)
-class RunComparison:
+class RunCheck:
     """Comparison of one run of a table with the same run of a store.
 
     Attributes:
@@ -116,12 +116,12 @@ def read_listed_table(path: Path, *, seeds: Sequence[int] = ()) -> ListedTable:
     return ListedTable(value.convention, runs)
 
 
-def compare_with_table(table: ListedTable, store: Store) -> list[RunComparison]:
+def compare_with_table(table: ListedTable, store: Store) -> list[RunCheck]:
     """Compare every run of a table with the same run of a store."""
     return [_compare_run(row, listed, store=store, convention=table.convention) for row, listed in table.runs]
 
 
-def choose_exit_code(comparisons: Sequence[RunComparison]) -> ExitCode:
+def choose_exit_code(comparisons: Sequence[RunCheck]) -> ExitCode:
     """Return SUCCESS only if all runs are identical."""
     outcomes = {comparison.outcome for comparison in comparisons}
     if Outcome.DIFFERENT in outcomes:
@@ -129,7 +129,7 @@ def choose_exit_code(comparisons: Sequence[RunComparison]) -> ExitCode:
     return ExitCode.SUCCESS if outcomes <= {Outcome.IDENTICAL} else ExitCode.FINISHED_WITH_FAILURES
 
 
-def format_comparisons(comparisons: Sequence[RunComparison]) -> list[str]:
+def format_comparisons(comparisons: Sequence[RunCheck]) -> list[str]:
     """Return lines of text: one a row and outcome, details of each difference, and a summary."""
     lines: list[str] = []
     for row, group in groupby(comparisons, key=lambda comparison: comparison.row):
@@ -140,7 +140,7 @@ def format_comparisons(comparisons: Sequence[RunComparison]) -> list[str]:
     return [*lines, f"{len(comparisons)} runs: {counted}"]
 
 
-def to_json(comparisons: Sequence[RunComparison]) -> list[dict[str, Any]]:
+def to_json(comparisons: Sequence[RunCheck]) -> list[dict[str, Any]]:
     """Return the comparisons as JSON values."""
     return [
         {
@@ -169,19 +169,19 @@ class _TableFile(BaseModel):
     rows: list[_TableRow]
 
 
-def _compare_run(row: str, listed: ListedRun, *, store: Store, convention: str) -> RunComparison:
+def _compare_run(row: str, listed: ListedRun, *, store: Store, convention: str) -> RunCheck:
     run = store.run(listed.spec.id)
     snapshot = run.read_snapshot()
     record = snapshot.record
     if record is None:
-        return RunComparison(row, listed, Outcome.MISSING, {}, {})
+        return RunCheck(row, listed, Outcome.MISSING, {}, {})
     changes = compare_records(listed, record)
     if record.state is not RunState.DONE:
         reason = record.failure.message if record.failure is not None else ""
-        return RunComparison(row, listed, Outcome.FAILED, {}, changes, reason)
+        return RunCheck(row, listed, Outcome.FAILED, {}, changes, reason)
     if record.counts_digest == listed.counts_digest:
-        return RunComparison(row, listed, Outcome.IDENTICAL, {}, changes)
-    return RunComparison(row, listed, Outcome.DIFFERENT, _compute_deltas(listed, record, store, convention), changes)
+        return RunCheck(row, listed, Outcome.IDENTICAL, {}, changes)
+    return RunCheck(row, listed, Outcome.DIFFERENT, _compute_deltas(listed, record, store, convention), changes)
 
 
 def _compute_deltas(listed: ListedRun, record: RunRecord, store: Store, convention: str) -> dict[str, float]:
@@ -194,7 +194,7 @@ def _compute_deltas(listed: ListedRun, record: RunRecord, store: Store, conventi
     return {metric: getattr(scores, metric) - value for metric, value in originals.items() if value is not None}
 
 
-def _format_row(row: str, comparisons: Sequence[RunComparison]) -> list[str]:
+def _format_row(row: str, comparisons: Sequence[RunCheck]) -> list[str]:
     """Return a line for the identical runs of a row, one for the missing, and one for each different or failed run."""
     lines: list[str] = []
     for outcome in (Outcome.IDENTICAL, Outcome.MISSING):
@@ -215,7 +215,7 @@ def _format_deltas(deltas: dict[str, float]) -> str:
     return ", ".join(f"{METRICS[metric]} {delta:+.4f}" for metric, delta in deltas.items())
 
 
-def _format_changes(comparisons: Sequence[RunComparison]) -> list[str]:
+def _format_changes(comparisons: Sequence[RunCheck]) -> list[str]:
     """Return the recorded facts that differ for the different runs, each set of facts once."""
     lines: list[str] = []
     different = [comparison for comparison in comparisons if comparison.outcome is Outcome.DIFFERENT]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmark.evaluation.ranks import Rank, estimate_ranks
+from benchmark.evaluation.ranks import RowRank, estimate_ranks
 from benchmark.evaluation.scores import Metric
 from benchmark.report.differences import AdjustedDifference, compare_with_baseline, find_baseline
 from benchmark.report.rows import EvaluationSetting, Row, find_shared_setting
@@ -28,7 +28,7 @@ class StudyResults:
     baseline: Row
     setting: EvaluationSetting | None
     differences: tuple[AdjustedDifference | None, ...]
-    ranks: tuple[Rank | None, ...]
+    ranks: tuple[RowRank | None, ...]
 
 
 def collect_results(rows: Sequence[Row], *, baseline: str = "", has_ranks: bool = False) -> StudyResults:
@@ -55,10 +55,10 @@ def collect_results(rows: Sequence[Row], *, baseline: str = "", has_ranks: bool 
     )
 
 
-def rank_rows(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[Rank | None]:
+def rank_rows(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[RowRank | None]:
     """Return the rank of every row among the complete rows of the same supervision; None for rows without one."""
     is_ranked = [row.is_complete and not math.isnan(row.estimates[metric].mean) for row in rows]
-    ranks: dict[int, Rank] = {}
+    ranks: dict[int, RowRank] = {}
     for kind in {row.supervision for row in rows}:
         members = [index for index, row in enumerate(rows) if is_ranked[index] and row.supervision == kind]
         if members:

@@ -8,29 +8,29 @@ import numpy as np
 import pytest
 
 from benchmark.evaluation.calibration import REGIMES, draw_methods
-from benchmark.evaluation.ranks import Rank, estimate_ranks
+from benchmark.evaluation.ranks import RowRank, estimate_ranks
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import compare_sides
 from tests.evaluation.synthetic_runs import make, make_even, make_side
 
 
-def rank(*sides: Side) -> list[Rank]:
+def rank(*sides: Side) -> list[RowRank]:
     return estimate_ranks(sides, metric="hiou", convention="d2-0.6")
 
 
 def test_methods_far_apart_have_certain_ranks() -> None:
     assert rank(make_side(0.5), make_side(0.9), make_side(0.2)) == [
-        Rank(2, 2, 2, False),
-        Rank(1, 1, 1, False),
-        Rank(3, 3, 3, False),
+        RowRank(2, 2, 2, False),
+        RowRank(1, 1, 1, False),
+        RowRank(3, 3, 3, False),
     ]
 
 
 def test_equal_methods_are_tied_and_can_have_each_others_rank() -> None:
     assert rank(make_side(0.5), make_side(0.9), make_side(0.5)) == [
-        Rank(2, 2, 3, True),
-        Rank(1, 1, 1, False),
-        Rank(2, 2, 3, True),
+        RowRank(2, 2, 3, True),
+        RowRank(1, 1, 1, False),
+        RowRank(2, 2, 3, True),
     ]
 
 
@@ -49,19 +49,19 @@ def test_a_pair_is_ranked_as_its_difference_is_decided() -> None:
 
 def test_runs_that_never_vary_are_ranked_by_their_scores() -> None:
     sides = [Side({seed: make_even(right) for seed in range(3)}) for right in (50, 60, 50)]
-    assert rank(*sides) == [Rank(2, 2, 3, True), Rank(1, 1, 1, False), Rank(2, 2, 3, True)]
+    assert rank(*sides) == [RowRank(2, 2, 3, True), RowRank(1, 1, 1, False), RowRank(2, 2, 3, True)]
 
 
 def test_a_single_run_is_as_uncertain_over_seeds_as_the_others() -> None:
     several = [Side({seed: make_even(right + 6 * seed) for seed in range(3)}) for right in (50, 58)]
     single = Side({0: make_even(64)})
-    assert rank(*several, single)[2] == Rank(2, 1, 3, False)
+    assert rank(*several, single)[2] == RowRank(2, 1, 3, False)
     assert rank(*several, replace(single, is_deterministic=True))[2].rank == 2
 
 
 def test_one_image_allows_every_rank() -> None:
     sides = [Side({0: make(skill, images=1)}) for skill in (0.2, 0.9)]
-    assert rank(*sides) == [Rank(2, 1, 2, False), Rank(1, 1, 2, False)]
+    assert rank(*sides) == [RowRank(2, 1, 2, False), RowRank(1, 1, 2, False)]
 
 
 def test_no_methods_have_no_ranks_and_an_undefined_score_is_an_error() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from benchmark.evaluation.scores import Floats
 from benchmark.evaluation.variation import (
-    Sample,
+    ScoreSample,
     combine_df,
     compute_upper_p,
     estimate_seed_variance,
@@ -15,13 +15,15 @@ from benchmark.evaluation.variation import (
 )
 
 
-def sample_of(values: Floats) -> Sample:
+def sample_of(values: Floats) -> ScoreSample:
     """Return the sample of runs whose score is the mean of these values over their images, (n, N)."""
     images = values.shape[1]
-    return Sample(values.mean(axis=1), (values.sum(axis=1, keepdims=True) - values) / (images - 1))
+    return ScoreSample(values.mean(axis=1), (values.sum(axis=1, keepdims=True) - values) / (images - 1))
 
 
-def draw(rng: np.random.Generator, *, seed: float, image: float, both: float, n: int = 4, images: int = 30) -> Sample:
+def draw(
+    rng: np.random.Generator, *, seed: float, image: float, both: float, n: int = 4, images: int = 30
+) -> ScoreSample:
     effects = rng.normal(0, seed, (n, 1)) + rng.normal(0, image, (1, images))
     return sample_of(effects + rng.normal(0, both, (n, images)))
 
@@ -57,7 +59,7 @@ def test_an_image_that_decides_alone_leaves_few_degrees_of_freedom() -> None:
 
 def test_a_score_that_is_not_defined_without_an_image_has_an_unknown_variance() -> None:
     left_out = np.array([[1.0, 2.0, 4.0, np.nan]])
-    assert estimate_variance([Sample(np.array([2.0]), left_out)]).standard_error == np.inf
+    assert estimate_variance([ScoreSample(np.array([2.0]), left_out)]).standard_error == np.inf
 
 
 def test_degrees_of_freedom_are_satterthwaites_with_raised_variances() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from benchmark.evaluation.ranks import Rank
+from benchmark.evaluation.ranks import RowRank
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, EvaluationSetting, Row
@@ -65,7 +65,7 @@ class TableRow(NamedTuple):
     row: Row
     setting: EvaluationSetting | None = None
     difference: AdjustedDifference | None = None
-    rank: Rank | None = None
+    rank: RowRank | None = None
 
 
 def _format_nothing(_frame: DataFrame, _digits: int) -> list[TableCell]:

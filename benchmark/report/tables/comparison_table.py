@@ -159,7 +159,9 @@ def _describe_differences(comparison: MethodComparison) -> list[str]:
     ]
     if first.least_p is not None:
         least = format_p_value(first.least_p)
-        texts.append(f"The smallest p, before Holm, that an exact test over so many seeds could give is {least}.")
+        texts.append(
+            f"The smallest p, before Holm, that an exact test with this number of seeds could give is {least}."
+        )
         warning = explain_undecidable([first.least_p])
         texts += [warning] if warning else []
     test = next(iter(comparison.margins.values()), None)

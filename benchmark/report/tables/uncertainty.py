@@ -97,9 +97,7 @@ def describe_least_p(results: StudyResults) -> list[str]:
     least = [difference.paired.least_p for difference in results.differences if difference is not None]
     if not any(value is not None for value in least):
         return []
-    text = (
-        "least p: the smallest p, before Holm, that an exact test over so many seeds could give (sign flips of pairs)."
-    )
+    text = "least p: the smallest p, before Holm, that an exact sign-flip test with this number of seeds could give."
     warning = explain_undecidable(least)
     return [text, *([warning] if warning else [])]
 

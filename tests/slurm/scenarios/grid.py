@@ -26,7 +26,7 @@ from tests.cli.shell import CommandResult, run_command
 from tests.slurm.scenarios.job_attempt import JobAttempt, read_job_attempts
 
 ROOT = Path(__file__).resolve().parents[3]
-CRAWLER = "tests/slurm/scenarios/crawler.py"
+CRAWLER = str(Path(__file__).with_name("crawler.py"))
 CHECKPOINT_EVERY, NEVER = 10, 10_000
 """Iterations between two checkpoints."""
 DEFAULTS = {

@@ -107,6 +107,8 @@ def select_runs(
             fields |= {"seeds": seeds}  # other seeds make another study; some of its seeds are a part of the same one
         study = modify_study(study, overrides=overrides, name=plan_name, **fields)
         return select_study(plan_study(study, store, keep=keep), study.split, seeds=seeds)
+    if plan_name is not None:
+        raise ValueError(f"{name!r} is a method, and only a study has a plan to name {plan_name!r}: leave out --name")
     from benchmark.planning.resolve import resolve  # needs torch
 
     settings = {"split": "toybox"} | {key: value for key, value in fields.items() if value is not None}

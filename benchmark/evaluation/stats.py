@@ -242,9 +242,8 @@ def _warn_of_mean(side: Side, values: Floats) -> str:
     if len(values) == 1:
         return "one run: variation over seeds is not covered"
     few = "two seeds: unreliable" if len(values) == 2 else ""
-    return join_cautions(
-        few, "" if np.ptp(values) else "all runs have the same score: the seed seems to change nothing"
-    )
+    is_same = not np.ptp(values) and all(run == side.counts[0] for run in side.counts[1:])
+    return join_cautions(few, "all runs have the same counts: the seed seems to change nothing" if is_same else "")
 
 
 def _warn_of_difference(a: Side, b: Side, *, pairing: Pairing, shared: int) -> str:

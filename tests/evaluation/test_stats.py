@@ -132,7 +132,7 @@ def test_equal_runs_show_no_variance_over_seeds_and_say_so() -> None:
     interval = estimate(Side({seed: make(0.6) for seed in range(3)}))
     single = estimate(Side({0: make(0.6)}))
     assert (interval.low, interval.high) == pytest.approx((single.low, single.high))
-    assert interval.caution == "all runs have the same score: the seed seems to change nothing"
+    assert interval.caution == "all runs have the same counts: the seed seems to change nothing"
 
 
 def test_a_method_does_not_differ_from_itself() -> None:

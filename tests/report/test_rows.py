@@ -53,6 +53,18 @@ def test_a_single_seed_gets_the_interval_over_images(tmp_path: Path) -> None:
     assert interval.low < row.estimates["hiou"].mean < interval.high
 
 
+@pytest.mark.parametrize(("second", "is_same"), [((80, 0), True), ((70, 0), False)])
+def test_the_seed_seems_to_change_nothing_only_if_all_counts_are_equal(
+    tmp_path: Path, second: tuple[int, int], is_same: bool
+) -> None:
+    store = Store(tmp_path)
+    ids = {seed: save(store, spec_of(seed=seed), even(*right)) for seed, right in enumerate([(80, 0), second])}
+    (row,) = read_rows(store, plan_of({"row": ids}))
+    interval = row.estimates["hiou"].interval
+    assert row.select_scores("hiou") == (0, 0) and interval is not None
+    assert ("the seed seems to change nothing" in interval.caution) is is_same
+
+
 def test_a_deterministic_row_is_complete_with_one_run_and_has_no_variation_over_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path)
     counts = hand_counts([[90, 80, 60, 40], [70, 80, 20, 50]])

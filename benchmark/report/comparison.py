@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from benchmark.evaluation.stats import compare_sides
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
+from benchmark.report.tables.cautions import name_cautions
+from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.notes import describe_budget
 from benchmark.report.tables.provenance import (
     describe_conflicts,
@@ -143,7 +145,7 @@ def compare_runs(
         differences=differences,
         margins=tests,
         classes=_compare_classes(row_a, row_b),
-        cautions=(*_find_interval_cautions(differences.values()), *_find_cautions(row_a, row_b)),
+        cautions=(*_find_interval_cautions(differences), *_find_cautions(row_a, row_b)),
     )
 
 
@@ -196,10 +198,10 @@ def _compare_classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
     return tuple(ClassDifference(*fields) for fields in zip(*columns, strict=True))
 
 
-def _find_interval_cautions(differences: Iterable[AdjustedDifference]) -> list[str]:
+def _find_interval_cautions(differences: Mapping[Metric, AdjustedDifference]) -> list[str]:
     """Return the reasons why intervals of differences are unreliable, each once."""
-    cautions = dict.fromkeys(difference.paired.interval.caution for difference in differences)
-    return [f"A - B: {caution}" for caution in cautions if caution]
+    cautions = {SCORE_HEADERS[metric]: known.paired.interval.caution for metric, known in differences.items()}
+    return [f"the interval of A - B ({text})" for text in name_cautions(cautions)]
 
 
 def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:

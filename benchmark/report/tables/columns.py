@@ -23,6 +23,7 @@ from benchmark.report.tables.cells import (
     format_texts,
     format_train_times,
 )
+from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.layout import TableCell
 from benchmark.report.tables.notes import describe_costs
 from benchmark.report.tables.uncertainty import (
@@ -36,20 +37,6 @@ from benchmark.report.tables.uncertainty import (
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-SCORE_HEADERS: dict[Metric, str] = {
-    "miou_seen": "mIoU(S)",
-    "miou_unseen": "mIoU(U)",
-    "hiou": "hIoU",
-    "miou": "mIoU",
-    "pixel_accuracy": "Acc",
-    "miou_image": "mIoU(I)",
-    "miou_class": "mIoU(C)",
-    "miou_image_worst_5": "mIoU(I) 5%",
-    "miou_image_worst_1": "mIoU(I) 1%",
-    "miou_class_worst_5": "mIoU(C) 5%",
-    "miou_class_worst_1": "mIoU(C) 1%",
-}
 
 
 class TableRow(NamedTuple):

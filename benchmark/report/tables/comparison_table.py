@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from benchmark.evaluation.families import explain_undecidable
@@ -14,7 +15,8 @@ from benchmark.report.frame import list_records
 from benchmark.report.rows import Row, find_shared_setting
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
-from benchmark.report.tables.columns import SCORE_HEADERS, TableRow, build_row_frame
+from benchmark.report.tables.columns import TableRow, build_row_frame
+from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
 from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma
@@ -26,7 +28,14 @@ from benchmark.report.tables.numbers import (
     format_three_digits,
 )
 from benchmark.report.tables.selection import select_columns
-from benchmark.report.tables.uncertainty import METRIC_TEXTS, RULE, describe_intervals
+from benchmark.report.tables.uncertainty import (
+    METRIC_TEXTS,
+    RULE,
+    describe_intervals,
+    describe_pairing,
+    name_exact_tests,
+)
+from benchmark.report.tables.undefined import describe_undefined
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 Format = Literal["txt", "md", "tex", "json"]
@@ -122,7 +131,8 @@ def _lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayou
         )
         for row in sorted(comparison.classes, key=rank)
     ]
-    note = TableNote(f"{UNSEEN_MARK} unseen in training. Means over the runs; single classes are not tested.")
+    mark = f"{UNSEEN_MARK} unseen in training. " if not all(row.is_seen for row in comparison.classes) else ""
+    note = TableNote(f"{mark}Means over the runs; single classes are not tested.")
     return TableLayout("IoU per class (%)", ("Class", *HEADER), (True, False, False, False), tuple(cells), (note,))
 
 
@@ -144,6 +154,8 @@ def _describe_comparison(comparison: MethodComparison) -> list[str]:
     texts = [f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}. {gamma}"]
     texts += [f"{METRIC_TEXTS[metric]}." for metric in comparison.a.metrics if metric in METRIC_TEXTS]
     texts += describe_intervals((comparison.a, comparison.b), comparison.a.metrics)
+    sides = [replace(row, label=name) for name, row in zip("AB", (comparison.a, comparison.b), strict=True)]
+    texts += describe_undefined(sides, comparison.a.metrics, consequence="no A - B and p of hIoU")
     texts += _describe_differences(comparison) if comparison.differences else []
     return texts + [f"Caution: {text}." for text in comparison.cautions]
 
@@ -152,23 +164,29 @@ def _describe_differences(comparison: MethodComparison) -> list[str]:
     """Return the notes on the differences, their p values and the tests against a margin."""
     adjusted = list(comparison.differences.values())
     first = adjusted[0].paired
+    holm, verdict = "", "The verdict is that of the interval."
+    if len(adjusted) > 1:
+        holm = f", Holm over {len(adjusted)} scores"
+        verdict = "The verdict is that of the interval, which is not corrected for the number of scores."
     texts = [
         f"A - B: percentage points on the same {first.images} images, {first.interval.level:.0%} interval over "
-        f"{first.interval.kind} ({RULE}); p: two-sided, Holm over {len(adjusted)} scores. The verdict is that of the "
-        f"interval, which is not corrected for the number of scores."
+        f"{first.interval.kind} ({RULE}); p: two-sided{holm}. {verdict}",
+        *(f"{text}{'' if first.pairing != 'none' else ' Here they are not.'}" for text in describe_pairing([first])),
     ]
     if first.least_p is not None:
-        least = format_p_value(first.least_p)
+        is_deterministic = comparison.a.is_deterministic or comparison.b.is_deterministic
         texts.append(
-            f"The smallest p, before Holm, that an exact test with this number of seeds could give is {least}."
+            f"The smallest p, before Holm, that an exact test with this number of seeds could give is "
+            f"{format_p_value(first.least_p)} ({name_exact_tests([(first, is_deterministic)])})."
         )
         warning = explain_undecidable([first.least_p])
         texts += [warning] if warning else []
     test = next(iter(comparison.margins.values()), None)
     if test is not None:
+        plural = "" if test.margin == 1 else "s"
         texts.append(
-            f"Margin of {test.margin:g} points: one-sided tests at {test.alpha:.0%} that A is not worse than B by more "
-            f"than the margin, and that both are equivalent within it (two one-sided tests)."
+            f"Margin of {test.margin:g} point{plural}: one-sided tests at {test.alpha:.0%} that A is not worse than B "
+            f"by more than the margin, and that both are equivalent within it (two one-sided tests)."
         )
     return texts
 

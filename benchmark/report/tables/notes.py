@@ -21,6 +21,9 @@ CONVENTION_TEXTS: dict[Convention, str] = {
     "mmseg": "a class without ground truth counts as 0 if it is predicted; means are rounded to two decimals",
 }
 
+NO_SUPERVISION = "none"
+"""Supervision of a method that trains nothing, whatever its budget."""
+
 
 def describe_setting(rows: Sequence[Row], setting: EvaluationSetting | None) -> list[str]:
     """Return the notes on split, protocol and convention; a single note if no run is done."""
@@ -90,11 +93,11 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def describe_budget(row: Row) -> str:
-    """Return the training budget of the row's runs in words; empty if no run is done."""
+    """Return the training of the row's runs in words, whatever budget trains nothing; empty if no run is done."""
     if not row.records:
         return ""
     budget = row.records[0].spec.budget
-    if not budget.iterations:
+    if not budget.iterations or row.supervision == NO_SUPERVISION:
         return "no training"
     micro_batches = f" in {budget.micro_batches} micro-batches" if budget.micro_batches > 1 else ""
     return (

@@ -20,8 +20,13 @@ def format_difference(value: float, *, digits: int) -> str:
 
 
 def format_p_value(value: float) -> str:
-    """Return two digits, or "<0.001" below that."""
-    return "<0.001" if value < 0.001 else f"{value:.3f}" if value < 0.01 else f"{value:.2f}"
+    """Return two decimals, three below 0.1, or "<0.001"; more if a value below 0.05 would print as 0.05."""
+    if value < 0.001:
+        return "<0.001"
+    if value >= 0.1:
+        return f"{value:.2f}"
+    texts = (f"{value:.{digits}f}" for digits in range(3, 9))
+    return next((text for text in texts if value >= 0.05 or float(text) < 0.05), "<0.05")
 
 
 def format_three_digits(value: float) -> str:

@@ -10,18 +10,15 @@ from benchmark.report.frame import list_records, to_run_frame
 from benchmark.report.rows import RunResult
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
+from benchmark.report.tables.cautions import describe_row_uncertainty, describe_shared_cautions
 from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.json_text import DECIMALS, dump_json
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks
 from benchmark.report.tables.notes import describe_rows, describe_setting, describe_sources, digest_runs
 from benchmark.report.tables.provenance import describe_inputs, describe_machines
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
-from benchmark.report.tables.uncertainty import (
-    describe_baseline,
-    describe_row_uncertainty,
-    describe_scores,
-    describe_shared_cautions,
-)
+from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
+from benchmark.report.tables.undefined import describe_undefined
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
@@ -80,12 +77,14 @@ def lay_out(
     """
     printed = columns.list_printed(frame)
     cells = [column.format(frame, digits) for column in printed]
-    pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results), strict=True)
+    metrics, keys = columns.list_printed_metrics(frame), [column.key for column in printed]
+    pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
     marks, row_notes = assign_marks([first + second for first, second in pairs])
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
     texts = describe_setting(results.rows, results.setting)
-    texts += describe_scores(results.rows, columns.list_printed_metrics(frame))
-    texts += describe_shared_cautions(results)
+    texts += describe_scores(results.rows, metrics)
+    texts += describe_undefined(results.rows, metrics, consequence="no ΔhIoU, p or rank")
+    texts += describe_shared_cautions(results, metrics, keys)
     texts += [text for column in printed for text in column.note(results)]
     texts += describe_baseline(results) if not any(results.differences) else []
     texts += describe_sources(results.rows) + describe_machines(results.rows) + describe_inputs(results.rows)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from benchmark.evaluation.families import explain_undecidable
 from benchmark.evaluation.scores import Metric
-from benchmark.evaluation.stats import Interval
-from benchmark.report.differences import AdjustedDifference
+from benchmark.evaluation.sides import MIN_SHARED_SEEDS
+from benchmark.evaluation.stats import NUMBERS, Interval, PairedDifference
 from benchmark.report.rows import Row
 from benchmark.report.study_results import StudyResults
 
@@ -68,11 +68,20 @@ def describe_differences(results: StudyResults) -> list[str]:
     known = [difference.paired for difference in results.differences if difference is not None]
     if known:
         kinds = " or ".join(sorted({f"{paired.interval.kind}" for paired in known}, reverse=True))
+        family = "; not corrected for the number of comparisons, as p is" if len(known) > 1 else ""
         return [
             f"ΔhIoU: difference from {results.baseline.label!r} in percentage points on the same images, with the "
-            f"{known[0].interval.level:.0%} interval over {kinds} (paired where seeds are shared; {RULE})."
+            f"{known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
+            *describe_pairing(known),
         ]
     return []
+
+
+def describe_pairing(known: Sequence[PairedDifference]) -> list[str]:
+    """Return the note on which seeds are compared pair by pair; none if no seeds take part in a difference."""
+    if all(paired.least_p is None for paired in known):
+        return []
+    return [f"Seeds are paired if they are equal or at least {NUMBERS[MIN_SHARED_SEEDS]} are shared."]
 
 
 def describe_baseline(results: StudyResults) -> list[str]:
@@ -89,15 +98,23 @@ def describe_baseline(results: StudyResults) -> list[str]:
 def describe_p_values(results: StudyResults) -> list[str]:
     """Return the note on p values; none if there are none."""
     number = sum(difference is not None for difference in results.differences)
-    return [f"p: two-sided, Holm over {number} comparison{'s' if number > 1 else ''}."] if number else []
+    return [f"p: two-sided{f', Holm over {number} comparisons' if number > 1 else ''}."] if number else []
 
 
 def describe_least_p(results: StudyResults) -> list[str]:
     """Return the notes on the least p values of exact tests, with a warning if they cannot decide the family."""
-    least = [difference.paired.least_p for difference in results.differences if difference is not None]
+    pairs = [
+        (difference.paired, row.is_deterministic or results.baseline.is_deterministic)
+        for row, difference in zip(results.rows, results.differences, strict=True)
+        if difference is not None
+    ]
+    least = [paired.least_p for paired, _ in pairs]
     if not any(value is not None for value in least):
         return []
-    text = "least p: the smallest p, before Holm, that an exact sign-flip test with this number of seeds could give."
+    text = (
+        f"least p: the smallest p, before Holm, that an exact test with this number of seeds could give "
+        f"({name_exact_tests(pairs)})."
+    )
     warning = explain_undecidable(least)
     return [text, *([warning] if warning else [])]
 
@@ -112,51 +129,22 @@ def describe_ranks(results: StudyResults) -> list[str]:
     ]
 
 
-def describe_row_uncertainty(results: StudyResults) -> list[list[str]]:
-    """Return the notes on the uncertainty of single rows: cautions, and why a row has no difference.
+def name_exact_tests(pairs: Iterable[tuple[PairedDifference, bool]]) -> str:
+    """Return the exact tests over seeds that suit some differences, see `evaluation.stats.compute_least_p`.
 
-    A caution that all rows share is left to `describe_shared_cautions`.
+    Args:
+        pairs: Differences, and whether a side of each is deterministic.
     """
-    shared = _find_shared_cautions(results)
-    notes = []
-    for row, difference in zip(results.rows, results.differences, strict=True):
-        cautions = (_find_caution(row), _find_difference_caution(difference))
-        texts = [text for text, common in zip(cautions, shared, strict=True) if text != common]
-        if _lacks_difference(row, results):
-            texts.append("no ΔhIoU and p: no run is done")
-        notes.append([text for text in texts if text])
-    return notes
-
-
-def describe_shared_cautions(results: StudyResults) -> list[str]:
-    """Return the cautions that the intervals of all rows share."""
-    return [f"Every row: {caution}." for caution in _find_shared_cautions(results) if caution]
-
-
-def _lacks_difference(row: Row, results: StudyResults) -> bool:
-    is_compared = any(difference is not None for difference in results.differences)
-    return is_compared and row is not results.baseline and not row.done
-
-
-def _find_caution(row: Row) -> str:
-    interval = row.estimates["hiou"].interval if row.done else None
-    return interval.caution if interval is not None else ""
-
-
-def _find_difference_caution(difference: AdjustedDifference | None) -> str:
-    caution = difference.paired.interval.caution if difference is not None else ""
-    return f"ΔhIoU: {caution}" if caution else ""
-
-
-def _find_shared_cautions(results: StudyResults) -> tuple[str, str]:
-    """Return the cautions of scores and of differences that several rows all have; empty if they differ."""
-    scores = [_find_caution(row) for row in results.rows if row.done]
-    differences = [_find_difference_caution(known) for known in results.differences if known is not None]
-    return _find_shared(scores), _find_shared(differences)
-
-
-def _find_shared(texts: Sequence[str]) -> str:
-    return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
+    kinds = {
+        "sign flips of pairs"
+        if paired.pairing != "none"
+        else "sign flips of the runs against a deterministic method"
+        if is_deterministic
+        else "permutations of unpaired runs"
+        for paired, is_deterministic in pairs
+        if paired.least_p is not None
+    }
+    return ", ".join(sorted(kinds, reverse=True))
 
 
 def _describe_ranking(rows: Sequence[Row]) -> list[str]:

@@ -1,0 +1,109 @@
+"""Cautions of intervals in the notes of a table: on a single row, or on the whole table if all rows share them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+
+from benchmark.evaluation.scores import Metric
+from benchmark.report.differences import AdjustedDifference
+from benchmark.report.rows import Estimate, Row
+from benchmark.report.study_results import StudyResults
+from benchmark.report.tables.headers import SCORE_HEADERS
+
+NO_INTERVAL = "no interval, as the score is not defined without one of the images"
+DIFFERENCE_KEYS = frozenset({"hiou_difference", "p_adjusted", "p_value", "least_p"})
+"""Columns that rest on the interval of the difference to the baseline."""
+
+
+def describe_row_uncertainty(
+    results: StudyResults, metrics: Sequence[Metric], printed: Collection[str]
+) -> list[list[str]]:
+    """Return the notes on the uncertainty of single rows: cautions, and why a row has no difference.
+
+    A caution that all rows share is left to `describe_shared_cautions`.
+
+    Args:
+        results: Results of the table.
+        metrics: Printed metrics.
+        printed: Keys of the printed columns.
+    """
+    shared_scores, shared_differences = _find_shared_cautions(results, metrics, printed)
+    notes = []
+    for row, difference in zip(results.rows, results.differences, strict=True):
+        texts = [text for text in list_score_cautions(row, metrics) if text not in shared_scores]
+        cautions = _list_difference_cautions(difference, printed)
+        texts += [f"ΔhIoU: {text}" for text in cautions if text not in shared_differences]
+        if _has_unpaired_seeds(row, difference, results.baseline) and DIFFERENCE_KEYS & set(printed):
+            texts.append("ΔhIoU: seeds are not paired")
+        if _lacks_difference(row, results):
+            texts.append("no ΔhIoU and p: no run is done")
+        notes.append(texts)
+    return notes
+
+
+def describe_shared_cautions(results: StudyResults, metrics: Sequence[Metric], printed: Collection[str]) -> list[str]:
+    """Return the cautions that the intervals of all rows share, see `describe_row_uncertainty`."""
+    scores, differences = _find_shared_cautions(results, metrics, printed)
+    shared = {"scores": scores, "ΔhIoU": differences}
+    notes = {name: "; ".join(texts) for name, texts in shared.items()}
+    return [f"The intervals of {name} need caution in every row ({text})." for name, text in notes.items() if text]
+
+
+def list_score_cautions(row: Row, metrics: Sequence[Metric]) -> list[str]:
+    """Return the cautions of a row's intervals, with the names of the scores if others do not have the caution."""
+    if not row.done:
+        return []
+    return name_cautions({SCORE_HEADERS[metric]: _find_caution(row.estimates[metric]) for metric in metrics})
+
+
+def name_cautions(cautions: Mapping[str, str | None]) -> list[str]:
+    """Return cautions, each once, and before it the names of those that have it unless all do.
+
+    Args:
+        cautions: Caution by name, several parts joined with semicolons; None if the name takes no part.
+    """
+    parts = {name: caution.split("; ") for name, caution in cautions.items() if caution is not None}
+    texts = dict.fromkeys(part for found in parts.values() for part in found if part)
+    holders = {text: [name for name, found in parts.items() if text in found] for text in texts}
+    return [text if len(names) == len(parts) else f"{', '.join(names)}: {text}" for text, names in holders.items()]
+
+
+def _find_caution(estimate: Estimate) -> str | None:
+    """Return the caution of an estimate; None if the score is not defined."""
+    if math.isnan(estimate.mean):
+        return None
+    return estimate.interval.caution if estimate.interval is not None else NO_INTERVAL
+
+
+def _list_difference_cautions(difference: AdjustedDifference | None, printed: Collection[str]) -> list[str]:
+    if difference is None or not DIFFERENCE_KEYS & set(printed):
+        return []
+    return [text for text in difference.paired.interval.caution.split("; ") if text]
+
+
+def _has_unpaired_seeds(row: Row, difference: AdjustedDifference | None, baseline: Row) -> bool:
+    """Return whether the seeds of a difference take part and belong to no pairs though both rows draw at random."""
+    if difference is None or row.is_deterministic or baseline.is_deterministic:
+        return False
+    return difference.paired.pairing == "none" and difference.paired.least_p is not None
+
+
+def _lacks_difference(row: Row, results: StudyResults) -> bool:
+    is_compared = any(difference is not None for difference in results.differences)
+    return is_compared and row is not results.baseline and not row.done
+
+
+def _find_shared_cautions(
+    results: StudyResults, metrics: Sequence[Metric], printed: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Return the cautions of scores and of differences that several rows all have."""
+    scores = [list_score_cautions(row, metrics) for row in results.rows if row.done]
+    differences = [_list_difference_cautions(known, printed) for known in results.differences if known is not None]
+    return _find_shared(scores), _find_shared(differences)
+
+
+def _find_shared(texts_by_row: Sequence[Sequence[str]]) -> list[str]:
+    if len(texts_by_row) < 2:
+        return []
+    return [text for text in texts_by_row[0] if all(text in texts for texts in texts_by_row)]

@@ -1,0 +1,19 @@
+"""Names of scores in tables, figures and notes."""
+
+from __future__ import annotations
+
+from benchmark.evaluation.scores import Metric
+
+SCORE_HEADERS: dict[Metric, str] = {
+    "miou_seen": "mIoU(S)",
+    "miou_unseen": "mIoU(U)",
+    "hiou": "hIoU",
+    "miou": "mIoU",
+    "pixel_accuracy": "Acc",
+    "miou_image": "mIoU(I)",
+    "miou_class": "mIoU(C)",
+    "miou_image_worst_5": "mIoU(I) 5%",
+    "miou_image_worst_1": "mIoU(I) 1%",
+    "miou_class_worst_5": "mIoU(C) 5%",
+    "miou_class_worst_1": "mIoU(C) 1%",
+}

@@ -1,0 +1,51 @@
+"""Notes on scores that are not defined: which, in which rows, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from benchmark.evaluation.scores import Convention, Metric
+from benchmark.report.rows import Row
+from benchmark.report.tables.headers import SCORE_HEADERS
+
+AFFECTED: dict[Metric, tuple[Metric, ...]] = {
+    "miou_seen": ("miou_seen", "hiou"),
+    "miou_unseen": ("miou_unseen", "hiou"),
+}
+"""Scores that are not defined if the mean over this kind of classes is not."""
+KINDS: dict[Metric, str] = {"miou_seen": "seen", "miou_unseen": "unseen"}
+
+
+def describe_undefined(rows: Sequence[Row], metrics: Sequence[Metric], *, consequence: str) -> list[str]:
+    """Return one note per kind of classes that no score of some rows rests on.
+
+    Args:
+        rows: Rows of the table.
+        metrics: Printed metrics.
+        consequence: What is missing if hIoU is not defined in any row, such as "no ΔhIoU, p or rank".
+    """
+    done = [row for row in rows if row.done]
+    notes = []
+    for metric, kind in KINDS.items():
+        names = [SCORE_HEADERS[affected] for affected in AFFECTED[metric] if affected in metrics]
+        lacking = [row for row in done if is_undefined(row, metric)]
+        if not names or not lacking:
+            continue
+        where = "" if len(lacking) == len(done) else f" in {', '.join(repr(row.label) for row in lacking)}"
+        effect = f"; so there is {consequence}" if not where and consequence else ""
+        verb = "are" if len(names) > 1 else "is"
+        reason = explain_lack(kind, rows[0].convention)
+        notes.append(f"{' and '.join(names)} {verb} not defined{where}: {reason}{effect}.")
+    return notes
+
+
+def is_undefined(row: Row, metric: Metric) -> bool:
+    """Return whether a mean over classes is not defined for some run of a row."""
+    return any(math.isnan(getattr(run.scores, metric)) for run in row.counted)
+
+
+def explain_lack(kind: str, convention: Convention) -> str:
+    """Return why a mean over seen or unseen classes is not defined under a convention."""
+    places = "the targets" if convention == "d2-main" else "the targets or predictions"
+    return f"no {kind} class occurs in {places} of the scored images"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Convention = Annotated[str, typer.Option("--convention", help="Treatment of absent classes: d2-main, d2-0.6 or mmseg.")]
 Baseline = Annotated[
-    str,
+    str | None,
     typer.Option("--baseline", metavar="ROW", help="Row to compare the others with; else the study's or the first."),
 ]
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="Study, as last planned or run here.")]
@@ -30,11 +30,11 @@ def table(
     study: StudyName,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json or tex.")] = "txt",
     convention: Convention = "d2-main",
-    baseline: Baseline = "",
+    baseline: Baseline = None,
     columns: Annotated[
-        str,
+        str | None,
         typer.Option("--columns", metavar="KEY,…", help="Columns to print, such as hiou,miou,hiou_rank,p_adjusted."),
-    ] = "",
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", dir_okay=False)] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -43,8 +43,8 @@ def table(
 
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study))
-    fmt, keys = "json" if as_json else fmt, _split_keys(columns)
-    text = format_table(store, plan, fmt=fmt, convention=convention, baseline=baseline, columns=keys)
+    fmt, keys = "json" if as_json else fmt, _split_keys("--columns", columns)
+    text = format_table(store, plan, fmt=fmt, convention=convention, baseline=_read_baseline(baseline), columns=keys)
     if out is None:
         typer.echo(text, nl=not text.endswith("\n"))
     else:
@@ -96,7 +96,7 @@ def plot(
     study: StudyName,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
     convention: Convention = "d2-main",
-    baseline: Baseline = "",
+    baseline: Baseline = None,
     images: Annotated[
         bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
     ] = False,
@@ -104,7 +104,7 @@ def plot(
     """Draw the figures of a study."""
     store = open_store(context)
     plan = store.read_plan(_get_plan_name(study))
-    for path in write_figures(store, plan, out, convention=convention, baseline=baseline):
+    for path in write_figures(store, plan, out, convention=convention, baseline=_read_baseline(baseline)):
         print_line(str(path))
     for path in write_segmentations(store, plan, out) if images else ():
         print_line(str(path))
@@ -144,8 +144,8 @@ def compare(
         typer.Option("--margin", metavar="POINTS", help="Difference that does not matter; tests A against it."),
     ] = None,
     metrics: Annotated[
-        str, typer.Option("--metrics", metavar="KEY,…", help="Scores to compare, such as hiou,miou_image.")
-    ] = "",
+        str | None, typer.Option("--metrics", metavar="KEY,…", help="Scores to compare, such as hiou,miou_image.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image."""
@@ -163,7 +163,7 @@ def compare(
         labels=(label_a, label_b),
         convention=find_convention(convention),
         margin=margin,
-        metrics=find_metrics(_split_keys(metrics)),
+        metrics=find_metrics(_split_keys("--metrics", metrics)),
     )
     print_line(render(comparison, fmt="json" if as_json else fmt).rstrip("\n"))
 
@@ -199,8 +199,27 @@ def find_metrics(names: Sequence[str]) -> tuple[Metric, ...]:
     return tuple(metric for metric in METRICS if metric in names) or TABLE_METRICS
 
 
-def _split_keys(text: str) -> list[str]:
-    return [key.strip() for key in text.split(",") if key.strip()]
+def _split_keys(option: str, text: str | None) -> list[str]:
+    """Return the keys of an option; none if it is not given.
+
+    Raises:
+        ValueError: The option is given without a key.
+    """
+    keys = [key.strip() for key in (text or "").split(",") if key.strip()]
+    if text is not None and not keys:
+        raise ValueError(f"{option} is {text!r}: give one key or several with commas, or leave the option out")
+    return keys
+
+
+def _read_baseline(text: str | None) -> str:
+    """Return the name of a baseline; empty if the option is not given.
+
+    Raises:
+        ValueError: The option is given without a name.
+    """
+    if text is not None and not text.strip():
+        raise ValueError(f"--baseline is {text!r}: give the label of a row, or leave the option out")
+    return text or ""
 
 
 def _get_plan_name(study: str) -> str:

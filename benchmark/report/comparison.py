@@ -219,8 +219,18 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
         for name, describe in properties.items()
         if describe(a) != describe(b)
     ]
+    cautions += _describe_shared_runs(a, b)
     cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
     for side, row in (("A", a), ("B", b)):
         cautions += [f"{side}: {text}" for text in describe_continued(row) + describe_alarms(row)]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
     return tuple(cautions)
+
+
+def _describe_shared_runs(a: Row, b: Row) -> list[str]:
+    """Return the caution that runs take part on both sides; none if none does."""
+    ids_a, ids_b = ({run.run_id for run in row.counted} for row in (a, b))
+    shared = sorted(ids_a & ids_b)
+    if not shared:
+        return []
+    return ["A and B are the same runs" if ids_a == ids_b else f"A and B share runs: {', '.join(shared)}"]

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return one line with the unknown name, the nearest known one, and all known ones.
+    """Return one line with the unknown name, the nearest known one whatever its case, and all known ones.
 
     Args:
         kind: Kind of the name, such as "split".
@@ -15,6 +15,7 @@ def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         known: Known names.
     """
     names = list(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    folded = {known_name.casefold(): known_name for known_name in names}
+    near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
     return f"no {kind} {name!r}{hint} There are: {', '.join(names) or 'none'}"

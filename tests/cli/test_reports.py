@@ -56,6 +56,26 @@ def test_the_scores_of_a_comparison_are_selected(runs: str, capsys: pytest.Captu
     assert code == 1 and "no metric 'hiuo'; did you mean 'hiou'" in err
 
 
+def test_a_key_in_another_case_is_recognized(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "--runs", runs, "table", "demo", "--columns", "HIOU")
+    assert code == 1 and "no column 'HIOU'; did you mean 'hiou'" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("table", "demo", "--baseline", ""), "--baseline"),
+        (("table", "demo", "--columns", " , "), "--columns"),
+        (("compare", "paper", "no SGD", "--study", "demo", "--metrics", ""), "--metrics"),
+    ],
+)
+def test_an_empty_option_gets_one_line(
+    runs: str, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], option: str
+) -> None:
+    code, out, err = run_command(capsys, "--runs", runs, *arguments)
+    assert code == 1 and not out and err.startswith(f"error: {option} is ") and err.count("\n") == 1
+
+
 @pytest.mark.parametrize("margin", ["-1", "0", "nan"])
 def test_a_margin_that_is_not_positive_gets_one_line(
     runs: str, capsys: pytest.CaptureFixture[str], margin: str

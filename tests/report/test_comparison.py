@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,21 @@ def test_different_machines_and_continued_checkpoints_are_cautions(tmp_path: Pat
     *_, arithmetic, continued = compare_runs(store, {0: a}, {0: b}).cautions
     assert arithmetic.startswith("different arithmetic: A torch AVX2") and "; B torch AVX512" in arithmetic
     assert continued.startswith("B: seed 0 was continued under other arithmetic (torch AVX2; then torch AVX512")
+
+
+def test_sides_of_the_same_runs_say_so(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids, other = (row.ids for row in two_rows(store).rows)
+    assert "A and B are the same runs" in compare_runs(store, ids, ids).cautions
+    assert f"A and B share runs: {ids[0]}" in compare_runs(store, {0: ids[0]}, ids).cautions
+    assert not [text for text in compare_runs(store, ids, other).cautions if text.startswith("A and B")]
+
+
+def test_a_comparison_of_one_score_has_no_family_and_no_star_without_unseen_classes(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    counts = [replace(even(*right), seen=(True,) * 4) for right in ((80, 60), (50, 60))]
+    a, b = (save(store, spec_of(name), run) for name, run in zip("ab", counts, strict=True))
+    text = " ".join(render(compare_runs(store, {0: a}, {0: b}, margin=1.0)).split())
+    assert "p: two-sided. The verdict is that of the interval." in text and "Margin of 1 point:" in text
+    assert "unseen in training" not in text and "Seeds are paired" not in text
+    assert "no unseen class occurs in the targets of the scored images; so there is no A - B and p of hIoU." in text

@@ -22,7 +22,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.evaluation.counts import Counts, Integers, Matrix
-from benchmark.evaluation.scores import DATASET_METRICS, IMAGE_METRICS, Convention, Floats, ImageMetric, Metric, score
+from benchmark.evaluation.scores import (
+    DATASET_METRICS,
+    IMAGE_METRICS,
+    Convention,
+    Floats,
+    ImageMetric,
+    Metric,
+    compute_unrounded_means,
+    score,
+)
 
 WORST_PERCENT: dict[ImageMetric, int] = {
     "miou_image_worst_5": 5,
@@ -76,6 +85,18 @@ def score_metrics(counts: Counts, *, metrics: Collection[Metric], convention: Co
         scores = score(counts, convention)
         values |= {metric: getattr(scores, metric) for metric in DATASET_METRICS}
     return {metric: values[metric] for metric in metrics}
+
+
+def compute_unrounded_score(counts: Counts, *, metric: Metric, convention: Convention) -> float:
+    """Return a score of a run without the rounding of a convention, for variances and differences.
+
+    Raises:
+        ValueError: The convention is unknown.
+    """
+    if metric in IMAGE_METRICS:
+        return _average(compute_image_ious(counts), metric=metric)
+    means = compute_unrounded_means(*counts.totals, seen=counts.seen, convention=convention, metrics=[metric])
+    return float(means[metric])
 
 
 def compute_image_ious(counts: Counts) -> ImageIous:

@@ -2,7 +2,8 @@
 
 The delete-one jackknife (Efron and Stein 1981, Annals of Statistics 9, 586-596) needs no random numbers and one score
 an image. For a mean IoU, whose classes occur in few images each, its variance is nearer to the true one than that of
-the bootstrap, which is too small; CALIBRATION.md has both. Sums of pixels are whole numbers and exact.
+the bootstrap, which is too small; CALIBRATION.md has both. Sums of pixels are whole numbers and exact. No convention
+rounds these scores.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from benchmark.evaluation.scores import (
     DatasetMetric,
     Floats,
     Metric,
-    compute_means,
+    compute_unrounded_means,
 )
 
 CHUNK_PIXELS = 2**17
@@ -79,7 +80,9 @@ def _leave_out_dataset_scores(
         intersection = totals.intersection - run.intersection[part].toarray()
         prediction = totals.prediction - run.prediction[part].toarray()
         target = totals.target - run.target[part].toarray()
-        means = compute_means(intersection, prediction, target, seen=run.seen, convention=convention, metrics=metrics)
+        means = compute_unrounded_means(
+            intersection, prediction, target, seen=run.seen, convention=convention, metrics=metrics
+        )
         for metric in metrics:
             scores[metric][part] = means[metric]
     return scores

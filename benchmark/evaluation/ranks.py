@@ -79,7 +79,8 @@ def estimate_ranks(
     """Return the rank of each method with its interval.
 
     A single run of a random method gets the mean variance over seeds of the methods that have several; if none has,
-    ranks cover the images alone. If a score is not defined without one of the images, every rank is possible.
+    ranks cover the images alone. If a score is not defined without one of the images, every rank is possible. Two
+    methods of which neither shows any variation are told apart only if both are deterministic.
 
     Args:
         sides: Runs of each method.
@@ -105,8 +106,17 @@ def estimate_ranks(
     if any(np.isnan(sample.left_out).any() for sample in samples):
         return [_make_rank(means, index, is_separate=np.zeros(len(means), dtype=bool)) for index in range(len(means))]
     drawn = _draw_deviations(samples, [side.seeds for side in sides])
-    separate = (_find_separate(means, drawn, index, level=level) for index in range(len(means)))
+    known = _find_known_pairs(samples)
+    separate = (known[index] & _find_separate(means, drawn, index, level=level) for index in range(len(means)))
     return [_make_rank(means, index, is_separate=is_separate) for index, is_separate in enumerate(separate)]
+
+
+def _find_known_pairs(samples: Sequence[ScoreSample]) -> Booleans:
+    """Return the (methods, methods) pairs that show a variation, or have none as both are deterministic."""
+    varies = np.array([sample.has_variation for sample in samples])
+    is_fixed = np.array([sample.is_deterministic for sample in samples])
+    pairs: Booleans = np.logical_or.outer(varies, varies) | np.logical_and.outer(is_fixed, is_fixed)
+    return pairs
 
 
 def _make_rank(means: Floats, index: int, *, is_separate: Booleans) -> RowRank:

@@ -7,7 +7,8 @@ of the images, a rare class):
 - `d2-0.6`: Detectron2 up to 0.6, and after it zsseg, DeOP and ZegFormer. A class without ground truth counts as 0 if it
   was predicted anywhere, and is left out if it was not.
 - `mmseg`: mmsegmentation's `IoUMetric`, as in the ZegCLIP family. Classes as in `d2-0.6`; the printed means and the
-  accuracy are rounded to two decimals in percent, and the harmonic mean is that of the rounded means.
+  accuracy are rounded to two decimals in percent, and the harmonic mean is that of the rounded means. Variances,
+  differences and ranks are those of `compute_unrounded_means`: steps of 0.01 would hide what one image changes.
 
 Everything is in percent. A mean over no class is nan, and so is a harmonic mean with a nan side: a split without unseen
 classes has no hIoU, rather than one of 0.
@@ -124,7 +125,7 @@ def compute_means(
     convention: Convention,
     metrics: Collection[DatasetMetric] = DATASET_METRICS,
 ) -> dict[DatasetMetric, Floats]:
-    """Return the means in percent of many sets of counts at once, as in `Scores`.
+    """Return the means in percent of many sets of counts at once, as in `Scores` and rounded if the convention does.
 
     Args:
         intersection: (…, K) pixels; float64 if counts are resampled.
@@ -140,6 +141,31 @@ def compute_means(
     Raises:
         ValueError: The convention is unknown, or there are not K flags.
     """
+    means = compute_unrounded_means(
+        intersection,
+        prediction,
+        target,
+        seen=seen,
+        convention=convention,
+        metrics={*metrics, "miou_seen", "miou_unseen"},
+    )
+    if convention == "mmseg":
+        means = {metric: np.round(value, 2) for metric, value in means.items()}
+    if "hiou" in metrics:
+        means["hiou"] = _average_harmonically(means["miou_seen"], means["miou_unseen"])
+    return {metric: means[metric] for metric in metrics}
+
+
+def compute_unrounded_means(
+    intersection: Pixels,
+    prediction: Pixels,
+    target: Pixels,
+    *,
+    seen: Sequence[bool],
+    convention: Convention,
+    metrics: Collection[DatasetMetric] = DATASET_METRICS,
+) -> dict[DatasetMetric, Floats]:
+    """Return the means as `compute_means`, without the rounding of a convention: for variances and differences."""
     per_class = compute_iou(intersection, prediction, target, convention=convention)  # (…, K)
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
@@ -148,15 +174,12 @@ def compute_means(
         "miou_seen": _average_defined(per_class[..., is_seen]),
         "miou_unseen": _average_defined(per_class[..., ~is_seen]),
     }
+    means["hiou"] = _average_harmonically(means["miou_seen"], means["miou_unseen"])
     if "miou" in metrics:
         means["miou"] = _average_defined(per_class)
     if "pixel_accuracy" in metrics:
         correct, labeled = np.sum(intersection, axis=-1), np.sum(target, axis=-1)
         means["pixel_accuracy"] = _divide(100.0 * correct, labeled, empty=np.nan)
-    if convention == "mmseg":
-        means = {metric: np.round(value, 2) for metric, value in means.items()}
-    seen_mean, unseen_mean = means["miou_seen"], means["miou_unseen"]
-    means["hiou"] = _divide(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0)
     return {metric: means[metric] for metric in metrics}
 
 
@@ -190,6 +213,11 @@ def compute_seen_unseen_area(curve: Floats) -> float:
     unseen = curve[order, 2]
     reachable = np.maximum.accumulate(curve[order, 1][::-1])[::-1]
     return float(np.sum(reachable * np.diff(unseen, prepend=0.0)) / 100)
+
+
+def _average_harmonically(seen_mean: Floats, unseen_mean: Floats) -> Floats:
+    """Return the harmonic mean of S and U, 0 if both are; nan if one is not defined."""
+    return _divide(2 * seen_mean * unseen_mean, seen_mean + unseen_mean, empty=0.0)
 
 
 def _average_defined(values: Floats) -> Floats:

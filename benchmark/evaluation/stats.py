@@ -2,6 +2,13 @@
 
 One rule makes every interval and every p value: the variance over seeds and over images, see `variation`, and Student's
 t. A single run of a random method covers the images alone, which `Interval.kind` and `Interval.caution` say.
+
+No convention rounds what a variance or a difference is made of. A difference is that of the unrounded scores, as is its
+interval, so that under `mmseg` it can be 0.01 or 0.02 off the difference of the printed scores; the interval of a mean
+has the printed mean in its center.
+
+Random runs that differ although no score shows any variation, such as floor scores of 0 on both sides, tell nothing
+about other runs: the difference is then as unknown as that of a score that rests on one image.
 """
 
 from __future__ import annotations
@@ -9,12 +16,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
-from benchmark.evaluation.image_scores import score_metrics
+from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.image_scores import compute_unrounded_score, score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
-from benchmark.evaluation.scores import Convention, Floats, Metric
+from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.sides import Pairing, Side, check_sides, find_pairing
 from benchmark.evaluation.variation import (
     TINY,
@@ -25,6 +34,8 @@ from benchmark.evaluation.variation import (
     estimate_variance,
 )
 
+ONE_IMAGE = "rests on one image: variation over images is unknown"
+NO_VARIATION = "no variation observed although the runs differ: nothing can be concluded"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 
@@ -56,12 +67,12 @@ class PairedDifference:
     Attributes:
         metric: Score that is compared.
         convention: Convention of that score.
-        difference: Mean over the seeds of a minus that of b, in percentage points; over the shared seeds if `pairing`
-            is "shared seeds".
+        difference: Mean over the seeds of a minus that of b, in percentage points and of unrounded scores; over the
+            shared seeds if `pairing` is "shared seeds".
         interval: Interval of the difference.
         p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `families`). It is below
             1 - level exactly when the interval excludes 0.
-        standard_error: Standard error of the difference.
+        standard_error: Standard error of the difference; infinite if the variation is unknown.
         images: Number of images both were evaluated on.
         seeds: Numbers of runs of a and of b that took part.
         pairing: Seeds that are compared pair by pair: all, the shared ones, or none.
@@ -112,13 +123,14 @@ def estimate_means(
     """
     check_sides([side], metrics=metrics, level=level)
     jackknife = jackknife or ImageJackknife(tuple(metrics))
+    printed = [score_metrics(run, metrics=metrics, convention=convention) for run in side.counts]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     for metric in metrics:
         sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
         variance = estimate_variance([sample])
         if math.isfinite(variance.standard_error):
-            interval = _make_interval(float(sample.values.mean()), variance, level=level)
-            intervals[metric] = replace(interval, caution=_warn_of_mean(side, sample.values))
+            interval = _make_interval(fmean(scores[metric] for scores in printed), variance, level=level)
+            intervals[metric] = replace(interval, caution=_warn_of_mean(side, variance))
     return intervals
 
 
@@ -147,8 +159,9 @@ def compare_sides(
         jackknife: Scores without each image, if other intervals of the same runs share them.
 
     Returns:
-        Difference of each side. If the score is not defined without one of the images, the variation over images is
-        unknown: the interval is all that differences can be, and p is 1.
+        Difference of each side. The variation is unknown if the score is not defined without one of the images, or if
+        neither side shows any although runs are random and differ: the interval is then all that differences can be,
+        and p is 1.
 
     Raises:
         ValueError: A side has no runs, runs have different images, classes or labels, the metric or convention is
@@ -161,8 +174,8 @@ def compare_sides(
 
 
 def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> ScoreSample:
-    """Return the scores of the runs of a side, on all images and without each."""
-    scores = [score_metrics(run, metrics=[metric], convention=convention)[metric] for run in side.counts]
+    """Return the unrounded scores of the runs of a side, on all images and without each."""
+    scores = [compute_unrounded_score(run, metric=metric, convention=convention) for run in side.counts]
     left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
     return ScoreSample(np.array(scores), np.stack(left_out), side.is_deterministic)
 
@@ -188,16 +201,21 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
     if math.isnan(mean_a - mean_b):
         raise ValueError(f"{request.metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
     difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
+    is_known = any(sample.has_variation for sample in samples) or _is_equality_known(a, b, pairing=pairing)
     if pairing != "none":
         samples = [ScoreSample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
     variance = estimate_variance(samples)
+    if variance.standard_error == 0 and not is_known:
+        variance, caution = variance._replace(standard_error=math.inf), join_cautions(caution, NO_VARIATION)
+    elif math.isinf(variance.standard_error):
+        caution = join_cautions(caution, ONE_IMAGE)
     interval = _make_interval(difference, variance, level=request.level)
     upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)
     return PairedDifference(
         metric=request.metric,
         convention=request.convention,
         difference=difference,
-        interval=replace(interval, caution=join_cautions(caution, interval.caution)),
+        interval=replace(interval, caution=caution),
         p_value=2 * upper,
         standard_error=variance.standard_error,
         images=len(b.counts[0].image_ids),
@@ -230,20 +248,34 @@ def join_cautions(*cautions: str) -> str:
 def _make_interval(mean: float, variance: MeanVariance, *, level: float) -> Interval:
     kind = "seeds and images" if variance.has_seeds else "images"
     if math.isinf(variance.standard_error):
-        return Interval(-100.0, 100.0, level, kind, variance.df, "rests on one image: variation over images is unknown")
+        return Interval(-100.0, 100.0, level, kind, variance.df)
     half_width = compute_t_quantile(variance.df, level) * variance.standard_error
     return Interval(mean - half_width, mean + half_width, level, kind, variance.df)
 
 
-def _warn_of_mean(side: Side, values: Floats) -> str:
+def _is_equality_known(a: Side, b: Side, *, pairing: Pairing) -> bool:
+    """Return whether two sides that show no variation have none: deterministic ones, and those of equal counts."""
+    if a.is_deterministic and b.is_deterministic:
+        return True
+    if pairing != "none":
+        return all(run == other for run, other in zip(a.counts, b.counts, strict=True))
+    return _are_equal((*a.counts, *b.counts))
+
+
+def _are_equal(runs: Sequence[Counts]) -> bool:
+    return all(run == runs[0] for run in runs[1:])
+
+
+def _warn_of_mean(side: Side, variance: MeanVariance) -> str:
     """Return the caution of the interval of a mean over seeds and images."""
     if side.is_deterministic:
         return ""
-    if len(values) == 1:
-        return "one run: variation over seeds is not covered"
-    few = "two seeds: unreliable" if len(values) == 2 else ""
-    is_same = not np.ptp(values) and all(run == side.counts[0] for run in side.counts[1:])
-    return join_cautions(few, "all runs have the same counts: the seed seems to change nothing" if is_same else "")
+    none = "no variation observed: nothing can be concluded" if variance.standard_error == 0 else ""
+    if len(side.runs) == 1:
+        return join_cautions("one run: variation over seeds is not covered", none)
+    few = "two seeds: unreliable" if len(side.runs) == 2 else ""
+    same = "all runs have the same counts: the seed seems to change nothing" if _are_equal(side.counts) else ""
+    return join_cautions(few, same, none)
 
 
 def _warn_of_difference(a: Side, b: Side, *, pairing: Pairing, shared: int) -> str:

@@ -65,6 +65,11 @@ class ScoreSample:
         """Whether the runs show a variation over seeds: several runs of a method that is not deterministic."""
         return not self.is_deterministic and len(self.values) > 1
 
+    @property
+    def has_variation(self) -> bool:
+        """Whether another seed or other images change the score, unlike a floor score of 0 in all runs."""
+        return bool(np.ptp(self.values) > TINY or (np.ptp(self.left_out, axis=1) > TINY).any())
+
 
 class MeanVariance(NamedTuple):
     """Variance of a mean or of a difference of means.

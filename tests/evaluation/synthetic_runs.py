@@ -25,7 +25,7 @@ def counts_of(both: NDArray[np.int64], target: NDArray[np.int64]) -> Counts:
     """Return counts of these correct and labeled pixels (images, 3); the others are predicted as the next class."""
     prediction = both + np.roll(target - both, 1, axis=1)
     none = np.zeros((3, len(GAMMAS) + 1), dtype=np.int64)
-    ids = tuple(f"{number:03}" for number in range(len(target)))
+    ids = tuple(f"{number:04}" for number in range(len(target)))
     rows = [sparse.csr_array(matrix) for matrix in (both, prediction, target)]
     confusion = np.diag(both.sum(axis=0)) + np.roll(np.diag((target - both).sum(axis=0)), 1, axis=1)
     return Counts(ids, ("a", "b", "c"), SEEN, rows[0], rows[1], rows[2], none, none, sparse.csr_array(confusion))

@@ -11,8 +11,8 @@ from scipy import sparse
 from benchmark.evaluation import jackknife
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.evaluation.jackknife import ImageJackknife, leave_out_scores
-from benchmark.evaluation.scores import DATASET_METRICS, Metric
-from tests.evaluation.synthetic_runs import make, score_rows
+from benchmark.evaluation.scores import DATASET_METRICS, METRICS, Metric
+from tests.evaluation.synthetic_runs import counts_of, make, score_rows
 
 
 def test_leaving_out_an_image_equals_scoring_the_others() -> None:
@@ -42,8 +42,15 @@ def test_scores_that_are_asked_for_together_are_computed_once(monkeypatch: pytes
 def test_another_convention_and_another_run_have_scores_of_their_own() -> None:
     shared = ImageJackknife()
     first = shared.leave_out(make(0.6), metric="miou", convention="d2-main")
-    assert not np.array_equal(first, shared.leave_out(make(0.6), metric="miou", convention="mmseg"))
+    absent = counts_of(np.array([[5, 5, 0], [5, 5, 0], [5, 4, 0]]), np.array([[6, 5, 0], [6, 6, 0], [7, 5, 0]]))
+    left_out = [shared.leave_out(absent, metric="miou", convention=name) for name in ("d2-main", "d2-0.6")]
+    assert len(first) == 40 and not np.array_equal(*left_out)
     assert not np.array_equal(first, shared.leave_out(make(0.5), metric="miou", convention="d2-main"))
+
+
+def test_no_convention_rounds_the_scores_without_an_image() -> None:
+    rounded, plain = (leave_out_scores(make(0.6), metrics=METRICS, convention=name) for name in ("mmseg", "d2-0.6"))
+    assert {metric: values.tolist() for metric, values in rounded.items()} == {k: v.tolist() for k, v in plain.items()}
 
 
 def test_a_vocabulary_of_thousands_of_classes_fits() -> None:

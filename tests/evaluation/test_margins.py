@@ -57,6 +57,13 @@ def test_equal_runs_are_equivalent_within_any_margin() -> None:
     assert describe_verdict(test.difference) == "no difference at all"
 
 
+def test_without_any_variation_random_runs_that_differ_are_not_decided() -> None:
+    difference = compare((60, 60, 60), (50, 50, 50))
+    test = judge_margin(difference, 1.0)
+    assert (test.interval.low, test.interval.high) == (-100, 100) and test.equivalence_p == 0.5
+    assert describe_verdict(difference) == describe_margin_verdict(test) == "not decided"
+
+
 def test_a_verdict_names_the_ends_of_the_interval() -> None:
     difference = compare((60, 62, 63), (30, 31, 32))
     low, high = difference.interval.low, difference.interval.high

@@ -47,9 +47,21 @@ def test_a_pair_is_ranked_as_its_difference_is_decided() -> None:
         assert is_certain == (difference.p_value < 0.05) or 0.03 < difference.p_value < 0.07
 
 
-def test_runs_that_never_vary_are_ranked_by_their_scores() -> None:
-    sides = [Side({seed: make_even(right) for seed in range(3)}) for right in (50, 60, 50)]
+def test_deterministic_runs_that_never_vary_are_ranked_by_their_scores() -> None:
+    sides = [Side({0: make_even(right)}, is_deterministic=True) for right in (50, 60, 50)]
     assert rank(*sides) == [RowRank(2, 2, 3, True), RowRank(1, 1, 1, False), RowRank(2, 2, 3, True)]
+
+
+def test_random_runs_that_never_vary_can_have_every_rank() -> None:
+    sides = [Side({seed: make_even(right) for seed in range(3)}) for right in (50, 60, 50)]
+    assert rank(*sides) == [RowRank(2, 1, 3, True), RowRank(1, 1, 3, False), RowRank(2, 1, 3, True)]
+    varied = Side({seed: make_even(right) for seed, right in enumerate((90, 95, 92))})
+    assert rank(*sides[:2], varied)[2] == RowRank(1, 1, 1, False)
+
+
+def test_ranks_are_those_of_unrounded_scores() -> None:
+    sides = [make_side(0.5), make_side(0.52, shift=3), make_side(0.55, shift=6), make_side(0.8)]
+    assert estimate_ranks(sides, metric="hiou", convention="mmseg") == rank(*sides)
 
 
 def test_a_single_run_is_as_uncertain_over_seeds_as_the_others() -> None:

@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 
 from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.scores import DATASET_METRICS, Metric, score
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, PairedDifference, compare_sides, estimate_means
 from tests.evaluation.synthetic_runs import counts_of, make, make_even, make_side, score_rows
@@ -38,6 +39,18 @@ def estimate(side: Side, *, level: float = 0.95) -> Interval:
 
 def without_unseen(counts: Counts) -> Counts:
     return replace(counts, seen=(True, True, True))
+
+
+def floor(seed: int) -> Counts:
+    """Return counts of a run that gets no pixel of the unseen class right: its hIoU is 0."""
+    target = np.random.default_rng(99).integers(1, 50, (40, 3))
+    return counts_of(np.random.default_rng(seed).binomial(target, [0.6, 0.6, 0.0]), target)
+
+
+def worse_unseen(seed: int, lost: int) -> Counts:
+    """Return counts whose seen class, the second, is the same for every number of lost pixels of the third."""
+    right = np.random.default_rng(seed).integers(5, 9, (40, 3)) - np.array([0, 0, lost])
+    return replace(counts_of(right, np.full((40, 3), 10)), seen=(False, True, False))
 
 
 def jackknife_error(a: Counts, b: Counts | None = None) -> float:
@@ -141,9 +154,42 @@ def test_a_method_does_not_differ_from_itself() -> None:
     assert (difference.interval.low, difference.interval.high) == (0.0, 0.0)
 
 
-def test_a_difference_that_never_varies_is_certain() -> None:
+def test_a_difference_of_random_runs_that_never_vary_is_unknown() -> None:
     difference = compare(even_side((60, 60, 60)), even_side((50, 50, 50)))
+    assert difference.difference == pytest.approx(100 * 60 / 140 - 100 * 50 / 150)
+    assert (difference.interval.low, difference.interval.high, difference.p_value) == (-100, 100, 1)
+    assert difference.interval.caution == "no variation observed although the runs differ: nothing can be concluded"
+
+
+def test_a_difference_of_deterministic_runs_that_never_vary_is_certain() -> None:
+    a, b = (Side({0: make_even(right)}, is_deterministic=True) for right in (60, 50))
+    difference = compare(a, b)
     assert difference.p_value == 0.0 and difference.interval.low == difference.interval.high > 0
+
+
+@pytest.mark.parametrize("seeds", [(0, 1, 2), (3, 4, 5), (3,)])
+def test_floor_scores_of_runs_that_differ_decide_nothing(seeds: tuple[int, ...]) -> None:
+    a, b = Side({seed: floor(seed) for seed in range(3)}), Side({seed: floor(seed + 7) for seed in seeds})
+    difference = compare(a, b)
+    assert (difference.difference, difference.p_value, difference.standard_error) == (0, 1, math.inf)
+    assert "no variation observed although the runs differ" in difference.interval.caution
+    interval = estimate(a)
+    assert (interval.low, interval.high) == (0, 0)
+    assert interval.caution == "no variation observed: nothing can be concluded"
+
+
+def test_floor_scores_of_equal_or_deterministic_runs_are_equal() -> None:
+    a, b = Side({0: floor(0)}), Side({0: floor(1)})
+    same, fixed = compare(a, a), compare(replace(a, is_deterministic=True), replace(b, is_deterministic=True))
+    assert same.standard_error == fixed.standard_error == 0 and same.interval.high == fixed.interval.high == 0
+    assert compare(a, replace(b, is_deterministic=True)).standard_error == math.inf
+
+
+def test_equal_scores_that_vary_are_equal_although_other_counts_differ() -> None:
+    a, b = (Side({seed: worse_unseen(seed, lost) for seed in range(3)}) for lost in (0, 2))
+    (difference,) = compare_sides([a], b, metric="miou_seen", convention="d2-main")
+    assert (difference.difference, difference.standard_error, difference.p_value) == (0, 0, 1)
+    assert compare(a, b).difference > 0
 
 
 def test_one_image_says_nothing_about_others() -> None:
@@ -179,3 +225,25 @@ def test_several_sides_are_compared_like_each_alone() -> None:
     sides, reference = [make_side(0.6), make_side(0.5, seeds=(0,))], make_side(0.5, shift=4)
     together = compare_sides(sides, reference, metric="hiou", convention="d2-0.6")
     assert together == [compare(side, reference) for side in sides]
+
+
+@pytest.mark.parametrize("metric", DATASET_METRICS)
+def test_with_many_images_mmseg_has_the_intervals_of_d2_06(metric: Metric) -> None:
+    a, b = (
+        Side({seed: make(skill, seed=seed, images=4000) for seed in seeds})
+        for skill, seeds in ((0.6, (0, 1, 2)), (0.601, (3, 4, 5)))
+    )
+    plain, rounded = (compare_sides([a], b, metric=metric, convention=name)[0] for name in ("d2-0.6", "mmseg"))
+    assert replace(rounded, convention="d2-0.6") == plain and plain.standard_error < 0.2
+    ends = [estimate_means(a, metrics=[metric], convention=name)[metric] for name in ("d2-0.6", "mmseg")]
+    assert ends[0] is not None and ends[1] is not None
+    assert (ends[1].low, ends[1].high) == pytest.approx((ends[0].low, ends[0].high), abs=0.02)
+    assert ends[1].high - ends[1].low == pytest.approx(ends[0].high - ends[0].low)
+
+
+def test_under_mmseg_the_interval_of_a_mean_has_the_printed_mean_in_its_center() -> None:
+    run = make(0.6)
+    interval = estimate_means(Side({0: run}), metrics=["hiou"], convention="mmseg")["hiou"]
+    assert interval is not None
+    assert (interval.low + interval.high) / 2 == pytest.approx(score(run, "mmseg").hiou, abs=1e-9)
+    assert abs(score(run, "mmseg").hiou - score(run, "d2-0.6").hiou) > 1e-5

@@ -93,10 +93,12 @@ def compute_unrounded_score(counts: Counts, *, metric: Metric, convention: Conve
     Raises:
         ValueError: The convention is unknown.
     """
-    if metric in IMAGE_METRICS:
-        return _average(compute_image_ious(counts), metric=metric)
-    means = compute_unrounded_means(*counts.totals, seen=counts.seen, convention=convention, metrics=[metric])
-    return float(means[metric])
+    image_metrics = [name for name in IMAGE_METRICS if name == metric]
+    if image_metrics:
+        return _average(compute_image_ious(counts), metric=image_metrics[0])
+    dataset_metrics = [name for name in DATASET_METRICS if name == metric]
+    means = compute_unrounded_means(*counts.totals, seen=counts.seen, convention=convention, metrics=dataset_metrics)
+    return float(means[dataset_metrics[0]])
 
 
 def compute_image_ious(counts: Counts) -> ImageIous:

@@ -43,8 +43,8 @@ def test_another_convention_and_another_run_have_scores_of_their_own() -> None:
     shared = ImageJackknife()
     first = shared.leave_out(make(0.6), metric="miou", convention="d2-main")
     absent = counts_of(np.array([[5, 5, 0], [5, 5, 0], [5, 4, 0]]), np.array([[6, 5, 0], [6, 6, 0], [7, 5, 0]]))
-    left_out = [shared.leave_out(absent, metric="miou", convention=name) for name in ("d2-main", "d2-0.6")]
-    assert len(first) == 40 and not np.array_equal(*left_out)
+    main = shared.leave_out(absent, metric="miou", convention="d2-main")
+    assert len(first) == 40 and not np.array_equal(main, shared.leave_out(absent, metric="miou", convention="d2-0.6"))
     assert not np.array_equal(first, shared.leave_out(make(0.5), metric="miou", convention="d2-main"))
 
 

@@ -179,7 +179,7 @@ def _describe_differences(comparison: MethodComparison) -> list[str]:
             f"The smallest p, before Holm, that an exact test with this number of seeds could give is "
             f"{format_p_value(first.least_p)} ({name_exact_tests([(first, is_deterministic)])})."
         )
-        warning = explain_undecidable([first.least_p])
+        warning = explain_undecidable([difference.paired.least_p for difference in adjusted])
         texts += [warning] if warning else []
     test = next(iter(comparison.margins.values()), None)
     if test is not None:

@@ -18,7 +18,10 @@ from benchmark.store.staleness import summarize_changes
 CONVENTION_TEXTS: dict[Convention, str] = {
     "d2-main": "a class without ground truth is left out",
     "d2-0.6": "a class without ground truth counts as 0 if it is predicted, and is left out otherwise",
-    "mmseg": "a class without ground truth counts as 0 if it is predicted; means are rounded to two decimals",
+    "mmseg": (
+        "a class without ground truth counts as 0 if it is predicted; means are rounded to two decimals, differences "
+        "are those of unrounded means"
+    ),
 }
 
 NO_SUPERVISION = "none"

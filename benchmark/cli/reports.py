@@ -113,12 +113,14 @@ def plot(
 def write_figures(
     store: Store, plan: Plan, out: Path, *, convention: str = "d2-main", baseline: str = ""
 ) -> list[Path]:
-    """Draw the figures of a study that need only its records, and return the files."""
-    from benchmark.report.figures.study_figures import draw_all
+    """Draw the figures of a study that need only its records, print what is left out, and return the files."""
+    from benchmark.report.figures.study_figures import describe_left_out, draw_all
     from benchmark.report.rows import read_rows
 
     rows = read_rows(store, plan, convention=find_convention(convention))
     out.mkdir(parents=True, exist_ok=True)
+    for text in describe_left_out(rows):
+        print_note(text)
     return draw_all(rows, store, out, baseline=baseline or plan.baseline)
 
 

@@ -13,6 +13,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from benchmark.evaluation.scores import Floats
+from benchmark.report.figures.captions import add_limit
 from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
 from benchmark.report.rows import Row
 from benchmark.report.tables.layout import UNSEEN_MARK
@@ -38,6 +39,7 @@ def draw_classes(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
     widths = _choose_widths(len(groups[True]), len(groups[False]))
     height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, counts.classes))
     with open_figure(out, "classes", size=(PAGE_IN, height), formats=formats) as figure:
+        add_limit(figure, rows)
         kinds = [kind for kind, members in groups.items() if members]
         panels = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[widths[kind] for kind in kinds])[0]
         for kind, axes in zip(kinds, panels, strict=True):

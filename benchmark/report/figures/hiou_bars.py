@@ -11,8 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from benchmark.report.figures.captions import add_limit, flag_label, make_baseline_handle, make_flag_handles
 from benchmark.report.figures.style import (
     COLUMN_IN,
+    DASHES,
     FORMATS,
     GRAY,
     INTERVAL_LINES,
@@ -30,6 +32,8 @@ BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
 POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": "black", "markeredgewidth": 0.4}
 """Looks of the point of a seed, and of its key in the legend."""
+LEGEND_LINE_IN = 0.14
+"""Height of a line of the legend."""
 
 
 def draw_bars(
@@ -42,11 +46,17 @@ def draw_bars(
         out: Folder of the files.
         baseline: Row whose mean has a dashed line; None for the first row.
         formats: Any of "png", "pdf", "svg".
+
+    Returns:
+        The files; none if there are results and hIoU is not defined in any.
     """
-    colors = _choose_colors(rows)
-    with open_figure(out, "hiou", size=(COLUMN_IN, 1.05 + 0.23 * len(rows)), formats=formats) as figure:
+    means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
+    if all(map(math.isnan, means)) and any(row.done for row in rows):
+        return []
+    colors, baseline = _choose_colors(rows), baseline or rows[0]
+    with open_figure(out, "hiou", size=(COLUMN_IN, 0.75 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
-        means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
+        add_limit(figure, rows)
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
         for y, (row, mean) in enumerate(zip(rows, means, strict=True)):
             if math.isnan(mean):
@@ -54,16 +64,20 @@ def draw_bars(
                 axes.text(0.01 * right, y, text, va="center", style="italic", fontsize=7)
             else:
                 _draw_bar(axes, row, y=y, color=colors[row.supervision])
-        reference = means[rows.index(baseline) if baseline is not None else 0]
-        if not math.isnan(reference):
-            axes.axvline(reference, color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)), zorder=1.5)
+        reference = means[rows.index(baseline)]
+        has_baseline = not math.isnan(reference)
+        if has_baseline:
+            axes.axvline(reference, color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
         axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
-        axes.set_yticks(range(len(rows)), [wrap_label(row.label) for row in rows])
+        axes.set_yticks(range(len(rows)), [flag_label(row, ["hiou"], wrap_label(row.label)) for row in rows])
         axes.tick_params(axis="y", length=0)
         draw_grid(axes, axis="x")
-        handles = _list_legend(rows, colors)
+        handles = [*_list_legend(rows, colors), *([make_baseline_handle(baseline)] if has_baseline else [])]
+        handles += make_flag_handles(rows, ["hiou"])
         if handles:
             figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=1.6, columnspacing=1.2)
+            lines = sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
+            figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * math.ceil(lines / 2))
     return list_paths(out, "hiou", formats)
 
 

@@ -15,8 +15,10 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.counts import GAMMAS, find_gamma
 from benchmark.evaluation.scores import Floats, Metric, compute_gamma_curve
+from benchmark.report.figures.captions import add_limit, flag_label, make_flag_handles
 from benchmark.report.figures.style import (
     COLUMN_IN,
+    DASHES,
     FORMATS,
     GRAY,
     INTERVAL_LINES,
@@ -43,6 +45,7 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         return []
     with open_figure(out, "seen-unseen", size=(PAGE_IN * 0.78, COLUMN_IN * 0.9), formats=formats) as figure:
         axes = figure.add_subplot()
+        add_limit(axes, rows)
         for row, color, marker in shown:
             _draw_point(axes, row, color=color, marker=marker)
         axes.margins(0.12)
@@ -51,7 +54,8 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         _draw_levels(axes)
         drawn = [row.estimates[side].interval for row, _, _ in shown for side in SIDES]
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
-        handles = [*axes.get_legend_handles_labels()[0], *intervals, _make_level_handle()]
+        flags = make_flag_handles([row for row, _, _ in shown], SIDES)
+        handles = [*axes.get_legend_handles_labels()[0], *intervals, *flags, _make_level_handle()]
         figure.legend(handles=handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
 
@@ -67,6 +71,7 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMA
         return []
     with open_figure(out, "gamma", size=(PAGE_IN, COLUMN_IN * 0.86), formats=formats) as figure:
         left, right = figure.subplots(1, 2)
+        add_limit(figure, rows)
         for row, color, marker in shown:
             index, label = find_gamma(row.gamma), shorten_label(row.label)
             curve = average_gamma_curve(row)
@@ -74,10 +79,11 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMA
         left.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)", xlim=(0, None), ylim=(0, None))
         right.set(xlabel="offset gamma of the seen classes (swept, not chosen)", ylabel="hIoU (%)", ylim=(0, None))
         right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
-        right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=(0, (4, 3)))
+        right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=DASHES)
         draw_grid(right)
         _draw_levels(left)
-        _draw_legend_below(figure, [*right.get_legend_handles_labels()[0], _make_level_handle()])
+        lines = [*right.get_legend_handles_labels()[0], _make_gamma_handle(), _make_level_handle()]
+        _draw_legend_below(figure, lines)
     return list_paths(out, "gamma", formats)
 
 
@@ -99,7 +105,7 @@ def _draw_point(axes: Axes, row: Row, *, color: tuple[float, float, float], mark
         if interval is not None:
             draw, at = (axes.hlines, seen.mean) if interval is unseen.interval else (axes.vlines, unseen.mean)
             draw(at, interval.low, interval.high, linestyle=INTERVAL_LINES[interval.kind], **line)
-    label = f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}"
+    label = flag_label(row, SIDES, f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}")
     looks: dict[str, Any] = {"s": 28, "color": [color], "marker": marker, "edgecolors": "white", "linewidths": 0.5}
     axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, **looks)
 
@@ -150,6 +156,10 @@ def _draw_level_text(axes: Axes, text: str, point: tuple[float, float], *, is_ab
 
 def _make_level_handle() -> Line2D:
     return Line2D([], [], color=PALE, linewidth=0.8, label="equal hIoU (%)")
+
+
+def _make_gamma_handle() -> Line2D:
+    return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label="gamma of the runs")
 
 
 def _draw_legend_below(figure: Figure, handles: Sequence[Artist]) -> None:

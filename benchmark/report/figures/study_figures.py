@@ -11,7 +11,8 @@ from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
 from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
 from benchmark.report.figures.style import FORMATS
-from benchmark.report.rows import Row, find_shared_setting
+from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting
+from benchmark.report.tables.undefined import describe_undefined
 from benchmark.store.store import Store
 
 
@@ -28,7 +29,8 @@ def draw_all(
         formats: Any of "png", "pdf", "svg".
 
     Returns:
-        The files: hiou, seen-unseen, gamma, classes, losses, in every format.
+        The files: hiou, seen-unseen, gamma, classes, losses, in every format. Without a row whose hIoU is defined, the
+        first three are left out, see `describe_left_out`.
 
     Raises:
         KeyError: The baseline is unknown or ambiguous.
@@ -40,3 +42,8 @@ def draw_all(
     bars = draw_bars(rows, out, baseline=find_baseline(rows, baseline), formats=formats)
     drawn = [draw(rows, out, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
     return [path for files in (bars, *drawn, draw_curves(rows, store, out, formats=formats)) for path in files]
+
+
+def describe_left_out(rows: Sequence[Row]) -> list[str]:
+    """Return one line per reason why scores are missing in the figures, or figures are left out."""
+    return describe_undefined(rows, TABLE_METRICS, consequence="no figure of hIoU, seen against unseen, and gamma")

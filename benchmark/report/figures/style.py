@@ -23,6 +23,8 @@ COLUMN_IN = 3.4
 PAGE_IN = 7.0
 FORMATS = ("png", "pdf")
 GRAY, PALE = "0.35", "0.8"
+DASHES = (0, (4, 3))
+"""Line style of a reference."""
 MARKERS = "osD^vPX<>h"
 INTERVAL_LINES: dict[str, Literal["-", ":"]] = {"seeds and images": "-", "images": ":"}
 """Line of an interval by the sources of variation that the interval covers."""

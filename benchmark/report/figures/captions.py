@@ -1,0 +1,59 @@
+"""Words on a figure that prevent misreading it: flagged intervals, the baseline, and a limited evaluation."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmark.evaluation.scores import Metric
+from benchmark.report.figures.style import DASHES, GRAY, shorten_label
+from benchmark.report.rows import Row
+
+FLAG = "†"
+"""Mark after the label of a row whose interval over seeds needs caution."""
+
+
+def flag_label(row: Row, metrics: Sequence[Metric], label: str) -> str:
+    """Return a label of a row, marked if an interval of these metrics needs caution."""
+    return f"{label} {FLAG}" if _list_cautions(row, metrics) else label
+
+
+def make_flag_handles(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Line2D]:
+    """Return the legend entry of the flag with the cautions behind it; none if no row is flagged."""
+    cautions = dict.fromkeys(text for row in rows for text in _list_cautions(row, metrics))
+    if not cautions:
+        return []
+    text = textwrap.fill(f"{FLAG} {'; '.join(cautions)}", 32)
+    return [Line2D([], [], linewidth=0, label=text)]
+
+
+def make_baseline_handle(baseline: Row) -> Line2D:
+    """Return the legend entry of the dashed line at the mean of the baseline."""
+    name = shorten_label(baseline.label, width=22)
+    return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label=f"baseline: {name}")
+
+
+def describe_limit(rows: Sequence[Row]) -> str:
+    """Return the title of a figure whose scores are those of the first images alone; empty if they are of all."""
+    limit = max((record.spec.max_images for row in rows for record in row.records), default=0)
+    return f"TESTING ONLY: first {limit} image{'' if limit == 1 else 's'} of the evaluation set" if limit else ""
+
+
+def add_limit(target: Figure | Axes, rows: Sequence[Row]) -> None:
+    """Write above a figure, or above axes with a legend beside them, see `describe_limit`."""
+    text = describe_limit(rows)
+    if text and isinstance(target, Axes):
+        target.set_title(text, fontsize=7)
+    elif text and isinstance(target, Figure):
+        target.suptitle(text, fontsize=7)
+
+
+def _list_cautions(row: Row, metrics: Sequence[Metric]) -> list[str]:
+    """Return the cautions of a row's intervals over seeds; the line of one over images alone says what it covers."""
+    intervals = [row.estimates[metric].interval for metric in metrics] if row.done else []
+    texts = (known.caution for known in intervals if known is not None and known.kind != "images")
+    return list(dict.fromkeys(part for text in texts for part in text.split("; ") if part))

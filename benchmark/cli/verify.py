@@ -16,7 +16,7 @@ from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
-    from benchmark.execution.verify_table import ListedTable
+    from benchmark.execution.listed_table import ListedTable
     from benchmark.store.store import Store
 
 
@@ -30,7 +30,12 @@ def verify(
         typer.Option(metavar="FILE", help="Compare with the JSON file of a table instead of repeating a run."),
     ] = None,
     seed: Seeds = None,
-    run: Annotated[bool, typer.Option("--run", help="With --against: run missing and failed runs first.")] = False,
+    run: Annotated[
+        bool,
+        typer.Option(
+            "--run", help="With --against: run missing and failed runs first, and those with a broken record."
+        ),
+    ] = False,
     jobs: Jobs = None,
     accept: Annotated[
         bool, typer.Option("--accept", help="If all counts are identical, the run is no longer stale.")
@@ -41,8 +46,8 @@ def verify(
 
     --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
 
-    The exit code is 0 if all counts are identical, 4 if counts differ, 3 if a run failed or is missing, and 1 if
-    nothing can be compared.
+    The exit code is 0 if all counts are identical, 4 if counts differ or do not give the scores of the table, 3 if a
+    run failed, is broken or missing, and 1 if nothing can be compared.
     """
     if (run_id is None) == (against is None):
         raise typer.BadParameter("give the ID of a run, or --against FILE")
@@ -82,27 +87,25 @@ def _verify_run(store: Store, run_id: str, *, accepts: bool, as_json: bool) -> E
 def _verify_table(
     store: Store, file: Path, *, seeds: Sequence[int], jobs: int | None, runs_missing: bool, as_json: bool
 ) -> ExitCode:
-    from benchmark.execution.verify_table import (
-        Outcome,
-        choose_exit_code,
-        compare_with_table,
-        format_comparisons,
-        read_listed_table,
-        to_json,
-    )
+    from benchmark.execution.listed_table import read_listed_table
+    from benchmark.execution.verify_table import Outcome, compare_with_table
 
     table = read_listed_table(file, seeds=seeds)
     if runs_missing:
         _run_missing(store, table, jobs=jobs)
-    comparisons = compare_with_table(table, store)
+    check = compare_with_table(table, store)
     if as_json:
-        print_json(to_json(comparisons))
-        return choose_exit_code(comparisons)
-    for line in format_comparisons(comparisons):
+        print_json(check.to_json())
+        return check.exit_code
+    for line in check.format_lines():
         print_line(line)
-    if any(comparison.outcome is Outcome.MISSING for comparison in comparisons):
-        print_note(f"run the missing ones: {format_command(store, 'verify', '--run', '--against', str(file))}")
-    return choose_exit_code(comparisons)
+    outcomes = {run.outcome for run in check.runs}
+    command = format_command(store, "verify", "--run", "--against", str(file))
+    if Outcome.MISSING in outcomes:
+        print_note(f"run the missing ones: {command}")
+    if Outcome.BROKEN in outcomes:
+        print_note(f"to run broken ones again, move their folders out of {store.root}, then: {command}")
+    return check.exit_code
 
 
 def _run_missing(store: Store, table: ListedTable, *, jobs: int | None) -> None:

@@ -42,6 +42,15 @@ def test_a_missing_run_is_said_and_not_run(table: Path, capsys: pytest.CaptureFi
     assert "verify --run --against" in result.err
 
 
+def test_broken_counts_fail_and_the_way_to_run_again_is_said(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Store(table.parent / "runs").run(save(Store(table.parent / "runs"), spec_of(), even(80, 60)))
+    run.counts_path.write_bytes(run.counts_path.read_bytes()[:100])
+    result = run_command(capsys, "verify", "--against", str(table))
+    assert result.code == ExitCode.FINISHED_WITH_FAILURES
+    assert result.out.endswith("1 runs: 1 broken\n")
+    assert f"move their folders out of {run.path.parent}" in result.err
+
+
 def test_a_run_that_cannot_be_repeated_is_one_line(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = run_command(capsys, "verify", "--run", "--against", str(table))
     assert result.code == ExitCode.ERROR

@@ -1,22 +1,16 @@
-"""The runs of a store against the JSON file of a table: identical, different, failed or missing."""
+"""The runs of a store against the JSON file of a table: identical, different, misstated, failed, broken or missing."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.evaluation.scores import score
-from benchmark.execution.verify_table import (
-    Outcome,
-    choose_exit_code,
-    compare_with_table,
-    format_comparisons,
-    read_listed_table,
-)
+from benchmark.execution.listed_table import read_listed_table
+from benchmark.execution.verify_table import Outcome, compare_with_table
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.study_table import render
@@ -44,9 +38,8 @@ def store(tmp_path: Path) -> Store:
 
 
 def compare(path: Path, store: Store) -> tuple[list[Outcome], ExitCode, str]:
-    comparisons = compare_with_table(read_listed_table(path), store)
-    outcomes = [comparison.outcome for comparison in comparisons]
-    return outcomes, choose_exit_code(comparisons), "\n".join(format_comparisons(comparisons))
+    check = compare_with_table(read_listed_table(path), store)
+    return [run.outcome for run in check.runs], check.exit_code, "\n".join(check.format_lines())
 
 
 def test_equal_counts_of_all_runs_are_success(table: Path, store: Store) -> None:
@@ -81,25 +74,44 @@ def test_a_difference_without_a_recorded_one_claims_no_reason(table: Path, store
     assert "  no recorded difference explains it; compared were code, inputs" in compare(table, store)[2]
 
 
-def test_only_the_given_seeds_are_compared(table: Path) -> None:
-    assert [run.spec.seed for _, run in read_listed_table(table, seeds=[1]).runs] == [1]
-    with pytest.raises(ValueError, match=r"lists no finished run of the seeds \[9\]"):
-        read_listed_table(table, seeds=[9])
+def test_broken_counts_and_records_are_lines_of_their_runs(table: Path, store: Store) -> None:
+    paths = [store.run(save(store, spec, even(80, 60))) for spec in SPECS]
+    content = paths[0].counts_path.read_bytes()
+    paths[0].counts_path.write_bytes(content[: len(content) // 2])
+    paths[1].record_path.write_text("{")
+    outcomes, code, text = compare(table, store)
+    assert (outcomes, code) == ([Outcome.BROKEN, Outcome.BROKEN, Outcome.IDENTICAL], ExitCode.FINISHED_WITH_FAILURES)
+    assert f"paper: seed 0 broken: {paths[0].counts_path} does not hold counts" in text
+    assert f"paper: seed 1 broken: {paths[1].record_path}" in text
+    assert text.endswith("3 runs: 1 identical, 2 broken") and len(text.splitlines()) == 4
 
 
-def break_run(value: Any) -> None:
-    del value["rows"][0]["runs"][0]["environment"]
+def test_whole_counts_of_another_run_are_broken(table: Path, store: Store) -> None:
+    run = store.run(save(store, SPECS[0], even(80, 60)))
+    even(80, 61).save(run.counts_path)
+    assert "does not hold the counts that its record names" in compare(table, store)[2]
 
 
-def break_rows(value: Any) -> None:
-    value["rows"] = 1
-
-
-@pytest.mark.parametrize("damage", [break_run, break_rows])
-def test_another_json_file_is_refused_in_one_line(table: Path, damage: Any) -> None:
+def test_a_stated_score_that_the_counts_do_not_give_is_no_success(table: Path, store: Store) -> None:
+    for spec in SPECS:
+        save(store, spec, even(80, 60))
     value = json.loads(table.read_text())
-    damage(value)
+    actual = value["rows"][0]["runs"][1]["hiou"]
+    value["rows"][0]["runs"][1]["hiou"] = 99.0
+    value["rows"][0]["hiou"] = round((2 * actual + 99) / 3, 6)
     table.write_text(json.dumps(value))
-    with pytest.raises(ValueError, match=r"table.json is no table of this version .*: write it with") as caught:
-        read_listed_table(table)
-    assert "\n" not in str(caught.value)
+    outcomes, code, text = compare(table, store)
+    assert (outcomes[1], code) == (Outcome.MISSTATED, ExitCode.DIFFERENT)
+    reason = f"the table states other scores than its counts give: hIoU 99.000000 instead of {actual:.6f}"
+    assert f"paper: seed 1 is misstated: {reason}" in text
+
+
+def test_a_stated_mean_that_the_runs_do_not_give_is_no_success(table: Path, store: Store) -> None:
+    for spec in SPECS:
+        save(store, spec, even(80, 60))
+    value = json.loads(table.read_text())
+    value["rows"][0]["miou_unseen"] = 50.0
+    table.write_text(json.dumps(value))
+    _, code, text = compare(table, store)
+    assert code == ExitCode.DIFFERENT
+    assert "paper: the table states other means than those of its runs: U 50.000000 instead of 42.857143" in text

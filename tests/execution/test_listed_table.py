@@ -1,0 +1,98 @@
+"""The JSON file of a table: which of its runs are compared, and what is said of the others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.core.run_record import Failure
+from benchmark.execution.listed_table import read_listed_table
+from benchmark.report.rows import read_rows
+from benchmark.report.study_results import collect_results
+from benchmark.report.tables.study_table import render
+from benchmark.store.store import Store
+from tests.report.world import even, plan_of, save, spec_of
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """Write the JSON file of a table and return its path.
+
+    The seeds 0 to 2 of row "paper" are done, "fixed" has one deterministic run, and seed 1 of "lost" failed.
+    """
+    store = Store(tmp_path / "listed")
+    failure = Failure(kind="OSError", message="no weights")
+    rows = {
+        "paper": {seed: save(store, spec_of("paper", seed=seed), even(80, 60)) for seed in range(3)},
+        "fixed": {0: save(store, spec_of("fixed"), even(80, 60), is_deterministic=True)},
+        "lost": {
+            0: save(store, spec_of("lost"), even(80, 60)),
+            1: save(store, spec_of("lost", seed=1), failure),
+        },
+    }
+    path = tmp_path / "table.json"
+    path.write_text(render(collect_results(read_rows(store, plan_of(rows))), fmt="json"))
+    return path
+
+
+def test_all_finished_runs_are_listed_and_the_others_named(table: Path) -> None:
+    listed = read_listed_table(table)
+    assert [(row, run.spec.seed) for row, run in listed.runs] == [
+        ("paper", 0),
+        ("paper", 1),
+        ("paper", 2),
+        ("fixed", 0),
+        ("lost", 0),
+    ]
+    assert listed.remarks == (("lost", "not compared: the table has no result (seed 1 is failed)"),)
+    assert listed.contradictions == ()
+
+
+def test_one_deterministic_run_stands_for_every_seed(table: Path) -> None:
+    listed = read_listed_table(table, seeds=[2])
+    assert [(row, run.spec.seed) for row, run in listed.runs] == [("paper", 2), ("fixed", 0)]
+    assert listed.remarks == (
+        ("fixed", "deterministic: its one run is compared (seed 0)"),
+        ("lost", "not compared: the table has no run of seed 2"),
+    )
+
+
+def test_seeds_that_no_row_has_are_refused(table: Path) -> None:
+    value = json.loads(table.read_text())
+    value["rows"] = value["rows"][:1]
+    table.write_text(json.dumps(value))
+    with pytest.raises(ValueError, match=r"lists no finished run of the seeds \[9\]"):
+        read_listed_table(table, seeds=[9])
+
+
+def test_means_that_the_file_leaves_out_are_not_checked(table: Path) -> None:
+    value = json.loads(table.read_text())
+    for row in value["rows"]:
+        del row["hiou"]
+    table.write_text(json.dumps(value))
+    assert read_listed_table(table).contradictions == ()
+
+
+def break_run(value: Any) -> None:
+    del value["rows"][0]["runs"][0]["environment"]
+
+
+def break_rows(value: Any) -> None:
+    value["rows"] = 1
+
+
+def break_convention(value: Any) -> None:
+    value["convention"] = "mine"
+
+
+@pytest.mark.parametrize("damage", [break_run, break_rows, break_convention])
+def test_another_json_file_is_refused_in_one_line(table: Path, damage: Any) -> None:
+    value = json.loads(table.read_text())
+    damage(value)
+    table.write_text(json.dumps(value))
+    with pytest.raises(ValueError, match=r"table.json is no table of this version .*: write it with") as caught:
+        read_listed_table(table)
+    assert "\n" not in str(caught.value)

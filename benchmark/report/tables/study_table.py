@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from benchmark.evaluation.scores import Metric
 from benchmark.report.frame import list_records, to_run_frame
 from benchmark.report.rows import RunResult
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
-from benchmark.report.tables.cautions import describe_row_uncertainty, describe_shared_cautions
+from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncertainty, describe_shared_cautions
 from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.json_text import DECIMALS, dump_json
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 Format = Literal["md", "csv", "json", "tex", "txt"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+HIOU_KEYS = DIFFERENCE_KEYS | {"hiou_rank"}
+"""Columns that rest on hIoU, printed or not."""
 
 
 def render(
@@ -83,7 +86,8 @@ def lay_out(
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
     texts = describe_setting(results.rows, results.setting)
     texts += describe_scores(results.rows, metrics)
-    texts += describe_undefined(results.rows, metrics, consequence="no ΔhIoU, p or rank")
+    basis: list[Metric] = ["hiou"] if HIOU_KEYS & set(keys) else []
+    texts += describe_undefined(results.rows, [*metrics, *basis], consequence="no ΔhIoU, p or rank")
     texts += describe_shared_cautions(results, metrics, keys)
     texts += [text for column in printed for text in column.note(results)]
     texts += describe_baseline(results) if not any(results.differences) else []

@@ -51,6 +51,14 @@ def test_without_unseen_classes_the_cautions_stay_and_the_reason_is_said(tmp_pat
     )
 
 
+def test_the_reason_of_missing_ranks_is_said_without_a_column_of_hiou(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = save_rows(store, {"a": (0, 1), "b": (0, 1)}, seen=(True,) * 4)
+    words = "hIoU is not defined: no unseen class occurs"
+    assert words in render_text(store, ids, columns=("hiou_rank", "miou"))
+    assert words not in render_text(store, ids, columns=("miou",))
+
+
 def test_cautions_are_those_of_the_printed_scores(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = save_rows(store, {"a": (0, 1), "b": (0, 1)})

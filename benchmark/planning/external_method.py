@@ -1,4 +1,4 @@
-"""Method files outside of the package, and the modules next to them that they import.
+"""Running of method files outside of the package, with the modules next to them that they import.
 
 `import helper` and `from . import helper` work in such a file as if its folder were on the search path. Neither
 `sys.path` nor the names in `sys.modules` are shared: all modules of a file are loaded into a package of its own, whose
@@ -20,79 +20,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmark.utils.source_files import INIT, digest_sources, find_imported_files
+from benchmark.utils.external_sources import ExternalMethod
+from benchmark.utils.source_files import INIT
 
 PREFIX = "_external_method_"
-OWN_NAMES = frozenset({"benchmark", "methods", "slurm"})
 
 
-@dataclass(frozen=True)
-class ExternalMethod:
-    """A method file and the folders that its imports are looked for in.
+def load_external_method(method: ExternalMethod) -> ModuleType:
+    """Run the file of a method, or return the module if the same content was run before.
 
-    Attributes:
-        source: Absolute path of the file.
-        root: Folder of the topmost package that the file lies in; its own folder if that is no package.
+    Raises:
+        Exception: The file cannot be run.
     """
-
-    source: Path
-    root: Path
-
-    @property
-    def roots(self) -> dict[str, Path]:
-        """Folder of each module and package that an absolute import may mean, by name.
-
-        These are the neighbors of the file, which precede installed packages but neither Python's own nor this one,
-        and the topmost package itself.
-        """
-        neighbors = [path.stem for path in self.source.parent.glob("*.py")]
-        neighbors += [path.parent.name for path in self.source.parent.glob(f"*/{INIT}")]
-        folders = dict.fromkeys(neighbors, self.source.parent)
-        if (self.root / INIT).is_file():
-            folders.setdefault(self.root.name, self.root.parent)
-        excluded = OWN_NAMES | sys.stdlib_module_names | {INIT.removesuffix(".py")}
-        return {name: folder for name, folder in folders.items() if name not in excluded}
-
-    def list_modules(self) -> list[Path]:
-        """Return the file and all modules that it brings along, sorted.
-
-        Raises:
-            OSError: A file cannot be read.
-        """
-        files = set(find_imported_files(self.source, self.roots))
-        folder = self.source.parent
-        while (folder / INIT).is_file():  # running the file runs the packages around it
-            files |= set(find_imported_files(folder / INIT, self.roots))
-            folder = folder.parent
-        return sorted(file for file in files if file.is_relative_to(self.root))
-
-    def digest(self) -> str:
-        """Return the SHA-256 of what the file and its modules compute, wherever they are."""
-        return digest_sources(self.list_modules(), self.root)
-
-    def load(self) -> ModuleType:
-        """Run the file, or return the module if the same content was run before.
-
-        Raises:
-            Exception: The file cannot be run.
-        """
-        content = hashlib.sha256(str(self.source).encode())
-        for path in self.list_modules():
-            content.update(hashlib.sha256(path.read_bytes()).digest())
-        package = f"{PREFIX}{content.hexdigest()[:16]}"
-        folders = self.source.parent.relative_to(self.root).parts
-        name = ".".join([package, *folders, self.source.stem.replace(".", "_")])
-        _FINDER.add(package, _Location(name, self, self.roots))
-        return importlib.import_module(name)
-
-
-def open_external_method(source: Path) -> ExternalMethod:
-    """Return the method of a file."""
-    source = source.expanduser().resolve()
-    root = source.parent
-    while (root / INIT).is_file() and (root.parent / INIT).is_file():
-        root = root.parent
-    return ExternalMethod(source, root)
+    content = hashlib.sha256(str(method.source).encode())
+    for path in method.list_modules():
+        content.update(hashlib.sha256(path.read_bytes()).digest())
+    package = f"{PREFIX}{content.hexdigest()[:16]}"
+    folders = method.source.parent.relative_to(method.root).parts
+    name = ".".join([package, *folders, method.source.stem.replace(".", "_")])
+    _FINDER.add(package, _Location(name, method, method.roots))
+    return importlib.import_module(name)
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from benchmark.planning.external_method import open_external_method
+from benchmark.planning.external_method import load_external_method
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import INIT, digest_sources, read_source
 
@@ -180,7 +181,7 @@ def _load_module(name: str, source: Path) -> ModuleType:
     if not is_path(name):
         module_name = f"methods.{name}" if source.parent == METHODS else _find_entry_point(name).module
         return importlib.import_module(module_name)
-    return open_external_method(source).load()
+    return load_external_method(open_external_method(source))
 
 
 def _find_entry_point(name: str) -> EntryPoint:

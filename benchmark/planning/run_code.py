@@ -7,10 +7,10 @@ from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.data.catalog import DATASETS
-from benchmark.planning.external_method import open_external_method
 from benchmark.planning.registry import find_source
 from benchmark.planning.resolve import find_method_of, load_split_of
 from benchmark.store.staleness import digest_module
+from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import find_imported_files
 

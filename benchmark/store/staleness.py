@@ -9,9 +9,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.core.run_record import RunRecord
+from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import format_json, read_value, write_text
+from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.input_files import hash_file, locate_file
 from benchmark.utils.paths import ROOT
@@ -53,7 +55,7 @@ def digest_module(name: str) -> str:
 def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str, ...]:
     """Return what has changed of what a run used, in plain phrases; empty if its result is fresh.
 
-    Files are read once per process. A weight file that is not on this machine counts as unchanged.
+    Files are read once per process. A weight or method file that is not where it was counts as unchanged.
 
     Args:
         record: Record of the run. A failure has no result that could be stale.
@@ -63,9 +65,9 @@ def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str
         return ()
     changes = tuple(_list_changes(record.code, record.inputs))
     acceptance = _read_acceptance(folder) if changes and folder is not None else None
-    if acceptance is None or acceptance.counts_digest != record.counts_digest:
-        return changes
-    return tuple(_list_changes(acceptance.code, acceptance.inputs))
+    if acceptance is not None and acceptance.counts_digest == record.counts_digest:
+        changes = tuple(_list_changes(acceptance.code, acceptance.inputs))
+    return (*_list_source_changes(record.spec), *changes)
 
 
 def summarize_changes(changes: Sequence[str]) -> str:
@@ -114,12 +116,27 @@ def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterato
             yield f"input {name} changed"
 
 
+def _list_source_changes(spec: RunSpec) -> Iterator[str]:
+    """Yield whether the file of an external method, or a module that it brings along, has changed where it was."""
+    if spec.source and _digest_method(spec.source) not in ("", spec.source_digest):
+        yield f"method file {Path(spec.source).name} or a module next to it changed"
+
+
 def _read_acceptance(folder: RunPaths) -> Acceptance | None:
     """Read the acceptance of a run; None if there is no readable one."""
     try:
         return read_value(Acceptance, folder.acceptance_path)
     except (ValueError, ValidationError):
         return None
+
+
+@cache
+def _digest_method(source: str) -> str:
+    """Return the digest of an external method as it is on this machine; empty if it is not there."""
+    try:
+        return open_external_method(Path(source)).digest() if Path(source).is_file() else ""
+    except OSError:
+        return ""
 
 
 @cache

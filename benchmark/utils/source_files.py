@@ -1,7 +1,8 @@
 """Python files as a run depends on them: what they compute, and which other files they import.
 
 Files are read and never run. Imports are followed wherever they stand, in functions too, but not below
-`if TYPE_CHECKING` and not if the name is computed, as by `importlib.import_module(name)`.
+`if TYPE_CHECKING`. Calls such as `importlib.import_module("name")` count if the name is a literal; of computed names
+nothing can be known.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 INIT = "__init__.py"
+IMPORT_FUNCTIONS = ("import_module", "__import__")
+"""Functions that import the module whose name is their first argument."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +174,20 @@ def _list_imports(node: ast.AST) -> Iterator[Import]:
         for statement in node.orelse:
             yield from _list_imports(statement)
     else:
+        if isinstance(node, ast.Call):
+            yield from _list_called_imports(node)
         for child in ast.iter_child_nodes(node):
             yield from _list_imports(child)
+
+
+def _list_called_imports(call: ast.Call) -> Iterator[Import]:
+    """Yield the import of a call such as `importlib.import_module("name")`; nothing if the name is no literal."""
+    function = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    arguments = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "name")]
+    name = getattr(arguments[0], "value", None) if function in IMPORT_FUNCTIONS and arguments else None
+    if isinstance(name, str) and name.strip("."):
+        module = name.lstrip(".")
+        yield Import(len(name) - len(module), module)
 
 
 def _is_type_checking(test: ast.expr) -> bool:

@@ -8,7 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from benchmark.planning.external_method import open_external_method
+from benchmark.planning.external_method import load_external_method
+from benchmark.utils.external_sources import open_external_method
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -20,7 +21,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def load(path: Path) -> ModuleType:
-    return open_external_method(path).load()
+    return load_external_method(open_external_method(path))
 
 
 @pytest.mark.parametrize(
@@ -72,4 +73,21 @@ def test_what_a_file_does_not_import_is_no_part_of_it(tmp_path: Path) -> None:
 def test_neighbors_do_not_hide_modules_of_python_or_of_this_package(tmp_path: Path) -> None:
     path = write(tmp_path, x="import json, benchmark\nR = json.dumps, benchmark.__path__", json="", benchmark="")
     assert load(path).R
+    assert open_external_method(path).list_modules() == [path]
+
+
+@pytest.mark.parametrize(
+    "text", ["from sub.inner import V as R", "import sub.inner\nR = sub.inner.V", "from sub import inner\nR = inner.V"]
+)
+def test_a_folder_without_init_counts_like_a_package(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, x=text, sub__inner="V = 7")
+    before = open_external_method(path).digest()
+    assert load(path).R == 7 and "sub" not in sys.modules
+    write(tmp_path, sub__inner="V = 8")
+    assert load(path).R == 8 and open_external_method(path).digest() != before
+
+
+def test_an_installed_package_precedes_a_folder_without_init(tmp_path: Path) -> None:
+    path = write(tmp_path, x="from numpy import ones as R", numpy__other="V = 1")
+    assert load(path).R is sys.modules["numpy"].ones
     assert open_external_method(path).list_modules() == [path]

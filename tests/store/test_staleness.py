@@ -9,6 +9,7 @@ import pytest
 from benchmark.core.run_record import Failure, RunRecord
 from benchmark.store.staleness import accept, digest_module, find_changes, find_input_differences, summarize_changes
 from benchmark.store.store import Store
+from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.input_files import hash_file
 from tests.report.world import even, save, spec_of
 
@@ -36,6 +37,21 @@ def test_a_changed_input_is_named_and_an_absent_one_is_not(tmp_path: Path) -> No
     assert find_changes(save_record(Store(tmp_path / "a"), inputs=inputs)) == ()
     other = save_record(Store(tmp_path / "b"), inputs={str(path): "0"})
     assert find_changes(other) == (f"input {path} changed",)
+
+
+def test_a_changed_external_method_is_named_and_one_that_is_elsewhere_is_not(tmp_path: Path) -> None:
+    source = tmp_path / "x.py"
+    source.write_text("import helper")
+    (tmp_path / "helper.py").write_text("V = 1")
+    digest = open_external_method(source).digest()
+    record = save_record(Store(tmp_path))
+
+    def find(path: Path, value: str) -> tuple[str, ...]:
+        spec = spec_of(source=str(path), source_digest=value)
+        return find_changes(record.model_copy(update={"spec": spec}))
+
+    assert find(source, digest) == find(tmp_path / "gone.py", "0") == ()
+    assert find(source, "0") == ("method file x.py or a module next to it changed",)
 
 
 def test_a_failure_is_never_stale(tmp_path: Path) -> None:

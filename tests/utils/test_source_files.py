@@ -41,14 +41,21 @@ def names(folder: Path, *, through_exports: bool = False) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in files} - {"m.py"}
 
 
+P = ("p/__init__.py", "p/a.py")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("import q", {"q.py", "p/__init__.py", "p/a.py"}),
-        ("def f():\n    from p import b\n", {"p/__init__.py", "p/a.py", "p/b.py"}),
-        ("import p.b as b, json", {"p/__init__.py", "p/a.py", "p/b.py"}),
+        ("import q", {"q.py", *P}),
+        ("def f():\n    from p import b\n", {"p/b.py", *P}),
+        ("import p.b as b, json", {"p/b.py", *P}),
         ("if TYPE_CHECKING:\n    import q\n", set()),
         ("import other, math", set()),
+        ("import importlib\nX = importlib.import_module('q').X", {"q.py", *P}),
+        ("from importlib import import_module\nimport_module(name='p.b')", {"p/b.py", *P}),
+        ("__import__('q')", {"q.py", *P}),
+        ("name = 'q'\n__import__(name)", set()),
     ],
 )
 def test_imports_are_followed_wherever_they_stand(tmp_path: Path, text: str, expected: set[str]) -> None:

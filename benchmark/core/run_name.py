@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 MAX_LENGTH = 80
@@ -13,19 +13,24 @@ MAX_WORD = 24
 """Length that a text in a shortened name keeps, from both of its ends."""
 HARD_LIMIT = 140
 """Largest length of a name. Only a run with a dozen overrides comes near; its digest tells it apart."""
+LENGTHS = ((HARD_LIMIT, HARD_LIMIT), (MAX_WORD, HARD_LIMIT), (MAX_WORD, 12), (12, 4))
+"""Largest lengths of words and of keys in names with nested overrides; the first that give a short name are taken."""
 
 
 def make_text(method: str, variant: str, overrides: Mapping[str, Any]) -> str:
     """Return method, variant and overrides as one text of a-z, 0-9, "." and "=" joined by "-".
 
-    Of a long name, the keys of overrides lose their parents first, then long words their middle, then keys their
-    beginning; no value of an override is left out.
+    Of a long name, the keys of overrides lose their parents first, then long words their middle, then keys their end;
+    no value of an override is left out. Overrides that are tables are named by the values in them, as many as fit, and
+    numbers stay whole.
 
     Args:
         method: Name of the method.
         variant: Label of the variant.
         overrides: Values by dotted key.
     """
+    if any(isinstance(value, Mapping | list | tuple) for value in overrides.values()):
+        return _make_nested_text([method, variant], overrides)
     items = [(key, format_value(value)) for key, value in sorted(overrides.items())]
     short = [(key.rpartition(".")[2], value) for key, value in items]
     shorter = [(key, _cut(value, MAX_WORD)) for key, value in short]
@@ -57,6 +62,45 @@ def format_value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(format_value, value)) + "]"
     return value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else str(value)
+
+
+def _make_nested_text(words: Sequence[str], overrides: Mapping[str, Any]) -> str:
+    """Return the text of `make_text` for overrides that contain tables or lists."""
+    items = [item for key, value in sorted(overrides.items()) for item in _list_leaves(key, value)]
+    text = _join(words, [(key, format_value(value)) for key, value in items])
+    for longest_word, longest_key in LENGTHS:
+        if len(text) <= MAX_LENGTH:
+            return text
+        short = [(key.rpartition(".")[2][:longest_key], _cut_texts(value, longest_word)) for key, value in items]
+        head = [_cut(word, longest_word) for word in words]
+        text = _join(head, short)
+    is_number = {item: _is_number(value) for item, (_, value) in zip(short, items, strict=True)}
+    for item in sorted(short, key=lambda item: (is_number[item], -len("=".join(item)))):
+        if len(text) <= HARD_LIMIT:
+            break
+        short.remove(item)
+        text = _join(head, short)
+    return text
+
+
+def _list_leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the values within an override, with dotted keys; a list without tables is one value."""
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _list_leaves(f"{key}.{name}", item)
+    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value):
+        for number, item in enumerate(value):
+            yield from _list_leaves(f"{key}.{number}", item)
+    else:
+        yield key, value
+
+
+def _is_number(value: Any) -> bool:
+    return all(map(_is_number, value)) if isinstance(value, list | tuple) else not isinstance(value, str)
+
+
+def _cut_texts(value: Any, length: int) -> str:
+    return format_value(value) if _is_number(value) else _cut(format_value(value), length)
 
 
 def _join(words: Sequence[str], items: Sequence[tuple[str, str]]) -> str:

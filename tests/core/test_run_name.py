@@ -31,3 +31,27 @@ def test_a_path_is_named_by_its_file() -> None:
     assert format_changes({"class_embeddings": {"kind": "file", "file": "/a/x.npy"}}) == (
         "class_embeddings={kind: file, file: x.npy}"
     )
+
+
+SGD = {"keep_end": 0.3, "temperature": 0.123456789, "schedule": "cosine with a long warm up", "bins": [0.7, 16]}
+
+
+def test_tables_are_named_by_their_values() -> None:
+    text = "spnet-spnet-sgd.keep-end=0.3-sgd.mode=hard"
+    assert make_text("spnet", "SPNet", {"sgd": {"keep_end": 0.3, "mode": "hard"}}) == text
+    assert make_text("spnet", "SPNet", {"parts": [{"scale": 2}, 0.5]}) == "spnet-spnet-parts.0.scale=2-parts.1=0.5"
+
+
+def test_a_long_name_keeps_the_numbers_of_tables() -> None:
+    embeddings = {"kind": "file", "file": "a/very/long/path/of/embeddings-of-classes.npy", "order": "trusted"}
+    text = make_text("chimera_seg", "a variant with a long label", {"sgd": SGD, "class_embeddings": embeddings})
+    words = text.split("-")
+    assert {"keep=0.3", "temp=0.123456789", "0.7", "16", "kind=file", "orde=trusted"} <= set(words)
+    assert len(text) <= HARD_LIMIT
+
+
+def test_a_name_that_stays_too_long_loses_whole_values_texts_first() -> None:
+    tables = {f"part_{number}": {"size": number + 0.125, "note": "x" * 40} for number in range(8)}
+    text = make_text("m", "v", tables)
+    assert len(text) <= HARD_LIMIT
+    assert all(f"size={number}.125" in text.split("-") for number in range(8))

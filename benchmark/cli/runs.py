@@ -170,10 +170,13 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
     states = {spec.id: store.run(spec.id).read_state() for spec in specs}
     done = [run_id for run_id, state in states.items() if state is RunState.DONE]
     failed = [] if retry_failed else [run_id for run_id, state in states.items() if state.is_failed]
+    broken = [run_id for run_id in failed if states[run_id] is RunState.BROKEN]
     if done:
         print_note(f"{len(done)} done already, skipped{_format_stale(store, done)}")
-    if failed:
-        print_note(f"{len(failed)} failed before, skipped; use --retry-failed to rerun")
+    if len(failed) > len(broken):
+        print_note(f"{len(failed) - len(broken)} failed before, skipped; use --retry-failed to rerun")
+    if broken:
+        print_note(f"{len(broken)} with a broken record, skipped; use --retry-failed to rerun")
     skipped = {*done, *failed}
     return [spec for spec in specs if spec.id not in skipped], len(failed)
 
@@ -190,9 +193,9 @@ def _format_stale(store: Store, done: Sequence[str]) -> str:
 
 def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLabel]:
     """Return the labels of runs by ID: rows of the plan, if there is one."""
-    from benchmark.store.row_labels import label_plan, label_spec
+    from benchmark.store.row_labels import label_plan, label_unplanned
 
-    labels = {spec.id: label_spec(spec) for spec in specs}
+    labels = label_unplanned(specs)
     return labels if plan is None else labels | label_plan(plan)
 
 

@@ -51,17 +51,25 @@ def make_setting(split: str, protocol: str) -> str:
 
 
 def format_changes(overrides: Mapping[str, Any]) -> str:
-    """Return overrides for a label, sorted by key: "budget.iterations=20, clip.weights=w.pt"."""
-    return ", ".join(f"{key}={format_value(value)}" for key, value in sorted(overrides.items()))
+    """Return overrides for a label, sorted by key, paths as given: "budget.iterations=20, clip.weights=a/w.pt"."""
+    return ", ".join(f"{key}={format_value(value, num_parts=None)}" for key, value in sorted(overrides.items()))
 
 
-def format_value(value: Any) -> str:
-    """Return the value of an override as a text; of a path, the name of the file."""
+def format_value(value: Any, *, num_parts: int | None = 1) -> str:
+    """Return the value of an override as a text.
+
+    Args:
+        value: Value, which may be a table or a list.
+        num_parts: Number of the last parts of a path to show; None for the path as given.
+    """
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {format_value(item)}" for key, item in value.items()) + "}"
+        items = (f"{key}: {format_value(item, num_parts=num_parts)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(format_value, value)) + "]"
-    return value.rstrip("/").rpartition("/")[2] if isinstance(value, str) else str(value)
+        return "[" + ", ".join(format_value(item, num_parts=num_parts) for item in value) + "]"
+    if not isinstance(value, str) or num_parts is None:
+        return str(value)
+    return "/".join(value.rstrip("/").split("/")[-num_parts:])
 
 
 def _make_nested_text(words: Sequence[str], overrides: Mapping[str, Any]) -> str:

@@ -21,7 +21,8 @@ def expand(study: Study) -> PlannedStudy:
         ValueError: A row cannot be resolved, or two rows are the same; the message names the rows.
     """
     specs = tuple(_resolve_row(study, row, number=number) for number, row in enumerate(study.rows, start=1))
-    rows = tuple(_plan_row(row, spec, seeds=study.seeds) for row, spec in zip(study.rows, specs, strict=True))
+    planned = [_plan_row(row, spec, seeds=study.seeds) for row, spec in zip(study.rows, specs, strict=True)]
+    rows = label_rows(study.rows, planned)
     _check_rows_differ(study, rows)
     _check_baseline(study, rows)
     plan = Plan(
@@ -54,19 +55,35 @@ def _resolve_row(study: Study, row: StudyRow, *, number: int) -> RunSpec:
 
 
 def _plan_row(row: StudyRow, first: RunSpec, *, seeds: Sequence[int]) -> PlanRow:
-    """Return the runs of a row; of a row whose seeds all give the same result, the first run only."""
+    """Return the runs of a row, labeled by its variant; of one whose seeds give the same result, the first run only."""
     name, label = parse_method(row.method)
     recipe = load_recipe(simplify_name(name))
     if recipe.traits.gives_one_result(first.budget):
         seeds = seeds[:1]
     ids = {seed: first.with_seed(seed).id for seed in seeds}
     variant = find_variant(recipe, label, name=name)  # as given: `first` may name another one that is the same
-    return PlanRow(label=_make_label(row, variant=variant), method=first.method, ids=ids)
+    return PlanRow(label=variant, method=first.method, ids=ids)
 
 
-def _make_label(row: StudyRow, *, variant: str) -> str:
+def label_rows(given: Sequence[StudyRow], rows: Sequence[PlanRow]) -> tuple[PlanRow, ...]:
+    """Label rows by their variant and their overrides, with as much of every path as tells the rows apart.
+
+    Args:
+        given: Rows of the study; their own labels stay.
+        rows: The same rows as planned, labeled by their variant.
+    """
+    pairs = list(zip(given, rows, strict=True))
+    most_parts = max(str(row.set).count("/") for row in given) + 1
+    for num_parts in range(1, most_parts + 1):
+        labels = [_make_label(item, variant=row.label, num_parts=num_parts) for item, row in pairs]
+        if len({(label, row.method) for label, (_, row) in zip(labels, pairs, strict=True)}) == len(pairs):
+            break
+    return tuple(row.model_copy(update={"label": label}) for label, row in zip(labels, rows, strict=True))
+
+
+def _make_label(row: StudyRow, *, variant: str, num_parts: int) -> str:
     """Return the label of a row; if it has none, the variant and the overrides of this row only."""
-    changes = ", ".join(f"{key}={format_value(value)}" for key, value in row.set.items())
+    changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in row.set.items())
     return row.label or (f"{variant} [{changes}]" if changes else variant)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 KEY_LENGTH = 16
 """Number of characters at the end of an id that tell it apart and that commands accept in its place."""
+ROW_DIGITS = 6
+"""Number of digits of a row's digest that tell rows with the same label apart."""
 SHOWN_SEEDS = 10
 """Largest number of seeds of a row that a summary lists."""
 
@@ -48,9 +50,19 @@ def label_plan(plan: Plan) -> dict[str, RowLabel]:
     }
 
 
-def label_spec(spec: RunSpec) -> RowLabel:
-    """Return the label of a run that need not belong to a study."""
-    return RowLabel(f"{spec.method}/{spec.label}", spec.seed)
+def label_unplanned(specs: Iterable[RunSpec]) -> dict[str, RowLabel]:
+    """Return the labels of runs that need not belong to a study by id.
+
+    Labels of different rows that would be the same, as of two contents of one prompt file, end in digits of the row's
+    digest.
+    """
+    labels = {spec.id: f"{spec.method}/{spec.label}" for spec in specs}
+    digests = {spec.id: spec.model_copy(update={"seed": 0}).digest()[:ROW_DIGITS] for spec in specs}
+    counts = Counter(label for label, _ in {(label, digests[run_id]) for run_id, label in labels.items()})
+    return {
+        spec.id: RowLabel(f"{label} #{digests[spec.id]}" if counts[label := labels[spec.id]] > 1 else label, spec.seed)
+        for spec in specs
+    }
 
 
 def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str, RowLabel]:
@@ -67,7 +79,9 @@ def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str
             labels |= label_plan(store.read_plan(name))
         except ValueError:
             continue
-    return {run_id: labels.get(run_id) or _label_unplanned(store, run_id) for run_id in ids}
+    specs = [spec for run_id in ids if run_id not in labels and (spec := _read_spec(store, run_id)) is not None]
+    labels |= label_unplanned(specs)
+    return {run_id: labels.get(run_id) or RowLabel(run_id, None) for run_id in ids}
 
 
 def summarize_labels(labels: Iterable[RowLabel]) -> list[str]:
@@ -87,8 +101,9 @@ def shorten_id(run_id: str) -> str:
     return run_id[-KEY_LENGTH:]
 
 
-def _label_unplanned(store: Store, run_id: str) -> RowLabel:
+def _read_spec(store: Store, run_id: str) -> RunSpec | None:
+    """Read the spec of a run; None if there is no readable one."""
     try:
-        return label_spec(store.run(run_id).read_spec())
+        return store.run(run_id).read_spec()
     except ValueError:
-        return RowLabel(run_id, None)
+        return None

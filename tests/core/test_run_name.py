@@ -26,10 +26,10 @@ def test_a_name_has_a_largest_length() -> None:
     assert len(make_setting("s" * 100, "p" * 100)) <= MAX_LENGTH
 
 
-def test_a_path_is_named_by_its_file() -> None:
+def test_a_path_is_named_by_its_file_and_labeled_in_full() -> None:
     assert make_text("m", "v", {"clip.weights": "/home/me/w.pt"}) == make_text("m", "v", {"clip.weights": "../w.pt"})
     assert format_changes({"class_embeddings": {"kind": "file", "file": "/a/x.npy"}}) == (
-        "class_embeddings={kind: file, file: x.npy}"
+        "class_embeddings={kind: file, file: /a/x.npy}"
     )
 
 

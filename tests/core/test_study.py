@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.study import Plan, Study, list_studies, load_study
-from benchmark.planning.expand import expand
+from benchmark.core.study import Plan, PlanRow, Study, StudyRow, list_studies, load_study
+from benchmark.planning.expand import expand, label_rows
 from benchmark.planning.resolve import resolve
 
 TINY = "tests/cli/tiny_method.py"
@@ -83,6 +83,13 @@ def test_a_number_that_yaml_reads_as_text_gives_the_same_run(tmp_path: Path) -> 
     head = f"title: Tiny\nsplit: toybox\nseeds: [0]\nrows: [{Path(TINY).absolute()}]\n"
     planned = expand(load_study(_file(tmp_path, head + "set: {scale: 1e-4}\n")))
     assert planned.specs[0].id == expand(_study(seeds=[0], set={"scale": 0.0001})).specs[0].id
+
+
+def test_labels_show_as_much_of_a_path_as_tells_rows_apart() -> None:
+    given = StudyRow(method="m", set={"w": "/x/a/c.pt"}), StudyRow(method="m", set={"w": "/x/b/c.pt"})
+    planned = [PlanRow(label="v", method="m", ids={}) for _ in given]
+    assert [row.label for row in label_rows(given, planned)] == ["v [w=a/c.pt]", "v [w=b/c.pt]"]
+    assert [row.label for row in label_rows(given[:1], planned[:1])] == ["v [w=c.pt]"]
 
 
 def test_rows_that_are_the_same_runs_are_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.core.study import Plan, PlanRow
-from benchmark.store.row_labels import RowLabel, label_plan, label_runs, shorten_id, summarize_labels
+from benchmark.store.row_labels import RowLabel, label_plan, label_runs, label_unplanned, shorten_id, summarize_labels
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of
 
@@ -42,3 +42,12 @@ def test_a_run_is_found_by_the_end_of_its_id(tmp_path: Path) -> None:
     store = Store(tmp_path)
     run_id = save(store, spec_of(), even(80, 60))
     assert store.find(shorten_id(run_id)) == run_id
+
+
+def test_equal_labels_of_different_rows_end_in_digits_of_the_row() -> None:
+    one, other = ([spec_of(seed=seed, split_digest=digest) for seed in (0, 1)] for digest in ("5", "6"))
+    labels = label_unplanned([*one, *other])
+    rows = {str(labels[spec.id]).partition(" seed")[0] for spec in one}
+    assert rows == {f"demo/paper #{one[0].digest()[:6]}"}
+    assert str(labels[other[1].id]) == f"demo/paper #{other[0].digest()[:6]} seed 1"
+    assert str(label_unplanned(one)[one[1].id]) == "demo/paper seed 1"

@@ -40,6 +40,9 @@ def verify(
     accept: Annotated[
         bool, typer.Option("--accept", help="If all counts are identical, the run is no longer stale.")
     ] = False,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep the repeated run, with its log, in this folder.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.
@@ -53,23 +56,23 @@ def verify(
         raise typer.BadParameter("give the ID of a run, or --against FILE")
     if run_id is not None and (seed or run):
         raise typer.BadParameter("--seed and --run need --against FILE")
-    if run_id is None and accept:
-        raise typer.BadParameter("--accept needs the ID of a run")
+    if run_id is None and (accept or keep):
+        raise typer.BadParameter("--accept and --keep need the ID of a run")
     store = open_store(context)
     if against is not None:
         raise typer.Exit(_verify_table(store, against, seeds=seed or (), jobs=jobs, runs_missing=run, as_json=as_json))
-    raise typer.Exit(_verify_run(store, store.find(run_id or ""), accepts=accept, as_json=as_json))
+    raise typer.Exit(_verify_run(store, store.find(run_id or ""), keep=keep, accepts=accept, as_json=as_json))
 
 
-def _verify_run(store: Store, run_id: str, *, accepts: bool, as_json: bool) -> ExitCode:
+def _verify_run(store: Store, run_id: str, *, keep: Path | None, accepts: bool, as_json: bool) -> ExitCode:
     from benchmark.execution.verify import verify_run
     from benchmark.store.staleness import accept, find_changes
 
     spec = store.run(run_id).read_spec()
     require_engine(spec.engine)
-    print_note(f"rerunning {run_id} in a temporary folder")
+    note = f"rerunning {run_id} in {keep or 'a temporary folder'}"
     with show_progress({run_id: str(label_specs([spec], None)[run_id])}) as observe:
-        verification = verify_run(run_id, store, observe=observe)
+        verification = verify_run(run_id, store, keep=keep, begin=lambda: print_note(note), observe=observe)
     run, original = store.run(run_id), verification.original
     is_accepted = accepts and verification.is_identical and bool(find_changes(original, run))
     if is_accepted:
@@ -79,9 +82,20 @@ def _verify_run(store: Store, run_id: str, *, accepts: bool, as_json: bool) -> E
         return verification.exit_code
     for line in verification.format_lines():
         print_line(line)
+    if verification.repeated.failure is not None:
+        _print_log_command(store, run_id, keep)
     if accepts:
         print_line(f"accepted: noted in {run.acceptance_path}" if is_accepted else "nothing to accept")
     return verification.exit_code
+
+
+def _print_log_command(store: Store, run_id: str, keep: Path | None) -> None:
+    """Say how to see the log of a repeated run that failed."""
+    from benchmark.store.store import Store
+
+    show = format_command(Store(keep or "DIR"), "logs", run_id)
+    again = "" if keep else f"{format_command(store, 'verify', run_id, '--keep', 'DIR')}, then "
+    print_note(f"its log: {again}{show}")
 
 
 def _verify_table(
@@ -113,7 +127,8 @@ def _run_missing(store: Store, table: ListedTable, *, jobs: int | None) -> None:
     from benchmark.execution.verify import check_repeatable
     from benchmark.execution.worker_process import WorkerResources
 
-    for spec in {listed.spec.method: listed.spec for _, listed in table.runs}.values():
+    specs = [listed.spec for _, listed in table.runs]
+    for spec in {(spec.method, repr(spec.config)): spec for spec in specs}.values():
         check_repeatable(spec)  # before the start, since otherwise every run would record this failure
     for threads in sorted({listed.environment.threads for _, listed in table.runs}):
         specs = [listed.spec for _, listed in table.runs if listed.environment.threads == threads]

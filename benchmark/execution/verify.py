@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,6 +14,7 @@ from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import PoolObserver, run_all
+from benchmark.execution.recorded_inputs import list_input_problems
 from benchmark.execution.worker_process import WorkerResources
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
@@ -64,12 +67,14 @@ class Verification:
         repeated: Record of the repeated run.
         changes: Recorded facts that differ, as (original, repeated) by name.
         difference: Differences of the counts; None if the counts are equal or the repeated run failed.
+        input_problems: Inputs that are not what the original run read, one line each; only if the repeated run failed.
     """
 
     original: RunRecord
     repeated: RunRecord
     changes: dict[str, tuple[str, str]]
     difference: CountsDifference | None = None
+    input_problems: tuple[str, ...] = ()
 
     @property
     def is_identical(self) -> bool:
@@ -88,8 +93,8 @@ class Verification:
         changes = format_changes(self.changes)
         if self.repeated.failure is not None:
             lines = [f"not verified: the repeated run failed: {self.repeated.failure.message}"]
-            lines += [f"  | {line}" for line in self.repeated.failure.log_tail.splitlines()]
-            return lines + (["  recorded differences:", *changes] if changes else [])
+            lines += [f"  {problem}" for problem in self.input_problems]
+            return lines + (["  facts that differed when it failed:", *changes] if changes else [])
         if self.is_identical:
             lines = [f"identical: all pixel counts of {self.original.spec.id} are equal"]
             lines.append(f"  counts {self.original.counts_digest}")
@@ -109,6 +114,7 @@ class Verification:
             "images_differing": self.difference.images if self.difference else 0,
             "hiou": self.difference.hiou if self.difference else None,
             "changes": self.changes,
+            "input_problems": self.input_problems,
             "arithmetic": [
                 describe_arithmetic(self.original.environment),
                 describe_arithmetic(self.repeated.environment),
@@ -116,7 +122,14 @@ class Verification:
         }
 
 
-def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None) -> Verification:
+def verify_run(
+    run_id: str,
+    store: Store,
+    *,
+    keep: Path | None = None,
+    begin: Callable[[], None] | None = None,
+    observe: PoolObserver | None = None,
+) -> Verification:
     """Run the spec of a finished run again in a temporary store and compare the pixel counts.
 
     The run is repeated with the threads of the original one, and its cost is not measured.
@@ -124,11 +137,13 @@ def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None
     Args:
         run_id: Id of the run.
         store: Store that holds the run.
+        keep: Folder that keeps the repeated run; None for a temporary folder.
+        begin: Function that is called after the checks, when the repeated run starts.
         observe: Function that is called with the state of the pool several times a second.
 
     Raises:
-        ValueError: The run is not done, so there is nothing to compare with.
-        NotVerifiableError: The method file, the split or the dataset changed or is missing.
+        ValueError: The run is not done, so there is nothing to compare with, or `keep` holds it already.
+        NotVerifiableError: The method file, the split, the dataset or a file of the config changed or is missing.
     """
     run = store.run(run_id)
     snapshot = run.read_snapshot()
@@ -136,31 +151,34 @@ def verify_run(run_id: str, store: Store, *, observe: PoolObserver | None = None
     if snapshot.state is not RunState.DONE or original is None:
         raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
     counts = run.read_counts(original)
-    check_repeatable(original.spec)
+    _check_original(original)
     resources = WorkerResources(threads=original.environment.threads, measures_cost=False)
-    with tempfile.TemporaryDirectory(prefix="chimera-bench-verify-") as folder:
-        scratch = Store(Path(folder))
+    with _open_scratch(keep, run_id) as scratch:
+        if begin is not None:
+            begin()
         run_all([original.spec], store=scratch, jobs=1, resources=resources, observe=observe)
         repeated = scratch.run(run_id).read_record()
+        if repeated.state is not RunState.DONE:
+            return _describe_failed(original, repeated)
         changes = compare_records(original, repeated)
-        if repeated.state is not RunState.DONE or repeated.counts_digest == original.counts_digest:
+        if repeated.counts_digest == original.counts_digest:
             return Verification(original, repeated, changes)
         difference = compare_counts(counts, scratch.run(run_id).read_counts(repeated))
     return Verification(original, repeated, changes, difference)
 
 
 def check_repeatable(spec: RunSpec) -> None:
-    """Check that method file, split and dataset of a spec are what they were when the spec was made.
+    """Check that method file, split, dataset and files of the config are what they were when the spec was made.
 
     Raises:
         NotVerifiableError: One of them changed or is missing.
     """
     from benchmark.data.catalog import open_dataset
-    from benchmark.planning.resolve import load_recipe_of, load_split_of
+    from benchmark.planning.resolve import load_recipe_of, load_split_of, restore_setup
 
     try:
-        load_recipe_of(spec)
-        split = load_split_of(spec)
+        recipe, split = load_recipe_of(spec), load_split_of(spec)
+        restore_setup(spec, recipe=recipe, split=split)
         fingerprint = open_dataset(split.dataset).fingerprint(split.train, split.evaluate)
     except (OSError, ValueError, KeyError) as error:
         reason = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
@@ -202,6 +220,39 @@ def describe_compared() -> str:
 def format_changes(changes: dict[str, tuple[str, str]]) -> list[str]:
     """Return a line for each recorded fact that differs."""
     return [f"    {name}: {original} -> {other}" for name, (original, other) in changes.items()]
+
+
+@contextmanager
+def _open_scratch(keep: Path | None, run_id: str) -> Iterator[Store]:
+    """Yield the store of the repeated run."""
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="chimera-bench-verify-") as folder:
+            yield Store(Path(folder))
+        return
+    if (keep / run_id).exists():
+        raise ValueError(f"{keep} holds {run_id} already: give another folder")
+    yield Store(keep)
+
+
+def _check_original(original: RunRecord) -> None:
+    """Check that a run can be repeated; if not, name the files that are not what the original run read."""
+    try:
+        check_repeatable(original.spec)
+    except NotVerifiableError as error:
+        problems = "; ".join(list_input_problems(original))
+        if problems:
+            raise NotVerifiableError(f"{original.spec.id} cannot be verified: {problems}") from error
+        raise
+
+
+def _describe_failed(original: RunRecord, repeated: RunRecord) -> Verification:
+    """Return the result of a repeated run that failed: facts that only one of the two recorded are no differences."""
+    changes = {
+        name: values
+        for name, values in compare_records(original, repeated).items()
+        if "absent" not in values and not name.startswith("inputs.")
+    }
+    return Verification(original, repeated, changes, input_problems=tuple(list_input_problems(original)))
 
 
 def _describe_difference(difference: CountsDifference) -> list[str]:

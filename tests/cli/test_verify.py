@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.run_record import Failure
+from benchmark.core.run_state import RunState
 from benchmark.execution.verify import Verification
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
@@ -64,7 +66,38 @@ def test_a_foreign_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert (result.code, len(result.err.splitlines())) == (ExitCode.ERROR, 1)
 
 
-@pytest.mark.parametrize("arguments", [(), ("id", "--against", "x.json"), ("id", "--run"), ("id", "--seed", "1")])
+@pytest.fixture
+def done(table: Path) -> str:
+    """Save a run that is done in the store of the commands and return its id."""
+    store = Store(table.parent / "runs")
+    run_id = save(store, spec_of(), even(80, 60))
+    store.run(run_id).write_spec(spec_of())
+    return run_id
+
+
+def test_nothing_is_announced_before_a_refusal(done: str, capsys: pytest.CaptureFixture[str]) -> None:
+    result = run_command(capsys, "verify", done)
+    assert result.code == ExitCode.ERROR
+    assert "cannot be verified" in result.err and len(result.err.splitlines()) == 1
+
+
+def test_a_failed_repetition_is_one_sentence_and_the_way_to_its_log(
+    done: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Store(tmp_path / "runs").run(done)
+    failure = Failure(kind="OSError", message="no weights", log_tail="Traceback (most recent call last):")
+    failed = run.read_record().model_copy(update={"state": RunState.FAILED, "failure": failure, "counts_digest": None})
+    repeated = Verification(run.read_record(), failed, {})
+    monkeypatch.setattr("benchmark.execution.verify.verify_run", lambda *_, **__: repeated)
+    result = run_command(capsys, "verify", done)
+    assert result.out == "not verified: the repeated run failed: no weights\n"
+    assert f"verify {done} --keep DIR, then chimera-bench --runs DIR logs {done}" in result.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("id", "--against", "x.json"), ("id", "--run"), ("id", "--seed", "1"), ("--against", "x", "--keep", "d")],
+)
 def test_arguments_that_do_not_fit_are_a_usage_error(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,50 @@ def test_a_failed_repetition_verifies_nothing(store: Store, set_result: SetResul
     assert "no weights" in verification.format_lines()[0]
     assert verification.exit_code == ExitCode.FINISHED_WITH_FAILURES
     assert verification.to_json()["failure"]["kind"] == "OSError"
+
+
+def test_a_repetition_that_failed_early_claims_no_difference_of_what_it_did_not_record(
+    store: Store, set_result: SetResult
+) -> None:
+    spec = spec_of(seed=1)
+    save(store, spec, even(80, 60), code={"a.py": "1", "b.py": "1"}, inputs={"/no/such/w.pt": "2"})
+    set_result(Failure(kind="OSError", message="no weights", log_tail="Traceback"), code={"a.py": "3"})
+    assert verify_run(spec.id, store).format_lines() == [
+        "not verified: the repeated run failed: no weights",
+        "  facts that differed when it failed:",
+        "    code.a.py: 1 -> 3",
+    ]
+
+
+def test_an_input_with_other_content_is_named_when_the_repetition_fails(
+    store: Store, set_result: SetResult, tmp_path: Path
+) -> None:
+    (tmp_path / "w.pt").write_bytes(b"other")
+    spec = spec_of(seed=1)
+    save(store, spec, even(80, 60), inputs={str(tmp_path / "w.pt"): "0" * 64})
+    set_result(Failure(kind="ValueError", message="changed"))
+    lines = verify_run(spec.id, store).format_lines()
+    digest = sha256(b"other").hexdigest()[:12]
+    assert lines[1:] == [
+        f"  input {tmp_path / 'w.pt'} has other content now: 000000000000 when it was read, {digest} now"
+    ]
+
+
+def test_a_refusal_comes_before_the_start_and_names_the_changed_file(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "w.pt").write_bytes(b"other")
+    spec, started = spec_of(seed=1), []
+    save(store, spec, even(80, 60), inputs={str(tmp_path / "w.pt"): "0" * 64})
+    with pytest.raises(NotVerifiableError, match=r"cannot be verified: input .* has other content now"):
+        verify_run(spec.id, store, begin=lambda: started.append(1))
+    assert started == []
+
+
+def test_the_repeated_run_is_kept_in_a_folder_without_it(store: Store, set_result: SetResult, tmp_path: Path) -> None:
+    set_result(Failure(kind="OSError", message="no weights"))
+    verify_run(SPEC.id, store, keep=tmp_path / "kept")
+    assert Store(tmp_path / "kept").run(SPEC.id).read_record().failure is not None
+    with pytest.raises(ValueError, match=r"holds .* already: give another folder"):
+        verify_run(SPEC.id, store, keep=tmp_path / "kept")
 
 
 def test_a_run_that_is_not_done_cannot_be_verified(store: Store) -> None:

@@ -26,6 +26,7 @@ from benchmark.report.tables.provenance import (
     describe_row_arithmetic,
     join_distinct,
 )
+from benchmark.store.staleness import summarize_changes
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
@@ -222,9 +223,22 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
     cautions += _describe_shared_runs(a, b)
     cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
     for side, row in (("A", a), ("B", b)):
-        cautions += [f"{side}: {text}" for text in describe_continued(row) + describe_alarms(row)]
+        cautions += [
+            f"{side}: {text}" for text in _describe_stale(row) + describe_continued(row) + describe_alarms(row)
+        ]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
     return tuple(cautions)
+
+
+def _describe_stale(row: Row) -> list[str]:
+    """Return one text per reason for which results of the row are stale, with the seeds that have it."""
+    seeds: dict[str, list[str]] = {}
+    for run in row.counted:
+        if run.is_stale:
+            seeds.setdefault(summarize_changes(run.changes), []).append(str(run.seed))
+    return [
+        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} stale: {reason}" for reason, which in seeds.items()
+    ]
 
 
 def _describe_shared_runs(a: Row, b: Row) -> list[str]:

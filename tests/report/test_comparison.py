@@ -155,6 +155,17 @@ def test_different_machines_and_continued_checkpoints_are_cautions(tmp_path: Pat
     assert continued.startswith("B: seed 0 was continued under other arithmetic (torch AVX2; then torch AVX512")
 
 
+def test_stale_runs_are_a_caution_of_their_side(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    code = {"methods/no_such.py": "1"}
+    a = {seed: save(store, spec_of("paper", seed=seed), even(80, 60), code=code) for seed in range(2)}
+    b = {seed: save(store, spec_of("no SGD", seed=seed), even(80, 60)) for seed in range(2)}
+    comparison = compare_runs(store, a, b)
+    assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in comparison.cautions
+    assert not any("B:" in text and "stale" in text for text in comparison.cautions)
+    assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in render(comparison)
+
+
 def test_sides_of_the_same_runs_say_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids, other = (row.ids for row in two_rows(store).rows)

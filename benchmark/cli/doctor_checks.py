@@ -18,7 +18,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from benchmark.execution.local_pool import count_cores
-from benchmark.utils.instruction_set import PINS, has_avx2, list_unpinned
+from benchmark.utils.instruction_set import PINS, SYNONYMS, has_avx2, list_unpinned, read_cpu_info
 from benchmark.utils.paths import ROOT
 
 Level = Literal["ok", "warning", "error"]
@@ -119,15 +119,23 @@ def _check_torch() -> list[Check]:
 
 def _check_arithmetic() -> list[Check]:
     """Say whether CPU results are expected to equal those of other machines, bit for bit."""
+    processor = read_cpu_info().get("model name") or platform.processor() or "unknown processor"
+    risk = f"{processor}: CPU results may differ from those of other machines in the last bits"
     if not has_avx2():
-        text = "no x86-64 processor with AVX2: CPU results may differ from those of other machines in the last bits"
-        return [Check("arithmetic", "warning", text)]
+        return [Check("arithmetic", "warning", f"{risk}; no x86-64 processor with AVX2")]
     pins = " ".join(f"{name}={value}" for name, value in PINS.items())
-    unpinned = list_unpinned()
-    if unpinned:
-        text = f"CPU results may differ from those of other machines in the last bits; unset {', '.join(unpinned)}"
-        return [Check("arithmetic", "warning", f"{text} to get {pins}")]
-    return [Check("arithmetic", "ok", f"pinned on the CPU: {pins}")]
+    advice = [_advise_pin(name) for name in list_unpinned()]
+    if advice:
+        return [Check("arithmetic", "warning", f"{risk}; {'; '.join(dict.fromkeys(advice))} to get {pins}")]
+    return [Check("arithmetic", "ok", f"{processor}, pinned: {pins}")]
+
+
+def _advise_pin(name: str) -> str:
+    """Return what to do about a variable of `PINS` that has another value or none."""
+    given = next((each for each in (name, SYNONYMS.get(name, name)) if each in os.environ), "")
+    if given:
+        return f"unset {given} (it is {os.environ[given]})"
+    return "torch was loaded before benchmark, which then sets nothing: import benchmark first"
 
 
 def _check_threads() -> list[Check]:

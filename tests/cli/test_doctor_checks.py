@@ -11,12 +11,40 @@ from types import ModuleType
 import pytest
 
 from benchmark.cli import doctor_checks
+from benchmark.utils import instruction_set
+from benchmark.utils.instruction_set import PINS, SYNONYMS
 from tests.cli.shell import run_command
 
 
 def test_every_subject_is_checked(tmp_path: Path) -> None:
     names = [check.name for check in doctor_checks.examine(tmp_path)]
     assert {"python", "packages", "torch", "threads", "weights", "records", "cache", "git", "slurm"} <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("variables", "advice"),
+    [
+        ({}, "; torch was loaded before benchmark, which then sets nothing: import benchmark first to get ATEN"),
+        (PINS | {"MKL_CBWR": "AUTO"}, "; unset MKL_CBWR (it is AUTO) to get ATEN"),
+        (
+            {name: PINS[name] for name in ("ATEN_CPU_CAPABILITY", "MKL_CBWR")} | {"DNNL_MAX_CPU_ISA": "SSE41"},
+            "; unset DNNL_MAX_CPU_ISA (it is SSE41) to get ATEN",
+        ),
+        (PINS, "AMD Test, pinned: ATEN_CPU_CAPABILITY=avx2"),
+    ],
+)
+def test_arithmetic_names_the_processor_and_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], advice: str
+) -> None:
+    for name in (*PINS, *SYNONYMS.values()):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(instruction_set, "has_avx2", lambda: True)
+    monkeypatch.setattr(doctor_checks, "has_avx2", lambda: True)
+    monkeypatch.setattr(doctor_checks, "read_cpu_info", lambda: {"model name": "AMD Test"})
+    (check,) = doctor_checks._check_arithmetic()
+    assert check.text.startswith("AMD Test") and advice in check.text
 
 
 def test_a_missing_package_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

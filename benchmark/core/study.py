@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import Field, field_validator, model_validator
 
 from benchmark.core.run_spec import EngineName, RunSpec
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
@@ -160,8 +160,12 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
     is_file = name.endswith((".yaml", ".yml"))
     path = Path(name).expanduser() if is_file else folder / f"{name}.yaml"
     if not path.is_file():
-        near = map(str, sorted(path.parent.glob("*.y*ml"))) if is_file else list_studies(folder)
-        raise KeyError(explain_unknown_name("study file" if is_file else "study", name, near))
+        known = list_studies(folder)
+        raise KeyError(
+            explain_missing_file("study file", name, "*.y*ml")
+            if is_file
+            else explain_unknown_name("study", name, known)
+        )
     return _anchor_paths(read_model(Study, path, kind="study", name=path.stem), path.parent.absolute())
 
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.planning.external_method import load_external_method
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import INIT, digest_sources, read_source
@@ -68,9 +68,7 @@ def find_source(name: str) -> Path:
     if is_path(name):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise KeyError(
-                explain_unknown_name("method file", name, (str(near) for near in sorted(path.parent.glob("*.py"))))
-            )
+            raise KeyError(explain_missing_file("method file", name, "*.py"))
         return path
     if name in _list_included(METHODS):  # first: searching all installed packages is slow, and a grid asks for each row
         return METHODS / f"{name}.py"

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmark.core.run_name import format_value
@@ -135,7 +136,10 @@ def is_study(name: str) -> bool:
         )
     if name in studies:
         return True
-    raise KeyError(explain_unknown_name("method or study", method, [*methods, *studies]))
+    if Path(name).expanduser().is_dir():
+        raise KeyError(f"{name!r} is a folder: give the path of a method file in it, {Path(name) / 'FILE.py'}")
+    is_path = name.startswith((".", "/", "~"))
+    raise KeyError(explain_unknown_name("method or study", name if is_path else method, [*methods, *studies]))
 
 
 def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None = None, **fields: Any) -> Study:

@@ -91,6 +91,16 @@ def test_a_failed_run_gives_exit_code_3_until_it_is_retried(
     assert len(started) == 2
 
 
+def test_a_broken_record_is_called_broken(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(capsys, "run", TINY)
+    store.run(started[0].id).record_path.write_text("{")
+    code, _, err = run_command(capsys, "run", TINY)
+    assert (code, len(started)) == (3, 1)
+    assert "1 with a broken record, skipped" in err and "failed before" not in err
+
+
 def test_an_interrupt_gives_exit_code_130_and_says_how_to_resume(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,7 +19,7 @@ from benchmark.utils.frozen_model import describe_first_error
 
 METRICS = {"hiou": "hIoU", "miou_seen": "S", "miou_unseen": "U"}
 """Compared scores: name in the file, and heading."""
-TOLERANCE = 1.5 * 10**-DECIMALS
+TOLERANCE = 1.5 * 10.0**-DECIMALS
 """Largest distance, in points, of a stated score from the one that it rounds; means are made of rounded scores, too."""
 
 

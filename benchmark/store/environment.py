@@ -18,18 +18,13 @@ from benchmark.utils.paths import ROOT
 
 SOURCES = (
     "benchmark/core",
-    "benchmark/d2/engine",
     "benchmark/data",
-    "benchmark/engine",
-    "benchmark/evaluation",
-    "benchmark/execution",
     "benchmark/planning",
-    "benchmark/profiling",
     "benchmark/utils",
     "benchmark/wrappers",
     "methods",
 )
-"""Folders whose code can change a result. The others start runs, keep their files, or show finished ones."""
+"""Folders whose code can change the plan of a study; what can change a result is in `benchmark.planning.run_code`."""
 NOT_SOURCES = ("benchmark/data/prepare", "methods/pretrain")
 """Folders within them that make datasets and weights, whose content is compared itself."""
 SUFFIXES = (".json", ".py", ".safetensors", ".yaml")
@@ -69,7 +64,7 @@ def describe_environment() -> Environment:
 
 @cache
 def compute_code_digest(root: Path = ROOT) -> str:
-    """Return the SHA-256 over names and contents of all files that a result may depend on: code and included weights.
+    """Return the SHA-256 over names and contents of all files that a plan may depend on: code and included weights.
 
     Files are read once per process, because a process runs the code that it loaded.
     """

@@ -27,7 +27,7 @@ def test_a_name_has_a_largest_length() -> None:
 
 
 def test_a_path_is_named_by_its_file_and_labeled_in_full() -> None:
-    assert make_text("m", "v", {"clip.weights": "/home/me/w.pt"}) == make_text("m", "v", {"clip.weights": "../w.pt"})
+    assert make_text("m", "v", {"clip.weights": "/data/w.pt"}) == make_text("m", "v", {"clip.weights": "../w.pt"})
     assert format_changes({"class_embeddings": {"kind": "file", "file": "/a/x.npy"}}) == (
         "class_embeddings={kind: file, file: /a/x.npy}"
     )

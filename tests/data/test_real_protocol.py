@@ -106,13 +106,13 @@ def test_the_protocol_sets_schedule_and_prompts_and_overrides_win(spec: Spec) ->
     assert run.budget.iterations == 7 and run.budget.batch_size == 2
     assert run.protocol.prompts is not None and len(run.protocol.prompts.templates) == 14
     free = {key: value for key, value in SMALL.items() if not key.startswith(("budget", "protocol"))}
-    whole = resolve("spnet", split=run.split, seed=0, overrides=free)
+    whole = resolve("spnet", split=run.split_source, seed=0, overrides=free)
     assert (whole.budget.iterations, whole.budget.batch_size) == (20_000, 16)
 
 
 def test_a_method_without_training_gets_no_schedule(spec: Spec) -> None:
     changes = {"clip": SMALL["clip"]}
-    run = resolve("maskclip", split=spec().split, seed=0, overrides=changes)
+    run = resolve("maskclip", split=spec().split_source, seed=0, overrides=changes)
     assert run.budget.iterations == 0
 
 

@@ -63,9 +63,9 @@ def test_a_run_in_micro_batches_is_another_run_and_reads_as_it_was_written() -> 
     assert spec.digest() != small_spec().digest()
 
 
-def test_one_micro_batch_may_be_requested() -> None:
+def test_one_micro_batch_may_be_requested_and_is_the_same_run() -> None:
     spec = small_spec(budget__micro_batches=1)
-    assert spec.overrides == {"budget.micro_batches": 1} and spec.budget == small_spec().budget
+    assert spec.id == small_spec().id and spec.budget == small_spec().budget
 
 
 def test_micro_batches_of_different_sizes_are_refused() -> None:

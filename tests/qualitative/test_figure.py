@@ -45,9 +45,8 @@ def test_maps_must_belong_to_the_images(tmp_path: Path, changes: dict[str, Any],
 
 def test_images_are_chosen_by_targets_so_that_unseen_classes_show() -> None:
     target = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [9, 9, 9, 0], [0, 0, 0, 9]])
-    nothing = sparse.csr_array(np.zeros_like(target))
-    counts = replace(
-        hand_counts([[1, 1, 1, 1]] * 4), target=sparse.csr_array(target), intersection=nothing, prediction=nothing
-    )
+    right = dict.fromkeys(("target", "intersection", "prediction"), sparse.csr_array(target))
+    confusion = sparse.csr_array(np.diag(target.sum(axis=0)))
+    counts = replace(hand_counts([[1, 1, 1, 1]] * 4), **right, confusion=confusion)
     assert choose_images(counts, count=3) == ["image02", "image03", "image01"]
     assert len(choose_images(counts, count=9)) == 4

@@ -44,9 +44,10 @@ def test_maps_must_belong_to_the_images(tmp_path: Path, changes: dict[str, Any],
 
 
 def test_images_are_chosen_by_targets_so_that_unseen_classes_show() -> None:
-    target = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [9, 9, 9, 0], [0, 0, 0, 9]])
-    right = dict.fromkeys(("target", "intersection", "prediction"), sparse.csr_array(target))
-    confusion = sparse.csr_array(np.diag(target.sum(axis=0)))
-    counts = replace(hand_counts([[1, 1, 1, 1]] * 4), **right, confusion=confusion)
+    pixels = np.array([[9, 9, 0, 0], [9, 0, 9, 0], [9, 9, 9, 0], [0, 0, 0, 9]])
+    target, confusion = sparse.csr_array(pixels), sparse.csr_array(np.diag(pixels.sum(axis=0)))
+    counts = replace(
+        hand_counts([[1, 1, 1, 1]] * 4), target=target, intersection=target, prediction=target, confusion=confusion
+    )
     assert choose_images(counts, count=3) == ["image02", "image03", "image01"]
     assert len(choose_images(counts, count=9)) == 4

@@ -35,7 +35,7 @@ def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
     """Return the alarms of a done run, from its counts and its record."""
     alarms = find_alarms(counts)
     toys = [f"{key}=toy" for key in _find_toy_weights(record.spec.config)]
-    dataset = _find_dataset(record.spec.split) if toys else ""
+    dataset = _find_dataset(record.spec.split_source or record.spec.split) if toys else ""
     if dataset and dataset != TOY_DATASET:
         alarms.append(
             Alarm("toy weights, which are made for toybox, on other images", f"{', '.join(toys)} on {dataset}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.split import SPLITS
 from benchmark.evaluation.counts import Counts
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.rows import Row, read_rows
@@ -45,6 +46,13 @@ def test_toy_weights_on_real_images_are_an_alarm(tmp_path: Path, split: str, is_
     row = make_row(tmp_path, GOOD, config={"clip": {"model": "toy-ViT-16", "weights": "toy"}, "rate": 1}, split=split)
     text = "seed 0 toy weights, which are made for toybox, on other images (clip.weights=toy on voc12)"
     assert describe_alarms(row) == ([text] if is_alarm else [])
+
+
+def test_toy_weights_are_an_alarm_under_a_split_file_of_the_user(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text((SPLITS / "voc12.yaml").read_text())
+    config, source = {"weights": "toy"}, str(tmp_path / "mine.yaml")
+    row = make_row(tmp_path, GOOD, config=config, split="mine", split_source=source)
+    assert "(weights=toy on voc12)" in describe_alarms(row)[0]
 
 
 @pytest.mark.parametrize(

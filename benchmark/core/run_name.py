@@ -14,34 +14,36 @@ MAX_WORD = 24
 HARD_LIMIT = 140
 """Largest length of a name. Only a run with a dozen overrides comes near; its digest tells it apart."""
 LENGTHS = ((HARD_LIMIT, HARD_LIMIT), (MAX_WORD, HARD_LIMIT), (MAX_WORD, 12), (12, 4))
-"""Largest lengths of words and of keys in names with nested overrides; the first that give a short name are taken."""
+"""Largest lengths of texts and of keys in names; the first that give a short name are taken."""
 
 
 def make_text(method: str, variant: str, overrides: Mapping[str, Any]) -> str:
     """Return method, variant and overrides as one text of a-z, 0-9, "." and "=" joined by "-".
 
-    Of a long name, the keys of overrides lose their parents first, then long words their middle, then keys their end;
-    no value of an override is left out. Overrides that are tables are named by the values in them, as many as fit, and
-    numbers stay whole.
+    Of a long name, the keys of overrides lose their parents first, then long texts their middle, then keys their end.
+    Numbers stay whole. Overrides that are tables are named by the values in them. Only if a name is still too long are
+    values left out, texts first.
 
     Args:
         method: Name of the method.
         variant: Label of the variant.
         overrides: Values by dotted key.
     """
-    if any(isinstance(value, Mapping | list | tuple) for value in overrides.values()):
-        return _make_nested_text([method, variant], overrides)
-    items = [(key, format_value(value)) for key, value in sorted(overrides.items())]
-    short = [(key.rpartition(".")[2], value) for key, value in items]
-    shorter = [(key, _cut(value, MAX_WORD)) for key, value in short]
-    candidates = [
-        _join([method, variant], items),
-        _join([method, variant], short),
-        _join([_cut(method, MAX_WORD), _cut(variant, MAX_WORD)], shorter),
-        _join([_cut(method, 12), _cut(variant, 12)], [(key[:4], _cut(value, 12)) for key, value in shorter]),
-    ]
-    fitting = [text for text in candidates if len(text) <= MAX_LENGTH]
-    return fitting[0] if fitting else candidates[-1][:HARD_LIMIT].strip("-")
+    items = [item for key, value in sorted(overrides.items()) for item in _list_leaves(key, value)]
+    text = _join([method, variant], [(key, format_value(value)) for key, value in items])
+    for longest_word, longest_key in LENGTHS:
+        if len(text) <= MAX_LENGTH:
+            return text
+        short = [(key.rpartition(".")[2][:longest_key], _cut_texts(value, longest_word)) for key, value in items]
+        head = [_cut(word, longest_word) for word in (method, variant)]
+        text = _join(head, short)
+    is_number = {item: _is_number(value) for item, (_, value) in zip(short, items, strict=True)}
+    for item in sorted(short, key=lambda item: (is_number[item], -len("=".join(item)))):
+        if len(text) <= HARD_LIMIT:
+            break
+        short.remove(item)
+        text = _join(head, short)
+    return text
 
 
 def make_setting(split: str, protocol: str) -> str:
@@ -70,25 +72,6 @@ def format_value(value: Any, *, num_parts: int | None = 1) -> str:
     if not isinstance(value, str) or num_parts is None:
         return str(value)
     return "/".join(value.rstrip("/").split("/")[-num_parts:])
-
-
-def _make_nested_text(words: Sequence[str], overrides: Mapping[str, Any]) -> str:
-    """Return the text of `make_text` for overrides that contain tables or lists."""
-    items = [item for key, value in sorted(overrides.items()) for item in _list_leaves(key, value)]
-    text = _join(words, [(key, format_value(value)) for key, value in items])
-    for longest_word, longest_key in LENGTHS:
-        if len(text) <= MAX_LENGTH:
-            return text
-        short = [(key.rpartition(".")[2][:longest_key], _cut_texts(value, longest_word)) for key, value in items]
-        head = [_cut(word, longest_word) for word in words]
-        text = _join(head, short)
-    is_number = {item: _is_number(value) for item, (_, value) in zip(short, items, strict=True)}
-    for item in sorted(short, key=lambda item: (is_number[item], -len("=".join(item)))):
-        if len(text) <= HARD_LIMIT:
-            break
-        short.remove(item)
-        text = _join(head, short)
-    return text
 
 
 def _list_leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -29,7 +29,7 @@ from benchmark.evaluation.scores import (
     Floats,
     ImageMetric,
     Metric,
-    compute_unrounded_means,
+    compute_means,
     score,
 )
 
@@ -97,7 +97,7 @@ def compute_unrounded_score(counts: Counts, *, metric: Metric, convention: Conve
     if image_metrics:
         return _average(compute_image_ious(counts), metric=image_metrics[0])
     dataset_metrics = [name for name in DATASET_METRICS if name == metric]
-    means = compute_unrounded_means(*counts.totals, seen=counts.seen, convention=convention, metrics=dataset_metrics)
+    means = compute_means(*counts.totals, seen=counts.seen, convention=convention, metrics=dataset_metrics)
     return float(means[dataset_metrics[0]])
 
 

@@ -22,7 +22,7 @@ from benchmark.evaluation.scores import (
     DatasetMetric,
     Floats,
     Metric,
-    compute_unrounded_means,
+    compute_means,
 )
 
 CHUNK_PIXELS = 2**17
@@ -80,9 +80,7 @@ def _leave_out_dataset_scores(
         intersection = totals.intersection - run.intersection[part].toarray()
         prediction = totals.prediction - run.prediction[part].toarray()
         target = totals.target - run.target[part].toarray()
-        means = compute_unrounded_means(
-            intersection, prediction, target, seen=run.seen, convention=convention, metrics=metrics
-        )
+        means = compute_means(intersection, prediction, target, seen=run.seen, convention=convention, metrics=metrics)
         for metric in metrics:
             scores[metric][part] = means[metric]
     return scores

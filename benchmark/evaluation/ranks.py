@@ -80,7 +80,7 @@ def estimate_ranks(
 
     A single run of a random method gets the mean variance over seeds of the methods that have several; if none has,
     ranks cover the images alone. If a score is not defined without one of the images, every rank is possible. Two
-    methods of which neither shows any variation are told apart only if both are deterministic.
+    methods of which neither shows any variation are distinguished only if both are deterministic.
 
     Args:
         sides: Runs of each method.

@@ -8,7 +8,8 @@ of the images, a rare class):
   was predicted anywhere, and is left out if it was not.
 - `mmseg`: mmsegmentation's `IoUMetric`, as in the ZegCLIP family. Classes as in `d2-0.6`; the printed means and the
   accuracy are rounded to two decimals in percent, and the harmonic mean is that of the rounded means. Variances,
-  differences and ranks are those of `compute_unrounded_means`: steps of 0.01 would hide what one image changes.
+  differences and ranks are those of `compute_means`, which never rounds: steps of 0.01 would hide what one image
+  changes.
 
 Everything is in percent. A mean over no class is nan, and so is a harmonic mean with a nan side: a split without unseen
 classes has no hIoU, rather than one of 0.
@@ -89,6 +90,7 @@ def score_totals(
         convention: Convention of classes without ground truth, see the module.
     """
     means = compute_means(intersection, prediction, target, seen=seen, convention=convention)
+    means = _round_as_printed(means, convention)
     per_class = compute_iou(intersection, prediction, target, convention=convention)
     return Scores(tuple(per_class.tolist()), **{name: float(value) for name, value in means.items()})
 
@@ -125,7 +127,7 @@ def compute_means(
     convention: Convention,
     metrics: Collection[DatasetMetric] = DATASET_METRICS,
 ) -> dict[DatasetMetric, Floats]:
-    """Return the means in percent of many sets of counts at once, as in `Scores` and rounded if the convention does.
+    """Return the means in percent of many sets of counts at once, as in `Scores` but never rounded.
 
     Args:
         intersection: (…, K) pixels; float64 if counts are resampled.
@@ -141,31 +143,6 @@ def compute_means(
     Raises:
         ValueError: The convention is unknown, or there are not K flags.
     """
-    means = compute_unrounded_means(
-        intersection,
-        prediction,
-        target,
-        seen=seen,
-        convention=convention,
-        metrics={*metrics, "miou_seen", "miou_unseen"},
-    )
-    if convention == "mmseg":
-        means = {metric: np.round(value, 2) for metric, value in means.items()}
-    if "hiou" in metrics:
-        means["hiou"] = _average_harmonically(means["miou_seen"], means["miou_unseen"])
-    return {metric: means[metric] for metric in metrics}
-
-
-def compute_unrounded_means(
-    intersection: Pixels,
-    prediction: Pixels,
-    target: Pixels,
-    *,
-    seen: Sequence[bool],
-    convention: Convention,
-    metrics: Collection[DatasetMetric] = DATASET_METRICS,
-) -> dict[DatasetMetric, Floats]:
-    """Return the means as `compute_means`, without the rounding of a convention: for variances and differences."""
     per_class = compute_iou(intersection, prediction, target, convention=convention)  # (…, K)
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
@@ -194,6 +171,7 @@ def compute_gamma_curve(counts: Counts, convention: Convention) -> Floats:
         (G, 4) with the columns gamma, S, U and hIoU in percent.
     """
     means = compute_means(*counts.sweep_gammas(), seen=counts.seen, convention=convention)
+    means = _round_as_printed(means, convention)
     return np.stack([GAMMAS, means["miou_seen"], means["miou_unseen"], means["hiou"]], axis=1)
 
 
@@ -213,6 +191,14 @@ def compute_seen_unseen_area(curve: Floats) -> float:
     unseen = curve[order, 2]
     reachable = np.maximum.accumulate(curve[order, 1][::-1])[::-1]
     return float(np.sum(reachable * np.diff(unseen, prepend=0.0)) / 100)
+
+
+def _round_as_printed(means: dict[DatasetMetric, Floats], convention: Convention) -> dict[DatasetMetric, Floats]:
+    """Return all means (…) as a convention prints them; hIoU is that of the printed S and U."""
+    if convention != "mmseg":
+        return means
+    printed = {metric: np.round(value, 2) for metric, value in means.items()}
+    return printed | {"hiou": _average_harmonically(printed["miou_seen"], printed["miou_unseen"])}
 
 
 def _average_harmonically(seen_mean: Floats, unseen_mean: Floats) -> Floats:

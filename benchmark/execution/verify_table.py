@@ -190,7 +190,7 @@ def _format_changes(checks: Sequence[RunCheck]) -> list[str]:
     lines: list[str] = []
     different = [check for check in checks if check.outcome is Outcome.DIFFERENT]
     for changes in {repr(check.changes): check.changes for check in different}.values():
-        rows = [f"{each.row} seed {each.listed.spec.seed}" for each in different if each.changes == changes]
+        rows = [f"{check.row} seed {check.listed.spec.seed}" for check in different if check.changes == changes]
         lines.append(f"Different: {', '.join(rows)}")
         if changes:
             lines += ["  these recorded differences (table -> here) may explain it:", *format_changes(changes)]

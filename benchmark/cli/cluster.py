@@ -29,7 +29,7 @@ from benchmark.cli.options import (
     ProtocolName,
     RetryFailed,
     Seeds,
-    SplitName,
+    Splits,
     read_overrides,
 )
 from benchmark.cli.runs import label_selection, print_runs, print_split_notes, run_here
@@ -58,7 +58,7 @@ def submit(
     context: typer.Context,
     name: Name,
     cluster: Cluster,
-    split: SplitName = None,
+    split: Splits = None,
     protocol: ProtocolName = None,
     seed: Seeds = None,
     overrides: Overrides = None,

@@ -19,7 +19,9 @@ Overrides = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override a field: sgd.keep_end=0.1, budget.iterations=100."),
 ]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; may be repeated.")]
-SplitName = Annotated[str | None, typer.Option("--split", help="Split to train and score on.")]
+Splits = Annotated[
+    list[str] | None, typer.Option("--split", metavar="NAME", help="Split to train and score on; may be repeated.")
+]
 ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Protocol of the run; default: the split's.")]
 EngineName = Annotated[str | None, typer.Option("--engine", help="Engine: fabric or detectron2.")]
 MaxImages = Annotated[

@@ -21,7 +21,7 @@ from benchmark.cli.options import (
     ProtocolName,
     RetryFailed,
     Seeds,
-    SplitName,
+    Splits,
     Threads,
     Workers,
     read_overrides,
@@ -45,7 +45,7 @@ SHOWN_FAILURES = 5
 def run(
     context: typer.Context,
     name: Name,
-    split: SplitName = None,
+    split: Splits = None,
     protocol: ProtocolName = None,
     seed: Seeds = None,
     overrides: Overrides = None,
@@ -109,7 +109,7 @@ def demo(
     study = modify_study(load_study("demo"), overrides=read_overrides(overrides))
     planned = plan_study(study, store, keep=not dry_run)
     if dry_run:
-        print_runs(store, select_study(planned, study.split))
+        print_runs(store, select_study(planned))
         return
     code = run_specs(store, planned.specs, jobs=jobs, retry_failed=retry_failed, plan=planned.plan)
     print_line()

@@ -85,7 +85,7 @@ def print_plan(plan: Plan, store: Store) -> None:
     """Print the state of each run by row and seed ("-" if the row does not need the seed), or a summary per row."""
     seeds = sorted({seed for row in plan.rows for seed in row.ids})
     states = {run_id: store.run(run_id).read_state() for run_id in plan.ids}
-    print_line(f"{plan.title} ({plan.split}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
+    print_line(f"{plan.title} ({', '.join(plan.splits)}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
     if len(seeds) > SHOWN_SEEDS:
         summaries = [[row.label, format_states([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
         print_columns(["row", f"{len(seeds)} seeds"], summaries)
@@ -125,10 +125,14 @@ def _list_studies() -> list[dict[str, Any]]:
             "title": fields.get("title", ""),
             "rows": len(fields.get("rows", ())),
             "seeds": len(fields.get("seeds", ())),
-            "split": fields.get("split", ""),
+            "split": _join_names(fields.get("split", "")),
         }
         for name, fields in _read_yaml_files(ROOT / "benchmark" / "studies")
     ]
+
+
+def _join_names(names: str | list[str]) -> str:
+    return names if isinstance(names, str) else ", ".join(names)
 
 
 def _list_splits() -> list[dict[str, Any]]:

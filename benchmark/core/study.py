@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from benchmark.core.run_spec import EngineName, RunSpec
 from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
@@ -16,20 +16,49 @@ from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
 
 STUDIES = ROOT / "benchmark" / "studies"
+PLAN_FORMAT = 4
+"""Version of the files of plans. A plan of another version is refused when read, and replaced by planning again."""
+
+
+def _wrap_text(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _check_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
+        raise ValueError(f"seeds {list(seeds)} must be different and not negative")
+    return seeds
+
+
+def _check_splits(splits: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(splits)) < len(splits):
+        raise ValueError(f"splits {list(splits)} must be different")
+    return splits
+
+
+Splits = Annotated[tuple[str, ...], BeforeValidator(_wrap_text), AfterValidator(_check_splits)]
+"""Names or paths of splits, given as one text or as a list."""
+Seeds = Annotated[tuple[int, ...], AfterValidator(_check_seeds)]
 
 
 class StudyRow(FrozenModel):
-    """One row of a study's table.
+    """One row of a study's table, on each of its splits.
 
     Attributes:
         method: "name", "name/variant", or the path of a method file, with or without "/variant".
         set: Overrides of this row by dotted key, in addition to the study's.
-        label: Name of the row; if empty, the variant and this row's overrides.
+        label: Name of the row; if empty, the variant and this row's overrides and protocol.
+        split: Splits of this row; if empty, the study's.
+        protocol: Protocol of this row; if empty, the study's.
+        seeds: Seeds of this row; if empty, the study's.
     """
 
     method: str
     set: dict[str, Any] = Field(default_factory=dict)
     label: str = ""
+    split: Splits = ()
+    protocol: str = ""
+    seeds: Seeds = ()
 
 
 class Study(FrozenModel):
@@ -40,23 +69,23 @@ class Study(FrozenModel):
         title: Caption of the table.
         rows: Rows in the order of the table.
         baseline: Label of the row that the others are compared with; if empty, the first.
-        split: Split of all rows.
-        protocol: Protocol of all rows; if empty, the split's own.
-        seeds: Seeds of every row.
+        split: Splits of all rows that have none of their own.
+        protocol: Protocol of all rows that have none of their own; if empty, that of the split.
+        seeds: Seeds of all rows that have none of their own.
         set: Overrides of all rows by dotted key, such as budget.iterations.
         engine: Trainer of all rows.
         max_images: Number of images to score (testing only); 0 for all.
     """
 
-    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
+    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images", "splits": "split"}
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$")
     title: str
     rows: tuple[StudyRow, ...] = Field(min_length=1)
     baseline: str = ""
-    split: str
+    split: Splits = ()
     protocol: str = ""
-    seeds: tuple[int, ...] = Field(min_length=1)
+    seeds: Seeds = ()
     set: dict[str, Any] = Field(default_factory=dict)
     engine: EngineName = "fabric"
     max_images: int = Field(default=0, ge=0)
@@ -67,24 +96,46 @@ class Study(FrozenModel):
         return [{"method": row} if isinstance(row, str) else row for row in rows] if isinstance(rows, list) else rows
 
     @model_validator(mode="after")
-    def _check_seeds(self) -> Self:
-        if len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(f"seeds {list(self.seeds)} must be different and not negative")
+    def _check_complete(self) -> Self:
+        for number, row in enumerate(self.rows, start=1):
+            for name, example in (("split", "split: toybox"), ("seeds", "seeds: [0, 1, 2]")):
+                if not (getattr(row, name) or getattr(self, name)):
+                    raise ValueError(
+                        f"row {number} ({row.method}) has no {name}: give {example} for the study or the row"
+                    )
         return self
+
+    @property
+    def rows_by_split(self) -> tuple[tuple[int, StudyRow], ...]:
+        """Every row once per split, grouped by split, with its one split and its seeds, and its number in the study."""
+        splits = dict.fromkeys(split for row in self.rows for split in row.split or self.split)
+        return tuple(
+            (number, row.model_copy(update={"split": (split,), "seeds": row.seeds or self.seeds}))
+            for split in splits
+            for number, row in enumerate(self.rows, start=1)
+            if split in (row.split or self.split)
+        )
+
+
+PartT = TypeVar("PartT", StudyRow, Study)
 
 
 class PlanRow(FrozenModel):
-    """One row of a plan.
+    """One row of a plan, on one split.
 
     Attributes:
-        label: Name of the row.
+        label: Name of the row, unique among the rows of its split and method.
         method: Registered name, or stem of the method file.
+        split: Name of the split.
         ids: Ids of the runs by seed.
+        is_deterministic: Whether the one run stands for all seeds, because they give the same result.
     """
 
     label: str
     method: str
+    split: str
     ids: dict[int, str]
+    is_deterministic: bool = False
 
 
 class Plan(VersionedModel):
@@ -93,17 +144,17 @@ class Plan(VersionedModel):
     Attributes:
         study: Name of the study.
         title: Caption of the table.
-        split: Split of all rows.
-        rows: Rows in the order of the table.
-        baseline: Label of the row that the others are compared with; if empty, the first.
+        rows: Rows in the order of the table, grouped by split.
+        baseline: Label of the row that the others on its split are compared with; if empty, the first.
         max_images: Number of images to score; 0 for all. A table of a limited plan must say so.
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
+    renewal: ClassVar[str] = "plan its study again with the same command: chimera-bench plan STUDY"
 
+    format: int = PLAN_FORMAT
     study: str
     title: str
-    split: str
     rows: tuple[PlanRow, ...]
     baseline: str = ""
     max_images: int = 0
@@ -113,6 +164,11 @@ class Plan(VersionedModel):
         """Ids of all runs, row by row."""
         return tuple(run_id for row in self.rows for run_id in row.ids.values())
 
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits in the order of the rows."""
+        return tuple(dict.fromkeys(row.split for row in self.rows))
+
 
 @dataclass(frozen=True)
 class PlannedStudy:
@@ -120,7 +176,7 @@ class PlannedStudy:
 
     Attributes:
         plan: Plan of the study.
-        first_specs: Spec of every row with the study's first seed; the other runs of a row differ in the seed only.
+        first_specs: Spec of every row with its first seed; the other runs of a row differ in the seed only.
     """
 
     plan: Plan
@@ -171,12 +227,18 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
 
 def _anchor_paths(study: Study, folder: Path) -> Study:
     """Return a study whose paths do not depend on the current folder."""
-    rows = [
-        row.model_copy(update={"method": _anchor_method(row.method, folder), "set": _anchor_value(row.set, folder)})
-        for row in study.rows
-    ]
-    files = {name: _anchor_yaml(getattr(study, name), folder) for name in ("split", "protocol")}
-    return study.model_copy(update=files | {"rows": tuple(rows), "set": _anchor_value(study.set, folder)})
+    rows = tuple(_anchor_fields(row, folder, method=_anchor_method(row.method, folder)) for row in study.rows)
+    return _anchor_fields(study, folder, rows=rows)
+
+
+def _anchor_fields(part: PartT, folder: Path, **fields: Any) -> PartT:
+    """Return a study or a row with the paths in `set`, `split` and `protocol` anchored, and other values of fields."""
+    files = {
+        "set": _anchor_value(part.set, folder),
+        "split": tuple(_anchor_yaml(name, folder) for name in part.split),
+        "protocol": _anchor_yaml(part.protocol, folder),
+    }
+    return part.model_copy(update=files | fields)
 
 
 def _anchor_method(method: str, folder: Path) -> str:

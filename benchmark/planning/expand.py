@@ -20,15 +20,14 @@ def expand(study: Study) -> PlannedStudy:
         KeyError: A name is unknown, that of the baseline included; the message names the row.
         ValueError: A row cannot be resolved, or two rows are the same; the message names the rows.
     """
-    specs = tuple(_resolve_row(study, row, number=number) for number, row in enumerate(study.rows, start=1))
-    planned = [_plan_row(row, spec, seeds=study.seeds) for row, spec in zip(study.rows, specs, strict=True)]
-    rows = label_rows(study.rows, planned)
+    specs = tuple(_resolve_row(study, row, number=number) for number, row in study.rows_by_split)
+    given = [row for _, row in study.rows_by_split]
+    rows = label_rows(given, [_plan_row(row, spec) for row, spec in zip(given, specs, strict=True)])
     _check_rows_differ(study, rows)
     _check_baseline(study, rows)
     plan = Plan(
         study=study.name,
         title=study.title,
-        split=specs[0].split,
         rows=rows,
         baseline=study.baseline,
         max_images=study.max_images,
@@ -37,13 +36,13 @@ def expand(study: Study) -> PlannedStudy:
 
 
 def _resolve_row(study: Study, row: StudyRow, *, number: int) -> RunSpec:
-    """Return the spec of a row with the study's first seed."""
+    """Return the spec of a row with its first seed."""
     try:
         return resolve(
             row.method,
-            split=study.split,
-            protocol=study.protocol,
-            seed=study.seeds[0],
+            split=row.split[0],
+            protocol=row.protocol or study.protocol,
+            seed=row.seeds[0],
             overrides={**study.set, **row.set},
             engine=study.engine,
             max_images=study.max_images,
@@ -54,15 +53,15 @@ def _resolve_row(study: Study, row: StudyRow, *, number: int) -> RunSpec:
         raise ValueError(f"study {study.name!r}, row {number} ({row.method}): {error}") from error
 
 
-def _plan_row(row: StudyRow, first: RunSpec, *, seeds: Sequence[int]) -> PlanRow:
+def _plan_row(row: StudyRow, first: RunSpec) -> PlanRow:
     """Return the runs of a row, labeled by its variant; of one whose seeds give the same result, the first run only."""
     name, label = parse_method(row.method)
     recipe = load_recipe(simplify_name(name))
-    if recipe.traits.gives_one_result(first.budget):
-        seeds = seeds[:1]
+    is_deterministic = recipe.traits.gives_one_result(first.budget)
+    seeds = row.seeds[:1] if is_deterministic else row.seeds
     ids = {seed: first.with_seed(seed).id for seed in seeds}
     variant = find_variant(recipe, label, name=name)  # as given: `first` may name another one that is the same
-    return PlanRow(label=variant, method=first.method, ids=ids)
+    return PlanRow(label=variant, method=first.method, split=first.split, ids=ids, is_deterministic=is_deterministic)
 
 
 def label_rows(given: Sequence[StudyRow], rows: Sequence[PlanRow]) -> tuple[PlanRow, ...]:
@@ -73,32 +72,33 @@ def label_rows(given: Sequence[StudyRow], rows: Sequence[PlanRow]) -> tuple[Plan
         rows: The same rows as planned, labeled by their variant.
     """
     pairs = list(zip(given, rows, strict=True))
-    most_parts = max(str(row.set).count("/") for row in given) + 1
+    most_parts = max(f"{row.set}{row.protocol}".count("/") for row in given) + 1
     for num_parts in range(1, most_parts + 1):
         labels = [_make_label(item, variant=row.label, num_parts=num_parts) for item, row in pairs]
-        if len({(label, row.method) for label, (_, row) in zip(labels, pairs, strict=True)}) == len(pairs):
+        if len({(label, row.method, row.split) for label, (_, row) in zip(labels, pairs, strict=True)}) == len(pairs):
             break
     return tuple(row.model_copy(update={"label": label}) for label, row in zip(labels, rows, strict=True))
 
 
 def _make_label(row: StudyRow, *, variant: str, num_parts: int) -> str:
-    """Return the label of a row; if it has none, the variant and the overrides of this row only."""
-    changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in row.set.items())
+    """Return the label of a row; if it has none, the variant and the overrides and protocol of this row only."""
+    values = row.set | ({"protocol": row.protocol} if row.protocol else {})
+    changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in values.items())
     return row.label or (f"{variant} [{changes}]" if changes else variant)
 
 
 def _check_rows_differ(study: Study, rows: Sequence[PlanRow]) -> None:
     """Refuse rows with the same name, which readers would confuse, and rows with the same runs."""
     row_of: dict[str, PlanRow] = {}
-    names: set[tuple[str, str]] = set()
+    names: set[tuple[str, str, str]] = set()
     for row in rows:
         twin = next((row_of[run_id] for run_id in row.ids.values() if run_id in row_of), None)
         if twin is not None:
             raise ValueError(f"study {study.name!r}: rows {twin.label!r} and {row.label!r} are the same runs")
-        if (row.label, row.method) in names:
+        if (row.label, row.method, row.split) in names:
             raise ValueError(f"study {study.name!r}: two rows are called {row.label!r}; give one another label")
         row_of |= dict.fromkeys(row.ids.values(), row)
-        names.add((row.label, row.method))
+        names.add((row.label, row.method, row.split))
 
 
 def _check_baseline(study: Study, rows: Sequence[PlanRow]) -> None:

@@ -94,17 +94,25 @@ def _is_valid(memo: Memo, key: str) -> bool:
 
 def _make_key(study: Study) -> str:
     """Return the SHA-256 over everything that decides the plan of a study, except external method files and data."""
-    split = load_split(study.split)
     parts = {
         "study": repr(study),  # not JSON with sorted keys: the order of overrides is visible in labels
-        "split": split.digest(),
-        "protocol": load_protocol(study.protocol or split.protocol, dataset=split.dataset).digest(),
+        "rules": _digest_rules(study),
         "splits": _digest_files(SPLITS, sorted(path for path in SPLITS.rglob("*") if path.is_file())),
         "code": compute_code_digest(),
         "python": platform.python_version(),
         "packages": list_package_versions(),
     }
     return hashlib.sha256(format_canonical_json(parts).encode()).hexdigest()
+
+
+def _digest_rules(study: Study) -> list[list[str]]:
+    """Return the digests of each split and protocol that rows of a study have together."""
+    pairs = dict.fromkeys((row.split[0], row.protocol or study.protocol) for _, row in study.rows_by_split)
+    loaded = [(load_split(split), protocol) for split, protocol in pairs]
+    return [
+        [split.digest(), load_protocol(protocol or split.protocol, dataset=split.dataset).digest()]
+        for split, protocol in loaded
+    ]
 
 
 def _digest_files(folder: Path, paths: Iterable[Path]) -> str:
@@ -126,8 +134,12 @@ def _are_externals_unchanged(specs: Sequence[RunSpec]) -> bool:
         return False
     if any(digests[spec.source or spec.method] != spec.source_digest for spec in specs):
         return False
-    split = load_split(specs[0].split_source or specs[0].split)
-    return open_dataset(split.dataset).fingerprint(split.train, split.evaluate) == specs[0].dataset_fingerprint
+    fingerprints = {spec.split_source or spec.split: spec.dataset_fingerprint for spec in specs}
+    splits = {name: load_split(name) for name in fingerprints}
+    return all(
+        open_dataset(split.dataset).fingerprint(split.train, split.evaluate) == fingerprints[name]
+        for name, split in splits.items()
+    )
 
 
 def _is_covered(specs: Sequence[RunSpec]) -> bool:

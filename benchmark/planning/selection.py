@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,27 +53,31 @@ def select_specs(specs: Sequence[RunSpec], *, name: str = "") -> Selection:
         name: Name of the selection; if empty, the method of the first spec.
     """
     by_id = {spec.id: spec for spec in specs}
-    splits = tuple(dict.fromkeys(spec.split_source or spec.split for spec in specs))
-    return Selection(name or specs[0].method, tuple(by_id), splits, lambda ids: [by_id[run_id] for run_id in ids])
+    return Selection(
+        name or specs[0].method, tuple(by_id), _list_splits(specs), lambda ids: [by_id[run_id] for run_id in ids]
+    )
 
 
-def select_study(planned: PlannedStudy, split: str, *, seeds: Sequence[int] = ()) -> Selection:
+def select_study(planned: PlannedStudy, *, seeds: Sequence[int] = ()) -> Selection:
     """Return a selection of the runs of a planned study.
 
     Args:
         planned: Plan and specs.
-        split: Name or path of the split.
-        seeds: Seeds of the runs; if empty, all of the study.
+        seeds: Seeds of the runs; if empty, all of the study. The one run of a deterministic row stands for all seeds.
     """
     plan = planned.plan
-    most = max(len(row.ids) for row in plan.rows)
     ids = tuple(
         run_id
         for row in plan.rows
         for seed, run_id in row.ids.items()
-        if not seeds or seed in seeds or len(row.ids) < most  # the one run of a deterministic row stands for all seeds
+        if not seeds or seed in seeds or row.is_deterministic
     )
-    return Selection(plan.study, ids, (split,), planned.make_specs, plan)
+    return Selection(plan.study, ids, _list_splits(planned.first_specs), planned.make_specs, plan)
+
+
+def _list_splits(specs: Iterable[RunSpec]) -> tuple[str, ...]:
+    """Return the names or paths of the splits of specs, each once."""
+    return tuple(dict.fromkeys(spec.split_source or spec.split for spec in specs))
 
 
 def select_runs(
@@ -95,25 +99,34 @@ def select_runs(
         overrides: Values by dotted key.
         seeds: Seeds of a method's runs, 0 if not given. For a study, those of its seeds that are wanted, or others.
         plan_name: Name of the plan if the study is modified.
-        fields: Values of split, protocol, engine and max_images; None for the value of the study or the default.
+        fields: Values of split (a sequence), protocol, engine and max_images; None for the value of the study or the
+            default.
 
     Raises:
         KeyError: A name is unknown; the message names the nearest.
         ValueError: The runs are impossible; the message says why.
     """
     seeds = tuple(seeds or ())
+    splits = tuple(fields.pop("split", None) or ())
     if is_study(name):
+        fields |= {"split": splits or None}
         study = load_study(name)
-        if not set(seeds) <= set(study.seeds):
+        if not set(seeds) <= {seed for row in (study, *study.rows) for seed in row.seeds}:
             fields |= {"seeds": seeds}  # other seeds make another study; some of its seeds are a part of the same one
         study = modify_study(study, overrides=overrides, name=plan_name, **fields)
-        return select_study(plan_study(study, store, keep=keep), study.split, seeds=seeds)
+        return select_study(plan_study(study, store, keep=keep), seeds=seeds)
     if plan_name is not None:
         raise ValueError(f"{name!r} is a method, and only a study has a plan to name {plan_name!r}: leave out --name")
     from benchmark.planning.resolve import resolve  # needs torch
 
-    settings = {"split": "toybox"} | {key: value for key, value in fields.items() if value is not None}
-    return select_specs([resolve(name, seed=seed, overrides=overrides, **settings) for seed in seeds or (0,)])
+    settings = {key: value for key, value in fields.items() if value is not None}
+    return select_specs(
+        [
+            resolve(name, split=split, seed=seed, overrides=overrides, **settings)
+            for split in splits or ("toybox",)
+            for seed in seeds or (0,)
+        ]
+    )
 
 
 def is_study(name: str) -> bool:
@@ -149,15 +162,24 @@ def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None
         study: Study to start from; it is not modified.
         overrides: Values by dotted key, for every row.
         name: Name of the modified study; None for one made from the changes.
-        fields: Other fields of the study; None keeps the study's own.
+        fields: Other fields of the study and of all its rows; None keeps the study's own.
     """
-    changes = {key: value for key, value in fields.items() if value is not None and value != getattr(study, key)}
+    changes = {key: value for key, value in fields.items() if value is not None and _is_change(study, key, value)}
     words = [f"{key}={_format_value(value)}" for key, value in {**changes, **overrides}.items()]
     if words:
-        rows = [row.model_dump() | {"set": _remove_keys(row.set, overrides)} for row in study.rows]
+        rows = [
+            _remove_keys(row.model_dump(), changes) | {"set": _remove_keys(row.set, overrides)} for row in study.rows
+        ]
         title = f"{study.title} [{', '.join(words)}]"
         changes |= {"title": title, "set": {**study.set, **overrides}, "rows": rows}
     return Study.model_validate(study.model_dump() | changes | {"name": name or _make_name(study.name, words)})
+
+
+def _is_change(study: Study, key: str, value: Any) -> bool:
+    """Return whether a value of a field is another one for the study or for a row that has its own."""
+    return value != getattr(study, key) or any(
+        getattr(row, key, None) not in ((), "", None, value) for row in study.rows
+    )
 
 
 def _remove_keys(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:

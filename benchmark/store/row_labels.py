@@ -27,7 +27,8 @@ class RowLabel:
     """Label of a run.
 
     Attributes:
-        row: Label of the row; with the method in front if rows of several methods have it, or if no plan has the run.
+        row: Label of the row; with the method in front if rows of several methods have it, or if no plan has the run;
+            with the split behind if its plan has several.
         seed: Seed of the run; None if it is unknown.
         study: Name of the study; empty if no plan has the run.
     """
@@ -42,12 +43,13 @@ class RowLabel:
 
 def label_plan(plan: Plan) -> dict[str, RowLabel]:
     """Return the labels of a study's runs by id."""
-    counts = Counter(row.label for row in plan.rows)
-    return {
-        run_id: RowLabel(row.label if counts[row.label] == 1 else f"{row.method}/{row.label}", seed, plan.study)
-        for row in plan.rows
-        for seed, run_id in row.ids.items()
-    }
+    counts = Counter((row.label, row.split) for row in plan.rows)
+    labels: dict[str, RowLabel] = {}
+    for row in plan.rows:
+        name = row.label if counts[row.label, row.split] == 1 else f"{row.method}/{row.label}"
+        name = name if len(plan.splits) == 1 else f"{name} on {row.split}"
+        labels |= {run_id: RowLabel(name, seed, plan.study) for seed, run_id in row.ids.items()}
+    return labels
 
 
 def label_unplanned(specs: Iterable[RunSpec]) -> dict[str, RowLabel]:

@@ -53,17 +53,25 @@ class VersionedModel(FrozenModel):
     """A value in a file that outlives the version of the code that wrote it.
 
     Attributes:
+        renewal: What to do with a file of another version. A class attribute.
         format: Version of the file.
     """
+
+    renewal: ClassVar[str] = "run it again"
 
     format: int = FORMAT
 
     @model_validator(mode="before")
     @classmethod
     def _check_format(cls, fields: Any, info: ValidationInfo) -> Any:
-        if info.mode == "json" and isinstance(fields, Mapping) and fields.get("format") != FORMAT:
-            raise PydanticCustomError(OLD_FORMAT, "was written by an older version of chimera-bench; run it again")
+        if info.mode == "json" and isinstance(fields, Mapping) and fields.get("format") != _get_format(cls):
+            message = f"was written by an older version of chimera-bench; {cls.renewal}"
+            raise PydanticCustomError(OLD_FORMAT, "{message}", {"message": message})
         return fields
+
+
+def _get_format(kind: type[VersionedModel]) -> int:
+    return int(kind.model_fields["format"].default)
 
 
 def explain_renamed(old: str, new: str) -> str:

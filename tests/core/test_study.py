@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
+from benchmark.core.split import SPLITS
 from benchmark.core.study import Plan, PlanRow, Study, StudyRow, list_studies, load_study
 from benchmark.planning.expand import expand, label_rows
 from benchmark.planning.resolve import resolve
+from benchmark.store.store import Store
 
 TINY = "tests/cli/tiny_method.py"
 
@@ -22,6 +26,14 @@ def _study(**changes: object) -> Study:
 def _file(folder: Path, text: str) -> str:
     path = folder / "grid.yaml"
     path.write_text(text)
+    return str(path)
+
+
+def _write_split(folder: Path, name: str) -> str:
+    """Write a split like toybox under another name, with one unseen class less; return its path."""
+    fields = yaml.safe_load((SPLITS / "toybox.yaml").read_text())
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(fields | {"unseen": fields["unseen"][:-1]}))
     return str(path)
 
 
@@ -69,6 +81,40 @@ def test_a_plan_is_the_same_after_being_written_and_read() -> None:
     assert Plan.model_validate_json(plan.model_dump_json()) == plan
 
 
+def test_every_row_is_planned_on_each_of_its_splits_grouped_by_split(tmp_path: Path) -> None:
+    other = _write_split(tmp_path, "other")
+    rows = [TINY, {"method": f"{TINY}/no scale", "split": other}]
+    planned = expand(_study(split=["toybox", other], rows=rows))
+    cells = [(row.label, row.split) for row in planned.plan.rows]
+    assert cells == [("Tiny", "toybox"), ("Tiny", "other"), ("no scale", "other")]
+    assert [spec.split for spec in planned.specs] == ["toybox"] * 2 + ["other"] * 4
+    assert planned.plan.splits == ("toybox", "other")
+
+
+def test_a_row_may_have_its_own_seeds_and_protocol() -> None:
+    rows = [TINY, {"method": TINY, "seeds": [7], "protocol": "zegformer"}]
+    planned = expand(_study(rows=rows))
+    assert [(row.label, list(row.ids)) for row in planned.plan.rows] == [
+        ("Tiny", [0, 1]),
+        ("Tiny [protocol=zegformer]", [7]),
+    ]
+    assert [spec.protocol.name for spec in planned.specs] == ["plain", "plain", "zegformer"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"split": []}, r"row 1 .*has no split: give split: toybox for the study or the row"),
+        ({"seeds": []}, r"row 1 .*has no seeds: give seeds: \[0, 1, 2\] for the study or the row"),
+        ({"split": ["toybox", "toybox"]}, "must be different"),
+        ({"rows": [{"method": TINY, "seeds": [1, 1]}]}, "must be different"),
+    ],
+)
+def test_splits_and_seeds_are_given_for_every_row_and_once(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _study(**changes)
+
+
 def test_overrides_of_a_row_precede_those_of_the_study() -> None:
     planned = expand(_study(set={"scale": 1.0, "budget.iterations": 7}, rows=[{"method": TINY, "set": {"scale": 2.0}}]))
     assert planned.specs[0].config["scale"] == 2.0
@@ -87,7 +133,7 @@ def test_a_number_that_yaml_reads_as_text_gives_the_same_run(tmp_path: Path) -> 
 
 def test_labels_show_as_much_of_a_path_as_tells_rows_apart() -> None:
     given = StudyRow(method="m", set={"w": "/x/a/c.pt"}), StudyRow(method="m", set={"w": "/x/b/c.pt"})
-    planned = [PlanRow(label="v", method="m", ids={}) for _ in given]
+    planned = [PlanRow(label="v", method="m", split="toybox", ids={}) for _ in given]
     assert [row.label for row in label_rows(given, planned)] == ["v [w=a/c.pt]", "v [w=b/c.pt]"]
     assert [row.label for row in label_rows(given[:1], planned[:1])] == ["v [w=c.pt]"]
 
@@ -122,7 +168,7 @@ def test_an_unknown_study_names_the_nearest() -> None:
     ("text", "message"),
     [
         ("title: T\nsplit: toybox\nseeds: [0]\n", "rows: Field required"),
-        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "splits: Extra inputs"),
+        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "'splits' is now called 'split'"),
         ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "must be different"),
         ("title: [", "not a valid study"),
         ("- 1\n", "not a valid study"),
@@ -147,9 +193,19 @@ def test_paths_in_a_study_are_relative_to_its_file(tmp_path: Path, monkeypatch: 
         "spnet/SPNet",
     ]
     assert study.rows[2].set == {"clip.weights": f"{tmp_path}/w.pt", "other": "v.pt"}
-    assert (Path(study.split), Path(study.protocol)) == (tmp_path / "mine.yaml", tmp_path / "../rules.yaml")
+    assert (Path(study.split[0]), Path(study.protocol)) == (tmp_path / "mine.yaml", tmp_path / "../rules.yaml")
 
 
 def test_a_row_keeps_the_words_it_was_given_in() -> None:
     planned = expand(_study(rows=[TINY, {"method": TINY, "set": {"scale": 0.5, "budget.batch_size": 4}}]))
     assert planned.plan.rows[1].label == "Tiny [scale=0.5, budget.batch_size=4]"
+
+
+def test_a_plan_of_an_older_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.write_plan(expand(_study()).plan)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3, "split": "toybox"}))
+    with pytest.raises(
+        ValueError, match=r"was written by an older version .*plan its study again .*chimera-bench plan"
+    ):
+        store.read_plan("tiny")

@@ -104,8 +104,8 @@ def save(store: Store, spec: RunSpec, counts: Counts | Failure, **changes: Any) 
 
 def plan_of(rows: Mapping[str, Mapping[int, str]]) -> Plan:
     """Return a plan of rows, given as label to id by seed."""
-    plan_rows = tuple(PlanRow(label=label, method="demo", ids=dict(ids)) for label, ids in rows.items())
-    return Plan(study="demo", title="Demo study", split="toybox", rows=plan_rows)
+    plan_rows = tuple(PlanRow(label=label, method="demo", split="toybox", ids=dict(ids)) for label, ids in rows.items())
+    return Plan(study="demo", title="Demo study", rows=plan_rows)
 
 
 def even(seen: int, unseen: int, *, images: int = 4) -> Counts:

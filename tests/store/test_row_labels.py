@@ -28,9 +28,15 @@ def test_a_run_without_any_file_is_called_by_its_id(tmp_path: Path) -> None:
 
 
 def test_rows_of_one_label_are_told_apart_by_their_methods() -> None:
-    rows = (PlanRow(label="x", method="a", ids={0: "1"}), PlanRow(label="x", method="b", ids={0: "2"}))
-    labels = label_plan(Plan(study="s", title="S", split="toybox", rows=rows))
+    rows = tuple(PlanRow(label="x", method=name, split="toybox", ids={0: name}) for name in ("a", "b"))
+    labels = label_plan(Plan(study="s", title="S", rows=rows))
     assert [label.row for label in labels.values()] == ["a/x", "b/x"]
+
+
+def test_rows_of_a_plan_with_several_splits_are_told_apart_by_their_split() -> None:
+    rows = tuple(PlanRow(label="x", method="a", split=name, ids={0: name}) for name in ("voc12", "toybox"))
+    labels = label_plan(Plan(study="s", title="S", rows=rows))
+    assert [label.row for label in labels.values()] == ["x on voc12", "x on toybox"]
 
 
 def test_a_summary_has_one_line_per_row() -> None:

@@ -22,13 +22,21 @@ class Failure(FrozenModel):
 
     Attributes:
         kind: Name of the exception, or of the event that ended the process.
+        place: File, line and function of the method that failed, such as "my_method.py:42 (predict)"; empty if another
+            part of a run failed.
         message: One line.
         log_tail: Last lines of the log.
     """
 
     kind: str
+    place: str = ""
     message: str
     log_tail: str = ""
+
+    @property
+    def summary(self) -> str:
+        """Kind, place and message in one line."""
+        return f"{self.kind} in {self.place}: {self.message}" if self.place else f"{self.kind}: {self.message}"
 
 
 class Cost(FrozenModel):
@@ -58,6 +66,30 @@ class Cost(FrozenModel):
     unmeasured: str = ""
 
 
+class ImportedLabels(FrozenModel):
+    """Origin of label maps that were made elsewhere, and how their ids were read.
+
+    Attributes:
+        folder: Absolute path of the folder or file that was read, on the machine of the import.
+        num_files: Number of files that were read.
+        files_digest: SHA-256 over the names and the SHA-256 of these files, which `predictions.json` lists.
+        labels_digest: SHA-256 over image ids and classes of all pixels; equal for equal predictions in any format.
+        ids: Meaning of the ids in the files, in words.
+        program: Program and version that made the predictions, as the user gave it; may be empty.
+        note: Remark of the user; may be empty.
+        no_class_pixels: Number of labeled pixels that are predicted as no class of the split; all count as wrong.
+    """
+
+    folder: str
+    num_files: int
+    files_digest: str
+    labels_digest: str
+    ids: str
+    program: str = ""
+    note: str = ""
+    no_class_pixels: int = 0
+
+
 class RunRecord(VersionedModel):
     """Result or failure of a run; written once, never edited.
 
@@ -71,12 +103,13 @@ class RunRecord(VersionedModel):
         state: DONE or FAILED.
         failure: Reason of the failure; None for a run that is done.
         counts_digest: `Counts.digest()` of the per-image counts next to the record; None for a failed run.
-        cost: Cost of the method; None for a failed run.
+        cost: Cost of the method; None for a failed run and for imported labels.
         title: Title of the method, so that tables need no method file.
         paper: Citation of the method.
         supervision: Supervision of the method.
         reconstruction: Deviations of the method from its paper.
         is_deterministic: Whether every seed gives this result: the method draws nothing and is not trained.
+        imported: Origin of label maps that were made elsewhere; None for a run of this program.
         attempts: Number of the attempt that wrote the record.
         continued_from: Arithmetic of earlier attempts whose checkpoint was continued under another one, as
             `describe_arithmetic` words it; empty if all of the training ran under the arithmetic of `environment`.
@@ -97,6 +130,7 @@ class RunRecord(VersionedModel):
     supervision: str = ""
     reconstruction: str = ""
     is_deterministic: bool = False
+    imported: ImportedLabels | None = None
     attempts: int = Field(ge=1)
     continued_from: tuple[str, ...] = ()
     started: str

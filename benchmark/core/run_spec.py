@@ -16,6 +16,8 @@ from benchmark.utils.frozen_model import VersionedModel, format_canonical_json
 from benchmark.utils.identity import identify
 
 EngineName = Literal["fabric", "detectron2"]
+IMPORTED = "imported"
+"""Method and engine of runs whose label maps were made elsewhere and imported, see `benchmark.exchange`."""
 
 
 class RunSpec(VersionedModel):
@@ -38,7 +40,7 @@ class RunSpec(VersionedModel):
         split_digest: Digest of the split's content.
         protocol: Complete protocol.
         dataset_fingerprint: Hash of the content of the subsets that the split uses.
-        engine: Trainer.
+        engine: Trainer; "imported" if the label maps were made elsewhere, so that nothing is trained here.
         seed: Seed of all random draws.
         budget: Training budget.
         max_images: Number of evaluation images to score (testing only); 0 for all.
@@ -59,7 +61,7 @@ class RunSpec(VersionedModel):
     split_digest: str
     protocol: Protocol
     dataset_fingerprint: str
-    engine: EngineName = "fabric"
+    engine: EngineName | Literal["imported"] = "fabric"
     seed: int = Field(ge=0)
     budget: Budget
     max_images: int = Field(default=0, ge=0)
@@ -69,6 +71,11 @@ class RunSpec(VersionedModel):
         """Readable text and 16 hex digits of the digest; a valid folder name of at most 240 characters."""
         text = make_text(self.method, self.variant, self.overrides)
         return f"{text}-{make_setting(self.split, self.protocol.name)}-s{self.seed}-{self.digest()[:16]}"
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the label maps were made elsewhere: the run has no method that could be run again."""
+        return self.engine == IMPORTED
 
     @property
     def label(self) -> str:

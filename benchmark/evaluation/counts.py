@@ -72,9 +72,9 @@ class Counts:
         margin_intersection: (K, G + 1) pixels of `margin_prediction` that are labeled as the class.
         margin_prediction: (K, G + 1). Every pixel is counted twice, for its best seen and for its best unseen class, in
             column b = number of `GAMMAS` <= p(best seen class) - p(best unseen class), where p is the softmax of the
-            logits over all K classes. All zero if there are no seen or no unseen classes.
+            logits over all K classes. All zero if there are no seen or no unseen classes, and for imported label maps.
         confusion: (K, K) pixels labeled as the class of the row and predicted as the class of the column, summed over
-            the images.
+            the images. Only of imported label maps, a row may lack pixels of its class: those predicted as no class.
 
     Raises:
         ValueError: Sizes disagree, names repeat or are out of order, or counts are impossible.
@@ -108,6 +108,11 @@ class Counts:
         return any(self.seen) and not all(self.seen)
 
     @cached_property
+    def is_labels_only(self) -> bool:
+        """Whether labels were counted without their scores, so that no other offset can be applied."""
+        return self.has_sweep and not self.margin_prediction.any() and bool(self.target.data.any())
+
+    @cached_property
     def totals(self) -> Totals:
         """Counts of the whole dataset at the gamma they were counted with, (K,) each."""
         return Totals(*(_sum_images(getattr(self, name)) for name in MATRICES))
@@ -122,7 +127,12 @@ class Counts:
 
         Returns:
             intersection: (G, K), prediction: (G, K), target: (K,).
+
+        Raises:
+            ValueError: The counts are those of label maps without scores.
         """
+        if self.is_labels_only:
+            raise ValueError("imported labels have no score: their result at another offset gamma is not known")
         intersection, prediction, target = self.totals
         if self.has_sweep:
             intersection, prediction = map(self._sweep_margin, (self.margin_intersection, self.margin_prediction))
@@ -292,6 +302,8 @@ def _check_confusion(counts: Counts) -> None:
         "column sum": (confusion.sum(axis=0), totals.prediction),
         "row sum": (confusion.sum(axis=1), totals.target),
     }
+    if not counts.margin_prediction.any():  # label maps may have pixels that are predicted as no class
+        sums["row sum"] = (np.maximum(confusion.sum(axis=1), totals.target), totals.target)
     for name, (actual, expected) in sums.items():
         for k in np.flatnonzero(actual != expected)[:1]:
             numbers = f"{actual[k]}, expected {expected[k]} as in the images"

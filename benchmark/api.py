@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
 from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit
 from benchmark.core.types import Batch, Losses, Prediction, Sample
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "Sample",
     "Split",
     "Supervision",
+    "TrainSplit",
     "Traits",
     "load_results",
 ]

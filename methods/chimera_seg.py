@@ -40,8 +40,8 @@ from benchmark.api import (
     Prediction,
     Recipe,
     Sample,
-    Split,
     Supervision,
+    TrainSplit,
     Traits,
 )
 from methods.blocks import (
@@ -208,7 +208,7 @@ class ChimeraSeg(Method):
         return self.image_encoder.embed(self.normalize(images))
 
 
-def build(config: ChimeraConfig, split: Split) -> ChimeraSeg:
+def build(config: ChimeraConfig, split: TrainSplit) -> ChimeraSeg:
     """Build the parts that a config describes."""
     clip = load_clip(config.clip)
     image_encoder = ClipImageEncoder(clip.visual)

@@ -23,8 +23,8 @@ from benchmark.api import (
     Method,
     Prediction,
     Recipe,
-    Split,
     Supervision,
+    TrainSplit,
     Traits,
 )
 from methods.blocks import (
@@ -94,7 +94,7 @@ class MaskClip(Method):
         return self.config.temperature * compute_inner_products(unit_vectors, self.text())
 
 
-def build(config: MaskClipConfig, split: Split) -> MaskClip:
+def build(config: MaskClipConfig, split: TrainSplit) -> MaskClip:
     """Build the parts that a config describes."""
     clip = load_clip(config.clip)
     embeddings = build_class_embeddings(config.class_embeddings, clip_config=config.clip, split=split, clip=clip)

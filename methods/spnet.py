@@ -29,8 +29,8 @@ from benchmark.api import (
     Method,
     Prediction,
     Recipe,
-    Split,
     Supervision,
+    TrainSplit,
     Traits,
 )
 from methods.blocks import (
@@ -103,7 +103,7 @@ class SpNet(Method):
         return compute_inner_products(self.project(self.body(images)), self.text())
 
 
-def build(config: SpNetConfig, split: Split) -> SpNet:
+def build(config: SpNetConfig, split: TrainSplit) -> SpNet:
     """Build the parts that a config describes."""
     embeddings = build_class_embeddings(config.class_embeddings, clip_config=config.clip, split=split)
     if config.shuffle is not None:

@@ -14,12 +14,26 @@ from torch import nn
 from benchmark.core.budget import Budget
 from benchmark.core.seeding import Part, torch_generator
 from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit, make_train_split
 from benchmark.core.types import Batch, Losses, Prediction
 from benchmark.utils.frozen_model import FrozenModel
 
 
 class Config(FrozenModel):
     """Base of method configurations: frozen, typed, without undeclared fields. A nested part is a Config or None."""
+
+    def check_split(self, split: Split) -> None:
+        """Check that this part fits a split with all its classes; accepts every split by default.
+
+        Planning and building call it for every part of a config, before anything is computed.
+
+        Args:
+            split: Split of the run, with the prompts of its protocol.
+
+        Raises:
+            KeyError: A class is missing; the message names the nearest.
+            ValueError: The part does not fit the split.
+        """
 
 
 ConfigT = TypeVar("ConfigT", bound=Config)
@@ -34,6 +48,11 @@ class Supervision(StrEnum):
     SEEN_MASKS = "seen_masks"
     SEEN_MASKS_UNSEEN_NAMES = "seen_masks+unseen_names"
     POINTS = "points"
+
+    @property
+    def includes_unseen_names(self) -> bool:
+        """Whether training may know the names of unseen classes: tags and points of all classes carry them."""
+        return self in (Supervision.SEEN_MASKS_UNSEEN_NAMES, Supervision.TAGS, Supervision.POINTS)
 
 
 @dataclass(frozen=True)
@@ -177,7 +196,8 @@ class Recipe(Generic[ConfigT]):
         paper: Citation, such as "arXiv 2506.22032".
         traits: Facts that tables show next to the numbers.
         variants: Row label to config, in the order of the paper's table; the first one is the method itself.
-        build: Function that makes the method from a config and a split, before its vocabulary is set.
+        build: Function that makes the method from a config and what it may know about a split, before its vocabulary is
+            set. It must not ask for the names of unseen classes, unless the supervision includes them.
         budgets: Training budget by dataset name; "*" for any other dataset.
         presets: By dataset name, overrides by dotted key that replace the paper's setting on that dataset.
     """
@@ -186,9 +206,14 @@ class Recipe(Generic[ConfigT]):
     paper: str
     traits: Traits
     variants: Mapping[str, ConfigT]
-    build: Callable[[ConfigT, Split], Method]
+    build: Callable[[ConfigT, TrainSplit], Method]
     budgets: Mapping[str, Budget]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def make_train_split(self, split: Split) -> TrainSplit:
+        """Return what `build` may know about a split."""
+        supervision = self.traits.supervision
+        return make_train_split(split, withheld_by="" if supervision.includes_unseen_names else supervision.value)
 
     def budget_for(self, dataset: str) -> Budget:
         """Return the training budget on a dataset."""

@@ -49,9 +49,16 @@ class MethodSetup:
     effective: frozenset[str] = frozenset()
 
     def build(self, seed: int) -> Method:
-        """Return the method, initialized from a seed, before its vocabulary is set."""
+        """Return the method, initialized from a seed, before its vocabulary is set.
+
+        Raises:
+            KeyError: A part of the config lacks a class of the split.
+            ValueError: A part of the config does not fit the split, or the method asks for names that it must not know.
+        """
+        check_parts(self.config, self.split)
         seed_globals(seed, "init")
-        return wrap_method(self.recipe.build(self.config, self.split), self.split, self.protocol)
+        method = self.recipe.build(self.config, self.recipe.make_train_split(self.split))
+        return wrap_method(method, self.split, self.protocol)
 
 
 def resolve_method(
@@ -91,7 +98,9 @@ def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mappin
         variant, before[""] = _find_equal_variant(recipe, config, dataset=split.dataset) or (variant, original)
     after = {"": config, _PROTOCOL: rules, _BUDGET: budget}
     effective = frozenset(key for key in overrides if _get_value(before, key) != _get_value(after, key))
-    return MethodSetup(recipe, variant, config, replace_prompts(split, rules), rules, budget, effective)
+    prompted = replace_prompts(split, rules)
+    check_parts(config, prompted)
+    return MethodSetup(recipe, variant, config, prompted, rules, budget, effective)
 
 
 def load_protocol_of(split: Split, *, protocol: str = "", overrides: Mapping[str, Any] | None = None) -> Protocol:
@@ -116,6 +125,23 @@ def wrap_method(method: Method, split: Split, protocol: Protocol) -> Method:
     if protocol.test.window:
         method = SlidingWindow(method, side=protocol.test.window, stride=protocol.test.stride)
     return method
+
+
+def check_parts(value: Any, split: Split) -> None:
+    """Check that a config and all its parts fit a split, see `Config.check_split`.
+
+    Args:
+        value: Config, or a value of one of its fields.
+        split: Split of the run.
+    """
+    if isinstance(value, Config):
+        value.check_split(split)
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            check_parts(getattr(value, name), split)
+    elif isinstance(value, tuple | list | Mapping):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            check_parts(item, split)
 
 
 def replace_prompts(split: Split, protocol: Protocol) -> Split:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Split, Supervision, Traits
+from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Supervision, TrainSplit, Traits
 
 
 class TinyConfig(Config):
@@ -72,9 +72,9 @@ class Tiny(Method):
         return logits
 
 
-def build(config: TinyConfig, split: Split) -> Tiny:
+def build(config: TinyConfig, split: TrainSplit) -> Tiny:
     """Build a map with one weight per class and color."""
-    return Tiny(config, classes=len(split.classes))
+    return Tiny(config, classes=split.num_classes)
 
 
 VARIANTS: dict[str, TinyConfig] = {"Tiny": TinyConfig(), "no scale": TinyConfig(scale=0.0)}

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit
 from benchmark.core.types import IGNORE, Batch, Losses, Prediction
 
 
@@ -74,7 +74,7 @@ class Small(Method):
         return torch.einsum("bdhw,kd->bkhw", features, rows)
 
 
-def build(config: SmallConfig, split: Split) -> Small:
+def build(config: SmallConfig, split: TrainSplit) -> Small:
     """Build the parts from their configs."""
     drop = nn.Dropout2d(config.drop.rate) if config.drop else nn.Identity()
     return Small(width=config.width, drop=drop, classes=split.classes)
@@ -89,7 +89,7 @@ VARIANTS: dict[str, SmallConfig] = {
 RECIPE = Recipe(
     title="Small",
     paper="none",
-    traits=Traits(supervision=Supervision.SEEN_MASKS),
+    traits=Traits(supervision=Supervision.SEEN_MASKS_UNSEEN_NAMES),
     variants=VARIANTS,
     build=build,
     budgets={"*": Budget(iterations=12, batch_size=2, learning_rate=1e-2, init_images=3)},

@@ -17,8 +17,8 @@ from benchmark.api import (
     Method,
     Prediction,
     Recipe,
-    Split,
     Supervision,
+    TrainSplit,
     Traits,
 )
 
@@ -81,7 +81,7 @@ class FaultyMethod(Method):
         return logits
 
 
-def build(config: FaultyConfig, split: Split) -> FaultyMethod:
+def build(config: FaultyConfig, split: TrainSplit) -> FaultyMethod:
     """Build the method."""
     return FaultyMethod(config.fault)
 

@@ -19,6 +19,7 @@ from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
 from benchmark.core.protocol import Protocol
 from benchmark.core.seeding import KeyedRandom, seed_globals
 from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit, WithheldNamesError
 from benchmark.core.types import IGNORE, Batch, Losses, Prediction
 from benchmark.data.base import ImageRef, RawSample
 from benchmark.data.loader import TrainLoader
@@ -115,7 +116,7 @@ class Learner:
 
     def build(self, split: Split) -> Method:
         seed_globals("leaks")
-        method = self.recipe.build(self.config, split)
+        method = self.recipe.build(self.config, self.recipe.make_train_split(split))
         method.set_classes(split.seen)
         return method
 
@@ -197,7 +198,7 @@ class LeakTestMethod(Method):
         return [{"sem_seg": self.weight.expand(self.count, sample["height"], sample["width"])} for sample in batch]
 
 
-def _make_learner(*, names: Callable[[Split], Sequence[str]], is_withheld: bool = True) -> Learner:
+def _make_learner(*, names: Callable[[TrainSplit], Sequence[str]], is_withheld: bool = True) -> Learner:
     recipe = Recipe(
         title="toy",
         paper="",
@@ -214,7 +215,8 @@ def test_a_method_that_uses_only_seen_names_and_labels_passes() -> None:
 
 
 def test_a_method_that_reads_unseen_names_is_caught() -> None:
-    assert find_leaks(_make_learner(names=lambda split: split.unseen)) == ["rename_unseen"]
+    with pytest.raises(WithheldNamesError, match="a method with supervision 'seen_masks' must not know"):
+        find_leaks(_make_learner(names=lambda split: split.unseen))
 
 
 def test_a_method_whose_labels_are_not_withheld_is_caught() -> None:

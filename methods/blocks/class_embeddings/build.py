@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit
 from methods.blocks.class_embeddings.config import FileEmbeddings, TextEncoderEmbeddings
 from methods.blocks.class_embeddings.embedding_table import read_embedding_table
 from methods.blocks.class_embeddings.row_order import check_against_text_encoder, check_dimension, check_row_order
@@ -16,7 +16,7 @@ def build_class_embeddings(
     config: TextEncoderEmbeddings | FileEmbeddings,
     *,
     clip_config: ClipConfig,
-    split: Split,
+    split: TrainSplit,
     clip: Clip | None = None,
 ) -> ClassEmbeddings:
     """Build the source of a method's class embeddings.
@@ -24,18 +24,16 @@ def build_class_embeddings(
     Args:
         config: Kind of source.
         clip_config: CLIP whose text encoder provides the embeddings; loaded only if `config` asks for it.
-        split: Prompts for the text encoder, and classes that a file must have.
+        split: Prompts for the text encoder.
         clip: The CLIP of `clip_config` if the method has loaded it; the embeddings of a file must then fit it.
 
     Raises:
-        KeyError: A file lacks a class; the message names the closest match.
         ValueError: A file is broken, its embeddings have another length than those of `clip`, or its rows are not in
             the order of its names.
     """
     if isinstance(config, TextEncoderEmbeddings):
         return ClipTextEncoder(load_clip(clip_config) if clip is None else clip, split.prompts)
     table = read_embedding_table(config.file, config.names)
-    table.embed(split.classes)
     encoder = None if clip is None else ClipTextEncoder(clip, split.prompts)
     if encoder is not None:
         check_dimension(table, encoder)

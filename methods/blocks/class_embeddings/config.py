@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from benchmark.core.method import Config
-from methods.blocks.class_embeddings.embedding_table import read_names
+from benchmark.core.split import Split
+from methods.blocks.class_embeddings.embedding_table import read_embedding_table, read_names
 
 
 class TextEncoderEmbeddings(Config):
@@ -50,6 +51,15 @@ class FileEmbeddings(Config):
                 f"embedding file {fields['file']} or its names have changed since this run was planned: plan it again"
             )
         return {**fields, "sha256": digest}
+
+    def check_split(self, split: Split) -> None:
+        """Check that the file has an embedding for every class.
+
+        Raises:
+            KeyError: The file lacks a class; the message names the closest match.
+            ValueError: The file is broken.
+        """
+        read_embedding_table(self.file, self.names).embed(split.classes)
 
 
 ClassEmbeddingsConfig = Annotated[TextEncoderEmbeddings | FileEmbeddings, Field(discriminator="kind")]

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.prompts import Prompts
+from benchmark.core.train_split import ClassTexts
 from benchmark.utils.array_cache import load_arrays, save_arrays
 from benchmark.utils.frozen_model import format_canonical_json
 from methods.blocks.clip.config import Clip
@@ -24,7 +25,7 @@ PROBES = ("a photo of a cat", "grass", "the quick brown fox jumps over the lazy 
 
 
 @torch.no_grad()
-def encode_class_names(clip: Clip, names: Sequence[str], *, prompts: Prompts) -> Tensor:
+def encode_class_names(clip: Clip, names: Sequence[str], *, prompts: Prompts | ClassTexts) -> Tensor:
     """Encode class names: normalize the embeddings of all texts of a class, average them, normalize the mean.
 
     The embedding of a class with a single text is not normalized a second time.
@@ -91,7 +92,7 @@ class ClipTextEncoder:
     """
 
     clip: Clip
-    prompts: Prompts
+    prompts: Prompts | ClassTexts
 
     @property
     def dimension(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Split, Supervision, Traits
+from benchmark.api import Batch, Budget, Config, Losses, Method, Prediction, Recipe, Supervision, TrainSplit, Traits
 
 
 class NoopConfig(Config):
@@ -39,9 +39,9 @@ class NoopMethod(Method):
         return [{"sem_seg": self.scores(sample["image"])[: len(self.names)]} for sample in batch]
 
 
-def build(_config: NoopConfig, split: Split) -> NoopMethod:
+def build(_config: NoopConfig, split: TrainSplit) -> NoopMethod:
     """Build the method with one channel per class."""
-    return NoopMethod(len(split.classes))
+    return NoopMethod(split.num_classes)
 
 
 VARIANTS: dict[str, NoopConfig] = {"no-op": NoopConfig()}

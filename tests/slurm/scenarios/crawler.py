@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Method, Recipe, Supervision, Traits
-from benchmark.core.split import Split
+from benchmark.core.train_split import TrainSplit
 from benchmark.core.types import Batch, Losses, Prediction
 
 BEHAVIORS = "CHIMERA_BENCH_TEST_BEHAVIORS"
@@ -85,9 +85,9 @@ def _behave(behavior: str) -> None:
         torch.ones(2**30, dtype=torch.uint8).sum()
 
 
-def build(config: CrawlerConfig, split: Split) -> Crawler:
+def build(config: CrawlerConfig, split: TrainSplit) -> Crawler:
     """Build the method with one weight per class and color channel."""
-    return Crawler(config, classes=len(split.classes))
+    return Crawler(config, classes=split.num_classes)
 
 
 VARIANTS = {"Crawler": CrawlerConfig()}

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmark.core.method import Config
 from benchmark.core.split import Split
+from benchmark.core.train_split import make_train_split
 from benchmark.planning.resolve import build, resolve
 from methods.blocks.class_embeddings import FileEmbeddings, build_class_embeddings
 from methods.blocks.class_embeddings import build as module
@@ -49,9 +50,8 @@ def _predict(method: Any) -> list[Tensor]:
 
 
 def test_a_file_that_lacks_a_class_of_the_split_is_refused(tmp_path: Path) -> None:
-    config = FileEmbeddings(file=write_file(tmp_path, UNIT, NAMES))
     with pytest.raises(KeyError, match="'grass'"):
-        build_class_embeddings(config, clip_config=TOY_CLIP_CONFIG, split=SPLIT)
+        _resolve_spnet({"kind": "file", "file": write_file(tmp_path, UNIT, NAMES)})
 
 
 def test_a_run_is_refused_if_its_file_has_changed_since_it_was_planned(tmp_path: Path) -> None:
@@ -108,14 +108,17 @@ def test_embeddings_of_another_length_than_clips_are_refused(tmp_path: Path) -> 
     config = ClipConfig(model="toy-ViT-16", weights="random")
     with pytest.raises(ValueError, match="vectors of length 20, the embeddings of this CLIP have length 64"):
         build_class_embeddings(
-            FileEmbeddings(file=file, order="trusted"), clip_config=config, split=SPLIT, clip=load_clip(config)
+            FileEmbeddings(file=file, order="trusted"),
+            clip_config=config,
+            split=make_train_split(SPLIT),
+            clip=load_clip(config),
         )
 
 
 def test_a_trusted_order_is_not_checked(tmp_path: Path) -> None:
     table = make_families(3, 5, 4, 7, 2, 6)
     file = write_file(tmp_path, np.roll(table.table.numpy(), 1, axis=0), table.names)
-    split = Split(name="s", dataset="toybox", classes=table.names, unseen=())
+    split = make_train_split(Split(name="s", dataset="toybox", classes=table.names, unseen=()))
     build_class_embeddings(FileEmbeddings(file=file, order="trusted"), clip_config=TOY_CLIP_CONFIG, split=split)
     with pytest.raises(ValueError, match=r"class_embeddings\.order=trusted"):
         build_class_embeddings(FileEmbeddings(file=file), clip_config=TOY_CLIP_CONFIG, split=split)

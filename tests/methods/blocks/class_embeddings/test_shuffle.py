@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from benchmark.core.split import Split
+from benchmark.core.train_split import make_train_split
+from benchmark.planning.method_setup import check_parts
 from methods.blocks.class_embeddings import (
     ShuffleConfig,
     TextEncoderEmbeddings,
@@ -16,15 +18,18 @@ from methods.blocks.class_embeddings import (
 )
 from methods.blocks.class_embeddings.embedding_table import EmbeddingTable
 from methods.blocks.toy import TOY_CLIP_CONFIG
+from methods.spnet import SpNetConfig
 from tests.methods.blocks.class_embeddings.vectors import NAMES, SPLIT
 
+VIEW = make_train_split(SPLIT)
 ONE_HOT = EmbeddingTable("x.npy", SPLIT.classes, torch.eye(len(SPLIT.classes)))
 
 
 def _partners(split: Split, names: Sequence[str], *, seed: int = 0) -> list[str]:
     """Return the class whose embedding each name gets."""
     table = EmbeddingTable("x.npy", split.classes, torch.eye(len(split.classes)))
-    vectors = shuffle_class_embeddings(table, split=split, config=ShuffleConfig(seed=seed)).embed(names)
+    view = make_train_split(split, withheld_by="seen_masks")
+    vectors = shuffle_class_embeddings(table, split=view, config=ShuffleConfig(seed=seed)).embed(names)
     return [split.classes[index] for index in vectors.argmax(dim=1).tolist()]
 
 
@@ -40,8 +45,8 @@ def test_different_seeds_give_different_assignments() -> None:
 
 
 def test_embeddings_shuffled_at_evaluation_are_correct_for_the_vocabulary_of_training() -> None:
-    late = shuffle_class_embeddings(ONE_HOT, split=SPLIT, config=ShuffleConfig(begin="evaluation"))
-    always = shuffle_class_embeddings(ONE_HOT, split=SPLIT, config=ShuffleConfig())
+    late = shuffle_class_embeddings(ONE_HOT, split=VIEW, config=ShuffleConfig(begin="evaluation"))
+    always = shuffle_class_embeddings(ONE_HOT, split=VIEW, config=ShuffleConfig())
     assert torch.equal(late.embed(SPLIT.seen), ONE_HOT.embed(SPLIT.seen))
     assert torch.equal(late.embed(SPLIT.classes), always.embed(SPLIT.classes))
     assert not torch.equal(late.embed(SPLIT.classes), ONE_HOT.embed(SPLIT.classes))
@@ -64,16 +69,16 @@ def test_seen_classes_exchange_embeddings_independently_of_unseen_names() -> Non
 def test_a_single_unseen_class_cannot_be_shuffled() -> None:
     split = Split(name="s", dataset="toybox", classes=NAMES, unseen=("wall",))
     with pytest.raises(ValueError, match="one unseen class, 'wall'"):
-        _partners(split, NAMES)
+        check_parts(SpNetConfig(shuffle=ShuffleConfig()), split)
 
 
 def test_shuffling_at_evaluation_needs_unseen_classes() -> None:
     split = Split(name="s", dataset="toybox", classes=NAMES, unseen=())
     with pytest.raises(ValueError, match=r"set shuffle\.begin to training"):
-        shuffle_class_embeddings(ONE_HOT, split=split, config=ShuffleConfig(begin="evaluation"))
+        check_parts(SpNetConfig(shuffle=ShuffleConfig(begin="evaluation")), split)
 
 
 def test_a_name_outside_the_split_keeps_its_embedding() -> None:
-    plain = build_class_embeddings(TextEncoderEmbeddings(), clip_config=TOY_CLIP_CONFIG, split=SPLIT)
-    shuffled = shuffle_class_embeddings(plain, split=SPLIT, config=ShuffleConfig())
+    plain = build_class_embeddings(TextEncoderEmbeddings(), clip_config=TOY_CLIP_CONFIG, split=VIEW)
+    shuffled = shuffle_class_embeddings(plain, split=VIEW, config=ShuffleConfig())
     assert torch.equal(shuffled.embed(["a thing"]), plain.embed(["a thing"]))

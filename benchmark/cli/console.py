@@ -83,17 +83,6 @@ def format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def format_duration(seconds: float | None) -> str:
-    """Format a duration for people: 45 s, 12 min, 3 h 05."""
-    if seconds is None:
-        return ""
-    whole = round(seconds)
-    if whole < 100:
-        return f"{whole} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
-
-
 def format_states(states: Sequence[RunState]) -> str:
     """Format the number of runs in each state."""
     from benchmark.core.run_state import RunState

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import format_duration, print_json, print_line, print_note
+from benchmark.cli.console import print_json, print_line, print_note
 from benchmark.cli.options import AsJson
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
+from benchmark.utils.durations import format_duration
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:

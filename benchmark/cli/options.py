@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -30,7 +31,20 @@ MaxImages = Annotated[
 PlanName = Annotated[str | None, typer.Option("--name", help="Name to save the modified study's plan under.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
 
-Jobs = Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes at a time; default: number of cores.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Runs at a time; default: number of GPUs, without GPUs of cores."),
+]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="cpu|cuda|cuda:N,...", help="Devices that the runs share; default: all GPUs, else the CPU."
+    ),
+]
+TimeLimit = Annotated[
+    str | None,
+    typer.Option("--time-limit", metavar="2h", help="Interrupt each run after this time; the next `run` resumes it."),
+]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
 NoCost = Annotated[
     bool, typer.Option("--no-cost", help="Do not measure parameters, operations and latency after evaluation.")
@@ -46,3 +60,13 @@ def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
         return parse_overrides(assignments or ())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from error
+
+
+def read_time_limit(text: str | None) -> float:
+    """Return the seconds of a `--time-limit`; infinity if there is none."""
+    from benchmark.utils.durations import parse_duration
+
+    try:
+        return parse_duration(text) if text is not None else math.inf
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--time-limit") from error

@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import format_count, format_duration, print_line, print_note
+from benchmark.cli.console import format_count, print_line, print_note
 from benchmark.cli.options import Jobs
+from benchmark.utils.durations import format_duration
 from benchmark.utils.exit_codes import ExitCode
 
 LINES_EVERY_S = 10.0

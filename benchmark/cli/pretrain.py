@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.console import format_duration, print_line, print_note
+from benchmark.cli.console import print_line, print_note
+from benchmark.utils.durations import format_duration
 
 app = typer.Typer(help="Regenerate the included toy weights.", no_args_is_help=True)
 

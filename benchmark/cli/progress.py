@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.console import format_duration, format_losses, print_note
+from benchmark.cli.console import format_losses, print_note
 from benchmark.core.run_state import RunState
+from benchmark.utils.durations import format_duration
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.console import format_command, format_states, open_store, print_line, print_note
+from benchmark.cli.local_runs import choose_exit_code, start_runs
 from benchmark.cli.options import (
+    Device,
     DryRun,
     EngineName,
     Jobs,
@@ -23,13 +24,12 @@ from benchmark.cli.options import (
     Seeds,
     Splits,
     Threads,
+    TimeLimit,
     Workers,
     read_overrides,
+    read_time_limit,
 )
-from benchmark.cli.progress import show_progress
 from benchmark.core.run_state import RunState
-from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.optional_packages import require_engine
 
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from benchmark.planning.selection import Selection
     from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
-
-SHOWN_FAILURES = 5
 
 
 def run(
@@ -54,6 +52,8 @@ def run(
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
+    device: Device = None,
+    time_limit: TimeLimit = None,
     no_cost: NoCost = False,
     plan_name: PlanName = None,
     dry_run: DryRun = False,
@@ -63,7 +63,7 @@ def run(
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_runs
 
-    store, overridden = open_store(context), read_overrides(overrides)
+    store, overridden, limit_s = open_store(context), read_overrides(overrides), read_time_limit(time_limit)
     fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
     selection = select_runs(
         name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
@@ -71,12 +71,19 @@ def run(
     if dry_run:
         print_runs(store, selection)
         return
-    resources = WorkerResources(threads, workers, measures_cost=not no_cost)
-    raise typer.Exit(run_here(store, selection, jobs=jobs, resources=resources, retry_failed=retry_failed))
+    resources = WorkerResources(threads, workers, measures_cost=not no_cost, time_limit_s=limit_s)
+    code = run_here(store, selection, jobs=jobs, device=device, resources=resources, retry_failed=retry_failed)
+    raise typer.Exit(code)
 
 
 def run_here(
-    store: Store, selection: Selection, *, jobs: int | None, resources: WorkerResources, retry_failed: bool
+    store: Store,
+    selection: Selection,
+    *,
+    jobs: int | None,
+    resources: WorkerResources,
+    retry_failed: bool,
+    device: str | None = None,
 ) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
     print_split_notes(selection.splits)
@@ -84,6 +91,7 @@ def run_here(
         store,
         selection.specs,
         jobs=jobs,
+        device=device,
         resources=resources,
         retry_failed=retry_failed,
         plan=selection.plan,
@@ -129,31 +137,19 @@ def run_specs(
     jobs: int | None,
     retry_failed: bool,
     resources: WorkerResources | None = None,
+    device: str | None = None,
     plan: Plan | None = None,
 ) -> int:
     """Run the unfinished specs, print which ones are skipped and why, and return the exit code."""
-    from benchmark.execution.local_pool import count_cores, run_all
     from benchmark.execution.worker_process import WorkerResources
 
     open_specs, failed = _select_open(store, specs, retry_failed=retry_failed)
-    for engine in {spec.engine for spec in open_specs}:
-        require_engine(engine)  # before the start, since otherwise every run would record this failure
     labels = {run_id: str(label) for run_id, label in label_specs(specs, plan).items()}
+    states = []
     if open_specs:
         resources = resources or WorkerResources()
-        jobs = min(jobs or max(1, count_cores() // resources.threads), len(open_specs))
-        print_note(f"{len(open_specs)} to run, {jobs} at a time; records in {store.root}")
-        try:
-            with show_progress(labels) as observe:
-                outcomes = run_all(open_specs, store=store, jobs=jobs, resources=resources, observe=observe)
-        except KeyboardInterrupt:
-            _print_interrupted(store, specs)
-            raise typer.Exit(ExitCode.INTERRUPTED) from None
-        failed_ids = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.FAILED]
-        failed += len(failed_ids)
-        for run_id in failed_ids[:SHOWN_FAILURES]:
-            print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
-    return ExitCode.FINISHED_WITH_FAILURES if failed else ExitCode.SUCCESS
+        states = start_runs(store, open_specs, labels, jobs=jobs, device=device, resources=resources)
+    return choose_exit_code(states, num_failed_before=failed)
 
 
 def print_split_notes(names: Sequence[str]) -> None:
@@ -235,7 +231,7 @@ def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) ->
             print_line(f"{labels[spec.id]}: {text}")
         elif snapshot.record is not None:
             failure = snapshot.record.failure
-            print_line(f"{labels[spec.id]}: failed: {failure.message if failure else ''}")
+            print_line(f"{labels[spec.id]}: failed: {failure.summary if failure else ''}")
         else:
             print_line(f"{labels[spec.id]}: {snapshot.state}")
         print_line(f"  {spec.id}")
@@ -246,9 +242,3 @@ def _print_next_commands(store: Store, plan: Plan) -> None:
     print_line(f"\nPrint the table:     {format_command(store, 'table', plan.study)}")
     print_line(f"Show one run:        {format_command(store, 'show', done)}")
     print_line(f"Reproduce a number:  {format_command(store, 'verify', done)}")
-
-
-def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
-    states = [store.run(spec.id).read_state() for spec in specs]
-    print_note(f"interrupted: {format_states(states)}")
-    print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; run the same command again to resume.")

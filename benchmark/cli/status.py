@@ -11,7 +11,6 @@ import typer
 
 from benchmark.cli.console import (
     format_command,
-    format_duration,
     format_losses,
     format_states,
     make_console,
@@ -23,6 +22,7 @@ from benchmark.cli.console import (
 )
 from benchmark.cli.options import AsJson
 from benchmark.core.run_state import RunState
+from benchmark.utils.durations import format_duration
 
 if TYPE_CHECKING:
     from benchmark.store.row_labels import RowLabel
@@ -122,7 +122,7 @@ def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
         record = run.record or store.run(run.id).read_record()
     except ValueError as error:
         return {"message": str(error)}
-    message = f"{record.failure.kind}: {record.failure.message}" if record.failure else ""
+    message = record.failure.summary if record.failure else ""
     changes = find_changes(record, store.run(run.id))
     return {"attempts": record.attempts, "message": message, "stale": bool(changes), "changes": list(changes)}
 

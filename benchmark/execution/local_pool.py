@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,7 +19,9 @@ from typing import Any
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.execution.devices import choose_least_used
 from benchmark.execution.oom import count_oom_kills
+from benchmark.execution.time_limit import TimeLimitedWorker, describe_limit
 from benchmark.execution.worker_process import (
     GRACE_S,
     WorkerHandle,
@@ -149,7 +151,7 @@ class _RunningWorker:
     """
 
     spec: RunSpec
-    process: WorkerHandle
+    process: TimeLimitedWorker
     attempt: int
     device: str
 
@@ -198,9 +200,11 @@ class _Pool:
             elif self._retry is not None and not self._retry.allows_attempt(run):
                 self.outcomes[spec.id] = self._give_up(spec, run, attempts=self._retry.max_attempts_without_progress)
             else:
-                attempt, device = int(run.next_attempt_path.name), self._choose_device()
+                attempt = int(run.next_attempt_path.name)
+                device = choose_least_used(self._resources.devices, [w.device for w in self._workers.values()])
                 process = self._start(spec, store=self._store, resources=self._resources, device=device)
-                self._workers[spec.id] = _RunningWorker(spec, process, attempt, device)
+                limited = TimeLimitedWorker(process, limit_s=self._resources.time_limit_s)
+                self._workers[spec.id] = _RunningWorker(spec, limited, attempt, device)
 
     def collect_outcomes(self) -> None:
         """Collect the outcomes of processes that have ended, and queue runs that are to be started again."""
@@ -216,11 +220,6 @@ class _Pool:
             else:
                 self.outcomes[run_id] = outcome
 
-    def _choose_device(self) -> str:
-        """Return the device with the fewest runs; empty if the runs see all devices."""
-        runs_by_device = Counter(worker.device for worker in self._workers.values())
-        return min(self._resources.devices, key=lambda device: runs_by_device[device], default="")
-
     def _determine_outcome(self, worker: _RunningWorker, code: int) -> RunOutcome | None:
         """Return the outcome of a process that has ended; None if its run is to be started again."""
         run = self._store.run(worker.spec.id)
@@ -235,12 +234,14 @@ class _Pool:
             return RunOutcome(RunState.RUNNING)
         except (OSError, ValueError) as error:
             return RunOutcome(RunState.FAILED, f"{failures.describe_exit(code)}; its record is lost: {error}")
-        return RunOutcome(record.state, record.failure.message if record.failure else "")
+        return RunOutcome(record.state, record.failure.summary if record.failure else "")
 
     def _handle_missing_record(self, worker: _RunningWorker, run: RunFolder, *, code: int) -> RunOutcome | None:
         """Record the failure of a process without a record, unless its run can resume; None to start the run again."""
         if len(run.read_attempts()) < worker.attempt:
             run.begin_attempt(worker.spec)  # a process that dies before it begins has used up an attempt too
+        if worker.process.has_reached_limit:
+            return RunOutcome(RunState.INTERRUPTED, describe_limit(run, limit_s=self._resources.time_limit_s))
         is_out_of_memory = self._was_killed_for_memory(code)
         if self._retry is not None and self._retry.allows_attempt(run) and not is_out_of_memory:
             return None

@@ -13,6 +13,7 @@ from benchmark.core.environment import Environment, describe_arithmetic, list_di
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.execution.devices import NO_GPU
 from benchmark.execution.local_pool import PoolObserver, run_all
 from benchmark.execution.recorded_inputs import list_input_problems
 from benchmark.execution.worker_process import WorkerResources
@@ -92,7 +93,7 @@ class Verification:
         """Format the result as lines of text."""
         changes = format_changes(self.changes)
         if self.repeated.failure is not None:
-            lines = [f"not verified: the repeated run failed: {self.repeated.failure.message}"]
+            lines = [f"not verified: the repeated run failed: {self.repeated.failure.summary}"]
             lines += [f"  {problem}" for problem in self.input_problems]
             return lines + (["  facts that differed when it failed:", *changes] if changes else [])
         if self.is_identical:
@@ -152,7 +153,9 @@ def verify_run(
         raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
     counts = run.read_counts(original)
     _check_original(original)
-    resources = WorkerResources(threads=original.environment.threads, measures_cost=False)
+    resources = WorkerResources(
+        threads=original.environment.threads, measures_cost=False, devices=_choose_devices(original.environment)
+    )
     with _open_scratch(keep, run_id) as scratch:
         if begin is not None:
             begin()
@@ -165,6 +168,11 @@ def verify_run(
             return Verification(original, repeated, changes)
         difference = compare_counts(counts, scratch.run(run_id).read_counts(repeated))
     return Verification(original, repeated, changes, difference)
+
+
+def _choose_devices(environment: Environment) -> tuple[str, ...]:
+    """Return the devices to repeat a run on: those of this machine, without its GPUs if the run used none."""
+    return () if environment.machine.gpu is not None else (NO_GPU,)
 
 
 def check_repeatable(spec: RunSpec) -> None:

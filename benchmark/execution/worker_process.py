@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ class WorkerResources:
         checkpoint_every: Iterations between two checkpoints; with 0, the elapsed time decides.
         measures_cost: Whether the figures of a method's cost that take further passes are measured.
         devices: Names of CUDA devices that the runs are distributed over evenly; if empty, every run sees all devices.
+        time_limit_s: Seconds after which a run is interrupted; it can be resumed.
     """
 
     threads: int = 1
@@ -39,6 +41,7 @@ class WorkerResources:
     checkpoint_every: int = 0
     measures_cost: bool = True
     devices: tuple[str, ...] = ()
+    time_limit_s: float = math.inf
 
 
 class WorkerHandle(Protocol):

@@ -1,0 +1,90 @@
+"""Runs on this machine with their progress, and what is printed about those that did not finish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import typer
+
+from benchmark.cli.console import format_command, format_count, format_states, print_note
+from benchmark.cli.progress import show_progress
+from benchmark.core.run_state import RunState
+from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.optional_packages import require_engine
+
+if TYPE_CHECKING:
+    from benchmark.core.run_spec import RunSpec
+    from benchmark.execution.local_pool import RunOutcome
+    from benchmark.execution.worker_process import WorkerResources
+    from benchmark.store.store import Store
+
+SHOWN_FAILURES = 5
+
+
+def start_runs(
+    store: Store,
+    specs: Sequence[RunSpec],
+    labels: Mapping[str, str],
+    *,
+    jobs: int | None,
+    device: str | None,
+    resources: WorkerResources,
+) -> list[RunState]:
+    """Run specs, print their progress, and return the states in which they ended.
+
+    Args:
+        store: Store that holds the runs.
+        specs: Specs of the runs, at least one.
+        labels: Names to show for the runs, by id.
+        jobs: Number of runs at a time; None for one per GPU or, on the CPU, as many as there are cores for.
+        device: Devices of the runs, see `benchmark.execution.devices.choose_devices`.
+        resources: Resources of each run; its devices are chosen here.
+
+    Raises:
+        typer.Exit: The command was interrupted.
+        ValueError: A device or an engine is not available.
+    """
+    from benchmark.execution.devices import choose_devices, count_jobs, describe_devices, list_gpus
+    from benchmark.execution.local_pool import count_cores, run_all
+
+    for engine in {spec.engine for spec in specs}:
+        require_engine(engine)  # before the start, since otherwise every run would record this failure
+    devices = choose_devices(device, list_gpus())
+    jobs = min(jobs or count_jobs(devices, cores=count_cores(), threads=resources.threads), len(specs))
+    where = describe_devices(devices)
+    print_note(f"{len(specs)} to run, {jobs} at a time{f' on {where}' if where else ''}; records in {store.root}")
+    resources = replace(resources, devices=devices)
+    try:
+        with show_progress(labels) as observe:
+            outcomes = run_all(specs, store=store, jobs=jobs, resources=resources, observe=observe)
+    except KeyboardInterrupt:
+        _print_interrupted(store, specs)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+    _print_unfinished(store, outcomes)
+    return [outcome.state for outcome in outcomes.values()]
+
+
+def choose_exit_code(states: Sequence[RunState], *, num_failed_before: int = 0) -> int:
+    """Return the exit code of a command from the states in which its runs ended."""
+    if num_failed_before or any(state.is_failed for state in states):
+        return ExitCode.FINISHED_WITH_FAILURES
+    return ExitCode.INTERRUPTED if RunState.INTERRUPTED in states else ExitCode.SUCCESS
+
+
+def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
+    failed = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.FAILED]
+    for run_id in failed[:SHOWN_FAILURES]:
+        print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
+    interrupted = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.INTERRUPTED]
+    if interrupted:
+        subject = f"{format_count(len(interrupted), 'run')} interrupted"
+        print_note(f"{subject}: run the same command again to resume; a time limit is counted anew")
+
+
+def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:
+    states = [store.run(spec.id).read_state() for spec in specs]
+    print_note(f"interrupted: {format_states(states)}")
+    print_note(f"Records and checkpoints are kept in {store.root}{os.sep}; run the same command again to resume.")

@@ -123,7 +123,8 @@ def _format_details(details: dict[str, Any]) -> list[str]:
         lines += ["", "alarms", *(f"  {text}" for text in details["alarms"])]
     failure = details.get("failure")
     if failure:
-        lines += ["", f"failure: {failure['kind']}: {failure['message']}"]
+        place = f" in {failure['place']}" if failure.get("place") else ""
+        lines += ["", f"failure: {failure['kind']}{place}: {failure['message']}"]
         lines += [f"  | {line}" for line in failure["log_tail"].splitlines()]
     return lines
 

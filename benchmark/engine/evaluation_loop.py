@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from benchmark.core.method import Method
+from benchmark.core.method_outputs import MethodOutputError, check_predictions, locate_step
 from benchmark.core.seeding import seed_globals
 from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.device import move_to_device
-from benchmark.evaluation.counter import Counter
+from benchmark.evaluation.counter import Counter, LogitsError
 from benchmark.evaluation.counts import Counts
 
 Predict = Callable[[Batch], list[Prediction]]
@@ -52,31 +53,58 @@ def predict_image(predict: Predict, method: Method, sample: Sample, *, device: t
         Prediction with sem_seg (K, height, width), at the size that the sample asks for.
 
     Raises:
-        ValueError: The method did not return exactly one prediction.
+        MethodOutputError: The method did not return exactly one prediction of the requested size.
     """
     seed_globals(method.step_context.seed, "evaluate", sample["image_id"])
     with torch.no_grad():
         predictions = predict(move_to_device([sample], device))
-    if len(predictions) != 1:
-        raise ValueError(f"{type(method).__name__}.predict returned {len(predictions)} predictions for one sample")
-    return predictions[0]
+    return check_predictions(predictions, [sample], method)[0]
 
 
 def count_pixels(
-    predictions: Iterable[tuple[Sample, Prediction, Tensor]], counter: Counter, *, observe: Observer, total: int
+    predictions: Iterable[tuple[Sample, Prediction, Tensor]],
+    counter: Counter,
+    *,
+    method: Method,
+    observe: Observer,
+    total: int,
 ) -> Counts:
     """Count the pixels of every image.
 
     Args:
         predictions: Sample, prediction with sem_seg (K, H, W), and target (H, W) of every image.
         counter: Counter that has not counted anything yet.
+        method: Method that predicts.
         observe: Function that is called after every image.
         total: Number of images, for the progress reports.
 
     Returns:
         Counts of all images.
+
+    Raises:
+        MethodOutputError: The scores of a prediction cannot be counted.
     """
     for done, (sample, prediction, target) in enumerate(predictions, start=1):
-        counter.update(prediction, target, image_id=sample["image_id"])
+        count_image(counter, prediction, target, image_id=sample["image_id"], method=method)
         observe(Progress("evaluate", done, total, {}))
     return counter.compute()
+
+
+def count_image(counter: Counter, prediction: Prediction, target: Tensor, *, image_id: str, method: Method) -> None:
+    """Count the pixels of one image.
+
+    Args:
+        counter: Counter that counts them.
+        prediction: Prediction with sem_seg (K, H, W).
+        target: (H, W) ids of classes.
+        image_id: Name that no other image of the counter has.
+        method: Method that predicted, for error messages.
+
+    Raises:
+        MethodOutputError: The scores of the prediction cannot be counted.
+        ValueError: The target cannot be counted.
+    """
+    try:
+        counter.update(prediction, target, image_id=image_id)
+    except LogitsError as error:
+        raise MethodOutputError(str(error), locate_step(method, "predict")) from error

@@ -81,7 +81,8 @@ class FabricEngine(Engine):
             images = data.images(first=rank.index, step=rank.size)
             predictions = predict_each(module, method, images, device=self.device)
             total = len(range(rank.index, len(data), rank.size))
-            return count_pixels(predictions, Counter(classes, seen, gamma=gamma), observe=observe, total=total)
+            counter = Counter(classes, seen, gamma=gamma)
+            return count_pixels(predictions, counter, method=method, observe=observe, total=total)
 
         return merge(self._group.gather_results(count_own_images))
 

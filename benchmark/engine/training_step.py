@@ -18,6 +18,7 @@ from torch import Tensor
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
+from benchmark.core.method_outputs import check_losses
 from benchmark.core.seeding import seed_globals
 from benchmark.core.types import Batch, Losses
 from benchmark.engine.checkpoint import get_trainable_state
@@ -71,41 +72,15 @@ def forward_backward(
         Losses of the micro-batch.
 
     Raises:
-        ValueError: There are no losses, or one is not a scalar.
-        FloatingPointError: A loss is not finite.
+        MethodOutputError: The method returned something else than losses that can be minimized.
+        LossNotFiniteError: A loss is not finite.
     """
     set_step_context(method, step_context)
     losses = forward(move_to_device(batch, device))
     zero_grad()
-    backward(sum_losses(losses, iteration=step_context.iteration))
+    losses = check_losses(losses, method, iteration=step_context.iteration)
+    backward(torch.stack(list(losses.values())).sum())
     return {name: float(value.detach()) for name, value in losses.items()}
-
-
-def sum_losses(losses: Losses, *, iteration: int) -> Tensor:
-    """Sum the losses of a step.
-
-    Args:
-        losses: Scalars () by name.
-        iteration: Current iteration, for error messages.
-
-    Returns:
-        Sum of the losses, ().
-
-    Raises:
-        ValueError: There are no losses, or one is not a scalar.
-        FloatingPointError: A loss is not finite.
-    """
-    if not losses:
-        raise ValueError(
-            "a method with trainable parameters returned no losses: freeze the parameters or set budget.iterations=0"
-        )
-    for name, value in losses.items():
-        if value.ndim:
-            raise ValueError(f"loss {name!r} has shape {tuple(value.shape)}, expected a scalar: reduce it")
-    bad = [f"{name}={value.item()}" for name, value in losses.items() if not torch.isfinite(value)]
-    if bad:
-        raise FloatingPointError(f"loss is not finite at iteration {iteration}: {', '.join(bad)}")
-    return torch.stack(list(losses.values())).sum()
 
 
 def clip_gradients(parameters: Iterable[Tensor], *, max_norm: float, iteration: int) -> None:

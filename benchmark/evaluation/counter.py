@@ -24,6 +24,10 @@ BINS = len(GAMMAS) + 1
 ZERO = int(np.flatnonzero(GAMMAS == 0)[0])
 
 
+class LogitsError(ValueError):
+    """The logits of a prediction are not such that pixels can be counted; target and image are not at fault."""
+
+
 class Counter:
     """Counter of labeled pixels by class, image and margin.
 
@@ -66,8 +70,9 @@ class Counter:
             image_id: Name that no other image of this counter has.
 
         Raises:
-            ValueError: Shapes, types or values are not those above, or the image was counted before; the counter is
-                left unchanged.
+            LogitsError: Shape, type or values of the logits are not those above; the counter is left unchanged.
+            ValueError: Type or values of the target are not those above, or the image was counted before; the counter
+                is left unchanged.
         """
         maps = get_score_maps(prediction)
         self._check_shapes(maps, target, image_id=image_id)
@@ -164,10 +169,16 @@ class Counter:
             raise ValueError(f"image {image_id!r} was counted before: give each image once")
         shape, classes = maps.shape, len(self.classes)
         if len(shape) != 3 or shape[0] != classes or 0 in shape:
-            raise ValueError(f"logits of image {image_id!r} have shape {shape}, expected ({classes}, H, W)")
+            raise LogitsError(
+                f"logits of image {image_id!r} have shape {shape}, expected ({classes}, H, W): one map for each of the "
+                f"{classes} classes"
+            )
         if target.shape != shape[1:]:
-            actual, expected = tuple(target.shape), shape[1:]
-            raise ValueError(f"target of image {image_id!r} has shape {actual}, expected {expected} like its logits")
+            actual, expected = shape[1:], tuple(target.shape)
+            raise LogitsError(
+                f"logits of image {image_id!r} have height and width {actual}, expected {expected} like its target: "
+                "resize them"
+            )
         if target.is_floating_point() or target.is_complex() or target.dtype is torch.bool:
             raise ValueError(f"target of image {image_id!r} is {target.dtype}, expected integers such as torch.long")
 
@@ -190,17 +201,17 @@ def _check_finite(maps: ScoreMaps, *, image_id: str) -> Iterator[Tensor]:
     """Yield the (H, W) maps of all classes.
 
     Raises:
-        ValueError: Logits are not floats, or, after the last map, some are not finite.
+        LogitsError: Logits are not floats, or, after the last map, some are not finite.
     """
     bad = 0
     for chunk in maps.chunks():  # (k, H, W)
         if not chunk.is_floating_point():
-            raise ValueError(f"logits of image {image_id!r} are {chunk.dtype}, expected floats, not a label map")
+            raise LogitsError(f"logits of image {image_id!r} are {chunk.dtype}, expected floats, not a label map")
         if not all(bool(torch.isfinite(end)) for end in chunk.aminmax()):
             bad += int((~torch.isfinite(chunk)).sum())
         yield from chunk
     if bad:
-        raise ValueError(
+        raise LogitsError(
             f"{bad} of {math.prod(maps.shape)} logits of image {image_id!r} are not finite: "
             "mask classes with a large negative number, and look for a division by zero or an overflow"
         )

@@ -11,8 +11,8 @@ from benchmark.engine.base import Engine, Observer, Progress, TrainResult
 from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import is_trained
 from benchmark.execution.load_run import LoadedRun
-from benchmark.execution.record_draft import explain_exception
 from benchmark.profiling.cost import describe_known_cost, measure_cost
+from benchmark.store.exceptions import explain_exception
 
 STAGE = "measure cost"
 
@@ -48,8 +48,7 @@ def determine_cost(
         measured = {"unmeasured": "interrupted"}
     except Exception as error:
         _log.exception("the cost of %s could not be measured; its scores are not affected", run.spec.id)
-        failure = explain_exception(error)
-        measured = {"unmeasured": f"{failure.kind}: {failure.message}"}
+        measured = {"unmeasured": explain_exception(error).summary}
     observe(Progress(STAGE, 1, 1, {}))
     return known.model_copy(update=measured)
 

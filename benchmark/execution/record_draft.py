@@ -1,9 +1,7 @@
-"""The record of a run while the run is not finished, and failures as records describe them."""
+"""The record of a run while the run is not finished."""
 
 from __future__ import annotations
 
-import errno
-import traceback
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,10 +13,6 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt
 from benchmark.store.environment import list_package_versions
-
-TRACEBACK_LINES = 30
-"""Last lines of a traceback that a failure keeps."""
-MAX_MESSAGE_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -89,17 +83,3 @@ class RecordDraft:
             is_deterministic=self.is_deterministic,
             **result,
         )
-
-
-def explain_exception(error: Exception) -> Failure:
-    """Describe an exception in one line, with the end of its traceback."""
-    message = str(error)
-    if isinstance(error, KeyError) and error.args:
-        message = str(error.args[0]) if " " in str(error.args[0]) else f"missing key {message}"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        message = f"the disk is full: {error.strerror}; free some space and run it again"
-    lines = "".join(traceback.format_exception(error)).splitlines()
-    line = " ".join(message.split()) or "no message; see the log"
-    return Failure(
-        kind=type(error).__name__, message=line[:MAX_MESSAGE_LENGTH], log_tail="\n".join(lines[-TRACEBACK_LINES:])
-    )

@@ -20,12 +20,14 @@ from benchmark.evaluation.counts import Counts
 from benchmark.execution.cost_step import determine_cost
 from benchmark.execution.load_run import LoadedRun, load_run
 from benchmark.execution.progress_reporter import ProgressReporter
-from benchmark.execution.record_draft import RecordDraft, explain_exception
-from benchmark.planning.resolve import load_recipe_of
+from benchmark.execution.record_draft import RecordDraft
+from benchmark.planning.registry import list_own_files
+from benchmark.planning.resolve import find_method_of, load_recipe_of
 from benchmark.planning.run_code import describe_code
 from benchmark.profiling.cost import time_predictions
 from benchmark.store.attempts import SupersededError
 from benchmark.store.environment import describe_environment
+from benchmark.store.exceptions import explain_exception
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.input_files import collect_inputs
@@ -90,7 +92,8 @@ def execute(
         except SupersededError:
             raise
         except Exception as error:
-            return _save_failure(folder, draft.fail(explain_exception(error)))
+            failure = explain_exception(error, method_files=_list_method_files(spec))
+            return _save_failure(folder, draft.fail(failure))
 
 
 def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
@@ -192,6 +195,14 @@ def _fit_and_evaluate(
         observe=observe,
     )
     return result, counts
+
+
+def _list_method_files(spec: RunSpec) -> list[Path]:
+    """Return the own files of a run's method; none if the method is not found, which may be why the run failed."""
+    try:
+        return list_own_files(find_method_of(spec))
+    except (KeyError, OSError, ValueError):
+        return []
 
 
 def _save_failure(folder: RunFolder, record: RunRecord) -> RunRecord:

@@ -127,7 +127,7 @@ def _compare_run(row: str, listed: ListedRun, *, store: Store, convention: Conve
         return RunCheck(row, listed, Outcome.MISSING, {}, {})
     check = RunCheck(row, listed, Outcome.IDENTICAL, {}, compare_records(listed, record))
     if record.state is not RunState.DONE:
-        reason = record.failure.message if record.failure is not None else ""
+        reason = record.failure.summary if record.failure is not None else ""
         return replace(check, outcome=Outcome.FAILED, reason=reason)
     return _compare_scores(check, run, record, convention=convention)
 

@@ -100,6 +100,17 @@ def compute_source_digest(name: str) -> str:
     return digest_sources(files, folder) if files else ""
 
 
+def list_own_files(name: str) -> list[Path]:
+    """Return the absolute paths of a method's file and of all modules that an external method brings along.
+
+    Raises:
+        KeyError: There is no such method; the message names the nearest.
+        ValueError: An entry point leads to no file.
+    """
+    files, _ = _list_brought_files(name)
+    return [path.resolve() for path in files or [find_source(name)]]
+
+
 def list_outside_imports(name: str) -> set[str]:
     """Return the packages that an external method imports and does not bring along; empty for an included one.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from benchmark.core.lazy_scores import compute_label_map
 from benchmark.core.method import Method
+from benchmark.core.method_outputs import check_predictions
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Losses, Prediction, Sample, get_ignore_label
 
@@ -92,7 +93,8 @@ class SelfTraining(Method):
         request["image"], request["height"], request["width"] = sample["image"][:, :height, :width], height, width
         self.method.eval()
         pseudo_labels = torch.zeros_like(sample["sem_seg"])
-        pseudo_labels[:height, :width] = compute_label_map(self.method.predict([request])[0], among=self._unseen)
+        (prediction,) = check_predictions(self.method.predict([request]), [request], self.method)
+        pseudo_labels[:height, :width] = compute_label_map(prediction, among=self._unseen)
         self.method.train()
         return pseudo_labels
 

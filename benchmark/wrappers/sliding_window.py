@@ -11,6 +11,7 @@ from torch import Tensor
 
 from benchmark.core.lazy_scores import LazyPrediction, get_scores, get_shape
 from benchmark.core.method import Method
+from benchmark.core.method_outputs import check_predictions
 from benchmark.core.types import Batch, Losses, Prediction, Sample
 
 Box = tuple[slice, slice]
@@ -75,7 +76,7 @@ class SlidingWindow(Method):
         window = sample.copy()
         window["image"] = sample["image"][:, rows, columns]
         window["height"], window["width"] = window["image"].shape[1:]
-        return self.method.predict([window])[0]
+        return check_predictions(self.method.predict([window]), [window], self.method)[0]
 
 
 class WindowedPrediction(LazyPrediction):

@@ -16,7 +16,7 @@ from benchmark.core.types import Batch
 from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.engine import interrupts
 from benchmark.engine.distributed import ProcessGroup, Rank
-from benchmark.engine.training_step import ForwardBackward, GradientAccumulator, LossValues, select_slots, sum_losses
+from benchmark.engine.training_step import ForwardBackward, GradientAccumulator, LossValues, select_slots
 from benchmark.planning.resolve import build, load_split_of
 from tests.engine.runs import fit, interrupt, same_state, small_spec, toybox
 
@@ -101,10 +101,3 @@ def test_micro_batches_stopped_and_resumed_are_bit_for_bit_uninterrupted(
 def test_micro_batches_are_not_trained_as_one_batch(tmp_path: Path) -> None:
     one, two = small_spec(budget__batch_size=6), small_spec(**TWO_MICRO_BATCHES)
     assert not same_state(fit(one, tmp_path / "one.pt"), fit(two, tmp_path / "two.pt"))
-
-
-def test_losses_that_cannot_be_minimized_are_refused() -> None:
-    with pytest.raises(ValueError, match="returned no losses: freeze the parameters"):
-        sum_losses({}, iteration=0)
-    with pytest.raises(ValueError, match=r"loss 'a' has shape \(2,\), expected a scalar"):
-        sum_losses({"a": torch.ones(2)}, iteration=0)

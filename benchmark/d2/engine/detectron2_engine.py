@@ -27,7 +27,7 @@ from benchmark.data.loader import EvalLoader
 from benchmark.engine.base import Engine, Observer, Progress, Training
 from benchmark.engine.device import choose_device
 from benchmark.engine.distributed import ProcessGroup, Rank, find_rank
-from benchmark.engine.evaluation_loop import predict_image
+from benchmark.engine.evaluation_loop import count_image, predict_image
 from benchmark.engine.training_step import GradientAccumulator, forward_backward
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
@@ -89,7 +89,8 @@ class Detectron2Engine(Engine):
         def predict(batch: Batch) -> list[Prediction]:
             return [predict_image(forward, method, _drop_target(sample), device=self.device) for sample in batch]
 
-        evaluator = _CountingEvaluator(Counter(classes, seen, gamma=gamma), observe=observe, total=len(data))
+        counter = Counter(classes, seen, gamma=gamma)
+        evaluator = _CountingEvaluator(counter, method=method, observe=observe, total=len(data))
         counts: Counts = inference_on_dataset(predict, _TargetLoader(data), evaluator)["counts"]
         return counts
 
@@ -165,13 +166,13 @@ class _TargetLoader:
 class _CountingEvaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no types
     """Our counter in Detectron2's evaluation loop."""
 
-    def __init__(self, counter: Counter, *, observe: Observer, total: int) -> None:
-        self._counter, self._observe, self._total, self._done = counter, observe, total, 0
+    def __init__(self, counter: Counter, *, method: Method, observe: Observer, total: int) -> None:
+        self._counter, self._method, self._observe, self._total, self._done = counter, method, observe, total, 0
 
     def process(self, inputs: Batch, outputs: list[Prediction]) -> None:
         """Count the pixels of a batch; sem_seg is the target (H, W) in inputs and (K, H, W) in outputs."""
         for sample, prediction in zip(inputs, outputs, strict=True):
-            self._counter.update(prediction, sample["sem_seg"], image_id=sample["image_id"])
+            count_image(self._counter, prediction, sample["sem_seg"], image_id=sample["image_id"], method=self._method)
             self._done += 1
             self._observe(Progress("evaluate", self._done, self._total, {}))
 

@@ -1,0 +1,180 @@
+"""Checks of what `Method.losses` and `Method.predict` return; a violation names the method's file and line.
+
+Every engine and every wrapper takes the outputs of a method through these checks, so that the same mistake gives the
+same message everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from benchmark.core.lazy_scores import LazyPrediction
+from benchmark.core.method import Method
+from benchmark.core.types import Batch, Losses, Prediction, Sample
+from benchmark.utils.paths import ROOT
+
+Step = Literal["losses", "predict"]
+"""Name of the function of a method that returned something."""
+
+LOSSES = 'a dict of scalar losses by name, such as {"loss": loss}'
+PREDICTIONS = 'a list with one dict per sample, [{"sem_seg": scores (K, height, width)}, ...]'
+
+
+class MethodOutputError(ValueError):
+    """A method returned something else than its contract says.
+
+    Args:
+        message: One line: what was returned and what was expected.
+        place: File, line and function that returned it, such as "my_method.py:30 (predict)".
+    """
+
+    def __init__(self, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class LossNotFiniteError(MethodOutputError, FloatingPointError):
+    """A loss is nan or infinite."""
+
+
+def locate_step(method: Method, step: Step) -> str:
+    """Return file, line and name of a function of a method; that of the inner method for one of our wrappers."""
+    code = getattr(type(method), step).__code__
+    inner = getattr(method, "method", None)
+    if isinstance(inner, Method) and Path(code.co_filename).is_relative_to(ROOT / "benchmark"):
+        return locate_step(inner, step)
+    return f"{Path(code.co_filename).name}:{code.co_firstlineno} ({step})"
+
+
+def check_losses(losses: object, method: Method, *, iteration: int) -> Losses:
+    """Return the losses of a training step if they are as `Method.losses` says.
+
+    Args:
+        losses: Value that the method returned.
+        method: Method that returned it.
+        iteration: Current iteration, for error messages.
+
+    Raises:
+        MethodOutputError: The value is no dict of floating point scalars (), or nothing or a part of it has a gradient.
+        LossNotFiniteError: A loss is not finite.
+    """
+    place = locate_step(method, "losses")
+    if not isinstance(losses, Mapping):
+        raise MethodOutputError(f"returned {describe_value(losses)}, expected {LOSSES}", place)
+    if not losses:
+        advice = "freeze the parameters or set budget.iterations=0"
+        raise MethodOutputError(f"a method with trainable parameters returned no losses: {advice}", place)
+    problems = [_find_problem_of_loss(name, value) for name, value in losses.items()]
+    problem = next(filter(None, problems), "") or _find_problem_of_devices(losses)
+    if problem:
+        raise MethodOutputError(problem, place)
+    scalars = cast(Losses, losses)
+    bad = [f"{name}={value.item()}" for name, value in scalars.items() if not torch.isfinite(value)]
+    if bad:
+        raise LossNotFiniteError(f"loss is not finite at iteration {iteration}: {', '.join(bad)}", place)
+    problem = _find_problem_of_sum(scalars)
+    if problem:
+        raise MethodOutputError(problem, place)
+    return scalars
+
+
+def check_predictions(predictions: object, batch: Batch, method: Method) -> list[Prediction]:
+    """Return the predictions of a batch if they are as `Method.predict` says, values and number of classes aside.
+
+    Args:
+        predictions: Value that the method returned.
+        batch: B samples that it was given.
+        method: Method that returned it.
+
+    Raises:
+        MethodOutputError: The value is no list of B dicts with "sem_seg", floats (K, height, width) each.
+    """
+    place = locate_step(method, "predict")
+    if not isinstance(predictions, list):
+        raise MethodOutputError(f"returned {describe_value(predictions)}, expected {PREDICTIONS}", place)
+    if len(predictions) != len(batch):
+        samples = "one sample" if len(batch) == 1 else f"{len(batch)} samples"
+        message = f"returned {len(predictions)} predictions for {samples}, expected {PREDICTIONS}"
+        raise MethodOutputError(message, place)
+    for prediction, sample in zip(predictions, batch, strict=True):
+        problem = _find_problem_of_prediction(prediction, sample)
+        if problem:
+            raise MethodOutputError(f"prediction of image {sample['image_id']!r} {problem}", place)
+    return predictions
+
+
+def describe_value(value: object) -> str:
+    """Describe a value by its type, and by its shape or length, with an article."""
+    if value is None:
+        return "None (is a return statement missing?)"
+    shape = getattr(value, "shape", None)
+    kind = type(value).__name__
+    article = "an" if kind[0].lower() in "aeiou" else "a"
+    if isinstance(shape, Sequence):
+        return f"{article} {kind} of shape {tuple(shape)}"
+    return f"{article} {kind} of length {len(value)}" if isinstance(value, list | tuple) else f"{article} {kind}"
+
+
+def _find_problem_of_loss(name: object, value: Any) -> str:
+    if not isinstance(name, str):
+        return f"the name of a loss is {name!r}, expected a text: give each loss a name"
+    if not isinstance(value, Tensor):
+        return f"loss {name!r} is {describe_value(value)}, expected a tensor of shape () that has a gradient"
+    if value.ndim:
+        return f"loss {name!r} has shape {tuple(value.shape)}, expected a scalar: reduce it, as with .mean()"
+    if not value.is_floating_point():
+        return f"loss {name!r} is {value.dtype}, expected a floating point number"
+    return ""
+
+
+def _find_problem_of_sum(losses: Losses) -> str:
+    """Return what prevents the sum of finite scalars from training the parameters; empty if nothing does."""
+    detached = [name for name, value in losses.items() if not value.requires_grad]
+    if len(detached) == len(losses):
+        return (
+            f"no loss has a gradient ({', '.join(detached)}): compute them from the trainable parameters, without "
+            ".detach(), .item() or torch.no_grad()"
+        )
+    wasted = [name for name in detached if losses[name].item()]
+    if wasted:
+        return f"loss {wasted[0]!r} has no gradient, so it trains nothing: remove .detach() or leave the loss out"
+    return ""
+
+
+def _find_problem_of_devices(losses: Mapping[str, Tensor]) -> str:
+    devices = {str(value.device): name for name, value in losses.items()}
+    found = ", ".join(f"{name!r} on {device}" for device, name in devices.items())
+    return f"losses are on several devices ({found}): compute all on that of the images" if len(devices) > 1 else ""
+
+
+def _find_problem_of_prediction(prediction: object, sample: Sample) -> str:
+    if not isinstance(prediction, Mapping):
+        return f"is {describe_value(prediction)}, expected a dict with 'sem_seg'"
+    if "sem_seg" not in prediction:
+        keys = ", ".join(map(repr, prediction)) or "none"
+        return f"has no 'sem_seg' (its keys: {keys}): return the scores (K, height, width) under this key"
+    size = (sample["height"], sample["width"])
+    if isinstance(prediction, LazyPrediction):
+        return _find_problem_of_shape(prediction.shape, size)
+    scores = prediction["sem_seg"]
+    if not isinstance(scores, Tensor):
+        return f"has {describe_value(scores)} as 'sem_seg', expected a tensor of floats (K, height, width)"
+    if not scores.is_floating_point():
+        return f"has {scores.dtype} as 'sem_seg', expected floats: return scores (K, height, width), not a label map"
+    return _find_problem_of_shape(tuple(scores.shape), size)
+
+
+def _find_problem_of_shape(shape: tuple[int, ...], size: tuple[int, int]) -> str:
+    if len(shape) != 3:
+        return f"has shape {shape}, expected (K, height, width): one map of scores for each of the K classes"
+    if shape[1:] != size:
+        return (
+            f"has height and width {shape[1:]}, expected {size}: resize the scores to sample['height'] and "
+            "sample['width'] of the sample"
+        )
+    return ""

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from benchmark.cli import cluster, d2, data, doctor, pretrain, reports, runs, show, speed, status, studies, verify
+from benchmark.cli import cluster, d2, data, doctor, exchange, pretrain, reports, runs, show, speed, status, studies, verify
 from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
 from benchmark.cli.renamed import RenamingGroup
@@ -42,6 +42,7 @@ app.command("table")(reports.table)
 app.command("plot")(reports.plot)
 app.command("compare")(reports.compare)
 app.command("verify")(verify.verify)
+app.command("import")(exchange.import_predictions)
 app.add_typer(data.app, name="data")
 app.add_typer(pretrain.app, name="pretrain")
 app.add_typer(d2.app, name="d2")

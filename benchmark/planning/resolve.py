@@ -63,7 +63,7 @@ def resolve(
     digest = original.digest()
     fields = {
         "split": original.name,
-        "split_source": _find_split_source(split),
+        "split_source": find_split_source(split),
         "split_digest": digest,
         "protocol": setup.protocol,
         "dataset_fingerprint": compute_fingerprint(SplitData(digest, list_data_folders(), original)),
@@ -182,7 +182,7 @@ def load_split_of(spec: RunSpec) -> Split:
     return replace_prompts(split, spec.protocol)
 
 
-def _find_split_source(split: str) -> str:
+def find_split_source(split: str) -> str:
     """Return the absolute path of a split that is given by its path; empty for an included one."""
     path = Path(split).expanduser().absolute()
     return "" if not split.endswith(".yaml") or path.resolve().parent == SPLITS else str(path)

@@ -17,6 +17,8 @@ from benchmark.utils.source_files import find_imported_files
 ENTRIES = ("benchmark/execution/runner.py", "benchmark/execution/load_run.py")
 """Files from which the harness of a run is imported, together with its engine."""
 ENGINES = {"fabric": "benchmark/engine/fabric.py", "detectron2": "benchmark/d2/engine/detectron2_engine.py"}
+IMPORT_ENTRY = "benchmark/exchange/count_labels.py"
+"""File from which the code behind the counts of imported labels is imported."""
 PARTS = (
     *ENTRIES,
     "benchmark/core",
@@ -24,6 +26,7 @@ PARTS = (
     "benchmark/data",
     "benchmark/engine",
     "benchmark/evaluation",
+    "benchmark/exchange",
     "benchmark/planning/method_setup.py",
     "benchmark/wrappers",
 )
@@ -33,6 +36,11 @@ NOT_PARTS = tuple(
     for name in ("environment", "overrides", "run_name", "run_record", "run_spec", "run_state", "study")
 )
 """Files within them that describe runs."""
+NOT_OF_IMPORTS = (
+    *(f"benchmark/core/{name}.py" for name in ("budget", "lazy_scores", "method", "prompts", "protocol", "seeding")),
+    *(f"benchmark/data/{name}.py" for name in ("loader", "resize", "samplers", "transforms")),
+)
+"""Files within them that make or read inputs of methods, which the counts of imported labels do not depend on."""
 
 
 def describe_code(spec: RunSpec) -> dict[str, str]:
@@ -49,7 +57,7 @@ def describe_code(spec: RunSpec) -> dict[str, str]:
 def _list_harness_files(spec: RunSpec) -> Iterator[Path]:
     excluded = [ROOT / name for name in (*NOT_PARTS, *_list_unused_parts(spec))]
     parts = [ROOT / name for name in PARTS]
-    for entry in (*ENTRIES, ENGINES[spec.engine]):
+    for entry in (IMPORT_ENTRY,) if spec.is_imported else (*ENTRIES, ENGINES[spec.engine]):
         for file in find_imported_files(ROOT / entry, {"benchmark": ROOT}, through_exports=True):
             if any(file.is_relative_to(part) for part in parts) and not any(map(file.is_relative_to, excluded)):
                 yield file
@@ -57,6 +65,8 @@ def _list_harness_files(spec: RunSpec) -> Iterator[Path]:
 
 def _list_unused_parts(spec: RunSpec) -> Iterator[str]:
     """Yield the parts that the harness imports and this run does not use."""
+    if spec.is_imported:
+        yield from NOT_OF_IMPORTS
     if spec.protocol.setting == "inductive":
         yield "benchmark/wrappers/self_training.py"
     if not spec.protocol.test.window:

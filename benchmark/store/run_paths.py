@@ -4,6 +4,7 @@ spec.json         what to run
 record.json       result or failure; written once, atomically
 counts.npz        pixel counts per image; only of a run that is done
 accepted.json     proof that changed code gives the same counts, see `benchmark.store.staleness`; only if accepted
+predictions.json  files of imported label maps, with their SHA-256; only of an imported run
 history.jsonl     training losses, one JSON object per line
 heartbeat.json    current stage and progress
 checkpoint.pt     state from which training resumes
@@ -52,6 +53,11 @@ class RunPaths:
     def acceptance_path(self) -> Path:
         """Path of the acceptance of a result whose code or inputs have changed since."""
         return self.path / "accepted.json"
+
+    @property
+    def predictions_path(self) -> Path:
+        """Path of the list of files that were imported."""
+        return self.path / "predictions.json"
 
     @property
     def history_path(self) -> Path:

@@ -1,0 +1,92 @@
+"""`import`: predictions of another program become a row like any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
+from benchmark.cli.options import AsJson, MaxImages, ProtocolName
+
+if TYPE_CHECKING:
+    from benchmark.exchange.import_labels import ImportResult
+    from benchmark.store.store import Store
+
+
+def import_predictions(
+    context: typer.Context,
+    predictions: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of label PNGs, or sem_seg_predictions.json of Detectron2.")
+    ],
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row, such as 'SAM 3'.")],
+    split: Annotated[str, typer.Option("--split", help="Split to score on.")],
+    supervision: Annotated[
+        str,
+        typer.Option(
+            "--supervision",
+            help="Targets used in training: none, tags, captions, seen_masks, seen_masks+unseen_names or points.",
+        ),
+    ],
+    protocol: ProtocolName = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the predictions, if there are several.")] = 0,
+    ids: Annotated[
+        str,
+        typer.Option(
+            "--ids",
+            metavar="RULE",
+            help="Meaning of ids: classes (order of the split, from 0), classes+1 (0 for no class), dataset (order of "
+            "the dataset), a .json or .txt file with names, or a permutation 2,0,1. Default: classes.json beside the "
+            "label maps, else classes.",
+        ),
+    ] = "",
+    max_images: MaxImages = None,
+    paper: Annotated[str, typer.Option("--paper", help="Citation of the method.")] = "",
+    program: Annotated[str, typer.Option("--program", help="Program and version that made the predictions.")] = "",
+    note: Annotated[str, typer.Option("--note", help="Remark that the record keeps.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Import label maps of any program as a row for table, compare, plot and show. Nothing is trained."""
+    from benchmark.exchange.import_labels import import_labels
+    from benchmark.exchange.import_request import ImportRequest
+
+    store = open_store(context)
+    request = ImportRequest(
+        path=predictions.expanduser(),
+        name=name,
+        split=split,
+        supervision=supervision,
+        protocol=protocol or "",
+        seed=seed,
+        ids=ids,
+        max_images=max_images or 0,
+        paper=paper,
+        program=program,
+        note=note,
+    )
+    _print_import(import_labels(request, store=store), store, as_json=as_json)
+
+
+def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
+    from benchmark.evaluation.scores import DATASET_METRICS, score
+    from benchmark.report.alarms import list_alarms
+
+    record = result.record
+    counts = store.run(record.spec.id).read_counts(record)
+    scores = score(counts, "d2-main")
+    values = {metric: getattr(scores, metric) for metric in DATASET_METRICS}
+    alarms = [f"{alarm.summary} ({alarm.detail})" for alarm in list_alarms(record, counts)]
+    if as_json:
+        print_json(
+            {"id": record.spec.id, "new": result.is_new, "remarks": result.remarks, "alarms": alarms, "scores": values}
+        )
+        return
+    for remark in result.remarks:
+        print_note(remark)
+    for alarm in alarms:
+        print_note(f"alarm: {alarm}")
+    state = "imported" if result.is_new else "already imported, the same predictions"
+    print_line(f"{state}: {record.spec.id}")
+    print_line("  " + "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()) + "  (d2-main)")
+    print_note(f"see it: {format_command(store, 'show', record.spec.id)}")

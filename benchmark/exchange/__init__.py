@@ -1,0 +1,1 @@
+"""Predictions of other programs in, predictions of runs out, and stores of several machines in one."""

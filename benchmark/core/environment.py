@@ -16,6 +16,7 @@ class Gpu(FrozenModel):
         driver: Version of the NVIDIA driver; empty if it cannot be read.
         cuda: Version of CUDA that torch was built with.
         cudnn: Version of cuDNN; empty without cuDNN.
+        visible: CUDA_VISIBLE_DEVICES of the process, which names the device on its machine; empty if it was not set.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Gpu(FrozenModel):
     driver: str
     cuda: str
     cudnn: str
+    visible: str = ""
 
 
 class TorchFlags(FrozenModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -74,6 +75,7 @@ def _describe_gpu() -> Gpu:
         driver=_read_driver_version(),
         cuda=torch.version.cuda or "",
         cudnn=str(torch.backends.cudnn.version() or ""),
+        visible=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
     )
 
 

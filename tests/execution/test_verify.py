@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.core.environment import Gpu
 from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.counts import Counts
@@ -18,7 +19,7 @@ from benchmark.execution import verify
 from benchmark.execution.verify import NotVerifiableError, verify_run
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
-from tests.core.machines import make_environment
+from tests.core.machines import GPU, make_environment
 from tests.report.world import even, hand_counts, save, spec_of
 
 SPEC = spec_of()
@@ -161,3 +162,8 @@ def test_the_repeated_run_is_kept_in_a_folder_without_it(store: Store, set_resul
 def test_a_run_that_is_not_done_cannot_be_verified(store: Store) -> None:
     with pytest.raises(ValueError, match="is missing: only a run that is done"):
         verify_run(spec_of(seed=5).id, store)
+
+
+@pytest.mark.parametrize(("gpu", "devices"), [(None, ("-1",)), (GPU, ())])
+def test_a_run_without_a_gpu_is_repeated_without_one(gpu: Gpu | None, devices: tuple[str, ...]) -> None:
+    assert verify._choose_devices(make_environment(gpu=gpu)) == devices

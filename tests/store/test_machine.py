@@ -39,9 +39,10 @@ def test_a_gpu_is_described_with_driver_and_libraries(tmp_path: Path, monkeypatc
     answers = {"is_available": True, "device_count": 1, "get_device_capability": (9, 0), "get_device_name": "GPU"}
     for name, value in answers.items():
         monkeypatch.setattr(torch.cuda, name, lambda *_, value=value: value)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1")
     gpu = describe_machine().gpu
     assert gpu is not None
-    assert (gpu.name, gpu.compute_capability, gpu.driver) == ("GPU", "9.0", "580.65")
+    assert (gpu.name, gpu.compute_capability, gpu.driver, gpu.visible) == ("GPU", "9.0", "580.65", "MIG-1")
 
 
 def test_the_driver_is_unknown_without_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

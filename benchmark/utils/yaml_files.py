@@ -10,33 +10,56 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-if TYPE_CHECKING:
-    from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.yaml_loader import Loader
 
-LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Loader in C if there is one: a study with a thousand seeds takes a tenth of a second without it."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmark.utils.frozen_model import FrozenModel
 
 Model = TypeVar("Model", bound="FrozenModel")
 
+_TABLES = (dict, list, tuple)
+_PROBLEMS = {
+    "found character that cannot start any token": "a tab or another character that YAML does not allow here: indent "
+    "with spaces, and put texts that begin with @ ` or % in quotes",
+    "but found another document": "a second document (---) begins here: write it to a file of its own",
+    "mapping values are not allowed in this context": "a colon that begins no value here: indent the line as its "
+    "neighbors, or put a text with a colon in quotes",
+    "found a tab character that violates indentation": "a tab: indent with spaces",
+    "found unexpected end of stream": "the quotes that begin here are not closed",
+    "did not find expected key": "no key (key: value) where one is expected: look at quotes and indentation",
+    "did not find expected node content": "no value where one is expected: close brackets and braces",
+    "did not find expected ',' or ']'": "the [ here is not closed, or a comma is missing",
+    "did not find expected ',' or '}'": "the { here is not closed, or a comma is missing",
+    "exceeded maximum nesting depth": "the values are nested too deeply",
+    "found undefined alias": "an alias (*) without its anchor (&): put a text that begins with * in quotes",
+    "control characters are not allowed": "a control character: is this a text file?",
+}
+"""What to do about the problems that PyYAML finds, by its own words."""
+_OPEN = ("found unexpected end of stream", "did not find expected ',' or ']'", "did not find expected ',' or '}'")
+"""Problems that are found at the end of something that is not closed; its beginning says more."""
 
-def read_table(path: Path, *, kind: str, loader: type[yaml.SafeLoader] = LOADER) -> dict[str, Any]:
-    """Read a YAML file that holds a table; an empty file is an empty table.
+
+def read_table(path: Path, *, kind: str) -> dict[str, Any]:
+    """Read a YAML file that holds a table.
 
     Args:
         path: File to read.
         kind: Kind of the content, for error messages, such as "split".
-        loader: YAML loader.
 
     Raises:
-        ValueError: The file is not a table in YAML; one line that names the file.
+        ValueError: The file is not a table in YAML; one line that names the file, the line and the problem.
     """
     try:
-        table = yaml.load(path.read_bytes(), Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a valid {kind}: {' '.join(str(error).split())}") from error
-    if table is not None and not isinstance(table, dict):
+        table = parse_yaml(_decode(path.read_bytes()))
+    except ValueError as error:
+        raise ValueError(f"{path} is not a valid {kind}: {error}") from error
+    if table is None:
+        raise ValueError(f"{path} is not a valid {kind}: the file is empty")
+    if not isinstance(table, dict):
         raise ValueError(f"{path} is not a valid {kind}: expected a table (key: value), found a {type(table).__name__}")
-    return table or {}
+    return table
 
 
 def read_model(model: type[Model], path: Path, *, kind: str, **fields: Any) -> Model:
@@ -49,13 +72,85 @@ def read_model(model: type[Model], path: Path, *, kind: str, **fields: Any) -> M
         fields: Values of fields that the file does not contain.
 
     Raises:
-        ValueError: The file does not hold such a value; one line that names the file and the field.
+        ValueError: The file does not hold such a value; one line that names the file, the line and the field.
     """
     from pydantic import ValidationError
 
-    from benchmark.utils.frozen_model import describe_first_error
+    from benchmark.utils.validation_errors import describe_first_error
 
     try:
         return model.model_validate(fields | read_table(path, kind=kind))
     except ValidationError as error:
-        raise ValueError(f"{path} is not a valid {kind}: {describe_first_error(error)}") from error
+        first = error.errors(include_url=False)[0]
+        line = find_line(path, first["loc"])
+        place = "" if line is None else f"line {line}: "
+        hint = "; put it in quotes" if first["type"] == "string_type" and not isinstance(first["input"], _TABLES) else ""
+        raise ValueError(f"{path} is not a valid {kind}: {place}{describe_first_error(error, model)}{hint}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """Read a text in YAML.
+
+    Raises:
+        ValueError: The text is not valid; one line that names the line of the text and the problem.
+    """
+    try:
+        return yaml.load(text, Loader=Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(_describe_error(error)) from error
+    except RecursionError as error:
+        raise ValueError("the values are nested too deeply") from error
+
+
+def find_line(path: Path, location: Sequence[str | int]) -> int | None:
+    """Return the number of the line in which a value of a valid YAML file stands, or the nearest value around it.
+
+    Args:
+        path: File that was read.
+        location: Keys and positions on the way to the value.
+
+    Returns:
+        Number from 1; None if not even the first key is in the file.
+    """
+    node = yaml.compose(_decode(path.read_bytes()), Loader=Loader)
+    line = None
+    for name in location:
+        child = _find_child(node, name)
+        if child is None:
+            break
+        node, line = child[0], child[1] + 1
+    return line
+
+
+def _find_child(node: Any, name: str | int) -> tuple[Any, int] | None:
+    """Return the value at a key or position, and the index of the line in which it begins."""
+    if isinstance(node, yaml.MappingNode):
+        pairs = [(value, key.start_mark.line) for key, value in node.value if key.value == str(name)]
+        return pairs[0] if pairs else None
+    if isinstance(node, yaml.SequenceNode) and isinstance(name, int) and name < len(node.value):
+        return node.value[name], node.value[name].start_mark.line
+    return None
+
+
+def _decode(content: bytes) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ValueError: The file is not in UTF-8; the message names the line.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise ValueError(
+            f"line {line}: byte {content[error.start]:#04x} is not UTF-8: save the file as UTF-8"
+        ) from error
+
+
+def _describe_error(error: yaml.YAMLError) -> str:
+    """Return one line about an error of PyYAML."""
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    marks = [getattr(error, name, None) for name in ("problem_mark", "context_mark")]
+    mark = next(filter(None, reversed(marks) if problem in _OPEN else marks), None)
+    text = " ".join(_PROBLEMS.get(problem, problem).split())
+    return text if mark is None else f"line {mark.line + 1}: {text}"

@@ -16,12 +16,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.frozen_model import FrozenModel, describe_first_error
+from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
+from benchmark.utils.validation_errors import describe_first_error
 from benchmark.utils.yaml_files import read_table
 from slurm.requests.resources import JobResources
 
@@ -121,7 +121,7 @@ class SlurmProfile(FrozenModel):
             return JobResources.model_validate(fields)
         except ValidationError as error:
             names = " and ".join(name for name, change in changes.items() if change)
-            raise ValueError(f"{names}: {_describe_error(error)}") from error
+            raise ValueError(f"{names}: {_describe_error(error, JobResources)}") from error
 
 
 Profile = LocalProfile | DebugProfile | SlurmProfile
@@ -154,11 +154,11 @@ def load_profile(name: str) -> Profile:
     if path is None:
         known = map(str, sorted(candidates[0].parent.glob("*.y*ml"))) if is_file else list_profiles()
         raise KeyError(explain_unknown_name("profile file" if is_file else "profile", name, known))
-    fields = {"name": path.stem} | read_table(path, kind="profile", loader=_Loader)
+    fields = {"name": path.stem} | read_table(path, kind="profile")
     try:
         return _parse_profile(fields)
     except ValidationError as error:
-        raise ValueError(f"{path} is not a valid profile: {_describe_error(error)}") from error
+        raise ValueError(f"{path} is not a valid profile: {_describe_error(error, SlurmProfile)}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a valid profile: {error}") from error
 
@@ -218,19 +218,5 @@ def _merge_changes(fields: Mapping[str, Any], changes: Mapping[str, Any]) -> dic
     return merged
 
 
-def _describe_error(error: ValidationError) -> str:
-    return describe_first_error(error).replace("Value error, ", "").removeprefix("base.").removeprefix("base: ")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML loader that reads 10:30 as text; YAML 1.1 reads it as 630."""
-
-
-def _construct_number(loader: _Loader, node: yaml.ScalarNode) -> object:
-    if ":" in node.value:
-        return node.value
-    return loader.construct_yaml_float(node) if node.tag.endswith("float") else loader.construct_yaml_int(node)
-
-
-for _kind in ("int", "float"):
-    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct_number)
+def _describe_error(error: ValidationError, kind: type[FrozenModel]) -> str:
+    return describe_first_error(error, kind).replace("base.", "").removeprefix("base: ")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
@@ -25,12 +26,22 @@ _RESERVED = {
 """Options of sbatch that additional_parameters may not set, and what to do instead."""
 
 
+_MISREAD = re.compile(r"[\\\x00-\x1f\x7f]")
+_OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+
+
 def _check_text(value: object) -> object:
     if isinstance(value, bool | int | float):
         raise ValueError(f"YAML reads this as {value!r}: put it in quotes")
     if isinstance(value, str) and (not value.strip() or "\n" in value):
         raise ValueError("this must be one line of text")
     return value
+
+
+def _check_option(value: object) -> object:
+    if isinstance(value, str) and _MISREAD.search(value):
+        raise ValueError("SLURM would misread backslashes and control characters; write it without")
+    return _check_text(value)
 
 
 def _check_minutes(value: object) -> object:
@@ -48,6 +59,7 @@ def _check_shell_words(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_check_text)]
+Option = Annotated[str, BeforeValidator(_check_option)]
 Minutes = Annotated[int | None, BeforeValidator(_check_minutes)]
 ShellWords = Annotated[str, BeforeValidator(_check_shell_words)]
 
@@ -93,17 +105,18 @@ class JobResources(FrozenModel):
         checkpoint_every: Iterations between two checkpoints of a run; 0 lets the clock decide.
         measures_cost: Whether the cost of each run's method is measured after evaluation.
         max_attempts_without_progress: Attempts in a row that save nothing new before a run has failed.
+        avoids_failed_nodes: Whether later submissions avoid nodes under which runs failed by no fault of their own.
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"lives": "max_attempts_without_progress"}
 
-    partition: Text | None = None
-    account: Text | None = None
-    qos: Text | None = None
-    constraint: Text | None = None
-    nodelist: Text | None = None
-    exclude: Text | None = None
-    gres: Text | None = None
+    partition: Option | None = None
+    account: Option | None = None
+    qos: Option | None = None
+    constraint: Option | None = None
+    nodelist: Option | None = None
+    exclude: Option | None = None
+    gres: Option | None = None
     nodes: int = Field(default=1, ge=1)
     tasks_per_node: int = Field(default=1, ge=1)
     gpus_per_node: int = Field(default=0, ge=0)
@@ -118,8 +131,8 @@ class JobResources(FrozenModel):
     python: ShellWords | None = None
     container: ShellWords | None = None
     srun_args: tuple[Text, ...] = ()
-    mail_type: Text | None = None
-    mail_user: Text | None = None
+    mail_type: Option | None = None
+    mail_user: Option | None = None
     additional_parameters: dict[str, bool | int | float | str] = Field(default_factory=dict)
     runs_per_job: int = Field(default=1, ge=1)
     side_by_side: int | None = Field(default=None, ge=1)
@@ -128,6 +141,7 @@ class JobResources(FrozenModel):
     checkpoint_every: int = Field(default=0, ge=0)
     measures_cost: bool = True
     max_attempts_without_progress: int = Field(default=3, ge=1)
+    avoids_failed_nodes: bool = True
 
     @model_validator(mode="before")
     @classmethod
@@ -151,8 +165,14 @@ class JobResources(FrozenModel):
         for name, value in dashed.items():
             if name.startswith("-"):
                 raise ValueError(f"{name}: write it without the leading dashes")
+            if not _OPTION_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of an option of sbatch")
+            if isinstance(value, str) and _MISREAD.search(value):
+                raise ValueError(f"{name}: SLURM would misread backslashes and control characters; write it without")
             if value is False:
                 raise ValueError(f"{name}: to leave a flag unset, remove it instead of writing false")
+            if value in ("yes", "no", "on", "off"):
+                raise ValueError(f"{name}: {value} is a text: write true for a flag")
             if name in _RESERVED:
                 raise ValueError(f"{name} cannot be set: {_RESERVED[name]}")
             if name.replace("-", "_") in cls.model_fields:

@@ -24,11 +24,11 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "a.yaml"
 
 
-def test_a_table_is_read_and_an_empty_file_is_an_empty_table(file: Path) -> None:
-    file.write_text("radius: 2\nname: größe\n", encoding="utf-8")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_table_is_read_with_any_line_ends_and_a_byte_order_mark(file: Path, encoding: str, newline: str) -> None:
+    file.write_bytes(f"radius: 2{newline}name: größe{newline}".encode(encoding))
     assert read_table(file, kind="circle") == {"radius": 2, "name": "größe"}
-    file.write_text("")
-    assert read_table(file, kind="circle") == {}
 
 
 def test_fields_of_the_file_precede_the_given_ones(file: Path) -> None:
@@ -42,9 +42,22 @@ def test_fields_of_the_file_precede_the_given_ones(file: Path) -> None:
     ("content", "message"),
     [
         (b"- 1\n", "expected a table (key: value), found a list"),
-        (b"radius: [", "expected"),
-        (b"radius: \xff\n", "invalid"),
-        (b"radius: wide\n", "radius: Input should be a valid number"),
+        (b"", "the file is empty"),
+        (b"# radius: 1\n", "the file is empty"),
+        (b"radius: [", "close brackets and braces"),
+        (b"radius: 1\nname: \xe9\n", "line 2: byte 0xe9 is not UTF-8: save the file as UTF-8"),
+        (b"\xff\xfer\x00", "line 1: byte 0xff is not UTF-8"),
+        (b"radius: 1\n\tname: x\n", "line 2: a tab: indent with spaces"),
+        (b"radius:\n\t2\n", "line 2: a tab"),
+        (b"radius: 1\n---\nradius: 2\n", "line 2: a second document (---) begins here"),
+        (b"radius: 1\nname: a\nradius: 2\n", "line 3: 'radius' is given twice, first in line 1"),
+        (b"name: null\nradius: 1\n", "line 1: name=None: expected a text; put it in quotes"),
+        (b"radius: 1\nname:\n- x\n- y\n", "line 2: name: expected a text"),
+        (b"radius: \x00\n", "a control character"),
+        (b"radius: *r\n", "line 1: an alias (*) without its anchor (&)"),
+        (b"name: a: b\n", "line 1: a colon that begins no value here"),
+        (b"[" * 3000, "nested too deeply"),
+        (b"radius: wide\n", "radius='wide': expected a number"),
         (b"size: 2\n", "'size' is now called 'radius'"),
     ],
 )

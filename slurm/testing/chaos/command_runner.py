@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from benchmark.utils.paths import ROOT
+from benchmark.utils.yaml_files import read_table
 
 COMMAND_TIMEOUT_S = 300.0
 
@@ -103,7 +104,7 @@ def write_study(template: Path, path: Path, *, runs: int, **changes: Any) -> Pat
         runs: Smallest number of runs; all rows have the same seeds, so there may be a few more.
         changes: Other fields to replace.
     """
-    study = yaml.safe_load(template.read_text(encoding="utf-8")) | changes
+    study = read_table(template, kind="study") | changes
     study["seeds"] = list(range(-(-runs // len(study["rows"]))))
     path.write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     return path

@@ -171,8 +171,8 @@ def test_an_unknown_dataset_is_answered_with_the_closest() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("classes: [a", "is not a valid dataset description: while parsing"),
-        ("title: A", "is not a valid dataset description: classes: Field required"),
+        ("classes: [a", "is not a valid dataset description: line 1: the \\[ here is not closed"),
+        ("title: A", "is not a valid dataset description: classes is missing"),
         (
             "{title: A, classes: [a], download: x, image_counts: {train: 1}, mask_encodings: {raw: {}}, "
             "layouts: {l: {roots: [.], subsets: "

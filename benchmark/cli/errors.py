@@ -50,10 +50,10 @@ def format_message(error: Exception) -> str:
     """Return the message of an exception without line breaks and without the quotes that KeyError adds."""
     from pydantic import ValidationError
 
-    from benchmark.utils.frozen_model import describe_first_error
+    from benchmark.utils.validation_errors import describe_first_error
 
     if isinstance(error, ValidationError):
-        return f"{error.title}: {describe_first_error(error)}"
+        return describe_first_error(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     if isinstance(error, OSError):

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, explain_renamed
+from benchmark.utils.validation_errors import describe_errors
 
 Overrides = Sequence[str] | Mapping[str, Any]
 """Values by dotted key, or texts "key=value" with values in YAML."""
@@ -84,8 +85,7 @@ def validate_fields(kind: type[ModelT], fields: Mapping[str, Any], *, path: tupl
     try:
         return kind.model_validate(fields)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False)
-        raise ValueError("; ".join(_describe_detail(dict(detail), path) for detail in details)) from error
+        raise ValueError(describe_errors(error, kind, path=path)) from error
 
 
 def _explain_unknown_field(kind: type[FrozenModel], name: str, path: tuple[str, ...]) -> str:
@@ -106,13 +106,6 @@ def _change_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> Any
     if not isinstance(value, FrozenModel):
         raise ValueError(f"{inner}: {name} is one value, {value!r}; it has no settings of its own")
     return apply_overrides(value, changes, path=path)
-
-
-def _describe_detail(detail: Mapping[str, Any], path: tuple[str, ...]) -> str:
-    name = _join(path, *map(str, detail["loc"]))
-    message = str(detail["msg"]).removeprefix("Value error, ")
-    value = "" if isinstance(detail["input"], (Mapping, BaseModel)) else f"={detail['input']!r}"
-    return f"{name}{value}: {message}" if name else message
 
 
 def _join(path: Sequence[str], *names: str) -> str:

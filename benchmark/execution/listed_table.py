@@ -15,7 +15,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.scores import Convention
 from benchmark.report.tables.json_text import DECIMALS
-from benchmark.utils.frozen_model import describe_first_error
+from benchmark.utils.validation_errors import describe_first_error
 
 METRICS = {"hiou": "hIoU", "miou_seen": "S", "miou_unseen": "U"}
 """Compared scores: name in the file, and heading."""
@@ -92,7 +92,8 @@ def read_listed_table(path: Path, *, seeds: Sequence[int] = ()) -> ListedTable:
         rows = [(row, row.list_finished()) for row in value.rows]
     except ValidationError as error:
         advice = "write it with chimera-bench table STUDY --format json"
-        raise ValueError(f"{path} is no table of this version ({describe_first_error(error)}): {advice}") from error
+        problem = describe_first_error(error, _TableFile)
+        raise ValueError(f"{path} is no table of this version ({problem}): {advice}") from error
     runs = tuple((row.label, run) for row, finished in rows for run in _select_seeds(finished, seeds))
     if not runs:
         raise ValueError(f"{path} lists no finished run" + (f" of the seeds {list(seeds)}" if seeds else ""))

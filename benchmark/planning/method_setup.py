@@ -184,13 +184,18 @@ def normalize_overrides(overrides: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return overrides as they will be read back from a spec.
 
     Raises:
-        ValueError: A value is not a JSON value.
+        ValueError: A value is not a JSON value; the message names its key.
     """
+    return {key: _normalize_value(key, value) for key, value in (overrides or {}).items()}
+
+
+def _normalize_value(key: str, value: Any) -> Any:
     try:
-        value: dict[str, Any] = json.loads(format_canonical_json(dict(overrides or {})))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"overrides must be JSON values (numbers, texts, lists, tables): {error}") from error
-    return value
+        return json.loads(format_canonical_json(value))
+    except ValueError as error:
+        raise ValueError(f"{key}={value!r}: expected a finite number") from error
+    except TypeError as error:
+        raise ValueError(f"{key}={value}: expected a number, a text, a list or a table; put it in quotes") from error
 
 
 def _simplify(label: str) -> str:

@@ -154,7 +154,7 @@ def describe_method(name: str) -> MethodEntry:
     try:
         tree = ast.parse(source.read_bytes(), filename=str(source))
     except (SyntaxError, ValueError) as error:
-        raise ValueError(_describe_error(source, error)) from error
+        raise ValueError(_describe_error(name, source, error)) from error
     values = dict(_list_assignments(tree.body))
     if "RECIPE" not in values:
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
@@ -177,7 +177,7 @@ def load_recipe(name: str) -> Recipe[Any]:
     try:
         module = _load_module(name, source)
     except Exception as error:
-        raise ValueError(_describe_error(source, error)) from error
+        raise ValueError(_describe_error(name, source, error)) from error
     recipe = getattr(module, "RECIPE", None)
     if not isinstance(recipe, Recipe):
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
@@ -235,8 +235,14 @@ def _read_title(recipe: ast.expr) -> str:
     return next((str(value.value) for value in values if isinstance(value, ast.Constant)), "")
 
 
-def _describe_error(source: Path, error: Exception) -> str:
-    """Return one line, with the line number of a syntax error."""
+def _describe_error(name: str, source: Path, error: Exception) -> str:
+    """Return one line with the file and the line of an error within the method's own files."""
     if isinstance(error, SyntaxError):
-        return f"method file {source} is not valid Python: {error.msg} (line {error.lineno})"
-    return f"method file {source} cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())}"
+        file = Path(error.filename).name if error.filename else source.name
+        return f"method file {source} is not valid Python: {error.msg} ({file}, line {error.lineno})"
+    if isinstance(error, ValueError) and type(error) is ValueError and "null bytes" in str(error):
+        return f"method file {source} is not valid Python: {error}"
+    from benchmark.store.exceptions import explain_exception  # not above: it needs pydantic, and `list` does not
+
+    failure = explain_exception(error, method_files=list_own_files(name))
+    return f"method file {source} cannot be loaded: {failure.summary}"

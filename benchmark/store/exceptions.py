@@ -7,8 +7,11 @@ import traceback
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from benchmark.core.run_record import Failure
 from benchmark.utils.paths import ROOT
+from benchmark.utils.validation_errors import describe_errors
 
 TRACEBACK_LINES = 30
 """Last lines of a traceback that a failure keeps."""
@@ -96,7 +99,7 @@ def _describe(error: BaseException, *, step: str) -> str:
         return f"the disk is full: {error.strerror}; free some space and run it again"
     if isinstance(error, KeyError) and error.args:
         return _describe_missing_key(error.args[0], step=step)
-    message = " ".join(str(error).split())
+    message = describe_errors(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
     if not message:
         return _describe_silent_error(error)
     if any(text in message for text in DEVICE_MESSAGES):

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from benchmark.utils.frozen_model import OLD_FORMAT, FrozenModel, describe_first_error
+from benchmark.utils.frozen_model import OLD_FORMAT, FrozenModel
+from benchmark.utils.validation_errors import describe_first_error
 
 Value = TypeVar("Value", bound=FrozenModel)
 
@@ -88,7 +89,8 @@ def read_value(kind: type[Value], path: Path) -> Value:
     except ValidationError as error:
         if error.errors()[0]["type"] == OLD_FORMAT:
             raise ValueError(f"{path} {error.errors()[0]['msg']}") from error
-        raise ValueError(f"{path} is broken ({describe_first_error(error)}): restore it, or move it away") from error
+        problem = describe_first_error(error, kind)
+        raise ValueError(f"{path} is broken ({problem}): restore it, or move it away") from error
 
 
 def read_last_lines(path: Path, count: int) -> str:

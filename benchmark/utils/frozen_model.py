@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, ValidationError, ValidationInfo, model_validator
+from pydantic import ConfigDict, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from benchmark.utils.identity import IdentifiedModel, identify
@@ -29,7 +29,7 @@ class FrozenModel(IdentifiedModel):
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
     renamed_fields: ClassVar[Mapping[str, str]] = {}
 
     def canonical(self) -> str:
@@ -77,16 +77,6 @@ def _get_format(kind: type[VersionedModel]) -> int:
 def explain_renamed(old: str, new: str) -> str:
     """Return one line that answers the old name of a field with its new one."""
     return f"{old!r} is now called {new!r}"
-
-
-def describe_first_error(error: ValidationError) -> str:
-    """Return the first error of a validation in one line: field, problem and value."""
-    first = error.errors(include_url=False)[0]
-    name, value = ".".join(map(str, first["loc"])), first["input"]
-    message = " ".join(first["msg"].split())
-    if name and not isinstance(value, dict | list):
-        message += f", given {value!r}"
-    return f"{name}: {message}" if name else message
 
 
 def format_canonical_json(value: Any) -> str:

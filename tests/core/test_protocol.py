@@ -72,7 +72,7 @@ def test_a_misspelled_protocol_is_answered_with_the_nearest() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gama: 0.1", "gama: Extra inputs"),
+        ("gama: 0.1", "no field 'gama'; did you mean 'gamma'"),
         ("gamma: 0.123", "multiple of 0.01"),
         ("test: {window: 8}", "stride is 0, expected 1 to 8"),
         ("train: {resize: {kind: ratio, short_side: 8, long_side: 8, low: 2}}", "low is 2.0, above high"),

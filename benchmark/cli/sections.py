@@ -1,0 +1,24 @@
+"""Help whose commands stand under headings, in the order of a working day."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmark.cli.renamed import RenamingGroup
+
+
+class SectionedGroup(RenamingGroup):
+    """Group of commands that lists each under the heading that it was registered with as `rich_help_panel`."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands by heading; headings are in the order of their first command."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        width = max(map(len, self.commands))
+        for name, command in self.commands.items():
+            if not command.hidden:
+                heading = getattr(command, "rich_help_panel", None) or "Others"
+                text = command.get_short_help_str(formatter.width - 6 - width)
+                sections.setdefault(heading, []).append((name.ljust(width), text))
+        for heading, rows in sections.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)

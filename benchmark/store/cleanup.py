@@ -1,0 +1,162 @@
+"""What a store can do without: failed and stale runs, drafts, plans that were never begun, replaced results.
+
+Listing changes nothing. A run is deleted under its lock and only if its state is still the listed one: its folder is
+renamed first, so that a crash leaves no half run but a draft, which the next cleaning lists.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from benchmark.core.run_state import RunState
+from benchmark.store.disk_usage import measure_size
+from benchmark.store.reruns import REPLACED, open_rerun_store
+from benchmark.store.staleness import find_changes
+from benchmark.store.store import Store
+from benchmark.utils.lock import BusyError, find_owner, hold_lock
+
+DRAFT = ".draft-"
+DELETED = ".deleted-"
+MIN_DRAFT_AGE_S = 3600.0
+"""Age below which a draft outside of runs may be in the making."""
+
+
+class Kind(StrEnum):
+    """Kind of what can be deleted."""
+
+    FAILED = "failed"
+    """Failed runs, and failed reruns of runs."""
+    STALE = "stale"
+    """Finished runs of older code or inputs, except those that a plan names."""
+    DRAFTS = "drafts"
+    """Drafts that killed processes left behind."""
+    PLANS = "plans"
+    """Plans none of whose runs was ever started."""
+    REPLACED = "replaced"
+    """Results that `rerun` replaced."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A file or folder that can be deleted.
+
+    Attributes:
+        kind: Kind of the leftover.
+        path: Path of the file or folder.
+        size: Number of bytes.
+    """
+
+    kind: Kind
+    path: Path
+    size: int
+
+
+def list_leftovers(store: Store, kinds: Sequence[Kind], states: Mapping[str, RunState]) -> list[Leftover]:
+    """List what can be deleted.
+
+    Args:
+        store: Store to clean.
+        kinds: Wanted kinds.
+        states: State of every run that has a folder or is planned, as processes and schedulers report it.
+
+    Raises:
+        ValueError: A plan is broken, so it is unknown which runs it needs.
+    """
+    finders = {
+        Kind.FAILED: lambda: _find_failed(store, states),
+        Kind.STALE: lambda: _find_stale(store, states),
+        Kind.DRAFTS: lambda: _find_drafts(store, states),
+        Kind.PLANS: lambda: _find_plans(store, states),
+        Kind.REPLACED: lambda: sorted((store.root / REPLACED).glob("*")),
+    }
+    return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in finders[kind]()]
+
+
+def list_stale_in_plans(store: Store, states: Mapping[str, RunState]) -> list[str]:
+    """Return the IDs of stale runs that are kept because a plan names them."""
+    planned = _list_planned(store)
+    return [run_id for run_id, state in states.items() if run_id in planned and _is_stale(store, run_id, state)]
+
+
+def delete(leftover: Leftover) -> bool:
+    """Delete a leftover; return False if it is in use by now.
+
+    Raises:
+        OSError: A file cannot be deleted.
+    """
+    if leftover.kind not in (Kind.FAILED, Kind.STALE):
+        _remove(leftover.path)
+        return True
+    folder = Store(leftover.path.parent).run(leftover.path.name)
+    wanted = RunState.FAILED if leftover.kind is Kind.FAILED else RunState.DONE
+    try:
+        with hold_lock(folder.path):
+            if folder.read_state() is not wanted:
+                return False
+            doomed = folder.path.with_name(f"{DELETED}{folder.path.name}")
+            os.rename(folder.path, doomed)
+    except BusyError:
+        return False
+    _remove(doomed)
+    return True
+
+
+def _find_failed(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
+    yield from (store.run(run_id).path for run_id, state in states.items() if state is RunState.FAILED)
+    reruns = open_rerun_store(store)
+    yield from (reruns.run(run_id).path for run_id in reruns.list_ids() if _has_failed(reruns, run_id))
+
+
+def _has_failed(store: Store, run_id: str) -> bool:
+    return find_owner(store.run(run_id).path) is None and store.run(run_id).read_state() is RunState.FAILED
+
+
+def _find_stale(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
+    planned = _list_planned(store)
+    for run_id, state in states.items():
+        if run_id not in planned and _is_stale(store, run_id, state):
+            yield store.run(run_id).path
+
+
+def _is_stale(store: Store, run_id: str, state: RunState) -> bool:
+    run = store.run(run_id)
+    record = run.read_snapshot().record if state is RunState.DONE else None
+    return record is not None and bool(find_changes(record, run))
+
+
+def _find_drafts(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
+    """Yield drafts outside of active runs, and folders whose deletion was cut short."""
+    if not store.root.is_dir():
+        return
+    active = {run_id for run_id, state in states.items() if state.is_active}
+    yield from sorted(store.root.rglob(f"{DELETED}*"))
+    for path in sorted(store.root.rglob(f"{DRAFT}*")):
+        owner = path.relative_to(store.root).parts[0]
+        is_old = time.time() - path.stat().st_mtime > MIN_DRAFT_AGE_S
+        if owner not in active and (owner in states or is_old):
+            yield path
+
+
+def _find_plans(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
+    """Yield plans of runs that were never started, with their memos."""
+    for name in store.list_plans():
+        ids = store.read_plan(name).ids
+        if all(states.get(run_id, RunState.MISSING) is RunState.MISSING for run_id in ids):
+            yield from sorted(store.root.glob(f"plans/{name}.json")) + sorted(store.root.glob(f"plans/{name}.memo"))
+
+
+def _list_planned(store: Store) -> set[str]:
+    return {run_id for name in store.list_plans() for run_id in store.read_plan(name).ids}
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

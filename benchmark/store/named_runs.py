@@ -1,0 +1,63 @@
+"""Runs that are named on a command line: by planned study, by method or variant, or by ID."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.store.store import Store
+
+
+@dataclass(frozen=True)
+class NamedRuns:
+    """Runs that some names stand for.
+
+    Attributes:
+        ids: IDs of the runs, each once, in the order of the names; runs of a plan need not have a folder.
+        plans: Names of the plans among the names.
+    """
+
+    ids: tuple[str, ...]
+    plans: tuple[str, ...] = ()
+
+
+def find_named_runs(store: Store, names: Sequence[str]) -> NamedRuns:
+    """Find the runs that names stand for.
+
+    Args:
+        store: Store that holds the runs.
+        names: Planned studies, methods, METHOD/VARIANT, or IDs and unambiguous parts of them.
+
+    Raises:
+        KeyError: A name stands for nothing, or for several runs; the message says for what.
+        ValueError: A plan is broken.
+    """
+    plans = [name for name in names if name in store.list_plans()]
+    ids = [run_id for name in names for run_id in _find_runs(store, name, is_plan=name in plans)]
+    return NamedRuns(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(plans)))
+
+
+def _find_runs(store: Store, name: str, *, is_plan: bool) -> Sequence[str]:
+    if is_plan:
+        return store.read_plan(name).ids
+    try:
+        return [store.find(name)]
+    except KeyError:
+        of_method = _find_runs_of_method(store, name)
+        if not of_method:
+            raise
+        return of_method
+
+
+def _find_runs_of_method(store: Store, name: str) -> list[str]:
+    """Return the IDs of the runs of a method or variant; unreadable specs are left out."""
+    method, _, variant = name.partition("/")
+    ids = []
+    for run_id in store.list_ids():
+        try:
+            spec = store.run(run_id).read_spec()
+        except (OSError, ValueError):
+            continue
+        if spec.method == method and variant in ("", spec.variant):
+            ids.append(run_id)
+    return ids

@@ -1,0 +1,58 @@
+"""Finished runs that are run anew: the old result stays in its place until the new one is complete.
+
+    ROOT/reruns/<id>/              the new attempt, a run like any other; it resumes after an interruption
+    ROOT/replaced/<id>.<time>/     a result that was replaced
+
+A new result takes its place by two renames. If a crash separates them, both results exist, and the next rerun of the
+run makes the second one.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmark.core.run_state import RunState
+from benchmark.store.store import Store
+from benchmark.utils.lock import hold_lock
+
+RERUNS = "reruns"
+REPLACED = "replaced"
+
+
+def open_rerun_store(store: Store) -> Store:
+    """Return the store of the reruns of a store's runs."""
+    return Store(store.root / RERUNS)
+
+
+def replace_result(store: Store, run_id: str) -> Path | None:
+    """Put the finished rerun of a run into the place of the run.
+
+    Args:
+        store: Store that holds the run.
+        run_id: Id of a run whose rerun is done.
+
+    Returns:
+        Folder that the old result was moved to; None if there is no old result, because a crash came in between.
+
+    Raises:
+        ValueError: The rerun is not done.
+        BusyError: A process works on the run.
+        OSError: A folder cannot be moved; both results are kept.
+    """
+    old, new = store.run(run_id), open_rerun_store(store).run(run_id)
+    state = new.read_state()
+    if state is not RunState.DONE:
+        raise ValueError(f"the rerun of {run_id} is {state}: the old result stays")
+    aside = None
+    with hold_lock(old.path) if old.path.exists() else nullcontext():
+        if old.path.exists():
+            aside = store.root / REPLACED / f"{run_id}.{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')}"
+            aside.parent.mkdir(exist_ok=True)
+            os.rename(old.path, aside)
+        os.rename(new.path, old.path)
+    if aside is not None:
+        (aside / "lock").unlink(missing_ok=True)
+    return aside

@@ -1,17 +1,19 @@
-"""`import`: predictions of another program become a row like any other."""
+"""`import`, `merge`: predictions of another program become a row, and stores of several machines become one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
 from benchmark.cli.options import AsJson, MaxImages, ProtocolName
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.exchange.import_labels import ImportResult
+    from benchmark.exchange.merge_store import MergeResult
     from benchmark.store.store import Store
 
 
@@ -90,3 +92,47 @@ def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
     print_line(f"{state}: {record.spec.id}")
     print_line("  " + "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()) + "  (d2-main)")
     print_note(f"see it: {format_command(store, 'show', record.spec.id)}")
+
+
+def merge(
+    context: typer.Context,
+    others: Annotated[
+        list[Path], typer.Argument(metavar="OTHER_RUNS…", help="Folders of runs, or archives of runs (tar.gz, zip).")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be merged and change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Merge the runs and plans of other machines into --runs. No result is overwritten.
+
+    Runs are compared by the digests of their pixel counts. The exit code is 4 if a run has other counts there than
+    here, and 3 if a run or plan is broken; everything else is merged in both cases.
+    """
+    from benchmark.exchange.merge_store import merge as merge_store
+
+    store = open_store(context)
+    results = [merge_store(other.expanduser(), store, is_dry=dry_run) for other in others]
+    if as_json:
+        print_json([_describe_merge(result) for result in results])
+    else:
+        for result in results:
+            _print_merge(result, is_dry=dry_run)
+    raise typer.Exit(max((result.exit_code for result in results), default=ExitCode.SUCCESS))
+
+
+def _print_merge(result: MergeResult, *, is_dry: bool) -> None:
+    from benchmark.exchange.merge_decision import Fate
+
+    counts = " · ".join(f"{result.count(fate)} {fate}" for fate in Fate if result.count(fate)) or "no runs"
+    print_line(f"{result.source}{' (dry run)' if is_dry else ''}: {counts}")
+    for decision in result.runs:
+        if decision.reason:
+            print_line(f"  {decision.fate}: {decision.run_id} ({decision.reason})")
+    for plan in result.plans:
+        if plan.action != "identical":
+            print_line(f"  plan {plan.name}: {plan.action}" + (f" ({plan.reason})" if plan.reason else ""))
+
+
+def _describe_merge(result: MergeResult) -> dict[str, Any]:
+    runs = [{"id": run.run_id, "fate": run.fate, "reason": run.reason} for run in result.runs]
+    plans = [{"name": plan.name, "action": plan.action, "reason": plan.reason} for plan in result.plans]
+    return {"source": str(result.source), "runs": runs, "plans": plans, "exit_code": result.exit_code}

@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from benchmark.cli import cluster, d2, data, doctor, exchange, pretrain, reports, runs, show, speed, status, studies, verify
+from benchmark.cli import (
+    cluster,
+    d2,
+    data,
+    doctor,
+    exchange,
+    housekeeping,
+    predict,
+    pretrain,
+    reports,
+    runs,
+    show,
+    speed,
+    status,
+    studies,
+    verify,
+)
 from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
-from benchmark.cli.renamed import RenamingGroup
+from benchmark.cli.sections import SectionedGroup
 from benchmark.utils.exit_codes import ExitCode
 
 app = typer.Typer(
     name="chimera-bench",
-    cls=RenamingGroup,
+    cls=SectionedGroup,
     help="Reproducible benchmarking of zero-shot semantic segmentation. Start with: chimera-bench demo",
     no_args_is_help=True,
     add_completion=False,
@@ -27,27 +43,38 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("demo")(runs.demo)
-app.command("list")(studies.list_all)
-app.command("plan")(studies.plan)
-app.command("run")(runs.run)
-app.command("submit")(cluster.submit)
-app.command("status")(status.status)
-app.command("retry")(cluster.retry)
-app.command("cancel")(cluster.cancel)
-app.command("collect")(cluster.collect)
-app.command("show")(show.show)
-app.command("logs")(show.logs)
-app.command("table")(reports.table)
-app.command("plot")(reports.plot)
-app.command("compare")(reports.compare)
-app.command("verify")(verify.verify)
-app.command("import")(exchange.import_predictions)
-app.add_typer(data.app, name="data")
-app.add_typer(pretrain.app, name="pretrain")
-app.add_typer(d2.app, name="d2")
-app.add_typer(speed.app, name="speed")
-app.command("doctor")(doctor.doctor)
+SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
+    "First steps": {"demo": runs.demo, "list": studies.list_all, "doctor": doctor.doctor},
+    "Runs on this machine": {
+        "plan": studies.plan,
+        "run": runs.run,
+        "retry": cluster.retry,
+        "rerun": housekeeping.rerun,
+    },
+    "Runs on a cluster": {"submit": cluster.submit, "cancel": cluster.cancel, "collect": cluster.collect},
+    "Progress": {"status": status.status, "logs": show.logs},
+    "Results": {
+        "table": reports.table,
+        "plot": reports.plot,
+        "compare": reports.compare,
+        "show": show.show,
+        "verify": verify.verify,
+        "predict": predict.predict,
+    },
+    "Exchange and storage": {
+        "import": exchange.import_predictions,
+        "merge": exchange.merge,
+        "archive": housekeeping.archive,
+        "clean": housekeeping.clean,
+    },
+}
+"""Commands by heading of the help, in the order of a working day."""
+
+for _heading, _commands in SECTIONS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_heading)(_command)
+for _name, _group in {"data": data.app, "pretrain": pretrain.app, "d2": d2.app, "speed": speed.app}.items():
+    app.add_typer(_group, name=_name, rich_help_panel="Datasets, weights, measurements")
 
 
 @app.callback()

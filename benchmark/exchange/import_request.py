@@ -13,6 +13,7 @@ from benchmark.core.split import load_split
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.exchange.class_ids import CLASSES, ClassIds, make_class_ids
 from benchmark.exchange.evaluation_targets import EvaluationTargets, open_targets
+from benchmark.exchange.label_files import NAMES_FILE, find_labels_folder
 from benchmark.exchange.label_folder import LabelFolder
 from benchmark.exchange.label_source import LabelSource
 from benchmark.exchange.sem_seg_json import FILE_NAME, SemSegJson
@@ -20,8 +21,6 @@ from benchmark.planning.method_setup import load_protocol_of
 from benchmark.planning.resolve import SplitData, compute_fingerprint, find_split_source, load_split_of
 from benchmark.utils.did_you_mean import explain_unknown_name
 
-NAMES_FILE = "classes.json"
-"""File beside label maps that names their ids; `predict` writes it."""
 MAX_NAME, MAX_SHOWN = 80, 4
 
 
@@ -118,7 +117,7 @@ def check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:
         spec: Spec of the imported run.
         rule: How ids are read, see `ImportRequest`.
     """
-    split = load_split_of(spec)
+    path, split = find_labels_folder(path), load_split_of(spec)
     targets = open_targets(split, max_images=spec.max_images)
     ids = make_class_ids(rule or _find_rule(path), classes=split.classes, dataset_classes=targets.dataset.classes)
     source = _open_source(path, ids)
@@ -138,7 +137,7 @@ def _open_source(path: Path, ids: ClassIds) -> LabelSource:
             raise ValueError(f"{path} is a file, expected a folder of label maps or {FILE_NAME}")
         return SemSegJson(path, ids)
     if not path.is_dir():
-        raise FileNotFoundError(f"no folder {path}: give the folder that holds the label maps, or the path of {FILE_NAME}")
+        raise FileNotFoundError(f"no folder {path}: give that of the label maps, or the path of {FILE_NAME}")
     if not (path / FILE_NAME).is_file():
         return LabelFolder(path, ids)
     if any(path.rglob("*.png")):

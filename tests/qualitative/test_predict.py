@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from benchmark.execution.runner import execute
-from benchmark.qualitative.predict import predict_labels, read_images
+from benchmark.qualitative.predict import ScoredImages, predict_labels, read_images
 from benchmark.store.store import Store
 from tests.engine.runs import small_spec
 
@@ -26,12 +26,22 @@ def test_predictions_equal_those_that_were_counted(tmp_path: Path) -> None:
         assert predicted.tolist() == counts.prediction[[row]].toarray()[0].tolist()
 
 
-def test_a_run_without_its_checkpoint_cannot_predict(tmp_path: Path) -> None:
-    spec, store = small_spec(budget__iterations=0), Store(tmp_path)
+def test_a_trained_run_without_its_checkpoint_cannot_predict(tmp_path: Path) -> None:
+    spec, store = small_spec(budget__iterations=1), Store(tmp_path)
     execute(spec, store=store)
     store.run(spec.id).checkpoint_path.unlink()
     with pytest.raises(ValueError, match=r"checkpoint .*checkpoint.pt is missing"):
         predict_labels(store, spec.id, [])
+
+
+def test_a_run_that_trains_nothing_predicts_without_a_checkpoint(tmp_path: Path) -> None:
+    spec, store = small_spec(budget__iterations=0), Store(tmp_path)
+    execute(spec, store=store)
+    images = read_images(spec, ScoredImages(spec).ids)
+    expected = predict_labels(store, spec.id, images)
+    store.run(spec.id).checkpoint_path.unlink()
+    for labels, same in zip(predict_labels(store, spec.id, images), expected, strict=True):
+        assert (labels == same).all()
 
 
 def test_only_images_that_were_scored_can_be_read() -> None:

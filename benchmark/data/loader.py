@@ -8,20 +8,19 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from benchmark.core.protocol import EvalTransform, Protocol, TrainImages
-from benchmark.core.seeding import torch_generator
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Sample
 from benchmark.data.base import Dataset, RawSample
+from benchmark.data.batches import load_batches
 from benchmark.data.label_maps import LabelMap
 from benchmark.data.resize import fit_size, resize_image
 from benchmark.data.samplers import EndlessOrder, SampleKey
@@ -67,6 +66,10 @@ class _TrainSamples(TorchDataset[Sample]):
             return sample
         return _mark_unlabeled(sample, self.pseudo_label_area, ignore=self.label_map.ignore)
 
+    def describe(self, key: SampleKey) -> str:
+        """Return the file name of an image."""
+        return self.dataset.get_image_ref(self.subset, key.image).file_name
+
 
 @dataclass(frozen=True)
 class _EvalSamples(TorchDataset[Sample]):
@@ -92,6 +95,10 @@ class _EvalSamples(TorchDataset[Sample]):
             "image_id": raw.image_id,
             "sem_seg": target,
         }
+
+    def describe(self, key: SampleKey) -> str:
+        """Return the file name of an image."""
+        return self.dataset.get_image_ref(self.subset, key.image).file_name
 
 
 class TrainLoader:
@@ -139,7 +146,7 @@ class TrainLoader:
         if not 0 <= start <= stop:
             raise ValueError(f"expected 0 <= start <= stop, got batches {start} to {stop}")
         keys = (self._make_batch_keys(iteration)[slots] for iteration in range(start, stop))
-        yield from _load_batches(self._samples, keys, workers=self._workers)
+        yield from load_batches(self._samples, keys, workers=self._workers, describe=self._samples.describe)
 
     def init_batches(self, count: int, *, micro_batches: int = 1) -> Iterator[Batch]:
         """Yield the first images of the training order, each once, augmented as in training but with other draws.
@@ -158,8 +165,7 @@ class TrainLoader:
             [SampleKey(0, position, self._images[self._order.index(position)]) for position in part.tolist()]
             for part in positions
         )
-        # read in this process: a caller may keep all batches, and tensors from workers hold open files
-        yield from _load_batches(self._init_samples, keys, workers=0)
+        yield from load_batches(self._init_samples, keys, workers=0, describe=self._init_samples.describe)
 
     def sample(self, key: SampleKey) -> Sample:
         """Return one augmented sample, which is a pure function of the key and the seed."""
@@ -216,7 +222,8 @@ class EvalLoader:
             step: Distance between images, so that several processes can share them.
         """
         keys = ([SampleKey(0, 0, index)] for index in range(first, self._size, step))
-        for (sample,) in _load_batches(self._samples, keys, workers=self._workers):
+        describe = self._samples.describe
+        for (sample,) in load_batches(self._samples, keys, workers=self._workers, describe=describe):
             yield _split_off_target(sample)
 
     def sample(self, index: int) -> tuple[Sample, Tensor]:
@@ -285,24 +292,6 @@ def _make_train_samples(
     area = None if is_inductive else _UNSEEN_LABEL if is_located else ignore
     transforms = make_train_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=padding)
     return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, purpose, transforms), area)
-
-
-def _load_batches(
-    samples: _TrainSamples | _EvalSamples, keys: Iterable[list[SampleKey]], *, workers: int
-) -> Iterator[Batch]:
-    loader: DataLoader[Sample] = DataLoader(
-        samples,
-        batch_sampler=keys,
-        num_workers=workers,
-        collate_fn=_keep_list,
-        # its own generator: a DataLoader without one draws from torch's global stream whenever it starts
-        generator=torch_generator("loader"),
-    )
-    yield from loader
-
-
-def _keep_list(batch: Batch) -> Batch:
-    return batch
 
 
 def _split_off_target(sample: Sample) -> tuple[Sample, Tensor]:

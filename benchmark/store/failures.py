@@ -32,6 +32,8 @@ def describe_exit(code: int) -> str:
     """Describe in one line how a process ended that left no record."""
     if code == ExitCode.INTERRUPTED:
         return "the process was interrupted by SIGTERM or SIGINT from outside; its checkpoint is kept"
+    if code == ExitCode.STALLED:
+        return "a read made no progress and could not be interrupted; the end of the log says which"
     if code >= 0:
         return f"the process ended with exit code {code} and left no record"
     hint = ": killed from outside, or out of memory" if -code == signal.SIGKILL else ""

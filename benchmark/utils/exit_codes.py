@@ -21,6 +21,8 @@ class ExitCode(IntEnum):
     """Another process works on the run."""
     SUPERSEDED = 76
     """A later attempt at the run has begun."""
+    STALLED = 77
+    """The process waited too long for something that cannot be interrupted, and ended itself."""
     REQUEUE = 85
     """The job wants to be started again by the scheduler."""
     INTERRUPTED = 130

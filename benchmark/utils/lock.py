@@ -18,6 +18,7 @@ from pathlib import Path
 
 from benchmark.utils.atomic_files import open_draft
 from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.processes import is_process_alive, read_start_time
 
 MAX_SILENCE_S = 900
 """Seconds without a heartbeat after which the lock of another host counts as abandoned."""
@@ -72,13 +73,7 @@ class Owner(FrozenModel):
     @property
     def is_alive(self) -> bool:
         """Whether a process of this host is still the one that made the lock."""
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass
-        return not self.born or _read_start_time(self.pid) == self.born
+        return is_process_alive(self.pid, born=self.born)
 
 
 def identify_this_process() -> Owner:
@@ -89,7 +84,7 @@ def identify_this_process() -> Owner:
 
 def identify_process(pid: int) -> Owner:
     """Return a process of this host as an owner, which can tell later whether the same process is still alive."""
-    return Owner(pid=pid, host=socket.gethostname(), born=_read_start_time(pid))
+    return Owner(pid=pid, host=socket.gethostname(), born=read_start_time(pid))
 
 
 @contextmanager
@@ -159,17 +154,3 @@ def _read_owner(lock: Path) -> Owner | None:
         return Owner.model_validate(json.loads(lock.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _read_start_time(pid: int) -> str:
-    """Read the start time of a process in ticks since boot from Linux's /proc.
-
-    Returns:
-        "ended" for a process that only waits to be reaped; empty on systems without /proc.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-    fields = stat.rpartition(")")[2].split()
-    return "ended" if fields[0] == "Z" else fields[19]

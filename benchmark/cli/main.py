@@ -72,7 +72,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
 
 for _heading, _commands in SECTIONS.items():
     for _name, _command in _commands.items():
-        app.command(_name, rich_help_panel=_heading)(_command)
+        app.command(_name, rich_help_panel=_heading, epilog=getattr(_command, "epilog", None))(_command)
 for _name, _group in {"data": data.app, "pretrain": pretrain.app, "d2": d2.app, "speed": speed.app}.items():
     app.add_typer(_group, name=_name, rich_help_panel="Datasets, weights, measurements")
 

@@ -12,6 +12,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
 
 RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")]
+RunNames = Annotated[
+    list[str],
+    typer.Argument(metavar="STUDY | METHOD[/VARIANT] | ID...", help="Planned studies, methods, or runs by ID."),
+]
 Name = Annotated[
     str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="Method, path of a method's .py file, or study.")
 ]
@@ -28,7 +32,9 @@ EngineName = Annotated[str | None, typer.Option("--engine", help="Engine: fabric
 MaxImages = Annotated[
     int | None, typer.Option("--max-images", min=0, help="Score only the first images (testing only).")
 ]
-PlanName = Annotated[str | None, typer.Option("--name", help="Name to save the modified study's plan under.")]
+PlanName = Annotated[
+    str | None, typer.Option("--name", help="Name to save the plan of a modified study or a sweep under.")
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
 
 Jobs = Annotated[

@@ -33,7 +33,8 @@ def name_gpus(count: int, environment: Mapping[str, str]) -> tuple[str, ...]:
             to the GPUs that it was given.
     """
     visible = environment.get("CUDA_VISIBLE_DEVICES")
-    names = list(map(str, range(count))) if visible is None else [name for name in visible.replace(" ", "").split(",") if name]
+    listed = [name.strip() for name in (visible or "").split(",")]
+    names = list(map(str, range(count))) if visible is None else list(filter(None, listed))
     is_mig = count > 0 and all(name.startswith("MIG-") for name in names)
     return tuple(names if is_mig else names[:count])
 

@@ -1,0 +1,269 @@
+"""`rerun`, `clean`, `archive`: finished runs anew, away, and along."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
+from benchmark.cli.local_runs import choose_exit_code, start_runs
+from benchmark.cli.options import (
+    Device,
+    DryRun,
+    Jobs,
+    NoCost,
+    RunNames,
+    Threads,
+    TimeLimit,
+    Workers,
+    read_time_limit,
+)
+from benchmark.core.run_state import RunState
+from benchmark.utils.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from benchmark.execution.worker_process import WorkerResources
+    from benchmark.store.cleanup import Kind, Leftover
+    from benchmark.store.row_labels import RowLabel
+    from benchmark.store.store import Store
+
+SHOWN_LEFTOVERS = 20
+
+
+def rerun(
+    context: typer.Context,
+    names: RunNames,
+    stale: Annotated[bool, typer.Option("--stale", help="Only runs of older code or inputs.")] = False,
+    jobs: Jobs = None,
+    threads: Threads = 1,
+    workers: Workers = 0,
+    device: Device = None,
+    time_limit: TimeLimit = None,
+    no_cost: NoCost = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Run finished runs anew on this machine. The old result stays until the new one is done, and is kept aside."""
+    from benchmark.execution.worker_process import WorkerResources
+    from benchmark.store.named_runs import find_named_runs
+    from benchmark.store.row_labels import label_runs
+
+    store, limit_s = open_store(context), read_time_limit(time_limit)
+    ids = _choose_finished(store, find_named_runs(store, names).ids, only_stale=stale)
+    labels = label_runs(store, ids)
+    if dry_run or not ids:
+        for run_id in ids:
+            print_line(f"{labels[run_id]}  {run_id}")
+        print_line(f"{format_count(len(ids), 'run')} to run anew")
+        return
+    resources = WorkerResources(threads, workers, measures_cost=not no_cost, time_limit_s=limit_s)
+    raise typer.Exit(_rerun(store, ids, labels, jobs=jobs, device=device, resources=resources))
+
+
+def _choose_finished(store: Store, ids: Sequence[str], *, only_stale: bool) -> list[str]:
+    """Return the runs that can be run anew, and print how many cannot."""
+    from benchmark.store.reruns import open_rerun_store
+    from benchmark.store.staleness import find_changes
+
+    reruns = open_rerun_store(store)
+    chosen, unfinished = [], []
+    for run_id in ids:
+        snapshot = store.run(run_id).read_snapshot()
+        if snapshot.state is RunState.MISSING and reruns.run(run_id).read_state() is RunState.DONE:
+            chosen.append(run_id)  # a crash came between the two moves of its folders
+        elif snapshot.state is not RunState.DONE or snapshot.record is None:
+            unfinished.append(run_id)
+        elif not only_stale or find_changes(snapshot.record, store.run(run_id)):
+            chosen.append(run_id)
+    if unfinished:
+        print_note(f"{format_count(len(unfinished), 'run')} without a result, skipped: `run` and `retry` are for those")
+    return chosen
+
+
+def _rerun(
+    store: Store,
+    ids: Sequence[str],
+    labels: Mapping[str, RowLabel],
+    *,
+    jobs: int | None,
+    device: str | None,
+    resources: WorkerResources,
+) -> int:
+    """Run finished runs anew, replace their results, and return the exit code."""
+    from benchmark.execution.verify import check_repeatable
+    from benchmark.store.reruns import open_rerun_store
+
+    reruns = open_rerun_store(store)
+    open_ids = [run_id for run_id in ids if reruns.run(run_id).read_state() is not RunState.DONE]
+    specs = [store.run(run_id).read_spec() for run_id in open_ids]
+    for spec in specs:
+        check_repeatable(spec)
+    states = []
+    try:
+        if specs:
+            names = {run_id: str(label) for run_id, label in labels.items()}
+            states = start_runs(reruns, specs, names, jobs=jobs, device=device, resources=resources)
+    finally:
+        for run_id in ids:
+            if reruns.run(run_id).read_state() is RunState.DONE:
+                print_line(f"{labels[run_id]}: {_replace(store, run_id)}")
+    kept = sum(state is not RunState.DONE for state in states)
+    if kept:
+        print_note(f"{format_count(kept, 'old result')} kept, as there is no new one: the same command tries again")
+    return choose_exit_code(states)
+
+
+def _replace(store: Store, run_id: str) -> str:
+    """Replace a result by that of its rerun, and say in a line how the two differ."""
+    from benchmark.evaluation.scores import score
+    from benchmark.store.reruns import open_rerun_store, replace_result
+
+    old, new = (each.run(run_id).read_snapshot().record for each in (store, open_rerun_store(store)))
+    before = store.run(run_id).read_counts(old) if old is not None else None
+    aside = replace_result(store, run_id)
+    after = store.run(run_id).read_counts(new)
+    if before is None or aside is None:
+        return "new result in its place"
+    if before.digest() == after.digest():
+        return f"same counts as before; the old result is in {aside}"
+    hious = [score(counts, "d2-main").hiou for counts in (before, after)]
+    return f"hIoU {hious[0]:.2f} before, {hious[1]:.2f} now (d2-main); the old result is in {aside}"
+
+
+def clean(
+    context: typer.Context,
+    failed: Annotated[bool, typer.Option("--failed", help="Failed runs.")] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Finished runs of older code or inputs that no plan names.")
+    ] = False,
+    drafts: Annotated[bool, typer.Option("--drafts", help="Drafts that killed processes left behind.")] = False,
+    plans: Annotated[bool, typer.Option("--plans", help="Plans none of whose runs was ever started.")] = False,
+    replaced: Annotated[bool, typer.Option("--replaced", help="Old results that `rerun` replaced.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
+) -> None:
+    """Delete failed or stale runs, drafts and unused plans. Shows them with their sizes and asks first."""
+    from benchmark.store.cleanup import Kind, list_leftovers, list_stale_in_plans
+    from slurm.status.run_status import query_status
+
+    store = open_store(context)
+    flags = {Kind.FAILED: failed, Kind.STALE: stale, Kind.DRAFTS: drafts, Kind.PLANS: plans, Kind.REPLACED: replaced}
+    wanted = [kind for kind, is_wanted in flags.items() if is_wanted]
+    ids = dict.fromkeys(
+        [*store.list_ids(), *(run_id for name in store.list_plans() for run_id in store.read_plan(name).ids)]
+    )
+    states = {run.id: run.state for run in query_status(store, list(ids)).runs}
+    leftovers = list_leftovers(store, wanted or list(Kind), states)
+    for kind in wanted or Kind:
+        _print_leftovers(store, kind, [leftover for leftover in leftovers if leftover.kind is kind])
+    if stale and (kept := len(list_stale_in_plans(store, states))):
+        print_note(
+            f"{format_count(kept, 'stale run')} of plans kept: {format_command(store, 'rerun', 'STUDY', '--stale')}"
+        )
+    if not wanted:
+        print_note(f"nothing deleted: choose with {' '.join(f'--{kind}' for kind in Kind)}")
+    elif leftovers:
+        _delete(leftovers, is_confirmed=yes)
+
+
+def _print_leftovers(store: Store, kind: Kind, leftovers: Sequence[Leftover]) -> None:
+    from benchmark.store.disk_usage import format_size
+    from benchmark.store.row_labels import label_runs
+
+    total = format_size(sum(leftover.size for leftover in leftovers))
+    print_line(f"{kind}: {len(leftovers)}" + (f", {total}" if leftovers else ""))
+    shown = leftovers[:SHOWN_LEFTOVERS]
+    names = set(store.list_ids())
+    labels = label_runs(store, [leftover.path.name for leftover in shown if leftover.path.name in names])
+    for leftover in shown:
+        path, label = leftover.path.relative_to(store.root), labels.get(leftover.path.name)
+        print_line(f"  {format_size(leftover.size):>7}  {path}" + (f"  ({label})" if label else ""))
+    if len(leftovers) > len(shown):
+        print_line(f"  … and {len(leftovers) - len(shown)} more")
+
+
+def _delete(leftovers: Sequence[Leftover], *, is_confirmed: bool) -> None:
+    from benchmark.store.cleanup import delete
+    from benchmark.store.disk_usage import format_size
+
+    total = format_size(sum(leftover.size for leftover in leftovers))
+    if not is_confirmed and not sys.stdin.isatty():
+        print_note(f"nothing deleted: --yes deletes these {total}")
+        return
+    if not is_confirmed and not typer.confirm(f"Delete these {total}?"):
+        print_note("nothing deleted")
+        return
+    deleted = [leftover for leftover in leftovers if delete(leftover)]
+    in_use = len(leftovers) - len(deleted)
+    print_line(f"deleted {len(deleted)}, {format_size(sum(leftover.size for leftover in deleted))}")
+    if in_use:
+        print_note(f"{in_use} kept: in use by now")
+
+
+def archive(
+    context: typer.Context,
+    names: RunNames,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive: .tar.gz or .zip.", dir_okay=False)],
+    checkpoints: Annotated[bool, typer.Option("--checkpoints", help="Add checkpoints, which are large.")] = False,
+) -> None:
+    """Write runs to one file. Records, counts, specs and losses, with the plans of the named studies."""
+    from benchmark.store.archive import write_archive
+    from benchmark.store.disk_usage import format_size, measure_size
+    from benchmark.store.named_runs import find_named_runs
+
+    store = open_store(context)
+    named = find_named_runs(store, names)
+    ended = [run_id for run_id in named.ids if store.run(run_id).read_state() in (RunState.DONE, RunState.FAILED)]
+    if not ended:
+        raise ValueError(
+            f"none of the {format_count(len(named.ids), 'run')} has a record, so there is nothing to archive"
+        )
+    if len(ended) < len(named.ids):
+        print_note(f"{format_count(len(named.ids) - len(ended), 'run')} without a record left out")
+    entries = write_archive(store, ended, out, plans=named.plans, with_checkpoints=checkpoints)
+    contents = f"{format_count(len(ended), 'run')}, {format_count(len(entries), 'file')}"
+    print_line(f"{contents} in {out}, {format_size(measure_size(out))}")
+    folder = entries[0].partition("/")[0]
+    print_line(
+        f"After unpacking: chimera-bench --runs {folder} " + (f"table {named.plans[0]}" if named.plans else "status")
+    )
+
+
+def retry_here(
+    store: Store,
+    names: Sequence[str],
+    *,
+    jobs: int | None,
+    device: str | None,
+    resources: WorkerResources,
+    dry_run: bool,
+) -> int:
+    """Run the failed ones of named runs again on this machine, if they failed here; return the exit code."""
+    from benchmark.store.named_runs import find_named_runs
+    from benchmark.store.row_labels import label_runs
+    from slurm.requests.manifest import locate_runs
+
+    ids = find_named_runs(store, names).ids
+    failed = [run_id for run_id in ids if store.run(run_id).read_state().is_failed]
+    tasks = locate_runs(store)
+    on_cluster = [run_id for run_id in failed if run_id in tasks]
+    here = [run_id for run_id in failed if run_id not in tasks]
+    if on_cluster:
+        profile = tasks[on_cluster[0]].submission.manifest.profile
+        command = format_command(store, "retry", *names, "--cluster", profile)
+        print_note(f"{format_count(len(on_cluster), 'failed run')} of a cluster left out; to submit again: {command}")
+    if not here:
+        print_line("no failed runs of this machine" if on_cluster else "no failed runs")
+        return ExitCode.ERROR if on_cluster else ExitCode.SUCCESS
+    labels = {run_id: str(label) for run_id, label in label_runs(store, here).items()}
+    print_note(
+        f"{format_count(len(here), 'failed run')} to run again on this machine, from the last checkpoint of each"
+    )
+    if dry_run:
+        for run_id in here:
+            print_line(f"{labels[run_id]}  {run_id}")
+        return ExitCode.SUCCESS
+    specs = [store.run(run_id).read_spec() for run_id in here]
+    return choose_exit_code(start_runs(store, specs, labels, jobs=jobs, device=device, resources=resources))

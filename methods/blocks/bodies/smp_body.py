@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
@@ -17,8 +15,11 @@ from benchmark.utils.input_files import record_input
 from methods.blocks.clip.config import ASSETS
 from methods.blocks.file_digest import add_digest, record_tensors
 from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
+from methods.blocks.weight_files import load_tensors, read_tensors
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
+CLASSIFIER = "segmentation_head."
+"""Prefix of the classifier in checkpoints of segmentation-models-pytorch."""
 
 
 class SmpBodyConfig(Config):
@@ -27,7 +28,7 @@ class SmpBodyConfig(Config):
     Attributes:
         encoder: Encoder name of segmentation-models-pytorch ("resnet50") or timm ("tu-convnext_tiny").
         weights: "imagenet" (downloaded by segmentation-models-pytorch), "toy" (included in the package), the path of a
-            safetensors file, or None for random weights.
+            weight file, or None for random weights.
         sha256: Digest of a file given by path; computed when the config is created.
         depth: Number of encoder stages. Dilation keeps the output stride at `stride`.
         stride: Pixels per feature in both directions.
@@ -109,24 +110,21 @@ def _build_network(config: SmpBodyConfig) -> Any:
         line = str(error).splitlines()[0][:200]
         raise ValueError(
             f"cannot build encoder {config.encoder!r} with weights {config.weights!r} ({line}); without network "
-            f"access, set body.weights to null or to the path of a safetensors file"
+            f"access, set body.weights to null or to the path of a weight file"
         ) from error
 
 
 def load_body_weights(body: SmpBody, path: Path) -> None:
-    """Load encoder and decoder from a safetensors file, converting float16 to float32.
+    """Load encoder and decoder from a weight file, converting float16 to float32; a classifier in it is ignored.
 
     Args:
         body: Body whose tensors are replaced.
-        path: Safetensors file with all tensors of the body.
+        path: Weight file with all tensors of the body, see `methods.blocks.weight_files`.
 
     Raises:
         ValueError: The file is missing, broken, or belongs to another architecture.
     """
-    try:
-        state = load_file(path)
-        record_input(path)
-        body.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        line = str(error).splitlines()[0][:200]
-        raise ValueError(f"{path} does not hold the weights of this body ({line})") from error
+    path = path.expanduser()
+    tensors = {name: value for name, value in read_tensors(path).items() if not name.startswith(CLASSIFIER)}
+    record_input(path)
+    load_tensors(body, tensors, description=f"{path} and the body")

@@ -19,9 +19,10 @@ import torch
 from benchmark.core.seeding import hash_rng_key
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.input_files import record_input
-from methods.blocks.clip.checkpoint import load_checkpoint, read_checkpoint
+from methods.blocks.clip.checkpoint import read_checkpoint
 from methods.blocks.clip.config import ASSETS, RANDOM, TOY_MODEL, TOY_WEIGHTS, Clip, ClipConfig
 from methods.blocks.clip.weights import SUFFIXES, Pretraining, find_weights, look_up_pretraining, recognize_weights
+from methods.blocks.weight_files import load_tensors
 
 QUICK_SUFFIX = "-quickgelu"
 """Suffix of open_clip's architectures with QuickGELU that also exist with GELU."""
@@ -75,7 +76,7 @@ def _build_pretrained(config: ClipConfig) -> Clip:
     if checkpoint.is_openai:
         _check_activation(config, is_quick=True)
     model = _build_without_weights(config.model)
-    load_checkpoint(model, checkpoint, description=f"{file} and model {config.model!r}")
+    load_tensors(model, checkpoint.tensors, description=f"{file} and model {config.model!r}")
     if pretraining is not None:
         model.visual.image_mean, model.visual.image_std = pretraining.mean, pretraining.std
     return model

@@ -17,21 +17,21 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
+from benchmark.cli.housekeeping import retry_here
 from benchmark.cli.options import (
     AsJson,
+    Device,
     DryRun,
-    EngineName,
-    MaxImages,
-    Name,
+    Jobs,
     NoCost,
-    Overrides,
-    PlanName,
-    ProtocolName,
     RetryFailed,
-    Seeds,
-    Splits,
-    read_overrides,
+    RunNames,
+    Threads,
+    TimeLimit,
+    Workers,
+    read_time_limit,
 )
+from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.cli.runs import label_selection, print_runs, print_split_notes, run_here
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from benchmark.planning.selection import Selection
     from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
+    from slurm.cancel import Cancellation
     from slurm.requests.profile import Profile, SlurmProfile
     from slurm.status.run_status import RunStatus
     from slurm.submit import Receipt
@@ -51,21 +52,14 @@ POLL_S = 30.0
 Cluster = Annotated[
     str, typer.Option("--cluster", "-c", help="Profile of a cluster or its file; local or debug: this machine.")
 ]
-Names = Annotated[list[str], typer.Argument(metavar="STUDY | ID...", help="Planned study, or runs.")]
 
 
+@with_run_options
 def submit(
     context: typer.Context,
-    name: Name,
+    options: RunOptions,
     cluster: Cluster,
-    split: Splits = None,
-    protocol: ProtocolName = None,
-    seed: Seeds = None,
-    overrides: Overrides = None,
-    engine: EngineName = None,
-    max_images: MaxImages = None,
     no_cost: NoCost = False,
-    plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
@@ -74,29 +68,40 @@ def submit(
     from slurm.requests.profile import load_profile, switch_off_cost
 
     profile = switch_off_cost(load_profile(cluster)) if no_cost else load_profile(cluster)
-    store, overridden = open_store(context), read_overrides(overrides)
-    fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    selection = select_runs(
-        name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
-    )
+    store = open_store(context)
+    _check_store(store, profile)
+    selection = select_runs(options.make_request(), store=store, keep=not dry_run, notify=print_note)
     raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=retry_failed))
 
 
 def retry(
     context: typer.Context,
-    names: Names,
-    cluster: Cluster,
+    names: RunNames,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", "-c", help="Submit to this cluster; default: run those that failed here.")
+    ] = None,
+    jobs: Jobs = None,
+    threads: Threads = 1,
+    workers: Workers = 0,
+    device: Device = None,
+    time_limit: TimeLimit = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Submit failed runs again. All failed runs of a planned study, or those of the named runs."""
+    """Run failed runs again, on this machine or a cluster. All of a study or method, or those of the named runs."""
+    from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_specs
     from slurm.requests.profile import load_profile
 
-    store, profile = open_store(context), load_profile(cluster)
+    store = open_store(context)
+    if cluster is None:
+        resources = WorkerResources(threads, workers, time_limit_s=read_time_limit(time_limit))
+        raise typer.Exit(retry_here(store, names, jobs=jobs, device=device, resources=resources, dry_run=dry_run))
+    profile = load_profile(cluster)
     failed = [run_id for run_id in _find_ids(store, names) if store.run(run_id).read_state().is_failed]
     if not failed:
         print_line("no failed runs")
         return
+    _check_store(store, profile)
     study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for the study
     selection = select_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
     raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=True))
@@ -104,32 +109,44 @@ def retry(
 
 def cancel(
     context: typer.Context,
-    names: Names,
+    names: RunNames,
     dry_run: DryRun = False,
 ) -> None:
     """Cancel the jobs of a planned study or of runs. Checkpoints are kept; `submit` resumes from them."""
-    from slurm.scheduler.queue import cancel_jobs
+    from slurm.cancel import Cancellation, cancel_tasks, select_tasks
     from slurm.status.run_status import query_status
 
     store = open_store(context)
     ids = set(_find_ids(store, names))
-    in_jobs = [run for run in query_status(store, sorted(ids)).runs if run.state.is_active and run.task is not None]
+    status = query_status(store, sorted(ids))
+    in_jobs = [run for run in status.runs if run.state.is_active and run.task is not None]
     _refuse_shared_jobs(in_jobs, ids)
-    targets = {target for run in in_jobs if run.task is not None and (target := run.task.target)}
     outside = ids - {run.id for run in in_jobs}
     num_local = sum(store.run(run_id).read_state() is RunState.RUNNING for run_id in outside)
     if num_local:
         print_note(f"{format_count(num_local, 'run')} without a job: interrupt the command that started them")
-    if dry_run:
-        for job, index in sorted(targets):
-            print_line(f"{job}_{index}")
-        return
-    objections = cancel_jobs(targets)
-    for line in objections:
+    for line in status.queue.notes:
         print_note(line)
-    summary = f"{format_count(len(in_jobs), 'run')} in {format_count(len(targets), 'job')} canceled"
-    print_line("some jobs could not be canceled" if objections else summary)
-    raise typer.Exit(ExitCode.ERROR if objections else ExitCode.SUCCESS)
+    if dry_run:
+        for task in select_tasks(in_jobs)[0]:
+            print_line(task.label)
+        return
+    result = cancel_tasks(in_jobs, default=status.queue.default) if in_jobs else Cancellation()
+    raise typer.Exit(_report_cancellation(result))
+
+
+def _report_cancellation(result: Cancellation) -> int:
+    """Print what was canceled and what was not, and return the exit code."""
+    for line in result.errors:
+        print_note(line)
+    if result.surviving:
+        print_note(f"still in the queue: {', '.join(task.label for task in result.surviving)}")
+    if result.unknown:
+        jobs = ", ".join(task.label for task in result.unknown)
+        print_note(f"not canceled, as SLURM does not show these jobs under their names: {jobs}; try again in a minute")
+    num_runs = sum(len(task.run_ids) for task in result.canceled)
+    print_line(f"{format_count(num_runs, 'run')} in {format_count(len(result.canceled), 'job')} canceled")
+    return ExitCode.SUCCESS if result.is_complete else ExitCode.ERROR
 
 
 def collect(
@@ -177,6 +194,18 @@ def _print_unfinished(states: Mapping[str, RunState], labels: Mapping[str, RowLa
         if state is not RunState.DONE:
             for line in summarize_labels(labels[run_id] for run_id, one in states.items() if one is state):
                 print_line(f"  {state}: {line}")
+
+
+def _check_store(store: Store, profile: Profile) -> None:
+    """Check, before anything is written, that SLURM can write into the store.
+
+    Raises:
+        ValueError: SLURM would misread the name of the store.
+    """
+    if profile.executor == "slurm":
+        from slurm.requests.sbatch import check_folder
+
+        check_folder(store.root.absolute())
 
 
 def _start(store: Store, selection: Selection, profile: Profile, *, dry_run: bool, retry_failed: bool) -> int:
@@ -248,7 +277,8 @@ def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retr
     print_line(f"{format_count(len(states), 'run')}: {format_states(states)}")
     for submission in receipt.sent:
         tasks = submission.manifest.tasks
-        job = submission.sent.job if submission.sent else "?"
+        sent = submission.sent
+        job = (sent.job + (f" on {sent.cluster}" if submission.manifest.clusters else "")) if sent else "?"
         runs = format_count(sum(map(len, tasks)), "run")
         print_line(f"job {job} ({submission.manifest.name}): {runs} in an array of {len(tasks)}")
     print_line(f"{format_count(receipt.num_sent, 'run')} submitted")
@@ -257,15 +287,15 @@ def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retr
         print_note(f"{waiting} not submitted, as the queue is full: run the same command again later")
     if RunState.FAILED in states and not retry_failed:
         print_note(f"{states.count(RunState.FAILED)} failed before, not resubmitted; use --retry-failed to resubmit")
-    if selection.plan is not None:
+    if selection.named_plan is not None:
         print_line(f"Watch the progress: {format_command(store, 'status', selection.name, '--watch')}")
 
 
 def _find_ids(store: Store, names: Sequence[str]) -> list[str]:
-    """Return the IDs of the runs of a planned study, or of the named runs."""
-    if _is_plan(store, names):
-        return list(store.read_plan(names[0]).ids)
-    return [store.find(name) for name in names]
+    """Return the IDs of the runs of planned studies and methods, and of the named runs."""
+    from benchmark.store.named_runs import find_named_runs
+
+    return list(find_named_runs(store, names).ids)
 
 
 def _is_plan(store: Store, names: Sequence[str]) -> bool:

@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "table": reports.table,
         "plot": reports.plot,
         "compare": reports.compare,
+        "export": reports.export,
         "show": show.show,
         "verify": verify.verify,
         "predict": predict.predict,

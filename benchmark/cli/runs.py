@@ -12,23 +12,17 @@ from benchmark.cli.local_runs import choose_exit_code, start_runs
 from benchmark.cli.options import (
     Device,
     DryRun,
-    EngineName,
     Jobs,
-    MaxImages,
-    Name,
     NoCost,
     Overrides,
-    PlanName,
-    ProtocolName,
     RetryFailed,
-    Seeds,
-    Splits,
     Threads,
     TimeLimit,
     Workers,
     read_overrides,
     read_time_limit,
 )
+from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
@@ -40,22 +34,16 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 
+@with_run_options
 def run(
     context: typer.Context,
-    name: Name,
-    split: Splits = None,
-    protocol: ProtocolName = None,
-    seed: Seeds = None,
-    overrides: Overrides = None,
-    engine: EngineName = None,
-    max_images: MaxImages = None,
+    options: RunOptions,
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
     device: Device = None,
     time_limit: TimeLimit = None,
     no_cost: NoCost = False,
-    plan_name: PlanName = None,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
 ) -> None:
@@ -63,11 +51,8 @@ def run(
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_runs
 
-    store, overridden, limit_s = open_store(context), read_overrides(overrides), read_time_limit(time_limit)
-    fields = {"split": split, "protocol": protocol, "engine": engine, "max_images": max_images}
-    selection = select_runs(
-        name, store=store, keep=not dry_run, overrides=overridden, seeds=seed, plan_name=plan_name, **fields
-    )
+    store, limit_s = open_store(context), read_time_limit(time_limit)
+    selection = select_runs(options.make_request(), store=store, keep=not dry_run, notify=print_note)
     if dry_run:
         print_runs(store, selection)
         return
@@ -94,9 +79,9 @@ def run_here(
         device=device,
         resources=resources,
         retry_failed=retry_failed,
-        plan=selection.plan,
+        plan=selection.named_plan,
     )
-    _print_results(store, selection.specs, selection.plan)
+    _print_results(store, selection.specs, selection.named_plan)
     return code
 
 
@@ -197,10 +182,10 @@ def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLab
 
 def label_selection(store: Store, selection: Selection) -> dict[str, RowLabel]:
     """Return the labels of a selection's runs by ID: rows of its plan, or of the planned study that it is called by."""
-    plan = selection.plan
+    plan = selection.named_plan
     if plan is None and selection.name in store.list_plans():
         plan = store.read_plan(selection.name)
-    return label_specs(selection.specs if selection.plan is None else (), plan)
+    return label_specs(selection.specs if selection.named_plan is None else (), plan)
 
 
 def print_runs(store: Store, selection: Selection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -18,11 +18,12 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
-from benchmark.cli.options import AsJson, Overrides, read_overrides
+from benchmark.cli.options import AsJson
+from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
 
 SHOWN_SEEDS = 10
@@ -57,49 +58,49 @@ def list_all(as_json: AsJson = False) -> None:
     print_line("Run a study:   chimera-bench run STUDY")
 
 
-def plan(
-    context: typer.Context,
-    study: Annotated[str, typer.Argument(help="Name of a study or path of its YAML file.")],
-    overrides: Overrides = None,
-    name: Annotated[str | None, typer.Option(help="Name to save the plan under.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Resolve a study into runs, save the plan, start nothing. Prints the state of each run."""
-    from benchmark.core.study import load_study
-    from benchmark.planning.plan_cache import plan_study
-    from benchmark.planning.selection import modify_study
+@with_run_options
+def plan(context: typer.Context, options: RunOptions, as_json: AsJson = False) -> None:
+    """Print the runs that `run` would start. Saves the plan of a study or a sweep; starts nothing."""
+    from benchmark.planning.selection import select_runs
 
     store = open_store(context)
-    modified = modify_study(load_study(study), overrides=read_overrides(overrides), name=name)
-    resolved = plan_study(modified, store).plan
+    selection = select_runs(options.make_request(), store=store, notify=print_note)
+    resolved = selection.named_plan
     if as_json:
-        print_json(_describe_plan(resolved, store))
+        print_json(_describe_selection(selection, store))
         return
-    print_plan(resolved, store)
-    words = ["run", study, *(word for change in overrides or () for word in ("--set", change))]
-    words += ["--name", name] if name else []
-    print_note(f"saved as {resolved.study!r}; run it with: {format_command(store, *words)}")
+    print_selection(selection, store)
+    saved = f"saved as {resolved.study!r}; " if resolved is not None else ""
+    print_note(f"{saved}run it with: {format_command(store, 'run', *options.list_words())}")
 
 
-def print_plan(plan: Plan, store: Store) -> None:
-    """Print the state of each run by row and seed ("-" if the row does not need the seed), or a summary per row."""
-    seeds = sorted({seed for row in plan.rows for seed in row.ids})
-    states = {run_id: store.run(run_id).read_state() for run_id in plan.ids}
-    print_line(f"{plan.title} ({', '.join(plan.splits)}; {len(plan.rows)} rows, {len(plan.ids)} runs)")
+def print_selection(selection: Selection, store: Store) -> None:
+    """Print the state of each run by row and seed ("-" if it is not selected), or a summary per row."""
+    plan = selection.plan
+    if plan is None:
+        return
+    states = {run_id: store.run(run_id).read_state() for run_id in selection.ids}
+    rows = [(row, {seed: states[run] for seed, run in row.ids.items() if run in states}) for row in plan.rows]
+    rows = [(row, cells) for row, cells in rows if cells]
+    seeds = sorted({seed for _, cells in rows for seed in cells})
+    print_line(f"{plan.title} ({', '.join(plan.splits)}; {len(rows)} rows, {len(states)} runs)")
+    heads = [[row.split, row.label] if len(plan.splits) > 1 else [row.label] for row, _ in rows]
+    names = ["split", "row"][-len(heads[0]) :]
     if len(seeds) > SHOWN_SEEDS:
-        summaries = [[row.label, format_states([states[run_id] for run_id in row.ids.values()])] for row in plan.rows]
-        print_columns(["row", f"{len(seeds)} seeds"], summaries)
+        summaries = [format_states(list(cells.values())) for _, cells in rows]
+        names, columns = [*names, f"{len(seeds)} seeds"], [[text] for text in summaries]
     else:
-        rows = [
-            [row.label, *(states[row.ids[seed]] if seed in row.ids else "-" for seed in seeds)] for row in plan.rows
-        ]
-        print_columns(["row", *(f"seed {seed}" for seed in seeds)], rows)
+        names += [f"seed {seed}" for seed in seeds]
+        columns = [[cells.get(seed, "-") for seed in seeds] for _, cells in rows]
+    print_columns(names, [[*head, *column] for head, column in zip(heads, columns, strict=True)])
     print_line(format_states(list(states.values())))
 
 
-def _describe_plan(plan: Plan, store: Store) -> dict[str, Any]:
-    """Return a plan and the state of each of its runs as JSON."""
-    return plan.model_dump(mode="json") | {"states": {run_id: store.run(run_id).read_state() for run_id in plan.ids}}
+def _describe_selection(selection: Selection, store: Store) -> dict[str, Any]:
+    """Return a plan and the state of each of its selected runs as JSON."""
+    plan = {} if selection.plan is None else selection.plan.model_dump(mode="json")
+    states = {run_id: store.run(run_id).read_state() for run_id in selection.ids}
+    return plan | {"is_saved": selection.is_named, "states": states}
 
 
 def _list_methods() -> tuple[list[dict[str, Any]], dict[str, str]]:

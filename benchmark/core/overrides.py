@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from benchmark.core.assignments import parse_value, split_assignment
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, explain_renamed
 from benchmark.utils.validation_errors import describe_errors
@@ -24,19 +24,16 @@ def parse_overrides(overrides: Overrides) -> dict[str, Any]:
     """Return overrides as values by dotted key.
 
     Raises:
-        ValueError: A text is not of the form key=value.
+        ValueError: A text is not of the form key=value, or gives a key again.
     """
     if isinstance(overrides, Mapping):
         return dict(overrides)
     values: dict[str, Any] = {}
     for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise ValueError(f"{text!r} is not KEY=VALUE, such as sgd.keep_end=0.1")
-        try:
-            values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ValueError(f"{text!r}: the value cannot be read as YAML") from error
+        key, value = split_assignment(text)
+        if key in values:
+            raise ValueError(f"{key} is set twice: remove one of them")
+        values[key] = parse_value(text, value=value)
     return values
 
 

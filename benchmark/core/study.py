@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from benchmark.core.run_spec import EngineName, RunSpec
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.sweep import ROW_KEYS, Sweep
 from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 from benchmark.utils.paths import ROOT
@@ -45,20 +46,23 @@ class StudyRow(FrozenModel):
     """One row of a study's table, on each of its splits.
 
     Attributes:
-        method: "name", "name/variant", or the path of a method file, with or without "/variant".
+        method: "name", "name/variant", or the path of a method file, with or without "/variant"; empty if it is swept.
         set: Overrides of this row by dotted key, in addition to the study's.
-        label: Name of the row; if empty, the variant and this row's overrides and protocol.
+        label: Name of the row; if empty, the variant and this row's overrides and protocol. The values of sweeps are
+            added to either.
         split: Splits of this row; if empty, the study's.
         protocol: Protocol of this row; if empty, the study's.
         seeds: Seeds of this row; if empty, the study's.
+        sweep: Lists of values by dotted key, or by method, split or protocol: a row for every combination of them.
     """
 
-    method: str
+    method: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     label: str = ""
     split: Splits = ()
     protocol: str = ""
     seeds: Seeds = ()
+    sweep: Sweep = Field(default_factory=dict)
 
 
 class Study(FrozenModel):
@@ -67,12 +71,13 @@ class Study(FrozenModel):
     Attributes:
         name: Name of the study; the stem of its file.
         title: Caption of the table.
-        rows: Rows in the order of the table.
-        baseline: Label of the row that the others are compared with; if empty, the first.
+        rows: Rows in the order of the table; may be left out if methods are swept.
+        baseline: Label of the row that the others on its split are compared with; if empty, the first.
         split: Splits of all rows that have none of their own.
         protocol: Protocol of all rows that have none of their own; if empty, that of the split.
         seeds: Seeds of all rows that have none of their own.
         set: Overrides of all rows by dotted key, such as budget.iterations.
+        sweep: Lists of values as in a row, for every row.
         engine: Trainer of all rows.
         max_images: Number of images to score (testing only); 0 for all.
     """
@@ -87,7 +92,8 @@ class Study(FrozenModel):
     protocol: str = ""
     seeds: Seeds = ()
     set: dict[str, Any] = Field(default_factory=dict)
-    engine: EngineName = "fabric"
+    sweep: Sweep = Field(default_factory=dict)
+    engine: str = "fabric"
     max_images: int = Field(default=0, ge=0)
 
     @field_validator("rows", mode="before")
@@ -95,26 +101,35 @@ class Study(FrozenModel):
     def _expand_names(cls, rows: object) -> object:
         return [{"method": row} if isinstance(row, str) else row for row in rows] if isinstance(rows, list) else rows
 
+    @model_validator(mode="before")
+    @classmethod
+    def _add_row(cls, fields: object) -> object:
+        """Give a study whose methods are swept the one row that it needs."""
+        is_swept = isinstance(fields, Mapping) and isinstance(fields.get("sweep"), Mapping) and "rows" not in fields
+        return {**fields, "rows": [{}]} if is_swept and "method" in fields["sweep"] else fields  # type: ignore[index]
+
     @model_validator(mode="after")
-    def _check_complete(self) -> Self:
+    def _check_rows(self) -> Self:
+        _refuse_both(self.sweep, _list_fixed(self), place="the study")
         for number, row in enumerate(self.rows, start=1):
-            for name, example in (("split", "split: toybox"), ("seeds", "seeds: [0, 1, 2]")):
-                if not (getattr(row, name) or getattr(self, name)):
-                    raise ValueError(
-                        f"row {number} ({row.method}) has no {name}: give {example} for the study or the row"
-                    )
+            place = f"row {number}" + (f" ({row.method})" if row.method else "")
+            _refuse_both(row.sweep, _list_fixed(row), place=place)
+            _refuse_both(self.sweep, [*_list_fixed(row), *row.sweep], place=place)
+            for name, example in (("method", "method: NAME"), ("split", "split: NAME"), ("seeds", "seeds: [0, 1, 2]")):
+                if not any(getattr(part, name, ()) or name in part.sweep for part in (row, self)):
+                    raise ValueError(f"{place} has no {name}: give {example}")
         return self
 
-    @property
-    def rows_by_split(self) -> tuple[tuple[int, StudyRow], ...]:
-        """Every row once per split, grouped by split, with its one split and its seeds, and its number in the study."""
-        splits = dict.fromkeys(split for row in self.rows for split in row.split or self.split)
-        return tuple(
-            (number, row.model_copy(update={"split": (split,), "seeds": row.seeds or self.seeds}))
-            for split in splits
-            for number, row in enumerate(self.rows, start=1)
-            if split in (row.split or self.split)
-        )
+
+def _list_fixed(part: StudyRow | Study) -> list[str]:
+    """Return the keys that a study or a row sets to one value."""
+    return [*part.set, *(key for key in ROW_KEYS if getattr(part, key, ()))]
+
+
+def _refuse_both(sweep: Iterable[str], fixed: Collection[str], *, place: str) -> None:
+    for key in sweep:
+        if key in fixed:
+            raise ValueError(f"{key} is swept, and {place} gives it too: remove one of them")
 
 
 PartT = TypeVar("PartT", StudyRow, Study)
@@ -237,8 +252,14 @@ def _anchor_fields(part: PartT, folder: Path, **fields: Any) -> PartT:
         "set": _anchor_value(part.set, folder),
         "split": tuple(_anchor_yaml(name, folder) for name in part.split),
         "protocol": _anchor_yaml(part.protocol, folder),
+        "sweep": {key: tuple(_anchor_swept(key, value, folder) for value in part.sweep[key]) for key in part.sweep},
     }
     return part.model_copy(update=files | fields)
+
+
+def _anchor_swept(key: str, value: Any, folder: Path) -> Any:
+    anchors = {"method": _anchor_method, "split": _anchor_yaml, "protocol": _anchor_yaml}
+    return anchors.get(key, _anchor_value)(value, folder)
 
 
 def _anchor_method(method: str, folder: Path) -> str:

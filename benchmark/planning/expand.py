@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.core.grid import GridRow, make_grid
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study, StudyRow
+from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study
 from benchmark.planning.method_setup import find_variant, parse_method
 from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.resolve import resolve
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 
-def expand(study: Study) -> PlannedStudy:
+def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
     """Resolve every row of a study once; its runs differ in the seed only; a deterministic row has one.
+
+    Args:
+        study: Study with all its overrides.
+        place: Beginning of error messages; by default, the study is named.
 
     Raises:
         KeyError: A name is unknown, that of the baseline included; the message names the row.
         ValueError: A row cannot be resolved, or two rows are the same; the message names the rows.
     """
-    specs = tuple(_resolve_row(study, row, number=number) for number, row in study.rows_by_split)
-    given = [row for _, row in study.rows_by_split]
+    place = f"study {study.name!r}" if place is None else place
+    given = make_grid(study)
+    specs = tuple(_resolve_row(study, row, place=place) for row in given)
     rows = label_rows(given, [_plan_row(row, spec) for row, spec in zip(given, specs, strict=True)])
-    _check_rows_differ(study, rows)
-    _check_baseline(study, rows)
+    _check_rows_differ(rows, place=place)
+    _check_baseline(rows, study.baseline, place=place)
     plan = Plan(
         study=study.name,
         title=study.title,
@@ -35,25 +41,30 @@ def expand(study: Study) -> PlannedStudy:
     return PlannedStudy(plan, specs)
 
 
-def _resolve_row(study: Study, row: StudyRow, *, number: int) -> RunSpec:
+def _resolve_row(study: Study, row: GridRow, *, place: str) -> RunSpec:
     """Return the spec of a row with its first seed."""
     try:
         return resolve(
             row.method,
-            split=row.split[0],
-            protocol=row.protocol or study.protocol,
+            split=row.split,
+            protocol=row.protocol,
             seed=row.seeds[0],
-            overrides={**study.set, **row.set},
+            overrides=row.overrides,
             engine=study.engine,
             max_images=study.max_images,
         )
     except KeyError as error:
-        raise KeyError(f"study {study.name!r}, row {number} ({row.method}): {error.args[0]}") from error
+        raise KeyError(_add_place(place, row, str(error.args[0]))) from error
     except ValueError as error:
-        raise ValueError(f"study {study.name!r}, row {number} ({row.method}): {error}") from error
+        raise ValueError(_add_place(place, row, str(error))) from error
 
 
-def _plan_row(row: StudyRow, first: RunSpec) -> PlanRow:
+def _add_place(place: str, row: GridRow, message: str) -> str:
+    """Return an error message that begins with the row; of the one row of a method, the message alone."""
+    return f"{place}, {row}: {message}" if place else f"{row.describe_swept()}: {message}" if row.swept else message
+
+
+def _plan_row(row: GridRow, first: RunSpec) -> PlanRow:
     """Return the runs of a row, labeled by its variant; of one whose seeds give the same result, the first run only."""
     name, label = parse_method(row.method)
     recipe = load_recipe(simplify_name(name))
@@ -64,15 +75,15 @@ def _plan_row(row: StudyRow, first: RunSpec) -> PlanRow:
     return PlanRow(label=variant, method=first.method, split=first.split, ids=ids, is_deterministic=is_deterministic)
 
 
-def label_rows(given: Sequence[StudyRow], rows: Sequence[PlanRow]) -> tuple[PlanRow, ...]:
+def label_rows(given: Sequence[GridRow], rows: Sequence[PlanRow]) -> tuple[PlanRow, ...]:
     """Label rows by their variant and their overrides, with as much of every path as tells the rows apart.
 
     Args:
-        given: Rows of the study; their own labels stay.
+        given: Rows of the grid; their own labels stay.
         rows: The same rows as planned, labeled by their variant.
     """
     pairs = list(zip(given, rows, strict=True))
-    most_parts = max(f"{row.set}{row.protocol}".count("/") for row in given) + 1
+    most_parts = max(str(row.shown).count("/") for row in given) + 1
     for num_parts in range(1, most_parts + 1):
         labels = [_make_label(item, variant=row.label, num_parts=num_parts) for item, row in pairs]
         if len({(label, row.method, row.split) for label, (_, row) in zip(labels, pairs, strict=True)}) == len(pairs):
@@ -80,30 +91,32 @@ def label_rows(given: Sequence[StudyRow], rows: Sequence[PlanRow]) -> tuple[Plan
     return tuple(row.model_copy(update={"label": label}) for label, row in zip(labels, rows, strict=True))
 
 
-def _make_label(row: StudyRow, *, variant: str, num_parts: int) -> str:
-    """Return the label of a row; if it has none, the variant and the overrides and protocol of this row only."""
-    values = row.set | ({"protocol": row.protocol} if row.protocol else {})
-    changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in values.items())
-    return row.label or (f"{variant} [{changes}]" if changes else variant)
+def _make_label(row: GridRow, *, variant: str, num_parts: int) -> str:
+    """Return the label of a row: its own or the variant, and the values that it shows."""
+    changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in row.shown.items())
+    name = row.label or variant
+    return f"{name} [{changes}]" if changes else name
 
 
-def _check_rows_differ(study: Study, rows: Sequence[PlanRow]) -> None:
+def _check_rows_differ(rows: Sequence[PlanRow], *, place: str) -> None:
     """Refuse rows with the same name, which readers would confuse, and rows with the same runs."""
     row_of: dict[str, PlanRow] = {}
     names: set[tuple[str, str, str]] = set()
     for row in rows:
         twin = next((row_of[run_id] for run_id in row.ids.values() if run_id in row_of), None)
         if twin is not None:
-            raise ValueError(f"study {study.name!r}: rows {twin.label!r} and {row.label!r} are the same runs")
+            raise ValueError(_join(place, f"rows {twin.label!r} and {row.label!r} are the same runs on {row.split}"))
         if (row.label, row.method, row.split) in names:
-            raise ValueError(f"study {study.name!r}: two rows are called {row.label!r}; give one another label")
+            raise ValueError(_join(place, f"two rows are called {row.label!r} on {row.split}; give one another label"))
         row_of |= dict.fromkeys(row.ids.values(), row)
         names.add((row.label, row.method, row.split))
 
 
-def _check_baseline(study: Study, rows: Sequence[PlanRow]) -> None:
+def _check_baseline(rows: Sequence[PlanRow], baseline: str, *, place: str) -> None:
     labels = [row.label for row in rows]
-    if study.baseline and study.baseline not in labels:
-        raise KeyError(
-            f"study {study.name!r}: {explain_unknown_name('row to be the baseline', study.baseline, labels)}"
-        )
+    if baseline and baseline not in labels:
+        raise KeyError(_join(place, explain_unknown_name("row to be the baseline", baseline, labels)))
+
+
+def _join(place: str, message: str) -> str:
+    return f"{place}: {message}" if place else message

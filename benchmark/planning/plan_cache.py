@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.grid import make_grid
 from benchmark.core.protocol import load_protocol
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, load_split
@@ -50,13 +51,14 @@ class Memo(FrozenModel):
     first_specs: tuple[RunSpec, ...]
 
 
-def plan_study(study: Study, store: Store, *, keep: bool = True) -> PlannedStudy:
+def plan_study(study: Study, store: Store, *, keep: bool = True, place: str | None = None) -> PlannedStudy:
     """Return the runs of a study: from the cache if nothing has changed, else resolved, which needs torch.
 
     Args:
         study: Study with all its overrides.
         store: Store that holds the plans.
         keep: Whether the plan and its memo are saved.
+        place: Beginning of error messages; by default, the study is named.
 
     Raises:
         KeyError: A name is unknown; the message names the row and the nearest name.
@@ -70,7 +72,7 @@ def plan_study(study: Study, store: Store, *, keep: bool = True) -> PlannedStudy
     if memo is None or not _is_valid(memo, key):
         from benchmark.planning.expand import expand  # needs torch
 
-        planned = expand(study)
+        planned = expand(study, place=place)
         memo = Memo(key=key, plan=planned.plan, first_specs=planned.first_specs)
         if keep and _is_covered(planned.first_specs):
             write_text(path, memo.model_dump_json())
@@ -107,7 +109,7 @@ def _make_key(study: Study) -> str:
 
 def _digest_rules(study: Study) -> list[list[str]]:
     """Return the digests of each split and protocol that rows of a study have together."""
-    pairs = dict.fromkeys((row.split[0], row.protocol or study.protocol) for _, row in study.rows_by_split)
+    pairs = dict.fromkeys((row.split, row.protocol) for row in make_grid(study))
     loaded = [(load_split(split), protocol) for split, protocol in pairs]
     return [
         [split.digest(), load_protocol(protocol or split.protocol, dataset=split.dataset).digest()]

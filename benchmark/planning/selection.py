@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from benchmark.core.grid import check_size, count_runs
+from benchmark.core.overrides import validate_fields
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
@@ -19,6 +21,31 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 
 MAX_NAME = 120
 """Largest length of a modified study's name."""
+LARGE = 2000
+"""Number of runs from which on a study says its size before it is planned, which may take minutes."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a user asks to run.
+
+    Attributes:
+        name: Name of a method or a study.
+        splits: Splits; if empty, those of the study, or toybox.
+        seeds: Seeds; if empty, those of the study, or 0. For a study, those of its seeds that are wanted, or others.
+        overrides: Values by dotted key, for every row.
+        sweep: Lists of values by dotted key, for every row.
+        plan_name: Name to save the plan under; None for one made from the changes.
+        fields: Values of protocol, engine and max_images; None for the value of the study or the default.
+    """
+
+    name: str
+    splits: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    plan_name: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,7 +57,8 @@ class Selection:
         ids: Ids of the runs, in the order of the plan.
         splits: Names or paths of the splits that the runs use.
         make_specs: Function that returns the specs of some of the runs.
-        plan: Plan of the study that the runs belong to; None for runs of a method.
+        plan: Plan that the runs belong to; None for specs that were given one by one.
+        is_named: Whether the plan has a name to save it under; the runs of a method have one only if they are a grid.
     """
 
     name: str
@@ -38,11 +66,17 @@ class Selection:
     splits: tuple[str, ...]
     make_specs: Callable[[Sequence[str]], Sequence[RunSpec]]
     plan: Plan | None = None
+    is_named: bool = False
 
     @property
     def specs(self) -> Sequence[RunSpec]:
         """Specs of all runs."""
         return self.make_specs(self.ids)
+
+    @property
+    def named_plan(self) -> Plan | None:
+        """Plan, if it has a name to save it under."""
+        return self.plan if self.is_named else None
 
 
 def select_specs(specs: Sequence[RunSpec], *, name: str = "") -> Selection:
@@ -72,7 +106,7 @@ def select_study(planned: PlannedStudy, *, seeds: Sequence[int] = ()) -> Selecti
         for seed, run_id in row.ids.items()
         if not seeds or seed in seeds or row.is_deterministic
     )
-    return Selection(plan.study, ids, _list_splits(planned.first_specs), planned.make_specs, plan)
+    return Selection(plan.study, ids, _list_splits(planned.first_specs), planned.make_specs, plan, is_named=True)
 
 
 def _list_splits(specs: Iterable[RunSpec]) -> tuple[str, ...]:
@@ -81,52 +115,82 @@ def _list_splits(specs: Iterable[RunSpec]) -> tuple[str, ...]:
 
 
 def select_runs(
-    name: str,
-    *,
-    store: Store,
-    keep: bool = True,
-    overrides: Mapping[str, Any],
-    seeds: Sequence[int] | None = None,
-    plan_name: str | None = None,
-    **fields: Any,
+    request: Request, *, store: Store, keep: bool = True, notify: Callable[[str], None] = lambda text: None
 ) -> Selection:
-    """Resolve the name of a method or a study into runs.
+    """Resolve what a user asks for into runs.
 
     Args:
-        name: Name of a method or a study.
+        request: Name of a method or a study, and changes.
         store: Store that holds the plans.
-        keep: Whether the plan of a study is saved.
-        overrides: Values by dotted key.
-        seeds: Seeds of a method's runs, 0 if not given. For a study, those of its seeds that are wanted, or others.
-        plan_name: Name of the plan if the study is modified.
-        fields: Values of split (a sequence), protocol, engine and max_images; None for the value of the study or the
-            default.
+        keep: Whether a plan that has a name is saved: that of a study, or of a method with sweeps or a name for it.
+        notify: Function that is told, before planning, that there are many runs, and after it, which seeds need none.
 
     Raises:
         KeyError: A name is unknown; the message names the nearest.
         ValueError: The runs are impossible; the message says why.
     """
-    seeds = tuple(seeds or ())
-    splits = tuple(fields.pop("split", None) or ())
-    if is_study(name):
-        fields |= {"split": splits or None}
-        study = load_study(name)
-        if not set(seeds) <= {seed for row in (study, *study.rows) for seed in row.seeds}:
-            fields |= {"seeds": seeds}  # other seeds make another study; some of its seeds are a part of the same one
-        study = modify_study(study, overrides=overrides, name=plan_name, **fields)
-        return select_study(plan_study(study, store, keep=keep), seeds=seeds)
-    if plan_name is not None:
-        raise ValueError(f"{name!r} is a method, and only a study has a plan to name {plan_name!r}: leave out --name")
-    from benchmark.planning.resolve import resolve  # needs torch
+    if request.plan_name in {*list_studies(), *list_methods()} - {request.name}:
+        raise ValueError(f"{request.plan_name!r} is the name of another study or method: give another --name")
+    if is_study(request.name):
+        study = _modify(load_study(request.name), request)
+        _notify_size(study, notify)
+        return select_study(plan_study(study, store, keep=keep), seeds=request.seeds)
+    return _select_method(request, store=store, keep=keep, notify=notify)
 
-    settings = {key: value for key, value in fields.items() if value is not None}
-    return select_specs(
-        [
-            resolve(name, split=split, seed=seed, overrides=overrides, **settings)
-            for split in splits or ("toybox",)
-            for seed in seeds or (0,)
-        ]
+
+def _modify(study: Study, request: Request) -> Study:
+    """Return a study with the changes of a request."""
+    fields = {**request.fields, "split": request.splits or None}
+    if not set(request.seeds) <= {seed for part in (study, *study.rows) for seed in part.seeds}:
+        fields["seeds"] = request.seeds  # other seeds make another study; some of its seeds are a part of the same one
+    return modify_study(study, overrides=request.overrides, sweep=request.sweep, name=request.plan_name, **fields)
+
+
+def _select_method(request: Request, *, store: Store, keep: bool, notify: Callable[[str], None]) -> Selection:
+    """Return the runs of a method."""
+    study = _make_method_study(request)
+    _notify_size(study, notify)
+    is_named = bool(request.sweep) or request.plan_name is not None
+    if is_named:
+        planned = plan_study(study, store, keep=keep, place="")
+    else:
+        from benchmark.planning.expand import expand  # needs torch
+
+        planned = expand(study, place="")
+    selection = select_study(planned)
+    if len(study.seeds) > 1 and all(row.is_deterministic for row in planned.plan.rows):
+        notify(f"{request.name} gives the same result with every seed: only seed {study.seeds[0]} is run")
+    name = selection.name if is_named else planned.first_specs[0].method
+    return replace(selection, name=name, is_named=is_named)
+
+
+def _make_method_study(request: Request) -> Study:
+    """Return the study whose only row is a method; it has a name in any case, which need not be used."""
+    fields = {key: value for key, value in request.fields.items() if value is not None}
+    seeds = {"seeds": request.seeds} if request.seeds else {}
+    words = _format_changes(
+        {**({"split": request.splits} if request.splits else {}), **fields, **seeds},
+        {"set": request.overrides, "sweep": request.sweep},
     )
+    method = re.sub(r"^.*/(?=[^/]*\.py(/|$))", "", request.name)  # of a file, without the folders
+    return _make_study(
+        fields
+        | {
+            "name": request.plan_name or _make_name(method.replace(".py", "", 1), words),
+            "title": f"{method} [{', '.join(words)}]" if words else method,
+            "rows": [{"method": request.name}],
+            "split": request.splits or ("toybox",),
+            "seeds": request.seeds or (0,),
+            "set": request.overrides,
+        }
+        | ({"sweep": request.sweep} if request.sweep else {})
+    )
+
+
+def _notify_size(study: Study, notify: Callable[[str], None]) -> None:
+    check_size(study)
+    if (count := count_runs(study)) > LARGE:
+        notify(f"{study.name}: {count} runs; planning them may take minutes (Ctrl-C to stop)")
 
 
 def is_study(name: str) -> bool:
@@ -155,39 +219,71 @@ def is_study(name: str) -> bool:
     raise KeyError(explain_unknown_name("method or study", name if is_path else method, [*methods, *studies]))
 
 
-def modify_study(study: Study, *, overrides: Mapping[str, Any], name: str | None = None, **fields: Any) -> Study:
+def modify_study(
+    study: Study,
+    *,
+    overrides: Mapping[str, Any],
+    sweep: Mapping[str, tuple[Any, ...]] | None = None,
+    name: str | None = None,
+    **fields: Any,
+) -> Study:
     """Return a study with other settings, under another name, so that its table is not mistaken for the original's.
 
     Args:
         study: Study to start from; it is not modified.
         overrides: Values by dotted key, for every row.
+        sweep: Lists of values by dotted key, for every row.
         name: Name of the modified study; None for one made from the changes.
         fields: Other fields of the study and of all its rows; None keeps the study's own.
     """
     changes = {key: value for key, value in fields.items() if value is not None and _is_change(study, key, value)}
-    words = [f"{key}={_format_value(value)}" for key, value in {**changes, **overrides}.items()]
-    if words:
-        rows = [
-            _remove_keys(row.model_dump(), changes) | {"set": _remove_keys(row.set, overrides)} for row in study.rows
-        ]
-        title = f"{study.title} [{', '.join(words)}]"
-        changes |= {"title": title, "set": {**study.set, **overrides}, "rows": rows}
-    return Study.model_validate(study.model_dump() | changes | {"name": name or _make_name(study.name, words)})
+    changed = {"set": overrides, "sweep": sweep or {}}
+    words = _format_changes(changes, changed)
+    old = study.model_dump(exclude_defaults=True)
+    if not words:
+        return _make_study(old | {"name": name or study.name})
+    keys = {*changes, *overrides, *changed["sweep"]}
+    rows = [_remove_keys(row.model_dump(exclude_defaults=True), keys) for row in study.rows]
+    new = _add_values(_remove_keys(old, keys), changed) | changes
+    return _make_study(
+        new
+        | {"rows": rows, "title": f"{study.title} [{', '.join(words)}]", "name": name or _make_name(study.name, words)}
+    )
 
 
 def _is_change(study: Study, key: str, value: Any) -> bool:
     """Return whether a value of a field is another one for the study or for a row that has its own."""
-    return value != getattr(study, key) or any(
-        getattr(row, key, None) not in ((), "", None, value) for row in study.rows
-    )
+    is_swept = any(key in part.sweep for part in (study, *study.rows))
+    rows = [getattr(row, key, None) for row in study.rows]
+    return is_swept or value != getattr(study, key) or any(own not in ((), "", None, value) for own in rows)
 
 
-def _remove_keys(values: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in keys}
+def _remove_keys(part: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """Return the fields of a study or a row without keys, nor overrides and sweeps of these keys."""
+    fields = {key: value for key, value in part.items() if key not in keys}
+    for name in ("set", "sweep"):
+        if left := {key: value for key, value in fields.pop(name, {}).items() if key not in keys}:
+            fields[name] = left
+    return fields
+
+
+def _add_values(part: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields of a study with more overrides and sweeps."""
+    return {**part, **{name: {**part.get(name, {}), **more} for name, more in values.items() if more}}
+
+
+def _format_changes(fields: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return changes of fields, overrides and sweeps as texts for a title."""
+    values = {**fields, **changed["set"], **changed["sweep"]}
+    return [f"{key}={_format_value(value)}" for key, value in values.items()]
 
 
 def _format_value(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else format_value(value)
+    return ",".join(format_value(item) for item in value) if isinstance(value, tuple) else format_value(value)
+
+
+def _make_study(fields: Mapping[str, Any]) -> Study:
+    return validate_fields(Study, fields, path=())
 
 
 def _make_name(study: str, words: Sequence[str]) -> str:

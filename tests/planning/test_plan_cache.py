@@ -44,9 +44,9 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the studies that were resolved."""
     names: list[str] = []
 
-    def record(study: Study) -> PlannedStudy:
+    def record(study: Study, *, place: str | None = None) -> PlannedStudy:
         names.append(study.name)
-        return expand(study)
+        return expand(study, place=place)
 
     monkeypatch.setattr("benchmark.planning.expand.expand", record)
     return names

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.study import load_study
-from benchmark.planning.selection import modify_study, select_runs
+from benchmark.core.grid import make_grid
+from benchmark.core.study import Study, load_study
+from benchmark.planning.resolve import resolve
+from benchmark.planning.selection import Request, modify_study, select_runs
 from benchmark.store.store import Store
+
+SWEPT = {"name": "s", "title": "S", "split": "toybox", "seeds": [0], "rows": ["chimera_seg"]} | {
+    "sweep": {"sgd.weight": [1, 2]}
+}
 
 
 def test_a_modified_study_has_its_own_name_and_title() -> None:
@@ -20,9 +26,58 @@ def test_a_modified_study_has_its_own_name_and_title() -> None:
     assert modify_study(study, overrides={}) == study
 
 
-def test_a_method_has_no_plan_to_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="'spnet' is a method, and only a study has a plan to name 'mine'"):
-        select_runs("spnet", store=Store(tmp_path), overrides={}, plan_name="mine")
+def test_a_changed_key_is_neither_set_nor_swept_by_the_study_any_more() -> None:
+    study = Study.model_validate(SWEPT)
+    fixed = modify_study(study, overrides={"sgd.weight": 3})
+    assert (fixed.set, fixed.sweep) == ({"sgd.weight": 3}, {})
+    swept = modify_study(study, overrides={}, sweep={"sgd.weight": (4, 5)})
+    assert (swept.set, swept.sweep, swept.title) == ({}, {"sgd.weight": (4, 5)}, "S [sgd.weight=4,5]")
+
+
+def test_other_splits_replace_those_of_the_rows_and_of_a_sweep() -> None:
+    rows = [{"method": "spnet", "split": "voc12"}, {"method": "maskclip", "sweep": {"split": ["voc12"]}}]
+    study = Study.model_validate(SWEPT | {"rows": rows})
+    assert {row.split for row in make_grid(modify_study(study, overrides={}, split=("toybox",)))} == {"toybox"}
+
+
+def test_a_method_is_not_planned_by_name_unless_it_is_a_grid(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    assert select_runs(Request("spnet", seeds=(0, 1)), store=store).named_plan is None
+    assert store.list_plans() == []
+    select_runs(Request("spnet", plan_name="mine"), store=store)
+    select_runs(Request("spnet/SPNet", sweep={"budget.iterations": (5, 6)}), store=store)
+    assert store.list_plans() == ["mine", "spnet-SPNet+budget.iterations=5-6"]
+
+
+def test_a_sweep_of_a_method_has_the_runs_that_each_value_gives_alone(tmp_path: Path) -> None:
+    request = Request("spnet", seeds=(3, 4), sweep={"budget.iterations": (5, 6)})
+    alone = [
+        resolve("spnet", split="toybox", seed=seed, overrides={"budget.iterations": count}).id
+        for count in (5, 6)
+        for seed in (3, 4)
+    ]
+    assert list(select_runs(request, store=Store(tmp_path)).ids) == alone
+
+
+def test_a_method_without_randomness_runs_once_and_says_so(tmp_path: Path) -> None:
+    notes: list[str] = []
+    selection = select_runs(Request("maskclip", seeds=(2, 5)), store=Store(tmp_path), notify=notes.append)
+    assert [spec.seed for spec in selection.specs] == [2]
+    assert notes == ["maskclip gives the same result with every seed: only seed 2 is run"]
+
+
+def test_a_large_grid_says_its_size_before_it_is_planned(tmp_path: Path) -> None:
+    notes: list[str] = []
+    request = Request("spnet", seeds=tuple(range(1001)), sweep={"unknown": (1, 2, 3)})
+    with pytest.raises(KeyError, match=r"spnet unknown=1: no setting 'unknown'"):
+        select_runs(request, store=Store(tmp_path), notify=notes.append)
+    assert len(notes) == 1 and "3003 runs" in notes[0]
+
+
+def test_a_plan_is_not_named_like_another_study_or_method(tmp_path: Path) -> None:
+    for name in ("ablations", "spnet"):
+        with pytest.raises(ValueError, match=f"'{name}' is the name of another study or method: give another --name"):
+            select_runs(Request("maskclip", plan_name=name), store=Store(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -41,4 +96,4 @@ def test_a_path_that_leads_to_no_runs_is_answered_as_it_was_typed(
     (tmp_path / "pack").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError, match=message):
-        select_runs(name, store=Store(tmp_path), overrides={})
+        select_runs(Request(name), store=Store(tmp_path))

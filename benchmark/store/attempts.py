@@ -7,10 +7,11 @@ that the earlier one saved nothing new.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.utils.atomic_files import read_value
+from benchmark.utils.atomic_files import has_content, read_value
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.lock import Owner
 
@@ -48,13 +49,26 @@ def get_attempt_folder(run: Path, number: int) -> Path:
 
 
 def read_attempts(run: Path) -> list[Attempt]:
-    """Read all attempts in the folder of a run, oldest first.
+    """Read all attempts in the folder of a run, oldest first; an empty file is of a process that died making it.
 
     Raises:
-        ValueError: A file is broken; the message names it.
+        ValueError: A file is broken or cannot be read; the message names it.
+        OSError: The folder cannot be read.
     """
-    paths = sorted(run.glob("attempts/*/attempt.json"), key=lambda path: int(path.parent.name))
-    return [read_value(Attempt, path) for path in paths]
+    paths = [get_attempt_folder(run, number) / "attempt.json" for number in sorted(list_attempt_numbers(run))]
+    return [read_value(Attempt, path) for path in paths if has_content(path)]
+
+
+def list_attempt_numbers(run: Path) -> list[int]:
+    """Return the numbers of the attempts that have a folder in the folder of a run, in no order.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    try:
+        return [int(name) for name in os.listdir(run / "attempts") if name.isdecimal()]
+    except FileNotFoundError:
+        return []
 
 
 def is_latest(run: Path, number: int) -> bool:

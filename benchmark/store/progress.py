@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmark.utils.atomic_files import write_text
+from benchmark.utils.atomic_files import describe_unreadable, write_text
+
+_log = logging.getLogger(__name__)
 
 
 def write_heartbeat(path: Path, progress: Mapping[str, Any]) -> None:
@@ -73,9 +76,14 @@ def read_losses(path: Path) -> list[dict[str, Any]]:
 
 
 def _read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    if not path.is_file():
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
         return
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    except OSError as error:
+        _log.warning("the losses are left out: %s", describe_unreadable(path, error))
+        return
+    for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:

@@ -22,11 +22,21 @@ from benchmark.store.attempts import (
     fingerprint_checkpoint,
     get_attempt_folder,
     is_latest,
+    list_attempt_numbers,
     read_attempts,
 )
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.store.run_paths import RunPaths
-from benchmark.utils.atomic_files import format_json, open_draft, read_last_lines, read_value, write_new, write_text
+from benchmark.utils.atomic_files import (
+    describe_unreadable,
+    format_json,
+    has_content,
+    open_draft,
+    read_last_lines,
+    read_value,
+    write_new,
+    write_text,
+)
 from benchmark.utils.lock import find_owner, identify_this_process
 
 if TYPE_CHECKING:
@@ -185,17 +195,21 @@ class RunFolder(RunPaths):
         return self.read_snapshot().state
 
     def read_snapshot(self) -> RunSnapshot:
-        """Read the state and the record of the run at once."""
-        if not self.record_path.is_file():
-            if find_owner(self.path) is not None:
-                return RunSnapshot(RunState.RUNNING)
-            is_started = any(self.path.glob("attempts/*"))
-            return RunSnapshot(RunState.INTERRUPTED if is_started else RunState.MISSING)
+        """Read the state and the record of the run at once; a run that cannot be read is broken."""
         try:
+            if not has_content(self.record_path):
+                return RunSnapshot(self._read_unfinished_state())
             record = self.read_record()
         except ValueError as error:
             return RunSnapshot(RunState.BROKEN, problem=str(error))
+        except OSError as error:
+            return RunSnapshot(RunState.BROKEN, problem=describe_unreadable(self.path, error))
         return RunSnapshot(record.state, record)
+
+    def _read_unfinished_state(self) -> RunState:
+        if find_owner(self.path) is not None:
+            return RunState.RUNNING
+        return RunState.INTERRUPTED if list_attempt_numbers(self.path) else RunState.MISSING
 
     def read_record(self) -> RunRecord:
         """Read the record.
@@ -215,7 +229,7 @@ class RunFolder(RunPaths):
             record: Record of this run; None to read it.
 
         Raises:
-            ValueError: There are no counts, or other ones than those that the record names.
+            ValueError: There are no counts, they cannot be read, or they are others than those that the record names.
         """
         from benchmark.evaluation.counts import load
 
@@ -224,7 +238,10 @@ class RunFolder(RunPaths):
             raise ValueError(f"{self.id} has no counts: it failed")
         if not self.counts_path.is_file():
             raise ValueError(f"{self.counts_path} is missing: copy it again from the machine that ran it")
-        counts = load(self.counts_path)
+        try:
+            counts = load(self.counts_path)
+        except OSError as error:
+            raise ValueError(describe_unreadable(self.counts_path, error)) from error
         if counts.digest() != record.counts_digest:
             raise ValueError(
                 f"{self.counts_path} does not hold the counts that its record names: copy the folder again"

@@ -1,19 +1,32 @@
-"""Files that are written to a draft and renamed: a reader sees the old content or the new, never half of it."""
+"""Files that are written to a draft and renamed: a reader sees the old content or the new, never half of it.
+
+File systems without hard links or without synchronization to disk are supported, at the loss of what these are for.
+"""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import uuid
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from benchmark.utils.drafts import make_draft_path
 from benchmark.utils.frozen_model import OLD_FORMAT, FrozenModel
 from benchmark.utils.validation_errors import describe_first_error
+
+UNSUPPORTED = {
+    getattr(errno, name)
+    for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV", "EINVAL", "EBADF", "ENOLCK", "ENOTTY")
+}
+"""Error numbers by which file systems say that they have no hard links, locks or synchronization."""
+UNWRITTEN_S = 5.0
+"""Seconds that a process may take to write a file that it has just made."""
 
 Value = TypeVar("Value", bound=FrozenModel)
 
@@ -25,14 +38,14 @@ def open_draft(path: Path) -> Iterator[Path]:
     Raises:
         OSError: The draft cannot be written. It is removed, the old content is intact, and the message says so.
     """
-    draft = _make_draft_path(path)
+    draft = make_draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
         _flush(draft)
         os.replace(draft, path)
     except OSError as error:
-        state = "its old content is intact" if path.exists() else "nothing was left behind"
+        state = "its old content is intact" if os.path.exists(path) else "nothing was left behind"
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot write {path}: {reason}; {state}") from error
     finally:
@@ -56,12 +69,12 @@ def write_new(path: Path, text: str) -> None:
         FileExistsError: The file exists already.
         OSError: The file cannot be written; nothing is left behind.
     """
-    draft = _make_draft_path(path)
+    draft = make_draft_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8")
         _flush(draft)
-        os.link(draft, path)  # not rename, which would replace the file of another process
+        _publish_new(draft, path)
     except FileExistsError as error:
         raise FileExistsError(error.errno, f"{path} exists already: another process wrote it") from error
     except OSError as error:
@@ -80,17 +93,37 @@ def read_value(kind: type[Value], path: Path) -> Value:
     """Read a value that was written with `format_json`.
 
     Raises:
-        ValueError: The file is missing, truncated, or holds something else; one line that names it.
+        ValueError: The file is missing, unreadable, truncated, or holds something else; one line that names it.
     """
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing") from error
+    except OSError as error:
+        raise ValueError(describe_unreadable(path, error)) from error
     except ValidationError as error:
         if error.errors()[0]["type"] == OLD_FORMAT:
             raise ValueError(f"{path} {error.errors()[0]['msg']}") from error
         problem = describe_first_error(error, kind)
         raise ValueError(f"{path} is broken ({problem}): restore it, or move it away") from error
+
+
+def has_content(path: Path) -> bool:
+    """Return whether a file exists and is not empty; an empty one is of a process that died making it.
+
+    Raises:
+        OSError: The folder of the file cannot be read.
+    """
+    try:
+        return path.stat().st_size > 0
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def describe_unreadable(path: Path, error: OSError) -> str:
+    """Return one line about a file that exists and cannot be read."""
+    advice = ": ask its owner to make it readable" if error.errno in (errno.EACCES, errno.EPERM) else ""
+    return f"{path} cannot be read ({error.strerror or error}){advice}"
 
 
 def read_last_lines(path: Path, count: int) -> str:
@@ -103,8 +136,24 @@ def read_last_lines(path: Path, count: int) -> str:
     return "\n".join(lines[-count:])
 
 
-def _make_draft_path(path: Path) -> Path:
-    return path.with_name(f".draft-{uuid.uuid4().hex[:8]}-{path.name}")
+def _publish_new(draft: Path, path: Path) -> None:
+    """Give a draft its name, unless a file of that name exists: in one step, or in two without hard links."""
+    try:
+        os.link(draft, path)  # not rename, which would replace the file of another process
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        _claim(path)
+        os.replace(draft, path)
+
+
+def _claim(path: Path) -> None:
+    """Make an empty file, which only one of several processes can; that of a process that has died is replaced."""
+    with suppress(FileNotFoundError):
+        status = path.stat()
+        if status.st_size == 0 and time.time() - status.st_mtime > UNWRITTEN_S:
+            path.unlink()
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
 
 
 def _flush(path: Path) -> None:
@@ -112,5 +161,8 @@ def _flush(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
     finally:
         os.close(descriptor)

@@ -16,14 +16,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.utils.atomic_files import open_draft
+from benchmark.utils.atomic_files import UNSUPPORTED, UNWRITTEN_S, open_draft
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.processes import is_process_alive, read_start_time
 
 MAX_SILENCE_S = 900
 """Seconds without a heartbeat after which the lock of another host counts as abandoned."""
-UNWRITTEN_S = 5
-"""Seconds that a process may take to write its name into a lock that it has just made."""
+SETTLING_S = 0.5
+"""Seconds after which a taken-over lock is read again on file systems that cannot lock the folder."""
 JOB_VARIABLE = "CHIMERA_BENCH_JOB"
 """Environment variable with the job that a process belongs to: a `Job` as JSON."""
 
@@ -121,15 +121,19 @@ def _acquire(lock: Path, me: Owner) -> None:
     except FileExistsError:
         _take_over(lock, me)
         return
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(me.canonical())
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(me.canonical())
+    except OSError:
+        lock.unlink(missing_ok=True)  # on a full disk: an empty lock would keep others waiting
+        raise
 
 
 def _take_over(lock: Path, me: Owner) -> None:
     """Replace an abandoned lock; processes that try at once wait for each other at the folder."""
     folder = os.open(lock.parent, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        is_exclusive = _lock_folder(folder)
         owner = find_owner(lock.parent)
         if owner is not None and not (me.job is not None and me.job.replaces(owner.job)):
             raise BusyError(f"process {owner.pid} on {owner.host} works on {lock.parent.name}")
@@ -139,6 +143,21 @@ def _take_over(lock: Path, me: Owner) -> None:
             draft.write_text(me.canonical(), encoding="utf-8")
     finally:
         os.close(folder)
+    if not is_exclusive:
+        time.sleep(SETTLING_S)  # of several processes the last one to write has the lock, and all can see it by now
+        if _read_owner(lock) != me:
+            raise BusyError(f"another process just started on {lock.parent.name}")
+
+
+def _lock_folder(descriptor: int) -> bool:
+    """Wait for the exclusive lock of a folder; False if its file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        return False
+    return True
 
 
 def _is_held(owner: Owner, folder: Path) -> bool:

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.update(manifest.variables)
     job = read_job(os.environ)
     os.environ[JOB_VARIABLE] = job.canonical()
-    mark_sent(path.parent, get_array_id(os.environ))
+    mark_sent(path.parent, get_array_id(os.environ), cluster=os.environ.get("SLURM_CLUSTER_NAME", ""))
     ids = manifest.tasks[int(os.environ.get("SLURM_ARRAY_TASK_ID", "0"))]
     _log.info("%s, start %d, on %s: %s", job.id, job.restart + 1, job.node, ", ".join(ids))
     for number in WARNINGS:
@@ -148,7 +148,12 @@ def _make_worker_resources(manifest: Manifest) -> WorkerResources:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     devices = tuple(filter(None, visible.split(","))) if manifest.concurrent_runs > 1 else ()
     return WorkerResources(
-        manifest.threads, manifest.workers, manifest.checkpoint_every, manifest.measures_cost, devices
+        manifest.threads,
+        manifest.workers,
+        manifest.checkpoint_every,
+        manifest.measures_cost,
+        devices,
+        submitted_code=manifest.code,
     )
 
 

@@ -28,6 +28,7 @@ from benchmark.cli.options import (
     RunNames,
     Threads,
     TimeLimit,
+    Track,
     Workers,
     read_time_limit,
 )
@@ -59,6 +60,7 @@ def submit(
     context: typer.Context,
     options: RunOptions,
     cluster: Cluster,
+    track: Track = "",
     no_cost: NoCost = False,
     dry_run: DryRun = False,
     retry_failed: RetryFailed = False,
@@ -85,6 +87,7 @@ def retry(
     workers: Workers = 0,
     device: Device = None,
     time_limit: TimeLimit = None,
+    track: Track = "",
     dry_run: DryRun = False,
 ) -> None:
     """Run failed runs again, on this machine or a cluster. All of a study or method, or those of the named runs."""

@@ -16,7 +16,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
+from pathlib import Path
 
+from benchmark.execution.output import redirect_output
 from benchmark.utils.lock import identify_process
 
 SERVER_DIED = 255
@@ -31,13 +33,14 @@ class ForkedWorker:
         arguments: Arguments of `benchmark.execution.worker`.
         environment: Environment variables of the process. Variables that libraries read when they are imported must
             already be set in the calling process, because the server inherits them at the first call.
+        log: File that takes what the process prints; the output of the server if None.
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], *, log: Path | None = None) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["benchmark.execution.forkserver_preload"])
         self._process: ForkServerProcess = context.Process(
-            target=_run_worker, args=(tuple(arguments), dict(environment))
+            target=_run_worker, args=(tuple(arguments), dict(environment), log)
         )
         self._process.start()
         self._owner = identify_process(self.pid)
@@ -85,7 +88,10 @@ class ForkedWorker:
                 os.kill(self.pid, number)
 
 
-def _run_worker(arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+def _run_worker(arguments: tuple[str, ...], environment: dict[str, str], log: Path | None) -> None:
+    if log is not None:
+        with suppress(OSError):  # the worker meets the same problem, and says which
+            redirect_output(log)
     from benchmark.execution import worker
 
     os.environ.update(environment)

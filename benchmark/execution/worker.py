@@ -19,7 +19,9 @@ from pathlib import Path
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine import interrupts
+from benchmark.execution.output import redirect_output
 from benchmark.store.attempts import SupersededError
+from benchmark.store.failures import record_failure
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value
 from benchmark.utils.exit_codes import ExitCode
@@ -66,6 +68,7 @@ def _parse_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="data-loading workers")
     parser.add_argument("--checkpoint-every", type=int, default=0, help="iterations between two checkpoints")
     parser.add_argument("--no-cost", action="store_true", help="do not measure the cost of the method")
+    parser.add_argument("--code", default="", help="digest of the code that the run was submitted with")
     parser.add_argument("--assist", action="store_true", help="assist the first process of a shared run")
     return parser.parse_args(arguments)
 
@@ -74,20 +77,40 @@ def _execute(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
     run = store.run(spec.id)
     if run.read_state() is RunState.DONE:
         return ExitCode.SUCCESS
-    _redirect_output(run.next_attempt_path / "log.txt")
+    redirect_output(run.next_attempt_path / "log.txt")
+    _set_up_logging()
     _log.info("%s, attempt %d, process %d", spec.id, len(run.read_attempts()) + 1, os.getpid())
+    if options.code and _fail_with_other_code(spec, store, options):
+        return ExitCode.FINISHED_WITH_FAILURES
     from benchmark.execution.runner import execute
+    from benchmark.execution.trackers.observer import track_run
+    from benchmark.execution.trackers.tracker import TRACK_VARIABLE
 
-    record = execute(
-        spec,
-        store=store,
-        threads=options.threads,
-        workers=options.workers,
-        checkpoint_every=options.checkpoint_every,
-        measures_cost=not options.no_cost,
-    )
+    with track_run(run, spec, os.environ.get(TRACK_VARIABLE, "")) as observe:
+        record = execute(
+            spec,
+            store=store,
+            threads=options.threads,
+            workers=options.workers,
+            observe=observe,
+            checkpoint_every=options.checkpoint_every,
+            measures_cost=not options.no_cost,
+        )
     _log.info("%s", record.state)
     return ExitCode.SUCCESS if record.state is RunState.DONE else ExitCode.FINISHED_WITH_FAILURES
+
+
+def _fail_with_other_code(spec: RunSpec, store: Store, options: argparse.Namespace) -> bool:
+    """Record a failure if the code of this process is not the code that the run was submitted with."""
+    from benchmark.execution.submitted_code import explain_other_code
+
+    failure = explain_other_code(spec, submitted=options.code)
+    if failure is None:
+        return False
+    number = len(store.run(spec.id).read_attempts()) + 1
+    record_failure(spec, failure, store=store, number=number, threads=options.threads)
+    _log.error("%s", failure.message)
+    return True
 
 
 def _assist(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
@@ -97,13 +120,8 @@ def _assist(spec: RunSpec, store: Store, options: argparse.Namespace) -> int:
     return ExitCode.SUCCESS
 
 
-def _redirect_output(log: Path) -> None:
-    """Redirect all output of this process, including output from outside Python, to a file."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(descriptor, 1)
-    os.dup2(descriptor, 2)
-    os.close(descriptor)
+def _set_up_logging() -> None:
+    """Log to the output of this process, and let crashes outside Python leave a traceback there."""
     faulthandler.enable()
     logging.basicConfig(
         level=logging.INFO,

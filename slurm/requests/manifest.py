@@ -1,8 +1,8 @@
 """A submission on disk: which element of a job array works on which runs.
 
     ROOT/submissions/<id>/manifest.json   written before anything is sent to the scheduler
-    ROOT/submissions/<id>/job.json        the scheduler's job ID; written by the first process that learns it: the
-                                          submitter, the job when it starts, or a later submitter that finds it queued
+    ROOT/submissions/<id>/job.json        the scheduler's job ID and cluster; written by the first process that knows
+                                          them: the submitter, the job when it starts, or a submitter that finds it
     ROOT/submissions/<id>/batch.sh, logs  the batch script, and the output of the scheduler's processes
 
 A submitter may therefore be killed at any time, and no job is lost or sent twice.
@@ -50,6 +50,9 @@ class Manifest(FrozenModel):
         cpus: Processors of an element over all its nodes.
         store: Absolute path of the store on the nodes.
         variables: Environment variables of this package.
+        clusters: Clusters that the submission names, separated by commas; empty for the submitter's default cluster.
+        code: Digest of the code of each run at the time of the submission; a run of other code fails.
+        avoided_nodes: Nodes that the array does not use because they failed under earlier jobs, and why.
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {
@@ -74,11 +77,14 @@ class Manifest(FrozenModel):
     cpus: int = Field(default=1, ge=1)
     store: str
     variables: dict[str, str] = Field(default_factory=dict)
+    clusters: str = ""
+    code: dict[str, str] = Field(default_factory=dict)
+    avoided_nodes: dict[str, str] = Field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Unique name of the job."""
-        return f"cb-{self.study[:60]}-{self.id[-8:]}"
+        return f"cb-{_simplify(self.study)}-{self.id[-8:]}"
 
     @property
     def comment(self) -> str:
@@ -92,10 +98,12 @@ class SentJob(FrozenModel):
     Attributes:
         job: The scheduler's ID of the array.
         time: Time when the ID became known, in seconds since 1970.
+        cluster: Name of the cluster that the array is queued on; empty if unknown.
     """
 
     job: str
     time: float
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,14 @@ class SubmittedTask:
         return (self.submission.sent.job, self.index) if self.submission.sent else None
 
     @property
+    def label(self) -> str:
+        """Job ID and index as SLURM writes them, with the cluster if it is known."""
+        sent = self.submission.sent
+        if sent is None:
+            return f"an element of {self.submission.manifest.name}"
+        return f"{sent.job}_{self.index}" + (f" on {sent.cluster}" if sent.cluster else "")
+
+    @property
     def log_path(self) -> Path:
         """Output of the element outside of its runs; a file that does not exist if the job ID is unknown."""
         sent = self.submission.sent
@@ -156,7 +172,7 @@ class SubmittedTask:
 def make_submission_id(study: str) -> str:
     """Return a new ID that sorts by time: time, study, and eight random hex digits."""
     now = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-    return f"{now}-{re.sub(r'[^A-Za-z0-9_.=+-]+', '-', study)[:60]}-{uuid.uuid4().hex[:8]}"
+    return f"{now}-{_simplify(study)}-{uuid.uuid4().hex[:8]}"
 
 
 def collect_variables(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -185,10 +201,10 @@ def read_manifest(path: Path) -> Manifest:
     return read_value(Manifest, path)
 
 
-def mark_sent(folder: Path, job: str) -> None:
-    """Record the scheduler's job ID of a submission, unless it is already recorded."""
+def mark_sent(folder: Path, job: str, *, cluster: str = "") -> None:
+    """Record the scheduler's job ID of a submission and its cluster, unless they are already recorded."""
     try:
-        write_new(folder / "job.json", format_json(SentJob(job=job, time=time.time())))
+        write_new(folder / "job.json", format_json(SentJob(job=job, time=time.time(), cluster=cluster)))
     except FileExistsError:
         return
 
@@ -217,3 +233,8 @@ def locate_runs(store: Store) -> dict[str, SubmittedTask]:
         for index, ids in enumerate(submission.manifest.tasks):
             tasks |= dict.fromkeys(ids, SubmittedTask(submission, index))
     return tasks
+
+
+def _simplify(study: str) -> str:
+    """Return the name of a study without characters that SLURM or a file system may misread."""
+    return re.sub(r"[^A-Za-z0-9_.=+-]+", "-", study)[:60]

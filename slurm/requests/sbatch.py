@@ -16,6 +16,14 @@ from benchmark.utils.atomic_files import write_text
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.paths import ROOT
 from slurm.requests.resources import JobResources
+from slurm.requests.sbatch_output import (
+    QueuedArray,
+    SubmissionRefusedError,
+    SubmissionUncertainError,
+    explain_refusal,
+    parse_sbatch,
+)
+from slurm.scheduler.slurm_command import CLUSTERS_VARIABLE
 
 if TYPE_CHECKING:
     from submitit import SlurmExecutor
@@ -37,6 +45,7 @@ _REQUEUE = (
 )
 
 _NOT_SUBMITIT = {
+    "avoids_failed_nodes",
     "checkpoint_every",
     "container",
     "max_attempts_without_progress",
@@ -48,30 +57,12 @@ _NOT_SUBMITIT = {
     "threads",
     "workers",
 }
-_DESTINATION = ("account", "clusters", "constraint", "partition", "qos", "reservation", "wckey")
+_DESTINATION = ("account", "constraint", "partition", "qos", "reservation", "wckey")
 _JOB_PREFIXES = ("PMI", "SLURM_", "SRUN_")
-_CLUSTER_VARIABLES = {"SLURM_CLUSTERS", "SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_UMASK"}
+_CLUSTER_VARIABLES = {"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT", "SLURM_UMASK"}
 
-_QUEUE_FULL = r"SubmitJob|submission failed: Resource temporarily unavailable"
-_CONNECTION_LOST = (
-    r"socket timed out|zero bytes|(send|receive|shutdown) failure|connection reset|broken pipe|unexpected message"
-    r"|protocol authentication error"
-)
-_ADVICE = {
-    "auth_g_create": "munge does not work on this machine",
-    "connect failure": "the controller does not answer (scontrol ping): try again later",
-    "configuration (file|source)": "this machine is not configured for a SLURM cluster: submit from a login node",
-    "policy": "account or qos do not allow that much (sacctmgr show qos)",
-    "invalid account": "account and partition must be among yours (sacctmgr show associations user=$USER)",
-    "partition": "partition must be one that is up (sinfo -s)",
-    "qos spec": "qos must be one of the cluster's (sacctmgr show qos)",
-    "array spec": "the array is larger than MaxArraySize (scontrol show config)",
-    "time limit": "timeout_min must be within the partition's limit (sinfo -s)",
-    "memory|configuration|feature|gres|processors|node": (
-        "no node fits: compare mem_gb, gpus_per_node, gres, cpus_per_task, nodes and constraint with "
-        "sinfo -o '%P %D %c %m %G %f'"
-    ),
-}
+_MISREAD = re.compile(r"[\\\x00-\x1f\x7f]|%[jt]")
+"""Characters of a path that sbatch drops or that end its options, and patterns that submitit replaces."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +76,8 @@ class ArrayRequest:
         tasks: Number of elements; each reads its index from SLURM_ARRAY_TASK_ID.
         folder: Folder of the script and of the jobs' output; the nodes must see it under the same path.
         resources: Resources of each element.
+        clusters: Clusters to choose from, separated by commas; the default cluster of this machine if empty.
+        exclude: Nodes to avoid in addition to those of the resources, in SLURM's notation.
     """
 
     name: str
@@ -93,18 +86,35 @@ class ArrayRequest:
     tasks: int
     folder: Path
     resources: JobResources
+    clusters: str = ""
+    exclude: tuple[str, ...] = ()
 
 
-class SubmissionRefusedError(ValueError):
-    """Nothing was queued; the message contains SLURM's reason and advice."""
+def find_requested_clusters(resources: JobResources, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the clusters that the profile or, if it names none, the shell selects; empty for the default cluster.
+
+    Raises:
+        ValueError: The clusters are not named one by one.
+    """
+    selected = (environment.get("SBATCH_CLUSTERS"), environment.get(CLUSTERS_VARIABLE))
+    clusters = str(resources.additional_parameters.get("clusters") or next(filter(None, selected), ""))
+    if clusters == "all":
+        raise ValueError("clusters: all does not say where jobs are: name the clusters, separated by commas")
+    return clusters
 
 
-class QueueFullError(SubmissionRefusedError):
-    """Nothing was queued, because this user has as many jobs in the queue as the limit allows."""
+def check_folder(folder: Path) -> None:
+    """Check that SLURM can write into a folder of this name.
 
-
-class SubmissionUncertainError(RuntimeError):
-    """It is not known whether the job was queued; a job of its name in the queue shows that it was."""
+    Raises:
+        ValueError: SLURM would misread the name.
+    """
+    text = os.fsencode(folder).decode("utf-8", "replace")
+    if _MISREAD.search(text) or "\ufffd" in text:
+        raise ValueError(
+            f"SLURM cannot write into {text!r}: use a path in UTF-8 without backslashes, control characters such as "
+            "line breaks, %j and %t"
+        )
 
 
 def render_script(request: ArrayRequest) -> str:
@@ -113,16 +123,15 @@ def render_script(request: ArrayRequest) -> str:
     Raises:
         ValueError: SLURM would misread the name of the folder.
     """
-    if re.search(r"[%'\\]", str(request.folder)):
-        raise ValueError(f"SLURM cannot write into {request.folder}: use a path without %, quotes and backslashes")
+    check_folder(request.folder)
     executor = _make_executor(request.folder)
     executor.update_parameters(**executor._convert_parameters(_make_parameters(request)))
     executor.parameters["map_count"] = request.tasks  # an array even for one element: job IDs always name the element
     return executor._make_submission_file_text(_make_command(request), uid="") + "\n"
 
 
-def send_array(request: ArrayRequest, environment: Mapping[str, str] | None = None) -> str:
-    """Write the script to batch.sh, hand it to sbatch once, and return the ID of the array.
+def send_array(request: ArrayRequest, environment: Mapping[str, str] | None = None) -> QueuedArray:
+    """Write the script to batch.sh, hand it to sbatch once, and return the array that sbatch reports.
 
     Args:
         request: Array to submit.
@@ -131,33 +140,35 @@ def send_array(request: ArrayRequest, environment: Mapping[str, str] | None = No
     Raises:
         SubmissionRefusedError: Nothing was queued.
         QueueFullError: Nothing was queued, because the queue is full.
+        ControllerBusyError: Nothing was queued, because the controller is busy or restarts.
         SubmissionUncertainError: The array may have been queued.
     """
-    from submitit.core.utils import FailedSubmissionError
-
     text, path = render_script(request), request.folder / "batch.sh"
     write_text(path, text)
-    executor = _make_executor(request.folder)
     variables = _select_variables(text, os.environ | dict(environment or {}))
-    output = _run_sbatch(executor._make_submission_command(path), variables, name=request.name)
-    try:
-        return executor._get_job_id_from_submission_command(output)
-    except FailedSubmissionError as error:
+    output = _run_sbatch(_make_executor(request.folder)._make_submission_command(path), variables, name=request.name)
+    array = parse_sbatch(output)
+    if array is None:
         message = f"sbatch accepted {request.name} but printed no job ID: {' '.join(output.split())!r}"
-        raise SubmissionUncertainError(message) from error
+        raise SubmissionUncertainError(message)
+    return array
 
 
 def _make_executor(folder: Path) -> SlurmExecutor:
     from submitit import SlurmExecutor
 
     class OfflineExecutor(SlurmExecutor):
-        """Executor of submitit that also works on machines without srun."""
+        """Executor of submitit that also works on machines without srun, and asks sbatch for number and cluster."""
 
         @classmethod
         def affinity(cls) -> int:
             return 1
 
-    return OfflineExecutor(folder)
+        def _make_submission_command(self, submission_file_path: Path) -> list[str]:
+            sbatch, *words = super()._make_submission_command(submission_file_path)
+            return [sbatch, "--parsable", *words]
+
+    return OfflineExecutor(str(folder).replace("%", "%%"))  # SLURM replaces %j and the like in names of files
 
 
 def _make_parameters(request: ArrayRequest) -> dict[str, Any]:
@@ -167,38 +178,47 @@ def _make_parameters(request: ArrayRequest) -> dict[str, Any]:
     if resources.mem_gb is None:
         del parameters["mem_gb"]
     requeue = "requeue" if resources.requeue else "no-requeue"
+    clusters = {"clusters": request.clusters} if request.clusters else {}
     return parameters | {
         "name": request.name,
         "comment": request.comment,
         "wckey": None,  # submitit's own is unknown to a cluster that checks them
         "gpus_per_node": resources.gpus_per_node or None,
         "exclusive": resources.exclusive or None,
+        "exclude": ",".join(filter(None, (resources.exclude, *request.exclude))) or None,
         "stderr_to_stdout": True,
         "setup": [*resources.setup, *_export_search_path(), "code=0"],
         "srun_args": _make_srun_arguments(resources),
         "teardown": [*(_REQUEUE if resources.requeue else ()), 'exit "$code"'],
-        "additional_parameters": {requeue: True} | resources.additional_parameters,
+        "additional_parameters": {requeue: True} | resources.additional_parameters | clusters,
     }
 
 
 def _export_search_path() -> list[str]:
-    """Return a line that lets the nodes find this package even if it is not installed; none if it is."""
-    if ROOT.name in ("site-packages", "dist-packages"):
-        return []
-    return [f'export PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}"{shlex.quote(str(ROOT))}']
+    """Return a line that lets the nodes find this package first, even if it is not installed.
+
+    Empty entries, which stand for the working folder, are dropped.
+    """
+    own = "" if ROOT.name in ("site-packages", "dist-packages") else shlex.quote(str(ROOT))
+    entries = f'{own}":${{PYTHONPATH:-}}"'
+    return [f"PYTHONPATH=$(printf %s {entries} | sed 's/::*/:/g; s/^://; s/:$//')", "export PYTHONPATH"]
 
 
 def _make_srun_arguments(resources: JobResources) -> list[str]:
-    """Return options that srun does not inherit from sbatch (since 22.05), and one that ends all tasks if one fails."""
+    """Return options that srun does not inherit from sbatch (since 22.05), and one that ends all tasks if one fails.
+
+    The environment that `setup` leaves is passed on even if the job itself was submitted with none of it.
+    """
     end_together = ["--kill-on-bad-exit=1"] if resources.tasks > 1 else []
-    return [f"--cpus-per-task={resources.cpus_per_task}", *end_together, *resources.srun_args]
+    return ["--export=ALL", f"--cpus-per-task={resources.cpus_per_task}", *end_together, *resources.srun_args]
 
 
 def _make_command(request: ArrayRequest) -> str:
     """Return the command for srun; its exit code is kept even if a line of `setup` lets errors end the script."""
     resources = request.resources
     interpreter = resources.python or shlex.quote(sys.executable)
-    words = [resources.container or "", interpreter, "-u", *map(shlex.quote, request.command)]
+    # -P: files of the working folder are not modules, whatever they are called
+    words = [resources.container or "", interpreter, "-u -P", *map(shlex.quote, request.command)]
     return " ".join(word for word in words if word) + " || code=$?"
 
 
@@ -206,10 +226,12 @@ def _select_variables(text: str, environment: Mapping[str, str]) -> dict[str, st
     """Return the environment of sbatch, which becomes that of the job.
 
     SBATCH_ variables would override the script: only those are kept that select a destination which the script leaves
-    open. If this process is part of a job, the variables of that job (memory, tasks, number of starts, array element)
-    would override or be mistaken for those of the new job: only those are kept that identify the cluster.
+    open. Clusters are named by the script, so that jobs do not inherit the variable. If this process is part of a job,
+    the variables of that job (memory, tasks, number of starts, array element) would override or be mistaken for those
+    of the new job: only those are kept that identify the cluster.
     """
     dropped = {name for name in environment if name.startswith("SBATCH_") and not _is_destination(name, text)}
+    dropped.add(CLUSTERS_VARIABLE)
     if "SLURM_JOB_ID" in environment:
         dropped |= {name for name in environment if name.startswith(_JOB_PREFIXES)} - _CLUSTER_VARIABLES
     return {name: value for name, value in environment.items() if name not in dropped}
@@ -241,17 +263,4 @@ def _run_sbatch(command: Sequence[str], variables: Mapping[str, str], *, name: s
         raise SubmissionRefusedError(f"sbatch cannot be run here ({error.strerror}): {advice}") from error
     if done.returncode == 0:
         return done.stdout
-    raise _explain_refusal(done.stderr, name=name, code=done.returncode)
-
-
-def _explain_refusal(stderr: str, *, name: str, code: int) -> SubmissionRefusedError | SubmissionUncertainError:
-    """Return the error for sbatch's message; if the connection broke, the controller may have accepted the job."""
-    bare = re.sub(r"^sbatch: (error: |fatal: )?(Batch job submission failed: )?", "", stderr, flags=re.MULTILINE)
-    reason = ", ".join(dict.fromkeys(line.strip() for line in bare.splitlines() if line.strip())) or f"exit code {code}"
-    if code < 0 or (re.search(_CONNECTION_LOST, stderr, re.IGNORECASE) and "auth_g_create" not in stderr):
-        message = f"sbatch lost its connection to the controller while submitting {name}: {reason}"
-        return SubmissionUncertainError(message)
-    if re.search(_QUEUE_FULL, stderr):
-        return QueueFullError(f"the queue has no room for {name}: {reason}; submit the rest when jobs have ended")
-    advice = next((advice for pattern, advice in _ADVICE.items() if re.search(pattern, stderr, re.IGNORECASE)), "")
-    return SubmissionRefusedError(f"sbatch refused {name}: {reason}" + (f"; {advice}" if advice else ""))
+    raise explain_refusal(done.stderr, name=name, code=done.returncode)

@@ -44,6 +44,7 @@ class ClusterConfig:
     """Settings that `scontrol show config` and `scontrol show partition` print; None if they do not print one.
 
     Attributes:
+        cluster: Name of the cluster.
         version: Version of SLURM.
         max_array_size: Largest number of elements in an array whose indices begin at 0.
         has_preemption: Whether jobs may be preempted by other jobs.
@@ -57,6 +58,7 @@ class ClusterConfig:
         partitions: All partitions.
     """
 
+    cluster: str = ""
     version: str = ""
     max_array_size: int | None = None
     has_preemption: bool | None = None
@@ -77,16 +79,20 @@ class ClusterConfig:
         return next(matches, None)
 
 
-def query_cluster_config(*, environment: Mapping[str, str] | None = None) -> ClusterConfig:
-    """Ask SLURM for the configuration of the cluster.
+def query_cluster_config(*, cluster: str = "", environment: Mapping[str, str] | None = None) -> ClusterConfig:
+    """Ask SLURM for the configuration of a cluster.
+
+    Args:
+        cluster: Name of the cluster; the default cluster of this machine if empty.
+        environment: Variables in addition to those of this process.
 
     Raises:
         SlurmUnreachableError: SLURM is not installed, or its controller does not answer.
     """
-    config = run_slurm("scontrol", "show", "config", environment=environment)
+    config = run_slurm("scontrol", "show", "config", cluster=cluster, environment=environment)
     if not config.ok:
         raise SlurmUnreachableError(config.error)
-    partitions = run_slurm("scontrol", "--oneliner", "show", "partition", environment=environment)
+    partitions = run_slurm("scontrol", "--oneliner", "show", "partition", cluster=cluster, environment=environment)
     return parse_cluster_config(config.stdout, partitions.stdout if partitions.ok else "")
 
 
@@ -102,6 +108,7 @@ def parse_cluster_config(config: str, partitions: str = "") -> ClusterConfig:
     ]
     preempt_type, accounting = fields.get("PreemptType", ""), fields.get("AccountingStorageType", "")
     return ClusterConfig(
+        cluster=fields.get("ClusterName", ""),
         version=fields.get("SLURM_VERSION", ""),
         max_array_size=min((size for size in sizes if size is not None), default=None),
         has_preemption=preempt_type.removeprefix("preempt/") not in ("none", "(null)") if preempt_type else None,

@@ -68,7 +68,8 @@ class QueueSnapshot:
             task: Index in the array.
             name: Name that the job was given; empty for any.
         """
-        info = self.jobs.get((job, task))
+        # an array that was cancelled before any element started is a single job without elements
+        info = self.jobs.get((job, task)) or self.jobs.get((job, NO_ARRAY))
         return info if info is not None and name in ("", info.name) else None
 
 
@@ -88,104 +89,120 @@ class JobHistory:
 
 
 def query_jobs(
-    targets: Iterable[JobTarget], *, since: float, environment: Mapping[str, str] | None = None
+    targets: Iterable[JobTarget], *, since: float, cluster: str = "", environment: Mapping[str, str] | None = None
 ) -> QueueSnapshot:
     """Return the states of jobs; never raise if the scheduler does not answer.
 
     Args:
         targets: Jobs, or single elements of them; those that squeue does not know are looked up in accounting.
         since: Time when the first of them was submitted, in seconds since 1970; SLURM reuses job IDs after some time.
+        cluster: Cluster of the jobs; the default cluster of this machine if empty.
         environment: Variables in addition to those of this process.
     """
     wanted = set(targets)
     if not wanted:
         return QueueSnapshot({}, reachable=True)
-    queued, reachable, notes = _query_squeue(("--jobs", _join_job_ids(wanted)), environment)
+    queued, reachable, notes = _query_squeue(
+        ("--jobs", _join_job_ids(wanted)), cluster=cluster, environment=environment
+    )
     jobs = {(info.job, info.task): info for info in queued}
     missing = wanted - jobs.keys() - {job for job, _ in jobs}
     if not missing:
         return QueueSnapshot(jobs, reachable, notes=notes)
     options = ("--allocations", "--jobs", _join_job_ids(missing))
-    recorded, accounting, more = _query_sacct(options, since=since, environment=environment)
+    recorded, accounting, more = _query_sacct(options, since=since, cluster=cluster, environment=environment)
     all_jobs = {(info.job, info.task): info for info in recorded} | jobs
     return QueueSnapshot(all_jobs, reachable, accounting, (*notes, *more))
 
 
-def find_jobs(prefix: str, *, since: float, environment: Mapping[str, str] | None = None) -> QueueSnapshot:
+def find_jobs(
+    prefix: str, *, since: float, cluster: str = "", environment: Mapping[str, str] | None = None
+) -> QueueSnapshot:
     """Return this user's jobs whose names begin with a prefix, including those that have ended.
 
     Args:
         prefix: Beginning of the names.
         since: Time of the earliest submission in seconds since 1970.
+        cluster: Cluster of the jobs; the default cluster of this machine if empty.
         environment: Variables in addition to those of this process.
     """
     user = ("--user", str(os.getuid()))
-    queued, reachable, notes = _query_squeue(user, environment)
-    recorded, accounting, more = _query_sacct(("--allocations", *user), since=since, environment=environment)
+    queued, reachable, notes = _query_squeue(user, cluster=cluster, environment=environment)
+    options = ("--allocations", *user)
+    recorded, accounting, more = _query_sacct(options, since=since, cluster=cluster, environment=environment)
     named = (info for info in (*recorded, *queued) if info.name.startswith(prefix))
     jobs = {(info.job, info.task): info for info in named if (info.submitted or since) >= since - CLOCK_SKEW_S}
     return QueueSnapshot(jobs, reachable, accounting, (*notes, *more))
 
 
-def count_queued(*, environment: Mapping[str, str] | None = None) -> int:
+def count_queued(*, cluster: str = "", environment: Mapping[str, str] | None = None) -> int:
     """Return how many jobs and array elements of this user are in the queue; 0 if the scheduler does not answer."""
     options = ("--noheader", "--array", "--user", str(os.getuid()), "--format=%i")
-    return len(run_slurm("squeue", *options, environment=environment).stdout.split())
+    return len(run_slurm("squeue", *options, cluster=cluster, environment=environment).stdout.split())
 
 
 def query_history(
-    targets: Iterable[JobTarget], *, since: float, environment: Mapping[str, str] | None = None
+    targets: Iterable[JobTarget], *, since: float, cluster: str = "", environment: Mapping[str, str] | None = None
 ) -> JobHistory:
     """Return every start of these jobs with the memory and processor time it used; asks only accounting.
 
     Args:
         targets: Jobs, or single elements of them.
         since: Time when the first of them was submitted, in seconds since 1970.
+        cluster: Cluster of the jobs; the default cluster of this machine if empty.
         environment: Variables in addition to those of this process.
     """
     wanted = set(targets)
     if not wanted:
         return JobHistory((), "not asked")
-    starts, accounting, notes = _query_sacct(("--jobs", _join_job_ids(wanted)), since=since, environment=environment)
+    options = ("--jobs", _join_job_ids(wanted))
+    starts, accounting, notes = _query_sacct(options, since=since, cluster=cluster, environment=environment)
     ours = (info for info in starts if info.job in wanted or (info.job, info.task) in wanted)
     return JobHistory(tuple(ours), accounting, notes)
 
 
-def cancel_jobs(targets: Iterable[JobTarget], *, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def cancel_jobs(
+    targets: Iterable[JobTarget], *, cluster: str = "", environment: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Cancel jobs or elements of them; jobs that have already ended are skipped.
+
+    SLURM gives the numbers of past jobs to other jobs: look for the names of the jobs first.
 
     Args:
         targets: Jobs, or single elements of them.
+        cluster: Cluster of the jobs; the default cluster of this machine if empty.
         environment: Variables in addition to those of this process.
 
     Returns:
-        SLURM's error messages, one line each; empty if all jobs are cancelled or over.
+        SLURM's error messages, one line each; empty if none was printed, which does not prove that jobs have ended.
     """
     errors: list[str] = []
     for words in _split_words(_format_targets(set(targets))):
-        output = run_slurm("scancel", *words, environment=environment, timeout_s=CANCEL_TIMEOUT_S)
+        # without --name, which cancels a whole array of which one waiting element is named
+        output = run_slurm("scancel", *words, cluster=cluster, environment=environment, timeout_s=CANCEL_TIMEOUT_S)
         lines = [line for line in output.stderr.splitlines() if "job id" in line] or [output.error]
         errors += [] if output.ok else [line for line in lines if not any(text in line for text in _GONE)]
     return tuple(errors)
 
 
 def _query_squeue(
-    options: tuple[str, ...], environment: Mapping[str, str] | None
+    options: tuple[str, ...], *, cluster: str, environment: Mapping[str, str] | None
 ) -> tuple[list[JobInfo], bool, tuple[str, ...]]:
     """Return the jobs, whether the controller answered, and notes for the user."""
-    output = run_slurm(*_SQUEUE, *options, environment=environment)
+    output = run_slurm(*_SQUEUE, *options, cluster=cluster, environment=environment)
     if output.ok or _UNKNOWN in output.stderr:  # printed for a single unknown ID; of several, unknown ones are left out
         return list(parse_squeue(output.stdout)), True, ()
-    return [], False, (f"SLURM's controller does not answer, so running jobs are unknown: {output.error}",)
+    whose = f"the controller of SLURM's cluster {cluster}" if cluster else "SLURM's controller"
+    return [], False, (f"{whose} does not answer, so running jobs are unknown: {output.error}",)
 
 
 def _query_sacct(
-    options: tuple[str, ...], *, since: float, environment: Mapping[str, str] | None
+    options: tuple[str, ...], *, since: float, cluster: str, environment: Mapping[str, str] | None
 ) -> tuple[list[JobInfo], Accounting, tuple[str, ...]]:
     """Return the jobs, oldest first, the state of accounting, and notes for the user."""
     # counted back from now, because a date would be read in the time zone of this machine
     start = f"--starttime=now-{max(0, int(time.time() - since)) + CLOCK_SKEW_S}"
-    output = run_slurm(*_SACCT, start, *options, environment=environment)
+    output = run_slurm(*_SACCT, start, *options, cluster=cluster, environment=environment)
     if output.ok:
         return sorted(parse_sacct(output.stdout), key=lambda info: info.submitted or 0.0), "on", ()
     accounting, note = _explain_missing_accounting(output)

@@ -1,18 +1,41 @@
-"""SLURM's command-line programs, called with a bounded wait; failures are returned in SLURM's own words."""
+"""SLURM's command-line programs, called with a bounded wait; failures are returned in SLURM's own words.
+
+A command that fails because the controller is busy or restarts is tried again, with longer and longer pauses.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 TIMEOUT_S = 20.0
 """Longest time a command may take. Without a controller, SLURM's own commands give up after about twice MessageTimeout,
 which is 10 s by default."""
 
-_FILTERS = ("SACCT_", "SCANCEL_", "SQUEUE_")
+RETRY_PAUSES_S = (1.0, 2.0, 4.0)
+"""Pauses between the tries of a command that meets a busy controller."""
+
+RETRY_UNTIL_S = 20.0
+"""Time since the first try after which no other one begins."""
+
+CLUSTERS_VARIABLE = "SLURM_CLUSTERS"
+"""Variable that sends SLURM's commands to other clusters. A job is always looked for on its own cluster instead."""
+
+TRANSIENT = re.compile(
+    r"socket timed out|zero bytes|unable to contact slurm controller|resource temporarily unavailable"
+    r"|connection (reset|timed out)|(send|receive|shutdown) failure|unexpected message received",
+    re.IGNORECASE,
+)
+"""Errors of a controller that is busy or restarts."""
+
+_log = logging.getLogger(__name__)
+
+_FILTERS = ("SACCT_", "SCANCEL_", "SINFO_", "SQUEUE_")
 _PLAIN = {
     "LC_ALL": "C",
     "SLURM_BITSTR_LEN": "0",  # array indices in full instead of their first 64 characters
@@ -44,19 +67,41 @@ class SlurmOutput:
         return _PREFIX.sub("", lines[-1]) if lines else "it gave no reason"
 
 
-def run_slurm(*words: str, environment: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S) -> SlurmOutput:
+def run_slurm(
+    *words: str,
+    cluster: str = "",
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = TIMEOUT_S,
+    retries: bool = True,
+) -> SlurmOutput:
     """Run one of SLURM's commands; never raise if it fails, hangs or is not installed.
 
     Args:
         words: Command and its arguments.
+        cluster: Cluster that the command is sent to; the default cluster of this machine if empty.
         environment: Variables in addition to those of this process.
         timeout_s: Seconds after which the command is killed.
+        retries: Whether the command is tried again if the controller is busy.
     """
+    command = [words[0], *([f"--clusters={cluster}"] if cluster else []), *words[1:]]
+    start_s = time.monotonic()
+    for number, pause in enumerate(RETRY_PAUSES_S if retries else ()):
+        output = _run_once(command, environment=environment or {}, timeout_s=timeout_s)
+        is_late = time.monotonic() - start_s + pause > RETRY_UNTIL_S
+        if output.ok or is_late or not TRANSIENT.search(output.stderr):
+            return output
+        if number == 0:
+            _log.warning("%s: %s; trying again for up to %.0f s", words[0], output.error, sum(RETRY_PAUSES_S))
+        time.sleep(pause)
+    return _run_once(command, environment=environment or {}, timeout_s=timeout_s)
+
+
+def _run_once(words: Sequence[str], *, environment: Mapping[str, str], timeout_s: float) -> SlurmOutput:
     try:
         done = subprocess.run(
             words,
             capture_output=True,
-            env=_make_environment(environment or {}),
+            env=_make_environment(environment),
             stdin=subprocess.DEVNULL,
             timeout=timeout_s,
             check=False,
@@ -73,8 +118,9 @@ def run_slurm(*words: str, environment: Mapping[str, str] | None = None, timeout
 
 
 def _make_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment without the user's own filters and formats, which would hide jobs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FILTERS)}
+    """Return this process's environment without the user's own clusters, filters and formats, which would hide jobs."""
+    hiding = (*_FILTERS, CLUSTERS_VARIABLE)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(hiding)}
     return kept | dict(extra) | _PLAIN
 
 

@@ -32,6 +32,7 @@ class SlurmState:
         failure: Whether a run fails if its job ends in this state and leaves no record: always, never, or depending on
             the job's exit code. A run that does not fail can be submitted again and resumes from its checkpoint.
         may_return: Whether SLURM may requeue a job that ended in this state.
+        blames_node: Whether the nodes of the job, not the job, are the cause of this state.
         remedy: Advice to the user if the job ended in this state and its run left no record; empty for other states.
     """
 
@@ -41,6 +42,7 @@ class SlurmState:
     meaning: str
     failure: FailureRule = "never"
     may_return: bool = False
+    blames_node: bool = False
     remedy: str = ""
 
     @property
@@ -107,12 +109,14 @@ _ROWS = (
         short="LF",
         phase="ending",
         meaning="could not be started on its nodes; SLURM decides whether to requeue it",
+        blames_node=True,
     ),
     SlurmState(
         name="RECONFIG_FAIL",
         short="RE",
         phase="ending",
         meaning="has nodes that could not be configured; SLURM decides whether to requeue it",
+        blames_node=True,
     ),
     SlurmState(
         name="COMPLETED",
@@ -127,6 +131,7 @@ _ROWS = (
         phase="over",
         meaning="has nodes that failed to boot",
         failure="always",
+        blames_node=True,
         remedy="exclude the nodes in the profile, or submit again",
     ),
     SlurmState(
@@ -158,6 +163,7 @@ _ROWS = (
         phase="over",
         meaning="lost a node",
         may_return=True,
+        blames_node=True,
         remedy="submit again: the run resumes from its checkpoint",
     ),
     SlurmState(

@@ -12,7 +12,7 @@ from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from slurm.requests.manifest import Submission, read_submissions
 from slurm.scheduler.job_info import JobInfo
-from slurm.scheduler.queue import query_history
+from slurm.status.grid_queue import query_grid_history
 
 WASTED = 0.5
 """Used share of a request below which advice is given."""
@@ -71,11 +71,10 @@ def summarize_usage(store: Store, ids: Collection[str]) -> list[str]:
     sent = [submission for submission in read_submissions(store) if submission.find_targets(wanted)]
     if not sent:
         return []
-    targets = {target for submission in sent for target in submission.find_targets(wanted)}
-    history = query_history(targets, since=min(submission.manifest.created for submission in sent))
+    history = query_grid_history(store, wanted)
     manifests = {submission.manifest.name: submission.manifest for submission in sent}
     # GPUs from the manifest, because not every site accounts for them
-    starts = [replace(job, gpus=manifests[job.name].gpus) for job in history.starts if job.name in manifests]
+    starts = [replace(job, gpus=manifests[job.name].gpus) for job in history.starts]
     if not starts:
         return [*history.notes, _summarize_logs(store, sent, wanted)]
     return [

@@ -11,6 +11,7 @@ from benchmark.store.run_folder import LOG_LINES
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_last_lines
 from benchmark.utils.lock import BusyError, hold_lock
+from slurm.requests.manifest import SubmittedTask
 from slurm.scheduler.states import parse_state
 from slurm.status.run_status import RunStatus
 
@@ -53,5 +54,16 @@ def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
     if not state.is_failure(exit_code=job.exit_code, signal=job.signal):
         return None
     meaning = f"ended with exit code {job.exit_code}" if state.failure == "by exit code" else state.meaning
-    log_tail = store.run(status.id).read_log_tail() or read_last_lines(status.task.log_path, LOG_LINES)
-    return Failure(kind=state.name, message=f"the job {meaning}: {state.remedy}", log_tail=log_tail)
+    return Failure(
+        kind=state.name,
+        message=f"the job {meaning}: {state.remedy}",
+        log_tail=_read_log_tail(store, status.id, status.task),
+    )
+
+
+def _read_log_tail(store: Store, run_id: str, task: SubmittedTask) -> str:
+    """Return the end of the log of the attempt that a job made or, if the job made none, of the job's own output."""
+    run = store.run(run_id)
+    has_begun = len(run.read_attempts()) > task.submission.manifest.attempts.get(run_id, 0)
+    job_output = read_last_lines(task.log_path, LOG_LINES)
+    return run.read_log_tail() if has_begun or not job_output else job_output

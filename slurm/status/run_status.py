@@ -16,8 +16,8 @@ from benchmark.store.run_folder import RunSnapshot
 from benchmark.store.store import Store
 from slurm.requests.manifest import SubmittedTask, locate_runs
 from slurm.scheduler.job_info import JobInfo
-from slurm.scheduler.queue import QueueSnapshot, query_jobs
 from slurm.scheduler.states import parse_state
+from slurm.status.grid_queue import GridQueue, query_queue
 
 QUEUE_DELAY_S = 60.0
 """Time after a submission during which the scheduler may not yet show the job."""
@@ -52,15 +52,15 @@ class GridStatus:
 
     Attributes:
         runs: Status of every run.
-        queue: Report of the scheduler; empty if it did not have to be asked.
+        queue: Reports of the schedulers; empty if they did not have to be asked.
     """
 
     runs: tuple[RunStatus, ...]
-    queue: QueueSnapshot
+    queue: GridQueue
 
 
 def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
-    """Determine the status of runs; the scheduler is asked once, and only if a submitted run has no record.
+    """Determine the status of runs; each cluster is asked once, and only if a run submitted to it has no record.
 
     Args:
         store: Store of the runs.
@@ -71,9 +71,7 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     """
     snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
     open_tasks = _find_open_tasks(store, snapshots)
-    sent = [task for task in open_tasks.values() if task.submission.sent]
-    since = min((task.submission.manifest.created for task in sent), default=time.time())
-    queue = query_jobs({target for task in sent if (target := task.target)}, since=since)
+    queue = query_queue(open_tasks.values())
     runs = [
         replace(
             _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue),
@@ -162,18 +160,16 @@ def _has_ended(snapshot: RunSnapshot, task: SubmittedTask) -> bool:
 
 
 def _determine_status(
-    store: Store, run_id: str, file_state: RunState, *, task: SubmittedTask | None, queue: QueueSnapshot
+    store: Store, run_id: str, file_state: RunState, *, task: SubmittedTask | None, queue: GridQueue
 ) -> RunStatus:
     """Return the status of a run; `task` is None if the run was never submitted or has ended."""
     if task is None:
         return RunStatus(run_id, file_state)
-    sent, name = task.submission.sent, task.submission.manifest.name
-    # by name too: a scheduler that lost its state gives the same number to another job
-    job = queue.find_job(sent.job, task.index, name=name) if sent else None
+    job, reachable = queue.find_job(task), queue.answers_for(task)
     # a failure that was submitted again says nothing about the current job
     begun = RunState.INTERRUPTED if file_state is RunState.FAILED else file_state
     silence = _measure_silence_s(store, run_id)
-    state, reason = decide_state(begun, task, job=job, reachable=queue.reachable, silent_s=silence, now=time.time())
+    state, reason = decide_state(begun, task, job=job, reachable=reachable, silent_s=silence, now=time.time())
     if file_state is RunState.FAILED and state.is_startable:
         state = RunState.FAILED
     return RunStatus(run_id, state, reason, task, job)

@@ -16,15 +16,23 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
 from benchmark.utils.lock import BusyError, hold_lock
+from slurm import adoption, dispatch
 from slurm import submit as submission
+from slurm.grid import Grid
 from slurm.requests import manifest as manifests
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.sbatch import ArrayRequest, QueueFullError, SubmissionRefusedError, SubmissionUncertainError
+from slurm.requests.sbatch import ArrayRequest
+from slurm.requests.sbatch_output import (
+    QueuedArray,
+    QueueFullError,
+    SubmissionRefusedError,
+    SubmissionUncertainError,
+)
 from slurm.scheduler.cluster_config import ClusterConfig
 from slurm.scheduler.job_info import JobInfo
-from slurm.scheduler.queue import QueueSnapshot
-from slurm.status import run_status
-from slurm.submit import Grid, submit
+from slurm.scheduler.queue import JobHistory, QueueSnapshot
+from slurm.status import grid_queue
+from slurm.submit import submit
 from tests.report.world import even, save, spec_of
 
 SPECS = {spec.id: spec for spec in map(lambda seed: spec_of(seed=seed), range(4))}
@@ -38,19 +46,23 @@ class FakeScheduler:
         self.requests: list[ArrayRequest] = []
         self.error: Exception | None = None
         self.is_reachable, self.state = True, "PENDING"
-        monkeypatch.setattr(submission, "send_array", self.send)
-        monkeypatch.setattr(submission, "query_cluster_config", lambda: ClusterConfig(max_array_size=2))
-        monkeypatch.setattr(submission, "find_jobs", lambda _prefix, *, since: self.snapshot)
-        monkeypatch.setattr(run_status, "query_jobs", lambda _targets, *, since: self.snapshot)
-        monkeypatch.setattr(submission, "count_queued", lambda: len(self.snapshot.jobs))
+        config = ClusterConfig(cluster="lab", max_array_size=2)
+        monkeypatch.setattr(dispatch, "deliver_array", self.send)
+        monkeypatch.setattr(submission, "query_cluster_config", lambda *, cluster: config)
+        monkeypatch.setattr(adoption, "find_jobs", lambda _prefix, *, since, cluster: self.snapshot)
+        monkeypatch.setattr(grid_queue, "query_jobs", lambda _targets, *, since, cluster: self.snapshot)
+        monkeypatch.setattr(grid_queue, "query_history", lambda _targets, *, since, cluster: JobHistory((), "off"))
+        monkeypatch.setattr(submission, "count_queued", lambda *, cluster: len(self.snapshot.jobs))
+        for module in (adoption, grid_queue, submission):
+            monkeypatch.setattr(module, "find_default_cluster", lambda: "lab")
 
-    def send(self, request: ArrayRequest) -> str:
+    def send(self, request: ArrayRequest) -> QueuedArray:
         if self.error is not None and not isinstance(self.error, SubmissionUncertainError):
             raise self.error
         self.requests.append(request)
         if self.error is not None:
             raise self.error
-        return str(100 + len(self.requests))
+        return QueuedArray(str(100 + len(self.requests)))
 
     @property
     def snapshot(self) -> QueueSnapshot:

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,13 @@ import yaml
 from benchmark.utils.paths import ROOT
 from slurm.requests import sbatch
 from slurm.requests.resources import JobResources
-from slurm.requests.sbatch import (
-    ArrayRequest,
+from slurm.requests.sbatch import ArrayRequest, find_requested_clusters, render_script, send_array
+from slurm.requests.sbatch_output import (
+    ControllerBusyError,
+    QueuedArray,
     QueueFullError,
     SubmissionRefusedError,
     SubmissionUncertainError,
-    render_script,
-    send_array,
 )
 
 POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
@@ -109,12 +110,14 @@ def test_a_step_has_the_processors_of_its_job_and_writes_one_log_per_task(tmp_pa
 
 def test_words_with_spaces_stay_together(tmp_path: Path) -> None:
     words = _srun_words(tmp_path, command=("-c", "print('a  b')", "$HOME"))
-    assert words[-7:] == [sys.executable, "-u", "-c", "print('a  b')", "$HOME", "||", "code=$?"]
+    assert words[-8:] == [sys.executable, "-u", "-P", "-c", "print('a  b')", "$HOME", "||", "code=$?"]
 
 
 def test_a_container_precedes_its_python_and_both_are_read_by_the_nodes_shell(tmp_path: Path) -> None:
     lines = _lines(tmp_path, container='apptainer exec "$SCRATCH/a.sif"', python="python3")
-    assert any(' apptainer exec "$SCRATCH/a.sif" python3 -u -m slurm.job m.json || code=$?' in line for line in lines)
+    assert any(
+        ' apptainer exec "$SCRATCH/a.sif" python3 -u -P -m slurm.job m.json || code=$?' in line for line in lines
+    )
 
 
 def test_tasks_end_together(tmp_path: Path) -> None:
@@ -122,10 +125,40 @@ def test_tasks_end_together(tmp_path: Path) -> None:
     assert "--kill-on-bad-exit=1" not in _srun_words(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["100%", "it's", "a\\b"])
+@pytest.mark.parametrize("name", ["a\\b", "a\nb", "a\x1bb", "a\udcffb", "100%job"])
 def test_a_folder_that_slurm_would_misread_is_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="use a path without"):
+    with pytest.raises(ValueError, match="use a path in UTF-8 without"):
         render_script(_request(tmp_path / name))
+
+
+def test_percent_signs_of_a_folder_are_not_patterns_of_slurm(tmp_path: Path) -> None:
+    lines = _lines(tmp_path / "100% it's")
+    output = next(line for line in lines if line.startswith("#SBATCH --output="))
+    assert shlex.split(output.removeprefix("#SBATCH --output=")) == [f"{tmp_path}/100%% it's/%A_%a_0_log.out"]
+
+
+def test_a_step_passes_on_what_setup_exports_even_if_the_job_got_no_environment(tmp_path: Path) -> None:
+    words = _srun_words(tmp_path, additional_parameters={"export": "NONE"}, srun_args=["--export=MINE"])
+    assert [word for word in words if word.startswith("--export")] == ["--export=ALL", "--export=MINE"]
+
+
+@pytest.mark.parametrize(
+    ("shell", "profile", "clusters"),
+    [
+        ({}, {}, ""),
+        ({"SLURM_CLUSTERS": "big"}, {}, "big"),
+        ({"SLURM_CLUSTERS": "big", "SBATCH_CLUSTERS": "huge"}, {}, "huge"),
+        ({"SLURM_CLUSTERS": "big"}, {"clusters": "small,tiny"}, "small,tiny"),
+    ],
+)
+def test_the_profile_selects_the_clusters_else_the_shell(shell: dict, profile: dict, clusters: str) -> None:
+    resources = JobResources(additional_parameters=profile)
+    assert find_requested_clusters(resources, shell) == clusters
+
+
+def test_clusters_that_are_not_named_one_by_one_are_refused() -> None:
+    with pytest.raises(ValueError, match="name the clusters"):
+        find_requested_clusters(JobResources(), {"SLURM_CLUSTERS": "all"})
 
 
 def _run(folder: Path, *, code: int, requeues: str = "true", **options: Any) -> tuple[int, list[str]]:
@@ -135,7 +168,7 @@ def _run(folder: Path, *, code: int, requeues: str = "true", **options: Any) -> 
     path = _install(folder, "srun", f'echo "$PYTHONPATH" > {folder}/path; exit {code}')
     _install(folder, "scontrol", f'echo "$@" >> {calls}; {requeues}')
     _install(folder, "sleep", "true")
-    environment = os.environ | path | {"SLURM_ARRAY_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "PYTHONPATH": "/mine"}
+    environment = os.environ | path | {"SLURM_ARRAY_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "3", "PYTHONPATH": ":/mine::"}
     done = subprocess.run(["bash", "-c", render_script(_request(folder, **options))], env=environment, check=False)
     return done.returncode, calls.read_text().splitlines()
 
@@ -164,15 +197,15 @@ def test_setup_may_let_errors_end_the_script(tmp_path: Path) -> None:
     assert _run(tmp_path, code=0, setup=["set -e", "(exit 9)"])[0] == 9
 
 
-def test_nodes_find_this_package_after_the_rest_of_the_path(tmp_path: Path) -> None:
+def test_nodes_find_this_package_first_and_nothing_in_the_working_folder(tmp_path: Path) -> None:
     _run(tmp_path, code=0)
-    assert (tmp_path / "path").read_text().strip() == f"/mine:{ROOT}"
+    assert (tmp_path / "path").read_text().strip() == f"{ROOT}:/mine"
 
 
 def test_sending_returns_the_id_and_keeps_the_script(tmp_path: Path) -> None:
-    environment = _install(tmp_path, "sbatch", 'cp "$1" "$1.seen"; echo Submitted batch job 4711')
+    environment = _install(tmp_path, "sbatch", '[ "$1" = --parsable ] && cp "$2" "$2.seen"; echo "4711;big"')
     request = _request(tmp_path)
-    assert send_array(request, environment) == "4711"
+    assert send_array(request, environment) == QueuedArray("4711", "big")
     assert (tmp_path / "batch.sh.seen").read_text() == (tmp_path / "batch.sh").read_text() == render_script(request)
 
 
@@ -191,8 +224,17 @@ def test_variables_do_not_override_a_profile(tmp_path: Path) -> None:
 
 def test_a_job_submitted_within_a_job_inherits_nothing_from_it(tmp_path: Path) -> None:
     outer = {"SLURM_JOB_ID": "9", "SLURM_MEM_PER_CPU": "1", "SLURM_RESTART_COUNT": "2", "SRUN_CPUS_PER_TASK": "1"}
-    environment = _sbatch_environment(tmp_path, outer | {"SLURM_CONF": "/etc/x", "SLURM_CLUSTERS": "c"})
-    assert {name for name in environment if name.startswith(("SLURM_", "SRUN_"))} == {"SLURM_CONF", "SLURM_CLUSTERS"}
+    environment = _sbatch_environment(tmp_path, outer | {"SLURM_CONF": "/etc/x"})
+    assert {name for name in environment if name.startswith(("SLURM_", "SRUN_"))} == {"SLURM_CONF"}
+
+
+def test_the_script_names_the_cluster_and_the_job_does_not_inherit_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CLUSTERS", "big")
+    request = replace(_request(tmp_path), clusters=find_requested_clusters(JobResources()))
+    assert "#SBATCH --clusters=big" in render_script(request).splitlines()
+    assert not {"SLURM_CLUSTERS", "SBATCH_CLUSTERS"} & _sbatch_environment(tmp_path, {"SBATCH_CLUSTERS": "x"}).keys()
 
 
 def test_preferences_for_srun_are_kept_outside_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +260,6 @@ REFUSALS = [
     (f"{FAILED}Invalid job array specification", "MaxArraySize"),
     (f"{FAILED}Requested time limit is invalid (missing or exceeds some limit)", "timeout_min must be"),
     (f"{ERROR}QOSMaxCpuPerUserLimit\n{FAILED}{POLICY}", "account or qos do not allow"),
-    (f"{FAILED}Unable to contact slurm controller (connect failure)", "scontrol ping"),
     (
         f'{ERROR}Munge encode failed: Failed to connect to "munge.socket.2": Resource temporarily unavailable\n'
         f"{ERROR}slurm_send_node_msg: auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error\n"
@@ -234,6 +275,19 @@ REFUSALS = [
 def test_a_refusal_is_one_line_in_the_words_of_slurm(stderr: str, message: str, tmp_path: Path) -> None:
     error = _submit_refused(tmp_path, stderr)
     assert type(error) is SubmissionRefusedError
+    assert re.match(rf"sbatch refused cb-demo-0123abcd: .*{message}", str(error))
+
+
+@pytest.mark.parametrize(
+    ("stderr", "message"),
+    [
+        (f"{FAILED}Unable to contact slurm controller (connect failure)", "scontrol ping"),
+        (f"{ERROR}_open_control: Resource temporarily unavailable", "temporarily unavailable"),
+    ],
+)
+def test_a_busy_controller_has_its_own_error(stderr: str, message: str, tmp_path: Path) -> None:
+    error = _submit_refused(tmp_path, stderr)
+    assert isinstance(error, ControllerBusyError)
     assert re.match(rf"sbatch refused cb-demo-0123abcd: .*{message}", str(error))
 
 

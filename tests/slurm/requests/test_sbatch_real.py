@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from slurm.requests.resources import JobResources
-from slurm.requests.sbatch import ArrayRequest, QueueFullError, SubmissionRefusedError, send_array
+from slurm.requests.sbatch import ArrayRequest, send_array
+from slurm.requests.sbatch_output import QueueFullError, SubmissionRefusedError
 from slurm.testing import Cluster
 
 # In its first start, the third element asks to be requeued and the fourth is killed; the second fails.
@@ -47,7 +48,7 @@ def _wait_until_ended(cluster: Cluster, job: str, *, timeout_s: float = 60) -> s
 @pytest.mark.slow
 def test_only_resumable_elements_start_again(plain_cluster: Cluster, tmp_path: Path) -> None:
     folder = tmp_path / "a folder"
-    job = send_array(_request(folder, tasks=4, program=ENDS), plain_cluster.environment)
+    job = send_array(_request(folder, tasks=4, program=ENDS), plain_cluster.environment).job
     assert _wait_until_ended(plain_cluster, job) == {
         f"{job}_0 COMPLETED",
         f"{job}_1 FAILED",
@@ -60,7 +61,7 @@ def test_only_resumable_elements_start_again(plain_cluster: Cluster, tmp_path: P
 
 
 def test_the_only_element_of_an_array_has_an_index(plain_cluster: Cluster, tmp_path: Path) -> None:
-    job = send_array(_request(tmp_path, program="print('here')"), plain_cluster.environment)
+    job = send_array(_request(tmp_path, program="print('here')"), plain_cluster.environment).job
     assert _wait_until_ended(plain_cluster, job) == {f"{job}_0 COMPLETED"}
     assert (tmp_path / f"{job}_0_0_log.out").read_text() == "here\n"
 
@@ -83,7 +84,7 @@ def test_impossible_requests_are_refused(
 
 def test_a_job_may_be_submitted_within_a_job(plain_cluster: Cluster, tmp_path: Path) -> None:
     outer = {"SLURM_JOB_ID": "1", "SLURM_MEM_PER_CPU": "50", "SLURM_NTASKS": "9", "SBATCH_TIMELIMIT": "nonsense"}
-    job = send_array(_request(tmp_path, program="print('here')"), outer | plain_cluster.environment)
+    job = send_array(_request(tmp_path, program="print('here')"), outer | plain_cluster.environment).job
     assert _wait_until_ended(plain_cluster, job) == {f"{job}_0 COMPLETED"}
 
 

@@ -10,37 +10,37 @@ import pytest
 from benchmark.utils.paths import ROOT
 from slurm.scheduler.states import STATES, SlurmState, format_states_table, parse_state
 
-# name, abbreviation, phase, failure, may_return: a second copy, so that every change of a row is deliberate
+# name, abbreviation, phase, failure, may_return, blames_node: a second copy, so that changes are deliberate
 EXPECTED = """
-PENDING        PD   waiting  never         no
-CONFIGURING    CF   waiting  never         no
-POWER_UP_NODE  PO   waiting  never         no
-EXPEDITING     -    waiting  never         no
-REQUEUED       RQ   waiting  never         no
-REQUEUE_FED    RF   waiting  never         no
-REQUEUE_HOLD   RH   waiting  never         no
-RESV_DEL_HOLD  RD   waiting  never         no
-SPECIAL_EXIT   SE   waiting  never         no
-RUNNING        R    running  never         no
-SUSPENDED      S    running  never         no
-STOPPED        ST   running  never         no
-RESIZING       RS   running  never         no
-SIGNALING      SI   running  never         no
-COMPLETING     CG   ending   never         no
-STAGE_OUT      SO   ending   never         no
-UPDATE_DB      UD   ending   never         no
-LAUNCH_FAILED  LF   ending   never         no
-RECONFIG_FAIL  RE   ending   never         no
-COMPLETED      CD   over     never         no
-BOOT_FAIL      BF   over     always        no
-CANCELLED      CA   over     never         no
-DEADLINE       DL   over     always        no
-FAILED         F    over     by_exit_code  no
-NODE_FAIL      NF   over     never         yes
-OUT_OF_MEMORY  OOM  over     always        no
-PREEMPTED      PR   over     never         yes
-REVOKED        RV   over     never         no
-TIMEOUT        TO   over     never         no
+PENDING        PD   waiting  never         no  no
+CONFIGURING    CF   waiting  never         no  no
+POWER_UP_NODE  PO   waiting  never         no  no
+EXPEDITING     -    waiting  never         no  no
+REQUEUED       RQ   waiting  never         no  no
+REQUEUE_FED    RF   waiting  never         no  no
+REQUEUE_HOLD   RH   waiting  never         no  no
+RESV_DEL_HOLD  RD   waiting  never         no  no
+SPECIAL_EXIT   SE   waiting  never         no  no
+RUNNING        R    running  never         no  no
+SUSPENDED      S    running  never         no  no
+STOPPED        ST   running  never         no  no
+RESIZING       RS   running  never         no  no
+SIGNALING      SI   running  never         no  no
+COMPLETING     CG   ending   never         no  no
+STAGE_OUT      SO   ending   never         no  no
+UPDATE_DB      UD   ending   never         no  no
+LAUNCH_FAILED  LF   ending   never         no  yes
+RECONFIG_FAIL  RE   ending   never         no  yes
+COMPLETED      CD   over     never         no  no
+BOOT_FAIL      BF   over     always        no  yes
+CANCELLED      CA   over     never         no  no
+DEADLINE       DL   over     always        no  no
+FAILED         F    over     by_exit_code  no  no
+NODE_FAIL      NF   over     never         yes yes
+OUT_OF_MEMORY  OOM  over     always        no  no
+PREEMPTED      PR   over     never         yes no
+REVOKED        RV   over     never         no  no
+TIMEOUT        TO   over     never         no  no
 """
 
 # as `man squeue` and `man sacct` of 22.05 list them
@@ -57,8 +57,8 @@ ALIVE = (
 
 
 def _summarize(state: SlurmState) -> list[str]:
-    may_return = "yes" if state.may_return else "no"
-    return [state.name, state.short or "-", state.phase, state.failure.replace(" ", "_"), may_return]
+    flags = ["yes" if flag else "no" for flag in (state.may_return, state.blames_node)]
+    return [state.name, state.short or "-", state.phase, state.failure.replace(" ", "_"), *flags]
 
 
 def test_every_row_of_the_table_is_as_expected() -> None:
@@ -71,12 +71,14 @@ def test_the_readme_shows_the_table_of_states() -> None:
 
 @pytest.mark.parametrize("name", STATES)
 def test_every_field_of_a_state_is_held_by_the_expectation_or_by_the_readme(name: str) -> None:
-    others: dict[str, Any] = {"phase": "unknown", "failure": "sometimes", "may_return": not STATES[name].may_return}
+    state = STATES[name]
+    others: dict[str, Any] = {"phase": "unknown", "failure": "sometimes"}
+    others |= {"may_return": not state.may_return, "blames_node": not state.blames_node}
     for field in fields(SlurmState):
         changes: dict[str, Any] = {field.name: others.get(field.name, "changed")}
-        changed = replace(STATES[name], **changes)
-        is_held = _summarize(changed) != _summarize(STATES[name])
-        assert is_held or format_states_table([changed]) != format_states_table([STATES[name]]), field.name
+        changed = replace(state, **changes)
+        is_held = _summarize(changed) != _summarize(state)
+        assert is_held or format_states_table([changed]) != format_states_table([state]), field.name
 
 
 @pytest.mark.parametrize("pair", MANUAL.split(", "))

@@ -17,7 +17,7 @@ from benchmark.utils.paths import ROOT
 from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask, mark_sent, write_manifest
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import QueueSnapshot
-from slurm.status import run_status
+from slurm.status import grid_queue, run_status
 from slurm.status.run_status import decide_state, query_status
 from tests.report.world import even, save, spec_of
 
@@ -106,9 +106,9 @@ class _Scheduler:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *jobs: JobInfo) -> None:
         self.queried: list[Any] = []
         self._snapshot = QueueSnapshot({(job.job, job.task): job for job in jobs}, reachable=True)
-        monkeypatch.setattr(run_status, "query_jobs", self)
+        monkeypatch.setattr(grid_queue, "query_jobs", self)
 
-    def __call__(self, targets: Any, *, since: float) -> QueueSnapshot:
+    def __call__(self, targets: Any, *, since: float, cluster: str) -> QueueSnapshot:
         self.queried += targets
         return self._snapshot
 

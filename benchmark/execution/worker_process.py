@@ -8,10 +8,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Protocol
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.store.store import Store
@@ -34,6 +35,8 @@ class WorkerResources:
         measures_cost: Whether the figures of a method's cost that take further passes are measured.
         devices: Names of CUDA devices that the runs are distributed over evenly; if empty, every run sees all devices.
         time_limit_s: Seconds after which a run is interrupted; it can be resumed.
+        submitted_code: Digest of the code that each run was submitted with, by the ID of the run; a run whose code is
+            other code fails. Runs that were not submitted are left out.
     """
 
     threads: int = 1
@@ -42,6 +45,7 @@ class WorkerResources:
     measures_cost: bool = True
     devices: tuple[str, ...] = ()
     time_limit_s: float = math.inf
+    submitted_code: Mapping[str, str] = field(default_factory=dict)
 
 
 class WorkerHandle(Protocol):
@@ -80,14 +84,22 @@ def start_worker(
         device: Name of the CUDA device of the run; empty for all devices.
         is_assistant: Whether the process assists the first process of a run that several processes share.
     """
-    command = [sys.executable, "-m", "benchmark.execution.worker", *_make_arguments(spec, store, resources)]
+    # -P: files of the working folder are not modules, whatever they are called
+    command = [sys.executable, "-P", "-m", "benchmark.execution.worker", *_make_arguments(spec, store, resources)]
     command += ["--assist"] if is_assistant else []
     environment = os.environ | make_worker_environment(resources, device=device)
     # in a new session Ctrl-C reaches this process only, which then ends the workers in order; not in a job, as the
     # scheduler may find the processes of the job by their session
     is_new_session = JOB_VARIABLE not in environment
-    with _block_signal(signal.SIGUSR2):
-        return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=is_new_session)
+    with _block_signal(signal.SIGUSR2), _open_log(None if is_assistant else find_next_log(spec, store)) as log:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=is_new_session,
+        )
 
 
 def fork_worker(spec: RunSpec, *, store: Store, resources: WorkerResources, device: str = "") -> WorkerHandle:
@@ -102,10 +114,16 @@ def fork_worker(spec: RunSpec, *, store: Store, resources: WorkerResources, devi
     from benchmark.execution.forkserver import ForkedWorker
 
     os.environ.update(make_worker_environment(resources))
+    arguments, log = _make_arguments(spec, store, resources), find_next_log(spec, store)
     try:
-        return ForkedWorker(_make_arguments(spec, store, resources), make_worker_environment(resources, device=device))
+        return ForkedWorker(arguments, make_worker_environment(resources, device=device), log=log)
     except (EOFError, OSError):  # the server was killed or cannot be started; a fresh process only takes longer
         return start_worker(spec, store=store, resources=resources, device=device)
+
+
+def find_next_log(spec: RunSpec, store: Store) -> Path:
+    """Return the log of a run's next attempt, which also takes what a process prints before it opens the log itself."""
+    return store.run(spec.id).next_attempt_path / "log.txt"
 
 
 def make_worker_environment(resources: WorkerResources, *, device: str = "") -> dict[str, str]:
@@ -118,9 +136,10 @@ def make_worker_environment(resources: WorkerResources, *, device: str = "") -> 
         device: Name of the CUDA device of the run; empty for all devices.
     """
     environment = dict.fromkeys(THREAD_VARIABLES, str(resources.threads))
-    paths = list(filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)))
-    if ROOT.name not in ("site-packages", "dist-packages") and str(ROOT) not in paths:
-        environment["PYTHONPATH"] = os.pathsep.join([*paths, str(ROOT)])
+    # without empty entries, which stand for the working folder, and with this package first
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))]
+    own = [] if ROOT.name in ("site-packages", "dist-packages") else [str(ROOT)]
+    environment["PYTHONPATH"] = os.pathsep.join([*own, *paths])
     return environment | ({"CUDA_VISIBLE_DEVICES": device} if device else {})
 
 
@@ -151,7 +170,24 @@ def _make_arguments(spec: RunSpec, store: Store, resources: WorkerResources) -> 
         f"--workers={resources.workers}",
         f"--checkpoint-every={resources.checkpoint_every}",
         *([] if resources.measures_cost else ["--no-cost"]),
+        *([f"--code={resources.submitted_code[spec.id]}"] if spec.id in resources.submitted_code else []),
     ]
+
+
+@contextmanager
+def _open_log(path: Path | None) -> Iterator[IO[bytes] | None]:
+    """Open the log of a process to append to it; None, for the output of this process, if it cannot be opened."""
+    if path is None:
+        yield None
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = path.open("ab")
+    except OSError:  # the process meets the same problem, and says which
+        yield None
+        return
+    with log:
+        yield log
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from benchmark.utils.exit_codes import ExitCode
 if TYPE_CHECKING:
     from benchmark.exchange.import_labels import ImportResult
     from benchmark.exchange.merge_store import MergeResult
+    from benchmark.store.run_folder import RunFolder
     from benchmark.store.store import Store
 
 
@@ -92,6 +93,32 @@ def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
     print_line(f"{state}: {record.spec.id}")
     print_line("  " + "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()) + "  (d2-main)")
     print_note(f"see it: {format_command(store, 'show', record.spec.id)}")
+
+
+def verify_imported(run: RunFolder, *, path: Path | None, accepts: bool, as_json: bool) -> ExitCode:
+    """Count the label maps of an imported run again, print the result, and return the exit code.
+
+    Args:
+        run: Folder of the run.
+        path: Folder of the label maps; None for that of the import.
+        accepts: Whether a stale result becomes fresh if all counts are identical.
+        as_json: Whether JSON is printed.
+    """
+    from benchmark.exchange.recount import recount
+    from benchmark.store.staleness import accept, find_changes
+
+    result = recount(run, path=path)
+    is_accepted = accepts and result.is_identical and bool(find_changes(result.original, run))
+    if is_accepted:
+        accept(run, result.original, result.repeated)
+    if as_json:
+        print_json(result.to_json() | {"accepted": is_accepted})
+        return result.exit_code
+    for line in result.format_lines():
+        print_line(line)
+    if accepts:
+        print_line(f"accepted: noted in {run.acceptance_path}" if is_accepted else "nothing to accept")
+    return result.exit_code
 
 
 def merge(

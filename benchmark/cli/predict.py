@@ -34,7 +34,7 @@ def predict(
         str, typer.Option("--images", metavar="NAME,…", help="Ids of images with commas, 'first N', or all.")
     ] = "all",
     fmt: Annotated[
-        str, typer.Option("--format", help="ids (gray, 8 or 16 bits) or palette (with the dataset's colors).")
+        str, typer.Option("--format", help="ids (gray, 8 or 16 bits) or palette (in the colors of VOC).")
     ] = "ids",
     overlays: Annotated[
         bool, typer.Option("--overlays", help="Also write the images under the colors of their classes.")
@@ -86,8 +86,7 @@ def _open_images(store: Store, spec: RunSpec) -> ScoredImages:
 def _make_palette(scored: ScoredImages) -> Palette:
     from benchmark.qualitative.palette import make_palette
 
-    split, dataset = scored.split, scored.dataset
-    return make_palette(split.classes, dataset=split.dataset, dataset_classes=dataset.classes)
+    return make_palette(scored.split.classes, dataset_classes=scored.dataset.classes)
 
 
 def _open_writer(out: Path, spec: RunSpec, scored: ScoredImages, *, palette: Palette | None) -> LabelWriter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
+from benchmark.cli.exchange import verify_imported
 from benchmark.cli.options import AsJson, Jobs, Seeds
 from benchmark.cli.progress import show_progress
 from benchmark.cli.runs import label_specs, run_specs
@@ -43,11 +45,19 @@ def verify(
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep the repeated run, with its log, in this folder.")
     ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            "--predictions",
+            metavar="DIR",
+            help="Label maps of an imported run, which are counted again; default: where they were at the import.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.
 
-    --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
+    The label maps of an imported run are counted again. --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
 
     The exit code is 0 if all counts are identical, 4 if counts differ or do not give the scores of the table, 3 if a
     run failed, is broken or missing, and 1 if nothing can be compared.
@@ -61,15 +71,22 @@ def verify(
     store = open_store(context)
     if against is not None:
         raise typer.Exit(_verify_table(store, against, seeds=seed or (), jobs=jobs, runs_missing=run, as_json=as_json))
-    raise typer.Exit(_verify_run(store, store.find(run_id or ""), keep=keep, accepts=accept, as_json=as_json))
+    folder = store.run(store.find(run_id or ""))
+    if folder.read_spec().is_imported:
+        raise typer.Exit(verify_imported(folder, path=predictions, accepts=accept, as_json=as_json))
+    if predictions is not None:
+        raise typer.BadParameter(f"--predictions: {folder.id} was not imported")
+    raise typer.Exit(_verify_run(store, folder.id, keep=keep, accepts=accept, as_json=as_json))
 
 
 def _verify_run(store: Store, run_id: str, *, keep: Path | None, accepts: bool, as_json: bool) -> ExitCode:
+    from benchmark.execution.trackers.tracker import TRACK_VARIABLE
     from benchmark.execution.verify import verify_run
     from benchmark.store.staleness import accept, find_changes
 
     spec = store.run(run_id).read_spec()
     require_engine(spec.engine)
+    os.environ.pop(TRACK_VARIABLE, None)  # trackers know the original run by the same name
     note = f"rerunning {run_id} in {keep or 'a temporary folder'}"
     with show_progress({run_id: str(label_specs([spec], None)[run_id])}) as observe:
         verification = verify_run(run_id, store, keep=keep, begin=lambda: print_note(note), observe=observe)

@@ -77,6 +77,11 @@ class ClassIds:
             raise ValueError(self._explain_unknown([number], name))
         return self.meaning[number]
 
+    def list_names(self) -> dict[str, str | None]:
+        """Return the name of the class by id, or by color such as "#800000"; None for no class."""
+        names = {number: None if index == NO_CLASS else self.classes[index] for number, index in self.meaning.items()}
+        return {f"#{number:06x}" if self.is_by_color else str(number): name for number, name in names.items()}
+
     @cached_property
     def _tables(self) -> dict[int, Labels]:
         """Class by id, by the number of bytes of an id."""
@@ -139,13 +144,13 @@ def make_class_ids(rule: str, *, classes: Sequence[str], dataset_classes: Sequen
         return ClassIds(meaning, tuple(classes), "the order of the split's classes from 1 on, 0 for no class")
     if rule == DATASET:
         names = ClassNames(dict(enumerate(dataset_classes)))
-        return _match_names(names, classes, known=dataset_classes, text="the order of the dataset's classes from 0 on")
+        return match_names(names, classes, known=dataset_classes, text="the order of the dataset's classes from 0 on")
     if rule.replace(",", "").replace(" ", "").isdecimal():
         return _read_permutation(rule, tuple(classes))
     if not rule.lower().endswith((".json", ".txt")):
         raise KeyError(f"{explain_unknown_name('rule for ids', rule, RULES)}, FILE.json, FILE.txt or 2,0,1,…")
     path = Path(rule).expanduser()
-    return _match_names(read_class_names(path), classes, known=dataset_classes, text=f"the names in {path.name}")
+    return match_names(read_class_names(path), classes, known=dataset_classes, text=f"the names in {path.name}")
 
 
 def _read_permutation(text: str, classes: tuple[str, ...]) -> ClassIds:
@@ -157,7 +162,7 @@ def _read_permutation(text: str, classes: tuple[str, ...]) -> ClassIds:
     return ClassIds(dict(enumerate(numbers)), classes, f"the permutation {text} of the split's classes")
 
 
-def _match_names(given: ClassNames, classes: Sequence[str], *, known: Iterable[str], text: str) -> ClassIds:
+def match_names(given: ClassNames, classes: Sequence[str], *, known: Iterable[str], text: str) -> ClassIds:
     """Return the meaning of ids with names; case, spaces, hyphens and underscores of names do not matter.
 
     Args:
@@ -165,6 +170,9 @@ def _match_names(given: ClassNames, classes: Sequence[str], *, known: Iterable[s
         classes: Classes of the split.
         known: Further classes of the dataset; they are no class of the split.
         text: How ids are read, in words.
+
+    Raises:
+        ValueError: A name is unknown, or no id stands for a class.
     """
     index_of = {_simplify(name): index for index, name in enumerate(classes)}
     if len(index_of) < len(classes):  # names that differ in spelling only

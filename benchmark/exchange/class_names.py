@@ -48,7 +48,9 @@ def read_class_names(path: Path) -> ClassNames:
         raise KeyError(explain_missing_file("file of class names", str(path), f"*{path.suffix or '.json'}"))
     try:
         text = path.read_text(encoding="utf-8-sig")
-        return _parse_json(text) if path.suffix.lower() == ".json" else _parse_lines(text)
+        if path.suffix.lower() == ".json":
+            return interpret_names(json.loads(text, object_pairs_hook=_read_pairs))
+        return _parse_lines(text)
     except (ValueError, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path} does not name classes ({error}); expected JSON such as "
@@ -56,8 +58,12 @@ def read_class_names(path: Path) -> ClassNames:
         ) from error
 
 
-def _parse_json(text: str) -> ClassNames:
-    value = json.loads(text, object_pairs_hook=_read_pairs)
+def interpret_names(value: Any) -> ClassNames:
+    """Return the names in a JSON value that has one of the forms above.
+
+    Raises:
+        ValueError: It has none of them.
+    """
     if isinstance(value, Mapping) and isinstance(value.get("classes"), Mapping | list):
         value = value["classes"]
     if isinstance(value, list):

@@ -15,11 +15,12 @@ from benchmark.core.run_record import ImportedLabels, RunRecord, digest_code
 from benchmark.core.run_state import RunState
 from benchmark.exchange.count_labels import LabelCounts, count_source
 from benchmark.exchange.import_request import CheckedImport, ImportRequest, check_request
+from benchmark.exchange.imported_files import ImportedFiles
 from benchmark.planning.run_code import describe_code
 from benchmark.store.environment import describe_environment
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import write_text
+from benchmark.utils.atomic_files import format_json, write_text
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.lock import hold_lock
 
@@ -102,7 +103,7 @@ def _save(
         started=started,
         finished=_format_time(),
     )
-    write_text(folder.predictions_path, format_canonical_json(dict(files)) + "\n")
+    write_text(folder.predictions_path, format_json(ImportedFiles(ids=checked.ids.list_names(), files=dict(files))))
     folder.save_result(record, counted.counts)
     return record
 

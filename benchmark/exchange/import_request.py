@@ -87,7 +87,7 @@ def check_request(request: ImportRequest) -> CheckedImport:
     if request.supervision not in supervision:
         raise KeyError(explain_unknown_name("supervision", request.supervision, supervision))
     spec = make_spec(request)
-    return check_labels(request.path, spec, rule=request.ids)
+    return _check_labels(request.path, spec, rule=request.ids)
 
 
 def make_spec(request: ImportRequest) -> RunSpec:
@@ -109,7 +109,7 @@ def make_spec(request: ImportRequest) -> RunSpec:
     )
 
 
-def check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:
+def _check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:
     """Open label maps and check that every scored image has one.
 
     Args:
@@ -119,7 +119,13 @@ def check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:
     """
     path, split = find_labels_folder(path), load_split_of(spec)
     targets = open_targets(split, max_images=spec.max_images)
-    ids = make_class_ids(rule or _find_rule(path), classes=split.classes, dataset_classes=targets.dataset.classes)
+    rule = rule or _find_rule(path)
+    ids = make_class_ids(rule, classes=split.classes, dataset_classes=targets.dataset.classes)
+    return open_labels(path, spec, targets=targets, ids=ids)
+
+
+def open_labels(path: Path, spec: RunSpec, *, targets: EvaluationTargets, ids: ClassIds) -> CheckedImport:
+    """Open label maps whose ids are known, and check that every scored image has one."""
     source = _open_source(path, ids)
     extra = _compare_images(source, targets)
     remarks = (f"ids: {ids.text}", *ids.remarks, *([extra] if extra else []))

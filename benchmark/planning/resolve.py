@@ -150,6 +150,8 @@ def find_method_of(spec: RunSpec) -> str:
     Raises:
         ValueError: The method's file changed since the spec was made, or is not found.
     """
+    if spec.is_imported:
+        raise ValueError(f"{spec.id} has no method that could be run: its predictions were imported")
     if not spec.source:
         if compute_source_digest(spec.method) == spec.source_digest:
             return spec.method

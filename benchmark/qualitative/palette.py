@@ -1,4 +1,4 @@
-"""Colors of the classes of a split: those of the dataset, so that label maps look as its own masks do."""
+"""Colors of the classes of a split: the color map of PASCAL VOC, which many label maps have."""
 
 from __future__ import annotations
 
@@ -8,30 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.split import BACKGROUND
-from benchmark.data.catalog import DATASETS
-from benchmark.data.toybox.palette import STUFF_COLORS, THING_COLORS
 
 Palette = NDArray[np.uint8]
 """(K, 3) RGB."""
 
-MAX_COLORS = 255
-"""Largest number of classes whose label maps can have a palette; 255 is left for pixels without a class."""
 
+def make_palette(classes: Sequence[str], *, dataset_classes: Sequence[str]) -> Palette:
+    """Return a color for each class of a split, by its label in the dataset; black is left to the background.
 
-def make_palette(classes: Sequence[str], *, dataset: str, dataset_classes: Sequence[str]) -> Palette:
-    """Return a color for each class of a split.
-
-    Toybox has the typical colors of its textures and objects. Other datasets have the color map of PASCAL VOC, by the
-    label of a class in the dataset; black is left to the background.
+    On VOC, a class has the color that it has in the dataset's own masks, whatever the split.
 
     Args:
         classes: Classes of the split.
-        dataset: Name of the dataset.
         dataset_classes: Classes of the dataset in label order.
     """
-    if dataset in DATASETS:
-        typical = {name: colors[0] for name, colors in {**STUFF_COLORS, **THING_COLORS}.items()}
-        return np.array([typical[name] for name in classes], dtype=np.uint8)
     first = 0 if BACKGROUND in dataset_classes else 1
     return np.array([make_voc_color(dataset_classes.index(name) + first) for name in classes], dtype=np.uint8)
 

@@ -81,7 +81,7 @@ def test_colors_are_ids_of_24_bits(tmp_path: Path) -> None:
     ids = make(write(tmp_path / "n.json", {"#800000": "owl", "#000080": "cat", "#000000": None}))
     assert ids.is_by_color
     assert ids.read(np.array([[0x800000, 0x80, 0]], dtype=np.int32), "a.png").tolist() == [[0, 2, NO_CLASS]]
-    with pytest.raises(ValueError, match="a.png has the colors #123456, which have no meaning"):
+    with pytest.raises(ValueError, match=r"a\.png has the colors #123456, which have no meaning"):
         ids.read(np.array([[0x123456]], dtype=np.int32), "a.png")
 
 

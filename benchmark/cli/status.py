@@ -91,18 +91,23 @@ def _list_ids(store: Store, study: str | None) -> list[str]:
 
 
 def _describe_run(store: Store, run: RunStatus) -> dict[str, Any]:
-    """Return the status of a run as JSON."""
+    """Return the status of a run as JSON; one whose files cannot be read is broken."""
+    from benchmark.utils.atomic_files import describe_error
+
     entry: dict[str, Any] = {"id": run.id, "state": run.state, "stage": "", "done": 0, "total": 0}
     entry |= {"seconds_left": None, "attempts": 0, "losses": {}, "message": run.reason, "stale": False, "changes": []}
     entry |= {"job": "", "node": ""}
     if run.task is not None and run.task.target is not None:
         entry["job"] = "_".join(map(str, run.task.target))
-    return entry | (_describe_record(store, run) if run.state.is_final else _describe_progress(store, run))
+    try:
+        return entry | (_describe_record(store, run) if run.state.is_final else _describe_progress(store, run))
+    except (OSError, ValueError) as error:
+        return entry | {"state": RunState.BROKEN, "message": describe_error(error)}
 
 
 def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return the progress of a run that has no record."""
-    from benchmark.store.progress import estimate_seconds_left
+    from benchmark.store.progress import estimate_seconds_left, measure_silence_s
 
     folder = store.run(run.id)
     attempts, beat = folder.read_attempts(), folder.read_heartbeat() or {}
@@ -111,17 +116,21 @@ def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
         return progress | {"attempts": len(attempts)}
     owner_job = attempts[-1].owner.job if attempts else None
     node = run.job.node if run.job is not None else owner_job.node if owner_job is not None else ""
-    return progress | {"attempts": len(attempts), "node": node, "seconds_left": estimate_seconds_left(beat)}
+    progress |= {"attempts": len(attempts), "node": node, "seconds_left": estimate_seconds_left(beat)}
+    silent_s = measure_silence_s(beat)
+    if silent_s is None:
+        return progress
+    silence = f"no progress for {format_duration(silent_s)}"
+    return progress | {"seconds_left": None, "message": "; ".join(filter(None, (run.reason, silence)))}
 
 
 def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return what the record of a finished run says, or why it cannot be read."""
     from benchmark.store.staleness import find_changes
 
-    try:
-        record = run.record or store.run(run.id).read_record()
-    except ValueError as error:
-        return {"message": str(error)}
+    if run.record is None:
+        return {"message": run.reason}
+    record = run.record
     message = record.failure.summary if record.failure else ""
     changes = find_changes(record, store.run(run.id))
     return {"attempts": record.attempts, "message": message, "stale": bool(changes), "changes": list(changes)}

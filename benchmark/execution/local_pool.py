@@ -33,6 +33,7 @@ from benchmark.execution.worker_process import (
 from benchmark.store import failures
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.atomic_files import describe_error
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import BusyError, find_owner, hold_lock, identify_this_process
 
@@ -193,18 +194,24 @@ class _Pool:
         """Start waiting runs until `jobs` processes are running."""
         while self._waiting and len(self._workers) < jobs and time.monotonic() >= self._next_start_s:
             spec = self._waiting.popleft()
-            run = self._store.run(spec.id)
-            state = run.read_state()
-            if state in (RunState.DONE, RunState.RUNNING) and not _is_abandoned(run):
-                self.outcomes[spec.id] = RunOutcome(state)
-            elif self._retry is not None and not self._retry.allows_attempt(run):
-                self.outcomes[spec.id] = self._give_up(spec, run, attempts=self._retry.max_attempts_without_progress)
-            else:
-                attempt = int(run.next_attempt_path.name)
-                device = choose_least_used(self._resources.devices, [w.device for w in self._workers.values()])
-                process = self._start(spec, store=self._store, resources=self._resources, device=device)
-                limited = TimeLimitedWorker(process, limit_s=self._resources.time_limit_s)
-                self._workers[spec.id] = _RunningWorker(spec, limited, attempt, device)
+            try:
+                self._start_run(spec, self._store.run(spec.id))
+            except (OSError, ValueError) as error:  # of this run's files: the other runs go on
+                self.outcomes[spec.id] = RunOutcome(RunState.BROKEN, describe_error(error))
+
+    def _start_run(self, spec: RunSpec, run: RunFolder) -> None:
+        """Start the process of a run, unless another one works on it or it is given up."""
+        state = run.read_state()
+        if state in (RunState.DONE, RunState.RUNNING) and not _is_abandoned(run):
+            self.outcomes[spec.id] = RunOutcome(state)
+        elif self._retry is not None and not self._retry.allows_attempt(run):
+            self.outcomes[spec.id] = self._give_up(spec, run, attempts=self._retry.max_attempts_without_progress)
+        else:
+            attempt = int(run.next_attempt_path.name)
+            device = choose_least_used(self._resources.devices, [w.device for w in self._workers.values()])
+            process = self._start(spec, store=self._store, resources=self._resources, device=device)
+            limited = TimeLimitedWorker(process, limit_s=self._resources.time_limit_s)
+            self._workers[spec.id] = _RunningWorker(spec, limited, attempt, device)
 
     def collect_outcomes(self) -> None:
         """Collect the outcomes of processes that have ended, and queue runs that are to be started again."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,12 +18,10 @@ from benchmark.store.disk_usage import measure_size
 from benchmark.store.reruns import REPLACED, open_rerun_store
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
+from benchmark.utils.drafts import PREFIX, has_live_writer, is_abandoned
 from benchmark.utils.lock import BusyError, find_owner, hold_lock
 
-DRAFT = ".draft-"
 DELETED = ".deleted-"
-MIN_DRAFT_AGE_S = 3600.0
-"""Age below which a draft outside of runs may be in the making."""
 
 
 class Kind(StrEnum):
@@ -136,10 +133,9 @@ def _find_drafts(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]
         return
     active = {run_id for run_id, state in states.items() if state.is_active}
     yield from sorted(store.root.rglob(f"{DELETED}*"))
-    for path in sorted(store.root.rglob(f"{DRAFT}*")):
+    for path in sorted(store.root.rglob(f"{PREFIX}*")):
         owner = path.relative_to(store.root).parts[0]
-        is_old = time.time() - path.stat().st_mtime > MIN_DRAFT_AGE_S
-        if owner not in active and (owner in states or is_old):
+        if owner not in active and not has_live_writer(path) and (owner in states or is_abandoned(path)):
             yield path
 
 

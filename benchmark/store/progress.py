@@ -13,6 +13,11 @@ from typing import Any
 
 from benchmark.utils.atomic_files import describe_unreadable, write_text
 
+QUIET_S = 600.0
+"""Seconds without progress that are expected of any run."""
+QUIET_STEPS = 50
+"""Number of steps without a report that are expected of any run."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +56,20 @@ def estimate_seconds_left(heartbeat: Mapping[str, Any]) -> float | None:
         return float((heartbeat["total"] - heartbeat["done"]) * took / made) if made > 0 else None
     except (KeyError, TypeError):
         return None
+
+
+def measure_silence_s(heartbeat: Mapping[str, Any]) -> float | None:
+    """Return the seconds for which a run has reported no progress; None while that is within the expected.
+
+    Expected are `QUIET_S` seconds, or `QUIET_STEPS` times the time of a step so far if that is longer.
+    """
+    try:
+        silent_s = datetime.now(UTC).timestamp() - heartbeat["time"]
+        made = heartbeat["done"] - heartbeat["since_done"]
+        step_s = (heartbeat["time"] - heartbeat["since"]) / made if made > 0 else 0.0
+    except (KeyError, TypeError):
+        return None
+    return silent_s if silent_s > max(QUIET_S, QUIET_STEPS * step_s) else None
 
 
 def append_losses(path: Path, iteration: int, losses: Mapping[str, float]) -> None:

@@ -37,6 +37,7 @@ from benchmark.utils.atomic_files import (
     write_new,
     write_text,
 )
+from benchmark.utils.drafts import sweep_drafts
 from benchmark.utils.lock import find_owner, identify_this_process
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ class RunFolder(RunPaths):
     def begin_attempt(self, spec: RunSpec, *, code: str = "") -> Attempt:
         """Begin another attempt; the record of an earlier failure moves into the folder of the attempt that left it.
 
+        Drafts that killed processes left behind are deleted.
+
         Args:
             spec: Spec of this run; it is written if it is not there yet.
             code: Digest of the current source. A checkpoint from another version of the code is set aside, so that no
@@ -111,6 +114,7 @@ class RunFolder(RunPaths):
         if self.read_state() is RunState.DONE:
             raise FileExistsError(f"{self.id} is already done: a record is never edited")
         self._set_aside(earlier, code=code)
+        sweep_drafts(self.path)
         attempt = Attempt(
             number=len(earlier) + 1,
             started=_format_time(),

@@ -126,6 +126,14 @@ def describe_unreadable(path: Path, error: OSError) -> str:
     return f"{path} cannot be read ({error.strerror or error}){advice}"
 
 
+def describe_error(error: OSError | ValueError) -> str:
+    """Return the reason why a file could not be used, without the error number and without line breaks."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        text = f"{error.strerror}: {error.filename}" if error.filename is not None else error.strerror
+    return " ".join(text.split())
+
+
 def read_last_lines(path: Path, count: int) -> str:
     """Read the last lines of a text file, at most 64 kB; empty if there is no file."""
     if not path.is_file():

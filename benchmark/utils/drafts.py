@@ -33,11 +33,19 @@ def make_draft_path(path: Path) -> Path:
     return path.with_name(f"{PREFIX}{owner}-{uuid.uuid4().hex[:8]}-{path.name[-MAX_NAME_LENGTH:]}")
 
 
+def has_live_writer(draft: Path) -> bool | None:
+    """Return whether the process that writes a draft is alive; None if it is of another host or unknown."""
+    owner = _OWNER.fullmatch(draft.name)
+    if owner is None or owner["host"] != _digest_host():
+        return None
+    return is_process_alive(int(owner["pid"]), born=owner["born"])
+
+
 def is_abandoned(draft: Path) -> bool:
     """Return whether no live process writes a draft; False if there is no such file."""
-    owner = _OWNER.fullmatch(draft.name)
-    if owner is not None and owner["host"] == _digest_host():
-        return not is_process_alive(int(owner["pid"]), born=owner["born"])
+    is_live = has_live_writer(draft)
+    if is_live is not None:
+        return not is_live
     try:
         return time.time() - draft.stat().st_mtime > MAX_SILENCE_S
     except OSError:

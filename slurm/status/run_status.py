@@ -72,13 +72,10 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
     open_tasks = _find_open_tasks(store, snapshots)
     queue = query_queue(open_tasks.values())
-    runs = [
-        replace(
-            _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue),
-            record=snapshot.record,
-        )
-        for run_id, snapshot in snapshots.items()
-    ]
+    runs = []
+    for run_id, snapshot in snapshots.items():
+        status = _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue)
+        runs.append(replace(status, record=snapshot.record, reason=status.reason or snapshot.problem))
     return GridStatus(tuple(runs), queue)
 
 

@@ -33,8 +33,10 @@ __all__ = [
 ]
 
 
-def load_results(study: str, *, runs: Path | str = "runs", convention: Convention = "d2-main") -> DataFrame:
-    """Load the results of a study as a tidy data frame: one row per run and metric.
+def load_results(
+    *names: str, split: str = "", runs: Path | str = "runs", convention: Convention = "d2-main"
+) -> DataFrame:
+    """Load the results of studies, methods and runs as a tidy data frame: one line per run, class and metric.
 
     Example:
         >>> results = load_results("demo")
@@ -43,20 +45,31 @@ def load_results(study: str, *, runs: Path | str = "runs", convention: Conventio
         {'paper': 53.0, 'no SGD': 37.1}
 
     Args:
-        study: Name of the study, as last planned or run.
+        names: Studies as last planned or run, METHOD or METHOD/VARIANT, ids of runs or unambiguous parts of ids, also
+            mixed. `chimera-bench table` and `chimera-bench export` take the same names.
+        split: Only split to take; if empty, all.
         runs: Folder that holds the runs.
         convention: Treatment of classes without ground truth: "d2-main", "d2-0.6" or "mmseg".
 
     Returns:
-        The columns study, row, method, variant, split, protocol, engine, seed, run_id, state, problem, stale,
-        code_digest, commit, device, counts_digest, convention, metric and value. Metrics are miou_seen, miou_unseen,
-        miou, hiou, pixel_accuracy and iou/CLASS in percent, and the costs of a method. A run without a result has its
-        state, the reason as its problem, and nan values.
+        The columns study (the names), row, method, variant, overrides (JSON), split, protocol, max_images (0 for all),
+        engine, seed, run_id, state, problem, stale, changes, code_digest, commit, device, counts_digest, convention,
+        class, seen, metric and value. Lines without a class hold miou_seen, miou_unseen, miou, hiou and pixel_accuracy
+        in percent and the costs of a method; lines of a class hold iou, precision and recall in percent and
+        target_pixels, predicted_pixels and correct_pixels. A run without a result has its state, the reason as its
+        problem, and nan values.
 
     Raises:
-        KeyError: The study was never planned in this folder.
-        ValueError: The convention is unknown, or the plan is broken.
+        KeyError: A name stands for nothing in this folder.
+        ValueError: No name is given, the convention is unknown, or a plan is broken.
     """
-    from benchmark.report import frame
+    from benchmark.planning.registry import list_variants
+    from benchmark.report.export import load_frame
+    from benchmark.report.named_rows import make_plan
+    from benchmark.store.store import Store
 
-    return frame.load_results(study, runs=runs, convention=convention)
+    if not names:
+        raise ValueError("load_results needs a name: a study, a method or the id of a run")
+    store = Store(runs)
+    plan = make_plan(store, names, split=split, list_variants=list_variants)
+    return load_frame(store, plan, convention=convention)

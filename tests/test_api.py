@@ -60,10 +60,10 @@ def test_the_example_in_the_readme_works(store: Store, capsys: pytest.CaptureFix
     assert "failed  ValueError: torn" in printed
 
 
-def test_results_have_one_row_per_run_and_metric(store: Store) -> None:
+def test_results_have_one_line_per_run_class_and_metric(store: Store) -> None:
     results = api.load_results("demo")
-    assert len(results) == results.groupby(["row", "seed", "metric"]).ngroups
-    assert set(results["metric"]) > {*DATASET_METRICS, "iou/cup", "latency_ms"}
+    assert len(results) == results.groupby(["row", "seed", "class", "metric"], dropna=False).ngroups
+    assert set(results["metric"]) > {*DATASET_METRICS, "iou", "latency_ms"}
     first = results[results["metric"] == "miou_seen"].iloc[0]
     facts = ("study", "row", "variant", "split", "protocol", "engine", "seed", "state", "stale", "convention")
     assert [first[name] for name in facts] == [
@@ -111,5 +111,5 @@ def test_the_convention_is_that_of_the_scores(store: Store) -> None:
 
 
 def test_an_unknown_study_is_refused(store: Store) -> None:
-    with pytest.raises(KeyError, match="no plan 'dmeo'; did you mean 'demo'"):
+    with pytest.raises(KeyError, match="no study, method or run 'dmeo'; did you mean 'demo'"):
         api.load_results("dmeo")

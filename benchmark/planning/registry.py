@@ -164,6 +164,14 @@ def describe_method(name: str) -> MethodEntry:
     return MethodEntry(stem, _read_title(values["RECIPE"]) or stem, summary, variants, source)
 
 
+def list_variants(name: str) -> tuple[str, ...]:
+    """Return the variants of a method in their order; none if its file is not here or cannot be read."""
+    try:
+        return tuple(describe_method(name).variants)
+    except (KeyError, ValueError, OSError):
+        return ()
+
+
 def load_recipe(name: str) -> Recipe[Any]:
     """Run a method's file and return its recipe.
 

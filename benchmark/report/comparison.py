@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.core.run_spec import RunSpec
+from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin
@@ -16,6 +15,8 @@ from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.stats import compare_sides
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.differences import AdjustedDifference
+from benchmark.report.imported import describe_imported
+from benchmark.report.named_rows import make_plan
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
 from benchmark.report.tables.cautions import name_cautions
 from benchmark.report.tables.headers import SCORE_HEADERS
@@ -29,8 +30,8 @@ from benchmark.report.tables.provenance import (
 from benchmark.store.staleness import summarize_changes
 from benchmark.store.store import Store
 
-if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")
+"""Properties of runs that are not known of imported predictions."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,14 @@ class MethodComparison:
     cautions: tuple[str, ...]
 
 
-def find_runs(store: Store, text: str, *, plan: Plan | None = None) -> tuple[str, dict[int, str]]:
+def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str = "") -> tuple[str, dict[int, str]]:
     """Find the runs that a user names as one side of a comparison.
 
     Args:
         store: Store that holds the runs.
-        text: Row of the plan, or a run's id or a part of it. A part that matches several runs is accepted if these
-            differ in nothing but the seed.
+        text: Row of the plan, or anything that `named_rows.make_plan` takes and that stands for one row.
         plan: Plan whose rows may be named.
+        split: Name or file of the split of the row; if empty, any.
 
     Returns:
         A label, and the ids of the runs by seed.
@@ -91,20 +92,26 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None) -> tuple[str
     Raises:
         KeyError: Nothing matches, or the text is ambiguous.
     """
-    rows = {row.label.casefold(): row for row in plan.rows} if plan is not None else {}
-    row = rows.get(text.strip().casefold())
-    if row is not None:
-        return row.label, dict(row.ids)
-    try:
-        specs = [_read_spec(store, store.find(text))]
-    except KeyError as error:
-        specs = _find_seeds_of_one_row(store, text)
-        if not specs and plan is not None:
+    rows = [] if plan is None else [row for row in plan.rows if _is_called(row, text) and split in ("", row.split)]
+    if not rows:
+        try:
+            rows = list(make_plan(store, [text], split=split).rows)
+        except KeyError as error:
+            if plan is None:
+                raise
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
-        if not specs:
-            raise
-    return f"{specs[0].method}/{specs[0].label}", {spec.seed: spec.id for spec in specs}
+        rows = [row.model_copy(update={"label": f"{row.method}/{row.label}"}) for row in rows]
+    if len(rows) > 1:
+        has_splits = len({row.split for row in rows}) > 1
+        names = ", ".join(repr(row.label) + (f" on {row.split}" if has_splits else "") for row in rows)
+        advice = "name its split with --split" if has_splits else "name one of them"
+        raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
+    return rows[0].label, dict(rows[0].ids)
+
+
+def _is_called(row: PlanRow, text: str) -> bool:
+    return text.strip().casefold() in (row.label.casefold(), f"{row.method}/{row.label}".casefold())
 
 
 def compare_runs(
@@ -150,35 +157,18 @@ def compare_runs(
     )
 
 
-def _find_seeds_of_one_row(store: Store, text: str) -> list[RunSpec]:
-    """Return the specs of the runs whose ids begin with or contain the text; none if more than the seed differs."""
-    lowered = text.lower().strip().rstrip("/")
-    for matches in (str.startswith, str.__contains__):
-        specs = [_read_spec(store, run_id) for run_id in store.list_ids() if matches(run_id, lowered)]
-        if specs:
-            kinds = {spec.with_seed(0).digest() for spec in specs}
-            return specs if len(kinds) == 1 else []
-    return []
-
-
-def _read_spec(store: Store, run_id: str) -> RunSpec:
-    """Read a run's spec, from its record if there is one, as an archive may hold nothing else."""
-    folder = store.run(run_id)
-    record = folder.read_snapshot().record
-    return record.spec if record is not None else folder.read_spec()
-
-
 def _read_side(
     store: Store, ids: Mapping[int, str], *, label: str, convention: Convention, jackknife: ImageJackknife
 ) -> Row:
     if not ids:
         raise ValueError("one side of the comparison has no runs: give at least one id")
-    row = read_row(store, ids, label=label, method="", convention=convention, jackknife=jackknife)
+    planned = PlanRow(label=label, method="", split="", ids=dict(ids))
+    row = read_row(store, planned, convention=convention, jackknife=jackknife)
     if not row.done:
         problems = "; ".join(f"{run.run_id}: {run.problem}" for run in row.runs)
         raise ValueError(f"{label or 'one side'} has no finished run to compare ({problems}): run it first")
     spec = row.records[0].spec
-    return replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method)
+    return replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method, split=spec.split)
 
 
 def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
@@ -206,7 +196,7 @@ def _find_interval_cautions(differences: Mapping[Metric, AdjustedDifference]) ->
 
 
 def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
-    has_seeds = not (a.is_deterministic or b.is_deterministic)
+    has_seeds, is_any_imported = not (a.is_deterministic or b.is_deterministic), a.is_imported or b.is_imported
     properties: dict[str, Callable[[Row], str]] = {
         "supervision": lambda row: row.supervision,
         "training": describe_budget,
@@ -218,10 +208,12 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
     cautions = [
         f"different {name}: A {describe(a) or 'none'}; B {describe(b) or 'none'}"
         for name, describe in properties.items()
-        if describe(a) != describe(b)
+        if describe(a) != describe(b) and not (is_any_imported and name in UNKNOWN_OF_IMPORTS)
     ]
+    cautions += [f"{side}: {text}" for side, row in (("A", a), ("B", b)) for text in describe_imported(row)]
     cautions += _describe_shared_runs(a, b)
-    cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
+    if not is_any_imported:
+        cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
     for side, row in (("A", a), ("B", b)):
         cautions += [
             f"{side}: {text}" for text in _describe_stale(row) + describe_continued(row) + describe_alarms(row)

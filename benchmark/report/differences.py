@@ -26,42 +26,59 @@ class AdjustedDifference:
     p_adjusted: float
 
 
-def find_baseline(rows: Sequence[Row], name: str = "") -> Row:
-    """Return the row that the others are compared with.
+def find_baselines(groups: Sequence[Sequence[Row]], name: str = "") -> list[Row | None]:
+    """Return the row of every group that its others are compared with; None for a group without a row of the name.
 
     Args:
-        rows: Rows of a table.
-        name: Label of the row, or METHOD/LABEL if several rows have the label; if empty, the first row.
+        groups: Rows of a table in comparable groups.
+        name: Label of the row, or METHOD/LABEL if several rows have the label; if empty, that of the first row.
 
     Raises:
-        KeyError: No row or several rows have the name; the message lists the labels.
+        KeyError: No group has a row of this name, or a group has several; the message lists the labels.
     """
-    wanted = name.strip().casefold()
+    first = groups[0][0]
+    wanted = name.strip() or f"{first.method}/{first.label}"
+    baselines = [_find_baseline(rows, wanted) for rows in groups]
+    if not any(baselines):
+        labels = dict.fromkeys(row.label for rows in groups for row in rows)
+        raise KeyError(explain_unknown_name("baseline", name, labels))
+    return baselines
+
+
+def _find_baseline(rows: Sequence[Row], name: str) -> Row | None:
+    wanted = name.casefold()
     matches = [row for row in rows if wanted in (row.label.casefold(), f"{row.method}/{row.label}".casefold())]
-    if not wanted or len(matches) == 1:
-        return matches[0] if wanted else rows[0]
-    if matches:
+    if len(matches) > 1:
         names = " or ".join(repr(f"{row.method}/{row.label}") for row in matches)
         raise KeyError(f"baseline {name!r} is ambiguous: write {names}")
-    raise KeyError(explain_unknown_name("baseline", name, [row.label for row in rows]))
+    return matches[0] if matches else None
 
 
-def compare_with_baseline(
-    rows: Sequence[Row], baseline: Row, *, metric: Metric = "hiou"
-) -> list[AdjustedDifference | None]:
-    """Return the difference of every row to the baseline; None for the baseline itself and for rows without a score.
+def compare_with_baselines(
+    groups: Sequence[tuple[Sequence[Row], Row | None]], *, metric: Metric = "hiou"
+) -> list[list[AdjustedDifference | None]]:
+    """Return the difference of every row to the baseline of its group; None for a baseline and rows without a score.
 
-    The done runs of both rows take part; seeds that both have are compared with each other.
+    The done runs of both rows take part; seeds that both have are compared with each other. The family of Holm's
+    correction are all comparisons of all groups.
+
+    Args:
+        groups: Rows and baseline of every group; None if a group has no baseline.
+        metric: Score.
     """
-    is_compared = [row is not baseline and _is_defined(row, metric) and _is_defined(baseline, metric) for row in rows]
-    sides = [row.side for row, is_side in zip(rows, is_compared, strict=True) if is_side]
-    if not sides:
+    paired = [_compare(rows, baseline, metric=metric) for rows, baseline in groups]
+    adjusted = iter(adjust_holm([known.p_value for some in paired for known in some if known is not None]))
+    return [[None if known is None else AdjustedDifference(known, next(adjusted)) for known in some] for some in paired]
+
+
+def _compare(rows: Sequence[Row], baseline: Row | None, *, metric: Metric) -> list[PairedDifference | None]:
+    is_compared = [row is not baseline and _is_defined(row, metric) for row in rows]
+    if baseline is None or not _is_defined(baseline, metric) or not any(is_compared):
         return [None] * len(rows)
+    sides = [row.side for row, is_side in zip(rows, is_compared, strict=True) if is_side]
     convention, jackknife = baseline.convention, baseline.jackknife
-    paired = compare_sides(sides, baseline.side, metric=metric, convention=convention, jackknife=jackknife)
-    adjusted = adjust_holm([difference.p_value for difference in paired])
-    differences = iter(map(AdjustedDifference, paired, adjusted))
-    return [next(differences) if is_side else None for is_side in is_compared]
+    paired = iter(compare_sides(sides, baseline.side, metric=metric, convention=convention, jackknife=jackknife))
+    return [next(paired) if is_side else None for is_side in is_compared]
 
 
 def _is_defined(row: Row, metric: Metric) -> bool:

@@ -1,62 +1,71 @@
-"""Results as pandas data frames: one row per run, or tidy with one row per run and metric."""
+"""Results as tidy pandas data frames: a line per run, class and metric, or per run, image, class and metric."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from benchmark.core.run_record import Cost, digest_code
-from benchmark.evaluation.scores import DATASET_METRICS, Convention
-from benchmark.report.rows import Row, RunResult, read_rows
-from benchmark.store.store import Store
+from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.scores import DATASET_METRICS
+from benchmark.report.rows import Row, RunResult
+from benchmark.utils.frozen_model import format_canonical_json
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 COST_METRICS = tuple(name for name in Cost.model_fields if name not in ("image_size", "unmeasured"))
+CLASS_METRICS = ("iou", "precision", "recall", "target_pixels", "predicted_pixels", "correct_pixels")
+"""Metrics of one class: IoU, precision and recall in percent, and numbers of labeled pixels."""
+IMAGE_METRICS = ("iou", "target_pixels", "predicted_pixels", "correct_pixels")
+"""Metrics of one class in one image."""
 
 
-def load_results(study: str, *, runs: Path | str = "runs", convention: Convention = "d2-main") -> DataFrame:
-    """Return the results of a study, see `benchmark.api.load_results`."""
-    store = Store(runs)
-    return to_frame(read_rows(store, store.read_plan(study), convention=convention), study=study)
+class _Line(NamedTuple):
+    """One value of a run; class and image are None if the value is of all of them."""
+
+    image: str | None
+    name: str | None
+    is_seen: bool | None
+    metric: str
+    value: float
 
 
 def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
-    """Return results as a tidy data frame: one row per run and metric.
+    """Return results as a tidy data frame: one line per run, class and metric.
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
-        study: Name of the study.
+        study: What the rows were named by.
 
     Returns:
-        The columns `RUN_COLUMNS`, then "metric" and "value". Metrics are `DATASET_METRICS`, "iou/CLASS" for every
-        class, and `COST_METRICS`; a value is nan if it is not defined or the run has no result.
+        The columns `RUN_COLUMNS`, then "class", "seen", "metric" and "value". Lines without a class hold
+        `DATASET_METRICS` and `COST_METRICS`, lines of a class hold `CLASS_METRICS`. A value is nan if it is not defined
+        or the run has no result.
     """
-    return to_run_frame(rows, study=study).melt(list(RUN_COLUMNS), var_name="metric", value_name="value")
+    classes = {row.split: (counts.classes, counts.seen) for row in reversed(rows) for counts in row.counts}
+    runs = [(row, run, list(_list_values(run, classes.get(row.split, ((), ()))))) for row in rows for run in row.runs]
+    return _build(runs, study=study).drop(columns="image")
 
 
-def to_run_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
-    """Return results as a data frame with one row per run and one column per metric.
+def to_image_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
+    """Return the scores of single images as a tidy data frame: one line per run, image, class and metric.
 
     Args:
-        rows: Rows as `rows.read_rows` returns them; the frame keeps their order and that of their runs.
-        study: Name of the study.
+        rows: Rows as `rows.read_rows` returns them.
+        study: What the rows were named by.
 
     Returns:
-        The columns `RUN_COLUMNS`, then one per metric, see `to_frame`.
+        The columns `RUN_COLUMNS`, then "image", "class", "seen", "metric" and "value", with `IMAGE_METRICS` of the
+        classes that are labeled or predicted in the image. Runs without a result have no lines.
     """
-    from pandas import DataFrame
-
-    classes = next((counts.classes for row in rows for counts in row.counts), ())
-    metrics = [*DATASET_METRICS, *(f"iou/{name}" for name in classes), *COST_METRICS]
-    runs = [(row, run) for row in rows for run in row.runs]
-    facts = {name: [value(row, run) for row, run in runs] for name, value in RUN_COLUMNS.items()}
-    values = [_list_values(run, classes=len(classes)) for _, run in runs]
-    frame = DataFrame(facts | {"study": study})
-    return frame.join(DataFrame(values, columns=metrics, dtype="float64"))
+    runs = [
+        (row, run, list(_list_image_values(run.counts))) for row in rows for run in row.runs if run.counts is not None
+    ]
+    return _build(runs, study=study)
 
 
 def list_records(frame: DataFrame) -> list[dict[str, Any]]:
@@ -66,12 +75,67 @@ def list_records(frame: DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in record.items()} for record in records]
 
 
-def _list_values(run: RunResult, *, classes: int) -> list[float]:
-    """Return the values of all metrics of a run, in the order of the columns."""
-    scores, cost = run.scores, run.record.cost if run.record is not None else None
-    values = [getattr(scores, metric, math.nan) for metric in DATASET_METRICS]
-    values += scores.iou if scores is not None else [math.nan] * classes
-    return values + [getattr(cost, metric, math.nan) for metric in COST_METRICS]
+def read_facts(row: Row, run: RunResult) -> dict[str, Any]:
+    """Return the facts of a run by the names of `RUN_COLUMNS`."""
+    return {name: value(row, run) for name, value in RUN_COLUMNS.items()}
+
+
+def _build(runs: Sequence[tuple[Row, RunResult, Sequence[_Line]]], *, study: str) -> DataFrame:
+    """Return a frame with the facts of every run beside each of its values."""
+    from pandas import DataFrame, Series
+
+    facts = DataFrame([read_facts(row, run) for row, run, _ in runs], columns=list(RUN_COLUMNS))
+    repeated = facts.loc[np.repeat(np.arange(len(runs)), [len(lines) for _, _, lines in runs])].reset_index(drop=True)
+    columns = list(zip(*(line for _, _, lines in runs for line in lines), strict=True)) or [()] * len(_Line._fields)
+    image, name, is_seen, metric, value = columns
+    repeated.insert(0, "study", study)
+    return repeated.assign(
+        **{"image": Series(image, dtype="str"), "class": Series(name, dtype="str")},
+        seen=Series(is_seen, dtype="boolean"),
+        metric=Series(metric, dtype="str"),
+        value=Series(value, dtype="float64"),
+    )
+
+
+def _list_values(run: RunResult, classes: tuple[Sequence[str], Sequence[bool]]) -> Iterator[_Line]:
+    """Yield the values of a run: those of the dataset, those of every class, costs.
+
+    Args:
+        run: Result of the run.
+        classes: Names and whether they are seen, for a run without a result.
+    """
+    cost = run.record.cost if run.record is not None else None
+    for metric in DATASET_METRICS:
+        yield _Line(None, None, None, metric, getattr(run.scores, metric, math.nan))
+    values = _score_classes(run)
+    classes = (run.counts.classes, run.counts.seen) if run.counts is not None else classes
+    for k, (name, is_seen) in enumerate(zip(*classes, strict=True)):
+        for metric in CLASS_METRICS:
+            yield _Line(None, name, is_seen, metric, float(values[metric][k]) if values else math.nan)
+    for metric in COST_METRICS:
+        known = getattr(cost, metric, None)
+        yield _Line(None, None, None, metric, math.nan if known is None else float(known))
+
+
+def _score_classes(run: RunResult) -> dict[str, Sequence[float]]:
+    """Return the (K,) values of every class metric; nothing if the run has no result."""
+    if run.counts is None or run.scores is None:
+        return {}
+    correct, predicted, target = (total.astype(float) for total in run.counts.totals)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        precision, recall = 100 * correct / predicted, 100 * correct / target
+    return dict(zip(CLASS_METRICS, (run.scores.iou, precision, recall, target, predicted, correct), strict=True))
+
+
+def _list_image_values(counts: Counts) -> Iterator[_Line]:
+    matrices = [matrix.toarray() for matrix in (counts.intersection, counts.prediction, counts.target)]
+    for n, image in enumerate(counts.image_ids):
+        correct, predicted, target = (matrix[n] for matrix in matrices)
+        union = predicted + target - correct
+        for k in np.flatnonzero(union):
+            values = (100 * correct[k] / union[k], target[k], predicted[k], correct[k])
+            for metric, value in zip(IMAGE_METRICS, values, strict=True):
+                yield _Line(image, counts.classes[k], counts.seen[k], metric, float(value))
 
 
 def _read_spec(row: Row, name: str) -> Any:
@@ -79,17 +143,23 @@ def _read_spec(row: Row, name: str) -> Any:
     return next((getattr(run.record.spec, name) for run in row.runs if run.record is not None), None)
 
 
+def _read_overrides(row: Row) -> str | None:
+    overrides = _read_spec(row, "overrides")
+    return None if overrides is None else format_canonical_json(overrides)
+
+
 def _read_environment(run: RunResult, name: str) -> Any:
     return getattr(run.record.environment, name) if run.record is not None else None
 
 
 RUN_COLUMNS: dict[str, Callable[[Row, RunResult], Any]] = {
-    "study": lambda _row, _run: "",
     "row": lambda row, _run: row.label,
     "method": lambda row, _run: row.method,
     "variant": lambda row, _run: _read_spec(row, "variant"),
-    "split": lambda row, _run: _read_spec(row, "split"),
+    "overrides": lambda row, _run: _read_overrides(row),
+    "split": lambda row, _run: row.split,
     "protocol": lambda row, _run: getattr(_read_spec(row, "protocol"), "name", None),
+    "max_images": lambda row, _run: _read_spec(row, "max_images"),
     "engine": lambda row, _run: _read_spec(row, "engine"),
     "seed": lambda _row, run: run.seed,
     "run_id": lambda _row, run: run.run_id,
@@ -104,3 +174,6 @@ RUN_COLUMNS: dict[str, Callable[[Row, RunResult], Any]] = {
     "convention": lambda row, _run: row.convention,
 }
 """Facts of a run: column name, and function from its row and its result to the value."""
+
+ROW_FACTS = frozenset({"row", "method", "overrides", "max_images", "convention"})
+"""Facts that the row of a table states already, or that have a place of their own in its json."""

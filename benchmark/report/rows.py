@@ -6,7 +6,7 @@ the images alone. An interval names its source, and every table and figure repea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean, median
@@ -22,26 +22,15 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric, Scores, score
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, estimate_means
+from benchmark.report.settings import EvaluationSetting, read_setting
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.study import Plan, PlanRow
 
 TABLE_METRICS: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
 WORST_FIRST = (RunState.BROKEN, RunState.FAILED, RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
-
-
-class EvaluationSetting(NamedTuple):
-    """Conditions that rows must share to be comparable in one table."""
-
-    split: str
-    split_digest: str
-    protocol: str
-    protocol_digest: str
-    dataset_fingerprint: str
-    max_images: int
-    convention: Convention
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +77,7 @@ class Row:
     Attributes:
         label: Label of the row in tables.
         method: Registered name of the method.
+        split: Name of the split.
         runs: Results of the runs, seeds ascending.
         convention: Convention of the scores.
         jackknife: Metrics that get estimates, and their scores without each image, shared by the rows of a table.
@@ -95,6 +85,7 @@ class Row:
 
     label: str
     method: str
+    split: str
     runs: tuple[RunResult, ...]
     convention: Convention
     jackknife: ImageJackknife = field(repr=False)
@@ -118,6 +109,16 @@ class Row:
     def is_deterministic(self) -> bool:
         """Whether every seed gives the same result, so that one run stands for all; False if no run is done."""
         return bool(self.records) and all(record.is_deterministic for record in self.records)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the predictions of the runs were imported, so that nothing is known of how they were made."""
+        return bool(self.records) and all(record.imported is not None for record in self.records)
+
+    @property
+    def is_labels_only(self) -> bool:
+        """Whether labels were counted without their scores, so that no other offset gamma can be applied."""
+        return any(counts.is_labels_only for counts in self.counts)
 
     @property
     def counted(self) -> tuple[RunResult, ...]:
@@ -213,24 +214,15 @@ def read_rows(
         metrics: Metrics that get estimates.
     """
     jackknife = ImageJackknife(tuple(metrics))
-    return [
-        read_row(store, row.ids, label=row.label, method=row.method, convention=convention, jackknife=jackknife)
-        for row in plan.rows
-    ]
+    return [read_row(store, row, convention=convention, jackknife=jackknife) for row in plan.rows]
 
 
-def read_row(
-    store: Store,
-    ids: Mapping[int, str],
-    *,
-    label: str,
-    method: str,
-    convention: Convention,
-    jackknife: ImageJackknife,
-) -> Row:
-    """Read the results of runs, given by seed, as one row."""
-    runs = tuple(_read_run(store, ids[seed], seed=seed, convention=convention) for seed in sorted(ids))
-    return Row(label=label, method=method, runs=runs, convention=convention, jackknife=jackknife)
+def read_row(store: Store, row: PlanRow, *, convention: Convention, jackknife: ImageJackknife) -> Row:
+    """Read the results of a planned row."""
+    runs = tuple(_read_run(store, row.ids[seed], seed=seed, convention=convention) for seed in sorted(row.ids))
+    return Row(
+        label=row.label, method=row.method, split=row.split, runs=runs, convention=convention, jackknife=jackknife
+    )
 
 
 def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
@@ -238,19 +230,19 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
 
     Raises:
         ValueError: Rows differ in convention, split, protocol, dataset or number of images, so that they are not
-            comparable in one table.
+            comparable.
     """
     conventions = {row.convention for row in rows}
     if len(conventions) > 1:
         raise ValueError(
             f"rows follow different conventions ({', '.join(sorted(conventions))}): draw one table of each"
         )
-    settings = {_read_setting(record, row.convention): row.label for row in rows for record in row.records}
+    settings = {read_setting(record, row.convention): row.label for row in rows for record in row.records}
     if len(settings) > 1:
         (first, label), (second, second_label) = list(settings.items())[:2]
         names = [name for name in EvaluationSetting._fields if getattr(first, name) != getattr(second, name)]
         values = "; ".join(f"{name}: {getattr(first, name)} and {getattr(second, name)}" for name in names)
-        raise ValueError(f"rows {label!r} and {second_label!r} are not comparable ({values}): draw separate tables")
+        raise ValueError(f"rows {label!r} and {second_label!r} are not comparable ({values})")
     return next(iter(settings), None)
 
 
@@ -276,23 +268,10 @@ def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -
     if record is None:
         return result
     if record.failure is not None:
-        return replace(result, problem=f"{record.failure.kind}: {record.failure.message}")
+        return replace(result, problem=record.failure.summary)
     try:
         counts = folder.read_counts(record)
     except ValueError as error:
         return replace(result, record=None, state=RunState.BROKEN, problem=str(error))
     changes = find_changes(record, folder)
     return replace(result, problem="", counts=counts, scores=score(counts, convention), changes=changes)
-
-
-def _read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting:
-    spec = record.spec
-    return EvaluationSetting(
-        split=spec.split,
-        split_digest=spec.split_digest,
-        protocol=spec.protocol.name,
-        protocol_digest=spec.protocol.digest(),
-        dataset_fingerprint=spec.dataset_fingerprint,
-        max_images=spec.max_images,
-        convention=convention,
-    )

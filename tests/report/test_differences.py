@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,21 @@ import pytest
 from benchmark.core.run_record import Failure
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.stats import compare_sides
-from benchmark.report.differences import compare_with_baseline, find_baseline
-from benchmark.report.rows import read_rows
+from benchmark.report.differences import AdjustedDifference, compare_with_baselines, find_baselines
+from benchmark.report.rows import Row, read_rows
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
+
+
+def compare_with_baseline(rows: Sequence[Row], baseline: Row) -> list[AdjustedDifference | None]:
+    """Return the differences of the rows of one group."""
+    return compare_with_baselines([(rows, baseline)])[0]
+
+
+def find_baseline(rows: Sequence[Row], name: str = "") -> Row | None:
+    """Return the baseline of one group."""
+    return find_baselines([rows], name)[0]
+
 
 LOST = Failure(kind="OutOfMemoryError", message="tried to allocate 2 GiB", log_tail="...")
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.scores import Metric
-from benchmark.report.figures.style import DASHES, GRAY, shorten_label
+from benchmark.report.figures.glyphs import show_text
+from benchmark.report.figures.style import DASHES, GRAY, shorten_labels
 from benchmark.report.rows import Row
 
 FLAG = "†"
@@ -33,19 +34,25 @@ def make_flag_handles(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Li
 
 def make_baseline_handle(baseline: Row) -> Line2D:
     """Return the legend entry of the dashed line at the mean of the baseline."""
-    name = shorten_label(baseline.label, width=22)
+    (name,) = shorten_labels([baseline.label], width=22)
     return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label=f"baseline: {name}")
 
 
 def describe_limit(rows: Sequence[Row]) -> str:
-    """Return the title of a figure whose scores are those of the first images alone; empty if they are of all."""
+    """Return the warning that scores are those of the first images alone; empty if they are of all."""
     limit = max((record.spec.max_images for row in rows for record in row.records), default=0)
     return f"TESTING ONLY: first {limit} image{'' if limit == 1 else 's'} of the evaluation set" if limit else ""
 
 
-def add_limit(target: Figure | Axes, rows: Sequence[Row]) -> None:
-    """Write above a figure, or above axes with a legend beside them, see `describe_limit`."""
-    text = describe_limit(rows)
+def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "") -> None:
+    """Write a name and the warning of a limited evaluation above a figure, or above axes with a legend beside them.
+
+    Args:
+        target: Figure or axes.
+        rows: Rows of the figure.
+        name: Name of the split if there are figures of several.
+    """
+    text = "\n".join(filter(None, (show_text(name), describe_limit(rows))))
     if text and isinstance(target, Axes):
         target.set_title(text, fontsize=7)
     elif text and isinstance(target, Figure):

@@ -13,7 +13,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from benchmark.evaluation.scores import Floats
-from benchmark.report.figures.captions import add_limit
+from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
 from benchmark.report.rows import Row
 from benchmark.report.tables.layout import UNSEEN_MARK
@@ -25,7 +26,7 @@ NUMBERED_IN, NAMED_IN, UNSEEN_IN = 0.2, 0.07, 0.13
 """Least width of a class with numbers, of one with a name, and the width of an unseen class if there is space."""
 
 
-def draw_classes(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_classes(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
     """Draw IoU per class, mean over the runs of a row: seen classes left, unseen ones right and with a star.
 
     Classes that the convention leaves out are gray. Numbers and names are left out if there are too many classes.
@@ -39,11 +40,11 @@ def draw_classes(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
     widths = _choose_widths(len(groups[True]), len(groups[False]))
     height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, counts.classes))
     with open_figure(out, "classes", size=(PAGE_IN, height), formats=formats) as figure:
-        add_limit(figure, rows)
+        add_title(figure, rows, name=title)
         kinds = [kind for kind, members in groups.items() if members]
         panels = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[widths[kind] for kind in kinds])[0]
         for kind, axes in zip(kinds, panels, strict=True):
-            names = [counts.classes[k] + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
+            names = [show_text(counts.classes[k]) + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
             _draw_group(axes, values[:, groups[kind]], names, width=widths[kind] / len(names))
             axes.set_xlabel(f"seen ({len(names)})" if kind else f"unseen{UNSEEN_MARK} ({len(names)})")
             axes.set_yticks([])

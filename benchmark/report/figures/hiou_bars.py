@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmark.report.figures.captions import add_limit, flag_label, make_baseline_handle, make_flag_handles
+from benchmark.report.figures.captions import add_title, flag_label, make_baseline_handle, make_flag_handles
 from benchmark.report.figures.style import (
     COLUMN_IN,
     DASHES,
@@ -20,15 +20,15 @@ from benchmark.report.figures.style import (
     INTERVAL_LINES,
     choose_colors,
     draw_grid,
+    draw_legend,
     list_paths,
     make_interval_handles,
     open_figure,
     wrap_label,
 )
 from benchmark.report.rows import Row
+from benchmark.report.tables.headers import describe_supervision
 
-BACKGROUND = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-"""Box behind a number, so that no line runs through it."""
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
 POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": "black", "markeredgewidth": 0.4}
 """Looks of the point of a seed, and of its key in the legend."""
@@ -37,7 +37,12 @@ LEGEND_LINE_IN = 0.14
 
 
 def draw_bars(
-    rows: Sequence[Row], out: Path, *, baseline: Row | None = None, formats: Sequence[str] = FORMATS
+    rows: Sequence[Row],
+    out: Path,
+    *,
+    baseline: Row | None = None,
+    title: str = "",
+    formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
     """Draw hIoU: a bar from 0 for the mean, points for seeds, a line for the interval, dashes at the baseline.
 
@@ -45,6 +50,7 @@ def draw_bars(
         rows: Rows.
         out: Folder of the files.
         baseline: Row whose mean has a dashed line; None for the first row.
+        title: Name of the split if there are figures of several.
         formats: Any of "png", "pdf", "svg".
 
     Returns:
@@ -56,7 +62,7 @@ def draw_bars(
     colors, baseline = _choose_colors(rows), baseline or rows[0]
     with open_figure(out, "hiou", size=(COLUMN_IN, 0.75 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
-        add_limit(figure, rows)
+        add_title(figure, rows, name=title)
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
         for y, (row, mean) in enumerate(zip(rows, means, strict=True)):
             if math.isnan(mean):
@@ -64,6 +70,8 @@ def draw_bars(
                 axes.text(0.01 * right, y, text, va="center", style="italic", fontsize=7)
             else:
                 _draw_bar(axes, row, y=y, color=colors[row.supervision])
+                at: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center"}
+                axes.annotate(f"{mean:.1f}", (right, y), (25, 0), fontsize=7, **at)
         reference = means[rows.index(baseline)]
         has_baseline = not math.isnan(reference)
         if has_baseline:
@@ -75,7 +83,7 @@ def draw_bars(
         handles = [*_list_legend(rows, colors), *([make_baseline_handle(baseline)] if has_baseline else [])]
         handles += make_flag_handles(rows, ["hiou"])
         if handles:
-            figure.legend(handles=handles, loc="outside lower center", ncols=2, handlelength=1.6, columnspacing=1.2)
+            draw_legend(figure, handles, loc="outside lower center", ncols=2, handlelength=1.6, columnspacing=1.2)
             lines = sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
             figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * math.ceil(lines / 2))
     return list_paths(out, "hiou", formats)
@@ -92,8 +100,6 @@ def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]
     if len(values) > 1:
         offsets = [0.2 * (2 * rank / (len(values) - 1) - 1) for rank in range(len(values))]
         axes.scatter(values, [y + offset for offset in offsets], color=[color], **POINT)
-    end, text = (_find_right_end(row), y), f"{mean:.1f}"
-    axes.annotate(text, end, (4, 0), textcoords="offset points", va="center", fontsize=7, bbox=BACKGROUND)
 
 
 def _find_right_end(row: Row) -> float:
@@ -114,7 +120,7 @@ def _choose_colors(rows: Sequence[Row]) -> dict[str, tuple[float, float, float]]
 def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
     """Return the legend of colors, lines and points; colors only if there are several."""
     names = [name for name in colors if name]
-    patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=name) for name in names]
+    patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=describe_supervision(name)) for name in names]
     handles: list[Patch | Line2D] = [*patches] if len(patches) > 1 else []
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
     handles += make_interval_handles(estimates, color="black", linewidth=1)

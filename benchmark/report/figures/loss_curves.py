@@ -9,16 +9,20 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from benchmark.evaluation.scores import Floats
+from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.style import (
     FORMATS,
     PAGE_IN,
     choose_colors,
     draw_grid,
+    draw_legend,
     list_paths,
     open_figure,
-    shorten_label,
+    shorten_labels,
 )
 from benchmark.report.rows import Row
 from benchmark.store.store import Store
@@ -32,38 +36,42 @@ SMOOTHED_FRACTION = 0.05
 History = list[dict[str, Any]]
 
 
-def draw_curves(rows: Sequence[Row], store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_curves(
+    rows: Sequence[Row], store: Store, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band."""
     lines = _read_lines(rows, store)
     names = list(dict.fromkeys(name for losses in lines.values() for name in losses))
     if not names:
         return []
-    colors = dict(zip((row.label for row in rows), choose_colors(len(rows)), strict=True))
+    looks = list(zip(choose_colors(len(rows)), shorten_labels([row.label for row in rows]), strict=True))
     across = min(len(names), 4 if len(names) == 4 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
+    handles: dict[int, Line2D] = {}
     with open_figure(out, "losses", size=(PAGE_IN, 0.5 + 1.7 * down), formats=formats) as figure:
+        add_title(figure, rows, name=title)
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for name, axes in zip(names, panels, strict=False):
-            for label, losses in lines.items():
+            for index, losses in lines.items():
                 if name in losses:
-                    _draw_line(axes, *losses[name], color=colors[label], label=shorten_label(label))
-            axes.set_title(name)
+                    color, label = looks[index]
+                    handles[index] = _draw_line(axes, *losses[name], color=color, label=label)
+            axes.set_title(show_text(name))
             draw_grid(axes)
         for axes in panels[len(names) :]:
             axes.axis("off")
         for axes in panels[max(0, len(names) - across) : len(names)]:
             axes.set_xlabel("iteration")
-        pairs = [pair for axes in panels for pair in zip(*axes.get_legend_handles_labels(), strict=True)]
-        handles = {label: line for line, label in pairs}
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=min(4, len(handles)))
+        shown = [handles[index] for index in sorted(handles)]
+        draw_legend(figure, shown, loc="outside lower center", ncols=min(4, len(shown)))
     return list_paths(out, "losses", formats)
 
 
-def _read_lines(rows: Sequence[Row], store: Store) -> dict[str, dict[str, tuple[Floats, Floats]]]:
-    """Return the losses of the rows that have any, by label and name; see `group_losses`."""
-    histories = {row.label: [store.run(run.run_id).read_losses() for run in row.runs] for row in rows}
-    known = {label: [history for history in runs if history] for label, runs in histories.items()}
-    return {label: group_losses(runs) for label, runs in known.items() if runs}
+def _read_lines(rows: Sequence[Row], store: Store) -> dict[int, dict[str, tuple[Floats, Floats]]]:
+    """Return the losses of the rows that have any, by index of the row and name; see `group_losses`."""
+    histories = [[store.run(run.run_id).read_losses() for run in row.runs] for row in rows]
+    known = {index: [history for history in runs if history] for index, runs in enumerate(histories)}
+    return {index: group_losses(runs) for index, runs in known.items() if runs}
 
 
 def group_losses(histories: Sequence[History]) -> dict[str, tuple[Floats, Floats]]:
@@ -103,11 +111,13 @@ def smooth(values: Floats) -> Floats:
 
 def _draw_line(
     axes: Axes, iterations: Floats, values: Floats, *, color: tuple[float, float, float], label: str
-) -> None:
+) -> Line2D:
+    """Draw the mean over the runs of a row and the range of its seeds, and return the line for the legend."""
     lines = smooth(values)  # (runs, T)
-    axes.plot(iterations, lines.mean(axis=0), color=color, linewidth=1, label=label)
+    (line,) = axes.plot(iterations, lines.mean(axis=0), color=color, linewidth=1, label=label)
     if len(values) > 1:
         axes.fill_between(iterations, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.15, linewidth=0)
+    return line
 
 
 def _read_numbers(losses: Mapping[str, float | None]) -> dict[str, float]:

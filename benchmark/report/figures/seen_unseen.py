@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.counts import GAMMAS, find_gamma
 from benchmark.evaluation.scores import Floats, Metric, compute_gamma_curve
-from benchmark.report.figures.captions import add_limit, flag_label, make_flag_handles
+from benchmark.report.figures.captions import add_title, flag_label, make_flag_handles
 from benchmark.report.figures.style import (
     COLUMN_IN,
     DASHES,
@@ -27,10 +28,11 @@ from benchmark.report.figures.style import (
     choose_colors,
     choose_markers,
     draw_grid,
+    draw_legend,
     list_paths,
     make_interval_handles,
     open_figure,
-    shorten_label,
+    shorten_labels,
 )
 from benchmark.report.rows import Row
 
@@ -38,16 +40,19 @@ LEVELS = range(10, 100, 10)
 SIDES: tuple[Metric, Metric] = ("miou_seen", "miou_unseen")
 
 
-def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_scatter(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
     """Draw mIoU of unseen against seen classes, one point per row with its intervals, over lines of equal hIoU."""
     shown = _choose_looks(rows)
     if not shown:
         return []
     with open_figure(out, "seen-unseen", size=(PAGE_IN * 0.78, COLUMN_IN * 0.9), formats=formats) as figure:
         axes = figure.add_subplot()
-        add_limit(axes, rows)
-        for row, color, marker in shown:
-            _draw_point(axes, row, color=color, marker=marker)
+        add_title(axes, rows, name=title)
+        labels = shorten_labels([row.label for row, _, _ in shown])
+        points = [
+            _draw_point(axes, row, label=label, color=color, marker=marker)
+            for (row, color, marker), label in zip(shown, labels, strict=True)
+        ]
         axes.margins(0.12)
         axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
@@ -55,35 +60,35 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FOR
         drawn = [row.estimates[side].interval for row, _, _ in shown for side in SIDES]
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
         flags = make_flag_handles([row for row, _, _ in shown], SIDES)
-        handles = [*axes.get_legend_handles_labels()[0], *intervals, *flags, _make_level_handle()]
-        figure.legend(handles=handles, loc="outside right upper", title="row and its hIoU", alignment="left")
+        handles = [*points, *intervals, *flags, _make_level_handle()]
+        draw_legend(figure, handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
 
 
-def draw_gamma(rows: Sequence[Row], out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_gamma(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
     """Draw the effect of an offset gamma, mean over the runs of a row: seen against unseen, and hIoU by gamma.
 
     The figure shows the range of outcomes and is no way to choose gamma: that would be tuning on the unseen test
-    classes.
+    classes. Rows of imported labels, which have no scores, are left out.
     """
-    shown = _choose_looks(rows)
+    shown = [look for look in _choose_looks(rows) if not look[0].is_labels_only]
     if not shown:
         return []
     with open_figure(out, "gamma", size=(PAGE_IN, COLUMN_IN * 0.86), formats=formats) as figure:
         left, right = figure.subplots(1, 2)
-        add_limit(figure, rows)
-        for row, color, marker in shown:
-            index, label = find_gamma(row.gamma), shorten_label(row.label)
-            curve = average_gamma_curve(row)
-            _draw_curves(left, right, curve, index=index, color=color, marker=marker, label=label)
+        add_title(figure, rows, name=title)
+        lines: list[Line2D] = []
+        labels = shorten_labels([row.label for row, _, _ in shown])
+        for (row, color, marker), label in zip(shown, labels, strict=True):
+            index, curve = find_gamma(row.gamma), average_gamma_curve(row)
+            lines.append(_draw_curves(left, right, curve, index=index, color=color, marker=marker, label=label))
         left.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)", xlim=(0, None), ylim=(0, None))
         right.set(xlabel="offset gamma of the seen classes (swept, not chosen)", ylabel="hIoU (%)", ylim=(0, None))
         right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
         right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=DASHES)
         draw_grid(right)
         _draw_levels(left)
-        lines = [*right.get_legend_handles_labels()[0], _make_gamma_handle(), _make_level_handle()]
-        _draw_legend_below(figure, lines)
+        _draw_legend_below(figure, [*lines, _make_gamma_handle(), _make_level_handle()])
     return list_paths(out, "gamma", formats)
 
 
@@ -98,22 +103,23 @@ def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, tuple[float, float, fl
     return [look for look in looks if look[0].done and not math.isnan(look[0].estimates["hiou"].mean)]
 
 
-def _draw_point(axes: Axes, row: Row, *, color: tuple[float, float, float], marker: str) -> None:
+def _draw_point(axes: Axes, row: Row, *, label: str, color: tuple[float, float, float], marker: str) -> PathCollection:
+    """Draw the point of a row with its intervals, and return its handle for the legend."""
     unseen, seen = row.estimates["miou_unseen"], row.estimates["miou_seen"]
     line: dict[str, Any] = {"color": color, "linewidth": 0.8, "alpha": 0.7}
     for interval in (unseen.interval, seen.interval):
         if interval is not None:
             draw, at = (axes.hlines, seen.mean) if interval is unseen.interval else (axes.vlines, unseen.mean)
             draw(at, interval.low, interval.high, linestyle=INTERVAL_LINES[interval.kind], **line)
-    label = flag_label(row, SIDES, f"{shorten_label(row.label)}  {row.estimates['hiou'].mean:.1f}")
+    label = flag_label(row, SIDES, f"{label}  {row.estimates['hiou'].mean:.1f}")
     looks: dict[str, Any] = {"s": 28, "color": [color], "marker": marker, "edgecolors": "white", "linewidths": 0.5}
-    axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, **looks)
+    return axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, **looks)
 
 
 def _draw_curves(
     left: Axes, right: Axes, curve: Floats, *, index: int, color: tuple[float, float, float], marker: str, label: str
-) -> None:
-    """Draw both curves of a row, with a marker at the gamma of its predictions.
+) -> Line2D:
+    """Draw both curves of a row, with a marker at the gamma of its predictions, and return one for the legend.
 
     Args:
         left: Axes of seen against unseen.
@@ -125,8 +131,10 @@ def _draw_curves(
         label: Label of the row.
     """
     gammas, seen, unseen, hiou = curve.T
-    left.plot(unseen, seen, color=color, linewidth=1, marker=marker, markevery=[index], markersize=4.5)
-    right.plot(gammas, hiou, color=color, linewidth=1, marker=marker, markevery=[index], markersize=4.5, label=label)
+    looks: dict[str, Any] = {"color": color, "marker": marker, "markevery": [index], "markersize": 4.5}
+    left.plot(unseen, seen, linewidth=1, **looks)
+    (line,) = right.plot(gammas, hiou, linewidth=1, label=label, **looks)
+    return line
 
 
 def _draw_levels(axes: Axes) -> None:
@@ -163,6 +171,6 @@ def _make_gamma_handle() -> Line2D:
 
 
 def _draw_legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
+    draw_legend(
+        figure, handles, loc="outside lower center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
     )

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark.report.differences import find_baseline
 from benchmark.report.figures.class_heatmap import draw_classes
+from benchmark.report.figures.glyphs import find_missing
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
 from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
 from benchmark.report.figures.style import FORMATS
-from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting
+from benchmark.report.imported import describe_missing_scores
+from benchmark.report.rows import TABLE_METRICS
+from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.undefined import describe_undefined
 from benchmark.store.store import Store
 
 
-def draw_all(
-    rows: Sequence[Row], store: Store, out: Path, *, baseline: str = "", formats: Sequence[str] = FORMATS
-) -> list[Path]:
+def draw_all(results: StudyResults, store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Draw every figure for which there is data; equal runs give equal files.
 
     Args:
-        rows: Rows as `rows.read_rows` returns them.
+        results: Results as `study_results.collect_results` returns them; the figure of hIoU marks the baseline.
         store: Store that holds the losses of the runs.
-        out: Folder of the files.
-        baseline: Name of the row that the figure of hIoU marks, see `differences.find_baseline`.
+        out: Folder of the files. The figures of several groups are in a folder per group below it.
         formats: Any of "png", "pdf", "svg".
 
     Returns:
@@ -33,17 +33,50 @@ def draw_all(
         first three are left out, see `describe_left_out`.
 
     Raises:
-        KeyError: The baseline is unknown or ambiguous.
-        ValueError: There are no rows, rows are not comparable in one figure, or a format is unknown.
+        ValueError: A format is unknown.
     """
-    if not rows:
-        raise ValueError("there are no rows to draw: give a study with at least one")
-    find_shared_setting(rows)
-    bars = draw_bars(rows, out, baseline=find_baseline(rows, baseline), formats=formats)
-    drawn = [draw(rows, out, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
-    return [path for files in (bars, *drawn, draw_curves(rows, store, out, formats=formats)) for path in files]
+    if len(results.groups) == 1:
+        return _draw_group(results.groups[0], store, out, title="", formats=formats)
+    folders = name_folders([group.name for group in results.groups])
+    return [
+        path
+        for group, folder in zip(results.groups, folders, strict=True)
+        for path in _draw_group(group, store, out / folder, title=group.name, formats=formats)
+    ]
 
 
-def describe_left_out(rows: Sequence[Row]) -> list[str]:
-    """Return one line per reason why scores are missing in the figures, or figures are left out."""
-    return describe_undefined(rows, TABLE_METRICS, consequence="no figure of hIoU, seen against unseen, and gamma")
+def _draw_group(group: GroupResults, store: Store, out: Path, *, title: str, formats: Sequence[str]) -> list[Path]:
+    rows = group.rows
+    bars = draw_bars(rows, out, baseline=group.baseline, title=title, formats=formats)
+    drawn = [draw(rows, out, title=title, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
+    losses = draw_curves(rows, store, out, title=title, formats=formats)
+    return [path for files in (bars, *drawn, losses) for path in files]
+
+
+def name_folders(names: Sequence[str]) -> list[str]:
+    """Return a different folder name per name, of a-z, 0-9, dots and hyphens."""
+    slugs = [re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "split" for name in names]
+    return [
+        slug if slugs.count(slug) == 1 else f"{slug}-{slugs[: index + 1].count(slug)}"
+        for index, slug in enumerate(slugs)
+    ]
+
+
+def describe_left_out(results: StudyResults) -> list[str]:
+    """Return one line per reason why scores are missing in the figures, figures are left out, or texts are replaced."""
+    notes = []
+    for group in results.groups:
+        place = f"{group.name}: " if len(results.groups) > 1 else ""
+        texts = describe_undefined(
+            group.rows, TABLE_METRICS, consequence="no figure of hIoU, seen against unseen, and gamma"
+        )
+        texts += describe_missing_scores(group.rows, consequence="left out of the figure of gamma")
+        notes += [place + text for text in texts]
+    classes = {name for row in results.rows for counts in row.counts for name in counts.classes}
+    missing = find_missing("".join([*(row.label for row in results.rows), *sorted(classes)]))
+    if missing:
+        notes.append(
+            f"the font of the figures has no {' '.join(missing)}: labels have code points in their place, such as "
+            f"<U+{ord(missing[0]):04X}>; tables show them as written"
+        )
+    return notes

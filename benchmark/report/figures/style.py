@@ -11,11 +11,14 @@ from typing import Any, Literal
 
 import matplotlib
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.stats import Interval
+from benchmark.report.figures.glyphs import FONT, show_text
 from benchmark.utils.atomic_files import open_draft
 
 COLUMN_IN = 3.4
@@ -38,7 +41,7 @@ _RC: Any = {
     "axes.spines.top": False,
     "axes.titlesize": 8,
     "figure.dpi": 100,
-    "font.family": "DejaVu Sans",  # included in matplotlib, so that figures are the same everywhere
+    "font.family": FONT,
     "font.size": 8,
     "hatch.linewidth": 0.6,
     "legend.fontsize": 7,
@@ -48,6 +51,7 @@ _RC: Any = {
     "savefig.dpi": 300,
     "svg.fonttype": "path",
     "svg.hashsalt": "chimera-bench",
+    "text.parse_math": False,  # a dollar in a label is a dollar
     "xtick.color": GRAY,
     "xtick.labelcolor": "black",
     "xtick.labelsize": 7,
@@ -129,11 +133,50 @@ def draw_grid(axes: Axes, *, axis: Any = "both") -> None:
     axes.grid(axis=axis, color="0.92", linewidth=0.6)
 
 
-def shorten_label(label: str, *, width: int = 34) -> str:
-    """Return a label cut after a word, so that it leaves space for the figure."""
-    return textwrap.shorten(label, width, placeholder=" …") if " " in label else label[:width]
+def draw_legend(figure: Figure, handles: Sequence[Artist], **options: Any) -> Legend:
+    """Draw the legend of a figure.
+
+    Args:
+        figure: Figure.
+        handles: Artists with their labels, which are shown as they are: matplotlib would hide those that begin with an
+            underscore.
+        options: Options of `Figure.legend`.
+    """
+    legend = figure.legend(handles=handles, labels=[str(index) for index in range(len(handles))], **options)
+    for text, handle in zip(legend.get_texts(), handles, strict=True):
+        text.set_text(str(handle.get_label()))
+    return legend
+
+
+def shorten_labels(labels: Sequence[str], *, width: int = 34) -> list[str]:
+    """Return labels that leave space for the figure, each on one line; different labels stay different.
+
+    Args:
+        labels: Labels of the rows.
+        width: Largest number of characters. A longer label loses its middle, as labels often differ at their ends.
+    """
+    shown = [_cut_middle(show_text(label), width) for label in labels]
+    copies: dict[str, list[str]] = {}
+    for text, label in zip(shown, labels, strict=True):
+        if label not in copies.setdefault(text, []):
+            copies[text].append(label)
+    numbers = [copies[text].index(label) + 1 for text, label in zip(shown, labels, strict=True)]
+    return [f"{text} ({number})" if number > 1 else text for text, number in zip(shown, numbers, strict=True)]
 
 
 def wrap_label(label: str, *, width: int = 24) -> str:
-    """Return a label on at most two lines."""
-    return "\n".join(textwrap.wrap(label, width, max_lines=2, placeholder=" …"))
+    """Return a label on at most two lines; a longer one loses its middle."""
+    text = show_text(label)
+    for longest in range(min(len(text), 2 * width), 0, -1):
+        lines = textwrap.wrap(_cut_middle(text, longest), width)
+        if len(lines) <= 2:
+            return "\n".join(lines)
+    return text
+
+
+def _cut_middle(text: str, width: int) -> str:
+    """Return a text without its middle if it is longer than allowed."""
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"

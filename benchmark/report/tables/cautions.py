@@ -30,13 +30,13 @@ def describe_row_uncertainty(
     """
     shared_scores, shared_differences = _find_shared_cautions(results, metrics, printed)
     notes = []
-    for row, difference in zip(results.rows, results.differences, strict=True):
+    for row, difference, baseline in results.iterate_compared():
         texts = [text for text in list_score_cautions(row, metrics) if text not in shared_scores]
         cautions = _list_difference_cautions(difference, printed)
         texts += [f"ΔhIoU: {text}" for text in cautions if text not in shared_differences]
-        if _has_unpaired_seeds(row, difference, results.baseline) and DIFFERENCE_KEYS & set(printed):
+        if _has_unpaired_seeds(row, difference, baseline) and DIFFERENCE_KEYS & set(printed):
             texts.append("ΔhIoU: seeds are not paired")
-        if _lacks_difference(row, results):
+        if row is not baseline and not row.done and any(results.differences):
             texts.append("no ΔhIoU and p: no run is done")
         notes.append(texts)
     return notes
@@ -82,16 +82,11 @@ def _list_difference_cautions(difference: AdjustedDifference | None, printed: Co
     return [text for text in difference.paired.interval.caution.split("; ") if text]
 
 
-def _has_unpaired_seeds(row: Row, difference: AdjustedDifference | None, baseline: Row) -> bool:
+def _has_unpaired_seeds(row: Row, difference: AdjustedDifference | None, baseline: Row | None) -> bool:
     """Return whether the seeds of a difference take part and belong to no pairs though both rows draw at random."""
-    if difference is None or row.is_deterministic or baseline.is_deterministic:
+    if difference is None or baseline is None or row.is_deterministic or baseline.is_deterministic:
         return False
     return difference.paired.pairing == "none" and difference.paired.least_p is not None
-
-
-def _lacks_difference(row: Row, results: StudyResults) -> bool:
-    is_compared = any(difference is not None for difference in results.differences)
-    return is_compared and row is not results.baseline and not row.done
 
 
 def _find_shared_cautions(

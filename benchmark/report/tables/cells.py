@@ -35,16 +35,16 @@ def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCe
             continue
         cell = format_estimate(record, metric, digits=digits)
         is_complete = record["runs_done"] == record["runs_planned"]
-        is_best = is_complete and best.get(record["supervision"]) == cell.text
+        is_best = is_complete and best.get((record["supervision"], record["group"])) == cell.text
         cells.append(TableCell(cell.text, cell.spread, is_best=is_best))
     return cells
 
 
-def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[str, str]:
-    """Return the highest printed score of each kind of supervision that at least two complete rows have."""
+def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[Any, str]:
+    """Return the highest printed score by supervision and group, if at least two complete rows share both."""
     complete = frame[(frame["runs_done"] == frame["runs_planned"]) & frame[metric].notna()]
-    groups = complete.groupby("supervision")[metric]
-    return {str(kind): format_score(scores.max(), digits=digits) for kind, scores in groups if len(scores) > 1}
+    groups = complete.groupby(["supervision", "group"])[metric]
+    return {key: format_score(scores.max(), digits=digits) for key, scores in groups if len(scores) > 1}
 
 
 def format_differences(frame: DataFrame, digits: int) -> list[TableCell]:

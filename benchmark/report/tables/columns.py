@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from benchmark.evaluation.ranks import RowRank
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import TABLE_METRICS, EvaluationSetting, Row
+from benchmark.report.rows import TABLE_METRICS, Row
+from benchmark.report.settings import EvaluationSetting
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.cells import (
     find_time_unit,
@@ -28,6 +29,7 @@ from benchmark.report.tables.layout import TableCell
 from benchmark.report.tables.notes import describe_costs
 from benchmark.report.tables.uncertainty import (
     describe_differences,
+    describe_groups,
     describe_least_p,
     describe_metric,
     describe_p_values,
@@ -44,13 +46,15 @@ class TableRow(NamedTuple):
 
     Attributes:
         row: Results of the row.
-        setting: Setting that all rows share; None if no run is done.
+        setting: Setting of the row's group; None if no run of the group is done.
+        group: Name of the row's group, see `study_results.RowGroup`.
         difference: Difference to the baseline; None if it is not defined.
         rank: Rank of the row; None if it has none.
     """
 
     row: Row
     setting: EvaluationSetting | None = None
+    group: str = ""
     difference: AdjustedDifference | None = None
     rank: RowRank | None = None
 
@@ -181,6 +185,15 @@ COLUMNS: tuple[Column, ...] = (
         format=partial(format_texts, "label"),
         is_text=True,
     ),
+    Column(
+        "group",
+        lambda table_row: table_row.group,
+        header="Split",
+        format=partial(format_texts, "group"),
+        is_text=True,
+        is_shown=lambda frame: len(set(frame["group"])) > 1,
+        note=describe_groups,
+    ),
     Column("method", lambda table_row: table_row.row.method),
     Column("title", lambda table_row: table_row.row.title),
     Column(
@@ -205,6 +218,7 @@ COLUMNS: tuple[Column, ...] = (
         note=describe_runs,
     ),
     Column("runs_planned", lambda table_row: len(table_row.row.runs), dtype="Int64"),
+    Column("is_imported", lambda table_row: table_row.row.is_imported, dtype="boolean"),
     Column("is_deterministic", lambda table_row: table_row.row.is_deterministic, dtype="boolean"),
     Column(
         "hiou_difference",
@@ -277,7 +291,7 @@ COLUMNS: tuple[Column, ...] = (
         header="Memory (MB)",
         format=partial(format_costs, keys=["peak_memory_mb"], unit=1),
     ),
-    _make_setting_column("split"),
+    Column("split", lambda table_row: table_row.row.split),
     _make_setting_column("split_digest"),
     _make_setting_column("protocol"),
     _make_setting_column("protocol_digest"),

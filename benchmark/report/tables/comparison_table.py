@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.evaluation.families import explain_undecidable
 from benchmark.evaluation.margins import MarginTest, describe_margin_verdict, describe_verdict
@@ -17,8 +17,8 @@ from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
 from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.json_text import dump_json
-from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
+from benchmark.report.tables.json_text import dump_json, format_csv
+from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote, drop_notes
 from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma
 from benchmark.report.tables.numbers import (
     NOTHING,
@@ -38,9 +38,14 @@ from benchmark.report.tables.uncertainty import (
 from benchmark.report.tables.undefined import describe_undefined
 from benchmark.utils.did_you_mean import explain_unknown_name
 
-Format = Literal["txt", "md", "tex", "json"]
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Format = Literal["txt", "md", "csv", "tex", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 HEADER = ("A", "B", "A - B")
+CSV_NUMBERS = ("a", "b", "difference", "low", "high", "p_value", "p_adjusted")
+CSV_COLUMNS = ("kind", "name", *CSV_NUMBERS, "verdict")
 
 COST_FIGURES: dict[str, tuple[str, float]] = {
     "trainable parameters (M)": ("trainable_parameters", 1e6),
@@ -53,13 +58,22 @@ COST_FIGURES: dict[str, tuple[str, float]] = {
 }
 
 
-def render(comparison: MethodComparison, *, fmt: str = "txt", digits: int = 1) -> str:
+def render(
+    comparison: MethodComparison,
+    *,
+    fmt: str = "txt",
+    digits: int = 1,
+    width: int | None = typeset.WIDTH,
+    has_notes: bool = True,
+) -> str:
     """Return a comparison as text.
 
     Args:
         comparison: Comparison as `comparison.compare_runs` returns it.
-        fmt: Format, one of `FORMATS`.
-        digits: Decimals of scores.
+        fmt: Format, one of `FORMATS`. csv has a line per score, class and cost, see `to_frame`.
+        digits: Decimals of scores in printed formats; csv and json are not rounded to them.
+        width: Characters in a line of aligned text; None for all columns side by side.
+        has_notes: Whether printed formats have notes; warnings stay in any case.
 
     Raises:
         KeyError: The format is unknown; the message names the nearest.
@@ -68,13 +82,42 @@ def render(comparison: MethodComparison, *, fmt: str = "txt", digits: int = 1) -
         raise KeyError(explain_unknown_name("format of a comparison", fmt, FORMATS))
     if fmt == "json":
         return _to_json(comparison)
+    if fmt == "csv":
+        return format_csv(to_frame(comparison))
     layouts = [
         _lay_out_scores(comparison, digits=digits),
         _lay_out_classes(comparison, digits=digits),
         _lay_out_costs(comparison),
     ]
-    typeset_table = {"txt": typeset.to_text, "md": typeset.to_markdown, "tex": typeset.to_latex}[fmt]
-    return "\n".join(typeset_table(layout) for layout in layouts if layout.cells)
+    shown = [layout if has_notes else drop_notes(layout) for layout in layouts if layout.cells]
+    if fmt == "txt":
+        return "\n".join(typeset.to_text(layout, width=width) for layout in shown)
+    return "\n".join(map(typeset.to_markdown if fmt == "md" else typeset.to_latex, shown))
+
+
+def to_frame(comparison: MethodComparison) -> DataFrame:
+    """Return a comparison as a data frame: a line per score, class and cost.
+
+    Returns:
+        The columns kind ("score", "class" or "cost"), name, a, b, difference, low, high, p_value, p_adjusted and
+        verdict; the last five are missing for classes and costs, which are not tested.
+    """
+    from pandas import DataFrame
+
+    lines: list[dict[str, Any]] = []
+    for metric in comparison.a.metrics:
+        a, b = (row.estimates[metric].mean for row in (comparison.a, comparison.b))
+        known = comparison.differences.get(metric)
+        fields = {} if known is None else _list_fields(known, comparison.margins.get(metric))
+        lines.append({"kind": "score", "name": metric, "a": a, "b": b, "difference": a - b} | fields)
+    for row in comparison.classes:
+        lines.append({"kind": "class", "name": row.name, "a": row.a, "b": row.b, "difference": row.difference})
+    cost_a, cost_b = comparison.a.cost, comparison.b.cost
+    for key, _ in COST_FIGURES.values():
+        a, b = getattr(cost_a, key, None), getattr(cost_b, key, None)
+        difference = None if a is None or b is None else a - b
+        lines.append({"kind": "cost", "name": key, "a": a, "b": b, "difference": difference})
+    return DataFrame(lines, columns=list(CSV_COLUMNS)).astype({name: "float64" for name in CSV_NUMBERS})
 
 
 def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout:
@@ -94,8 +137,18 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         header=("Score", *HEADER, "p", "A is", *([f"margin {margin:g}"] if margin is not None else [])),
         is_text=(True, False, False, False, False, *[True] * len(cells[0][5:])),
         cells=tuple(cells),
-        notes=tuple(TableNote(text) for text in _describe_comparison(comparison)),
+        notes=(
+            *(TableNote(text, is_warning=True) for text in _describe_limit(comparison)),
+            *(TableNote(text) for text in _describe_comparison(comparison)),
+        ),
     )
+
+
+def _describe_limit(comparison: MethodComparison) -> list[str]:
+    """Return the warning that only the first images were scored; none if all were."""
+    setting = find_shared_setting((comparison.a, comparison.b))
+    limit = setting.max_images if setting is not None else 0
+    return [f"TESTING ONLY: scored on the first {limit} images of the evaluation set."] if limit else []
 
 
 def _describe_number(row: Row) -> str:

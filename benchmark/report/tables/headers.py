@@ -17,3 +17,18 @@ SCORE_HEADERS: dict[Metric, str] = {
     "miou_class_worst_5": "mIoU(C) 5%",
     "miou_class_worst_1": "mIoU(C) 1%",
 }
+
+SUPERVISION_WORDS = {
+    "none": "no training",
+    "tags": "image tags",
+    "captions": "captions",
+    "seen_masks": "masks of seen classes",
+    "seen_masks+unseen_names": "masks of seen classes, names of unseen ones",
+    "points": "points",
+}
+"""Words for the values of `benchmark.core.method.Supervision`, which tables and files state as they are."""
+
+
+def describe_supervision(value: str) -> str:
+    """Return a kind of supervision in words; a value that is not known, as it is."""
+    return SUPERVISION_WORDS.get(value, value)

@@ -1,10 +1,13 @@
-"""Values as JSON text for programs, the same on every platform."""
+"""Values as JSON and csv for programs, the same on every platform."""
 
 from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 DECIMALS = 6
 """Decimals of numbers in json and csv, so that the last bit of a platform does not show."""
@@ -13,6 +16,11 @@ DECIMALS = 6
 def dump_json(value: Any) -> str:
     """Return indented JSON: floats rounded to `DECIMALS`, null for nan and infinities."""
     return json.dumps(_round_floats(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def format_csv(frame: DataFrame) -> str:
+    """Return a frame as csv: numbers rounded to `DECIMALS`, nothing for missing values, quotes as in RFC 4180."""
+    return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
 
 
 def _round_floats(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 UNSEEN_MARK = "*"
@@ -29,10 +29,17 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableNote:
-    """A note below a table; without a mark it concerns the whole table."""
+    """A note below a table.
+
+    Attributes:
+        text: One paragraph.
+        mark: Letter of the cells that the note concerns; if empty, it concerns the whole table.
+        is_warning: Whether the numbers must not be read without the note.
+    """
 
     text: str
     mark: str = ""
+    is_warning: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,12 @@ class TableLayout:
     is_text: tuple[bool, ...]
     cells: tuple[tuple[TableCell, ...], ...]
     notes: tuple[TableNote, ...]
+
+
+def drop_notes(layout: TableLayout) -> TableLayout:
+    """Return a table without notes, except warnings, and without marks."""
+    cells = tuple(tuple(replace(cell, marks=()) for cell in row) for row in layout.cells)
+    return replace(layout, cells=cells, notes=tuple(note for note in layout.notes if note.is_warning))
 
 
 def spell_mark(number: int) -> str:

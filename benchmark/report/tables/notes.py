@@ -10,8 +10,10 @@ from textwrap import shorten
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
 from benchmark.report.alarms import describe_alarms
-from benchmark.report.rows import EvaluationSetting, Row
-from benchmark.report.study_results import StudyResults
+from benchmark.report.imported import describe_imported
+from benchmark.report.rows import Row
+from benchmark.report.settings import EvaluationSetting
+from benchmark.report.study_results import RowGroup, StudyResults
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
 from benchmark.store.staleness import summarize_changes
 
@@ -28,25 +30,50 @@ NO_SUPERVISION = "none"
 """Supervision of a method that trains nothing, whatever its budget."""
 
 
-def describe_setting(rows: Sequence[Row], setting: EvaluationSetting | None) -> list[str]:
-    """Return the notes on split, protocol and convention; a single note if no run is done."""
-    if setting is None:
-        return ["No run is done yet."]
-    counts = next(counts for row in rows for counts in row.counts)
-    seen = sum(counts.seen)
-    engine = _find_usual(rows, _describe_engine)
-    split = (
-        f"Split {setting.split}: {seen} seen and {len(counts.seen) - seen} unseen classes, "
-        f"{len(counts.image_ids)} images{f', engine {engine}' if engine else ''}."
-    )
-    warning = _describe_split(setting)
-    limit = f"TESTING ONLY: scored on the first {setting.max_images} images of the evaluation set."
-    done = next(row for row in rows if row.records)
+def describe_settings(results: StudyResults) -> list[str]:
+    """Return the notes on splits, protocols and convention, each once; a single note if no run is done."""
+    engine = _find_usual(results.rows, _describe_engine)
+    groups = [group for group in results.groups if group.setting is not None]
+    texts = [
+        text for group in groups for text in _describe_group(group, engine=engine, is_only=len(results.groups) == 1)
+    ]
+    return list(dict.fromkeys(texts)) or ["No run is done yet."]
+
+
+def describe_limits(results: StudyResults) -> list[str]:
+    """Return one warning per group that was scored on the first images alone."""
+    place = "{}: " if len(results.groups) > 1 else ""
+    return [
+        f"{place.format(group.name)}TESTING ONLY: scored on the first {group.setting.max_images} images of the "
+        f"evaluation set."
+        for group in results.groups
+        if group.setting is not None and group.setting.max_images
+    ]
+
+
+def _describe_group(group: RowGroup, *, engine: str, is_only: bool) -> list[str]:
+    """Return the notes on split, protocol and convention of a group.
+
+    Args:
+        group: Rows with a setting.
+        engine: Usual engine of the table; empty for none.
+        is_only: Whether the table has no other group.
+    """
+    assert group.setting is not None
+    counts = next(counts for row in group.rows for counts in row.counts)
+    done = next(row for row in group.rows if row.records)
     protocol = done.records[0].spec.protocol
+    seen, place = sum(counts.seen), "" if is_only else f", protocol {protocol.name}"
+    split = (
+        f"Split {group.name}: {seen} seen and {len(counts.seen) - seen} unseen classes, "
+        f"{len(counts.image_ids)} images{place}{f', engine {engine}' if engine else ''}."
+    )
+    warning = _describe_split(group.setting)
     gamma = f"Offset gamma of the seen classes: {describe_gamma(done)}."
     rules = f"Protocol {protocol.name}: {protocol.describe()}. {gamma}"
-    convention = f"Scores in percent; IoU convention {setting.convention}: {CONVENTION_TEXTS[setting.convention]}."
-    return [split, *([warning] if warning else []), *([limit] if setting.max_images else []), rules, convention]
+    convention = group.setting.convention
+    scores = f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}."
+    return [split, *([warning] if warning else []), rules, scores]
 
 
 def describe_costs(results: StudyResults) -> list[str]:
@@ -86,7 +113,8 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
     notes = []
     for row in rows:
         reconstruction = _describe_reconstruction(row)
-        texts = [reconstruction] if reconstruction != shared else []
+        texts = describe_imported(row)
+        texts += [reconstruction] if reconstruction != shared and not row.is_imported else []
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", usual[describe]) else []
@@ -96,8 +124,8 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
 
 
 def describe_budget(row: Row) -> str:
-    """Return the training of the row's runs in words, whatever budget trains nothing; empty if no run is done."""
-    if not row.records:
+    """Return the training of the row's runs in words, whatever budget trains nothing; empty if it is not known."""
+    if not row.records or row.is_imported:
         return ""
     budget = row.records[0].spec.budget
     if not budget.iterations or row.supervision == NO_SUPERVISION:
@@ -126,12 +154,12 @@ def _describe_split(setting: EvaluationSetting) -> str:
         split = load_split(setting.split)
     except (KeyError, ValueError):
         return ""
-    return f"On this split: {split.note}." if split.note and split.digest() == setting.split_digest else ""
+    return f"On split {split.name}: {split.note}." if split.note and split.digest() == setting.split_digest else ""
 
 
 def _find_usual(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
     """Return the description of most rows with results, the first if several are as frequent; empty if none repeats."""
-    texts = [describe(row) for row in rows if row.records]
+    texts = [describe(row) for row in rows if row.records and not row.is_imported]
     if not any(texts):
         return ""
     text, times = Counter(texts).most_common(1)[0]
@@ -140,7 +168,7 @@ def _find_usual(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
 
 def _find_shared(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
     """Return the description that all rows with results share; empty if they differ."""
-    texts = {describe(row) for row in rows if row.records}
+    texts = {describe(row) for row in rows if row.records and not row.is_imported}
     return texts.pop() if len(texts) == 1 else ""
 
 
@@ -149,10 +177,12 @@ def _describe_reconstruction(row: Row) -> str:
 
 
 def _describe_engine(row: Row) -> str:
-    return join_distinct(row, lambda record: record.spec.engine)
+    return "" if row.is_imported else join_distinct(row, lambda record: record.spec.engine)
 
 
 def _describe_device(row: Row) -> str:
+    if row.is_imported:
+        return ""
     return join_distinct(
         row, lambda record: f"{record.environment.device}, torch threads: {record.environment.threads}"
     )

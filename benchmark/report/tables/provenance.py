@@ -19,7 +19,7 @@ def join_distinct(row: Row, describe: Callable[[RunRecord], str]) -> str:
 
 def describe_machines(rows: Sequence[Row]) -> list[str]:
     """Return the note that runs were computed under different arithmetic; none if all share one."""
-    kinds = sorted({describe_arithmetic(record.environment) for row in rows for record in row.records})
+    kinds = sorted({describe_arithmetic(record.environment) for row in rows if not row.is_imported for record in row.records})
     if len(kinds) < 2:
         return []
     return [
@@ -56,8 +56,8 @@ def describe_continued(row: Row) -> list[str]:
 
 
 def describe_row_arithmetic(row: Row) -> str:
-    """Return what decides the last bits of the row's results; empty if no run is done."""
-    return join_distinct(row, lambda record: describe_arithmetic(record.environment))
+    """Return what decides the last bits of the row's results; empty if no run is done, or if it is not known."""
+    return "" if row.is_imported else join_distinct(row, lambda record: describe_arithmetic(record.environment))
 
 
 def _find_conflicts(digests: Iterable[Mapping[str, str]]) -> list[str]:

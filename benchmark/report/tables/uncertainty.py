@@ -63,15 +63,29 @@ def describe_runs(results: StudyResults) -> list[str]:
     ]
 
 
+def describe_groups(results: StudyResults) -> list[str]:
+    """Return the note that rows of different groups are not compared; none if there is one group."""
+    number = len(results.groups)
+    if number < 2:
+        return []
+    text = "Scores of different splits or settings are not comparable: differences, ranks and best values are within"
+    lacking = [group.name for group in results.groups if group.baseline is None and len(group.rows) > 1]
+    texts = [f"{text} each of the {number}."]
+    if lacking:
+        texts.append(f"No ΔhIoU and p on {', '.join(lacking)}: there is no row {results.baseline.label!r}.")
+    return texts
+
+
 def describe_differences(results: StudyResults) -> list[str]:
     """Return the note on differences to the baseline; none if there are none."""
     known = [difference.paired for difference in results.differences if difference is not None]
     if known:
         kinds = " or ".join(sorted({f"{paired.interval.kind}" for paired in known}, reverse=True))
         family = "; not corrected for the number of comparisons, as p is" if len(known) > 1 else ""
+        place = " on the same split" if len(results.groups) > 1 else ""
         return [
-            f"ΔhIoU: difference from {results.baseline.label!r} in percentage points on the same images, with the "
-            f"{known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
+            f"ΔhIoU: difference from {results.baseline.label!r}{place} in percentage points on the same images, with "
+            f"the {known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
             *describe_pairing(known),
         ]
     return []
@@ -85,28 +99,30 @@ def describe_pairing(known: Sequence[PairedDifference]) -> list[str]:
 
 
 def describe_baseline(results: StudyResults) -> list[str]:
-    """Return the note that no row can be compared because the baseline has no result; none if it has one."""
-    baseline = results.baseline
-    if baseline.done or len(results.rows) < 2 or results.setting is None:
-        return []
+    """Return the notes that rows cannot be compared because the baseline of their group has no result."""
     return [
-        f"No ΔhIoU and p: the baseline {baseline.label!r} has no finished run ({baseline.state}); another row can be "
-        f"the baseline (--baseline LABEL)."
+        f"No ΔhIoU and p{f' on {group.name}' if len(results.groups) > 1 else ''}: the baseline "
+        f"{group.baseline.label!r} has no finished run ({group.baseline.state}); another row can be the baseline "
+        f"(--baseline LABEL)."
+        for group in results.groups
+        if group.baseline is not None and not group.baseline.done and len(group.rows) > 1 and group.setting is not None
     ]
 
 
 def describe_p_values(results: StudyResults) -> list[str]:
     """Return the note on p values; none if there are none."""
     number = sum(difference is not None for difference in results.differences)
-    return [f"p: two-sided{f', Holm over {number} comparisons' if number > 1 else ''}."] if number else []
+    family = f", Holm over {number} comparisons" if number > 1 else ""
+    splits = ", those of all splits together" if len(results.groups) > 1 and family else ""
+    return [f"p: two-sided{family}{splits}."] if number else []
 
 
 def describe_least_p(results: StudyResults) -> list[str]:
     """Return the notes on the least p values of exact tests, with a warning if they cannot decide the family."""
     pairs = [
-        (difference.paired, row.is_deterministic or results.baseline.is_deterministic)
-        for row, difference in zip(results.rows, results.differences, strict=True)
-        if difference is not None
+        (difference.paired, row.is_deterministic or baseline.is_deterministic)
+        for row, difference, baseline in results.iterate_compared()
+        if difference is not None and baseline is not None
     ]
     least = [paired.least_p for paired, _ in pairs]
     if not any(value is not None for value in least):
@@ -121,7 +137,7 @@ def describe_least_p(results: StudyResults) -> list[str]:
 
 def describe_ranks(results: StudyResults) -> list[str]:
     """Return the note on ranks; none if no row has one."""
-    if not any(results.ranks):
+    if not any(rank for group in results.groups for rank in group.ranks):
         return []
     return [
         "Rank: by hIoU among the rows with all runs and the same supervision, with the ranks that the 95% intervals of "

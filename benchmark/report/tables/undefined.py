@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from benchmark.evaluation.scores import Convention, Metric
 from benchmark.report.rows import Row
+from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.headers import SCORE_HEADERS
 
 AFFECTED: dict[Metric, tuple[Metric, ...]] = {
@@ -15,6 +16,16 @@ AFFECTED: dict[Metric, tuple[Metric, ...]] = {
 }
 """Scores that are not defined if the mean over this kind of classes is not."""
 KINDS: dict[Metric, str] = {"miou_seen": "seen", "miou_unseen": "unseen"}
+
+
+def describe_undefined_scores(results: StudyResults, metrics: Sequence[Metric]) -> list[str]:
+    """Return the notes of every group of a table, see `describe_undefined`."""
+    notes = []
+    for group in results.groups:
+        place = f"{group.name}: " if len(results.groups) > 1 else ""
+        texts = describe_undefined(group.rows, metrics, consequence="no ΔhIoU, p or rank")
+        notes += [place + text for text in texts]
+    return notes
 
 
 def describe_undefined(rows: Sequence[Row], metrics: Sequence[Metric], *, consequence: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from benchmark.report.figures.captions import (
-    add_limit,
+    add_title,
     describe_limit,
     flag_label,
     make_baseline_handle,
@@ -17,6 +17,7 @@ from benchmark.report.figures.captions import (
 )
 from benchmark.report.figures.study_figures import describe_left_out, draw_all
 from benchmark.report.rows import Row, read_rows
+from benchmark.report.study_results import collect_results
 from benchmark.store.store import Store
 from tests.report.world import even, hand_counts, plan_of, save, spec_of, two_rows
 
@@ -44,8 +45,8 @@ def test_a_limited_evaluation_is_the_title_of_a_figure(tmp_path: Path, max_image
     assert describe_limit([row]) == text
     figure = Figure()
     axes = figure.add_subplot()
-    add_limit(figure, [row])
-    add_limit(axes, [row])
+    add_title(figure, [row])
+    add_title(axes, [row])
     assert (figure.get_suptitle(), axes.get_title()) == (text, text)
 
 
@@ -59,8 +60,8 @@ def test_without_unseen_classes_figures_of_hiou_are_left_out_with_one_line(tmp_p
     store = Store(tmp_path / "runs")
     counts = replace(even(80, 60), seen=(True,) * 4)
     rows = read_rows(store, plan_of({"row": {0: save(store, spec_of(), counts)}}))
-    assert [path.name for path in draw_all(rows, store, tmp_path, formats=["svg"])] == ["classes.svg"]
-    assert describe_left_out(rows) == [
+    assert [path.name for path in draw_all(collect_results(rows), store, tmp_path, formats=["svg"])] == ["classes.svg"]
+    assert describe_left_out(collect_results(rows)) == [
         "mIoU(U) and hIoU are not defined: no unseen class occurs in the targets of the scored images; "
         "so there is no figure of hIoU, seen against unseen, and gamma."
     ]

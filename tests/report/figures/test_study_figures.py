@@ -15,6 +15,7 @@ from benchmark.report.figures.seen_unseen import average_gamma_curve, draw_scatt
 from benchmark.report.figures.study_figures import draw_all
 from benchmark.report.figures.style import choose_colors, choose_markers, make_interval_handles
 from benchmark.report.rows import read_rows
+from benchmark.report.study_results import collect_results
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
@@ -26,7 +27,9 @@ def test_every_figure_is_drawn_and_repeats_to_the_byte(tmp_path: Path) -> None:
     for at in range(5):
         store.run(ids["paper"][0]).append_losses(at, {"pixel": 1 / (at + 1), "distill": 0.5})
     rows = read_rows(store, plan_of(ids | {"lost": {0: save(store, spec_of("lost"), Failure(kind="X", message="y"))}}))
-    first, second = (draw_all(rows, store, tmp_path / name, formats=["svg"]) for name in ("one", "two"))
+    first, second = (
+        draw_all(collect_results(rows), store, tmp_path / name, formats=["svg"]) for name in ("one", "two")
+    )
     assert [path.name for path in first] == [
         f"{name}.svg" for name in ("hiou", "seen-unseen", "gamma", "classes", "losses")
     ]
@@ -51,7 +54,7 @@ def test_the_baseline_has_the_dashed_line_of_the_bars(tmp_path: Path) -> None:
     )
     assert first == same != other
     with pytest.raises(KeyError, match="no baseline 'no SDG'; did you mean 'no SGD'"):
-        draw_all(rows, store, tmp_path, baseline="no SDG", formats=["svg"])
+        collect_results(rows, baseline="no SDG")
 
 
 def test_legends_say_what_an_interval_covers(tmp_path: Path) -> None:
@@ -69,7 +72,7 @@ def test_legends_say_what_an_interval_covers(tmp_path: Path) -> None:
 def test_a_study_without_results_has_only_the_figure_of_bars(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
     rows = read_rows(store, plan_of({"never": {0: spec_of("never").id}}))
-    assert [path.name for path in draw_all(rows, store, tmp_path, formats=["svg"])] == ["hiou.svg"]
+    assert [path.name for path in draw_all(collect_results(rows), store, tmp_path, formats=["svg"])] == ["hiou.svg"]
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_unchanged(tmp_path: Path) -> None:

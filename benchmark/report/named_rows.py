@@ -1,0 +1,247 @@
+"""Rows that a user names: studies, methods and runs of one store, mixed, as one plan. Reads records, plans nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.core.run_name import make_text
+from benchmark.core.run_spec import IMPORTED, RunSpec
+from benchmark.core.study import Plan, PlanRow, list_studies
+from benchmark.report.row_labels import label_rows
+from benchmark.store.store import Store
+from benchmark.utils.did_you_mean import explain_unknown_name
+
+SURE_PREFIX = 5
+"""Characters at the start of a method's name that every id of its runs begins with, however long the name is."""
+SHOWN_NAMES = 12
+"""Names that a message lists."""
+
+
+VariantLister = Callable[[str], Sequence[str]]
+"""Function from the name or file of a method to its variants."""
+
+
+@dataclass(frozen=True)
+class NamedRow:
+    """A row that a name stands for.
+
+    Attributes:
+        row: Runs of the row; its label is made by `row_labels.label_rows` unless a study gave one.
+        spec: Spec of one of the runs; None if none can be read.
+        study: Name of the study that the row is from; empty for others.
+    """
+
+    row: PlanRow
+    spec: RunSpec | None
+    study: str = ""
+
+
+def make_plan(
+    store: Store, names: Sequence[str], *, split: str = "", list_variants: VariantLister = lambda _method: ()
+) -> Plan:
+    """Return the rows that some names stand for as one plan; rows that several names share are there once.
+
+    Args:
+        store: Store that holds plans and runs.
+        names: Any of: names of planned studies or paths of their files, METHOD or METHOD/VARIANT, ids of runs or
+            unambiguous parts of ids. A study comes before a method of the same name, see `describe_ambiguous`.
+        split: Name or file of the only split to take; if empty, all.
+        list_variants: Function from the name or file of a method to its variants in their order, which is the order of
+            its rows; those that it does not return come last, by name.
+
+    Raises:
+        KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
+        ValueError: A plan is broken.
+    """
+    parts = [_find_rows(store, name, list_variants) for name in names]
+    rows = _join_shared([row for part in parts for row in part.rows])
+    wanted = Path(split).stem if split.endswith((".yaml", ".yml")) else split
+    kept = [named for named in rows if not split or named.row.split == wanted]
+    if not kept:
+        splits = ", ".join(dict.fromkeys(named.row.split for named in rows))
+        raise KeyError(f"{' '.join(names)} in {store.root} has no row on split {wanted!r}; there are rows on: {splits}")
+    planned, changes = label_rows([(named.row, named.spec, named.study) for named in kept])
+    order = list(dict.fromkeys(row.split for row in planned))
+    titles = dict.fromkeys(part.title for part in parts)
+    return Plan(
+        study=" ".join(names),
+        title=", ".join(titles) + (f" [{changes}]" if changes else ""),
+        rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
+        baseline=next((part.baseline for part in parts if part.baseline), ""),
+        max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
+    )
+
+
+def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:
+    """Return one line per name that is a study, which is taken, and a method, which is not."""
+    plans = store.list_plans()
+    return [
+        f"{name!r} is a study and a method in {store.root}: this is the study; {name}/VARIANT names runs of the method"
+        for name in names
+        if name in plans and _find_method(store, name)
+    ]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one name stands for: rows, a caption, and the label of the baseline if a study gives one."""
+
+    title: str
+    rows: Sequence[NamedRow]
+    baseline: str = ""
+
+
+def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
+    """Return what a name stands for: a study, a method, or runs, in this order."""
+    if name.endswith((".yaml", ".yml")) or name in store.list_plans():
+        return _read_study(store, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
+    specs = _find_method(store, name)
+    if specs:
+        return _Part(name, _group_seeds(specs, list_variants))
+    runs = _find_runs(store, name)
+    if runs:
+        return _Part(" ".join(dict.fromkeys(spec.method for spec in runs)), _group_seeds(runs, list_variants))
+    imported = _find_method(store, f"{IMPORTED}/{name}")
+    if imported:
+        return _Part(name, _group_seeds(imported, list_variants))
+    raise KeyError(_explain_unknown(store, name))
+
+
+def _read_study(store: Store, name: str) -> _Part:
+    plan = store.read_plan(name)
+    rows = [NamedRow(row, _read_any_spec(store, row.ids.values()), plan.study) for row in plan.rows]
+    return _Part(plan.title, rows, plan.baseline)
+
+
+def _find_method(store: Store, name: str) -> list[RunSpec]:
+    """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a method file."""
+    path, suffix, rest = name.partition(".py")
+    method, _, variant = (Path(path).name + rest if suffix else name).partition("/")
+    prefix = make_text(method, "", {})[:SURE_PREFIX]
+    specs = [
+        spec
+        for run_id in store.list_ids()
+        if prefix and run_id.startswith(prefix) and (spec := _read_any_spec(store, [run_id])) is not None
+    ]
+    wanted = variant.casefold()
+    return [
+        spec
+        for spec in specs
+        if spec.method == method and (not variant or wanted in (spec.variant.casefold(), spec.label.casefold()))
+    ]
+
+
+def _find_runs(store: Store, text: str) -> list[RunSpec]:
+    """Return the specs of the run with this id or a part of it, or of several that differ in nothing but the seed.
+
+    Raises:
+        KeyError: The text is a part of several ids of different rows.
+    """
+    lowered = text.lower().strip().rstrip("/")
+    ids = store.list_ids()
+    tests: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
+    for fits in tests:
+        matches = [run_id for run_id in ids if lowered and fits(run_id, lowered)]
+        if len(matches) > 1:
+            specs = [spec for run_id in matches if (spec := _read_any_spec(store, [run_id])) is not None]
+            if len({identify_row(spec) for spec in specs}) == 1:
+                return specs
+        if matches:
+            return [read_spec(store, store.find(text))]
+    return []
+
+
+def read_spec(store: Store, run_id: str) -> RunSpec:
+    """Read the spec of a run, from its record if there is one, as an archive may hold nothing else.
+
+    Raises:
+        ValueError: There is neither a readable record nor a readable spec.
+    """
+    folder = store.run(run_id)
+    record = folder.read_snapshot().record
+    return record.spec if record is not None else folder.read_spec()
+
+
+def identify_row(spec: RunSpec) -> str:
+    """Return the digest that the runs of one row share: that of everything but the seed."""
+    return spec.model_copy(update={"seed": 0}).digest()
+
+
+def _read_any_spec(store: Store, ids: Iterable[str]) -> RunSpec | None:
+    """Return the first spec that can be read; None if there is none."""
+    return next(_iterate_specs(store, ids), None)
+
+
+def _iterate_specs(store: Store, ids: Iterable[str]) -> Iterator[RunSpec]:
+    for run_id in ids:
+        try:
+            yield read_spec(store, run_id)
+        except (ValueError, OSError):
+            continue
+
+
+def _group_seeds(specs: Sequence[RunSpec], list_variants: VariantLister) -> list[NamedRow]:
+    """Return one row per set of specs that differ in the seed only, in the order of variants and settings."""
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        groups.setdefault(identify_row(spec), []).append(spec)
+    variants = {name: list(list_variants(name)) for name in {spec.source or spec.method for spec in specs}}
+    firsts = sorted(
+        (group[0] for group in groups.values()), key=lambda spec: _order(spec, variants[spec.source or spec.method])
+    )
+    return [
+        NamedRow(
+            PlanRow(
+                label="",
+                method=spec.method,
+                split=spec.split,
+                ids={run.seed: run.id for run in sorted(groups[identify_row(spec)], key=lambda run: run.seed)},
+            ),
+            spec,
+        )
+        for spec in firsts
+    ]
+
+
+def _order(spec: RunSpec, variants: Sequence[str]) -> tuple[object, ...]:
+    """Return a key that follows the order of the variants, plain ones before changed ones, and has 2 before 10."""
+    place = variants.index(spec.variant) if spec.variant in variants else len(variants)
+    setting = (spec.split, spec.protocol.name, bool(spec.max_images), spec.max_images, spec.engine)
+    pieces = re.split(r"(\d+(?:\.\d+)?)", spec.label.removeprefix(spec.variant))
+    changes = tuple((float(piece), "") if index % 2 else (0.0, piece) for index, piece in enumerate(pieces))
+    return (*setting, place, spec.variant, len(spec.overrides), changes)
+
+
+def _join_shared(rows: Sequence[NamedRow]) -> list[NamedRow]:
+    """Return the rows, those with the same runs but for seeds as one, which keeps the label of the first."""
+    joined: dict[str, NamedRow] = {}
+    for named in rows:
+        key = identify_row(named.spec) if named.spec is not None else " ".join(named.row.ids.values())
+        first = joined.setdefault(key, named)
+        ids = dict(sorted((named.row.ids | first.row.ids).items()))
+        label = first.row.label or named.row.label
+        joined[key] = replace(first, row=first.row.model_copy(update={"ids": ids, "label": label}))
+    return list(joined.values())
+
+
+def _explain_unknown(store: Store, name: str) -> str:
+    """Return one line that a name stands for nothing, with the studies and methods that there are."""
+    plans, ids = store.list_plans(), store.list_ids()
+    if not plans and not ids:
+        return f"no study, method or run {name!r}: there are no runs in {store.root}; give another folder with --runs"
+    if name in list_studies():
+        return f"study {name!r} was never planned in {store.root}; begin with: chimera-bench run {name}"
+    specs = list(_iterate_specs(store, ids))
+    method = name.partition("/")[0]
+    variants = dict.fromkeys(spec.variant for spec in specs if spec.method == method)
+    if variants:
+        hint = explain_unknown_name(f"variant of {method}", name.partition("/")[2], variants).partition(" There are")[0]
+        return f"{hint} {store.root} holds runs of: {', '.join(map(repr, variants))}"
+    methods = sorted({spec.method for spec in specs})
+    known = [*(f"study {plan}" for plan in plans), *(f"method {one}" for one in methods)]
+    more = f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
+    hint = explain_unknown_name("study, method or run", name, [*plans, *methods]).partition(" There are")[0]
+    return f"{hint if hint.endswith('?') else hint.rstrip('.') + ';'} {store.root} holds {', '.join(known[:SHOWN_NAMES]) or 'no readable run'}{more}"

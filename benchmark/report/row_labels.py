@@ -1,0 +1,114 @@
+"""Labels of rows that were not planned as one study: as short as possible, and different from each other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmark.core.run_name import format_value
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.study import PlanRow
+from benchmark.utils.identity import identify
+
+DIGEST_LENGTH = 8
+
+Candidate = tuple[PlanRow, RunSpec | None, str]
+"""A row, the spec of one of its runs if it can be read, and the study that labeled it or an empty text."""
+
+
+def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
+    """Label rows so that no two on one split under one protocol have the same label.
+
+    A row of a study keeps its label. The others are named by their variant and the overrides in which the rows differ.
+    Labels that are still the same get the method in front, then the settings that differ, then digits of the digest.
+
+    Args:
+        candidates: Rows. At least one.
+
+    Returns:
+        The rows with their labels, and the overrides that all rows share, for the caption; empty if a study labels any.
+    """
+    specs = [spec for _, spec, study in candidates if spec is not None and not study]
+    shared = _find_shared(specs) if len(specs) == len(candidates) else {}
+    labels = [row.label or _describe(spec, shared) for row, spec, _ in candidates]
+    for add in (_add_method, _add_settings, _add_digest):
+        twins = _find_twins(candidates, labels)
+        labels = [
+            add(label, candidates[index], [candidates[one] for one in twins[index]]) if twins[index] else label
+            for index, label in enumerate(labels)
+        ]
+    rows = [row.model_copy(update={"label": label}) for (row, _, _), label in zip(candidates, labels, strict=True)]
+    return rows, _format_changes(shared)
+
+
+def _find_shared(specs: Sequence[RunSpec]) -> dict[str, Any]:
+    """Return the overrides that all of several specs have."""
+    if len(specs) < 2:
+        return {}
+    first, *others = (spec.overrides for spec in specs)
+    return {key: value for key, value in first.items() if all(key in some and some[key] == value for some in others)}
+
+
+def _describe(spec: RunSpec | None, shared: Mapping[str, Any]) -> str:
+    assert spec is not None  # only a study has rows without a readable spec, and they have labels
+    changes = _format_changes({key: value for key, value in spec.overrides.items() if key not in shared})
+    return f"{spec.variant} [{changes}]" if changes else spec.variant
+
+
+def _format_changes(overrides: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={format_value(value)}" for key, value in sorted(overrides.items()))
+
+
+def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str]) -> list[list[int]]:
+    """Return for every row the rows with the same name, itself included; nothing for a row whose name is its own."""
+    keys = [(*_read_setting(row, spec), label) for (row, spec, _), label in zip(candidates, labels, strict=True)]
+    counts = Counter(keys)
+    return [[other for other, twin in enumerate(keys) if twin == key] if counts[key] > 1 else [] for key in keys]
+
+
+def _read_setting(row: PlanRow, spec: RunSpec | None) -> tuple[object, ...]:
+    """Return what keeps rows in different groups of a table, see `study_results.group_rows`."""
+    if spec is None:
+        return (row.split,)
+    return (spec.split, spec.split_digest, spec.protocol.digest(), spec.dataset_fingerprint, spec.max_images)
+
+
+def _add_method(label: str, own: Candidate, twins: Sequence[Candidate]) -> str:
+    """Return a label with the method in front if rows of several methods have the label."""
+    return f"{own[0].method}/{label}" if len({row.method for row, _, _ in twins}) > 1 else label
+
+
+def _add_settings(label: str, own: Candidate, twins: Sequence[Candidate]) -> str:
+    """Return a label with the settings in which rows with the same label differ."""
+    settings = [_flatten("", _identify(spec)) for _, spec, _ in twins if spec is not None]
+    if own[1] is None or len(settings) < 2:
+        return label
+    known = _flatten("", _identify(own[1]))
+    keys = {key for some in settings for key in some if any(other.get(key) != some[key] for other in settings)}
+    changes = [f"{key}={_shorten(key, known[key])}" if key in known else f"{key} unset" for key in sorted(keys)]
+    return f"{label} [{', '.join(changes)}]" if changes else label
+
+
+def _add_digest(label: str, own: Candidate, _twins: Sequence[Candidate]) -> str:
+    """Return a label with the last digits of the id of the row's first run."""
+    return f"{label} #{next(iter(own[0].ids.values()), '')[-DIGEST_LENGTH:]}"
+
+
+def _identify(spec: RunSpec) -> dict[str, Any]:
+    """Return what identifies the row of a spec: everything but the seed."""
+    return {key: value for key, value in identify(spec).items() if key != "seed"}
+
+
+def _flatten(prefix: str, value: Any) -> dict[str, Any]:
+    """Return the leaves of nested tables by dotted key."""
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    return {
+        key: leaf for name, item in value.items() for key, leaf in _flatten(f"{prefix}.{name}".strip("."), item).items()
+    }
+
+
+def _shorten(key: str, value: Any) -> str:
+    text = format_value(value)
+    return text[:DIGEST_LENGTH] if key.endswith(("digest", "fingerprint")) else text

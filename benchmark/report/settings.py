@@ -1,0 +1,70 @@
+"""Evaluation settings: what rows must share to be compared, and names for several settings in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from benchmark.core.run_record import RunRecord
+from benchmark.evaluation.scores import Convention
+
+DIGEST_LENGTH = 8
+"""Characters of a digest that a name shows."""
+
+
+class EvaluationSetting(NamedTuple):
+    """Conditions that rows must share to be compared with each other."""
+
+    split: str
+    split_digest: str
+    protocol: str
+    protocol_digest: str
+    dataset_fingerprint: str
+    max_images: int
+    convention: Convention
+
+
+def read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting:
+    """Return the setting of a run under a convention."""
+    spec = record.spec
+    return EvaluationSetting(
+        split=spec.split,
+        split_digest=spec.split_digest,
+        protocol=spec.protocol.name,
+        protocol_digest=spec.protocol.digest(),
+        dataset_fingerprint=spec.dataset_fingerprint,
+        max_images=spec.max_images,
+        convention=convention,
+    )
+
+
+def name_settings(settings: Sequence[EvaluationSetting]) -> list[str]:
+    """Return a name per setting: its split and, in parentheses, what else tells it apart from the others on the split.
+
+    Args:
+        settings: Different settings under one convention.
+    """
+    return [
+        _name_setting(setting, [other for other in settings if other.split == setting.split]) for setting in settings
+    ]
+
+
+def _name_setting(setting: EvaluationSetting, others: Sequence[EvaluationSetting]) -> str:
+    words = [
+        describe(setting) for field, describe in _WORDS.items() if len({getattr(other, field) for other in others}) > 1
+    ]
+    return f"{setting.split} ({', '.join(words)})" if words else setting.split
+
+
+def _describe_number(setting: EvaluationSetting) -> str:
+    return f"first {setting.max_images} images" if setting.max_images else "all images"
+
+
+_WORDS: dict[str, Callable[[EvaluationSetting], str]] = {
+    "protocol": lambda setting: f"protocol {setting.protocol}",
+    "max_images": _describe_number,
+    "split_digest": lambda setting: f"split file {setting.split_digest[:DIGEST_LENGTH]}",
+    "protocol_digest": lambda setting: f"protocol file {setting.protocol_digest[:DIGEST_LENGTH]}",
+    "dataset_fingerprint": lambda setting: f"data {setting.dataset_fingerprint[:DIGEST_LENGTH]}",
+}
+"""Words for a field of a setting, in the order in which a name has them."""

@@ -19,7 +19,9 @@ def join_distinct(row: Row, describe: Callable[[RunRecord], str]) -> str:
 
 def describe_machines(rows: Sequence[Row]) -> list[str]:
     """Return the note that runs were computed under different arithmetic; none if all share one."""
-    kinds = sorted({describe_arithmetic(record.environment) for row in rows if not row.is_imported for record in row.records})
+    kinds = sorted(
+        {describe_arithmetic(record.environment) for row in rows if not row.is_imported for record in row.records}
+    )
     if len(kinds) < 2:
         return []
     return [

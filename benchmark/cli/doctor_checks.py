@@ -24,7 +24,7 @@ from benchmark.utils.paths import ROOT
 Level = Literal["ok", "warning", "error"]
 GIB = 2**30
 MIN_FREE_GIB = 2.0
-_OPTIONAL_USES = {"cv2": "images by its Visualizer", "tensorboard": "TensorBoard files of runs"}
+_OPTIONAL_USES = {"cv2": "images by its Visualizer"}
 """Features of Detectron2 that need a package, by the name of the package."""
 
 

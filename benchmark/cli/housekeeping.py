@@ -19,6 +19,7 @@ from benchmark.cli.options import (
     RunNames,
     Threads,
     TimeLimit,
+    Track,
     Workers,
     read_time_limit,
 )
@@ -43,6 +44,7 @@ def rerun(
     workers: Workers = 0,
     device: Device = None,
     time_limit: TimeLimit = None,
+    track: Track = "",
     no_cost: NoCost = False,
     dry_run: DryRun = False,
 ) -> None:

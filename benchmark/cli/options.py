@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+
+from benchmark.cli.console import print_note
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
@@ -66,6 +69,32 @@ def read_overrides(assignments: Sequence[str] | None) -> dict[str, Any]:
         return parse_overrides(assignments or ())
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--set") from error
+
+
+def _set_trackers(text: str) -> str:
+    """Check the names of trackers, and pass them on to processes and jobs that are started from here."""
+    from benchmark.execution.trackers.tracker import TRACK_VARIABLE, list_missing, parse_names
+
+    try:
+        names = parse_names(text) if text else ()
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--track") from error
+    for line in list_missing(names):
+        print_note(line)
+    os.environ[TRACK_VARIABLE] = ",".join(names)
+    return text
+
+
+Track = Annotated[
+    str,
+    typer.Option(
+        "--track",
+        metavar="tensorboard,wandb,mlflow",
+        envvar="CHIMERA_BENCH_TRACK",
+        callback=_set_trackers,
+        help="Also log losses and scores there; offline unless set up otherwise.",
+    ),
+]
 
 
 def read_time_limit(text: str | None) -> float:

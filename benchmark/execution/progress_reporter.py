@@ -21,6 +21,17 @@ LOG_LINES = 20
 _log = logging.getLogger(__name__)
 
 
+def compute_loss_interval(iterations: int) -> int:
+    """Return the number of iterations from one kept loss entry of a run to the next."""
+    return math.ceil(max(1, iterations) / LOSS_ENTRIES)
+
+
+def is_loss_entry(progress: Progress, *, interval: int) -> bool:
+    """Return whether the losses of a step are kept: every `interval` iterations, and those of the last one."""
+    is_last = progress.done == progress.total
+    return progress.stage == "train" and (is_last or (progress.done - 1) % interval == 0)
+
+
 class ProgressReporter:
     """An observer that keeps heartbeats and losses of a run, as long as no later attempt has begun.
 
@@ -33,7 +44,7 @@ class ProgressReporter:
 
     def __init__(self, folder: RunFolder, attempt: Attempt, *, iterations: int, observe: Observer | None) -> None:
         self._folder, self._attempt, self._observe = folder, attempt, observe
-        self._loss_interval = math.ceil(max(1, iterations) / LOSS_ENTRIES)
+        self._loss_interval = compute_loss_interval(iterations)
         self._folder.write_heartbeat({"stage": "prepare", "done": 0, "total": 0})
         self._last_heartbeat_s = time.monotonic()
 
@@ -44,7 +55,7 @@ class ProgressReporter:
             SupersededError: A later attempt at the run has begun.
         """
         is_first, is_last = progress.done == 0, progress.done == progress.total
-        if progress.stage == "train" and (is_last or (progress.done - 1) % self._loss_interval == 0):
+        if is_loss_entry(progress, interval=self._loss_interval):
             self._folder.append_losses(progress.done - 1, progress.losses)
         if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
             _log.info("%s", _format_line(progress))

@@ -8,7 +8,8 @@ predictions.json  files of imported label maps, with their SHA-256; only of an i
 history.jsonl     training losses, one JSON object per line
 heartbeat.json    current stage and progress
 checkpoint.pt     state from which training resumes
-metrics.json      and events.out.tfevents.*: output of Detectron2's writers; only under that engine
+metrics.json      output of Detectron2's writers; only under that engine
+tensorboard/      and wandb/: files of trackers, see `benchmark.execution.trackers`; only if asked for
 lock              process that works on the run, see `benchmark.utils.lock`
 attempts/NN/      attempt.json, log.txt, and files that a later attempt has set aside
 """

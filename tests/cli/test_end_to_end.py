@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a store in which the tiny method was run once, on two images."""
+    """Return a store in which the tiny method was run once, on two images and with a tracker."""
     root = tmp_path_factory.mktemp("runs")
-    done = _start(root, "run", TINY, "--max-images", "2")
+    done = _start(root, "run", TINY, "--max-images", "2", "--track", "tensorboard")
     assert done.wait() == 0
     return root
 
@@ -53,7 +54,17 @@ def test_a_run_keeps_all_its_files_in_its_folder(runs: Path) -> None:
     assert not store.run(run_id).lock_path.exists()
 
 
-def test_a_run_can_be_verified(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_tracked_run_has_losses_and_scores_in_tensorboard(runs: Path) -> None:
+    reading: Any = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    (folder,) = runs.glob("tiny*/tensorboard")
+    events = reading.EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("loss/loss")] == [0, 1, 2]
+    assert {"learning_rate", "score/hiou"} < set(events.Tags()["scalars"])
+
+
+def test_a_run_can_be_verified_without_its_trackers_and_has_the_same_counts(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run_command(capsys, "--runs", str(runs), "verify", "tiny", "--json")
     assert code == 0 and json.loads(out)["identical"]
 

@@ -158,7 +158,15 @@ def test_misspelled_names_and_bad_values_are_one_line_and_exit_code_1(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("rnu",), ("run",), ("run", TINY, "--sed", "1"), ("run", TINY, "--set", "scale"), ("status", "a", "b")],
+    [
+        ("rnu",),
+        ("run",),
+        ("run", TINY, "--sed", "1"),
+        ("run", TINY, "--set", "scale"),
+        ("run", TINY, "--track", "tensorbord"),
+        ("run", TINY, "--time-limit", "2"),
+        ("status", "a", "b"),
+    ],
 )
 def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     code, _, err = run_command(capsys, *arguments)

@@ -36,7 +36,7 @@ from benchmark.evaluation.counts import Counts
 class Detectron2Engine(Engine):
     """Trains and evaluates in one process on the first CUDA device, or on the CPU.
 
-    The folder of the checkpoint also receives metrics.json and TensorBoard's event files.
+    The folder of the checkpoint also receives metrics.json.
 
     Args:
         precision: Precision of the forward passes, "32-true" or "bf16-mixed".

@@ -1,12 +1,11 @@
-"""Writers of Detectron2's event storage: log lines, metrics.json and TensorBoard."""
+"""Writers of Detectron2's event storage: log lines and metrics.json."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
-from detectron2.utils.events import CommonMetricPrinter, EventWriter, JSONWriter, TensorboardXWriter
+from detectron2.utils.events import CommonMetricPrinter, EventWriter, JSONWriter
 
 from benchmark.utils.atomic_files import write_text
 
@@ -14,7 +13,7 @@ METRICS = "metrics.json"
 
 
 def open_writers(folder: Path, *, start: int, iterations: int) -> list[EventWriter]:
-    """Open Detectron2's own writers, including TensorBoard's if it is installed.
+    """Open Detectron2's own writers, without that of TensorBoard, which is a tracker like others.
 
     Events that a killed attempt wrote after its last checkpoint are dropped, so that every iteration occurs once.
 
@@ -25,10 +24,7 @@ def open_writers(folder: Path, *, start: int, iterations: int) -> list[EventWrit
     """
     folder.mkdir(parents=True, exist_ok=True)
     drop_from(folder / METRICS, start)
-    writers: list[EventWriter] = [CommonMetricPrinter(iterations), JSONWriter(str(folder / METRICS))]
-    if importlib.util.find_spec("tensorboard") is not None:
-        writers.append(TensorboardXWriter(str(folder), purge_step=start))
-    return writers
+    return [CommonMetricPrinter(iterations), JSONWriter(str(folder / METRICS))]
 
 
 def drop_from(path: Path, start: int) -> None:

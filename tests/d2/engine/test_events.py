@@ -1,4 +1,4 @@
-"""Losses and learning rates in the event storage, in metrics.json and in TensorBoard's files."""
+"""Losses and learning rates in the event storage and in metrics.json."""
 
 from __future__ import annotations
 
@@ -61,10 +61,3 @@ def test_incomplete_lines_are_removed_from_metrics_json(tmp_path: Path) -> None:
     path.write_text('{"iteration": 19}\n{"iterat\n{"iteration": 39}\n{"iteration": 59}\n{"iteration": 4')
     drop_from(path, 40)
     assert [line["iteration"] for line in read_metrics(tmp_path)] == [19, 39]
-
-
-def test_tensorboard_has_losses_and_rates(tmp_path: Path) -> None:
-    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator", reason="no TensorBoard")
-    fit(small_spec(), tmp_path / "checkpoint.pt", engine=Detectron2Engine)
-    events = reading.EventAccumulator(str(tmp_path)).Reload()
-    assert {"classify", "remember", "lr", "total_loss"} <= set(events.Tags()["scalars"])

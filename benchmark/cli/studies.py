@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,11 +18,13 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
+from benchmark.cli.estimates import describe_estimates, print_estimates
 from benchmark.cli.options import AsJson
 from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
+    from benchmark.planning.estimate import RowEstimate
     from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
 
@@ -59,19 +61,36 @@ def list_all(as_json: AsJson = False) -> None:
 
 
 @with_run_options
-def plan(context: typer.Context, options: RunOptions, as_json: AsJson = False) -> None:
+def plan(
+    context: typer.Context,
+    options: RunOptions,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Estimate GPU- or CPU-hours from finished runs of the same methods.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Print the runs that `run` would start. Saves the plan of a study or a sweep; starts nothing."""
     from benchmark.planning.selection import select_runs
 
     store = open_store(context)
     selection = select_runs(options.make_request(), store=store, notify=print_note)
-    resolved = selection.named_plan
+    resolved, rows = selection.named_plan, _estimate(selection, store) if estimate else None
     if as_json:
-        print_json(_describe_selection(selection, store))
+        extra = {} if rows is None else {"estimate": describe_estimates(rows)}
+        print_json(_describe_selection(selection, store) | extra)
         return
     print_selection(selection, store)
+    if rows is not None:
+        print_line()
+        print_estimates(rows)
     saved = f"saved as {resolved.study!r}; " if resolved is not None else ""
     print_note(f"{saved}run it with: {format_command(store, 'run', *options.list_words())}")
+
+
+def _estimate(selection: Selection, store: Store) -> list[RowEstimate]:
+    from benchmark.planning.estimate import estimate_rows
+
+    return estimate_rows(selection, store)
 
 
 def print_selection(selection: Selection, store: Store) -> None:
@@ -83,7 +102,9 @@ def print_selection(selection: Selection, store: Store) -> None:
     rows = [(row, {seed: states[run] for seed, run in row.ids.items() if run in states}) for row in plan.rows]
     rows = [(row, cells) for row, cells in rows if cells]
     seeds = sorted({seed for _, cells in rows for seed in cells})
-    print_line(f"{plan.title} ({', '.join(plan.splits)}; {len(rows)} rows, {len(states)} runs)")
+    print_line(
+        f"{plan.title} ({', '.join(plan.splits)}; {format_count(len(rows), 'row')}, {format_count(len(states), 'run')})"
+    )
     heads = [[row.split, row.label] if len(plan.splits) > 1 else [row.label] for row, _ in rows]
     names = ["split", "row"][-len(heads[0]) :]
     if len(seeds) > SHOWN_SEEDS:

@@ -1,0 +1,63 @@
+"""`plan` as a user meets it: what `run` takes, sweeps, and estimates."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.core.study import load_study
+from benchmark.planning.expand import expand
+from benchmark.store.store import Store
+from tests.cli.shell import TINY, run_command
+from tests.report.world import even, save
+
+Capsys = pytest.CaptureFixture[str]
+
+
+def plan_json(capsys: Capsys, runs: Path, *arguments: str) -> dict[str, Any]:
+    result = run_command(capsys, "--runs", str(runs), "plan", *arguments, "--json")
+    assert result.code == 0, result.err
+    value: dict[str, Any] = json.loads(result.out)
+    return value
+
+
+def test_a_method_is_planned_with_the_options_of_run_and_not_saved(tmp_path: Path, capsys: Capsys) -> None:
+    options = ("--split", "toybox", "--split", "toybox_tune", "--seed", "3", "--max-images", "5", "--protocol", "plain")
+    plan = plan_json(capsys, tmp_path, TINY, *options)
+    assert [(row["split"], list(row["ids"])) for row in plan["rows"]] == [("toybox", ["3"]), ("toybox_tune", ["3"])]
+    assert (plan["is_saved"], plan["max_images"], Store(tmp_path).list_plans()) == (False, 5, [])
+
+
+def test_a_sweep_in_one_line_is_saved_and_run_by_the_printed_command(tmp_path: Path, capsys: Capsys) -> None:
+    result = run_command(capsys, "--runs", str(tmp_path), "plan", TINY, "--set", "scale=1,2", "--name", "mine")
+    assert "Tiny [scale=1]" in result.out and "Tiny [scale=2]" in result.out
+    assert result.err.strip().endswith(f"run {TINY} --set scale=1,2 --name mine")
+    assert [row.label for row in Store(tmp_path).read_plan("mine").rows] == ["Tiny [scale=1]", "Tiny [scale=2]"]
+
+
+def test_some_seeds_of_a_study_are_shown_and_the_whole_study_is_saved(tmp_path: Path, capsys: Capsys) -> None:
+    plan = plan_json(capsys, tmp_path, "ablations", "--seed", "1")
+    assert len(plan["states"]) == 5
+    assert len(Store(tmp_path).read_plan("ablations").ids) == 25
+
+
+def test_run_plan_and_submit_take_the_same_options(capsys: Capsys) -> None:
+    names = ("--split", "--protocol", "--seed", "--set", "--engine", "--max-images", "--name")
+    helps = [run_command(capsys, command, "--help").out for command in ("run", "plan", "submit")]
+    assert all(name in text for text in helps for name in names)
+    assert all("sweep: {sgd.weight: [0.5, 1, 2]}" in text and "--set sgd.weight=0.5,1,2" in text for text in helps)
+
+
+def test_an_estimate_names_its_runs_and_what_was_not_measured(tmp_path: Path, capsys: Capsys) -> None:
+    specs = expand(load_study("peers")).specs
+    run_id = save(Store(tmp_path), specs[0], even(80, 60))
+    lines = run_command(capsys, "--runs", str(tmp_path), "plan", "peers", "--estimate").out.splitlines()
+    assert "0.833 CPU-hours in total, 0.667 left" in lines  # five runs of 600 s, one of which is done
+    assert any(line.startswith("measured for Chimera-Seg: 1 run on ") and run_id[-16:] in line for line in lines)
+    assert any(line.startswith("not measured, and in no total: MaskCLIP, SPNet;") for line in lines)
+    estimate = plan_json(capsys, tmp_path, "peers", "--estimate")["estimate"]
+    assert estimate["not_measured"] == ["MaskCLIP", "SPNet"] and estimate["rows"][1]["hours"] is None
+    assert estimate["rows"][0]["measured"]["runs"] == [run_id]

@@ -35,6 +35,31 @@ class Config(FrozenModel):
             ValueError: The part does not fit the split.
         """
 
+    def check_plan(self, budget: Budget) -> None:
+        """Check, without building anything, that a run can be built from this part and trained with a budget.
+
+        Planning calls it, so that a missing file is noticed before a job waits for a node. By default, the parts of
+        this config check themselves; a config that does not use one of them, or whose parts must fit, overrides this.
+
+        Args:
+            budget: Training budget of the run.
+
+        Raises:
+            KeyError: A name is unknown; the message names the nearest.
+            ValueError: A file is missing or does not fit, or parts do not fit each other or the budget.
+        """
+        for part in self.list_parts():
+            part.check_plan(budget)
+
+    def list_parts(self) -> list[Config]:
+        """Return the configs in the fields of this one, also those in lists and tables, but not their own parts."""
+        parts: list[Config] = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            values = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else [value]
+            parts += [part for part in values if isinstance(part, Config)]
+        return parts
+
 
 ConfigT = TypeVar("ConfigT", bound=Config)
 
@@ -112,9 +137,13 @@ class StepContext:
 class Method(nn.Module, ABC):
     """A segmentation method. Concrete methods define the three abstract methods and override no other concrete one.
 
-    `initialize` is the one optional step. Parameters that do not require gradients are frozen: their modules stay in
-    eval mode, and they are not in checkpoints. Training of a method without supervision or with seen masks depends
-    neither on the names and masks of unseen classes nor on the difference between unseen and void pixels.
+    `initialize` is the one optional step. A parameter requires gradients if and only if the budget has iterations.
+    Parameters that do not require gradients are frozen: their modules stay in eval mode, and they are not in
+    checkpoints. What training changes is in parameters and buffers, so that a resumed run goes on like an uninterrupted
+    one. Training of a method without supervision or with seen masks depends neither on the names and masks of unseen
+    classes nor on the difference between unseen and void pixels. A method reads no split, dataset or record by itself.
+
+    `chimera-bench test METHOD` checks these rules and those of each function.
     """
 
     def __init__(self) -> None:
@@ -167,7 +196,7 @@ class Method(nn.Module, ABC):
     def initialize(self, batches: Iterable[Batch]) -> None:
         """Set initial values from training samples, once before the first iteration; does nothing by default.
 
-        The method is in training mode, and gradients are disabled.
+        The method is in training mode, and gradients are disabled. It changes nothing that is not in checkpoints.
 
         Args:
             batches: Batches of training samples, augmented and as large as in training, `Budget.init_images` in total.

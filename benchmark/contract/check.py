@@ -1,0 +1,94 @@
+"""Checks of variants against all rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.contract.rule import BrokenRuleError, Outcome, Rule, RuleState
+from benchmark.contract.rules import RULES
+from benchmark.contract.split_files import watch_split_files
+from benchmark.contract.subject import Subject
+from benchmark.core.method_outputs import MethodOutputError
+from benchmark.core.split import load_split
+from benchmark.planning.method_setup import normalize_overrides, parse_method, set_up_method
+from benchmark.planning.registry import list_own_files, simplify_name
+from benchmark.store.exceptions import explain_exception
+
+DECISIVE_RULE = "build"
+"""Rule without which no other one can be checked."""
+
+
+@dataclass(frozen=True)
+class TestedVariant:
+    """Outcomes of all rules for one variant.
+
+    Attributes:
+        variant: Label of the variant.
+        outcomes: One outcome for each rule, in order.
+    """
+
+    __test__ = False  # not a test class for pytest
+
+    variant: str
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def broken(self) -> tuple[str, ...]:
+        """Names of the broken rules."""
+        return tuple(outcome.rule for outcome in self.outcomes if outcome.state is RuleState.BROKEN)
+
+
+def make_subject(method: str, *, split: str = "toybox", overrides: Mapping[str, Any] | None = None) -> Subject:
+    """Resolve a variant of a method for its checks, without any data.
+
+    Args:
+        method: "name", "name/variant", "path/file.py" or "path/file.py/variant".
+        split: Name, or path of a YAML file.
+        overrides: Values by dotted key, as for a run.
+
+    Raises:
+        KeyError: A method, variant, split or key is unknown; the message names the nearest.
+        ValueError: The method cannot be loaded, or a value is invalid.
+    """
+    loaded = load_split(split)
+    files = frozenset(list_own_files(simplify_name(parse_method(method)[0])))
+    with watch_split_files(files, loaded.name) as opened:
+        setup = set_up_method(method, loaded, protocol="", overrides=normalize_overrides(overrides))
+    return Subject(setup, files, tuple(opened))
+
+
+def check_variant(subject: Subject, *, rules: Iterable[Rule] = RULES) -> Iterator[Outcome]:
+    """Check a variant against rules and yield the outcome of each as soon as it is known."""
+    unkept: set[str] = set()
+    for rule in rules:
+        outcome = _check(rule, subject, unkept)
+        if outcome.state in (RuleState.BROKEN, RuleState.NOT_CHECKED):
+            unkept.add(rule.name)
+        yield outcome
+
+
+def _check(rule: Rule, subject: Subject, unkept: Collection[str]) -> Outcome:
+    """Check one rule.
+
+    Args:
+        rule: Rule to check.
+        subject: Variant to check.
+        unkept: Names of earlier rules that are broken or were not checked.
+    """
+    exemption = rule.find_exemption(subject)
+    if exemption:
+        return Outcome(rule.name, rule.sentence, RuleState.NOT_APPLICABLE, exemption)
+    missing = [name for name in (DECISIVE_RULE, *rule.needs) if name in unkept]
+    if missing:
+        return Outcome(rule.name, rule.sentence, RuleState.NOT_CHECKED, f"needs {missing[0]}")
+    try:
+        rule.check(subject)
+    except BrokenRuleError as error:
+        return Outcome(rule.name, rule.sentence, RuleState.BROKEN, str(error), error.place)
+    except Exception as error:
+        failure = explain_exception(error, method_files=subject.files)
+        kind = "" if isinstance(error, MethodOutputError) else f"{failure.kind}: "
+        return Outcome(rule.name, rule.sentence, RuleState.BROKEN, f"{kind}{failure.message}", failure.place)
+    return Outcome(rule.name, rule.sentence, RuleState.OK)

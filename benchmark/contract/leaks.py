@@ -1,0 +1,64 @@
+"""Rules about zero-shot learning: what a method must not know changes no bit of what it learns."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from benchmark.contract.comparison import find_difference, find_different_loss
+from benchmark.contract.culprit import locate_function
+from benchmark.contract.hidden_facts import make_training_data, permute_unseen, rename_unseen, swap_unseen_and_void
+from benchmark.contract.rule import BrokenRuleError, Rule
+from benchmark.contract.subject import Subject
+from benchmark.contract.training import Learned
+from benchmark.core.method import Supervision
+
+KINDS_OF_CHANGE = {
+    "unseen-names": rename_unseen,
+    "unseen-labels": permute_unseen,
+    "unseen-pixels": swap_unseen_and_void,
+}
+WHAT_CHANGED = {
+    "unseen-names": "the unseen classes have other names",
+    "unseen-labels": "the labels of unseen pixels are exchanged among unseen classes",
+    "unseen-pixels": "unseen and void pixels are exchanged",
+}
+
+
+def describe_difference(first: Learned, second: Learned) -> str:
+    """Return how two trainings differ, in words; empty if they are equal bit for bit."""
+    for iteration, pair in enumerate(zip(first.losses, second.losses, strict=True)):
+        difference = find_different_loss(*pair)
+        if difference:
+            return f"{difference} at iteration {iteration}"
+    difference = find_difference(first.scores, second.scores)
+    return f"predictions differ {difference}" if difference else ""
+
+
+def _check(name: str, subject: Subject) -> None:
+    changed = subject.learn(KINDS_OF_CHANGE[name](make_training_data(subject.split)))
+    leak = describe_difference(subject.learned, changed)
+    if leak:
+        method = subject.in_training()
+        raise BrokenRuleError(
+            f"training depends on it that {WHAT_CHANGED[name]}: {leak}. Use what build and losses are given only "
+            "(split.seen, sample['sem_seg']), or declare the supervision that is used",
+            locate_function(method, "losses"),
+        )
+
+
+def _find_permission(name: str, subject: Subject) -> str:
+    kind = subject.setup.recipe.traits.supervision
+    if not subject.split.unseen:
+        return f"split {subject.split.name} has no unseen class"
+    allowed = {"unseen-names": kind.includes_unseen_names}.get(name, kind in (Supervision.TAGS, Supervision.POINTS))
+    return f"supervision is {kind.value}, which includes it" if allowed else ""
+
+
+SENTENCE = (
+    "depends neither on the names and masks of unseen classes nor on the difference between unseen and void pixels"
+)
+NEEDS = ("own-randomness", "prediction-values", "initialize")
+RULES = tuple(
+    Rule(name, SENTENCE, partial(_check, name), find_exemption=partial(_find_permission, name), needs=NEEDS)
+    for name in KINDS_OF_CHANGE
+)

@@ -1,0 +1,83 @@
+"""A method under test, in the states in which the harness calls it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from benchmark.contract.hidden_facts import TrainingData, make_training_data
+from benchmark.contract.samples import make_training_batch
+from benchmark.contract.split_files import OpenedFile
+from benchmark.contract.training import Learned, train_briefly
+from benchmark.core.method import Method, StepContext
+from benchmark.core.protocol import Protocol
+from benchmark.core.split import Split
+from benchmark.core.types import Batch
+from benchmark.planning.method_setup import MethodSetup
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A variant of a method under test.
+
+    Attributes:
+        setup: Settings of the method.
+        files: Absolute paths of the method's own files.
+        opened: Split files that the method opened while it was imported.
+    """
+
+    setup: MethodSetup
+    files: frozenset[Path]
+    opened: tuple[OpenedFile, ...] = ()
+
+    @property
+    def split(self) -> Split:
+        """Split that the method is built for."""
+        return self.setup.split
+
+    def build(self, split: Split | None = None, *, seed: int = 0) -> Method:
+        """Return the method itself, without the wrappers of a protocol, before its vocabulary is set.
+
+        Args:
+            split: Split to build for; by default that of the setup.
+            seed: Seed of the initial weights.
+        """
+        return replace(self.setup, split=split or self.split, protocol=Protocol()).build(seed)
+
+    def in_training(self) -> Method:
+        """Return a copy of the method in the middle of its training: seen vocabulary, training mode."""
+        method = copy.deepcopy(self._initialized)
+        method.step_context = StepContext(seed=0, iteration=3, iterations=10)
+        return method.train()
+
+    def in_evaluation(self) -> Method:
+        """Return a copy of the method as it is evaluated: whole vocabulary, evaluation mode."""
+        method = copy.deepcopy(self._initialized)
+        method.set_classes(self.split.classes)
+        return method.eval()
+
+    def make_training_batch(self, *, name: str = "training batch") -> Batch:
+        """Return a labeled batch, see `benchmark.contract.samples`."""
+        return make_training_batch(len(self.split.seen), name=name)
+
+    def learn(self, data: TrainingData) -> Learned:
+        """Train the method briefly on tiny data, see `train_briefly`."""
+        return train_briefly(self.build, data, budget=self.setup.budget)
+
+    @cached_property
+    def learned(self) -> Learned:
+        """Result of a brief training on unchanged tiny data."""
+        return self.learn(make_training_data(self.split))
+
+    @cached_property
+    def _initialized(self) -> Method:
+        method = self.build()
+        method.set_classes(self.split.seen)
+        if self.setup.budget.init_images:
+            with torch.no_grad():
+                method.train().initialize([self.make_training_batch()])
+        return method

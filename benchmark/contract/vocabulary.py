@@ -1,0 +1,83 @@
+"""Rules about `set_classes`, the only thing that changes a vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from benchmark.contract.comparison import find_difference, predict
+from benchmark.contract.culprit import locate_function
+from benchmark.contract.rule import BrokenRuleError, Rule
+from benchmark.contract.samples import make_prediction_batch
+from benchmark.contract.subject import Subject
+from benchmark.core.method import Method
+
+
+def _predict_classes(method: Method, names: Sequence[str]) -> list[Tensor]:
+    method.set_classes(names)
+    return predict(method, make_prediction_batch())
+
+
+def _check_count(subject: Subject) -> None:
+    method = subject.in_evaluation()
+    names = subject.split.classes
+    for vocabulary in (names[:3], names[-2:], names):
+        for scores in _predict_classes(method, vocabulary):
+            if len(scores) != len(vocabulary):
+                raise BrokenRuleError(
+                    f"after set_classes with {len(vocabulary)} names, predict returned {len(scores)} maps of scores: "
+                    "score exactly the classes last given to set_classes",
+                    locate_function(method, "set_classes"),
+                )
+
+
+def _check_unknown_names(subject: Subject) -> None:
+    method = subject.in_evaluation()
+    vocabulary = (subject.split.classes[0], "a thing without a name")
+    counts = [len(scores) for scores in _predict_classes(method, vocabulary)]
+    if counts != [2, 2]:
+        raise BrokenRuleError(
+            f"with a name that is not in the split, predict returned {counts[0]} maps of scores for 2 names: make the "
+            "vocabulary from the given names",
+            locate_function(method, "set_classes"),
+        )
+
+
+def _check_leftovers(subject: Subject) -> None:
+    method, names = subject.in_evaluation(), subject.split.classes
+    first = _predict_classes(method, names)
+    for other in (names, subject.split.seen, names[:2]):
+        _predict_classes(method, other)
+        difference = find_difference(first, _predict_classes(method, names))
+        if difference:
+            raise BrokenRuleError(
+                f"the same names give other scores after set_classes with {len(other)} names in between "
+                f"({difference}): let set_classes replace everything that depends on names",
+                locate_function(method, "set_classes"),
+            )
+
+
+def _find_fixed_vocabulary(subject: Subject) -> str:
+    """Return why names that the split does not know need not work: a method has a table of names."""
+    parts = [value for _, value in subject.setup.config]
+    is_file = any(getattr(part, "kind", "") == "file" for part in parts)
+    return "class embeddings come from a file, which knows its own names only" if is_file else ""
+
+
+RULES = (
+    Rule(
+        "vocabulary-size",
+        "for the K classes last given to `set_classes`",
+        _check_count,
+        needs=("prediction-values",),
+    ),
+    Rule(
+        "unknown-names",
+        "Names may be unknown to the split.",
+        _check_unknown_names,
+        find_exemption=_find_fixed_vocabulary,
+        needs=("vocabulary-size",),
+    ),
+    Rule("no-leftovers", "nothing of an earlier one may remain", _check_leftovers, needs=("predictions-repeat",)),
+)

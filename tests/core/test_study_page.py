@@ -1,0 +1,33 @@
+"""Every study that the page about studies shows can be planned, with the labels that it states."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.split import SPLITS
+from benchmark.core.study import STUDIES, Study, StudyRow, load_study
+from benchmark.planning.expand import expand
+from benchmark.utils.paths import ROOT
+
+PAGE = (STUDIES / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0].removeprefix("title: "))
+def test_every_study_on_the_page_can_be_planned(tmp_path: Path, block: str) -> None:
+    shutil.copy(ROOT / "tests/cli/tiny_method.py", tmp_path / "my_method.py")
+    shutil.copy(SPLITS / "toybox.yaml", tmp_path / "my_split.yaml")
+    file = tmp_path / "sgd.yaml"
+    file.write_text(block, encoding="utf-8")
+    stated = re.findall(r"# labels?: (.*?)(?:, …)?$", block, flags=re.MULTILINE)
+    assert set(stated) <= {row.label for row in expand(load_study(str(file))).plan.rows}
+
+
+def test_the_page_names_every_field() -> None:
+    fields = {*Study.model_fields, *StudyRow.model_fields}
+    assert {name for name in fields if f"`{name}`" not in PAGE} == set()
+    assert len(BLOCKS) >= 7

@@ -17,7 +17,7 @@ FLOORS = (
     "benchmark.data benchmark.evaluation benchmark.wrappers",
     "benchmark.engine benchmark.store",
     "benchmark.planning benchmark.profiling benchmark.report",
-    "benchmark.api benchmark.d2 benchmark.execution benchmark.exchange benchmark.qualitative",
+    "benchmark.api benchmark.contract benchmark.d2 benchmark.execution benchmark.exchange benchmark.qualitative",
     "methods.blocks",
     "methods",
     "slurm",

@@ -15,11 +15,14 @@ from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from benchmark.core.run_spec import RunSpec
     from benchmark.exchange.label_check import LabelCheck
     from benchmark.exchange.label_files import LabelWriter
     from benchmark.qualitative.palette import Palette
-    from benchmark.qualitative.predict import ScoredImages
+    from benchmark.qualitative.predict import ScoredImage, ScoredImages
     from benchmark.store.store import Store
 
 FORMATS = ("ids", "palette")
@@ -63,6 +66,21 @@ def predict(
     writer.begin(selected)
     check = _write_all(store, writer, scored, selected, palette=palette, extras=(overlays, errors))
     raise typer.Exit(_report(store, writer, check, extras=(overlays, errors)))
+
+
+def predict_row(store: Store, run_id: str, images: Sequence[ScoredImage]) -> Sequence[NDArray[np.integer]]:
+    """Return the (H, W) classes that a run predicts for images; of an imported run, those of its label maps.
+
+    Raises:
+        ValueError: The run cannot predict, or its label maps are gone or changed.
+    """
+    from benchmark.exchange.imported_labels import read_imported_labels
+    from benchmark.qualitative.predict import predict_labels
+
+    run = store.run(run_id)
+    if not run.read_spec().is_imported:
+        return predict_labels(store, run_id, images)
+    return read_imported_labels(run, {image.image_id: image.target_map.shape for image in images})
 
 
 def _check_predictable(store: Store, spec: RunSpec) -> None:

@@ -122,6 +122,15 @@ def plot(
     images: Annotated[
         bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
     ] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            metavar="WHICH",
+            help="Images to draw, with --images: targets (the default), 'difference:ROW' (largest difference from the "
+            "baseline), 'first N', or ids with commas.",
+        ),
+    ] = None,
 ) -> None:
     """Draw the figures of studies, methods and runs; of several splits, each in a folder of its own."""
     store = open_store(context)
@@ -131,8 +140,10 @@ def plot(
     keys = split_keys("--format", formats)
     for path in write_figures(store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys):
         print_line(str(path))
-    for path in write_segmentations(store, plan, out) if images else ():
-        print_line(str(path))
+    chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
+    if images or chosen:
+        for path in write_segmentations(store, plan, out, select=chosen, baseline=reference, formats=keys):
+            print_line(str(path))
     print_ambiguous(store, names)
 
 
@@ -158,18 +169,33 @@ def write_figures(
     return draw_all(results, store, out, formats=formats or FORMATS)
 
 
-def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
+def write_segmentations(
+    store: Store, plan: Plan, out: Path, *, select: str = "", baseline: str = "", formats: Sequence[str] = ()
+) -> list[Path]:
     """Draw predictions for a few images, print which rows are left out, and return the files."""
+    from benchmark.cli.predict import predict_row
     from benchmark.qualitative.gallery import draw_gallery
+    from benchmark.report.figures.style import FORMATS
 
     paths: list[Path] = []
     for split in plan.splits:
         rows = tuple(row for row in plan.rows if row.split == split)
         folder = out if len(plan.splits) == 1 else out / split
-        gallery = draw_gallery(store, plan.model_copy(update={"rows": rows}), folder)
+        part = plan.model_copy(update={"rows": rows})
+        gallery = draw_gallery(
+            store,
+            part,
+            folder,
+            select=select,
+            baseline=baseline,
+            predict=predict_row,
+            formats=formats or FORMATS,
+        )
         paths += gallery.paths
         for label, reason in gallery.left_out.items():
             print_note(f"no segmentations of {label}: {reason}")
+        if gallery.choice is not None:
+            print_note(gallery.choice.text)
     return paths
 
 

@@ -126,7 +126,7 @@ def _check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:
 
 def open_labels(path: Path, spec: RunSpec, *, targets: EvaluationTargets, ids: ClassIds) -> CheckedImport:
     """Open label maps whose ids are known, and check that every scored image has one."""
-    source = _open_source(path, ids)
+    source = open_source(path, ids)
     extra = _compare_images(source, targets)
     remarks = (f"ids: {ids.text}", *ids.remarks, *([extra] if extra else []))
     return CheckedImport(spec, targets, source, ids, remarks)
@@ -137,7 +137,13 @@ def _find_rule(path: Path) -> str:
     return str(names) if names.is_file() else CLASSES
 
 
-def _open_source(path: Path, ids: ClassIds) -> LabelSource:
+def open_source(path: Path, ids: ClassIds) -> LabelSource:
+    """Open the label maps in a folder or a file of Detectron2.
+
+    Raises:
+        FileNotFoundError: There is no such folder or file.
+        ValueError: It holds no label maps, or two for one image.
+    """
     if path.is_file():
         if path.suffix.lower() != ".json":
             raise ValueError(f"{path} is a file, expected a folder of label maps or {FILE_NAME}")

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.run_record import RunRecord
-from benchmark.exchange.class_ids import ClassIds, match_names
-from benchmark.exchange.class_names import interpret_names
 from benchmark.exchange.count_labels import count_source
 from benchmark.exchange.evaluation_targets import EvaluationTargets, open_targets
 from benchmark.exchange.import_request import open_labels
 from benchmark.exchange.imported_files import ImportedFiles
+from benchmark.exchange.imported_labels import restore_ids
 from benchmark.exchange.label_files import find_labels_folder
 from benchmark.planning.resolve import load_split_of
 from benchmark.planning.run_code import describe_code
@@ -97,7 +96,7 @@ def recount(run: RunFolder, *, path: Path | None = None) -> Recount:
         )
     listed = read_value(ImportedFiles, run.predictions_path)
     targets = _open_targets(record)
-    ids = _restore_ids(listed, record, classes=targets.split.classes)
+    ids = restore_ids(listed, text=record.imported.ids, classes=targets.split.classes)
     checked = open_labels(path, record.spec, targets=targets, ids=ids)
     counted = count_source(checked.source, checked.targets)
     files = checked.source.digest_files(checked.targets.image_ids)
@@ -117,11 +116,6 @@ def _open_targets(record: RunRecord) -> EvaluationTargets:
     if targets.dataset.fingerprint(split.train, split.evaluate) != spec.dataset_fingerprint:
         raise ValueError(f"{spec.id} cannot be counted again: dataset {split.dataset!r} changed since the import")
     return targets
-
-
-def _restore_ids(listed: ImportedFiles, record: RunRecord, *, classes: tuple[str, ...]) -> ClassIds:
-    assert record.imported is not None
-    return match_names(interpret_names(listed.ids), classes, known=(), text=record.imported.ids)
 
 
 def _list_changed(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -15,13 +16,16 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from benchmark.evaluation.counts import Counts
-from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
+from benchmark.report.figures.glyphs import show_text
+from benchmark.report.figures.style import FORMATS, PAGE_IN, draw_legend, list_paths, open_figure, wrap_label
 from benchmark.report.tables.layout import UNSEEN_MARK
 
 LabelMap: TypeAlias = NDArray[np.integer]
 Color: TypeAlias = tuple[float, float, float]
 
 HATCH = "////"
+NOTE_CHARACTERS_PER_IN = 19
+"""Characters of a note that an inch of its line holds."""
 NO_CLASS: Color = (1.0, 1.0, 1.0)
 
 
@@ -60,6 +64,8 @@ def draw_segmentations(
     classes: Sequence[str],
     is_seen: Sequence[bool],
     out: Path,
+    image_ids: Sequence[str] = (),
+    note: str = "",
     name: str = "qualitative",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
@@ -72,6 +78,8 @@ def draw_segmentations(
         classes: Names of the K classes.
         is_seen: K flags: whether the class has masks in training.
         out: Folder of the files.
+        image_ids: Names of the images, written beside them; empty for none.
+        note: Sentence below the legend, such as how the images were chosen; empty for none.
         name: Stem of the files.
         formats: Any of "png", "pdf", "svg".
 
@@ -85,8 +93,9 @@ def draw_segmentations(
     across = len(columns) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
+    lines = textwrap.wrap(show_text(note), round(side * across * NOTE_CHARACTERS_PER_IN))
     ratios = [image.shape[0] / image.shape[1] for image in images]
-    height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1)
+    height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
         panels = figure.subplots(len(images), across, squeeze=False, height_ratios=ratios)
         for index, row in enumerate(panels):
@@ -94,7 +103,10 @@ def draw_segmentations(
             for axes, maps in zip(row[1:], columns.values(), strict=True):
                 _draw_map(axes, maps[index], colors, is_seen=is_seen)
         _label_panels(panels, ["image", *columns], width=max(8, round(side * 13)))
-        _draw_legend(figure, colors, classes, is_seen=is_seen, columns=legend_columns)
+        for axes, image_id in zip(panels[:, 0], image_ids, strict=False):
+            axes.set_ylabel(show_text(image_id), fontsize=5)
+        handles = _make_handles(colors, classes, is_seen=is_seen)
+        _draw_legend(figure, handles, columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
 
 
@@ -134,22 +146,34 @@ def _draw_map(axes: Axes, labels: LabelMap, colors: Mapping[int, Color], *, is_s
         axes.set(xlim=(-0.5, labels.shape[1] - 0.5), ylim=(labels.shape[0] - 0.5, -0.5))
 
 
-def _draw_legend(
-    figure: Figure, colors: Mapping[int, Color], classes: Sequence[str], *, is_seen: Sequence[bool], columns: int
-) -> None:
-    handles = [
+def _make_handles(colors: Mapping[int, Color], classes: Sequence[str], *, is_seen: Sequence[bool]) -> list[Patch]:
+    """Return a legend entry per class, seen classes first."""
+    return [
         Patch(
             facecolor=color,
             edgecolor="black",
             linewidth=0.4,
             hatch="" if is_seen[k] else HATCH * 2,
-            label=classes[k] + ("" if is_seen[k] else UNSEEN_MARK),
+            label=show_text(classes[k]) + ("" if is_seen[k] else UNSEEN_MARK),
         )
         for k, color in sorted(colors.items(), key=lambda item: (not is_seen[item[0]], item[0]))
     ]
-    title = f"hatched, {UNSEEN_MARK}: unseen in training; white: not scored"
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=columns, title=title, columnspacing=1.0)
-    legend.get_title().set_fontsize(7)
+
+
+def _draw_legend(figure: Figure, handles: Sequence[Patch], *, columns: int, lines: Sequence[str]) -> None:
+    """Draw the legend of the classes below the images.
+
+    Args:
+        figure: Figure.
+        handles: Entries.
+        columns: Number of columns.
+        lines: Further lines of its title.
+    """
+    title = "\n".join(
+        [f"hatched, {UNSEEN_MARK}: unseen in training; white: not scored, or predicted as no class", *lines]
+    )
+    legend = draw_legend(figure, handles, loc="outside lower center", ncols=columns, title=title, columnspacing=1.0)
+    legend.get_title().set(fontsize=7, multialignment="center")
 
 
 def _choose_colors(count: int) -> list[Color]:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.core.split import Split
 from benchmark.core.study import Plan
+from benchmark.evaluation.counts import Counts
 from benchmark.planning.resolve import load_split_of
-from benchmark.qualitative.figure import choose_images, draw_segmentations
+from benchmark.qualitative.figure import draw_segmentations
 from benchmark.qualitative.predict import ScoredImage, predict_labels, read_images
+from benchmark.qualitative.sheet_choice import SheetChoice, choose_for_sheet
+from benchmark.report.figures.style import FORMATS
 from benchmark.store.store import Store
+
+Predictor: TypeAlias = Callable[[Store, str, Sequence[ScoredImage]], Sequence[NDArray[np.integer]]]
+"""Function from a store, the id of a run and images to one (H, W) map of classes per image; it raises ValueError if the
+run cannot predict."""
 
 
 @dataclass
@@ -25,46 +34,102 @@ class Gallery:
     Attributes:
         paths: Files.
         left_out: Reason by label of the row.
+        choice: Images, and how they were chosen; None if nothing is drawn.
     """
 
     paths: list[Path] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
+    choice: SheetChoice | None = None
 
 
-def draw_gallery(store: Store, plan: Plan, out: Path, *, count: int = 4) -> Gallery:
-    """Draw image, target and the prediction of every row that has a finished run with its checkpoint.
+@dataclass(frozen=True)
+class _DrawnRow:
+    """The run of a row that is drawn."""
+
+    label: str
+    record: RunRecord
+    counts: Counts
+
+
+def draw_gallery(
+    store: Store,
+    plan: Plan,
+    out: Path,
+    *,
+    count: int = 4,
+    select: str = "",
+    baseline: str = "",
+    predict: Predictor | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> Gallery:
+    """Draw image, target and the prediction of every row that has a finished run which can predict.
 
     Args:
         store: Store that holds runs and checkpoints.
-        plan: Plan of the study; the first finished run of each row is drawn.
+        plan: Plan of rows on one split; the first finished run of each row is drawn.
         out: Folder of the files.
-        count: Number of images; they are chosen by their targets alone.
+        count: Number of images, unless they are named.
+        select: Choice of the images, see `choose_for_sheet`; the figure says how they were chosen.
+        baseline: Label of the row that a difference is taken from; if empty, the plan's or the first.
+        predict: Function that predicts images; `predict_labels` if None.
+        formats: Any of "png", "pdf", "svg".
+
+    Raises:
+        KeyError: `select` or `baseline` names an unknown row or image.
+        ValueError: No image can be chosen as asked.
     """
     gallery = Gallery()
-    predictions: dict[str, list[NDArray[np.int64]]] = {}
-    images: list[ScoredImage] = []
-    split: Split | None = None
-    for row in plan.rows:
-        run_id = next((run_id for run_id in row.ids.values() if store.run(run_id).read_state() is RunState.DONE), None)
-        if run_id is None:
-            gallery.left_out[row.label] = "no run of it is done"
-            continue
+    rows = _find_finished(store, plan, gallery.left_out)
+    if not rows:
+        return gallery
+    counts = {row.label: row.counts for row in rows}
+    gallery.choice = choose_for_sheet(select, counts, baseline=baseline or plan.baseline, count=count)
+    split, images, predictions = load_split_of(rows[0].record.spec), [], {}
+    for row in rows:
         try:
-            record = store.run(run_id).read_record()
-            images = images or read_images(
-                record.spec, choose_images(store.run(run_id).read_counts(record), count=count)
-            )
-            predictions[row.label] = predict_labels(store, run_id, images)
-            split = split or load_split_of(record.spec)
-        except ValueError as error:
-            gallery.left_out[row.label] = str(error)
-    if split is not None:
-        gallery.paths = _draw(images, predictions, split, out=out)
+            own = read_images(row.record.spec, gallery.choice.image_ids)
+            predictions[row.label] = (predict or predict_labels)(store, row.record.spec.id, own)
+            images = images or own
+        except (KeyError, ValueError) as error:
+            gallery.left_out[row.label] = str(error.args[0] if error.args else error)
+    if predictions:
+        gallery.paths = _draw(images, predictions, split, choice=gallery.choice, out=out, formats=formats)
     return gallery
 
 
+def _find_finished(store: Store, plan: Plan, left_out: dict[str, str]) -> list[_DrawnRow]:
+    """Return the first finished run of every row, on the data of the first one, and note why others have none."""
+    rows: list[_DrawnRow] = []
+    for row in plan.rows:
+        run_id = next((run_id for run_id in row.ids.values() if store.run(run_id).read_state() is RunState.DONE), None)
+        if run_id is None:
+            left_out[row.label] = "no run of it is done"
+            continue
+        try:
+            record = store.run(run_id).read_record()
+            counts = store.run(run_id).read_counts(record)
+        except ValueError as error:
+            left_out[row.label] = str(error)
+            continue
+        if rows and _get_data(record) != _get_data(rows[0].record):
+            left_out[row.label] = f"it has another split or other data than {rows[0].label!r}"
+            continue
+        rows.append(_DrawnRow(row.label, record, counts))
+    return rows
+
+
+def _get_data(record: RunRecord) -> tuple[str, str]:
+    return record.spec.split_digest, record.spec.dataset_fingerprint
+
+
 def _draw(
-    images: Sequence[ScoredImage], predictions: Mapping[str, list[NDArray[np.int64]]], split: Split, *, out: Path
+    images: Sequence[ScoredImage],
+    predictions: Mapping[str, Sequence[NDArray[np.integer]]],
+    split: Split,
+    *,
+    choice: SheetChoice,
+    out: Path,
+    formats: Sequence[str],
 ) -> list[Path]:
     return draw_segmentations(
         [image.rgb for image in images],
@@ -72,6 +137,9 @@ def _draw(
         predictions,
         classes=split.classes,
         is_seen=split.is_seen,
+        image_ids=choice.image_ids,
+        note=choice.text,
         out=out,
         name="segmentations",
+        formats=formats,
     )

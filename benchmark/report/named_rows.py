@@ -244,4 +244,5 @@ def _explain_unknown(store: Store, name: str) -> str:
     known = [*(f"study {plan}" for plan in plans), *(f"method {one}" for one in methods)]
     more = f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
     hint = explain_unknown_name("study, method or run", name, [*plans, *methods]).partition(" There are")[0]
-    return f"{hint if hint.endswith('?') else hint.rstrip('.') + ';'} {store.root} holds {', '.join(known[:SHOWN_NAMES]) or 'no readable run'}{more}"
+    hint = hint if hint.endswith("?") else f"{hint.rstrip('.')};"
+    return f"{hint} {store.root} holds {', '.join(known[:SHOWN_NAMES]) or 'no readable run'}{more}"

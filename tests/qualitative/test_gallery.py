@@ -52,3 +52,23 @@ def test_rows_without_predictions_are_left_out_with_the_reason(store: Store, tmp
 def test_nothing_is_drawn_without_finished_runs(store: Store, tmp_path: Path) -> None:
     drawn_gallery = gallery.draw_gallery(store, plan_of({"paper": {0: "never run"}}), tmp_path / "out")
     assert drawn_gallery.paths == [] and not (tmp_path / "out").exists()
+
+
+def test_the_choice_of_images_is_known_and_errors_of_it_reach_the_user(store: Store, tmp_path: Path) -> None:
+    rows = {
+        label: {0: save(store, spec_of(label), even(right, 60))} for label, right in (("paper", 80), ("no SAM", 70))
+    }
+    drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path / "out", select="difference:no SAM", formats=["png"])
+    assert drawn.choice is not None and drawn.choice.image_ids == ["image00", "image01", "image02", "image03"]
+    assert [path.name for path in drawn.paths] == ["segmentations.png"]
+    with pytest.raises(KeyError, match="no row with a finished run 'SAM'"):
+        gallery.draw_gallery(store, plan_of(rows), tmp_path / "out", select="difference:SAM")
+
+
+def test_a_row_on_other_data_is_left_out(store: Store, tmp_path: Path) -> None:
+    rows = {
+        "paper": {0: save(store, spec_of("paper"), even(80, 60))},
+        "no SAM": {0: save(store, spec_of("no SAM", dataset_fingerprint="other"), even(80, 60))},
+    }
+    drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path / "out")
+    assert drawn.left_out == {"no SAM": "it has another split or other data than 'paper'"}

@@ -18,6 +18,8 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from benchmark.execution.local_pool import count_cores
+from benchmark.execution.worker_limits import list_worker_limits
+from benchmark.store.file_system import list_missing_abilities
 from benchmark.utils.instruction_set import PINS, SYNONYMS, has_avx2, list_unpinned, read_cpu_info
 from benchmark.utils.paths import ROOT
 
@@ -57,7 +59,8 @@ def examine(root: Path) -> Iterator[Check]:
         "threads": _check_threads,
         "weights": _check_weights,
         "data": _check_data,
-        "records": lambda: [_check_space("records", root)],
+        "workers": _check_workers,
+        "records": lambda: _check_records(root),
         "cache": _check_cache,
         "git": _check_git,
         "detectron2": _check_detectron2,
@@ -172,6 +175,24 @@ def _check_data() -> list[Check]:
     return [Check("data", "ok", "; ".join(lines))]
 
 
+def _check_workers() -> list[Check]:
+    """Look at the limits that data-loading workers and worker processes meet."""
+    limits = [Check("workers", "warning", line) for line in list_worker_limits()]
+    return limits or [Check("workers", "ok", "sockets, semaphores and open files suffice for worker processes")]
+
+
+def _check_records(root: Path) -> list[Check]:
+    """Check the space for records, and try what their file system can do."""
+    space = _check_space("records", root)
+    if space.level == "error":
+        return [space]
+    try:
+        missing = list_missing_abilities(_find_existing(root))
+    except OSError as error:
+        return [Check("records", "error", f"{root} cannot be written to ({error.strerror})")]
+    return [space, *(Check("records", "warning", f"the file system of {root}: {line}") for line in missing)]
+
+
 def _check_cache() -> list[Check]:
     from benchmark.utils.array_cache import find_cache_folder
 
@@ -180,7 +201,7 @@ def _check_cache() -> list[Check]:
 
 def _check_space(name: str, folder: Path) -> Check:
     """Check that a folder, or its nearest existing parent, can be written to and has free space."""
-    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    existing = _find_existing(folder)
     free = shutil.disk_usage(existing).free / GIB
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         return Check(name, "error", f"{folder} cannot be written to")
@@ -188,6 +209,11 @@ def _check_space(name: str, folder: Path) -> Check:
     if free < MIN_FREE_GIB:
         return Check(name, "warning", f"{text}; free more space")
     return Check(name, "ok", text)
+
+
+def _find_existing(folder: Path) -> Path:
+    """Return a folder or its nearest parent that exists."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.exists(path))
 
 
 def _check_git() -> list[Check]:

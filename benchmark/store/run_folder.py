@@ -161,7 +161,9 @@ class RunFolder(RunPaths):
         Raises:
             KeyError: The attempt has no log; the message lists those that have one.
         """
-        logs = {int(path.parent.name): path for path in self.path.glob("attempts/*/log.txt")}
+        numbers = list_attempt_numbers(self.path)
+        paths = {number: get_attempt_folder(self.path, number) / "log.txt" for number in numbers}
+        logs = {number: path for number, path in paths.items() if path.is_file()}
         wanted = max(logs, default=0) if number is None else number
         if wanted not in logs:
             raise KeyError(f"no log of attempt {wanted or 1} of {self.id}; there are logs of: {sorted(logs) or 'none'}")

@@ -18,7 +18,9 @@ from tests.cli.shell import run_command
 
 def test_every_subject_is_checked(tmp_path: Path) -> None:
     names = [check.name for check in doctor_checks.examine(tmp_path)]
-    assert {"python", "packages", "torch", "threads", "weights", "records", "cache", "git", "slurm"} <= set(names)
+    assert {"python", "packages", "torch", "threads", "weights", "workers", "records", "cache", "git", "slurm"} <= set(
+        names
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,3 +126,25 @@ def test_a_compiled_extension_that_does_not_load_is_a_warning(
     check = doctor_checks._check_extension()
     assert check.level == level
     assert text in check.text
+
+
+def test_a_folder_of_records_that_cannot_be_written_to_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> list[str]:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(doctor_checks, "list_missing_abilities", fail)
+    (check,) = doctor_checks._check_records(tmp_path / "runs")
+    assert (check.level, check.text) == ("error", f"{tmp_path / 'runs'} cannot be written to (Read-only file system)")
+
+
+def test_what_the_file_system_of_records_lacks_and_limits_of_workers_are_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_checks, "list_missing_abilities", lambda _: ["no hard links"])
+    monkeypatch.setattr(doctor_checks, "list_worker_limits", lambda: iter(["64 open files"]))
+    _, links = doctor_checks._check_records(tmp_path)
+    (files,) = doctor_checks._check_workers()
+    assert links == doctor_checks.Check("records", "warning", f"the file system of {tmp_path}: no hard links")
+    assert files == doctor_checks.Check("workers", "warning", "64 open files")

@@ -57,7 +57,9 @@ def verify(
 ) -> None:
     """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.
 
-    The label maps of an imported run are counted again. --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
+    The label maps of an imported run are counted again.
+
+    --accept writes accepted.json beside the record of a stale run if the present code gave identical counts.
 
     The exit code is 0 if all counts are identical, 4 if counts differ or do not give the scores of the table, 3 if a
     run failed, is broken or missing, and 1 if nothing can be compared.

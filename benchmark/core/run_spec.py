@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -16,7 +16,7 @@ from benchmark.utils.frozen_model import VersionedModel, format_canonical_json
 from benchmark.utils.identity import identify
 
 EngineName = Literal["fabric", "detectron2"]
-IMPORTED = "imported"
+IMPORTED: Final = "imported"
 """Method and engine of runs whose label maps were made elsewhere and imported, see `benchmark.exchange`."""
 
 

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from benchmark.core.split import Split
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers
-from benchmark.exchange.class_ids import NO_CLASS, Labels
+from benchmark.exchange.class_ids import NO_CLASS
 from benchmark.exchange.evaluation_targets import EvaluationTargets
 from benchmark.exchange.label_source import LabelSource
 
@@ -48,7 +48,7 @@ def count_source(source: LabelSource, targets: EvaluationTargets) -> LabelCounts
         nonlocal missed
         for image_id, target in targets.read():
             labels = source.read(image_id, (target.shape[0], target.shape[1]))
-            content = hashlib.sha256(np.ascontiguousarray(labels, dtype="<i4")).hexdigest()
+            content = hashlib.sha256(labels.astype("<i4").tobytes()).hexdigest()
             digest.update(f"{image_id} {labels.shape[0]}x{labels.shape[1]} {content}\n".encode())
             table = count_pairs(labels, target, num_classes=len(targets.split.classes), ignore=targets.ignore)
             missed += int(table[:, -1].sum())
@@ -58,7 +58,7 @@ def count_source(source: LabelSource, targets: EvaluationTargets) -> LabelCounts
     return LabelCounts(counts, digest.hexdigest(), missed)
 
 
-def count_pairs(labels: Labels, target: NDArray[np.integer], *, num_classes: int, ignore: int) -> Integers:
+def count_pairs(labels: NDArray[np.integer], target: NDArray[np.integer], *, num_classes: int, ignore: int) -> Integers:
     """Count the pixels of an image by target and prediction.
 
     Args:

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from benchmark.core.types import get_ignore_label
 from benchmark.evaluation.counts import Counts
-from benchmark.exchange.class_ids import Labels
 from benchmark.exchange.count_labels import count_pairs
 
 
@@ -28,7 +27,7 @@ class LabelCheck:
         self.checked = 0
         self.different: list[str] = []
 
-    def add(self, image_id: str, labels: Labels, target: NDArray[np.integer]) -> None:
+    def add(self, image_id: str, labels: NDArray[np.integer], target: NDArray[np.integer]) -> None:
         """Compare the label map of an image, (H, W), with the counts of the run."""
         size = len(self._counts.classes)
         table = count_pairs(labels, target, num_classes=size, ignore=get_ignore_label(size))

@@ -84,7 +84,8 @@ def draw_gallery(
         return gallery
     counts = {row.label: row.counts for row in rows}
     gallery.choice = choose_for_sheet(select, counts, baseline=baseline or plan.baseline, count=count)
-    split, images, predictions = load_split_of(rows[0].record.spec), [], {}
+    split, images = load_split_of(rows[0].record.spec), list[ScoredImage]()
+    predictions: dict[str, Sequence[NDArray[np.integer]]] = {}
     for row in rows:
         try:
             own = read_images(row.record.spec, gallery.choice.image_ids)

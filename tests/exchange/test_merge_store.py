@@ -127,7 +127,7 @@ def test_a_merge_that_is_killed_leaves_whole_runs_and_a_second_call_does_the_res
             (target / "record.json").unlink()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(merge_store.shutil, "copytree", die_in_the_second)
+    monkeypatch.setattr(shutil, "copytree", die_in_the_second)
     monkeypatch.setattr(merge_store, "_clear", lambda _: None)
     with pytest.raises((KeyboardInterrupt, OSError)):
         merge(theirs.root, ours)
@@ -150,7 +150,7 @@ def test_a_merge_that_is_killed_between_two_renames_is_completed(
             raise KeyboardInterrupt
         rename(source, target)
 
-    monkeypatch.setattr(merge_store.os, "rename", die_at_the_second)
+    monkeypatch.setattr(os, "rename", die_at_the_second)
     with pytest.raises(KeyboardInterrupt):
         merge(theirs.root, ours)
     monkeypatch.undo()

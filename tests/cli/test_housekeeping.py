@@ -1,0 +1,158 @@
+"""`rerun`, `retry` on this machine, `clean`, `archive`: what they choose, say and leave alone."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.core.run_record import Failure
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.run_state import RunState
+from benchmark.execution.local_pool import RunOutcome
+from benchmark.store.store import Store
+from tests.cli.shell import run_command
+from tests.report.world import even, plan_of, save, spec_of, two_rows
+
+FAILURE = Failure(kind="ValueError", message="no")
+OLD, NEW = even(80, 60), even(80, 80)
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Return the store that every command of the test uses."""
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
+    return Store(tmp_path / "runs")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
+    """Return the specs that the pool was called with; seed 9 fails, seed 13 is interrupted, others get a result."""
+    given: list[RunSpec] = []
+
+    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, RunOutcome]:
+        given.extend(specs)
+        for spec in specs:
+            if spec.seed == 13:
+                raise KeyboardInterrupt
+            store.run(spec.id).begin_attempt(spec)
+            save(store, spec, FAILURE if spec.seed == 9 else NEW, attempts=len(store.run(spec.id).read_attempts()))
+        return {spec.id: RunOutcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
+
+    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
+    monkeypatch.setattr("benchmark.execution.verify.check_repeatable", lambda spec: None)
+    return given
+
+
+def add(store: Store, seed: int, result: Any = OLD, **changes: Any) -> str:
+    """Add a run that was begun, and return its ID."""
+    spec = spec_of(seed=seed)
+    store.run(spec.id).begin_attempt(spec)
+    return save(store, spec, result, **changes)
+
+
+def test_a_rerun_replaces_the_result_and_says_how_it_differs(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = add(store, 0)
+    code, out, _ = run_command(capsys, "rerun", "demo/paper")
+    assert code == 0 and [spec.id for spec in started] == [run_id]
+    assert "hIoU 52.17 before, 66.67 now (d2-main)" in out  # S 80/120, U 60/140 before and 80/120 now
+    assert store.run(run_id).read_counts().digest() == NEW.digest()
+    assert len(list((store.root / "replaced").iterdir())) == 1
+
+
+@pytest.mark.parametrize(("seed", "expected"), [(9, 3), (13, 130)])
+def test_the_old_result_stays_if_there_is_no_new_one(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], seed: int, expected: int
+) -> None:
+    run_id = add(store, seed)
+    assert run_command(capsys, "rerun", run_id).code == expected
+    assert store.run(run_id).read_counts().digest() == OLD.digest()
+    assert not (store.root / "replaced").exists()
+
+
+def test_a_rerun_that_was_done_before_a_crash_is_taken_without_running_again(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = add(store, 0)
+    save(Store(store.root / "reruns"), spec_of(), NEW)
+    assert run_command(capsys, "rerun", run_id).code == 0
+    assert started == [] and store.run(run_id).read_counts().digest() == NEW.digest()
+
+
+def test_only_stale_results_are_run_anew_if_wanted_and_failures_never(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(store, 0)
+    stale = add(store, 1, code={"methods/maskclip.py": "older"})
+    add(store, 2, FAILURE)
+    code, out, err = run_command(capsys, "rerun", "demo", "--stale", "--dry-run")
+    assert (code, started) == (0, [])
+    assert stale in out and "1 run to run anew" in out and "1 run without a result, skipped" in err
+
+
+def test_retry_runs_failures_of_this_machine_again(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(store, 0)
+    failed = add(store, 1, FAILURE)
+    code, _, err = run_command(capsys, "retry", "demo")
+    assert code == 0 and [spec.id for spec in started] == [failed]
+    assert "1 failed run to run again on this machine" in err
+    assert run_command(capsys, "retry", "demo").out == "no failed runs\n"
+
+
+def test_clean_without_a_choice_shows_everything_and_deletes_nothing(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = add(store, 0, FAILURE)
+    code, out, err = run_command(capsys, "clean")
+    assert code == 0 and "failed: 1, " in out and run_id in out and "replaced: 0" in out
+    assert "nothing deleted: choose with --failed" in err and store.list_ids() == [run_id]
+
+
+def test_clean_deletes_only_if_told(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    failed, done = add(store, 0, FAILURE), add(store, 1)
+    assert "nothing deleted: --yes deletes" in run_command(capsys, "clean", "--failed").err
+    assert set(store.list_ids()) == {failed, done}
+    assert "deleted 1, " in run_command(capsys, "clean", "--failed", "--yes").out
+    assert store.list_ids() == [done]
+
+
+def test_clean_keeps_stale_results_of_plans_and_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = add(store, 0, code={"methods/maskclip.py": "older"})
+    store.write_plan(plan_of({"paper": {0: run_id}}))
+    code, out, err = run_command(capsys, "clean", "--stale", "--yes")
+    assert (code, out) == (0, "stale: 0\n")
+    assert "1 stale run of plans kept" in err and store.list_ids() == [run_id]
+
+
+def test_an_archive_is_a_store_whose_table_can_be_printed(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store.write_plan(two_rows(store))
+    code, out, _ = run_command(capsys, "archive", "demo", "--out", str(tmp_path / "paper.tar.gz"))
+    assert code == 0 and "6 runs, 13 files" in out and "chimera-bench --runs paper table demo" in out
+    with tarfile.open(tmp_path / "paper.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    original = run_command(capsys, "table", "demo", "--format", "csv").out
+    assert run_command(capsys, "--runs", str(tmp_path / "paper"), "table", "demo", "--format", "csv").out == original
+
+
+def test_an_archive_is_never_overwritten(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    add(store, 0)
+    (tmp_path / "a.zip").write_text("mine")
+    code, _, err = run_command(capsys, "archive", "demo", "--out", str(tmp_path / "a.zip"))
+    assert code == 1 and "archive exists already" in err and (tmp_path / "a.zip").read_text() == "mine"
+
+
+def test_runs_without_a_record_cannot_be_archived(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    store.run(spec_of().id).begin_attempt(spec_of())
+    code, _, err = run_command(capsys, "archive", "demo", "--out", str(tmp_path / "a.zip"))
+    assert code == 1 and "none of the 1 run has a record" in err

@@ -103,9 +103,12 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
         rows = [row.model_copy(update={"label": f"{row.method}/{row.label}"}) for row in rows]
     if len(rows) > 1:
-        has_splits = len({row.split for row in rows}) > 1
-        names = ", ".join(repr(row.label) + (f" on {row.split}" if has_splits else "") for row in rows)
-        advice = "name its split with --split" if has_splits else "name one of them"
+        has_copies = len({row.label for row in rows}) < len(rows)
+        names = ", ".join(
+            f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else repr(row.label)
+            for row in rows
+        )
+        advice = "name its split with --split, or one of its runs" if has_copies else "name one of them"
         raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
     return rows[0].label, dict(rows[0].ids)
 

@@ -49,10 +49,13 @@ def name_settings(settings: Sequence[EvaluationSetting]) -> list[str]:
     ]
 
 
-def _name_setting(setting: EvaluationSetting, others: Sequence[EvaluationSetting]) -> str:
-    words = [
-        describe(setting) for field, describe in _WORDS.items() if len({getattr(other, field) for other in others}) > 1
-    ]
+def _name_setting(setting: EvaluationSetting, settings: Sequence[EvaluationSetting]) -> str:
+    others = [other for other in settings if other.split == setting.split]
+    words = []
+    for field, describe in _WORDS.items():
+        alike = [other for other in others if getattr(other, field) == getattr(setting, field)]
+        words += [describe(setting)] if len(alike) < len(others) else []
+        others = alike
     return f"{setting.split} ({', '.join(words)})" if words else setting.split
 
 
@@ -61,8 +64,8 @@ def _describe_number(setting: EvaluationSetting) -> str:
 
 
 _WORDS: dict[str, Callable[[EvaluationSetting], str]] = {
-    "protocol": lambda setting: f"protocol {setting.protocol}",
     "max_images": _describe_number,
+    "protocol": lambda setting: f"protocol {setting.protocol}",
     "split_digest": lambda setting: f"split file {setting.split_digest[:DIGEST_LENGTH]}",
     "protocol_digest": lambda setting: f"protocol file {setting.protocol_digest[:DIGEST_LENGTH]}",
     "dataset_fingerprint": lambda setting: f"data {setting.dataset_fingerprint[:DIGEST_LENGTH]}",

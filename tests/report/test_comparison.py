@@ -56,7 +56,7 @@ def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path:
     assert find_runs(store, "No sgd", plan=plan) == ("no SGD", ids)
     assert find_runs(store, ids[2]) == ("demo/no SGD", {2: ids[2]})
     assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", ids)
-    with pytest.raises(KeyError, match="'demo' stands for 2 rows, .* name one of them .'demo/no SGD', 'demo/paper'"):
+    with pytest.raises(KeyError, match=r"'demo' stands for 2 rows, .* name one of them .'demo/no SGD', 'demo/paper'"):
         find_runs(store, "demo", plan=plan)
 
 

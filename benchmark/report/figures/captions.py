@@ -14,6 +14,8 @@ from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.style import DASHES, GRAY, shorten_labels
 from benchmark.report.rows import Row
 
+TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
+"""Width of a character and height of a line of a title."""
 FLAG = "†"
 """Mark after the label of a row whose interval over seeds needs caution."""
 
@@ -47,15 +49,21 @@ def describe_limit(rows: Sequence[Row]) -> str:
 def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "") -> None:
     """Write a name and the warning of a limited evaluation above a figure, or above axes with a legend beside them.
 
+    A figure becomes higher by the lines of its title.
+
     Args:
         target: Figure or axes.
         rows: Rows of the figure.
         name: Name of the split if there are figures of several.
     """
-    text = "\n".join(filter(None, (show_text(name), describe_limit(rows))))
+    figure = target if isinstance(target, Figure) else target.get_figure(root=True)
+    width = int(figure.get_figwidth() / TITLE_CHARACTER_IN) if figure is not None else 0
+    lines = [line for text in (show_text(name), describe_limit(rows)) for line in textwrap.wrap(text, width)]
+    text = "\n".join(lines)
     if text and isinstance(target, Axes):
         target.set_title(text, fontsize=7)
     elif text and isinstance(target, Figure):
+        target.set_figheight(target.get_figheight() + TITLE_LINE_IN * len(lines))
         target.suptitle(text, fontsize=7)
 
 

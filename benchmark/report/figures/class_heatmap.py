@@ -14,8 +14,7 @@ from matplotlib.colors import Normalize
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
-from benchmark.report.figures.glyphs import show_text
-from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, wrap_label
+from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, shorten_labels, wrap_label
 from benchmark.report.rows import Row
 from benchmark.report.tables.layout import UNSEEN_MARK
 
@@ -38,13 +37,14 @@ def draw_classes(rows: Sequence[Row], out: Path, *, title: str = "", formats: Se
     values = np.stack([row.average_iou() for row in shown])
     groups = {kind: [k for k, is_seen in enumerate(counts.seen) if is_seen is kind] for kind in (True, False)}
     widths = _choose_widths(len(groups[True]), len(groups[False]))
-    height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, counts.classes))
+    classes = shorten_labels(counts.classes, width=40)
+    height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, classes))
     with open_figure(out, "classes", size=(PAGE_IN, height), formats=formats) as figure:
         add_title(figure, rows, name=title)
         kinds = [kind for kind, members in groups.items() if members]
         panels = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[widths[kind] for kind in kinds])[0]
         for kind, axes in zip(kinds, panels, strict=True):
-            names = [show_text(counts.classes[k]) + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
+            names = [classes[k] + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
             _draw_group(axes, values[:, groups[kind]], names, width=widths[kind] / len(names))
             axes.set_xlabel(f"seen ({len(names)})" if kind else f"unseen{UNSEEN_MARK} ({len(names)})")
             axes.set_yticks([])

@@ -20,7 +20,7 @@ from benchmark.report.figures.style import (
     INTERVAL_LINES,
     choose_colors,
     draw_grid,
-    draw_legend,
+    draw_legend_below,
     list_paths,
     make_interval_handles,
     open_figure,
@@ -32,8 +32,6 @@ from benchmark.report.tables.headers import describe_supervision
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
 POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": "black", "markeredgewidth": 0.4}
 """Looks of the point of a seed, and of its key in the legend."""
-LEGEND_LINE_IN = 0.14
-"""Height of a line of the legend."""
 
 
 def draw_bars(
@@ -49,7 +47,7 @@ def draw_bars(
     Args:
         rows: Rows.
         out: Folder of the files.
-        baseline: Row whose mean has a dashed line; None for the first row.
+        baseline: Row whose mean has a dashed line; None for no line.
         title: Name of the split if there are figures of several.
         formats: Any of "png", "pdf", "svg".
 
@@ -59,8 +57,8 @@ def draw_bars(
     means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
     if all(map(math.isnan, means)) and any(row.done for row in rows):
         return []
-    colors, baseline = _choose_colors(rows), baseline or rows[0]
-    with open_figure(out, "hiou", size=(COLUMN_IN, 0.75 + 0.23 * len(rows)), formats=formats) as figure:
+    colors = _choose_colors(rows)
+    with open_figure(out, "hiou", size=(COLUMN_IN, 0.9 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
         add_title(figure, rows, name=title)
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
@@ -72,20 +70,17 @@ def draw_bars(
                 _draw_bar(axes, row, y=y, color=colors[row.supervision])
                 at: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center"}
                 axes.annotate(f"{mean:.1f}", (right, y), (25, 0), fontsize=7, **at)
-        reference = means[rows.index(baseline)]
-        has_baseline = not math.isnan(reference)
-        if has_baseline:
-            axes.axvline(reference, color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
+        baselines = [row for row in rows if row is baseline and not math.isnan(means[rows.index(row)])]
+        for row in baselines:
+            axes.axvline(means[rows.index(row)], color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
         axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
         axes.set_yticks(range(len(rows)), [flag_label(row, ["hiou"], wrap_label(row.label)) for row in rows])
         axes.tick_params(axis="y", length=0)
         draw_grid(axes, axis="x")
-        handles = [*_list_legend(rows, colors), *([make_baseline_handle(baseline)] if has_baseline else [])]
+        handles = [*_list_legend(rows, colors), *map(make_baseline_handle, baselines)]
         handles += make_flag_handles(rows, ["hiou"])
         if handles:
-            draw_legend(figure, handles, loc="outside lower center", ncols=2, handlelength=1.6, columnspacing=1.2)
-            lines = sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
-            figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * math.ceil(lines / 2))
+            draw_legend_below(figure, handles, columns=2)
     return list_paths(out, "hiou", formats)
 
 

@@ -19,7 +19,7 @@ from benchmark.report.figures.style import (
     PAGE_IN,
     choose_colors,
     draw_grid,
-    draw_legend,
+    draw_legend_below,
     list_paths,
     open_figure,
     shorten_labels,
@@ -62,8 +62,7 @@ def draw_curves(
             axes.axis("off")
         for axes in panels[max(0, len(names) - across) : len(names)]:
             axes.set_xlabel("iteration")
-        shown = [handles[index] for index in sorted(handles)]
-        draw_legend(figure, shown, loc="outside lower center", ncols=min(4, len(shown)))
+        draw_legend_below(figure, [handles[index] for index in sorted(handles)])
     return list_paths(out, "losses", formats)
 
 

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.counts import GAMMAS, find_gamma
@@ -29,6 +27,7 @@ from benchmark.report.figures.style import (
     choose_markers,
     draw_grid,
     draw_legend,
+    draw_legend_below,
     list_paths,
     make_interval_handles,
     open_figure,
@@ -37,6 +36,8 @@ from benchmark.report.figures.style import (
 from benchmark.report.rows import Row
 
 LEVELS = range(10, 100, 10)
+ENTRY_IN = 0.175
+"""Height of a line of the legend beside the points."""
 SIDES: tuple[Metric, Metric] = ("miou_seen", "miou_unseen")
 
 
@@ -61,6 +62,8 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, title: str = "", formats: Se
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
         flags = make_flag_handles([row for row, _, _ in shown], SIDES)
         handles = [*points, *intervals, *flags, _make_level_handle()]
+        lines = 2 + sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
+        figure.set_figheight(max(figure.get_figheight(), 0.1 + ENTRY_IN * lines))
         draw_legend(figure, handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
 
@@ -88,7 +91,7 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequ
         right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=DASHES)
         draw_grid(right)
         _draw_levels(left)
-        _draw_legend_below(figure, [*lines, _make_gamma_handle(), _make_level_handle()])
+        draw_legend_below(figure, [*lines, _make_gamma_handle(), _make_level_handle()])
     return list_paths(out, "gamma", formats)
 
 
@@ -168,9 +171,3 @@ def _make_level_handle() -> Line2D:
 
 def _make_gamma_handle() -> Line2D:
     return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label="gamma of the runs")
-
-
-def _draw_legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
-    draw_legend(
-        figure, handles, loc="outside lower center", ncols=min(4, len(handles)), columnspacing=1.2, handlelength=1.6
-    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib
+import numpy as np
 import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -29,6 +30,8 @@ GRAY, PALE = "0.35", "0.8"
 DASHES = (0, (4, 3))
 """Line style of a reference."""
 MARKERS = "osD^vPX<>h"
+LEGEND_LINE_IN, LEGEND_CHARACTER_IN, LEGEND_KEY_IN = 0.14, 0.056, 0.45
+"""Height of a line, width of a character, and width of a key with its gaps in a legend."""
 INTERVAL_LINES: dict[str, Literal["-", ":"]] = {"seeds and images": "-", "images": ":"}
 """Line of an interval by the sources of variation that the interval covers."""
 
@@ -148,6 +151,27 @@ def draw_legend(figure: Figure, handles: Sequence[Artist], **options: Any) -> Le
     return legend
 
 
+def draw_legend_below(figure: Figure, handles: Sequence[Artist], *, columns: int = 4) -> None:
+    """Draw a legend below a figure in as many columns as fit, and make the figure higher by the lines beyond the first.
+
+    Args:
+        figure: Figure.
+        handles: Artists with their labels.
+        columns: Largest number of columns.
+    """
+    lines = [str(handle.get_label()).split("\n") for handle in handles]
+    for count in range(min(columns, len(handles)), 0, -1):
+        parts = [lines[part[0] : part[-1] + 1] for part in np.array_split(range(len(handles)), count)]
+        widths = [
+            LEGEND_KEY_IN + LEGEND_CHARACTER_IN * max(len(line) for some in part for line in some) for part in parts
+        ]
+        if sum(widths) <= figure.get_figwidth():
+            break
+    height = max(sum(map(len, part)) for part in parts)
+    figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * (height - 1))
+    draw_legend(figure, handles, loc="outside lower center", ncols=count, columnspacing=1.2, handlelength=1.6)
+
+
 def shorten_labels(labels: Sequence[str], *, width: int = 34) -> list[str]:
     """Return labels that leave space for the figure, each on one line; different labels stay different.
 
@@ -175,8 +199,12 @@ def wrap_label(label: str, *, width: int = 24) -> str:
 
 
 def _cut_middle(text: str, width: int) -> str:
-    """Return a text without its middle if it is longer than allowed."""
+    """Return a text without its middle, between words if it has any there, if it is longer than allowed."""
     if len(text) <= width:
         return text
-    tail = (width - 1) // 2
-    return f"{text[: width - 1 - tail].rstrip()}…{text[len(text) - tail :].lstrip()}"
+    tail_width = (width - 1) // 2
+    head, tail = text[: width - 1 - tail_width], text[len(text) - tail_width :]
+    words, last = head.rpartition(" ")[0], tail.partition(" ")[2]
+    head = words if 2 * len(words) > len(head) else head
+    tail = last if 2 * len(last) > len(tail) else tail
+    return f"{head.rstrip()} … {tail.lstrip()}" if words or last else f"{head}…{tail}"

@@ -71,6 +71,8 @@ from methods.blocks import (
     build_class_embeddings,
     build_head,
     calibrate_batch_norms,
+    check_embeddings_fit,
+    check_head_fits,
     compute_inner_products,
     count_valid_positions,
     crop_to_image,
@@ -111,6 +113,12 @@ class ChimeraConfig(Config):
     sam: SamConfig | None = SamConfig()
     loss: PixelTextConfig = PixelTextConfig()
     logit_scale: float = 15.0
+
+    def check_plan(self, budget: Budget) -> None:
+        """Check the parts, and that class embeddings and head fit CLIP."""
+        super().check_plan(budget)
+        check_embeddings_fit(self.class_embeddings, self.clip)
+        check_head_fits(self.head, self.clip)
 
 
 class ChimeraSeg(Method):

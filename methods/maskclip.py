@@ -37,6 +37,7 @@ from methods.blocks import (
     TextBank,
     TextEncoderEmbeddings,
     build_class_embeddings,
+    check_embeddings_fit,
     compute_inner_products,
     load_clip,
     predict_each,
@@ -63,6 +64,11 @@ class MaskClipConfig(Config):
     attention: Attention = "value"
     tail: Tail = "full"
     temperature: float = 100.0
+
+    def check_plan(self, budget: Budget) -> None:
+        """Check the parts, and that class embeddings fit CLIP."""
+        super().check_plan(budget)
+        check_embeddings_fit(self.class_embeddings, self.clip)
 
 
 class MaskClip(Method):

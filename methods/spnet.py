@@ -72,6 +72,12 @@ class SpNetConfig(Config):
     shuffle: ShuffleConfig | None = None
     body: BodyConfig = SmpBodyConfig()
 
+    def check_plan(self, budget: Budget) -> None:
+        """Check the body, and CLIP if it is loaded."""
+        self.body.check_plan(budget)
+        if isinstance(self.class_embeddings, TextEncoderEmbeddings):
+            self.clip.check_plan(budget)
+
 
 class SpNet(Method):
     """Body, linear map to the embedding space, inner product with class embeddings (features not normalized)."""

@@ -22,6 +22,7 @@ from benchmark.planning.method_setup import (
     replace_prompts,
     set_up_method,
 )
+from benchmark.planning.plan_checks import check_run
 from benchmark.planning.registry import compute_source_digest, is_path, load_recipe, simplify_name
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.identity import identify
@@ -54,12 +55,14 @@ def resolve(
 
     Raises:
         KeyError: A method, variant, split, protocol, engine or key is unknown; the message names the nearest.
-        ValueError: A value is invalid, or the data are missing, broken or not those of the split.
+        ValueError: A value is invalid, the data are missing, broken or not those of the split, or the run would fail,
+            see `benchmark.planning.plan_checks`.
     """
     values, original = normalize_overrides(overrides), load_split(split)
     setup = set_up_method(method, original, protocol=protocol, overrides=values)
     if engine not in ENGINES:
         raise KeyError(explain_unknown_name("engine", engine, ENGINES))
+    check_run(setup, max_images=max_images)
     digest = original.digest()
     fields = {
         "split": original.name,

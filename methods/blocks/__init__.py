@@ -1,7 +1,8 @@
 """Building blocks shared by several methods; a method file imports them from here.
 
 - CLIP: `ClipConfig`, `load_clip`, `ClipImageEncoder`.
-- Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`.
+- Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`;
+  `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
 - Chimera-Seg's modules: `build_head`, `SemanticAlignment`, `SelectiveGlobalDistillation`.
 - Classifier and losses: `compute_inner_products`, `PixelTextLoss`.
@@ -23,11 +24,12 @@ from methods.blocks.class_embeddings import (
     TextBank,
     TextEncoderEmbeddings,
     build_class_embeddings,
+    check_embeddings_fit,
     shuffle_class_embeddings,
 )
 from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, load_clip, to_map
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
-from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head
+from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
 from methods.blocks.inner_products import compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
@@ -75,6 +77,8 @@ __all__ = [
     "build_class_embeddings",
     "build_head",
     "calibrate_batch_norms",
+    "check_embeddings_fit",
+    "check_head_fits",
     "compute_inner_products",
     "count_valid_positions",
     "crop_to_image",

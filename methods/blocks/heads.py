@@ -13,7 +13,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
+from methods.blocks.clip.config import ClipConfig
 from methods.blocks.clip.image_encoder import Attention, ClipImageEncoder, resize_positions, to_map
+from methods.blocks.clip.plan_checks import read_architecture
 from methods.blocks.padding import Grid
 from methods.blocks.ridge import Ridge
 
@@ -135,9 +137,8 @@ class ClipSemanticHead(Head):
     ) -> None:
         super().__init__()
         self.image_encoder, self.attention = image_encoder, attention
+        _check_depth(blocks or 0, depth=image_encoder.depth)
         self.start = 0 if blocks is None else image_encoder.depth - blocks
-        if self.start < 0:
-            raise ValueError(f"head.blocks is {blocks}, but this CLIP has only {image_encoder.depth} blocks")
         self.norm = ChannelNorm(channels)
         self.adapter = nn.Conv2d(channels, image_encoder.width, kernel_size=1)
         self.class_adapter = nn.Linear(channels, image_encoder.width)
@@ -217,6 +218,25 @@ class PlainHead(Head):
             dense = F.normalize(image_encoder.run_last_blocks(tokens, start=0, attention=self._start), dim=-1)
             ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
         set_linear(self.project, *ridge.solve())
+
+
+def check_head_fits(config: CshConfig | LinearConfig | MlpConfig, clip_config: ClipConfig) -> None:
+    """Check that a CLIP has as many blocks as its head needs.
+
+    Args:
+        config: Kind and size of the head.
+        clip_config: CLIP that the head is taken from.
+
+    Raises:
+        ValueError: CLIP has fewer blocks.
+    """
+    if isinstance(config, CshConfig) and config.blocks is not None:
+        _check_depth(config.blocks, depth=read_architecture(clip_config.model).depth)
+
+
+def _check_depth(blocks: int, *, depth: int) -> None:
+    if blocks > depth:
+        raise ValueError(f"head.blocks is {blocks}, but this CLIP has only {depth} blocks")
 
 
 def build_head(config: CshConfig | LinearConfig | MlpConfig, *, image_encoder: ClipImageEncoder, channels: int) -> Head:

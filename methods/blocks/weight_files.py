@@ -11,6 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -61,11 +62,11 @@ def find_problem_of_file(file: Path) -> str:
     if not head:
         return "the file is empty: download it again"
     if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        return "it is a web page and not a weight file: download the file itself, not the page that shows it"
+        return "it is a web page: download the file itself, not the page that shows it"
     if head.startswith(b"version https://git-lfs"):
-        return "it is a pointer of Git LFS and not the weight file: run git lfs pull where it was cloned"
+        return "it is a pointer of Git LFS and not the file itself: run git lfs pull where it was cloned"
     if head.startswith((b"/annex/", b"../.git/annex", b".git/annex")):
-        return "it is a pointer of git-annex and not the weight file: run git annex get"
+        return "it is a pointer of git-annex and not the file itself: run git annex get"
     return ""
 
 
@@ -86,6 +87,21 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
     except _UNREADABLE as error:
         raise ValueError(f"cannot load weights: {file} {_explain(error)}") from error
     return _remove_prefixes(_find_table(content, file))
+
+
+def read_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a weight file by name; read again only if its size or time changes.
+
+    Raises:
+        ValueError: See `read_tensors`.
+    """
+    stat = file.stat()
+    return dict(_read_shapes_of_unchanged(file, stat.st_size, stat.st_mtime_ns))
+
+
+@lru_cache(maxsize=32)
+def _read_shapes_of_unchanged(file: Path, _size: int, _time_ns: int) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in read_tensors(file).items()}
 
 
 def load_tensors(model: nn.Module, tensors: Mapping[str, Tensor], *, description: str) -> None:
@@ -188,7 +204,10 @@ def _explain(error: BaseException) -> str:
     """Return the predicate of a sentence about a file that could not be read."""
     if "when it is read" in str(error):
         return f"{error}, so it is refused: give a file that holds tensors alone, such as .safetensors"
-    line = next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+    if isinstance(error, pickle.UnpicklingError):
+        line = "it holds no pickled tensors"  # torch's own text is a page about its options
+    else:
+        line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     advice = "download it again, or give a .safetensors file or one written by torch.save"
     return f"is truncated or no checkpoint ({line[:150]}): {advice}"
 

@@ -17,7 +17,8 @@ import torch
 from benchmark.core.split import load_split
 from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, draw_portrait, draw_scene
 from methods.blocks.bodies.smp_body import SmpBody
-from methods.blocks.clip.config import ASSETS, TOY_MODEL, ClipConfig
+from methods.blocks.clip.assets import ASSETS, TOY_MODEL
+from methods.blocks.clip.config import ClipConfig
 from methods.blocks.clip.loading import load_clip
 from methods.blocks.toy import TOY_BODY_CONFIG
 from methods.pretrain.evaluation import SPLIT, evaluate_clip

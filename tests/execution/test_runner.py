@@ -27,7 +27,7 @@ from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
 from benchmark.utils.input_files import hash_file
 from benchmark.utils.paths import ROOT
-from methods.blocks.clip.config import TOY_WEIGHTS
+from methods.blocks.clip.assets import TOY_WEIGHTS
 from tests.engine.runs import small_spec
 
 KILLED = """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from benchmark.core.split import SPLITS, load_split
@@ -220,10 +221,10 @@ def test_a_study_is_resolved_every_time_if_a_method_file_imports_unknown_modules
 def test_a_study_is_resolved_every_time_if_a_config_names_a_file(
     store: Store, resolved: list[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "clip.pt").write_text("weights")
+    torch.save({"a": torch.zeros(1)}, tmp_path / "clip.pt")
     study = _study(rows=["maskclip"], set={"clip.weights": str(tmp_path / "clip.pt")})
     first = plan_study(study, store)
-    (tmp_path / "clip.pt").write_text("others")
+    torch.save({"a": torch.ones(1)}, tmp_path / "clip.pt")
     assert plan_study(study, store).plan.ids != first.plan.ids
     plan_study(study, store)
     assert len(resolved) == 3

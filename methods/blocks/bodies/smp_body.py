@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
+from benchmark.core.budget import Budget
 from benchmark.core.method import Config
+from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.input_files import record_input
-from methods.blocks.clip.config import ASSETS
+from methods.blocks.bodies.batch_norm import check_images_per_pass
+from methods.blocks.bodies.imagenet import check_imagenet_weights
+from methods.blocks.clip.assets import ASSETS, TOY
 from methods.blocks.file_digest import add_digest, record_tensors
 from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
-from methods.blocks.weight_files import load_tensors, read_tensors
+from methods.blocks.weight_files import compare_shapes, find_problem_of_file, load_tensors, read_shapes, read_tensors
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
+TOY_FIELDS = {"encoder": "tu-test_resnet", "depth": 3, "channels": 96}
+"""Fields of the body that the toy weights belong to."""
 CLASSIFIER = "segmentation_head."
 """Prefix of the classifier in checkpoints of segmentation-models-pytorch."""
 
@@ -51,6 +60,19 @@ class SmpBodyConfig(Config):
     def _add_digest(cls, fields: Any) -> Any:
         return add_digest(fields, "weights")
 
+    def check_plan(self, budget: Budget) -> None:
+        """Check that the body can be built, that its weights exist and fit, and that batch norm gets several images.
+
+        Raises:
+            ValueError: The network cannot be built, weights are missing or belong to another network, or a forward
+                pass in training has one image.
+        """
+        check_images_per_pass(budget, layer="the image pooling of the body's decoder (body.decoder.aspp.convs.4)")
+        if self.weights == TOY:
+            _check_toy(self)
+        else:
+            _check_weights(self)
+
 
 class SmpBody(nn.Module):
     """DeepLabV3 features on any encoder, images (B, 3, H, W) to (B, channels, H/stride, W/stride).
@@ -71,7 +93,7 @@ class SmpBody(nn.Module):
         if config.weights == "imagenet":
             record_tensors(f"imagenet: {config.encoder}", self.encoder)
         elif config.weights is not None:
-            load_body_weights(self, TOY_BODY if config.weights == "toy" else Path(config.weights))
+            load_body_weights(self, TOY_BODY if config.weights == TOY else Path(config.weights))
 
     def forward(self, images: Tensor) -> Tensor:
         """Extract dense features.
@@ -106,12 +128,47 @@ def _build_network(config: SmpBodyConfig) -> Any:
                 decoder_atrous_rates=config.rates,
                 decoder_aspp_dropout=0.0,
             )
-    except (KeyError, RuntimeError, OSError) as error:
+    except KeyError as error:
+        near = get_close_matches(config.encoder, smp.encoders.get_encoder_names(), n=5, cutoff=0)
+        known = explain_unknown_name("encoder", config.encoder, near)
+        raise ValueError(f"body.encoder: {known}, others, and tu- with any name of timm") from error
+    except (RuntimeError, OSError) as error:
         line = str(error).splitlines()[0][:200]
         raise ValueError(
             f"cannot build encoder {config.encoder!r} with weights {config.weights!r} ({line}); without network "
             f"access, set body.weights to null or to the path of a weight file"
         ) from error
+
+
+def _check_toy(config: SmpBodyConfig) -> None:
+    for name, expected in TOY_FIELDS.items():
+        if getattr(config, name) != expected:
+            raise ValueError(
+                f"body.weights=toy belong to a body with body.{name}={expected}, given {getattr(config, name)}: "
+                "set body.weights to null, or leave the other fields as they are"
+            )
+
+
+@lru_cache(maxsize=64)
+def _check_weights(config: SmpBodyConfig) -> None:
+    """Build a network without memory for its tensors, and compare it with the weights."""
+    with torch.device("meta"):
+        network = _build_network(config.model_copy(update={"weights": None}))
+    if config.weights is None:
+        return
+    if config.weights == "imagenet":
+        check_imagenet_weights(config.encoder)
+        return
+    file = Path(config.weights).expanduser()
+    problem = find_problem_of_file(file)
+    if problem:
+        raise ValueError(f"body.weights: {file}: {problem}; or set imagenet, toy, or null for random weights")
+    found = {name: shape for name, shape in read_shapes(file).items() if not name.startswith(CLASSIFIER)}
+    expected = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    parts = {name: shape for name, shape in expected.items() if name.startswith(("encoder.", "decoder."))}
+    problem = compare_shapes(found, parts)
+    if problem:
+        raise ValueError(f"body.weights: {file} and the body {problem}")
 
 
 def load_body_weights(body: SmpBody, path: Path) -> None:

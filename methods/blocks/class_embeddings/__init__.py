@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from methods.blocks.class_embeddings.build import build_class_embeddings
 from methods.blocks.class_embeddings.config import ClassEmbeddingsConfig, FileEmbeddings, TextEncoderEmbeddings
+from methods.blocks.class_embeddings.plan_checks import check_embeddings_fit
 from methods.blocks.class_embeddings.shuffle import ShuffleConfig, shuffle_class_embeddings
 from methods.blocks.class_embeddings.text_bank import ClassEmbeddings, TextBank
 
@@ -15,5 +16,6 @@ __all__ = [
     "TextBank",
     "TextEncoderEmbeddings",
     "build_class_embeddings",
+    "check_embeddings_fit",
     "shuffle_class_embeddings",
 ]

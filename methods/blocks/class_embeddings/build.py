@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from benchmark.core.train_split import TrainSplit
 from methods.blocks.class_embeddings.config import FileEmbeddings, TextEncoderEmbeddings
-from methods.blocks.class_embeddings.embedding_table import read_embedding_table
 from methods.blocks.class_embeddings.row_order import check_against_text_encoder, check_dimension, check_row_order
 from methods.blocks.class_embeddings.text_bank import ClassEmbeddings
 from methods.blocks.class_embeddings.text_encoder import ClipTextEncoder
-from methods.blocks.clip.config import RANDOM, Clip, ClipConfig
+from methods.blocks.clip.assets import RANDOM
+from methods.blocks.clip.config import Clip, ClipConfig
 from methods.blocks.clip.loading import load_clip
 
 
@@ -33,7 +33,7 @@ def build_class_embeddings(
     """
     if isinstance(config, TextEncoderEmbeddings):
         return ClipTextEncoder(load_clip(clip_config) if clip is None else clip, split.prompts)
-    table = read_embedding_table(config.file, config.names)
+    table = config.read_table()
     encoder = None if clip is None else ClipTextEncoder(clip, split.prompts)
     if encoder is not None:
         check_dimension(table, encoder)

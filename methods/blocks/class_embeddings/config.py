@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from benchmark.core.method import Config
 from benchmark.core.split import Split
-from methods.blocks.class_embeddings.embedding_table import read_embedding_table, read_names
+from methods.blocks.class_embeddings.embedding_table import EmbeddingTable, Ensemble, read_embedding_table, read_names
 
 
 class TextEncoderEmbeddings(Config):
@@ -24,10 +24,12 @@ class FileEmbeddings(Config):
     """Embeddings from a file; `class_embeddings={kind: file, file: x.npy}` on the command line.
 
     Attributes:
-        file: .npy file of shape (names, D) with rows of unit length.
+        file: .npy file of shape (names, D), or (names, prompts, D), with vectors of unit length.
         names: Text file with one class name per line, or the name or path of a split whose classes are in the order of
             the rows; if empty, the text file next to `file`. Rows are looked up by name, so any order is possible.
         order: "checked", or "trusted" if rows and names match although the checks reject them, as for random vectors.
+        ensemble: "mean" for a file of shape (names, prompts, D): the unit vectors of the prompts of a name are averaged
+            and the mean is normalized, as for a text encoder with several prompts.
         sha256: Digest of embeddings and names; computed when the config is created. A run is refused if the content has
             changed since it was planned.
     """
@@ -38,6 +40,7 @@ class FileEmbeddings(Config):
     file: str
     names: str = ""
     order: Literal["checked", "trusted"] = "checked"
+    ensemble: Ensemble = "none"
     sha256: str = ""
 
     @model_validator(mode="before")
@@ -59,7 +62,11 @@ class FileEmbeddings(Config):
             KeyError: The file lacks a class; the message names the closest match.
             ValueError: The file is broken.
         """
-        read_embedding_table(self.file, self.names).embed(split.classes)
+        self.read_table().embed(split.classes)
+
+    def read_table(self) -> EmbeddingTable:
+        """Read and check the file, see `read_embedding_table`."""
+        return read_embedding_table(self.file, self.names, ensemble=self.ensemble)
 
 
 ClassEmbeddingsConfig = Annotated[TextEncoderEmbeddings | FileEmbeddings, Field(discriminator="kind")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,10 @@ from torch import Tensor
 from benchmark.core.split import list_splits, load_split
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.input_files import record_input
+from methods.blocks.weight_files import find_problem_of_file
+
+Ensemble = Literal["none", "mean"]
+"""Treatment of several vectors per name: there is one, or their mean is taken."""
 
 NORM_TOLERANCE = 1e-3
 """Accepted deviation of a norm from one: float16 rounds the norms of vectors of length 512 by half of it."""
@@ -57,14 +61,15 @@ class EmbeddingTable:
         return self.table[[rows[name] for name in names]]
 
 
-def read_embedding_table(file: str, names: str = "") -> EmbeddingTable:
+def read_embedding_table(file: str, names: str = "", *, ensemble: Ensemble = "none") -> EmbeddingTable:
     """Read and check an embedding file.
 
     Args:
-        file: .npy file of shape (N, D), floating point, rows of unit length; the rows are converted to float32 and
-            normalized again.
+        file: .npy file of shape (N, D), or (N, T, D) with T prompts for each name, floating point, vectors of unit
+            length; they are converted to float32 and normalized again.
         names: Text file with one class name per line, or the name or path of a split whose classes are in the order of
             the rows; if empty, the text file next to `file` with the same stem.
+        ensemble: "mean" to average the T vectors of each name and normalize the mean.
 
     Raises:
         KeyError: The split does not exist; the message names the closest match.
@@ -72,10 +77,7 @@ def read_embedding_table(file: str, names: str = "") -> EmbeddingTable:
     """
     row_names = read_names(file, names)
     array = _read_array(file)
-    if array.ndim != 2 or array.dtype.kind != "f":
-        raise ValueError(
-            f"embedding file {file} holds {array.dtype} of shape {array.shape}: expected floats, (names, D)"
-        )
+    _check_shape(array, file=file, ensemble=ensemble)
     if len(array) != len(row_names):
         raise ValueError(
             f"embedding file {file} has {len(array)} rows for {len(row_names)} names: give one name for each row"
@@ -83,7 +85,8 @@ def read_embedding_table(file: str, names: str = "") -> EmbeddingTable:
     duplicates = sorted({name for name in row_names if row_names.count(name) > 1})
     if duplicates:
         raise ValueError(f"names of embedding file {file} occur more than once: {', '.join(duplicates)}")
-    table = _normalize_rows(torch.from_numpy(array.astype(np.float32)), file=file, names=row_names)
+    vectors = _normalize_rows(torch.from_numpy(array.astype(np.float32)), file=file, names=row_names)
+    table = vectors if ensemble == "none" else F.normalize(vectors.mean(dim=1), dim=1)  # (N, D)
     return EmbeddingTable(file, row_names, table)
 
 
@@ -108,25 +111,50 @@ def read_names(file: str, names: str = "") -> tuple[str, ...]:
 
 
 def _read_array(file: str) -> NDArray[Any]:
+    problem = find_problem_of_file(Path(file)) if Path(file).is_file() else ""
+    if problem:
+        raise ValueError(f"embedding file {file}: {problem}")
     try:
         with open(file, "rb") as stream:
             array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     except FileNotFoundError as error:
         raise ValueError(f"embedding file {file} is missing: give the path of an .npy") from error
     except (OSError, ValueError, EOFError) as error:
+        if "Object arrays" in str(error):
+            advice = "save it as np.save(file, np.stack(list(array)).astype(np.float32))"
+            raise ValueError(f"embedding file {file} holds Python objects, expected floats: {advice}") from error
         line = str(error).strip().partition("\n")[0][:150]
         raise ValueError(f"embedding file {file} is truncated or no .npy of numbers ({line})") from error
     record_input(file)
     return array
 
 
-def _normalize_rows(table: Tensor, *, file: str, names: Sequence[str]) -> Tensor:
-    """Normalize rows (N, D) whose norms are almost one, and refuse all others."""
-    norms = table.norm(dim=1)
-    worst = int((norms - 1).abs().nan_to_num(nan=torch.inf).argmax())
-    if not abs(float(norms[worst]) - 1) <= NORM_TOLERANCE:  # also true for NaN
+def _check_shape(array: NDArray[Any], *, file: str, ensemble: Ensemble) -> None:
+    """Refuse arrays that are no vectors, one for each name, or T for each name if they are to be averaged."""
+    axes = {"none": 2, "mean": 3}[ensemble]
+    if array.ndim == axes and array.dtype.kind == "f" and array.size:
+        return
+    text = f"embedding file {file} holds {array.dtype} of shape {array.shape}"
+    if array.ndim == 3 and array.dtype.kind == "f" and array.size:
         raise ValueError(
-            f"embedding file {file}: the vector of {names[worst]!r} (row {worst}) has norm {float(norms[worst]):.4g}, "
-            f"expected 1 within {NORM_TOLERANCE}: normalize the rows, x / np.linalg.norm(x, axis=1, keepdims=True)"
+            f"{text}: {array.shape[1]} prompts for each of {array.shape[0]} names; set "
+            "class_embeddings.ensemble=mean to average them, or give floats, (names, D)"
         )
-    return F.normalize(table, dim=1)
+    expected = "(names, D)" if ensemble == "none" else "(names, prompts, D), as class_embeddings.ensemble is mean"
+    raise ValueError(f"{text}: expected floats, {expected}")
+
+
+def _normalize_rows(table: Tensor, *, file: str, names: Sequence[str]) -> Tensor:
+    """Normalize vectors (N, D) or (N, T, D) whose norms are almost one, and refuse all others."""
+    norms = table.norm(dim=-1).reshape(len(names), -1)  # (N, T)
+    deviations = (norms - 1).abs().nan_to_num(nan=torch.inf)
+    row, prompt = divmod(int(deviations.argmax()), norms.shape[1])
+    if deviations[row, prompt] > NORM_TOLERANCE:
+        owner = f"{names[row]!r} (row {row}{f', prompt {prompt}' if table.ndim == 3 else ''})"
+        if not torch.isfinite(table[row]).all():
+            raise ValueError(f"embedding file {file}: the vector of {owner} has values that are nan or infinite")
+        raise ValueError(
+            f"embedding file {file}: the vector of {owner} has norm {float(norms[row, prompt]):.4g}, "
+            f"expected 1 within {NORM_TOLERANCE}: normalize the vectors, x / np.linalg.norm(x, axis=-1, keepdims=True)"
+        )
+    return F.normalize(table, dim=-1)

@@ -35,10 +35,15 @@ def check_dimension(table: EmbeddingTable, encoder: ClassEmbeddings) -> None:
         ValueError: The lengths differ.
     """
     if encoder.dimension != table.dimension:
-        raise ValueError(
-            f"embedding file {table.file} has vectors of length {table.dimension}, the embeddings of this CLIP have "
-            f"length {encoder.dimension}: give embeddings of the same CLIP"
-        )
+        raise ValueError(explain_dimension(table, encoder.dimension))
+
+
+def explain_dimension(table: EmbeddingTable, dimension: int) -> str:
+    """Return one line about a file whose vectors have another length than a CLIP's."""
+    return (
+        f"embedding file {table.file} has vectors of length {table.dimension}, the embeddings of this CLIP have length "
+        f"{dimension}: give embeddings of the same CLIP"
+    )
 
 
 def check_against_text_encoder(table: EmbeddingTable, encoder: ClassEmbeddings) -> None:

@@ -8,23 +8,17 @@ package is one more configuration (`toy-ViT-16`, weights `toy`); see its model c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import model_validator
 
+from benchmark.core.budget import Budget
 from benchmark.core.method import Config
+from methods.blocks.clip.plan_checks import check_clip
 from methods.blocks.file_digest import add_digest
 
 Clip = Any
 """An `open_clip.CLIP`, whose submodules have no type annotations."""
-
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-TOY_MODEL = "toy-ViT-16"
-TOY_WEIGHTS = ASSETS / "toy_clip.safetensors"
-
-RANDOM = "random"
-"""Untrained weights, identical in every run: for checking that runs work when no real weights are available."""
 
 
 class ClipConfig(Config):
@@ -47,3 +41,7 @@ class ClipConfig(Config):
     @classmethod
     def _add_digest(cls, fields: Any) -> Any:
         return add_digest(fields, "weights")
+
+    def check_plan(self, budget: Budget) -> None:
+        """Check that the architecture exists and that its weights are there or can be downloaded."""
+        check_clip(self.model, self.weights)

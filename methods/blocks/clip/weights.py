@@ -1,13 +1,12 @@
 """Weight files of CLIP: in the user's folder, in the cache of the Hugging Face Hub, or on the Hub.
 
-The user's folder is $CHIMERA_BENCH_WEIGHTS. In it, the file of a model and a tag is called MODEL.TAG plus one of
-`SUFFIXES`, as in `ViT-B-16-quickgelu.openai.safetensors`. Downloads are kept in the same folder, in the Hub's own
-layout; if the variable is not set, in the Hub's default cache.
+Downloads are kept in the user's folder, see `methods.blocks.clip.user_folder`, in the Hub's own layout; if the folder
+is not set, in the Hub's default cache.
 """
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,8 @@ from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError 
 from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
 from methods.blocks.clip.image_encoder import Rgb
+from methods.blocks.clip.user_folder import VARIABLE, find_user_file, get_user_folder
 
-VARIABLE = "CHIMERA_BENCH_WEIGHTS"
-SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 RESPONSE_TIMEOUT_S = 5.0
 """Seconds that the Hub may take to respond."""
 
@@ -99,36 +97,44 @@ def find_weights(pretraining: Pretraining) -> Path:
     Raises:
         ValueError: No file exists, and the download fails; one line says which file to download and where to put it.
     """
-    folder = _get_user_folder()
-    if folder is not None:
-        for suffix in SUFFIXES:
-            file = folder / f"{pretraining.model}.{pretraining.tag}{suffix}"
-            if file.is_file():
-                return file
-    for cache in dict.fromkeys([folder, None]):
+    return _find_local(pretraining) or _use_hub(pretraining, _download)
+
+
+def check_weights_exist(pretraining: Pretraining) -> None:
+    """Check that listed weights are on this machine or can be downloaded; errors as in `find_weights`."""
+    if _find_local(pretraining) is None:
+        _use_hub(pretraining, lambda _, name: Path(name))
+
+
+def _find_local(pretraining: Pretraining) -> Path | None:
+    """Return the user's own file or a cached one; None if there is neither."""
+    file = find_user_file(pretraining.model, pretraining.tag)
+    if file is not None:
+        return file
+    for cache in dict.fromkeys([get_user_folder(), None]):
         for name in pretraining.files:
             cached = try_to_load_from_cache(pretraining.repository, name, cache_dir=cache)
             if isinstance(cached, str):
                 return Path(cached)
-    return _download(pretraining, folder)
+    return None
 
 
-def _get_user_folder() -> Path | None:
-    folder = os.environ.get(VARIABLE)
-    return Path(folder).expanduser() if folder else None
+def _download(pretraining: Pretraining, name: str) -> Path:
+    return Path(hf_hub_download(pretraining.repository, name, cache_dir=get_user_folder()))
 
 
-def _download(pretraining: Pretraining, folder: Path | None) -> Path:
+def _use_hub(pretraining: Pretraining, use: Callable[[Pretraining, str], Path]) -> Path:
+    """Return what a function makes of the first file that the Hub has."""
     try:
         for name in pretraining.files:
             if _is_on_hub(pretraining.repository, name):
-                return Path(hf_hub_download(pretraining.repository, name, cache_dir=folder))
+                return use(pretraining, name)
         reason = "the repository has none of these files"
     except OfflineModeIsEnabled:
         reason = "HF_HUB_OFFLINE is set"
     except (OSError, HTTPError) as error:  # of the system, or of the HTTP client of the Hub's library
         reason = str(error).strip().partition("\n")[0][:80] or type(error).__name__
-    raise ValueError(_explain_download(pretraining, folder, reason=reason))
+    raise ValueError(_explain_download(pretraining, reason=reason))
 
 
 def _is_on_hub(repository: str, name: str) -> bool:
@@ -140,13 +146,15 @@ def _is_on_hub(repository: str, name: str) -> bool:
     return True
 
 
-def _explain_download(pretraining: Pretraining, folder: Path | None, *, reason: str) -> str:
-    """Say what to download, the important words first: run records keep about 400 characters of a message."""
+def _explain_download(pretraining: Pretraining, *, reason: str) -> str:
+    """Say what to download, the important words first: run records keep about 500 characters of a message."""
+    folder = get_user_folder()
     target = f"{folder if folder is not None else f'${VARIABLE}'}/{pretraining.model}.{pretraining.tag}"
     first, *others = pretraining.files
     alternatives = "".join(f" (or {name}, as {Path(name).suffix})" for name in others)
     return (
         f"weights {pretraining.tag!r} of {pretraining.model!r} cannot be downloaded ({reason}): save {first} of the "
         f"Hub repository {pretraining.repository} as {target}{Path(first).suffix}{alternatives}, or set clip.weights "
-        f"to its path{f'; the same weights: {pretraining.url}' if pretraining.url else ''}"
+        f"to its path{f'; the same weights: {pretraining.url}' if pretraining.url else ''}; to try a run without them, "
+        "set clip.model=toy-ViT-16 and clip.weights=toy"
     )

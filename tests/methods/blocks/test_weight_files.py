@@ -76,7 +76,7 @@ def test_the_content_and_not_the_suffix_decides(tmp_path: Path) -> None:
     ("content", "message"),
     [
         (b"", "the file is empty"),
-        (b"\n <!DOCTYPE html><html>", "it is a web page and not a weight file"),
+        (b"\n <!DOCTYPE html><html>", "it is a web page: download the file itself"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00", "it is a pointer of Git LFS"),
         (b"/annex/objects/SHA256E-s1", "it is a pointer of git-annex"),
         (b'{"error": "not found"}', "is truncated or no checkpoint"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from methods.blocks.clip.config import ASSETS
+from methods.blocks.clip.assets import ASSETS
 from methods.pretrain.command import BODY_CARD, BODY_FILE, list_always_seen, read_history_with_file
 from methods.pretrain.model_card import write_body_card
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from methods.blocks.clip.config import ASSETS, TOY_MODEL
+from methods.blocks.clip.assets import ASSETS, TOY_MODEL
 from methods.pretrain.schedule import scale_learning_rate
 from methods.pretrain.toy_clip import ClipBudget, compute_contrastive_loss, train_toy_clip
 

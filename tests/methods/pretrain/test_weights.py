@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from benchmark.core.split import load_split
-from methods.blocks.clip.config import ASSETS
+from methods.blocks.clip.assets import ASSETS
 from methods.pretrain.command import hash_toybox, list_always_seen
 from methods.pretrain.weights import read_history, save_weights
 

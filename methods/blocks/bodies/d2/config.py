@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from benchmark.core.budget import Budget
 from benchmark.core.method import Config
+from benchmark.utils.optional_packages import require_detectron2
+from methods.blocks.bodies.batch_norm import check_images_per_pass
 from methods.blocks.file_digest import add_digest
+from methods.blocks.weight_files import find_problem_of_file
 
 PREFIX = "d2:"
 
@@ -48,3 +53,21 @@ class D2BodyConfig(Config):
     def _parse_text(cls, value: Any) -> Any:
         fields = {"config": value.removeprefix(PREFIX)} if isinstance(value, str) else value
         return add_digest(add_digest(fields, "config", into="config_sha256"), "weights")
+
+    def check_plan(self, budget: Budget) -> None:
+        """Check that Detectron2 has the config, that a weight file is one, and that batch norm gets several images.
+
+        Raises:
+            KeyError: The config does not exist; the message names the closest matches.
+            ValueError: Detectron2 is missing, weights are no weight file, or a forward pass in training has one image.
+        """
+        require_detectron2()
+        from methods.blocks.bodies.d2.files import find_config  # not above: it imports Detectron2
+
+        find_config(self.config)
+        file = Path(self.weights or "config").expanduser()
+        problem = find_problem_of_file(file) if file.exists() else ""
+        if problem:
+            raise ValueError(f"body.weights: {file}: {problem}")
+        if self.decoder == "deeplab":
+            check_images_per_pass(budget, layer="the image pooling of DeepLab's decoder")

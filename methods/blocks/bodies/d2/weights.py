@@ -17,9 +17,13 @@ from detectron2.utils.file_io import Detectron2Handler, PathManager
 from torch import nn
 
 from benchmark.utils.input_files import record_input
+from methods.blocks.weight_files import find_problem_of_file, read_tensors
 
 RESPONSE_TIMEOUT_S = 10.0
 """Seconds without a response after which a download is given up."""
+
+PICKLED = (".pkl", ".pyth")
+"""Suffixes of the formats of the model zoos of Detectron2 and PySlowFast, which Detectron2 unpickles."""
 
 _UNREADABLE = (
     AssertionError,
@@ -39,6 +43,11 @@ class _RecordingCheckpointer(DetectionCheckpointer):  # type: ignore[misc]  # De
     """Checkpointer that records which tensors a file lacks; the base class only logs them."""
 
     missing: frozenset[str] = frozenset()
+
+    def _load_file(self, filename: str) -> Any:
+        if filename.endswith(PICKLED):
+            return super()._load_file(filename)
+        return {"model": read_tensors(Path(filename))}
 
     def _load_model(self, checkpoint: dict[str, Any]) -> Any:
         checkpoint["matching_heuristics"] = (
@@ -60,6 +69,9 @@ def load_weights(body: nn.Module, source: str) -> None:
         ValueError: The file cannot be fetched, is broken, or holds less than half of the backbone's parameters.
     """
     file = _fetch(source)
+    problem = find_problem_of_file(file)
+    if problem:
+        raise ValueError(f"body.weights: {file}: {problem}")
     record_input(file)
     checkpointer = _RecordingCheckpointer(body)
     try:

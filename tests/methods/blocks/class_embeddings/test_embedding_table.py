@@ -11,6 +11,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from benchmark.utils.identity import identify
+from methods.blocks.class_embeddings.config import FileEmbeddings
 from methods.blocks.class_embeddings.embedding_table import read_embedding_table
 from tests.methods.blocks.class_embeddings.vectors import NAMES, REAL, SPLIT, UNIT, needs_real, write_file
 
@@ -41,7 +43,7 @@ def test_names_may_come_from_another_text_file_or_a_split(tmp_path: Path) -> Non
         (np.eye(3, dtype=np.int64), NAMES, "int64 of shape"),
         (UNIT, NAMES[:2], "3 rows for 2 names"),
         (UNIT, ("sea", "tree", "sea"), "occur more than once: sea"),
-        (UNIT * [[1], [np.nan], [1]], NAMES, r"'tree' \(row 1\) has norm nan"),
+        (UNIT * [[1], [np.nan], [1]], NAMES, r"'tree' \(row 1\) has values that are nan or infinite"),
         (UNIT * [[1], [1.01], [10]], NAMES, r"'wall' \(row 2\) has norm 10, expected 1 within 0.001: normalize"),
         (UNIT * 1.0011, NAMES, "normalize"),
     ],
@@ -53,7 +55,29 @@ def test_unsuitable_arrays_are_refused(
         read_embedding_table(write_file(tmp_path, vectors, names))
 
 
-@pytest.mark.parametrize("content", [b"", b"no numbers", None])
+def test_the_prompts_of_a_name_are_averaged_on_request(tmp_path: Path) -> None:
+    vectors = np.array([[[1, 0], [0, 1]], [[0.6, 0.8], [0.6, 0.8]]], dtype=np.float32)
+    file = write_file(tmp_path, vectors, ["sea", "wall"])
+    table = read_embedding_table(file, ensemble="mean")
+    torch.testing.assert_close(table.table, torch.tensor([[0.5**0.5, 0.5**0.5], [0.6, 0.8]]))
+    with pytest.raises(ValueError, match=r"2 prompts for each of 2 names; set class_embeddings\.ensemble=mean"):
+        read_embedding_table(file)
+
+
+def test_averaging_needs_several_unit_vectors_per_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected floats, \(names, prompts, D\), as"):
+        read_embedding_table(write_file(tmp_path, UNIT, NAMES), ensemble="mean")
+    vectors = np.array([[[1, 0], [0, 2]]], dtype=np.float32)
+    with pytest.raises(ValueError, match=r"'sea' \(row 0, prompt 1\) has norm 2"):
+        read_embedding_table(write_file(tmp_path, vectors, ["sea"]), ensemble="mean")
+
+
+def test_an_ensemble_does_not_change_the_identity_of_other_embeddings(tmp_path: Path) -> None:
+    config = FileEmbeddings(file=write_file(tmp_path, UNIT, NAMES))
+    assert identify(config) == {"kind": "file", "sha256": config.sha256}
+
+
+@pytest.mark.parametrize("content", [b"no numbers", None])
 def test_a_broken_file_is_refused_in_one_line(content: bytes | None, tmp_path: Path) -> None:
     file = Path(write_file(tmp_path, UNIT, NAMES))
     file.write_bytes(file.read_bytes()[:-4] if content is None else content)
@@ -64,7 +88,7 @@ def test_a_broken_file_is_refused_in_one_line(content: bytes | None, tmp_path: P
 
 def test_objects_in_an_array_are_not_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r"no \.npy of numbers"):
+    with pytest.raises(ValueError, match="holds Python objects, expected floats"):
         read_embedding_table(str(tmp_path / "x.npy"), "toybox")
 
 

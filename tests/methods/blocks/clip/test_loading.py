@@ -15,8 +15,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from methods.blocks.clip import weights
+from methods.blocks.clip.assets import TOY_MODEL
 from methods.blocks.clip.checkpoint import OPENAI_EXTRAS, read_checkpoint
-from methods.blocks.clip.config import TOY_MODEL, Clip, ClipConfig
+from methods.blocks.clip.config import Clip, ClipConfig
 from methods.blocks.clip.image_encoder import ClipImageEncoder
 from methods.blocks.clip.loading import load_clip
 from methods.blocks.clip.weights import (

@@ -5,7 +5,7 @@ they save their state. It holds no results: every run writes its own record. A r
 one process in each task; if one of them dies, the whole element is requeued.
 
 The exit code is SUCCESS if all runs are done, FINISHED_WITH_FAILURES if some failed, and REQUEUE if the batch script
-should requeue the element. SLURM requeues nothing that was cancelled.
+should requeue the element. SLURM requeues nothing that was canceled.
 """
 
 from __future__ import annotations

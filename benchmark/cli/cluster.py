@@ -18,6 +18,7 @@ from benchmark.cli.console import (
     print_note,
 )
 from benchmark.cli.housekeeping import retry_here
+from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
     AsJson,
     Device,
@@ -131,8 +132,9 @@ def cancel(
     for line in status.queue.notes:
         print_note(line)
     if dry_run:
-        for task in select_tasks(in_jobs)[0]:
-            print_line(task.label)
+        shown, unknown = select_tasks(in_jobs)
+        for line in [*(task.label for task in shown), *(f"{task.label}: not shown by SLURM" for task in unknown)]:
+            print_line(line)
         return
     result = cancel_tasks(in_jobs, default=status.queue.default) if in_jobs else Cancellation()
     raise typer.Exit(_report_cancellation(result))
@@ -161,6 +163,8 @@ def collect(
     """Account for every run of a study. Records the failures of dead jobs and sums up the resources used."""
     from benchmark.store.row_labels import label_plan
     from slurm.status.accounting import summarize_usage
+    from slurm.status.grid_queue import query_grid_history
+    from slurm.status.node_faults import describe_failed_nodes
     from slurm.status.reconcile import reconcile
     from slurm.status.run_status import query_status
 
@@ -184,7 +188,8 @@ def collect(
     else:
         print_line(f"{format_states(states)} in {store.root}")
         _print_unfinished(dict(zip(ids, states, strict=True)), labels)
-        for line in [*usage, f"Print the table: {format_command(store, 'table', study)}"]:
+        nodes = describe_failed_nodes(store, status.runs, history=query_grid_history(store, ids).starts)
+        for line in [*nodes, *usage, f"Print the table: {format_command(store, 'table', study)}"]:
             print_line(line)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
 
@@ -266,6 +271,7 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
             print_line(script)
         return ExitCode.SUCCESS
     print_split_notes(selection.splits)
+    print_contracts(store, selection)
     receipt = submission.submit(grid)
     _print_receipt(store, selection, receipt, retry_failed=retry_failed)
     return ExitCode.SUCCESS if receipt.before.queue.reachable else ExitCode.ERROR
@@ -284,6 +290,10 @@ def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retr
         job = (sent.job + (f" on {sent.cluster}" if submission.manifest.clusters else "")) if sent else "?"
         runs = format_count(sum(map(len, tasks)), "run")
         print_line(f"job {job} ({submission.manifest.name}): {runs} in an array of {len(tasks)}")
+    for node, reason in {
+        node: why for sent in receipt.sent for node, why in sent.manifest.avoided_nodes.items()
+    }.items():
+        print_line(f"node {node} is avoided: {reason}")
     print_line(f"{format_count(receipt.num_sent, 'run')} submitted")
     if receipt.num_waiting:
         waiting = format_count(receipt.num_waiting, "run")

@@ -60,6 +60,9 @@ def status(
 
 
 def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
+    from slurm.status.node_faults import describe_failed_nodes
+    from slurm.status.run_status import list_advice
+
     if clear and make_console().is_terminal:
         make_console().clear()
     if entries:
@@ -71,6 +74,8 @@ def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, An
     for entry in entries:
         if entry["state"] is RunState.BROKEN:
             print_line(f"broken: {entry['message']}")
+    for line in [*list_advice(grid.runs), *describe_failed_nodes(store, grid.runs)]:
+        print_line(line)
     for line in grid.queue.notes:
         print_note(line)
     if any(run.state in (RunState.INTERRUPTED, RunState.LOST) and run.task for run in grid.runs):

@@ -35,14 +35,16 @@ def deliver_array(request: ArrayRequest) -> QueuedArray:
         SubmissionUncertainError: The array may have been queued.
     """
     since, was_lost = time.time(), False
-    for pause in (*RETRY_PAUSES_S, None):
+    for number, pause in enumerate((*RETRY_PAUSES_S, None)):
         try:
             array = _complete(request, send_array(request), since=since)
             return _drop_duplicates(request, array, since=since) if was_lost else array
         except (ControllerBusyError, QueueFullError) as error:
             if pause is None:
                 raise
-            _log.warning("%s; trying again in %.0f s", error, pause)
+            if number == 0:
+                reason = str(error).partition(";")[0]
+                _log.warning("%s; trying again for up to %.0f s", reason, sum(RETRY_PAUSES_S))
             time.sleep(pause)
         except SubmissionUncertainError as error:
             _log.warning("%s; looking for it in the queue", error)

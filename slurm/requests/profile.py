@@ -22,7 +22,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.validation_errors import describe_first_error
-from benchmark.utils.yaml_files import read_table
+from benchmark.utils.yaml_files import describe_invalid, read_table
 from slurm.requests.resources import JobResources
 
 PROFILES = ROOT / "slurm" / "profiles"
@@ -158,7 +158,8 @@ def load_profile(name: str) -> Profile:
     try:
         return _parse_profile(fields)
     except ValidationError as error:
-        raise ValueError(f"{path} is not a valid profile: {_describe_error(error, SlurmProfile)}") from error
+        problem = describe_invalid(error, SlurmProfile, path).replace("base.", "", 1).replace("base: ", "", 1)
+        raise ValueError(f"{path} is not a valid profile: {problem}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a valid profile: {error}") from error
 

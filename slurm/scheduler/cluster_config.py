@@ -213,9 +213,9 @@ def _warn_about_preemption(config: ClusterConfig) -> Iterator[str]:
             "preempted jobs do not receive the warning signal they ask for (send_user_signal is not set): "
             "runs resume from their last periodic checkpoint"
         )
-    cancelling = [partition.name for partition in config.partitions if partition.preempt_mode == "CANCEL"]
-    if cancelling:
-        yield f"preempted jobs in {', '.join(cancelling)} are cancelled, not requeued"
+    canceling = [partition.name for partition in config.partitions if partition.preempt_mode == "CANCEL"]
+    if canceling:
+        yield f"preempted jobs in {', '.join(canceling)} are canceled, not requeued"
     no_grace = [
         partition.name
         for partition in config.partitions

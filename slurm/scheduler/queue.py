@@ -68,7 +68,7 @@ class QueueSnapshot:
             task: Index in the array.
             name: Name that the job was given; empty for any.
         """
-        # an array that was cancelled before any element started is a single job without elements
+        # an array that was canceled before any element started is a single job without elements
         info = self.jobs.get((job, task)) or self.jobs.get((job, NO_ARRAY))
         return info if info is not None and name in ("", info.name) else None
 

@@ -138,7 +138,7 @@ _ROWS = (
         name="CANCELLED",
         short="CA",
         phase="over",
-        meaning="was cancelled by its user or the site",
+        meaning="was canceled by its user or the site",
         remedy="submit again when ready",
     ),
     SlurmState(

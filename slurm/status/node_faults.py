@@ -65,6 +65,18 @@ def find_avoided_nodes(store: Store) -> dict[str, str]:
     return nodes
 
 
+def describe_failed_nodes(store: Store, runs: Iterable[RunStatus], *, history: Iterable[JobInfo] = ()) -> list[str]:
+    """Return lines about the nodes that the next submission avoids; none if there are none.
+
+    Args:
+        store: Store of the runs.
+        runs: Current status of the runs.
+        history: Earlier starts of their jobs.
+    """
+    nodes = find_avoided_nodes(store) | find_failed_nodes(store, runs, history=history)
+    return [f"node {node} is avoided by the next submission: {reason}" for node, reason in sorted(nodes.items())]
+
+
 def explain_node_fault(failure: Failure) -> str:
     """Return why a failure is the fault of its node; empty if it is not."""
     text = f"{failure.message}\n{failure.log_tail}"

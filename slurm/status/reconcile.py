@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from benchmark.core.run_record import Failure
@@ -15,11 +16,15 @@ from slurm.requests.manifest import SubmittedTask
 from slurm.scheduler.states import parse_state
 from slurm.status.run_status import RunStatus
 
+MAX_REASON = 300
+"""Most characters of a line of a log in a message."""
+_SRUN_REPORT = re.compile(r"srun: (error: .*Exited with exit code|launch/slurm: |Terminating )")
+
 
 def reconcile(store: Store, runs: Iterable[RunStatus]) -> list[str]:
     """Record a failure for every run whose job has failed and that left no record.
 
-    Runs of jobs that were cancelled or preempted, or that lost a node, can be resumed and have not failed.
+    Runs of jobs that were canceled or preempted, or that lost a node, can be resumed and have not failed.
 
     Args:
         store: Store of the runs.
@@ -67,3 +72,9 @@ def _read_log_tail(store: Store, run_id: str, task: SubmittedTask) -> str:
     has_begun = len(run.read_attempts()) > task.submission.manifest.attempts.get(run_id, 0)
     job_output = read_last_lines(task.log_path, LOG_LINES)
     return run.read_log_tail() if has_begun or not job_output else job_output
+
+
+def _find_reason(log_tail: str) -> str:
+    """Return the last line of a log that is not merely srun's report of an exit code."""
+    lines = [line.strip() for line in log_tail.splitlines() if line.strip() and not _SRUN_REPORT.match(line)]
+    return lines[-1][:MAX_REASON] if lines else ""

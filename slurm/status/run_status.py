@@ -7,7 +7,7 @@ or is down.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.core.run_record import RunRecord
@@ -16,6 +16,7 @@ from benchmark.store.run_folder import RunSnapshot
 from benchmark.store.store import Store
 from slurm.requests.manifest import SubmittedTask, locate_runs
 from slurm.scheduler.job_info import JobInfo
+from slurm.scheduler.reasons import explain_reason
 from slurm.scheduler.states import parse_state
 from slurm.status.grid_queue import GridQueue, query_queue
 
@@ -114,7 +115,7 @@ def decide_state(
         return RunState.UNKNOWN, f"{job.state}: SLURM's controller does not answer, so the job may come back"
     if slurm_state.phase == "waiting":
         start = f", start {job.restarts + 1}" if job.restarts else ""
-        return RunState.WAITING, f"{job.state}{f' ({job.reason})' if job.reason else ''}{start}"
+        return RunState.WAITING, f"{_explain_wait(job)}{start}"
     if slurm_state.phase in ("running", "ending"):
         return RunState.RUNNING, "" if job.state == "RUNNING" else job.state
     if slurm_state.phase == "unknown":
@@ -122,6 +123,27 @@ def decide_state(
     if file_state is RunState.RUNNING and silent_s < HEARTBEAT_TIMEOUT_S:
         return RunState.RUNNING, f"its job has ended ({job.state}), but its process sends heartbeats"
     return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
+
+
+def _explain_wait(job: JobInfo) -> str:
+    """Return in plain words why a job waits, with SLURM's own words."""
+    state = parse_state(job.state)
+    if state.name != "PENDING":
+        return f"its job {state.meaning} ({state.name})"
+    return f"its job {explain_reason(job.reason).meaning} ({job.reason})" if job.reason else "its job waits (PENDING)"
+
+
+def list_advice(runs: Iterable[RunStatus]) -> list[str]:
+    """Return what to do about waiting jobs, one line for each of SLURM's reasons that calls for it."""
+    waiting: dict[str, list[JobInfo]] = {}
+    for run in runs:
+        if run.state is RunState.WAITING and run.job is not None:
+            waiting.setdefault(run.job.reason, []).append(run.job)
+    return [
+        f"{reason}: {remedy.replace('JOB', ','.join(sorted({job.job for job in jobs})))}"
+        for reason, jobs in waiting.items()
+        if (remedy := explain_reason(reason).remedy)
+    ]
 
 
 def _decide_without_job(

@@ -96,7 +96,7 @@ def test_a_run_that_shares_its_job_is_not_canceled_alone(store: Store, capsys: C
     mark_sent(write_manifest(store, Manifest.model_validate(fields | numbers | {"tasks": [ids]})).parent, "7")
     result = run_command(capsys, "cancel", ids[0])
     assert result.code == 1 and "shares its job with" in result.err
-    assert run_command(capsys, "cancel", *ids, "--dry-run").out == "7_0\n"
+    assert run_command(capsys, "cancel", *ids, "--dry-run").out == "7_0: not shown by SLURM\n"
 
 
 def test_collect_accounts_for_every_run_and_reports_failures(store: Store, capsys: Capsys) -> None:

@@ -1,6 +1,6 @@
 """Chaos experiment: check that runs on a faulty cluster produce the same counts as undisturbed runs.
 
-A study is run undisturbed on this machine, then again on a real cluster while jobs are cancelled, processes killed and
+A study is run undisturbed on this machine, then again on a real cluster while jobs are canceled, processes killed and
 nodes lost, and unfinished runs are resubmitted from time to time. The exit code is 0 if all runs are done with the same
 counts.
 """

@@ -1,4 +1,4 @@
-"""Faults that can be injected: killed processes, nodes and daemons, cancelled and preempted jobs.
+"""Faults that can be injected: killed processes, nodes and daemons, canceled and preempted jobs.
 
 Each fault is a function of `ClusterTargets` that returns a description of its target and raises NoTargetError if there
 is none.
@@ -16,7 +16,7 @@ from slurm.testing.chaos.targets import ClusterTargets, NoTargetError
 from slurm.testing.cluster import processes
 
 CANCEL_TIMEOUT_S = 20.0
-"""Seconds within which a cancelled task leaves the queue."""
+"""Seconds within which a canceled task leaves the queue."""
 
 RESTART_DELAY_S = (5, 40)
 """Bounds of the delay before a killed node is restarted; the controller gives a node up after about 15 seconds."""
@@ -79,7 +79,7 @@ def _kill_controller(targets: ClusterTargets) -> str:
 def _kill_submitter(targets: ClusterTargets) -> str:
     """Kill a submit command after it has written its submission: before, while or after the job is sent.
 
-    A running task is cancelled first, so that there is something to submit.
+    A running task is canceled first, so that there is something to submit.
     """
     with suppress(NoTargetError):
         task = _cancel_task(targets)
@@ -108,7 +108,7 @@ def _preempt(targets: ClusterTargets) -> str:
 
 
 FAULTS: dict[str, Callable[[ClusterTargets], str]] = {
-    "task cancelled": _cancel_task,
+    "task canceled": _cancel_task,
     "task requeued by scontrol": _requeue_task,
     "process of a run killed": _kill_run_process,
     "process of a job killed": _kill_job_process,

@@ -41,15 +41,23 @@ class Cluster:
         root: Directory for all files of the cluster, which must not exist yet. A new one if None; the cluster then
             counts as abandoned as soon as this process is gone.
         keep_logs: Folder for copies of the logs when the cluster stops; None keeps no logs.
+        partner: Running cluster of another name whose accounting it shares, so that commands for one cluster reach the
+            other one with --clusters; None for a cluster of its own.
     """
 
     def __init__(
-        self, layout: ClusterLayout | None = None, *, root: Path | None = None, keep_logs: Path | None = None
+        self,
+        layout: ClusterLayout | None = None,
+        *,
+        root: Path | None = None,
+        keep_logs: Path | None = None,
+        partner: Cluster | None = None,
     ) -> None:
         self.layout = layout or ClusterLayout()
         self.paths = ClusterPaths(root or _PARENT / f"{_PREFIX}{secrets.token_hex(4)}")
         self._owner = None if root else identify_this_process()
         self._keep_logs = keep_logs
+        self._partner = partner
 
     @classmethod
     def attach(cls, root: Path) -> Self:
@@ -99,7 +107,7 @@ class Cluster:
         """Cancel all jobs, terminate all processes of this cluster and remove its directory."""
         paths = self.paths
         if len(daemons.find_pids(paths, "slurmctld", "munged")) == 2:
-            with suppress(ClusterError):  # jobs that cannot be cancelled are killed below
+            with suppress(ClusterError):  # jobs that cannot be canceled are killed below
                 self.cancel_jobs(timeout_s=10)
         for names in (map(_name_slurmd, self.layout.node_names), ["slurmctld"], ["slurmdbd"], ["mariadbd"]):
             daemons.stop(paths, *names)
@@ -210,12 +218,13 @@ class Cluster:
         paths, layout = self.paths, self.layout
         owner = self._owner and self._owner.model_dump()
         (paths.root / _STATE_FILE).write_text(json.dumps({"layout": asdict(layout), "owner": owner}))
-        config.write_config(paths, layout)
+        config.write_config(paths, layout, partner=self._partner.paths if self._partner else None)
         daemons.start_munge(paths)
-        if layout.accounting:
+        if layout.accounting and self._partner is None:
             daemons.start_database(paths)
             daemons.start_accounting(paths)
-            daemons.add_associations(paths)
+        if layout.accounting:
+            daemons.add_associations(paths, cluster=layout.name)
         daemons.start_controller(paths)
         for node in layout.node_names:
             daemons.start_node(paths, node)

@@ -24,10 +24,18 @@ MEMORY_CGROUP = Path("/sys/fs/cgroup/memory")
 _LOWEST_PORT = 10000
 
 
-def write_config(paths: ClusterPaths, layout: ClusterLayout) -> None:
-    """Write the configuration of a cluster with ports that are free now and a random first job id."""
-    controller_port, accounting_port, *node_ports = find_free_ports(2 + layout.nodes)
+def write_config(paths: ClusterPaths, layout: ClusterLayout, *, partner: ClusterPaths | None = None) -> None:
+    """Write the configuration of a cluster with ports that are free now and a random first job id.
+
+    Args:
+        paths: Paths of the cluster's files.
+        layout: Size and features.
+        partner: Paths of the cluster whose accounting daemon and key it shares; None for its own.
+    """
+    controller_port, own_port, *node_ports = find_free_ports(2 + layout.nodes)
+    accounting_port = _read_accounting_port(partner) if partner else own_port
     values = {
+        "name": layout.name,
         "root": paths.root,
         "socket": paths.munge_socket,
         "host": get_host_name(),
@@ -42,13 +50,20 @@ def write_config(paths: ClusterPaths, layout: ClusterLayout) -> None:
         folder.chmod(0o755)  # regardless of the umask: munge requires exactly this mode
     for node in layout.node_names:
         (paths.root / "spool" / node).mkdir(parents=True)
-    _write_private(etc / "munge.key", secrets.token_bytes(1024))
+    key = partner.conf.with_name("munge.key").read_bytes() if partner else secrets.token_bytes(1024)
+    _write_private(etc / "munge.key", key)
     paths.conf.write_text(_format_slurm_conf(layout, values, node_ports=node_ports))
     (etc / "gres.conf").write_text(GRES + _create_gpus(paths, layout))
     if layout.memory_limits:
         (etc / "cgroup.conf").write_text(CGROUP)
-    if layout.accounting:
+    if layout.accounting and partner is None:
         _write_private(etc / "slurmdbd.conf", _fill_template("slurmdbd.conf", values).encode())
+
+
+def _read_accounting_port(paths: ClusterPaths) -> int:
+    """Read the port of a cluster's accounting daemon."""
+    settings = dict(line.split("=", 1) for line in paths.conf.read_text().splitlines() if "=" in line)
+    return int(settings["AccountingStoragePort"])
 
 
 def find_free_ports(count: int) -> list[int]:

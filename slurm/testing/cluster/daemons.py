@@ -61,9 +61,11 @@ def start_accounting(paths: ClusterPaths) -> None:
     _wait_for(paths, "slurmdbd", "sacctmgr", "-n", "list", "cluster")
 
 
-def add_associations(paths: ClusterPaths) -> None:
+def add_associations(paths: ClusterPaths, *, cluster: str) -> None:
     """Register cluster, account and user with accounting; the controller reads them when it starts."""
-    for entity in ("cluster lab", "account lab", f"user {get_user_name()} account=lab defaultaccount=lab"):
+    where = f"cluster={cluster}"
+    user = f"user {get_user_name()} account=lab defaultaccount=lab {where}"
+    for entity in (f"cluster {cluster}", f"account lab {where}", user):
         call(paths, "sacctmgr", "-i", "add", *entity.split())
 
 

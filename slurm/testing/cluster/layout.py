@@ -18,6 +18,7 @@ class ClusterLayout:
         accounting: Whether slurmdbd and MariaDB run; without them `sacct` fails and a start takes a tenth of the time.
         memory_limits: Whether jobs over their memory are killed (OUT_OF_MEMORY); requires root and cgroup v1.
         max_array_size: Largest index of a job array plus one.
+        name: Name of the cluster.
     """
 
     nodes: int = 4
@@ -27,6 +28,7 @@ class ClusterLayout:
     accounting: bool = True
     memory_limits: bool = False
     max_array_size: int = 1001
+    name: str = "lab"
 
     def __post_init__(self) -> None:
         if min(self.nodes, self.cpus) < 1 or self.gpus < 0:

@@ -1,4 +1,4 @@
-"""Scenarios with killed processes and cancelled jobs: every run still gives the undisturbed counts."""
+"""Scenarios with killed processes and canceled jobs: every run still gives the undisturbed counts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def test_a_job_whose_process_is_killed_is_requeued_and_resumes(grid: Grid) -> No
     assert grid.list_attempts(run) == [JobAttempt(1, False), JobAttempt(2, True)]
 
 
-def test_a_cancelled_run_resumes_when_it_is_resubmitted(grid: Grid) -> None:
-    run = grid.start("cancelled", "kept")
+def test_a_canceled_run_resumes_when_it_is_resubmitted(grid: Grid) -> None:
+    run = grid.start("canceled", "kept")
     assert grid.run_command("cancel", run).code == 0
     grid.wait_status(RunState.INTERRUPTED, run)
     assert "1 run submitted" in grid.submit().out

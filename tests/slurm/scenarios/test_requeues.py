@@ -30,7 +30,7 @@ def test_a_run_writes_a_checkpoint_in_the_grace_period_before_preemption(grid: G
     assert grid.list_attempts(run) == [JobAttempt(1, False), JobAttempt(2, True)]
 
 
-def test_a_run_cancelled_by_preemption_resumes_when_it_is_resubmitted(grid: Grid) -> None:
+def test_a_run_canceled_by_preemption_resumes_when_it_is_resubmitted(grid: Grid) -> None:
     run = grid.start(partition="lowc")
     grid.preempt(run)
     grid.wait_status(RunState.INTERRUPTED, run)

@@ -125,7 +125,7 @@ def test_one_line_of_sacct_gives_several_waiting_elements() -> None:
     assert tasks == {1, 5, 9, *range(20, 30)}
 
 
-def test_elements_cancelled_before_their_start_have_only_an_end() -> None:
+def test_elements_canceled_before_their_start_have_only_an_end() -> None:
     (info,) = sacct("88026", 25)
     assert (info.state, info.started, info.ended, info.elapsed_s) == ("CANCELLED", None, 1795640696, 0)
 

@@ -178,20 +178,20 @@ def test_the_start_time_of_a_query_is_relative_to_now(install: InstallProgram) -
     assert 1300 <= seconds <= 1305
 
 
-def test_elements_are_cancelled_with_one_word_per_job(install: InstallProgram) -> None:
+def test_elements_are_canceled_with_one_word_per_job(install: InstallProgram) -> None:
     scancel = install("scancel")
     assert cancel_jobs([("12", task) for task in (0, 1, 2, 7)] + ["9", ("9", 3)]) == ()
     assert scancel.read_text() == "9 12_[0-2,7]\n"
 
 
-def test_many_jobs_are_cancelled_in_several_commands(install: InstallProgram) -> None:
+def test_many_jobs_are_canceled_in_several_commands(install: InstallProgram) -> None:
     scancel = install("scancel")
     cancel_jobs([str(number) for number in range(100_000, 120_000)])
     words = scancel.read_text().split()
     assert (count(scancel), len(words)) == (3, 20_000)
 
 
-def test_only_jobs_that_could_not_be_cancelled_are_reported(install: InstallProgram) -> None:
+def test_only_jobs_that_could_not_be_canceled_are_reported(install: InstallProgram) -> None:
     gone = "scancel: error: Kill job error on job id 4: Invalid job id specified"
     foreign = "scancel: error: Kill job error on job id 5: Access/permission denied"
     install("scancel", error=f"{gone}\n{foreign}\n", code=1)

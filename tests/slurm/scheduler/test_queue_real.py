@@ -73,7 +73,7 @@ def test_missing_accounting_is_reported_in_one_line(plain_cluster: Cluster, sinc
     assert (len(snapshot.jobs), snapshot.reachable, snapshot.accounting, len(snapshot.notes)) == (3, True, "off", 1)
 
 
-def test_single_elements_are_cancelled(plain_cluster: Cluster) -> None:
+def test_single_elements_are_canceled(plain_cluster: Cluster) -> None:
     job = send(plain_cluster, "sleep 100")
     wait_for_states(plain_cluster, job, "RUNNING RUNNING RUNNING")
     assert cancel_jobs([(job, 0), (job, 2), "3"], environment=plain_cluster.environment) == ()
@@ -124,7 +124,7 @@ def test_the_configuration_of_a_cluster_is_read(cluster: Cluster) -> None:
     assert (config.max_array_size, config.requeue_delay_s) == (1001, 11)
     assert (config.sends_preemption_signal, config.has_accounting) == (True, True)
     assert {partition.name for partition in config.partitions} == {"main", "low", "lowg", "lowc"}
-    assert [line for line in list_warnings(config) if "lowc are cancelled" in line]
+    assert [line for line in list_warnings(config) if "lowc are canceled" in line]
 
 
 def test_the_limit_of_a_user_is_read_if_it_is_enforced(cluster: Cluster) -> None:

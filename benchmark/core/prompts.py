@@ -12,7 +12,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.input_files import record_input
 from benchmark.utils.paths import ROOT
-from benchmark.utils.yaml_files import read_table
+from benchmark.utils.yaml_files import find_line, read_table
 
 FOLDER = ROOT / "splits"
 """`prompts/NAME.txt`: one template per line. `names/NAME.yaml`: class name to alias."""
@@ -85,8 +85,12 @@ def read_aliases(name: str) -> dict[str, str]:
     path = _find_file("names", name, ".yaml")
     table = read_table(path, kind="table of aliases")
     record_input(path)
-    if not table or not all(isinstance(text, str) for text in (*table, *table.values())):
-        raise ValueError(f"{path} is not a valid table of aliases: expected class names and texts")
+    wrong = next((key for key, text in table.items() if not isinstance(key, str) or not isinstance(text, str)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"{path} is not a valid table of aliases: line {find_line(path, [wrong])}: expected a class name and a "
+            f"text, found {wrong!r}: {table[wrong]!r}; put them in quotes"
+        )
     return table
 
 

@@ -17,8 +17,7 @@ from benchmark.core.prompts import Prompts
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
-from benchmark.utils.validation_errors import describe_first_error
-from benchmark.utils.yaml_files import read_table
+from benchmark.utils.yaml_files import describe_invalid, read_table
 
 PROTOCOLS = ROOT / "splits" / "protocols"
 
@@ -202,7 +201,8 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
         own = fields.pop("datasets", {}).get(dataset) or {}
         return Protocol.model_validate({"name": path.stem} | _merge(fields, own))
     except ValidationError as error:
-        problem = describe_first_error(error, Protocol)
+        is_own = str(next(iter(error.errors()[0]["loc"]), "")) in own
+        problem = describe_invalid(error, Protocol, path, within=("datasets", dataset) if is_own else ())
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {problem}") from error
     except KeyError as error:
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {error.args[0]}") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, field_validator, model_validator
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.sweep import ROW_KEYS, Sweep
@@ -39,7 +39,7 @@ def _check_splits(splits: tuple[str, ...]) -> tuple[str, ...]:
 
 Splits = Annotated[tuple[str, ...], BeforeValidator(_wrap_text), AfterValidator(_check_splits)]
 """Names or paths of splits, given as one text or as a list."""
-Seeds = Annotated[tuple[int, ...], AfterValidator(_check_seeds)]
+Seeds = Annotated[tuple[StrictInt, ...], AfterValidator(_check_seeds)]
 
 
 class StudyRow(FrozenModel):

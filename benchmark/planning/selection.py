@@ -167,17 +167,16 @@ def _select_method(request: Request, *, store: Store, keep: bool, notify: Callab
 def _make_method_study(request: Request) -> Study:
     """Return the study whose only row is a method; it has a name in any case, which need not be used."""
     fields = {key: value for key, value in request.fields.items() if value is not None}
-    seeds = {"seeds": request.seeds} if request.seeds else {}
-    words = _format_changes(
-        {**({"split": request.splits} if request.splits else {}), **fields, **seeds},
-        {"set": request.overrides, "sweep": request.sweep},
-    )
+    given = {"split": request.splits, "seeds": request.seeds}
+    general = {key: value for key, value in given.items() if value} | fields
+    changes = _format_changes({}, {"set": request.overrides, "sweep": request.sweep})
+    words = [*_format_changes(general, {"set": {}, "sweep": {}}), *changes]
     method = re.sub(r"^.*/(?=[^/]*\.py(/|$))", "", request.name)  # of a file, without the folders
     return _make_study(
         fields
         | {
             "name": request.plan_name or _make_name(method.replace(".py", "", 1), words),
-            "title": f"{method} [{', '.join(words)}]" if words else method,
+            "title": f"{method} [{', '.join(changes)}]" if changes else method,
             "rows": [{"method": request.name}],
             "split": request.splits or ("toybox",),
             "seeds": request.seeds or (0,),

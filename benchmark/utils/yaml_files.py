@@ -15,11 +15,12 @@ from benchmark.utils.yaml_loader import Loader
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import ValidationError
+
     from benchmark.utils.frozen_model import FrozenModel
 
 Model = TypeVar("Model", bound="FrozenModel")
 
-_TABLES = (dict, list, tuple)
 _PROBLEMS = {
     "found character that cannot start any token": "a tab or another character that YAML does not allow here: indent "
     "with spaces, and put texts that begin with @ ` or % in quotes",
@@ -76,16 +77,30 @@ def read_model(model: type[Model], path: Path, *, kind: str, **fields: Any) -> M
     """
     from pydantic import ValidationError
 
-    from benchmark.utils.validation_errors import describe_first_error
-
     try:
         return model.model_validate(fields | read_table(path, kind=kind))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        line = find_line(path, first["loc"])
-        place = "" if line is None else f"line {line}: "
-        hint = "; put it in quotes" if first["type"] == "string_type" and not isinstance(first["input"], _TABLES) else ""
-        raise ValueError(f"{path} is not a valid {kind}: {place}{describe_first_error(error, model)}{hint}") from error
+        raise ValueError(f"{path} is not a valid {kind}: {describe_invalid(error, model, path)}") from error
+
+
+def describe_invalid(
+    error: ValidationError, model: type[FrozenModel], path: Path, *, within: Sequence[str] = ()
+) -> str:
+    """Return one line about the first invalid value of a file: the number of its line, the value and what is expected.
+
+    Args:
+        error: Error of the validation.
+        model: Type that was validated.
+        path: File that was read.
+        within: Keys on the way to the validated value within the file.
+    """
+    from benchmark.utils.validation_errors import describe_first_error
+
+    first = error.errors(include_url=False)[0]
+    line = find_line(path, (*within, *first["loc"]))
+    place = "" if line is None else f"line {line}: "
+    is_text = first["type"] == "string_type" and not isinstance(first["input"], dict | list | tuple)
+    return f"{place}{describe_first_error(error, model)}{'; put it in quotes' if is_text else ''}"
 
 
 def parse_yaml(text: str) -> Any:
@@ -103,22 +118,21 @@ def parse_yaml(text: str) -> Any:
 
 
 def find_line(path: Path, location: Sequence[str | int]) -> int | None:
-    """Return the number of the line in which a value of a valid YAML file stands, or the nearest value around it.
+    """Return the number of the line in which a value of a valid YAML file stands.
 
     Args:
         path: File that was read.
-        location: Keys and positions on the way to the value.
+        location: Keys and positions on the way to the value; those that are not in the file are skipped.
 
     Returns:
-        Number from 1; None if not even the first key is in the file.
+        Number from 1, of the innermost value that was found; None if none was.
     """
     node = yaml.compose(_decode(path.read_bytes()), Loader=Loader)
     line = None
     for name in location:
         child = _find_child(node, name)
-        if child is None:
-            break
-        node, line = child[0], child[1] + 1
+        if child is not None:
+            node, line = child[0], child[1] + 1
     return line
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 
+from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import parse_yaml
 
 
@@ -93,3 +95,10 @@ def test_aliases_that_multiply_are_refused() -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
     with pytest.raises(ValueError, match=r"^line 1: aliases \(\*\) repeat more than 100000 values"):
         parse_yaml("\n".join(lines))
+
+
+def test_no_other_module_reads_yaml_with_a_loader_of_its_own() -> None:
+    sources = [path for folder in ("benchmark", "methods", "slurm") for path in (ROOT / folder).rglob("*.py")]
+    loads = re.compile(r"yaml\.(safe_load|full_load|load|unsafe_load|CSafeLoader|SafeLoader)\b")
+    users = {path.name for path in sources if loads.search(path.read_text(encoding="utf-8"))}
+    assert users == {"yaml_loader.py", "yaml_files.py"}

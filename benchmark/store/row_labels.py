@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchmark.store.row_differences import describe_differences
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.study import Plan
 
 KEY_LENGTH = 16
 """Number of characters at the end of an id that tell it apart and that commands accept in its place."""
-ROW_DIGITS = 6
-"""Number of digits of a row's digest that tell rows with the same label apart."""
 SHOWN_SEEDS = 10
 """Largest number of seeds of a row that a summary lists."""
 
@@ -55,15 +54,33 @@ def label_plan(plan: Plan) -> dict[str, RowLabel]:
 def label_unplanned(specs: Iterable[RunSpec]) -> dict[str, RowLabel]:
     """Return the labels of runs that need not belong to a study by id.
 
-    Labels of different rows that would be the same, as of two contents of one prompt file, end in digits of the row's
-    digest.
+    Labels of different rows that would be the same end in the settings in which the rows differ.
     """
-    labels = {spec.id: f"{spec.method}/{spec.label}" for spec in specs}
-    digests = {spec.id: spec.model_copy(update={"seed": 0}).digest()[:ROW_DIGITS] for spec in specs}
-    counts = Counter(label for label, _ in {(label, digests[run_id]) for run_id, label in labels.items()})
-    return {
-        spec.id: RowLabel(f"{label} #{digests[spec.id]}" if counts[label := labels[spec.id]] > 1 else label, spec.seed)
-        for spec in specs
+    specs = list(specs)
+    return tell_apart({spec.id: RowLabel(f"{spec.method}/{spec.label}", spec.seed) for spec in specs}, specs)
+
+
+def tell_apart(labels: Mapping[str, RowLabel], specs: Iterable[RunSpec]) -> dict[str, RowLabel]:
+    """Return labels that end in the settings in which their rows differ, if those of several rows are the same.
+
+    Args:
+        labels: Labels by ID of the run.
+        specs: Specs of the runs; runs without a spec keep their labels.
+    """
+    rows: dict[str, dict[str, RunSpec]] = {}
+    numbers = {spec.id: spec.model_copy(update={"seed": 0}).digest() for spec in specs}
+    for spec in specs:
+        rows.setdefault(labels[spec.id].row, {}).setdefault(numbers[spec.id], spec)
+    endings = {
+        number: text
+        for same in rows.values()
+        if len(same) > 1
+        for number, text in zip(same, describe_differences(list(same.values())), strict=True)
+    }
+    return dict(labels) | {
+        run_id: replace(labels[run_id], row=f"{labels[run_id].row} [{endings[number]}]")
+        for run_id, number in numbers.items()
+        if number in endings
     }
 
 
@@ -81,9 +98,14 @@ def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str
             labels |= label_plan(store.read_plan(name))
         except ValueError:
             continue
-    specs = [spec for run_id in ids if run_id not in labels and (spec := _read_spec(store, run_id)) is not None]
-    labels |= label_unplanned(specs)
-    return {run_id: labels.get(run_id) or RowLabel(run_id, None) for run_id in ids}
+    specs = {run_id: spec for run_id in ids if run_id not in labels and (spec := _read_spec(store, run_id)) is not None}
+    labels |= {spec.id: RowLabel(f"{spec.method}/{spec.label}", spec.seed) for spec in specs.values()}
+    found = {run_id: labels.get(run_id) or RowLabel(run_id, None) for run_id in ids}
+    counts = Counter((label.row, label.seed) for label in found.values())
+    rows = {label.row for run_id, label in found.items() if counts[label.row, label.seed] > 1 or run_id in specs}
+    wanted = [run_id for run_id, label in found.items() if label.row in rows]
+    same = [specs.get(run_id) or _read_spec(store, run_id) for run_id in wanted]
+    return tell_apart(found, [spec for spec in same if spec is not None])
 
 
 def summarize_labels(labels: Iterable[RowLabel]) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from benchmark.core.study import Plan, PlanRow
+from benchmark.store.row_differences import describe_differences
 from benchmark.store.row_labels import RowLabel, label_plan, label_runs, label_unplanned, shorten_id, summarize_labels
 from benchmark.store.store import Store
-from tests.report.world import even, plan_of, save, spec_of
+from tests.report.world import BUDGET, even, plan_of, save, spec_of
 
 
 def test_a_planned_run_is_called_by_its_row(tmp_path: Path) -> None:
@@ -50,10 +52,30 @@ def test_a_run_is_found_by_the_end_of_its_id(tmp_path: Path) -> None:
     assert store.find(shorten_id(run_id)) == run_id
 
 
-def test_equal_labels_of_different_rows_end_in_digits_of_the_row() -> None:
-    one, other = ([spec_of(seed=seed, split_digest=digest) for seed in (0, 1)] for digest in ("5", "6"))
+def test_equal_labels_of_different_rows_end_in_the_settings_that_differ() -> None:
+    one, other = ([spec_of(seed=seed, max_images=number) for seed in (0, 1)] for number in (5, 6))
     labels = label_unplanned([*one, *other])
-    rows = {str(labels[spec.id]).partition(" seed")[0] for spec in one}
-    assert rows == {f"demo/paper #{one[0].digest()[:6]}"}
-    assert str(labels[other[1].id]) == f"demo/paper #{other[0].digest()[:6]} seed 1"
+    assert {labels[spec.id].row for spec in one} == {"demo/paper [max_images=5]"}
+    assert str(labels[other[1].id]) == "demo/paper [max_images=6] seed 1"
     assert str(label_unplanned(one)[one[1].id]) == "demo/paper seed 1"
+
+
+def test_equal_rows_of_two_plans_are_told_apart_in_one_list(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    budgets = [BUDGET, BUDGET.model_copy(update={"iterations": 20})]
+    specs = [spec_of(budget=budget, max_images=4) for budget in budgets]
+    for name, spec in zip(("long", "short"), specs, strict=True):
+        store.run(spec.id).write_spec(spec)
+        store.write_plan(plan_of({"paper": {0: spec.id}}).model_copy(update={"study": name}))
+    rows = [label.row for label in label_runs(store, [spec.id for spec in specs]).values()]
+    assert rows == ["paper [budget.iterations=600]", "paper [budget.iterations=20]"]
+    assert label_runs(store, [specs[1].id])[specs[1].id].row == "paper"
+
+
+def test_differences_are_short_and_always_tell_apart() -> None:
+    changes: list[dict[str, Any]] = [{"text": "a" * 99}, {"text": "b" * 99}]
+    texts = describe_differences([spec_of(config=config) for config in changes])
+    assert [text.partition("#")[0] for text in texts] == ["text=", "text="] and texts[0] != texts[1]
+    many = [spec_of(config={f"k{number}": number * (value or number < 3) for number in range(9)}) for value in (0, 1)]
+    first, second = describe_differences(many)
+    assert first != second and first.count("=") == 3

@@ -103,10 +103,12 @@ class Study(FrozenModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _add_row(cls, fields: object) -> object:
+    def _add_row(cls, fields: Any) -> Any:
         """Give a study whose methods are swept the one row that it needs."""
-        is_swept = isinstance(fields, Mapping) and isinstance(fields.get("sweep"), Mapping) and "rows" not in fields
-        return {**fields, "rows": [{}]} if is_swept and "method" in fields["sweep"] else fields  # type: ignore[index]
+        if not isinstance(fields, Mapping) or "rows" in fields:
+            return fields
+        sweep = fields.get("sweep")
+        return {**fields, "rows": [{}]} if isinstance(sweep, Mapping) and "method" in sweep else fields
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:
@@ -258,8 +260,8 @@ def _anchor_fields(part: PartT, folder: Path, **fields: Any) -> PartT:
 
 
 def _anchor_swept(key: str, value: Any, folder: Path) -> Any:
-    anchors = {"method": _anchor_method, "split": _anchor_yaml, "protocol": _anchor_yaml}
-    return anchors.get(key, _anchor_value)(value, folder)
+    anchor = {"method": _anchor_method, "split": _anchor_yaml, "protocol": _anchor_yaml}.get(key)
+    return _anchor_value(value, folder) if anchor is None else anchor(value, folder)
 
 
 def _anchor_method(method: str, folder: Path) -> str:

@@ -141,7 +141,7 @@ def select_runs(
 def _modify(study: Study, request: Request) -> Study:
     """Return a study with the changes of a request."""
     fields = {**request.fields, "split": request.splits or None}
-    if not set(request.seeds) <= {seed for part in (study, *study.rows) for seed in part.seeds}:
+    if not set(request.seeds) <= {*study.seeds, *(seed for row in study.rows for seed in row.seeds)}:
         fields["seeds"] = request.seeds  # other seeds make another study; some of its seeds are a part of the same one
     return modify_study(study, overrides=request.overrides, sweep=request.sweep, name=request.plan_name, **fields)
 
@@ -252,7 +252,7 @@ def modify_study(
 
 def _is_change(study: Study, key: str, value: Any) -> bool:
     """Return whether a value of a field is another one for the study or for a row that has its own."""
-    is_swept = any(key in part.sweep for part in (study, *study.rows))
+    is_swept = any(key in sweep for sweep in (study.sweep, *(row.sweep for row in study.rows)))
     rows = [getattr(row, key, None) for row in study.rows]
     return is_swept or value != getattr(study, key) or any(own not in ((), "", None, value) for own in rows)
 

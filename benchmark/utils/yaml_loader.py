@@ -90,8 +90,8 @@ def _check_keys(keys: Sequence[yaml.Node]) -> None:
     lines: dict[str, int] = {}
     for key in keys:
         if key.tag.removeprefix(_TAG) not in ("str", "int", "merge", AMBIGUOUS):
-            text = key.value if isinstance(key, yaml.ScalarNode) else f"a {key.id}"
-            raise _make_error(key, f"the key {text!r} is not a text: put it in quotes")
+            text = key.value if isinstance(key, yaml.ScalarNode) else "a list or a table"
+            raise _make_error(key, f"the key {text} is not a text: put it in quotes")
         if key.value in lines:
             first = lines[key.value]
             raise _make_error(key, f"{key.value!r} is given twice, first in line {first}: remove one of them")

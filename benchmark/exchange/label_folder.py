@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmark.data.folders.decode import decode_mask, read_content
+from benchmark.data.folders.decode import ColorMaskError, Mask, decode_mask, read_content
 from benchmark.exchange.class_ids import ClassIds, Labels
 from benchmark.utils.input_files import hash_file
 
@@ -50,7 +50,7 @@ class LabelFolder:
     def read(self, image_id: str, size: tuple[int, int]) -> Labels:
         """Return the classes of an image's pixels, see `LabelSource`."""
         path = self._files[image_id]
-        ids = _read_colors(path) if self._ids.is_by_color else decode_mask(read_content(path), path)
+        ids = _read_colors(path) if self._ids.is_by_color else _read_ids(path)
         if ids.shape != size:
             actual, expected = (f"{height} x {width}" for height, width in (ids.shape, size))
             raise ValueError(
@@ -78,6 +78,20 @@ def _find_files(folder: Path) -> dict[str, Path]:
             raise ValueError(f"{folder} has two label maps for image {path.stem!r}: {first} and {relative}: keep one")
         files[path.stem] = path
     return files
+
+
+def _read_ids(path: Path) -> Mask:
+    """Return the ids in an image of one channel, (H, W).
+
+    Raises:
+        ValueError: The file is broken, or a color image.
+    """
+    try:
+        return decode_mask(read_content(path), path)
+    except ColorMaskError as error:
+        raise ValueError(
+            f'{error}; if its colors stand for classes, name them: --ids FILE.json with {{"#800000": "aeroplane", …}}'
+        ) from error
 
 
 def _read_colors(path: Path) -> NDArray[np.int32]:

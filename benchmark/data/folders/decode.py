@@ -38,6 +38,10 @@ _ROTATIONS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, Fa
 """EXIF orientation to counterclockwise quarter turns, and whether the result is mirrored left to right."""
 
 
+class ColorMaskError(ValueError):
+    """A mask has colors instead of one channel of class ids; the message names the file."""
+
+
 class ImageHeader(NamedTuple):
     """Header of an image file.
 
@@ -161,7 +165,7 @@ def decode_mask(content: bytes, path: Path) -> Mask:
         if image.format == "JPEG":
             raise ValueError(f"{path} is a JPEG, which does not keep class ids exactly; expected a PNG or TIFF")
         if image.mode not in {"1", "L", "P"} | _WIDE_MODES:
-            raise ValueError(
+            raise ColorMaskError(
                 f"{path} is a color image ({image.mode}), expected a mask with one channel of class ids "
                 "(palette or gray, 8 or 16 bits)"
             )

@@ -67,7 +67,7 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
         return details | {"spec": run.read_spec().model_dump(mode="json"), "heartbeat": run.read_heartbeat()}
     record = run.read_record()
     details |= record.model_dump(mode="json")
-    details |= {"arithmetic": describe_arithmetic(record.environment)}
+    details |= {} if record.imported else {"arithmetic": describe_arithmetic(record.environment)}
     details |= {"continued_from": "; ".join(record.continued_from)}
     changes = find_changes(record, run)
     details |= {"stale": bool(changes), "changes": list(changes), "spec": record.spec.model_dump(mode="json")}
@@ -114,7 +114,7 @@ def _format_details(details: dict[str, Any]) -> list[str]:
     for key in _SHOWN_FIELDS:
         if details.get(key):
             lines.append(f"  {key}: {details[key]}")
-    for title in ("spec", "environment", "inputs", "heartbeat", "cost"):
+    for title in ("imported", "spec", "environment", "inputs", "heartbeat", "cost"):
         if details.get(title):
             lines += ["", title, *_indent(details[title])]
     if details.get("scores"):

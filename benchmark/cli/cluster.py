@@ -263,8 +263,10 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
         selection.ids, selection.make_specs, store=store, study=selection.name, profile=profile, retry=retry_failed
     )
     if dry_run:
-        labels = label_selection(store, selection)
-        for array, script in submission.preview(grid):
+        labels, arrays = label_selection(store, selection), submission.preview(grid)
+        if not arrays:
+            print_note("nothing to submit: no run is missing, interrupted or lost")
+        for array, script in arrays:
             print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}")
             for line in summarize_labels(labels[run_id] for ids in array.tasks for run_id in ids):
                 print_line(f"#   {line}")

@@ -135,7 +135,18 @@ _KINDS: dict[str, type[LocalProfile | DebugProfile | SlurmProfile]] = {
 
 def list_profiles() -> list[str]:
     """Return the names of the included profiles and of the user's own, sorted."""
-    return sorted({path.stem for folder in _list_folders() for path in folder.glob("*.yaml")})
+    return sorted(find_profiles())
+
+
+def find_profiles() -> dict[str, Path]:
+    """Return the files of the included profiles and of the user's own, by their names, which are sorted."""
+    paths = {path.stem: path for folder in reversed(_list_folders()) for path in folder.glob("*.yaml")}
+    return dict(sorted(paths.items()))
+
+
+def find_profile_folder() -> Path:
+    """Return the folder of the user's own profiles."""
+    return _list_folders()[0]
 
 
 def load_profile(name: str) -> Profile:

@@ -160,7 +160,7 @@ def query_submit_limit(
     """
     if not config.has_accounting or not config.enforced & {"limits", "safe", "all"}:
         return None
-    user = pwd.getpwuid(os.getuid()).pw_name
+    user = find_user_name()
     columns = "format=DefaultAccount,Account,Partition,MaxSubmitJobs,GrpSubmitJobs,DefaultQOS"
     associations = run_slurm(*_SACCTMGR, "user", "where", f"name={user}", "withassoc", columns, environment=environment)
     columns = "format=Name,MaxSubmitJobsPU,MaxSubmitJobsPA,GrpSubmitJobs"
@@ -173,6 +173,14 @@ def query_submit_limit(
         partition=target.name if target else partition,
         qos={qos, target.qos if target else ""} - {""},
     )
+
+
+def find_user_name() -> str:
+    """Return the name of this user, or the number of a user without a name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def parse_submit_limit(

@@ -129,8 +129,8 @@ def _parse_squeue_line(cells: dict[str, str]) -> Iterator[JobInfo]:
             submitted=_parse_time(cells["SubmitTime"]),
             started=_parse_time(cells["StartTime"]) if has_begun else None,  # otherwise the expected start
             ended=_parse_time(cells["EndTime"]) if state.is_over else None,
-            elapsed_s=(_parse_duration_s(cells["TimeUsed"]) or 0.0) if has_begun else 0.0,
-            limit_s=_parse_duration_s(cells["TimeLimit"]),
+            elapsed_s=(parse_duration_s(cells["TimeUsed"]) or 0.0) if has_begun else 0.0,
+            limit_s=parse_duration_s(cells["TimeLimit"]),
             exit_code=code if state.is_over else None,
             signal=signal if state.is_over else 0,
             nodes=nodes or 1,
@@ -187,7 +187,7 @@ def _parse_sacct_line(cells: dict[str, str]) -> Iterator[JobInfo]:
             cpus=_parse_int(tres.get("cpu", "")),
             gpus=_count_gpus(cells["AllocTRES"] or cells["ReqTRES"]),
             mem_gb=_parse_size_gb(tres.get("mem", "")),
-            cpu_s=_parse_duration_s(cells["TotalCPU"]) or None,  # without steps, sacct prints 0
+            cpu_s=parse_duration_s(cells["TotalCPU"]) or None,  # without steps, sacct prints 0
             source="sacct",
         )
 
@@ -248,7 +248,7 @@ def _parse_time(text: str) -> float | None:
     return float(text) if text.isdigit() and int(text) else None
 
 
-def _parse_duration_s(text: str) -> float | None:
+def parse_duration_s(text: str) -> float | None:
     """Return the seconds in 1-02:03:04, 2:03:04, 3:04 or 03:04.567; None for UNLIMITED and other words."""
     match = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)", text)
     if not match:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from benchmark.cli.streams import is_unicode
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -49,14 +51,20 @@ def print_line(text: str = "") -> None:
     typer.echo(text)
 
 
+def print_text(text: str) -> None:
+    """Print a part of a text at once, without a line break of its own."""
+    typer.echo(text, nl=False)
+    sys.stdout.flush()
+
+
 def print_note(text: str) -> None:
     """Print a line that is not part of the result to stderr."""
     typer.echo(text, err=True)
 
 
 def print_json(value: Any) -> None:
-    """Print JSON; nan, which JSON does not have, becomes null."""
-    print_line(json.dumps(_replace_nan(value), indent=2, ensure_ascii=False))
+    """Print JSON; nan, which JSON does not have, becomes null, and so do characters beyond the encoding escapes."""
+    print_line(json.dumps(_replace_nan(value), indent=2, ensure_ascii=not is_unicode(sys.stdout.encoding)))
 
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

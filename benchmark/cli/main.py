@@ -17,8 +17,10 @@ from benchmark.cli import (
     doctor,
     exchange,
     housekeeping,
+    methods,
     predict,
     pretrain,
+    profiles,
     reports,
     runs,
     show,
@@ -30,6 +32,8 @@ from benchmark.cli import (
 from benchmark.cli.console import print_note
 from benchmark.cli.errors import report
 from benchmark.cli.sections import SectionedGroup
+from benchmark.cli.streams import ignore_warning_options, set_up_streams
+from benchmark.cli.version import print_version
 from benchmark.utils.exit_codes import ExitCode
 
 app = typer.Typer(
@@ -37,7 +41,6 @@ app = typer.Typer(
     cls=SectionedGroup,
     help="Reproducible benchmarking of zero-shot semantic segmentation. Start with: chimera-bench demo",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # plain help is as clear and takes half the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -45,6 +48,7 @@ app = typer.Typer(
 
 SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "First steps": {"demo": runs.demo, "list": studies.list_all, "doctor": doctor.doctor},
+    "A method of your own": {"test": methods.test},
     "Runs on this machine": {
         "plan": studies.plan,
         "run": runs.run,
@@ -74,6 +78,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
 for _heading, _commands in SECTIONS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_heading, epilog=getattr(_command, "epilog", None))(_command)
+app.add_typer(profiles.app, name="profile", rich_help_panel="Runs on a cluster")
 for _name, _group in {"data": data.app, "pretrain": pretrain.app, "d2": d2.app, "speed": speed.app}.items():
     app.add_typer(_group, name=_name, rich_help_panel="Datasets, weights, measurements")
 
@@ -93,6 +98,10 @@ def _set_global_options(
             help=f"Folder of real datasets; several are separated by {os.pathsep!r}.",
         ),
     ] = "",
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=print_version, help="Print versions and commit, then exit."),
+    ] = False,
 ) -> None:
     context.obj = runs
     _print_dataset_log()
@@ -123,6 +132,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: Command and its options; those of the process if None.
     """
+    set_up_streams()
+    ignore_warning_options()
     try:
         if list(sys.argv[1:] if arguments is None else arguments) == ["list"]:
             studies.list_all()  # without typer's parser, which loads pydantic: half the time

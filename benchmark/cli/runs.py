@@ -9,6 +9,7 @@ import typer
 
 from benchmark.cli.console import format_command, format_states, open_store, print_line, print_note
 from benchmark.cli.local_runs import choose_exit_code, start_runs
+from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
     Device,
     DryRun,
@@ -74,6 +75,7 @@ def run_here(
 ) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
     print_split_notes(selection.splits)
+    print_contracts(store, selection)
     code = run_specs(
         store,
         selection.specs,

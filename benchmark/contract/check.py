@@ -12,9 +12,10 @@ from benchmark.contract.split_files import watch_split_files
 from benchmark.contract.subject import Subject
 from benchmark.core.method_outputs import MethodOutputError
 from benchmark.core.split import load_split
-from benchmark.planning.method_setup import normalize_overrides, parse_method, set_up_method
-from benchmark.planning.registry import list_own_files, simplify_name
+from benchmark.planning.method_setup import find_variant, normalize_overrides, set_up_method
+from benchmark.planning.registry import list_own_files, load_recipe, simplify_name
 from benchmark.store.exceptions import explain_exception
+from benchmark.utils.method_names import split_method
 
 DECISIVE_RULE = "build"
 """Rule without which no other one can be checked."""
@@ -40,8 +41,10 @@ class TestedVariant:
         return tuple(outcome.rule for outcome in self.outcomes if outcome.state is RuleState.BROKEN)
 
 
-def make_subject(method: str, *, split: str = "toybox", overrides: Mapping[str, Any] | None = None) -> Subject:
-    """Resolve a variant of a method for its checks, without any data.
+def make_subjects(
+    method: str, *, split: str = "toybox", overrides: Mapping[str, Any] | None = None
+) -> Iterator[Subject]:
+    """Yield the named variant of a method for its checks, or all variants; no data are read.
 
     Args:
         method: "name", "name/variant", "path/file.py" or "path/file.py/variant".
@@ -52,11 +55,14 @@ def make_subject(method: str, *, split: str = "toybox", overrides: Mapping[str, 
         KeyError: A method, variant, split or key is unknown; the message names the nearest.
         ValueError: The method cannot be loaded, or a value is invalid.
     """
-    loaded = load_split(split)
-    files = frozenset(list_own_files(simplify_name(parse_method(method)[0])))
+    name, label = split_method(method)
+    loaded, values = load_split(split), normalize_overrides(overrides)
+    files = frozenset(list_own_files(simplify_name(name)))
     with watch_split_files(files, loaded.name) as opened:
-        setup = set_up_method(method, loaded, protocol="", overrides=normalize_overrides(overrides))
-    return Subject(setup, files, tuple(opened))
+        recipe = load_recipe(simplify_name(name))
+    for variant in [find_variant(recipe, label, name=name)] if label else recipe.variants:
+        setup = set_up_method(f"{name}/{variant}", loaded, protocol="", overrides=values)
+        yield Subject(setup, files, tuple(opened))
 
 
 def check_variant(subject: Subject, *, rules: Iterable[Rule] = RULES) -> Iterator[Outcome]:

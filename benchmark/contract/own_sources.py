@@ -51,7 +51,8 @@ def _find_reading_imports(file: Path) -> Iterator[tuple[int, str]]:
 def _reads(name: str) -> bool:
     if name.partition(".")[0] != "benchmark":
         return False
-    return name.startswith(tuple(f"{package}." for package in READERS)) or name.split(".")[-1] in READING_NAMES
+    is_reader = any(name == package or name.startswith(f"{package}.") for package in READERS)
+    return is_reader or name.split(".")[-1] in READING_NAMES
 
 
 RULES = (

@@ -23,6 +23,7 @@ from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Met
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval, estimate_means
 from benchmark.report.settings import EvaluationSetting, read_setting
+from benchmark.store.contract_record import describe_contract
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
 
@@ -46,6 +47,7 @@ class RunResult:
         counts: Pixel counts of a done run, otherwise None.
         scores: Scores of a done run, otherwise None.
         changes: What has changed of what the run used, see `benchmark.store.staleness.find_changes`.
+        contract: What speaks against the method, see `benchmark.store.contract_record.describe_contract`.
     """
 
     seed: int
@@ -56,6 +58,7 @@ class RunResult:
     counts: Counts | None = field(default=None, repr=False)
     scores: Scores | None = None
     changes: tuple[str, ...] = ()
+    contract: str = ""
 
     @property
     def is_stale(self) -> bool:
@@ -273,5 +276,6 @@ def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -
         counts = folder.read_counts(record)
     except ValueError as error:
         return replace(result, record=None, state=RunState.BROKEN, problem=str(error))
-    changes = find_changes(record, folder)
-    return replace(result, problem="", counts=counts, scores=score(counts, convention), changes=changes)
+    changes, contract = find_changes(record, folder), describe_contract(store.root, record.spec)
+    scores = score(counts, convention)
+    return replace(result, problem="", counts=counts, scores=scores, changes=changes, contract=contract)

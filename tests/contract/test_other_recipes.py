@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmark.contract.check import check_variant, make_subject
+from benchmark.contract.check import check_variant, make_subjects
 from benchmark.contract.rule import Outcome, RuleState
 from benchmark.contract.subject import Subject
 from benchmark.core.budget import Budget
 from benchmark.core.method import Supervision, Traits
 
 FILE = Path(__file__).with_name("faulty_method.py")
-HONEST = make_subject(f"{FILE}/no fault")
+HONEST = next(make_subjects(f"{FILE}/no fault"))
 
 
 def _change(*, traits: Traits = HONEST.setup.recipe.traits, budget: Budget = HONEST.setup.budget) -> Subject:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.contract.check import check_variant, make_subject
+from benchmark.contract.check import check_variant, make_subjects
 from benchmark.contract.rule import Outcome, Rule, RuleState
 from benchmark.contract.rules import RULES
 from benchmark.core.method import Method, Recipe, Traits
@@ -57,7 +57,8 @@ BROKEN = [
 
 @cache
 def _find_broken(variant: str) -> dict[str, Outcome]:
-    outcomes = check_variant(make_subject(f"{FILE}/{variant}"))
+    (subject,) = make_subjects(f"{FILE}/{variant}")
+    outcomes = check_variant(subject)
     return {outcome.rule: outcome for outcome in outcomes if outcome.state is RuleState.BROKEN}
 
 

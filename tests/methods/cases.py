@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from benchmark.contract.check import make_subject
+from benchmark.contract.check import make_subjects
 from benchmark.contract.samples import make_prediction_batch, make_training_batch
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
@@ -19,7 +19,7 @@ SPLIT = load_split("toybox")
 @cache
 def subject_of(case: str) -> Subject:
     """Return a variant under test, with the presets of toybox."""
-    return make_subject(case, split=SPLIT.name)
+    return next(make_subjects(case, split=SPLIT.name))
 
 
 def in_training(case: str) -> Method:

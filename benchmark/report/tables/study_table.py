@@ -27,6 +27,7 @@ from benchmark.report.tables.provenance import describe_inputs, describe_machine
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
 from benchmark.report.tables.undefined import describe_undefined_scores
+from benchmark.report.tables.untested import describe_contracts
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
@@ -127,7 +128,12 @@ def lay_out(
     texts += describe_shared_cautions(results, metrics, keys)
     texts += [text for column in printed for text in column.note(results)]
     texts += describe_baseline(results)
-    texts += describe_sources(results.rows) + describe_machines(results.rows) + describe_inputs(results.rows)
+    texts += (
+        describe_contracts(results.rows)
+        + describe_sources(results.rows)
+        + describe_machines(results.rows)
+        + describe_inputs(results.rows)
+    )
     return TableLayout(
         title=title,
         header=tuple(column.find_header(frame) for column in printed),

@@ -1,0 +1,79 @@
+"""`test`: what it prints, its exit codes and its records; and what `run` says about a method that was never tested."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.shell import run_command
+
+FAULTY = "tests/contract/faulty_method.py"
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path / "runs"))
+    return tmp_path / "runs"
+
+
+def test_there_is_one_line_for_each_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "test", f"{FAULTY}/thaw")
+    lines = out.splitlines()
+    (broken,) = [line for line in lines if line.split()[0] == "broken"]
+    assert (code, lines[0], lines[-1]) == (3, "thaw on toybox", "thaw: 1 rule broken")
+    assert "frozen-unchanged" in broken and "faulty_method.py:" in broken and "losses changes" in broken
+    assert any(line.startswith("  not applicable  deterministic  ") for line in lines)
+
+
+def test_a_kept_contract_ends_with_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "test", f"{FAULTY}/no fault")
+    assert code == 0
+    assert "1 variant: no rule is broken" in out and f"run '{FAULTY}/no fault' --split toybox" in out
+
+
+def test_all_variants_are_tested_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "test", "maskclip")
+    assert (code, out.splitlines()[-2]) == (0, "3 variants: no rule is broken")
+
+
+def test_json_has_every_rule_with_its_state(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "test", f"{FAULTY}/unseen", "--json")
+    (variant,) = json.loads(out)
+    states = {rule["rule"]: rule["state"] for rule in variant["rules"]}
+    assert (code, variant["variant"], variant["is_kept"]) == (3, "unseen", False)
+    assert (states["build"], states["loss-values"]) == ("broken", "not checked")
+
+
+def test_overrides_and_splits_are_those_of_a_run(capsys: pytest.CaptureFixture[str], runs: Path) -> None:
+    code, out, _ = run_command(capsys, "test", f"{FAULTY}/no fault", "--split", "voc12", "--set", "fault=unused")
+    assert code == 3 and "on voc12" in out and "'unused.weight'" in out
+    assert not runs.exists()  # what was tested is no variant of the file
+
+
+@pytest.mark.parametrize("name", ["maskclp", "nowhere.py", "maskclip/no such variant"])
+def test_an_unknown_name_is_an_error(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = run_command(capsys, "test", name)
+    assert (code, out) == (1, "") and err.startswith("error: no ")
+
+
+def test_run_says_in_one_line_that_a_method_was_never_tested(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("run", f"{FAULTY}/no fault", "--split", "toybox", "--max-images", "1", "--no-cost", "--seed", "0")
+    before, _ = run_command(capsys, *arguments, "--seed", "1").err, run_command(capsys, "test", f"{FAULTY}/no fault")
+    after = run_command(capsys, *arguments).err
+    assert "faulty_method/no fault: never tested with the code that runs (chimera-bench test /" in before
+    assert "never tested" not in after
+
+
+def test_the_checks_need_neither_pytest_nor_the_tests() -> None:
+    code = f"""if True:
+        import sys
+        sys.modules["pytest"] = sys.modules["tests"] = None
+        from benchmark.cli import main
+        main(["--runs", {str(ROOT / "nowhere")!r}, "test", "maskclip/MaskCLIP"])"""
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", env={"PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert done.returncode == 0, done.stderr

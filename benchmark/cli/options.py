@@ -9,18 +9,33 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli import completion
 from benchmark.cli.console import print_note
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
 
-RunId = Annotated[str, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")]
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="ID of a run, or an unambiguous part of it.", autocompletion=completion.complete_runs
+    ),
+]
 RunNames = Annotated[
     list[str],
-    typer.Argument(metavar="STUDY | METHOD[/VARIANT] | ID...", help="Planned studies, methods, or runs by ID."),
+    typer.Argument(
+        metavar="STUDY | METHOD[/VARIANT] | ID...",
+        help="Planned studies, methods, or runs by ID.",
+        autocompletion=completion.complete_run_names,
+    ),
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="METHOD[/VARIANT] | STUDY", help="Method, path of a method's .py file, or study.")
+    str,
+    typer.Argument(
+        metavar="METHOD[/VARIANT] | STUDY",
+        help="Method, path of a method's .py file, or study.",
+        autocompletion=completion.complete_names,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -28,10 +43,26 @@ Overrides = Annotated[
 ]
 Seeds = Annotated[list[int] | None, typer.Option("--seed", metavar="N", min=0, help="Seed; may be repeated.")]
 Splits = Annotated[
-    list[str] | None, typer.Option("--split", metavar="NAME", help="Split to train and score on; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--split",
+        metavar="NAME",
+        help="Split to train and score on; may be repeated.",
+        autocompletion=completion.complete_splits,
+    ),
 ]
-ProtocolName = Annotated[str | None, typer.Option("--protocol", help="Protocol of the run; default: the split's.")]
-EngineName = Annotated[str | None, typer.Option("--engine", help="Engine: fabric or detectron2.")]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol",
+        help="Protocol of the run; default: the split's.",
+        autocompletion=completion.complete_protocols,
+    ),
+]
+EngineName = Annotated[
+    str | None,
+    typer.Option("--engine", help="Engine: fabric or detectron2.", autocompletion=completion.complete_engines),
+]
 MaxImages = Annotated[
     int | None, typer.Option("--max-images", min=0, help="Score only the first images (testing only).")
 ]
@@ -92,6 +123,7 @@ Track = Annotated[
         metavar="tensorboard,wandb,mlflow",
         envvar="CHIMERA_BENCH_TRACK",
         callback=_set_trackers,
+        autocompletion=completion.complete_trackers,
         help="Also log losses and scores there; offline unless set up otherwise.",
     ),
 ]

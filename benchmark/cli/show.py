@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.console import open_store, print_json, print_line
+from benchmark.cli.console import open_store, print_json, print_line, print_note, print_text
 from benchmark.cli.options import AsJson, RunId
 from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_state import RunState
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.store.store import Store
@@ -34,13 +35,38 @@ def logs(
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="Number of lines, counted from the end; 0 for all.")
     ] = 0,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on printing, through all attempts, until the run ends.")
+    ] = False,
 ) -> None:
     """Print the log of a run."""
     store = open_store(context)
+    if follow:
+        if attempt is not None:
+            raise typer.BadParameter("goes through all attempts, so --attempt cannot be given", param_hint="--follow")
+        raise typer.Exit(_follow(store, store.find(run_id), lines=lines))
     path = _find_log(store, store.find(run_id), attempt)
     text = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in text[-lines:] if lines else text:
         print_line(line)
+
+
+def _follow(store: Store, run_id: str, *, lines: int) -> int:
+    """Print the log of a run as it is written, and return the exit code."""
+    from benchmark.cli.follow import LogFollower
+    from slurm.status.run_status import query_status
+
+    def is_queued() -> bool:
+        return query_status(store, [run_id]).runs[0].state.is_active
+
+    follower = LogFollower(store.run(run_id), notify=print_note, is_queued=is_queued)
+    try:
+        for text in follower.follow(first_lines=lines):
+            print_text(text)
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    is_failed = store.run(run_id).read_state().is_failed
+    return ExitCode.FINISHED_WITH_FAILURES if is_failed else ExitCode.SUCCESS
 
 
 def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.cli.completion import complete_plans
 from benchmark.cli.console import (
     format_command,
     format_losses,
@@ -36,7 +37,11 @@ HEADS = ("state", "progress", "attempts", "node", "row", "seed", "id", "last mes
 
 def status(
     context: typer.Context,
-    study: Annotated[str | None, typer.Argument(help="Show only the runs of this study, as last planned.")] = None,
+    study: Annotated[
+        str | None,
+        typer.Argument(help="Show only the runs of this study, as last planned.", autocompletion=complete_plans),
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="Show only failed runs, with their reasons.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have finished.")] = False,
     every_s: Annotated[float, typer.Option("--every", min=MIN_INTERVAL_S, help="Seconds between refreshes.")] = 30.0,
     as_json: AsJson = False,
@@ -49,9 +54,12 @@ def status(
     while True:
         grid = query_status(store, _list_ids(store, study))
         labels = label_runs(store, [run.id for run in grid.runs], study=study or "")
-        entries = [_describe_run(store, run) | _describe_label(labels[run.id]) for run in grid.runs]
+        shown = [run for run in grid.runs if run.state.is_failed or not failed]
+        entries = [_describe_run(store, run) | _describe_label(labels[run.id]) for run in shown]
         if as_json:
             print_json(entries)
+        elif failed:
+            _print_failed(store, grid, entries, clear=watch)
         else:
             _print_status(store, grid, entries, clear=watch)
         if not watch or not any(run.state.is_active for run in grid.runs):
@@ -63,8 +71,7 @@ def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, An
     from slurm.status.node_faults import describe_failed_nodes
     from slurm.status.run_status import list_advice
 
-    if clear and make_console().is_terminal:
-        make_console().clear()
+    _clear(clear)
     if entries:
         print_columns(HEADS, [_format_row(entry) for entry in entries])
     print_line(f"{format_states([entry['state'] for entry in entries])} in {store.root}")
@@ -80,6 +87,28 @@ def _print_status(store: Store, grid: GridStatus, entries: Sequence[dict[str, An
         print_note(line)
     if any(run.state in (RunState.INTERRUPTED, RunState.LOST) and run.task for run in grid.runs):
         print_note(f"to resume interrupted and lost runs: {format_command(store, 'submit', 'STUDY')}")
+
+
+def _print_failed(store: Store, grid: GridStatus, entries: Sequence[dict[str, Any]], *, clear: bool) -> None:
+    """Print the failed runs, each with its whole reason on a line of its own."""
+    from benchmark.store.row_labels import shorten_id
+
+    _clear(clear)
+    for entry in entries:
+        seed = "" if entry["seed"] is None else f" seed {entry['seed']}"
+        print_line(f"{entry['state']}  {entry['row']}{seed}  {shorten_id(entry['id'])}")
+        print_line(f"  {entry['message']}")
+    print_line(f"{format_states([run.state for run in grid.runs])} in {store.root}")
+    for line in grid.queue.notes:
+        print_note(line)
+    if entries:
+        print_note(f"the log of a run: {format_command(store, 'logs', shorten_id(entries[0]['id']))}")
+
+
+def _clear(is_wanted: bool) -> None:
+    """Clear the terminal, if there is one."""
+    if is_wanted and make_console().is_terminal:
+        make_console().clear()
 
 
 def _list_ids(store: Store, study: str | None) -> list[str]:

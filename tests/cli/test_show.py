@@ -68,6 +68,21 @@ def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.Ca
     assert "1 done · 1 failed · 1 broken · 1 interrupted" in out
 
 
+def test_status_of_failures_shows_them_alone_with_their_whole_reason(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(store, spec_of(seed=0), even(80, 60))
+    run_id = save(store, spec_of(seed=1), FAILURE)
+    store.run(run_id).write_spec(spec_of(seed=1))
+    code, out, err = run_command(capsys, "status", "--failed")
+    assert code == 0 and out.splitlines() == [
+        f"failed  demo/paper seed 1  {run_id[-16:]}",
+        "  ValueError: the loss is nan",
+        f"1 done · 1 failed in {store.root}",
+    ]
+    assert f"logs {run_id[-16:]}" in err
+
+
 def test_status_of_a_study_includes_its_missing_runs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     plan = two_rows(store)
     store.write_plan(plan)

@@ -42,7 +42,7 @@ def list_imports(runs: Path, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("list",), ("status",), ("table", "demo"), ("show", "paper-toybox-s0")]
+    "arguments", [("--help",), ("--version",), ("list",), ("status",), ("table", "demo"), ("show", "paper-toybox-s0")]
 )
 def test_read_only_commands_import_no_heavy_package(runs: Path, arguments: tuple[str, ...]) -> None:
     assert not list_imports(runs, *arguments) & HEAVY

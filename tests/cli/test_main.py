@@ -1,0 +1,39 @@
+"""The program itself: its help by headings, and its version."""
+
+from __future__ import annotations
+
+import platform
+import re
+
+import pytest
+
+from benchmark.cli.main import SECTIONS
+from tests.cli.shell import run_command
+
+
+def test_help_lists_every_command_under_its_heading_in_the_order_of_a_day(capsys: pytest.CaptureFixture[str]) -> None:
+    out = run_command(capsys, "--help").out
+    headings = [line.removesuffix(":") for line in out.splitlines() if re.fullmatch(r"[A-Z].*:", line)]
+    assert headings == ["Options", *SECTIONS, "Datasets, weights, measurements"]
+    for heading, commands in SECTIONS.items():
+        section = out.partition(f"\n{heading}:\n")[2].partition("\n\n")[0]
+        names = [line.split()[0] for line in section.splitlines() if re.match(r"  \w", line)]
+        assert names[: len(commands)] == list(commands)
+
+
+def test_the_version_names_commit_python_and_torch(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.store.environment.find_commit", lambda: "abc123")
+    code, out, _ = run_command(capsys, "--version")
+    pattern = (
+        rf"chimera-bench \d+\.\d+\.\d+ \(commit abc123\), Python {platform.python_version()}, torch \d+\.\d+\.\d+.*\n"
+    )
+    assert code == 0 and re.fullmatch(pattern, out)
+
+
+def test_outside_a_checkout_the_version_names_no_commit(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.store.environment.find_commit", lambda: "")
+    assert "commit" not in run_command(capsys, "--version").out

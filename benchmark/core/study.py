@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,18 +23,26 @@ PLAN_FORMAT = 4
 
 
 def _wrap_text(value: object) -> object:
+    if not isinstance(value, str | list | tuple):
+        raise ValueError("expected a name or a list of names")
     return (value,) if isinstance(value, str) else value
+
+
+def _check_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
+        raise ValueError("expected letters, digits and _ . = + -, the first a letter or digit")
+    return name
 
 
 def _check_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
-        raise ValueError(f"seeds {list(seeds)} must be different and not negative")
+        raise ValueError(f"{list(seeds)} must be different and not negative")
     return seeds
 
 
 def _check_splits(splits: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(splits)) < len(splits):
-        raise ValueError(f"splits {list(splits)} must be different")
+        raise ValueError(f"{list(splits)} must be different")
     return splits
 
 
@@ -84,7 +93,7 @@ class Study(FrozenModel):
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images", "splits": "split"}
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=+-]*$")
+    name: Annotated[str, AfterValidator(_check_name)]
     title: str
     rows: tuple[StudyRow, ...] = Field(min_length=1)
     baseline: str = ""
@@ -266,8 +275,10 @@ def _anchor_swept(key: str, value: Any, folder: Path) -> Any:
 
 def _anchor_method(method: str, folder: Path) -> str:
     path, suffix, variant = method.partition(".py")
-    is_file = suffix and (not variant or variant.startswith("/"))
-    return f"{folder / Path(path + suffix).expanduser()}{variant}" if is_file else method
+    if suffix and (not variant or variant.startswith("/")):
+        return f"{folder / Path(path + suffix).expanduser()}{variant}"
+    is_package = method.startswith((".", "~", "/"))  # the path of a package, which the name of a method never is
+    return str(folder / Path(method).expanduser()) if is_package else method
 
 
 def _anchor_yaml(name: str, folder: Path) -> str:

@@ -8,10 +8,11 @@ from benchmark.core.grid import GridRow, make_grid
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study
-from benchmark.planning.method_setup import find_variant, parse_method
+from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.resolve import resolve
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.method_names import split_method
 
 
 def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
@@ -66,7 +67,7 @@ def _add_place(place: str, row: GridRow, message: str) -> str:
 
 def _plan_row(row: GridRow, first: RunSpec) -> PlanRow:
     """Return the runs of a row, labeled by its variant; of one whose seeds give the same result, the first run only."""
-    name, label = parse_method(row.method)
+    name, label = split_method(row.method)
     recipe = load_recipe(simplify_name(name))
     is_deterministic = recipe.traits.gives_one_result(first.budget)
     seeds = row.seeds[:1] if is_deterministic else row.seeds

@@ -37,7 +37,8 @@ def load_external_method(method: ExternalMethod) -> ModuleType:
         content.update(hashlib.sha256(path.read_bytes()).digest())
     package = f"{PREFIX}{content.hexdigest()[:16]}"
     folders = method.source.parent.relative_to(method.root).parts
-    name = ".".join([package, *folders, method.source.stem.replace(".", "_")])
+    stem = [] if method.source.name == INIT else [method.source.stem.replace(".", "_")]
+    name = ".".join([package, *folders, *stem])
     _FINDER.add(package, _Location(name, method, method.roots))
     return importlib.import_module(name)
 
@@ -58,7 +59,8 @@ class _Location:
 
     def make_private(self, name: str) -> str:
         """Return the name in the private package that an absolute import means; empty if it means another package."""
-        package, _, _ = self.module.rpartition(".")
+        is_package = self.method.source.name == INIT
+        package = self.module if is_package else self.module.rpartition(".")[0]
         top, _, rest = name.partition(".")
         if top not in self.roots:
             return ""

@@ -19,6 +19,7 @@ from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.setting_names import check_setting_names
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import format_canonical_json
+from benchmark.utils.method_names import split_method
 from benchmark.wrappers.self_training import SelfTraining
 from benchmark.wrappers.sliding_window import SlidingWindow
 
@@ -80,7 +81,7 @@ def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mappin
         protocol: Name or path of the protocol; if empty, the split's own.
         overrides: Values by dotted key, see `normalize_overrides`.
     """
-    name, label = parse_method(method)
+    name, label = split_method(method)
     recipe = load_recipe(simplify_name(name))
     variant = find_variant(recipe, label, name=name)
     original = _apply_presets(recipe, variant, dataset=split.dataset)
@@ -150,17 +151,6 @@ def replace_prompts(split: Split, protocol: Protocol) -> Split:
     return split if prompts is None else split.model_copy(update={"prompts": prompts})
 
 
-def parse_method(method: str) -> tuple[str, str]:
-    """Split "method/variant" into both; the variant is empty if none is given, and may contain slashes."""
-    if method.endswith(".py"):
-        return method, ""
-    head, suffix, label = method.partition(".py/")
-    if suffix:
-        return f"{head}.py", label
-    name, _, label = method.partition("/")
-    return name, label
-
-
 def find_variant(recipe: Recipe[Any], label: str, *, name: str) -> str:
     """Return the label of a variant as the recipe spells it.
 
@@ -215,7 +205,12 @@ def _apply_presets(recipe: Recipe[Any], variant: str, *, dataset: str) -> Config
 
 def _find_equal_variant(recipe: Recipe[Any], config: Config, *, dataset: str) -> tuple[str, Config] | None:
     """Return the first variant that is this config anyway, and its config; None if there is none."""
-    for variant in recipe.variants:
+    preset = {key.partition(".")[0] for key in recipe.presets.get(dataset, {})}
+    for variant, own in recipe.variants.items():
+        # fields without presets first: applying the presets of every variant takes longer than all else of a grid
+        fields = [name for name in type(own).model_fields if name not in preset]
+        if type(own) is not type(config) or any(getattr(own, name) != getattr(config, name) for name in fields):
+            continue
         if (original := _apply_presets(recipe, variant, dataset=dataset)) == config:
             return variant, original
     return None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.planning.external_method import load_external_method
 from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.external_sources import open_external_method
+from benchmark.utils.method_names import name_method_file
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import INIT, digest_sources, read_source
 
@@ -158,7 +159,7 @@ def describe_method(name: str) -> MethodEntry:
     values = dict(_list_assignments(tree.body))
     if "RECIPE" not in values:
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
-    stem = Path(name).stem if is_path(name) else name
+    stem = name_method_file(name) if is_path(name) else name
     summary = (ast.get_docstring(tree) or "").partition("\n")[0].strip()
     variants = _read_literal_keys(values.get("VARIANTS"), source)
     return MethodEntry(stem, _read_title(values["RECIPE"]) or stem, summary, variants, source)

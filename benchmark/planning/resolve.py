@@ -18,7 +18,6 @@ from benchmark.data.loader import check_fits
 from benchmark.planning.method_setup import (
     MethodSetup,
     normalize_overrides,
-    parse_method,
     replace_prompts,
     set_up_method,
 )
@@ -26,6 +25,7 @@ from benchmark.planning.plan_checks import check_run
 from benchmark.planning.registry import compute_source_digest, is_path, load_recipe, simplify_name
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.identity import identify
+from benchmark.utils.method_names import INIT, name_method_file, split_method
 
 ENGINES = ("fabric", "detectron2")
 
@@ -159,14 +159,15 @@ def find_method_of(spec: RunSpec) -> str:
         if compute_source_digest(spec.method) == spec.source_digest:
             return spec.method
         raise ValueError(f"method {spec.method} changed since this run was planned: plan it again")
-    paths = dict.fromkeys([spec.source, str(Path(f"{spec.method}.py").absolute())])
+    here = Path(spec.method, INIT) if Path(spec.source).name == INIT else Path(f"{spec.method}.py")
+    paths = dict.fromkeys([spec.source, str(here.absolute())])
     existing = [path for path in paths if Path(path).is_file()]
     for path in existing:
         if compute_source_digest(path) == spec.source_digest:
             return path
     if existing:
         raise ValueError(f"method file {existing[0]} changed since this run was planned: plan it again")
-    raise ValueError(f"no method file {spec.source}: go to the folder that holds {spec.method}.py now")
+    raise ValueError(f"no method file {spec.source}: go to the folder that holds {here} now")
 
 
 def load_split_of(spec: RunSpec) -> Split:
@@ -195,13 +196,13 @@ def find_split_source(split: str) -> str:
 
 def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a spec that describe its method."""
-    name = simplify_name(parse_method(method)[0])
+    name = simplify_name(split_method(method)[0])
     is_external = is_path(name)
     config = _dump_config(setup.config, name=name)
     parts = {"budget": dict(setup.budget), "protocol": setup.protocol.model_dump(mode="json")}
     effective = {key: value for key, value in overrides.items() if key in setup.effective}
     return {
-        "method": Path(name).stem if is_external else name,
+        "method": name_method_file(name) if is_external else name,
         "source": str(Path(name).expanduser().absolute()) if is_external else "",
         "source_digest": compute_source_digest(name),
         "variant": setup.variant,

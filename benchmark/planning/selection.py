@@ -18,6 +18,7 @@ from benchmark.planning.plan_cache import plan_study
 from benchmark.planning.registry import list_methods
 from benchmark.store.store import Store
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.method_names import INIT, is_method_path, name_method_file, split_method
 
 MAX_NAME = 120
 """Largest length of a modified study's name."""
@@ -171,7 +172,7 @@ def _make_method_study(request: Request) -> Study:
     general = {key: value for key, value in given.items() if value} | fields
     changes = _format_changes({}, {"set": request.overrides, "sweep": request.sweep})
     words = [*_format_changes(general, {"set": {}, "sweep": {}}), *changes]
-    method = re.sub(r"^.*/(?=[^/]*\.py(/|$))", "", request.name)  # of a file, without the folders
+    method = _shorten_method(request.name)
     return _make_study(
         fields
         | {
@@ -184,6 +185,15 @@ def _make_method_study(request: Request) -> Study:
         }
         | ({"sweep": request.sweep} if request.sweep else {})
     )
+
+
+def _shorten_method(method: str) -> str:
+    """Return a method without the folders that its file is in."""
+    name, label = split_method(method)
+    if not name.endswith(".py"):
+        return method
+    file = name_method_file(name) if Path(name).name == INIT else Path(name).name
+    return f"{file}/{label}" if label else file
 
 
 def _notify_size(study: Study, notify: Callable[[str], None]) -> None:
@@ -203,7 +213,7 @@ def is_study(name: str) -> bool:
         return True
     method = name.partition("/")[0]
     methods, studies = list_methods(), list_studies()
-    if ".py" in name or (method in methods and name not in studies):
+    if is_method_path(name) or (method in methods and name not in studies):
         return False
     if name in methods:
         path = STUDIES / f"{name}.yaml"
@@ -213,7 +223,8 @@ def is_study(name: str) -> bool:
     if name in studies:
         return True
     if Path(name).expanduser().is_dir():
-        raise KeyError(f"{name!r} is a folder: give the path of a method file in it, {Path(name) / 'FILE.py'}")
+        file = Path(name) / "FILE.py"
+        raise KeyError(f"{name!r} is a folder without {INIT}: give the path of a method file in it, {file}")
     is_path = name.startswith((".", "/", "~"))
     raise KeyError(explain_unknown_name("method or study", name if is_path else method, [*methods, *studies]))
 

@@ -13,9 +13,10 @@ from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS
 from benchmark.planning import method_setup
-from benchmark.planning.method_setup import find_variant, parse_method
+from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe
 from benchmark.planning.resolve import build, resolve
+from benchmark.utils.method_names import split_method
 from tests.engine.runs import METHOD, same_state
 
 
@@ -127,7 +128,7 @@ def test_variants_match_whatever_their_case_and_spaces() -> None:
     ],
 )
 def test_method_and_variant_are_separated(text: str, expected: tuple[str, str]) -> None:
-    assert parse_method(text) == expected
+    assert split_method(text) == expected
 
 
 @pytest.mark.parametrize("change", [{"engine": "fabrik"}, {"split": "toyboks"}])

@@ -83,7 +83,7 @@ def test_a_plan_is_not_named_like_another_study_or_method(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("./pack", r"'\./pack' is a folder: give the path of a method file in it, pack/FILE\.py"),
+        ("./pack", r"'\./pack' is a folder without __init__\.py: give the path of a method file in it, pack/FILE\.py"),
         ("./pakc", r"no method or study '\./pakc'\. There are"),
         ("pack/x.py", r"no method file 'pack/x\.py': there is no file \*\.py in pack"),
         ("gone/x.py", r"no method file 'gone/x\.py': there is no folder gone"),

@@ -17,8 +17,9 @@ import benchmark.d2.register  # noqa: F401  # registers splits and methods
 from benchmark.core.overrides import parse_overrides
 from benchmark.core.protocol import load_protocol
 from benchmark.d2.catalogs.catalog import SUBSETS, SplitSubset
-from benchmark.planning.method_setup import MethodSetup, parse_method, resolve_method
+from benchmark.planning.method_setup import MethodSetup, resolve_method
 from benchmark.planning.registry import describe_method, list_methods
+from benchmark.utils.method_names import split_method
 
 LINE_LENGTH = 120
 
@@ -102,14 +103,14 @@ def make_request(
         KeyError: The method, variant, split, protocol or key is unknown; the message suggests the nearest name.
         ValueError: A value is invalid, or the method or split is not registered in Detectron2.
     """
-    _check_is_registered_name("method", parse_method(method)[0])
+    _check_is_registered_name("method", split_method(method)[0])
     _check_is_registered_name("split", split)
     setting = resolve_method(method, split=split, protocol=protocol, overrides=parse_overrides(overrides))
     command = ["chimera-bench", "d2", "config", method, "--split", split, "--seed", str(seed)]
     command += ["--protocol", protocol] if protocol else []
     command += [argument for override in overrides for argument in ("--set", override)]
     return ConfigRequest(
-        architecture=f"{parse_method(method)[0]}/{setting.variant}",
+        architecture=f"{split_method(method)[0]}/{setting.variant}",
         split=split,
         protocol=protocol,
         overrides=tuple(override for override in overrides if _has_no_config_field(override)),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.core.run_state import RunState
+from benchmark.utils.lock import find_owner
 
 if TYPE_CHECKING:
     from benchmark.store.run_folder import RunFolder
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 POLL_S = 0.5
 QUIET_S = 10.0
 """Seconds without a process after which a run that was begun has ended, unless it waits in a queue."""
+
+QUEUE_POLL_S = 10.0
+"""Seconds between two questions to the scheduler."""
 
 Notify = Callable[[str], None]
 
@@ -34,7 +38,7 @@ class LogFollower:
         self._position = 0
 
     def follow(self, *, first_lines: int = 0) -> Iterator[str]:
-        """Yield text as it is written, until the run is done, has failed, or no process works on it any more.
+        """Yield text as it is written, until the run is done, or no process works on it and none is to come.
 
         Args:
             first_lines: Lines of the present log to begin with; 0 for all.
@@ -45,20 +49,24 @@ class LogFollower:
         yield self._skip_to(first_lines)
         quiet_since = time.monotonic()
         while True:
-            state = self._run.read_state()  # before the text, which is then complete if the run has ended
-            text = self._read_new()
+            state, is_at_work = self._run.read_state(), find_owner(self._run.path) is not None
+            text = self._read_new()  # after the state: the text is complete if the run has ended
             yield text
-            if state.is_final:
-                self._notify(f"{self._run.id}: {state}")
-                return
-            if text or state is RunState.RUNNING:
+            if state is RunState.DONE:
+                break
+            if text or is_at_work or not self._was_started:
                 quiet_since = time.monotonic()
-            elif state is RunState.INTERRUPTED and time.monotonic() - quiet_since > QUIET_S:
+            elif state.is_failed or time.monotonic() - quiet_since > QUIET_S:
                 if not self._is_queued():
-                    self._notify(f"{self._run.id}: {state}, no process works on it")
-                    return
+                    break
                 quiet_since = time.monotonic()
+                time.sleep(QUEUE_POLL_S)
             time.sleep(POLL_S)
+        self._notify(f"{self._run.id}: {state}" + ("" if state.is_final else ", no process works on it"))
+
+    @property
+    def _was_started(self) -> bool:
+        return self._log is not None
 
     def _skip_to(self, first_lines: int) -> str:
         """Return the last lines of the present log; later calls return what is written after them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from benchmark.cli import follow
 from benchmark.cli.follow import LogFollower
 from benchmark.core.run_record import Failure
 from benchmark.store.store import Store
+from benchmark.utils.lock import hold_lock
 from tests.cli.shell import run_command
 from tests.report.world import even, save, spec_of
 
@@ -98,6 +100,16 @@ def test_a_run_without_a_process_has_ended_unless_it_is_queued(
     except KeyboardInterrupt:
         assert is_queued
     assert notes == ([] if is_queued else [f"{SPEC.id}: interrupted, no process works on it"])
+
+
+def test_a_failed_run_that_is_run_again_is_followed(store: Store, events: list[Callable[[], object]]) -> None:
+    begin(store, "one\n")
+    save(store, SPEC, Failure(kind="ValueError", message="no"))
+    lock = ExitStack()
+    lock.enter_context(hold_lock(store.run(SPEC.id).path))
+    events += [lambda: begin(store, "two\n"), lambda: finish(store, 2, "three\n"), lock.close]
+    follower = LogFollower(store.run(SPEC.id), notify=lambda _: None, is_queued=lambda: False)
+    assert "".join(follower.follow()) == "one\ntwo\nthree\n"
 
 
 def test_a_run_that_was_not_started_is_waited_for(store: Store, events: list[Callable[[], object]]) -> None:

@@ -18,6 +18,7 @@ from benchmark.engine.checkpoint import Checkpoint, digest_state
 from benchmark.engine.distributed import ProcessGroup
 from benchmark.engine.initialization import initialize_method
 from benchmark.engine.optimizer import is_trained, make_optimizer
+from benchmark.engine.partial_counts import PartialCounts, PartialFolder
 from benchmark.evaluation.counts import Counts
 
 T = TypeVar("T")
@@ -176,8 +177,12 @@ class Engine(ABC):
         seen: Sequence[bool],
         gamma: float,
         observe: Observer,
+        partial: PartialFolder | None = None,
     ) -> Counts:
         """Count every labeled pixel once.
+
+        With a folder for partial counts, the evaluation goes on where an earlier attempt was killed. On a stop request,
+        it finishes the image, saves, and raises KeyboardInterrupt.
 
         Args:
             method: Trained method; its vocabulary is `classes`.
@@ -186,7 +191,12 @@ class Engine(ABC):
             seen: Whether each class was seen in training.
             gamma: Offset that is subtracted from the scores of seen classes.
             observe: Function that is called after every image of this process.
+            partial: Folder for the counts so far; None to keep none.
         """
+
+    def _open_partial_counts(self, partial: PartialFolder | None, method: Method) -> PartialCounts:
+        """Return the file of this process for the counts so far."""
+        return PartialCounts() if partial is None else partial.open(method, self._group.rank)
 
     @abstractmethod
     def _load(self, training: Training) -> int | None:

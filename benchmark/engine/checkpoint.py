@@ -171,7 +171,10 @@ def digest_state(method: Method) -> str:
     digest = hashlib.sha256()
     for name, value in get_trainable_state(method).items():
         digest.update(name.encode())
-        digest.update(value.cpu().contiguous().flatten().view(torch.uint8).numpy())
+        is_tensor = isinstance(value, Tensor)
+        digest.update(
+            value.cpu().contiguous().flatten().view(torch.uint8).numpy() if is_tensor else repr(value).encode()
+        )
     return digest.hexdigest()
 
 

@@ -13,6 +13,7 @@ from benchmark.core.seeding import seed_globals
 from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.device import move_to_device
+from benchmark.engine.partial_counts import PartialCounts
 from benchmark.evaluation.counter import Counter, LogitsError
 from benchmark.evaluation.counts import Counts
 
@@ -68,25 +69,32 @@ def count_pixels(
     method: Method,
     observe: Observer,
     total: int,
+    done: int,
+    partial: PartialCounts,
 ) -> Counts:
     """Count the pixels of every image.
 
     Args:
-        predictions: Sample, prediction with sem_seg (K, H, W), and target (H, W) of every image.
-        counter: Counter that has not counted anything yet.
+        predictions: Sample, prediction with sem_seg (K, H, W), and target (H, W) of every image that is left.
+        counter: Counter that has counted the first `done` images.
         method: Method that predicts.
         observe: Function that is called after every image.
-        total: Number of images, for the progress reports.
+        total: Number of images.
+        done: Number of images that an earlier attempt has counted.
+        partial: File of the counts so far.
 
     Returns:
         Counts of all images.
 
     Raises:
         MethodOutputError: The scores of a prediction cannot be counted.
+        KeyboardInterrupt: A stop is requested; the counts so far were saved.
     """
-    for done, (sample, prediction, target) in enumerate(predictions, start=1):
-        count_image(counter, prediction, target, image_id=sample["image_id"], method=method)
-        observe(Progress("evaluate", done, total, {}))
+    with partial.defer_stop():
+        for number, (sample, prediction, target) in enumerate(predictions, start=done + 1):
+            count_image(counter, prediction, target, image_id=sample["image_id"], method=method)
+            observe(Progress("evaluate", number, total, {}))
+            partial.update(counter, is_last=number == total)
     return counter.compute()
 
 

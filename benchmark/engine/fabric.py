@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import partial
+from functools import partial as bind
 
 from benchmark.core.method import Method
 from benchmark.data.loader import EvalLoader
@@ -13,6 +13,7 @@ from benchmark.engine.base import Engine, Observer, Progress, Training
 from benchmark.engine.distributed import ProcessGroup, find_rank
 from benchmark.engine.evaluation_loop import count_pixels, predict_each
 from benchmark.engine.fabric_setup import open_fabric
+from benchmark.engine.partial_counts import PartialFolder
 from benchmark.engine.training_step import (
     GradientAccumulator,
     clip_gradients,
@@ -72,17 +73,20 @@ class FabricEngine(Engine):
         seen: Sequence[bool],
         gamma: float,
         observe: Observer,
+        partial: PartialFolder | None = None,
     ) -> Counts:
         """Count every labeled pixel once; see `Engine.evaluate`. The processes of a run share the images."""
         module = self._fabric.setup_module(method)
         rank = self._group.rank
 
         def count_own_images() -> Counts:
-            images = data.images(first=rank.index, step=rank.size)
+            counter, file = Counter(classes, seen, gamma=gamma), self._open_partial_counts(partial, method)
+            done, total = file.restore(counter), len(range(rank.index, len(data), rank.size))
+            images = data.images(first=rank.index + done * rank.size, step=rank.size)
             predictions = predict_each(module, method, images, device=self.device)
-            total = len(range(rank.index, len(data), rank.size))
-            counter = Counter(classes, seen, gamma=gamma)
-            return count_pixels(predictions, counter, method=method, observe=observe, total=total)
+            return count_pixels(
+                predictions, counter, method=method, observe=observe, total=total, done=done, partial=file
+            )
 
         return merge(self._group.gather_results(count_own_images))
 
@@ -93,7 +97,7 @@ class FabricEngine(Engine):
         method, budget, file = training.method, training.budget, training.checkpoint
         assert training.optimizer is not None
         module, optimizer = self._fabric.setup(method, training.optimizer)
-        run_micro_batch = partial(
+        run_micro_batch = bind(
             forward_backward,
             method,
             forward=module,

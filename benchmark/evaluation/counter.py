@@ -80,6 +80,21 @@ class Counter:
         self._check_labels(labels, image_id=image_id)
         self._rows[image_id] = self._count(maps, labels, image_id=image_id)
 
+    def restore(self, counts: Counts) -> None:
+        """Go on from counts that another counter of the same arguments had computed; this one has counted nothing yet.
+
+        Raises:
+            ValueError: The classes are others.
+        """
+        if (counts.classes, counts.seen) != (self.classes, self.seen):
+            raise ValueError("counts of other classes cannot be restored: count all images again")
+        for index, name in enumerate(counts.image_ids):
+            rows = (counts.intersection[[index]], counts.prediction[[index]], counts.target[[index]])
+            self._rows[name] = sparse.vstack(rows, format="csr")
+        self._margin_intersection = counts.margin_intersection.copy()
+        self._margin_prediction = counts.margin_prediction.copy()
+        self._confusion = counts.confusion.toarray()
+
     def compute(self) -> Counts:
         """Return the counts of all images so far, ordered by image id and not by arrival."""
         ids = sorted(self._rows)

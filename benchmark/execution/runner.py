@@ -6,16 +6,18 @@ import importlib
 import logging
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from benchmark.core.environment import describe_arithmetic
-from benchmark.core.run_record import Cost, RunRecord, digest_code
+from benchmark.core.run_record import Cost, Failure, RunRecord, digest_code
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine.base import Engine, Observer, TrainResult
+from benchmark.engine.partial_counts import PartialFolder
 from benchmark.evaluation.counts import Counts
 from benchmark.execution.cost_step import determine_cost
 from benchmark.execution.load_run import LoadedRun, load_run
@@ -30,6 +32,7 @@ from benchmark.store.environment import describe_environment
 from benchmark.store.exceptions import explain_exception
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.input_files import collect_inputs
 
 ENGINE_CLASSES = {
@@ -87,19 +90,21 @@ def execute(
             arithmetic = describe_arithmetic(draft.environment)
             engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=arithmetic)
             run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
-            result = _produce_result(run, engine, folder=folder, observe=reporter, measures_cost=measures_cost)
+            provenance = _Provenance(digest_code(code), arithmetic, inputs)
+            result = _produce_result(
+                run, engine, folder=folder, provenance=provenance, observe=reporter, measures_cost=measures_cost
+            )
             return _save_result(folder, result.complete(draft), result.counts)
         except SupersededError:
             raise
         except Exception as error:
-            failure = explain_exception(error, method_files=_list_method_files(spec))
-            return _save_failure(folder, draft.fail(failure))
+            return _save_failure(folder, draft.fail(_explain_failure(error, spec)))
 
 
 def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
     """Run the part of a further process in a run that several processes share; the first process calls `execute`.
 
-    This process reads the checkpoint and writes nothing; the first process saves the result.
+    This process reads the checkpoint and writes nothing but its counts so far; the first process saves the result.
 
     Args:
         spec: Spec of the run.
@@ -113,13 +118,16 @@ def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -
         KeyboardInterrupt: A process of the run was interrupted or has ended.
     """
     prepare_torch(threads)
-    checkpoint = store.run(spec.id).checkpoint_path
+    folder = store.run(spec.id)
     try:
         engine = open_engine(spec)
         if engine.is_first:
             raise ValueError(f"{spec.id}: this is the first or only process of the run: call execute")
-        run = engine.run_collectively(lambda: load_run(spec, load_recipe_of(spec), workers=workers))
-        _fit_and_evaluate(run, engine, checkpoint=checkpoint, observe=lambda _: None)
+        with collect_inputs() as inputs:
+            arithmetic = describe_arithmetic(describe_environment())
+            provenance = _Provenance(digest_code(describe_code(spec)), arithmetic, inputs)
+            run = engine.run_collectively(lambda: load_run(spec, load_recipe_of(spec), workers=workers))
+            _fit_and_evaluate(run, engine, folder=folder, provenance=provenance, observe=lambda _: None)
     except Exception:
         time.sleep(FAILURE_DELAY_S)
         raise
@@ -157,6 +165,26 @@ def open_engine(spec: RunSpec, *, checkpoint_every: int = 0, arithmetic: str = "
 
 
 @dataclass(frozen=True)
+class _Provenance:
+    """What the counts of a run depend on, apart from its spec and the trained state.
+
+    Attributes:
+        code: Digest of the code of the run.
+        arithmetic: What decides the last bits of results, as `describe_arithmetic` words it.
+        inputs: Digests of the files that were read; grows while the run reads files.
+    """
+
+    code: str
+    arithmetic: str
+    inputs: Mapping[str, str]
+
+    def open_partial_folder(self, folder: RunFolder, spec: RunSpec) -> PartialFolder:
+        """Return the folder for the counts of an unfinished evaluation."""
+        key = format_canonical_json([spec.digest(), self.code, self.arithmetic, dict(self.inputs)])
+        return PartialFolder(folder.partial_path, key)
+
+
+@dataclass(frozen=True)
 class _ProducedResult:
     """What a run produced: the results of its three steps."""
 
@@ -169,19 +197,26 @@ class _ProducedResult:
 
 
 def _produce_result(
-    run: LoadedRun, engine: Engine, *, folder: RunFolder, observe: Observer, measures_cost: bool
+    run: LoadedRun,
+    engine: Engine,
+    *,
+    folder: RunFolder,
+    provenance: _Provenance,
+    observe: Observer,
+    measures_cost: bool,
 ) -> _ProducedResult:
     with time_predictions(run.method) as predict_s:
-        result, counts = _fit_and_evaluate(run, engine, checkpoint=folder.checkpoint_path, observe=observe)
+        result, counts = _fit_and_evaluate(run, engine, folder=folder, provenance=provenance, observe=observe)
     cost = determine_cost(run, engine, result=result, predict_s=predict_s, is_measured=measures_cost, observe=observe)
     return _ProducedResult(result, counts, cost)
 
 
 def _fit_and_evaluate(
-    run: LoadedRun, engine: Engine, *, checkpoint: Path, observe: Observer
+    run: LoadedRun, engine: Engine, *, folder: RunFolder, provenance: _Provenance, observe: Observer
 ) -> tuple[TrainResult, Counts]:
     method, split, spec = run.method, run.split, run.spec
     method.set_classes(split.seen)
+    checkpoint = folder.checkpoint_path
     result = engine.fit(
         method, run.train_loader, budget=spec.budget, seed=spec.seed, checkpoint=checkpoint, observe=observe
     )
@@ -193,16 +228,18 @@ def _fit_and_evaluate(
         seen=split.is_seen,
         gamma=spec.protocol.gamma,
         observe=observe,
+        partial=provenance.open_partial_folder(folder, spec),
     )
     return result, counts
 
 
-def _list_method_files(spec: RunSpec) -> list[Path]:
-    """Return the own files of a run's method; none if the method is not found, which may be why the run failed."""
+def _explain_failure(error: Exception, spec: RunSpec) -> Failure:
+    """Describe an exception with its place in the method's own files, unless the method is not found."""
     try:
-        return list_own_files(find_method_of(spec))
+        files = list_own_files(find_method_of(spec))
     except (KeyError, OSError, ValueError):
-        return []
+        files = []
+    return explain_exception(error, method_files=files)
 
 
 def _save_failure(folder: RunFolder, record: RunRecord) -> RunRecord:

@@ -55,4 +55,4 @@ def _check_shared_memory() -> Iterator[str]:
     if SHARED_MEMORY.is_dir():
         size = shutil.disk_usage(SHARED_MEMORY).total // 2**20
         if size < MIN_SHARED_MB:
-            yield f"{SHARED_MEMORY} holds {size} MB, which NCCL or a method may find too small; allow {MIN_SHARED_MB} MB"
+            yield f"{SHARED_MEMORY} holds {size} MB, which may be too small for NCCL; allow {MIN_SHARED_MB} MB"

@@ -6,6 +6,7 @@ Reading changes nothing and needs no torch.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -270,6 +271,7 @@ class RunFolder(RunPaths):
         with open_draft(self.counts_path) as draft:
             counts.save(draft)
         self._write_record(record)
+        shutil.rmtree(self.partial_path, ignore_errors=True)
 
     def save_failure(self, record: RunRecord) -> None:
         """Write the record of a failure.

@@ -8,6 +8,7 @@ predictions.json  files of imported label maps, with their SHA-256; only of an i
 history.jsonl     training losses, one JSON object per line
 heartbeat.json    current stage and progress
 checkpoint.pt     state from which training resumes
+partial/          counts of an evaluation that was interrupted, see `benchmark.engine.partial_counts`
 metrics.json      output of Detectron2's writers; only under that engine
 tensorboard/      and wandb/: files of trackers, see `benchmark.execution.trackers`; only if asked for
 lock              process that works on the run, see `benchmark.utils.lock`
@@ -74,6 +75,11 @@ class RunPaths:
     def checkpoint_path(self) -> Path:
         """Path of the checkpoint from which training resumes."""
         return self.path / "checkpoint.pt"
+
+    @property
+    def partial_path(self) -> Path:
+        """Path of the folder for counts of an unfinished evaluation."""
+        return self.path / "partial"
 
     @property
     def lock_path(self) -> Path:

@@ -5,7 +5,9 @@ Each process is `python -m tests.engine.several_processes ROOT EVENTS`, with the
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import signal
 import socket
@@ -17,10 +19,12 @@ from typing import TypedDict, Unpack
 from benchmark.core.method import Method
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.types import Batch, Losses
-from benchmark.engine import interrupts
+from benchmark.engine import interrupts, partial_counts
 from benchmark.engine.base import Progress
 from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.engine.distributed import Rank, find_rank
+from benchmark.engine.partial_counts import PartialCounts
+from benchmark.evaluation.counter import Counter
 from benchmark.execution import runner
 from benchmark.execution.runner import assist, execute
 from benchmark.planning.resolve import build
@@ -39,11 +43,13 @@ class Events(TypedDict, total=False):
         stop: The last process receives a stop request; then all resume.
         death: The first process is killed.
         failure: The losses of the last process fail.
+        evaluated: Images of the evaluation after which every process is killed.
     """
 
     stop: int
     death: int
     failure: int
+    evaluated: int
 
 
 def run_processes(spec: RunSpec, root: Path, *, size: int = 2, **events: Unpack[Events]) -> list[int]:
@@ -85,6 +91,8 @@ def _main(root: Path, events: Events) -> None:
         _train_until_stopped(spec, store, iteration=events["stop"], rank=rank)
     if "failure" in events and not rank.is_first:
         _break_losses(type(build(spec)), iteration=events["failure"])
+    if "evaluated" in events:
+        _kill_evaluation(images=events["evaluated"])
 
     def observe(progress: Progress) -> None:
         if (progress.stage, progress.done) == ("train", events.get("death")):
@@ -118,6 +126,19 @@ def _break_losses(method_class: type[Method], *, iteration: int) -> None:
 
     method_class.losses = losses
     runner.FAILURE_DELAY_S = 0.0
+
+
+def _kill_evaluation(*, images: int) -> None:
+    """Let every image be saved, and kill this process after so many."""
+    partial_counts.MIN_INTERVAL_S, partial_counts.MAX_COST_SHARE = 0.0, math.inf
+    original, numbers = PartialCounts.update, itertools.count(1)
+
+    def update(self: PartialCounts, counter: Counter, *, is_last: bool) -> None:
+        original(self, counter, is_last=is_last)
+        if next(numbers) == images:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    PartialCounts.update = update
 
 
 if __name__ == "__main__":

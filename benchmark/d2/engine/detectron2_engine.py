@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import partial as bind
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from benchmark.engine.base import Engine, Observer, Progress, Training
 from benchmark.engine.device import choose_device
 from benchmark.engine.distributed import ProcessGroup, Rank, find_rank
 from benchmark.engine.evaluation_loop import count_image, predict_image
+from benchmark.engine.partial_counts import PartialCounts, PartialFolder
 from benchmark.engine.training_step import GradientAccumulator, forward_backward
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
@@ -81,6 +82,7 @@ class Detectron2Engine(Engine):
         seen: Sequence[bool],
         gamma: float,
         observe: Observer,
+        partial: PartialFolder | None = None,
     ) -> Counts:
         """Count every labeled pixel once in Detectron2's evaluation loop; see `Engine.evaluate`."""
         method.to(self.device).eval()
@@ -89,9 +91,13 @@ class Detectron2Engine(Engine):
         def predict(batch: Batch) -> list[Prediction]:
             return [predict_image(forward, method, _drop_target(sample), device=self.device) for sample in batch]
 
-        counter = Counter(classes, seen, gamma=gamma)
-        evaluator = _CountingEvaluator(counter, method=method, observe=observe, total=len(data))
-        counts: Counts = inference_on_dataset(predict, _TargetLoader(data), evaluator)["counts"]
+        counter, file = Counter(classes, seen, gamma=gamma), self._open_partial_counts(partial, method)
+        done = file.restore(counter)
+        evaluator = _CountingEvaluator(
+            counter, method=method, observe=observe, total=len(data), done=done, partial=file
+        )
+        with file.defer_stop():
+            counts: Counts = inference_on_dataset(predict, _TargetLoader(data, first=done), evaluator)["counts"]
         return counts
 
     def _load(self, training: Training) -> int | None:
@@ -102,7 +108,7 @@ class Detectron2Engine(Engine):
         method, iterations = training.method, training.budget.iterations
         optimizer = training.optimizer
         assert optimizer is not None
-        run_micro_batch = partial(
+        run_micro_batch = bind(
             forward_backward,
             method,
             forward=self._wrap_precision(method),
@@ -150,24 +156,32 @@ def _make_checkpointer(training: Training) -> RunCheckpointer:
 
 
 class _TargetLoader:
-    """The scored images as inputs of Detectron2's evaluation loop: batches of one sample with its target."""
+    """The scored images as inputs of Detectron2's evaluation loop: batches of one sample with its target.
 
-    def __init__(self, data: EvalLoader) -> None:
-        self._data = data
+    Args:
+        data: Loader of all scored images.
+        first: Index of the first image.
+    """
+
+    def __init__(self, data: EvalLoader, *, first: int) -> None:
+        self._data, self._first = data, first
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._data) - self._first
 
     def __iter__(self) -> Iterator[Batch]:
-        for sample, target in self._data:
+        for sample, target in self._data.images(first=self._first):
             yield [sample | {"sem_seg": target}]
 
 
 class _CountingEvaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no types
     """Our counter in Detectron2's evaluation loop."""
 
-    def __init__(self, counter: Counter, *, method: Method, observe: Observer, total: int) -> None:
-        self._counter, self._method, self._observe, self._total, self._done = counter, method, observe, total, 0
+    def __init__(
+        self, counter: Counter, *, method: Method, observe: Observer, total: int, done: int, partial: PartialCounts
+    ) -> None:
+        self._counter, self._method, self._observe = counter, method, observe
+        self._total, self._done, self._partial = total, done, partial
 
     def process(self, inputs: Batch, outputs: list[Prediction]) -> None:
         """Count the pixels of a batch; sem_seg is the target (H, W) in inputs and (K, H, W) in outputs."""
@@ -175,6 +189,7 @@ class _CountingEvaluator(DatasetEvaluator):  # type: ignore[misc]  # it has no t
             count_image(self._counter, prediction, sample["sem_seg"], image_id=sample["image_id"], method=self._method)
             self._done += 1
             self._observe(Progress("evaluate", self._done, self._total, {}))
+            self._partial.update(self._counter, is_last=self._done == self._total)
 
     def evaluate(self) -> dict[str, Counts]:
         """Return the counts of all images."""

@@ -26,6 +26,7 @@ from benchmark.planning.resolve import build, resolve
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
 from tests.engine.runs import METHOD, fit, interrupt, same_state, small_spec
+from tests.engine.several_processes import run_processes
 
 ABLATIONS = ("Chimera-Seg", "no CSH", "no SGD", "no SAM", "full-CLIP head")
 METHODS = (*(f"chimera_seg/{label}" for label in ABLATIONS), "maskclip", "spnet")
@@ -150,3 +151,13 @@ def test_one_of_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match="start 1 task, or use engine 'fabric'"):
         Detectron2Engine(micro_batches=2)
+
+
+def test_a_killed_evaluation_goes_on_where_it_was(tmp_path: Path) -> None:
+    spec = small_spec(budget__iterations=2).model_copy(update={"max_images": 7, "engine": "detectron2"})
+    killed, whole, reports = Store(tmp_path / "killed"), Store(tmp_path / "whole"), list[Progress]()
+    assert run_processes(spec, killed.root, size=1, evaluated=4) == [-signal.SIGKILL]
+    execute(spec, store=killed, observe=reports.append)
+    execute(spec, store=whole)
+    assert [report.done for report in reports if report.stage == "evaluate"] == [5, 6, 7]
+    assert killed.run(spec.id).counts_path.read_bytes() == whole.run(spec.id).counts_path.read_bytes()

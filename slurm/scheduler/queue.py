@@ -72,6 +72,17 @@ class QueueSnapshot:
         info = self.jobs.get((job, task)) or self.jobs.get((job, NO_ARRAY))
         return info if info is not None and name in ("", info.name) else None
 
+    def has_forgotten(self, job: str, task: int, *, name: str) -> bool:
+        """Return whether an array is shown without one of its elements, as if that was canceled before its start.
+
+        Args:
+            job: ID of the array.
+            task: Index in the array.
+            name: Name that the job was given.
+        """
+        is_shown = any(number == job and info.name == name for (number, _), info in self.jobs.items())
+        return is_shown and self.find_job(job, task, name=name) is None
+
 
 @dataclass(frozen=True)
 class JobHistory:

@@ -121,7 +121,7 @@ def _explain_limit(name: str, match: re.Match[str]) -> PendingReason:
     words = match["resource"].lower()
     resource = next((text for word, text in _RESOURCES.items() if word in words), "resources")
     if match["kind"] == "Min":
-        return PendingReason(name, f"asks for less {resource} than its {owner} requires", _NEVER_FITS)
+        return PendingReason(name, f"asks for less than its {owner} requires: {resource}", _NEVER_FITS)
     if match["scope"] in ("PerJob", "PerNode"):
         return PendingReason(name, f"asks for more {resource} than its {owner} allows for one job", _NEVER_FITS)
     if "minutes" in words or words.endswith("mins"):

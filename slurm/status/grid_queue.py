@@ -47,6 +47,13 @@ class GridQueue:
         # by name too: a scheduler that lost its state gives the same number to another job
         return snapshot.find_job(*task.target, name=task.submission.manifest.name)
 
+    def has_forgotten(self, task: SubmittedTask) -> bool:
+        """Return whether the scheduler shows the array of an element without it."""
+        snapshot = self.snapshots.get(find_route(task, default=self.default))
+        if snapshot is None or task.target is None:
+            return False
+        return snapshot.has_forgotten(*task.target, name=task.submission.manifest.name)
+
 
 def find_route(task: SubmittedTask, *, default: str) -> str:
     """Return the cluster that commands have to name to reach an element; empty for the default cluster.

@@ -91,7 +91,14 @@ def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict
 
 
 def decide_state(
-    file_state: RunState, task: SubmittedTask, *, job: JobInfo | None, reachable: bool, silent_s: float, now: float
+    file_state: RunState,
+    task: SubmittedTask,
+    *,
+    job: JobInfo | None,
+    reachable: bool,
+    silent_s: float,
+    now: float,
+    is_forgotten: bool = False,
 ) -> tuple[RunState, str]:
     """Decide the state of a run that was submitted and has no record.
 
@@ -102,12 +109,13 @@ def decide_state(
         reachable: Whether the scheduler answers.
         silent_s: Seconds since the last heartbeat; infinite if there was none.
         now: Current time in seconds since 1970.
+        is_forgotten: Whether the scheduler shows the other elements of the array.
 
     Returns:
         The state, and an explanation in one line.
     """
     if job is None:
-        return _decide_without_job(file_state, task, reachable=reachable, now=now)
+        return _decide_without_job(file_state, task, reachable=reachable, now=now, is_forgotten=is_forgotten)
     slurm_state = parse_state(job.state)
     if not slurm_state.is_over and job.source == "sacct" and reachable:  # the controller no longer knows the job
         return _decide_without_job(file_state, task, reachable=reachable, now=now)
@@ -147,7 +155,7 @@ def list_advice(runs: Iterable[RunStatus]) -> list[str]:
 
 
 def _decide_without_job(
-    file_state: RunState, task: SubmittedTask, *, reachable: bool, now: float
+    file_state: RunState, task: SubmittedTask, *, reachable: bool, now: float, is_forgotten: bool = False
 ) -> tuple[RunState, str]:
     """Decide the state of a run whose job the scheduler does not show."""
     sent, state = task.submission.sent, _get_resumable_state(file_state)
@@ -157,6 +165,8 @@ def _decide_without_job(
         return RunState.UNKNOWN, "its submission was cut short; the next submit looks for the job"
     if not reachable:
         return RunState.UNKNOWN, "SLURM does not answer"
+    if is_forgotten:
+        return state, f"its element of job {sent.job} is no longer in the queue: it was canceled before it started"
     if now - sent.time < QUEUE_DELAY_S:
         return RunState.WAITING, "just submitted; SLURM does not show the job yet"
     if state is RunState.MISSING:
@@ -188,7 +198,15 @@ def _determine_status(
     # a failure that was submitted again says nothing about the current job
     begun = RunState.INTERRUPTED if file_state is RunState.FAILED else file_state
     silence = _measure_silence_s(store, run_id)
-    state, reason = decide_state(begun, task, job=job, reachable=reachable, silent_s=silence, now=time.time())
+    state, reason = decide_state(
+        begun,
+        task,
+        job=job,
+        reachable=reachable,
+        silent_s=silence,
+        now=time.time(),
+        is_forgotten=queue.has_forgotten(task),
+    )
     if file_state is RunState.FAILED and state.is_startable:
         state = RunState.FAILED
     return RunStatus(run_id, state, reason, task, job)

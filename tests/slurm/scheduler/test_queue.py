@@ -30,6 +30,7 @@ InstallProgram = Callable[..., Path]
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InstallProgram:
     """Function that puts a program on the path that prints a text or an error; returns the file of its calls."""
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/usr/bin:/bin")
+    monkeypatch.setattr(slurm_command, "RETRY_PAUSES_S", (0.0, 0.0))
 
     def make(name: str, text: str = "", *, error: str = "", code: int = 0) -> Path:
         program, out, err, calls = (tmp_path / f"{name}{suffix}" for suffix in ("", ".out", ".err", ".calls"))
@@ -150,6 +151,70 @@ def test_the_users_filters_and_formats_hide_no_jobs(install: InstallProgram, mon
     text = slurm_command.run_slurm("/usr/bin/env", environment={"SLURM_CONF": "/etc/here.conf"}).stdout.splitlines()
     assert not [line for line in text if line.startswith(("SQUEUE_", "SACCT_", "SCANCEL_"))]
     assert {"SLURM_TIME_FORMAT=%s", "SLURM_CONF=/etc/here.conf"} <= set(text)
+
+
+def test_a_command_reaches_the_cluster_of_its_jobs_whatever_the_shell_says(
+    install: InstallProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLURM_CLUSTERS", "elsewhere")
+    squeue, sacct, scancel = (install(name) for name in ("squeue", "sacct", "scancel"))
+    _ = query_jobs(["4"], since=SINCE, cluster="big")
+    assert cancel_jobs(["4"], cluster="big") == ()
+    assert all(calls.read_text().startswith("--clusters=big ") for calls in (squeue, sacct, scancel))
+    _ = query_jobs(["4"], since=SINCE)
+    assert squeue.read_text().splitlines()[1].startswith("--noheader")
+    assert "SLURM_CLUSTERS" not in slurm_command.run_slurm("/usr/bin/env").stdout
+
+
+def test_an_array_that_was_canceled_before_its_start_answers_for_its_elements(install: InstallProgram) -> None:
+    install("squeue", read("squeue_canceled.txt"))
+    install("sacct")
+    job = query_jobs([("70497", 2)], since=SINCE).find_job("70497", 2, name="cb-night-0a1b2c3d")
+    assert job is not None and job.state == "CANCELLED"
+
+
+def test_an_element_that_was_canceled_before_its_start_is_missing_in_its_array(install: InstallProgram) -> None:
+    install("squeue", read("squeue_canceled.txt"))
+    install("sacct")
+    snapshot = query_jobs([("70498", 0), ("70498", 2)], since=SINCE)
+    assert snapshot.has_forgotten("70498", 0, name="cb-part-0a1b2c3d")
+    assert not snapshot.has_forgotten("70498", 2, name="cb-part-0a1b2c3d")
+    assert not snapshot.has_forgotten("70498", 0, name="cb-another-0a1b2c3d")
+
+
+TRANSIENT = [
+    "slurm_load_jobs error: Socket timed out on send/recv operation",
+    "slurm_load_jobs error: Unable to contact slurm controller (connect failure)",
+    "squeue: error: slurm_receive_msg: Zero Bytes were transmitted or received",
+    "squeue: error: Resource temporarily unavailable",
+]
+
+
+@pytest.mark.parametrize("error", TRANSIENT)
+def test_a_busy_controller_is_asked_again_and_reported_in_one_line(
+    install: InstallProgram, error: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = install("squeue", "88024\n")
+    recovers = f'[ $(wc -l < {calls}) -ge 3 ] || {{ echo "{error}" >&2; exit 1; }}'
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho >> {calls}\n{recovers}\ncat {tmp_path}/squeue.out\n")
+    assert count_queued() == 1
+    assert count(calls) == 3
+    assert len(caplog.records) == 1 and "trying again for up to" in caplog.records[0].getMessage()
+
+
+@pytest.mark.parametrize(("error", "tries"), [(TRANSIENT[0], 3), (UNKNOWN, 1), (NO_MUNGE, 1)])
+def test_retries_are_bounded_and_errors_for_good_are_not_retried(
+    install: InstallProgram, error: str, tries: int
+) -> None:
+    calls = install("squeue", error=error, code=1)
+    assert count_queued() == 0
+    assert count(calls) == tries
+
+
+def test_no_retry_begins_late(install: InstallProgram, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = install("squeue", error=TRANSIENT[0], code=1)
+    monkeypatch.setattr(slurm_command, "RETRY_UNTIL_S", 0.0)
+    assert count_queued() == 0 and count(calls) == 1
 
 
 def test_jobs_are_found_by_the_beginning_of_their_name(install: InstallProgram) -> None:

@@ -18,7 +18,7 @@ from slurm.requests.manifest import Manifest, SentJob, Submission, SubmittedTask
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import QueueSnapshot
 from slurm.status import grid_queue, run_status
-from slurm.status.run_status import decide_state, query_status
+from slurm.status.run_status import RunStatus, decide_state, list_advice, query_status
 from tests.report.world import even, save, spec_of
 
 NOW = 1_000_000.0
@@ -91,6 +91,26 @@ def test_a_job_that_the_scheduler_does_not_know_is_not_a_failure(
 ) -> None:
     state, _ = decide_state(files, _task(sent=sent), job=None, reachable=reachable, silent_s=math.inf, now=NOW)
     assert state == expected
+
+
+def test_an_element_whose_array_is_shown_without_it_does_not_wait() -> None:
+    scheduler: Any = {"job": None, "reachable": True, "silent_s": math.inf, "now": NOW}
+    state, reason = decide_state(RunState.MISSING, _task(sent=NOW - 1), **scheduler, is_forgotten=True)
+    assert state is RunState.MISSING and "canceled before it started" in reason
+    assert decide_state(RunState.MISSING, _task(sent=NOW - 1), **scheduler)[0] is RunState.WAITING
+
+
+def test_a_waiting_run_says_why_in_plain_words() -> None:
+    job = _job("PENDING", reason="Priority", restarts=1)
+    _, reason = decide_state(RunState.MISSING, _task(), job=job, reachable=True, silent_s=math.inf, now=NOW)
+    assert reason == "its job waits because other jobs are ahead in the queue (Priority), start 2"
+
+
+def test_advice_names_the_jobs_once_for_each_reason() -> None:
+    held = [_job("PENDING", reason="JobHeldUser", job=job) for job in ("7", "7", "8")]
+    jobs = [*held, _job("PENDING", reason="Resources")]
+    runs = [RunStatus(str(number), RunState.WAITING, job=job) for number, job in enumerate(jobs)]
+    assert list_advice(runs) == ["JobHeldUser: let it start with `scontrol release 7,8`"]
 
 
 def test_a_job_that_is_running_only_in_accounting_is_lost() -> None:

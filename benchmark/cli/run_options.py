@@ -12,24 +12,30 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from benchmark.cli.options import EngineName, MaxImages, Name, PlanName, ProtocolName, Seeds, Splits
+from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
     from benchmark.planning.selection import Request
 
-EPILOG = """\
-A study file (chimera-bench run FILE.yaml; all fields: benchmark/studies/README.md):
+EPILOG = f"""\
+A study file, chimera-bench run FILE.yaml:
 
 \b
   title: Weight of SGD
   split: toybox                      # or a list of splits
   seeds: [0, 1, 2]
-  rows: [chimera_seg/Chimera-Seg]    # or {method: ..., set: {...}, label: ..., seeds: [...]}
-  sweep: {sgd.weight: [0.5, 1, 2]}   # a row for every combination of the lists
+  rows: [chimera_seg/Chimera-Seg]    # or {{method: ..., set: {{...}}, label: ..., seeds: [...]}}
+  sweep: {{sgd.weight: [0.5, 1, 2]}}   # a row for every combination of the lists
 
 The same grid in one line:
 
 \b
   chimera-bench run chimera_seg/Chimera-Seg --set sgd.weight=0.5,1,2 --seed 0 --seed 1 --seed 2
+
+All fields, labels, and how commas are read:
+
+\b
+  {ROOT / "benchmark" / "studies" / "README.md"}
 """
 """End of the help of the commands that take these options."""
 

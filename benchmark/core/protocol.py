@@ -198,16 +198,28 @@ def load_protocol(name: str, *, dataset: str) -> Protocol:
     path = _find_protocol(name)
     try:
         fields = _read_fields(path)
-        own = fields.pop("datasets", {}).get(dataset) or {}
+        own = _get_own_fields(fields.pop("datasets", {}), dataset)
         return Protocol.model_validate({"name": path.stem} | _merge(fields, own))
     except ValidationError as error:
         is_own = str(next(iter(error.errors()[0]["loc"]), "")) in own
         problem = describe_invalid(error, Protocol, path, within=("datasets", dataset) if is_own else ())
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {problem}") from error
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a valid protocol on {dataset}: {error.args[0]}") from error
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is not a valid protocol: {' '.join(str(error).split())}") from error
+
+
+def _get_own_fields(datasets: Any, dataset: str) -> Mapping[str, Any]:
+    """Return the fields that a protocol has for one dataset only.
+
+    Raises:
+        TypeError: They are not tables.
+    """
+    if not isinstance(datasets, Mapping):
+        raise TypeError(f"datasets={datasets!r}: expected a table of fields by dataset")
+    own = datasets.get(dataset) or {}
+    if not isinstance(own, Mapping):
+        raise TypeError(f"datasets.{dataset}={own!r}: expected a table of fields (key: value)")
+    return own
 
 
 def _find_protocol(name: str) -> Path:
@@ -228,6 +240,8 @@ def _read_fields(path: Path, *, visited: tuple[Path, ...] = ()) -> dict[str, Any
         raise KeyError(f"{path.stem!r} is like itself, by way of {', '.join(file.stem for file in visited)}")
     fields = read_table(path, kind="protocol")
     like = fields.pop("like", None)
+    if not isinstance(like, str | None):
+        raise TypeError(f"like={like!r}: expected the name or file of a protocol")
     return fields if like is None else _merge(_read_fields(_find_protocol(like), visited=(*visited, path)), fields)
 
 

@@ -83,6 +83,9 @@ def test_a_misspelled_protocol_is_answered_with_the_nearest() -> None:
         ("train: {colour: none}", "'colour' is now called 'color'"),
         ("prompts: {wording: {}}", "'wording' is now called 'aliases'"),
         ("setting: [", "not a valid protocol"),
+        ("datasets: [voc12]", "datasets=['voc12']: expected a table of fields by dataset"),
+        ("datasets: {voc12: 3}", "datasets.voc12=3: expected a table of fields"),
+        ("like: 3", "like=3: expected the name or file of a protocol"),
     ],
 )
 def test_an_error_in_a_protocol_is_reported_in_one_line(tmp_path: Path, text: str, message: str) -> None:

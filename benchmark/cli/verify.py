@@ -91,7 +91,9 @@ def _verify_run(store: Store, run_id: str, *, keep: Path | None, accepts: bool, 
     os.environ.pop(TRACK_VARIABLE, None)  # trackers know the original run by the same name
     note = f"rerunning {run_id} in {keep or 'a temporary folder'}"
     with show_progress({run_id: str(label_specs([spec], None)[run_id])}) as observe:
-        verification = verify_run(run_id, store, keep=keep, begin=lambda: print_note(note), observe=observe)
+        verification = verify_run(
+            run_id, store, keep=keep, uses_present_source=accepts, begin=lambda: print_note(note), observe=observe
+        )
     run, original = store.run(run_id), verification.original
     is_accepted = accepts and verification.is_identical and bool(find_changes(original, run))
     if is_accepted:

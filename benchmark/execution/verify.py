@@ -128,6 +128,7 @@ def verify_run(
     store: Store,
     *,
     keep: Path | None = None,
+    uses_present_source: bool = False,
     begin: Callable[[], None] | None = None,
     observe: PoolObserver | None = None,
 ) -> Verification:
@@ -139,6 +140,7 @@ def verify_run(
         run_id: Id of the run.
         store: Store that holds the run.
         keep: Folder that keeps the repeated run; None for a temporary folder.
+        uses_present_source: Whether an external method is run as it is now, if it has changed since.
         begin: Function that is called after the checks, when the repeated run starts.
         observe: Function that is called with the state of the pool several times a second.
 
@@ -152,21 +154,26 @@ def verify_run(
     if snapshot.state is not RunState.DONE or original is None:
         raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
     counts = run.read_counts(original)
-    _check_original(original)
+    present = _take_present_source(original.spec)
+    if present != original.spec and not uses_present_source:
+        advice = "--accept repeats it with the method as it is now"
+        raise NotVerifiableError(f"{run_id} cannot be verified: {original.spec.method} changed since the run; {advice}")
+    spec = present
+    _check_original(original, spec)
     resources = WorkerResources(
         threads=original.environment.threads, measures_cost=False, devices=_choose_devices(original.environment)
     )
     with _open_scratch(keep, run_id) as scratch:
         if begin is not None:
             begin()
-        run_all([original.spec], store=scratch, jobs=1, resources=resources, observe=observe)
-        repeated = scratch.run(run_id).read_record()
+        run_all([spec], store=scratch, jobs=1, resources=resources, observe=observe)
+        repeated = scratch.run(spec.id).read_record()
         if repeated.state is not RunState.DONE:
             return _describe_failed(original, repeated)
-        changes = compare_records(original, repeated)
+        changes = compare_records(original, repeated) | _compare_sources(original.spec, spec)
         if repeated.counts_digest == original.counts_digest:
             return Verification(original, repeated, changes)
-        difference = compare_counts(counts, scratch.run(run_id).read_counts(repeated))
+        difference = compare_counts(counts, scratch.run(spec.id).read_counts(repeated))
     return Verification(original, repeated, changes, difference)
 
 
@@ -242,10 +249,27 @@ def _open_scratch(keep: Path | None, run_id: str) -> Iterator[Store]:
     yield Store(keep)
 
 
-def _check_original(original: RunRecord) -> None:
+def _take_present_source(spec: RunSpec) -> RunSpec:
+    """Return the spec of a run with its external method as it is now; an included method is never part of a spec."""
+    from benchmark.planning.registry import compute_source_digest
+
+    try:
+        digest = compute_source_digest(spec.source or spec.method) if spec.source_digest else ""
+    except (KeyError, ValueError):  # it is not here, which `check_repeatable` says
+        digest = spec.source_digest
+    fields = {name: getattr(spec, name) for name in RunSpec.model_fields}
+    return RunSpec.model_validate(fields | {"source_digest": digest})
+
+
+def _compare_sources(original: RunSpec, other: RunSpec) -> dict[str, tuple[str, str]]:
+    digests = (original.source_digest[:12], other.source_digest[:12])
+    return {"method file": digests} if digests[0] != digests[1] else {}
+
+
+def _check_original(original: RunRecord, spec: RunSpec) -> None:
     """Check that a run can be repeated; if not, name the files that are not what the original run read."""
     try:
-        check_repeatable(original.spec)
+        check_repeatable(spec)
     except NotVerifiableError as error:
         problems = "; ".join(list_input_problems(original))
         if problems:

@@ -7,11 +7,9 @@ Files elsewhere, named by their path, are methods too, and so are entry points o
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.planning.external_method import load_external_method
 from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.external_sources import open_external_method
+from benchmark.utils.installed_methods import find_module_file, list_entry_points, list_package_files
 from benchmark.utils.method_names import name_method_file
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import INIT, digest_sources, read_source
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from benchmark.core.method import Recipe
 
 METHODS = ROOT / "methods"
-GROUP = "chimera_bench.methods"
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class MethodEntry:
 
 def list_methods(folder: Path = METHODS) -> list[str]:
     """Return the names of all methods, sorted: files of the folder and installed entry points."""
-    return sorted(_list_included(folder) | {point.name for point in entry_points(group=GROUP)})
+    return sorted(_list_included(folder) | list_entry_points().keys())
 
 
 def is_path(name: str) -> bool:
@@ -73,10 +71,10 @@ def find_source(name: str) -> Path:
         return path
     if name in _list_included(METHODS):  # first: searching all installed packages is slow, and a grid asks for each row
         return METHODS / f"{name}.py"
-    names = list_methods()
-    if name not in names:
-        raise KeyError(explain_unknown_name("method", name, names))
-    return _find_installed_file(_find_entry_point(name))
+    points = list_entry_points()
+    if name not in points:
+        raise KeyError(explain_unknown_name("method", name, list_methods()))
+    return find_module_file(points[name])
 
 
 def simplify_name(name: str) -> str:
@@ -133,11 +131,7 @@ def _list_brought_files(name: str) -> tuple[list[Path], Path]:
         return method.list_modules(), method.root
     if source.parent == METHODS:
         return [], METHODS
-    depth = _find_entry_point(name).module.count(".")
-    if depth == 0 and source.name != INIT:
-        return [source], source.parent
-    package = source.parents[depth if source.name == INIT else depth - 1]
-    return sorted(package.rglob("*.py")), package
+    return list_package_files(list_entry_points()[name])
 
 
 def _list_included(folder: Path) -> set[str]:
@@ -151,16 +145,15 @@ def describe_method(name: str) -> MethodEntry:
         KeyError: There is no such method; the message names the nearest.
         ValueError: The file cannot be parsed, or has no RECIPE or no VARIANTS written as a dict with literal keys.
     """
-    source = find_source(name)
-    try:
-        tree = ast.parse(source.read_bytes(), filename=str(source))
-    except (SyntaxError, ValueError) as error:
-        raise ValueError(_describe_error(name, source, error)) from error
+    source = _find_recipe_file(name, find_source(name))
+    tree = _parse(name, source)
     values = dict(_list_assignments(tree.body))
     if "RECIPE" not in values:
         raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
     stem = name_method_file(name) if is_path(name) else name
-    summary = (ast.get_docstring(tree) or "").partition("\n")[0].strip()
+    summary = (
+        (ast.get_docstring(_parse(name, find_source(name))) or ast.get_docstring(tree) or "").partition("\n")[0].strip()
+    )
     variants = _read_literal_keys(values.get("VARIANTS"), source)
     return MethodEntry(stem, _read_title(values["RECIPE"]) or stem, summary, variants, source)
 
@@ -197,25 +190,28 @@ def load_recipe(name: str) -> Recipe[Any]:
 
 def _load_module(name: str, source: Path) -> ModuleType:
     if not is_path(name):
-        module_name = f"methods.{name}" if source.parent == METHODS else _find_entry_point(name).module
+        module_name = f"methods.{name}" if source.parent == METHODS else list_entry_points()[name].module
         return importlib.import_module(module_name)
     return load_external_method(open_external_method(source))
 
 
-def _find_entry_point(name: str) -> EntryPoint:
-    return next(iter(entry_points(group=GROUP, name=name)))
+def _parse(name: str, source: Path) -> ast.Module:
+    try:
+        return ast.parse(source.read_bytes(), filename=str(source))
+    except (SyntaxError, ValueError) as error:
+        raise ValueError(_describe_error(name, source, error)) from error
 
 
-def _find_installed_file(point: EntryPoint) -> Path:
-    """Return the file of an entry point's module without importing the packages around it."""
-    top, *inner = point.module.split(".")
-    spec: ModuleSpec | None = importlib.util.find_spec(top)
-    for depth in range(len(inner)):
-        locations = spec.submodule_search_locations if spec is not None else None
-        spec = PathFinder.find_spec(".".join([top, *inner[: depth + 1]]), locations) if locations is not None else None
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        raise ValueError(f"entry point {point.name!r} = {point.value!r} leads to no Python file: install it again")
-    return Path(spec.origin)
+def _find_recipe_file(name: str, source: Path) -> Path:
+    """Return the file that assigns RECIPE: the source itself, or the module next to it that it takes RECIPE from."""
+    for statement in _parse(name, source).body:
+        if not isinstance(statement, ast.ImportFrom) or "RECIPE" not in {alias.name for alias in statement.names}:
+            continue
+        module = (statement.module or "").removeprefix(f"{source.parent.name}.").replace(".", "/")
+        candidates = [source.parent / f"{module}.py", source.parent / module / INIT]
+        found = [path for path in candidates if path.is_file() and path != source]
+        return _find_recipe_file(name, found[0]) if found else source
+    return source
 
 
 def _list_assignments(body: Iterable[ast.stmt]) -> Iterable[tuple[str, ast.expr]]:
@@ -254,4 +250,6 @@ def _describe_error(name: str, source: Path, error: Exception) -> str:
     from benchmark.store.exceptions import explain_exception  # not above: it needs pydantic, and `list` does not
 
     failure = explain_exception(error, method_files=list_own_files(name))
-    return f"method file {source} cannot be loaded: {failure.summary}"
+    hidden = open_external_method(source).list_hidden_packages() if is_path(name) else []
+    hint = f"; {hidden[0]}.py next to it hides the installed package {hidden[0]}: rename it" if hidden else ""
+    return f"method file {source} cannot be loaded: {failure.summary}{hint}"

@@ -16,8 +16,9 @@ from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.input_files import hash_file, locate_file
+from benchmark.utils.installed_methods import digest_installed_method
 from benchmark.utils.paths import ROOT
-from benchmark.utils.source_files import read_source
+from benchmark.utils.source_files import INIT, read_source
 
 SHOWN_CHANGES = 3
 """Number of changes that a line names."""
@@ -32,6 +33,7 @@ class Acceptance(FrozenModel):
         inputs: Inputs of the repeated run, as in its record.
         commit: Git commit of the repeated run; empty outside a checkout.
         finished: Time of its end in UTC, ISO 8601.
+        source_digest: Digest of the external method of the repeated run; empty for an included one.
     """
 
     counts_digest: str
@@ -39,6 +41,7 @@ class Acceptance(FrozenModel):
     inputs: dict[str, str]
     commit: str
     finished: str
+    source_digest: str = ""
 
 
 @cache
@@ -63,11 +66,13 @@ def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str
     """
     if record.state is not RunState.DONE:
         return ()
-    changes = tuple(_list_changes(record.code, record.inputs))
+    spec = record.spec
+    changes = (*_list_source_changes(spec, spec.source_digest), *_list_changes(record.code, record.inputs))
     acceptance = _read_acceptance(folder) if changes and folder is not None else None
-    if acceptance is not None and acceptance.counts_digest == record.counts_digest:
-        changes = tuple(_list_changes(acceptance.code, acceptance.inputs))
-    return (*_list_source_changes(record.spec), *changes)
+    if acceptance is None or acceptance.counts_digest != record.counts_digest:
+        return changes
+    accepted = acceptance.source_digest or spec.source_digest
+    return (*_list_source_changes(spec, accepted), *_list_changes(acceptance.code, acceptance.inputs))
 
 
 def summarize_changes(changes: Sequence[str]) -> str:
@@ -101,6 +106,7 @@ def accept(folder: RunPaths, original: RunRecord, repeated: RunRecord) -> Path:
         inputs=repeated.inputs,
         commit=repeated.environment.commit,
         finished=repeated.finished,
+        source_digest=repeated.spec.source_digest,
     )
     write_text(folder.acceptance_path, format_json(acceptance))
     return folder.acceptance_path
@@ -116,10 +122,18 @@ def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterato
             yield f"input {name} changed"
 
 
-def _list_source_changes(spec: RunSpec) -> Iterator[str]:
-    """Yield whether the file of an external method, or a module that it brings along, has changed where it was."""
-    if spec.source and _digest_method(spec.source) not in ("", spec.source_digest):
-        yield f"method file {Path(spec.source).name} or a module next to it changed"
+def _list_source_changes(spec: RunSpec, digest: str) -> Iterator[str]:
+    """Yield whether an external method, or a module that it brings along, has changed where it was.
+
+    Args:
+        spec: Spec of the run.
+        digest: Digest of the method that gave the counts; empty for an included one.
+    """
+    if not digest or _digest_method(spec.source or spec.method) in ("", digest):
+        return
+    source = Path(spec.source)
+    file = f"{source.parent.name}/{source.name}" if source.name == INIT else source.name
+    yield f"method file {file} or a module next to it changed" if spec.source else f"package of {spec.method} changed"
 
 
 def _read_acceptance(folder: RunPaths) -> Acceptance | None:
@@ -132,8 +146,10 @@ def _read_acceptance(folder: RunPaths) -> Acceptance | None:
 
 @cache
 def _digest_method(source: str) -> str:
-    """Return the digest of an external method as it is on this machine; empty if it is not there."""
+    """Return the digest of an external method, by path or name, as it is on this machine; empty if it is not there."""
     try:
+        if not source.endswith(".py"):
+            return digest_installed_method(source)
         return open_external_method(Path(source)).digest() if Path(source).is_file() else ""
     except OSError:
         return ""

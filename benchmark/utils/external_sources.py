@@ -8,7 +8,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.utils.source_files import INIT, digest_sources, find_imported_files
+from benchmark.utils.source_files import INIT, digest_sources, find_imported_files, read_source
 
 OWN_NAMES = frozenset({"benchmark", "methods", "slurm"})
 
@@ -31,7 +31,7 @@ class ExternalMethod:
 
         These are the neighbors of the file, which precede installed packages but neither Python's own nor this one,
         and the topmost package itself. As everywhere in Python, installed packages precede folders without a file
-        `__init__.py`.
+        `__init__.py`. A method file that has the name of an installed package does not hide it from itself.
         """
         neighbors = [path.stem for path in self.source.parent.glob("*.py")]
         neighbors += [path.name for path in self.source.parent.iterdir() if _is_package(path)]
@@ -39,7 +39,15 @@ class ExternalMethod:
         if (self.root / INIT).is_file():
             folders.setdefault(self.root.name, self.root.parent)
         excluded = OWN_NAMES | sys.stdlib_module_names | {INIT.removesuffix(".py")}
+        if self.source.name != INIT and _is_installed(self.source.stem):
+            excluded |= {self.source.stem}
         return {name: folder for name, folder in folders.items() if name not in excluded}
+
+    def list_hidden_packages(self) -> list[str]:
+        """Return the names of installed packages that the method's modules import and that a neighbor hides."""
+        imports = [item.module for file in self.list_modules() for item in read_source(file).imports if not item.level]
+        names = {module.partition(".")[0] for module in imports}
+        return sorted(name for name in names & self.roots.keys() if _is_installed(name))
 
     def list_modules(self) -> list[Path]:
         """Return the file and all modules that it brings along, sorted.

@@ -90,7 +90,7 @@ def test_a_failed_repetition_is_one_sentence_and_the_way_to_its_log(
     repeated = Verification(run.read_record(), failed, {})
     monkeypatch.setattr("benchmark.execution.verify.verify_run", lambda *_, **__: repeated)
     result = run_command(capsys, "verify", done)
-    assert result.out == "not verified: the repeated run failed: no weights\n"
+    assert result.out == "not verified: the repeated run failed: OSError: no weights\n"
     assert f"verify {done} --keep DIR, then chimera-bench --runs DIR logs {done}" in result.err
 
 

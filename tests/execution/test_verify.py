@@ -55,6 +55,20 @@ def test_equal_counts_are_identical(store: Store, set_result: SetResult) -> None
     assert verification.format_lines()[0].startswith("identical")
 
 
+def test_a_changed_external_method_is_repeated_as_it_is_now_on_request(
+    store: Store, set_result: SetResult, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text("V = 2")
+    spec = spec_of(source=str(tmp_path / "mine.py"), source_digest="0" * 64)
+    run_id = save(store, spec, even(80, 60))
+    set_result(even(80, 60))
+    with pytest.raises(NotVerifiableError, match="demo changed since the run; --accept repeats it with the method as"):
+        verify_run(run_id, store)
+    verification = verify_run(run_id, store, uses_present_source=True)
+    assert verification.is_identical and verification.changes["method file"][0] == "0" * 12
+    assert verification.repeated.spec.source_digest != spec.source_digest
+
+
 def test_differing_images_are_counted(store: Store, set_result: SetResult) -> None:
     set_result(hand_counts([[80, 80, 60, 60]] * 3 + [[80, 80, 60, 61]]))
     verification = verify_run(SPEC.id, store)
@@ -122,7 +136,7 @@ def test_a_repetition_that_failed_early_claims_no_difference_of_what_it_did_not_
     save(store, spec, even(80, 60), code={"a.py": "1", "b.py": "1"}, inputs={"/no/such/w.pt": "2"})
     set_result(Failure(kind="OSError", message="no weights", log_tail="Traceback"), code={"a.py": "3"})
     assert verify_run(spec.id, store).format_lines() == [
-        "not verified: the repeated run failed: no weights",
+        "not verified: the repeated run failed: OSError: no weights",
         "  facts that differed when it failed:",
         "    code.a.py: 1 -> 3",
     ]

@@ -14,7 +14,7 @@ from benchmark.utils.external_sources import open_external_method
 
 def write(folder: Path, **files: str) -> Path:
     for name, text in files.items():
-        path = folder / f"{name.replace('__', '/')}.py"
+        path = folder / f"{name if name.startswith('__') else name.replace('__', '/', 1)}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder / "x.py"
@@ -91,3 +91,19 @@ def test_an_installed_package_precedes_a_folder_without_init(tmp_path: Path) -> 
     path = write(tmp_path, x="from numpy import ones as R", numpy__other="V = 1")
     assert load(path).R is sys.modules["numpy"].ones
     assert open_external_method(path).list_modules() == [path]
+
+
+def test_a_package_is_loaded_by_its_folder_and_its_files_are_its_code(tmp_path: Path) -> None:
+    imports = "from .parts.net import A\nfrom pack.b import B\nimport b\nR = A + B + b.B"
+    write(tmp_path / "pack", __init__=imports, b="B = 2", parts__net="from ..b import B as A", parts____init__="")
+    source = tmp_path / "pack" / "__init__.py"
+    assert load(source).R == 6 and "pack" not in sys.modules
+    before = open_external_method(source).digest()
+    (tmp_path / "pack" / "b.py").write_text("B = 3")
+    assert load(source).R == 9 and open_external_method(source).digest() != before
+
+
+@pytest.mark.parametrize("name", ["glob", "torch", "numpy", "__main__"])
+def test_a_file_may_have_the_name_of_an_installed_module(name: str, tmp_path: Path) -> None:
+    text = "import glob, numpy, torch\nR = glob.glob, numpy.ones, torch.ones"
+    assert load(write(tmp_path, **{name: text}).with_name(f"{name}.py")).R

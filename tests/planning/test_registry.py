@@ -11,6 +11,8 @@ import pytest
 
 from benchmark.planning import registry
 from benchmark.planning.registry import compute_source_digest, describe_method, list_methods, load_recipe
+from benchmark.utils import installed_methods
+from benchmark.utils.installed_methods import GROUP
 from tests.engine.runs import METHOD
 
 FILE = '''"""A summary.
@@ -102,13 +104,29 @@ def test_an_installed_method_is_found_without_being_run(tmp_path: Path, monkeypa
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit")
     (package / "method.py").write_text(FILE)
-    point = EntryPoint("plugged", "plug_in_of_a_test.method", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda **_: [point])
+    point = EntryPoint("plugged", "plug_in_of_a_test.method", GROUP)
+    monkeypatch.setattr(installed_methods, "entry_points", lambda **_: [point])
     monkeypatch.syspath_prepend(str(tmp_path))
     assert "plugged" in list_methods()
     assert describe_method("plugged").title == "A Title"
     (package / "__init__.py").write_text("")
     assert load_recipe("plugged").title == "A Title"
+
+
+def test_a_package_may_take_its_recipe_from_a_module_in_it(tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("from .method import RECIPE\n")
+    (tmp_path / "pack" / "method.py").write_text(FILE)
+    entry, path = describe_method(f"{tmp_path}/pack/__init__.py"), f"{tmp_path}/pack/__init__.py"
+    assert (entry.name, entry.title, entry.summary) == ("pack", "A Title", "A summary.")
+    assert load_recipe(path).title == "A Title"
+
+
+def test_a_neighbor_that_hides_an_installed_package_is_named(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import numpy\nnumpy.ones(1)\n")
+    (tmp_path / "numpy.py").write_text("")
+    with pytest.raises(ValueError, match=r"AttributeError in mine\.py:2 .*; numpy\.py next to it hides the installed"):
+        load_recipe(str(tmp_path / "mine.py"))
 
 
 def test_included_files_have_no_digest_of_their_own() -> None:

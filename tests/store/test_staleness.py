@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ import pytest
 from benchmark.core.run_record import Failure, RunRecord
 from benchmark.store.staleness import accept, digest_module, find_changes, find_input_differences, summarize_changes
 from benchmark.store.store import Store
+from benchmark.utils import installed_methods
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.input_files import hash_file
+from benchmark.utils.installed_methods import GROUP
 from tests.report.world import even, save, spec_of
 
 NAME = "methods/spnet.py"
@@ -67,6 +70,31 @@ def test_an_accepted_run_is_fresh_until_the_next_change(tmp_path: Path) -> None:
     assert find_changes(record) and find_changes(record, run) == ()
     accept(run, record, record.model_copy(update={"code": {NAME: "1"}}))
     assert find_changes(record, run) == (f"{NAME} changed",)
+
+
+def test_an_accepted_external_method_is_fresh_until_it_changes_again(tmp_path: Path) -> None:
+    source = tmp_path / "pack" / "__init__.py"
+    source.parent.mkdir()
+    source.write_text("V = 1")
+    spec = spec_of(source=str(source), source_digest="0")
+    run = Store(tmp_path).run(save(Store(tmp_path), spec, even(80, 60)))
+    record = run.read_record()
+    assert find_changes(record, run) == ("method file pack/__init__.py or a module next to it changed",)
+    for digest, changes in ((open_external_method(source).digest(), 0), ("1", 1)):
+        present = spec.model_copy(update={"source_digest": digest})
+        accept(run, record, record.model_copy(update={"spec": present}))
+        assert len(find_changes(record, run)) == changes
+
+
+def test_a_changed_installed_method_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "plugged_for_staleness.py").write_text("V = 1")
+    point = EntryPoint("plugged", "plugged_for_staleness", GROUP)
+    monkeypatch.setattr(installed_methods, "entry_points", lambda **_: [point])
+    monkeypatch.syspath_prepend(str(tmp_path))
+    record = save_record(Store(tmp_path))
+    for name, changes in (("plugged", ("package of plugged changed",)), ("uninstalled", ())):
+        spec = spec_of(method=name, source_digest="0")
+        assert find_changes(record.model_copy(update={"spec": spec})) == changes
 
 
 def test_other_counts_are_not_accepted(tmp_path: Path) -> None:

@@ -102,6 +102,8 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
         rows = [row.model_copy(update={"label": f"{row.method}/{row.label}"}) for row in rows]
+    exact = [row for row in rows if _is_called(row, text)]
+    rows = exact if len(exact) == 1 else rows
     if len(rows) > 1:
         has_copies = len({row.label for row in rows}) < len(rows)
         names = ", ".join(
@@ -114,6 +116,7 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
 
 
 def _is_called(row: PlanRow, text: str) -> bool:
+    """Return whether a text is the label of a row or METHOD/LABEL, whatever its case."""
     return text.strip().casefold() in (row.label.casefold(), f"{row.method}/{row.label}".casefold())
 
 

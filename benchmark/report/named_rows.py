@@ -67,7 +67,7 @@ def make_plan(
     order = list(dict.fromkeys(row.split for row in planned))
     titles = dict.fromkeys(part.title for part in parts)
     return Plan(
-        study=" ".join(names),
+        study=" ".join(part.name for part in parts),
         title=", ".join(titles) + (f" [{changes}]" if changes else ""),
         rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
         baseline=next((part.baseline for part in parts if part.baseline), ""),
@@ -89,6 +89,7 @@ def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:
 class _Part:
     """What one name stands for: rows, a caption, and the label of the baseline if a study gives one."""
 
+    name: str
     title: str
     rows: Sequence[NamedRow]
     baseline: str = ""
@@ -100,20 +101,20 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
         return _read_study(store, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
     specs = _find_method(store, name)
     if specs:
-        return _Part(name, _group_seeds(specs, list_variants))
+        return _Part(name, name, _group_seeds(specs, list_variants))
     runs = _find_runs(store, name)
     if runs:
-        return _Part(" ".join(dict.fromkeys(spec.method for spec in runs)), _group_seeds(runs, list_variants))
+        return _Part(name, " ".join(dict.fromkeys(spec.method for spec in runs)), _group_seeds(runs, list_variants))
     imported = _find_method(store, f"{IMPORTED}/{name}")
     if imported:
-        return _Part(name, _group_seeds(imported, list_variants))
+        return _Part(name, name, _group_seeds(imported, list_variants))
     raise KeyError(_explain_unknown(store, name))
 
 
 def _read_study(store: Store, name: str) -> _Part:
     plan = store.read_plan(name)
     rows = [NamedRow(row, _read_any_spec(store, row.ids.values()), plan.study) for row in plan.rows]
-    return _Part(plan.title, rows, plan.baseline)
+    return _Part(plan.study, plan.title, rows, plan.baseline)
 
 
 def _find_method(store: Store, name: str) -> list[RunSpec]:

@@ -10,7 +10,9 @@ _MARKDOWN = re.compile(r"[\\`*_\[\]<>|$~&#!]")
 
 _ACCENTS = frozenset("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327")
 """Combining accents that every font encoding of LaTeX has."""
-_KNOWN_TO_LATEX = frozenset("ßæœøÆŒØłŁı¡¿§¶©®£\u2013\u2014\u2018\u2019\u201c\u201d\u201e")
+FIRST_UNKNOWN = 0x180
+"""Code point after the blocks Latin-1 and Latin Extended-A, whose accented letters LaTeX reads."""
+_KNOWN_TO_LATEX = frozenset("ßæœøÆŒØłŁı¡¿§¶©®£\u2013\u2014\u2018\u2019\u201c\u201d")
 """Further characters beyond ASCII that LaTeX prints as they are, whatever its engine."""
 _TEXT_COMMANDS = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -25,6 +27,7 @@ _TEXT_COMMANDS = {
     "[": "{[}",
     "]": "{]}",
     "…": "\\ldots{}",
+    "\u201e": ",,",
     "†": "\\textdagger{}",
     "•": "\\textbullet{}",
     "€": "\\texteuro{}",
@@ -139,6 +142,8 @@ def _spell_greek(character: str) -> str:
 
 
 def _is_accented(character: str) -> bool:
-    """Return whether a character is an ASCII letter with one accent that every encoding has."""
+    """Return whether a character is an ASCII letter with one accent that every encoding and input has."""
     parts = unicodedata.normalize("NFD", character)
-    return len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS
+    if ord(character) >= FIRST_UNKNOWN or len(parts) != 2:
+        return False
+    return parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS

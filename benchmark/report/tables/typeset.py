@@ -126,8 +126,9 @@ def _pad_column(header: str, cells: Sequence[TableCell], is_text: bool) -> list[
         f"{text} {cell.spread.ljust(spread_width)}" if spread_width else text
         for text, cell in zip((_pad(text, width, is_text) for text in texts), cells, strict=True)
     ]
-    whole_width = max(cell_len(header), cell_len(fields[0]))
-    return [_pad(text, whole_width, is_text) for text in (header, *fields)]
+    fields = [clean_text(header), *fields]
+    whole_width = max(map(cell_len, fields))
+    return [_pad(text, whole_width, is_text) for text in fields]
 
 
 def _pad(text: str, width: int, is_text: bool) -> str:

@@ -1,0 +1,131 @@
+"""Tests of rows that are named by study, method and run: one plan, labels that tell rows apart, and clear refusals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmark.core.study import Plan
+from benchmark.report.named_rows import describe_ambiguous, make_plan
+from benchmark.store.store import Store
+from tests.report.world import even, plan_of, save, spec_of, two_rows
+
+
+def save_seeds(store: Store, variant: str, *, seeds: int = 2, **changes: object) -> dict[int, str]:
+    """Save runs of a variant and return their ids by seed."""
+    return {seed: save(store, spec_of(variant, seed=seed, **changes), even(80, 60)) for seed in range(seeds)}
+
+
+def list_labels(plan: Plan) -> list[tuple[str, str, list[int]]]:
+    return [(row.label, row.split, list(row.ids)) for row in plan.rows]
+
+
+def test_a_study_alone_is_its_plan(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = two_rows(store).model_copy(update={"baseline": "no SGD"})
+    store.write_plan(plan)
+    assert make_plan(store, ["demo"]) == plan == make_plan(store, ["anywhere/demo.yaml"])
+
+
+def test_two_studies_share_a_row_once_and_join_its_seeds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids, other = save_seeds(store, "paper", seeds=3), save_seeds(store, "no SGD")
+    store.write_plan(plan_of({"paper": {0: ids[0], 1: ids[1]}}).model_copy(update={"study": "one"}))
+    store.write_plan(plan_of({"ours": {2: ids[2]}, "no SGD": other}).model_copy(update={"study": "two"}))
+    plan = make_plan(store, ["one", "two"])
+    assert list_labels(plan) == [("paper", "toybox", [0, 1, 2]), ("no SGD", "toybox", [0, 1])]
+    assert plan.study == "one two"
+
+
+def test_a_method_stands_for_its_rows_in_the_order_of_its_variants(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for variant in ("a", "paper", "b"):
+        save_seeds(store, variant)
+    assert [label for label, *_ in list_labels(make_plan(store, ["demo"]))] == ["a", "b", "paper"]
+    plan = make_plan(store, ["demo"], list_variants=lambda _method: ["paper", "b"])
+    assert [label for label, *_ in list_labels(plan)] == ["paper", "b", "a"]
+    assert list_labels(make_plan(store, ["demo/PAPER"])) == [("paper", "toybox", [0, 1])]
+    assert make_plan(store, ["./there/demo.py/paper"]).rows == make_plan(store, ["demo/paper"]).rows
+
+
+def test_overrides_that_differ_are_in_the_labels_and_shared_ones_in_the_caption(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for weight in (10, 2, 0.5):
+        overrides = {"budget.iterations": 20, "sgd.weight": weight}
+        save_seeds(store, "paper", overrides=overrides, config={"sgd": {"weight": weight}})
+    plan = make_plan(store, ["demo"])
+    assert [row.label for row in plan.rows] == [f"paper [sgd.weight={weight}]" for weight in (0.5, 2, 10)]
+    assert plan.title == "demo [budget.iterations=20]"
+
+
+def test_rows_with_the_same_words_are_told_apart_by_their_settings(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save_seeds(store, "paper", config={"weight": 1})
+    save_seeds(store, "paper", config={"weight": 2})
+    labels = {row.label for row in make_plan(store, ["demo"]).rows}
+    assert labels == {"paper [config_identity.weight=1]", "paper [config_identity.weight=2]"}
+
+
+def test_the_same_variant_of_two_methods_has_the_method_in_front(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save_seeds(store, "paper")
+    save_seeds(store, "paper", method="other")
+    assert [row.label for row in make_plan(store, ["demo", "other"]).rows] == ["demo/paper", "other/paper"]
+
+
+def test_rows_of_one_label_on_two_splits_or_settings_keep_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for changes in ({}, {"split": "voc12"}, {"max_images": 4}):
+        save_seeds(store, "paper", **changes)
+    assert list_labels(make_plan(store, ["demo"])) == [
+        ("paper", split, [0, 1]) for split in ("toybox", "toybox", "voc12")
+    ]
+    assert list_labels(make_plan(store, ["demo"], split="voc12")) == [("paper", "voc12", [0, 1])]
+
+
+def test_runs_are_named_by_parts_of_their_ids(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids, other = save_seeds(store, "paper"), save_seeds(store, "no SGD")
+    plan = make_plan(store, [ids[1][-16:], "demo-no-sgd"])
+    assert [row.ids for row in plan.rows] == [{1: ids[1]}, other]
+    with pytest.raises(KeyError, match="'toybox' is ambiguous: it matches 4 runs"):
+        make_plan(store, ["toybox"])
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "message"),
+    [
+        (["spnet"], "", r"no study, method or run 'spnet'; .* holds study demo, method demo"),
+        (["demo/papre"], "", r"no variant of demo 'papre'; did you mean 'paper'\? .* holds runs of: 'no SGD', 'paper'"),
+        (["demo"], "voc12", r"demo in .* has no row on split 'voc12'; there are rows on: toybox"),
+        (["ablations"], "", r"study 'ablations' was never planned in .*; begin with: chimera-bench run ablations"),
+    ],
+)
+def test_a_name_of_nothing_is_refused_with_what_there_is(
+    tmp_path: Path, names: list[str], split: str, message: str
+) -> None:
+    store = Store(tmp_path)
+    store.write_plan(two_rows(store))
+    with pytest.raises(KeyError, match=message):
+        make_plan(store, names, split=split)
+
+
+def test_an_empty_store_says_so(tmp_path: Path) -> None:
+    with pytest.raises(KeyError, match=r"there are no runs in .*; give another folder with --runs"):
+        make_plan(Store(tmp_path), ["demo"])
+
+
+def test_a_study_comes_before_a_method_of_its_name_and_that_is_said(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write_plan(two_rows(store))
+    assert make_plan(store, ["demo"]).title == "Demo study"
+    (text,) = describe_ambiguous(store, ["demo", "demo/paper"])
+    assert "'demo' is a study and a method" in text and "demo/VARIANT" in text
+
+
+def test_records_alone_are_enough_and_a_broken_run_does_not_hide_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids, broken = save_seeds(store, "paper"), save_seeds(store, "no SGD", seeds=1)
+    store.run(broken[0]).record_path.write_text("{")
+    assert [row.ids for row in make_plan(store, ["demo"]).rows] == [ids]

@@ -48,7 +48,7 @@ app = typer.Typer(
 
 SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "First steps": {"demo": runs.demo, "list": studies.list_all, "doctor": doctor.doctor},
-    "A method of your own": {"test": methods.test},
+    "A method of your own": {"new": methods.new, "test": methods.test},
     "Runs on this machine": {
         "plan": studies.plan,
         "run": runs.run,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,6 +54,25 @@ def test(
     if not as_json:
         _print_verdict(open_store(context), name, tested)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if broken else ExitCode.SUCCESS)
+
+
+def new(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="METHOD", help="Name of the method, and of its file.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the file to.")] = Path(),
+) -> None:
+    """Write the starting file of a new method, which runs and passes `test` as it is."""
+    from benchmark.planning.new_method import write_new_method
+
+    try:
+        path = write_new_method(name, out)
+    except FileExistsError as error:
+        raise FileExistsError(f"{error.filename} exists and is not overwritten: choose another name or --out") from None
+    store, file = open_store(context), path if path.is_absolute() else f".{os.sep}{path}"
+    print_line(f"wrote {path}")
+    print_line(f"Test it:      {format_command(store, 'test', str(file))}")
+    print_line(f"Run it:       {format_command(store, 'run', str(file), '--split', 'toybox', '--seed', '0')}")
+    print_line(f"Tabulate it:  {format_command(store, 'table', name)}")
 
 
 def print_contracts(store: Store, selection: Selection) -> None:

@@ -128,21 +128,11 @@ def wrap_method(method: Method, split: Split, protocol: Protocol) -> Method:
     return method
 
 
-def check_parts(value: Any, split: Split) -> None:
-    """Check that a config and all its parts fit a split, see `Config.check_split`.
-
-    Args:
-        value: Config, or a value of one of its fields.
-        split: Split of the run.
-    """
-    if isinstance(value, Config):
-        value.check_split(split)
-    if isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            check_parts(getattr(value, name), split)
-    elif isinstance(value, tuple | list | Mapping):
-        for item in value.values() if isinstance(value, Mapping) else value:
-            check_parts(item, split)
+def check_parts(config: Config, split: Split) -> None:
+    """Check that a config and all its parts fit a split, see `Config.check_split`."""
+    config.check_split(split)
+    for part in config.list_parts():
+        check_parts(part, split)
 
 
 def replace_prompts(split: Split, protocol: Protocol) -> Split:

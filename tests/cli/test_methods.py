@@ -82,3 +82,26 @@ def test_the_checks_need_neither_pytest_nor_the_tests() -> None:
         main(["--runs", {str(ROOT / "nowhere")!r}, "test", "maskclip/MaskCLIP"])"""
     done = subprocess.run([sys.executable, "-c", code], cwd="/", env={"PYTHONPATH": str(ROOT)}, capture_output=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_new_writes_a_file_and_prints_the_next_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CHIMERA_BENCH_RUNS")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run_command(capsys, "new", "my_method")
+    assert code == 0 and (tmp_path / "my_method.py").is_file()
+    assert [line.partition("chimera-bench ")[2] for line in out.splitlines()[1:]] == [
+        "test ./my_method.py",
+        "run ./my_method.py --split toybox --seed 0",
+        "table my_method",
+    ]
+
+
+def test_new_refuses_to_overwrite(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.py").write_text("")
+    code, _, err = run_command(capsys, "new", "mine", "--out", str(tmp_path))
+    assert (code, err) == (
+        1,
+        f"error: {tmp_path}/mine.py exists and is not overwritten: choose another name or --out\n",
+    )

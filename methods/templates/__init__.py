@@ -1,0 +1,1 @@
+"""Starting files of new methods, which `chimera-bench new` copies."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli.completion import complete_plans
 from benchmark.cli.console import (
     format_command,
     format_count,
@@ -21,10 +22,12 @@ from benchmark.cli.housekeeping import retry_here
 from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
     AsJson,
+    Cluster,
     Device,
     DryRun,
     Jobs,
     NoCost,
+    RetryCluster,
     RetryFailed,
     RunNames,
     Threads,
@@ -51,10 +54,6 @@ if TYPE_CHECKING:
 
 POLL_S = 30.0
 
-Cluster = Annotated[
-    str, typer.Option("--cluster", "-c", help="Profile of a cluster or its file; local or debug: this machine.")
-]
-
 
 @with_run_options
 def submit(
@@ -80,9 +79,7 @@ def submit(
 def retry(
     context: typer.Context,
     names: RunNames,
-    cluster: Annotated[
-        str | None, typer.Option("--cluster", "-c", help="Submit to this cluster; default: run those that failed here.")
-    ] = None,
+    cluster: RetryCluster = None,
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
@@ -156,7 +153,7 @@ def _report_cancellation(result: Cancellation) -> int:
 
 def collect(
     context: typer.Context,
-    study: Annotated[str, typer.Argument(help="Planned study.")],
+    study: Annotated[str, typer.Argument(help="Planned study.", autocompletion=complete_plans)],
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have finished.")] = False,
     as_json: AsJson = False,
 ) -> None:

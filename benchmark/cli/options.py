@@ -69,6 +69,24 @@ MaxImages = Annotated[
 PlanName = Annotated[
     str | None, typer.Option("--name", help="Name to save the plan of a modified study or a sweep under.")
 ]
+Cluster = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        "-c",
+        help="Profile of a cluster or its file; local or debug: this machine.",
+        autocompletion=completion.complete_profiles,
+    ),
+]
+RetryCluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        "-c",
+        help="Submit to this cluster; default: run those that failed here.",
+        autocompletion=completion.complete_profiles,
+    ),
+]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Also rerun failed runs.")]
 
 Jobs = Annotated[

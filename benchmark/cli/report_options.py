@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli.completion import complete_run_names
 from benchmark.cli.console import print_line, print_note
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME...", help="Studies as last planned or run here, METHOD[/VARIANT], and IDs of runs, also mixed."
+        metavar="NAME...",
+        help="Studies as last planned or run here, METHOD[/VARIANT], and IDs of runs, also mixed.",
+        autocompletion=complete_run_names,
     ),
 ]
 SplitFilter = Annotated[str | None, typer.Option("--split", help="Only the rows on this split.")]

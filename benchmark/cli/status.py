@@ -145,7 +145,7 @@ def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
 
     folder = store.run(run.id)
     attempts, beat = folder.read_attempts(), folder.read_heartbeat() or {}
-    progress = {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
+    progress: dict[str, Any] = {key: beat[key] for key in ("stage", "done", "total", "losses") if key in beat}
     if run.state is not RunState.RUNNING:
         return progress | {"attempts": len(attempts)}
     owner_job = attempts[-1].owner.job if attempts else None

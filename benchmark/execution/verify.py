@@ -160,9 +160,7 @@ def verify_run(
         raise NotVerifiableError(f"{run_id} cannot be verified: {original.spec.method} changed since the run; {advice}")
     spec = present
     _check_original(original, spec)
-    resources = WorkerResources(
-        threads=original.environment.threads, measures_cost=False, devices=_choose_devices(original.environment)
-    )
+    resources = _choose_resources(original.environment)
     with _open_scratch(keep, run_id) as scratch:
         if begin is not None:
             begin()
@@ -177,9 +175,10 @@ def verify_run(
     return Verification(original, repeated, changes, difference)
 
 
-def _choose_devices(environment: Environment) -> tuple[str, ...]:
-    """Return the devices to repeat a run on: those of this machine, without its GPUs if the run used none."""
-    return () if environment.machine.gpu is not None else (NO_GPU,)
+def _choose_resources(environment: Environment) -> WorkerResources:
+    """Return the resources to repeat a run with: its threads, and no GPU if it used none."""
+    devices = () if environment.machine.gpu is not None else (NO_GPU,)
+    return WorkerResources(threads=environment.threads, measures_cost=False, devices=devices)
 
 
 def check_repeatable(spec: RunSpec) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -65,14 +65,7 @@ def list_leftovers(store: Store, kinds: Sequence[Kind], states: Mapping[str, Run
     Raises:
         ValueError: A plan is broken, so it is unknown which runs it needs.
     """
-    finders = {
-        Kind.FAILED: lambda: _find_failed(store, states),
-        Kind.STALE: lambda: _find_stale(store, states),
-        Kind.DRAFTS: lambda: _find_drafts(store, states),
-        Kind.PLANS: lambda: _find_plans(store, states),
-        Kind.REPLACED: lambda: sorted((store.root / REPLACED).glob("*")),
-    }
-    return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in finders[kind]()]
+    return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in _FINDERS[kind](store, states)]
 
 
 def list_stale_in_plans(store: Store, states: Mapping[str, RunState]) -> list[str]:
@@ -145,6 +138,19 @@ def _find_plans(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
         ids = store.read_plan(name).ids
         if all(states.get(run_id, RunState.MISSING) is RunState.MISSING for run_id in ids):
             yield from sorted(store.root.glob(f"plans/{name}.json")) + sorted(store.root.glob(f"plans/{name}.memo"))
+
+
+def _find_replaced(store: Store, _states: Mapping[str, RunState]) -> Iterator[Path]:
+    yield from sorted((store.root / REPLACED).glob("*"))
+
+
+_FINDERS: dict[Kind, Callable[[Store, Mapping[str, RunState]], Iterator[Path]]] = {
+    Kind.FAILED: _find_failed,
+    Kind.STALE: _find_stale,
+    Kind.DRAFTS: _find_drafts,
+    Kind.PLANS: _find_plans,
+    Kind.REPLACED: _find_replaced,
+}
 
 
 def _list_planned(store: Store) -> set[str]:

@@ -36,7 +36,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
             raise KeyboardInterrupt
         waiting.pop(0)()
 
-    monkeypatch.setattr(follow.time, "sleep", sleep)
+    monkeypatch.setattr("benchmark.cli.follow.time.sleep", sleep)
     return waiting
 
 

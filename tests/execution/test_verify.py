@@ -180,4 +180,4 @@ def test_a_run_that_is_not_done_cannot_be_verified(store: Store) -> None:
 
 @pytest.mark.parametrize(("gpu", "devices"), [(None, ("-1",)), (GPU, ())])
 def test_a_run_without_a_gpu_is_repeated_without_one(gpu: Gpu | None, devices: tuple[str, ...]) -> None:
-    assert verify._choose_devices(make_environment(gpu=gpu)) == devices
+    assert verify._choose_resources(make_environment(gpu=gpu)).devices == devices

@@ -17,10 +17,11 @@ from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.evaluation.scores import DATASET_METRICS, Convention, score
 from benchmark.execution.trackers.tracker import KINDS, Tracker, parse_names
 from benchmark.store.run_folder import RunFolder
 
-CONVENTION = "d2-main"
+CONVENTION: Convention = "d2-main"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,9 +55,8 @@ def track(run: RunFolder, names: Sequence[str], lines: Iterable[str]) -> None:
             iteration, values = int(entry["iteration"]), _keep_finite(entry["values"])
         except (ValueError, KeyError, TypeError):
             continue
-        trackers.call(lambda tracker, iteration=iteration, values=values: tracker.log(iteration, values))
-    state, scores = _read_result(run)
-    trackers.call(lambda tracker: tracker.finish(state, scores, iterations=spec.budget.iterations))
+        trackers.log(iteration, values)
+    trackers.finish(*_read_result(run), iterations=spec.budget.iterations)
 
 
 class _Trackers:
@@ -70,7 +70,13 @@ class _Trackers:
             except Exception as error:
                 _note(name, error)
 
-    def call(self, use: Callable[[Tracker], None]) -> None:
+    def log(self, iteration: int, values: Mapping[str, float]) -> None:
+        self._call(lambda tracker: tracker.log(iteration, values))
+
+    def finish(self, state: RunState, scores: Mapping[str, float], *, iterations: int) -> None:
+        self._call(lambda tracker: tracker.finish(state, scores, iterations=iterations))
+
+    def _call(self, use: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self._open.items()):
             try:
                 use(tracker)
@@ -91,8 +97,6 @@ def _keep_finite(values: Mapping[str, float | None]) -> dict[str, float]:
 
 def _read_result(run: RunFolder) -> tuple[RunState, dict[str, float]]:
     """Return the state in which this attempt ended, and the scores of a run that is done."""
-    from benchmark.evaluation.scores import DATASET_METRICS, score
-
     snapshot = run.read_snapshot()
     if snapshot.state is RunState.DONE:
         scores = score(run.read_counts(snapshot.record), CONVENTION)

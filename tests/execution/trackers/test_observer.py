@@ -28,7 +28,7 @@ def process_code(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def start(_: list[str], **options: int) -> subprocess.Popen[bytes]:
         return original([sys.executable, "-c", codes[0]], **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr(observer.subprocess, "Popen", start)
+    monkeypatch.setattr("benchmark.execution.trackers.observer.subprocess.Popen", start)
     return codes
 
 

@@ -18,7 +18,6 @@ from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from benchmark.evaluation.counts_check import check_confusion, check_names, check_pixels, check_shapes
 from benchmark.utils.atomic_files import open_draft
 from benchmark.utils.npz import read_npz, to_npz
 
@@ -91,16 +91,23 @@ class Counts:
     confusion: Matrix
 
     def __post_init__(self) -> None:
-        _check_names(self)
+        check_names(self.image_ids, self.classes, self.seen)
         for name in SPARSE:
             object.__setattr__(self, name, _canonicalize(getattr(self, name)))
         for name in MARGINS:
             margin = np.array(getattr(self, name), dtype=np.int64)
             margin.setflags(write=False)
             object.__setattr__(self, name, margin)
-        _check_sizes(self)
-        _check_values(self)
-        _check_confusion(self)
+        self._check_arrays()
+
+    def _check_arrays(self) -> None:
+        sizes = {"images": len(self.image_ids), "classes": len(self.classes), "bins": len(GAMMAS) + 1}
+        check_shapes({name: getattr(self, name).shape for name in (*SPARSE, *MARGINS)}, **sizes)
+        matrices, margins = ({name: getattr(self, name) for name in names} for names in (SPARSE, MARGINS))
+        check_pixels(matrices, **margins)
+        # dense is several times as fast to sum; label maps, which have no margins, may lack pixels
+        confusion, is_labels_only = self.confusion.toarray(), not self.margin_prediction.any()
+        check_confusion(confusion, self.totals._asdict(), self.classes, may_lack_pixels=is_labels_only)
 
     @property
     def has_sweep(self) -> bool:
@@ -258,56 +265,6 @@ def _sum_images(matrix: Matrix) -> Integers:
     sums = np.zeros(matrix.shape[1], dtype=np.int64)
     np.add.at(sums, matrix.indices, matrix.data)
     return sums
-
-
-def _check_names(counts: Counts) -> None:
-    ids, classes, seen = counts.image_ids, counts.classes, counts.seen
-    if len(set(classes)) != len(classes):
-        raise ValueError(f"class names repeat among {classes}: give each of the {len(classes)} columns its own name")
-    if len(seen) != len(classes):
-        raise ValueError(f"{len(seen)} seen flags for {len(classes)} classes: give one per class")
-    out_of_order = [(a, b) for a, b in pairwise(ids) if a >= b]
-    if out_of_order:
-        raise ValueError(f"image ids must be different and ascending, not {out_of_order[0]}: sort the rows by id")
-
-
-def _check_sizes(counts: Counts) -> None:
-    rows, columns = len(counts.image_ids), len(counts.classes)
-    expected = dict.fromkeys(MATRICES, (rows, columns)) | dict.fromkeys(MARGINS, (columns, len(GAMMAS) + 1))
-    expected["confusion"] = (columns, columns)
-    for name, shape in expected.items():
-        actual = getattr(counts, name).shape
-        if actual != shape:
-            raise ValueError(f"{name} has shape {actual}, expected {shape} for {rows} images and {columns} classes")
-
-
-def _check_values(counts: Counts) -> None:
-    pixels = {
-        "intersection": counts.intersection,
-        "prediction - intersection": counts.prediction - counts.intersection,
-        "target - intersection": counts.target - counts.intersection,
-        "confusion": counts.confusion,
-    }
-    for name, matrix in pixels.items():
-        if matrix.data.min(initial=0) < 0:
-            raise ValueError(f"{name} is {matrix.data.min()} somewhere: counts of pixels cannot be negative")
-    if (counts.margin_intersection < 0).any() or (counts.margin_prediction < counts.margin_intersection).any():
-        raise ValueError("margin counts need 0 <= margin_intersection <= margin_prediction everywhere")
-
-
-def _check_confusion(counts: Counts) -> None:
-    confusion, totals = counts.confusion.toarray(), counts.totals  # dense is several times as fast to sum
-    sums = {
-        "diagonal": (confusion.diagonal(), totals.intersection),
-        "column sum": (confusion.sum(axis=0), totals.prediction),
-        "row sum": (confusion.sum(axis=1), totals.target),
-    }
-    if not counts.margin_prediction.any():  # label maps may have pixels that are predicted as no class
-        sums["row sum"] = (np.maximum(confusion.sum(axis=1), totals.target), totals.target)
-    for name, (actual, expected) in sums.items():
-        for k in np.flatnonzero(actual != expected)[:1]:
-            numbers = f"{actual[k]}, expected {expected[k]} as in the images"
-            raise ValueError(f"{name} of the confusion for class {counts.classes[k]!r} is {numbers}")
 
 
 def _pack(counts: Counts) -> dict[str, NDArray[Any]]:

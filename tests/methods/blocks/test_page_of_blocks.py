@@ -1,0 +1,46 @@
+"""The page of the blocks: it has every block, and its examples run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from methods import blocks
+
+PAGE = (Path(blocks.__file__).parent / "README.md").read_text(encoding="utf-8")
+ROWS = [line.strip("|").split(" | ") for line in PAGE.splitlines() if line.startswith("| `")]
+EXAMPLES = [row[2].strip().strip("`") for row in ROWS]
+
+
+@pytest.fixture(scope="module")
+def names() -> dict[str, Any]:
+    """Names that the examples define, and those that they begin with."""
+    names: dict[str, Any] = {}
+    (start,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    for line in [start, *EXAMPLES]:
+        exec(line, names)
+    return names
+
+
+def test_every_block_is_on_the_page_and_nothing_else_is() -> None:
+    listed = [name for row in ROWS for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(listed) == sorted(blocks.__all__)
+
+
+def test_every_block_has_a_description_and_an_example_that_names_it() -> None:
+    for row in ROWS:
+        assert len(row) == 3 and row[1].strip().endswith(".")
+        assert any(name in row[2] or name in ("ClassEmbeddings", "Tail") for name in re.findall(r"`(\w+)`", row[0]))
+
+
+def test_the_examples_run_and_have_the_shapes_of_the_page(names: dict[str, Any]) -> None:
+    assert tuple(names["logits"].shape) == (2, 15, 4, 4)
+    assert tuple(names["vectors"].shape) == (2, 64)
+    assert tuple(names["patches"].shape) == (2, names["encoder"].width, 2, 2)
+    assert tuple(names["same"].shape) == (2, 15, 64)
+    assert {name: value.ndim for name, value in names["losses"].items()} == {"loss_cross_entropy": 0, "loss_dice": 0}
+    assert [tuple(scores["sem_seg"].shape) for scores in names["predictions"]] == [(3, 32, 32)] * 2
+    assert tuple(names["dense"].shape[:2]) == (2, 64)

@@ -79,16 +79,18 @@ def parse_assignments(texts: Iterable[str]) -> tuple[dict[str, Any], dict[str, t
 
 def _split_values(text: str, value: str) -> tuple[Any, ...]:
     """Return the values of an assignment: one, or those between commas."""
-    if "," not in value or os.path.exists(value) or not _may_be_several(value):
+    if "," not in value or os.path.exists(value) or not _may_be_several(text, value):
         return (parse_value(text, value=value),)
-    if re.search(r"^\s*,|,\s*,|,\s*$", value):
-        raise ValueError(f"{text!r} has no value at one side of a comma: remove it, or put a text in quotes, {_QUOTES}")
+    if value.rstrip().endswith(","):
+        raise ValueError(
+            f"{text!r} has no value after its last comma: remove the comma, or put a text in quotes, {_QUOTES}"
+        )
     try:
         values = tuple(parse_yaml(f"[{value}]"))
     except ValueError as error:
         raise ValueError(f"{text!r} cannot be split at its commas: put a text in quotes, {_QUOTES}") from error
     is_spaced = re.search(r",\s", value) is not None and not value.lstrip().startswith(("[", "{", '"', "'"))
-    if is_spaced and any(isinstance(item, str | dict) for item in values):
+    if is_spaced and any(isinstance(item, str) for item in values):
         raise ValueError(
             f"{text!r} may be one text or a sweep of {len(values)} values: put a text in quotes, {_QUOTES}; "
             "for a sweep, leave out the space after the comma"
@@ -96,10 +98,14 @@ def _split_values(text: str, value: str) -> tuple[Any, ...]:
     return values
 
 
-def _may_be_several(value: str) -> bool:
+def _may_be_several(text: str, value: str) -> bool:
     """Return whether a value with commas is no list, table or quoted text as a whole."""
     try:
         node = yaml.compose(value, Loader=Loader)
     except yaml.YAMLError:
         return True  # such as [1,2],[3,4]
+    if isinstance(node, yaml.MappingNode) and not node.flow_style:
+        if "," not in node.value[0][0].value:  # otherwise such as 1,{kind: a}
+            raise ValueError(f"{text!r} may be one table or several values: put a table in braces, 'KEY={{{value}}}'")
+        return True
     return isinstance(node, yaml.ScalarNode) and not node.style

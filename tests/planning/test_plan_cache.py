@@ -256,3 +256,19 @@ def test_a_memo_is_not_listed_as_a_plan(store: Store) -> None:
 def test_nothing_is_written_if_the_plan_is_not_kept(store: Store) -> None:
     assert plan_study(_study(), store, keep=False).plan.study == "tiny"
     assert not store.root.exists()
+
+
+def test_an_edited_split_of_a_row_causes_a_new_plan(tmp_path: Path, store: Store, resolved: list[str]) -> None:
+    other = _copy(SPLITS / "toybox.yaml", tmp_path / "other.yaml")
+    study = _study(rows=[str(TINY), {"method": str(TINY), "split": other}])
+    assert plan_study(study, store) == plan_study(study, store)
+    (tmp_path / "other.yaml").write_text((SPLITS / "toybox_tune.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+    assert plan_study(study, store).specs[-1].split_digest == load_split(other).digest()
+    assert resolved == ["tiny", "tiny"]
+
+
+def test_an_unchanged_sweep_is_not_resolved_again(store: Store, resolved: list[str]) -> None:
+    study = _study(sweep={"scale": [0.5, 2.0]})
+    assert plan_study(study, store) == plan_study(study, store)
+    plan_study(_study(sweep={"scale": [0.5, 3.0]}), store)
+    assert resolved == ["tiny", "tiny"]

@@ -5,6 +5,8 @@ Reading a table needs no pydantic, which would double the time of `list`.
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +55,7 @@ def read_table(path: Path, *, kind: str) -> dict[str, Any]:
         ValueError: The file is not a table in YAML; one line that names the file, the line and the problem.
     """
     try:
-        table = parse_yaml(_decode(path.read_bytes()))
+        table = deepcopy(_parse_file(path.read_bytes()))
     except ValueError as error:
         raise ValueError(f"{path} is not a valid {kind}: {error}") from error
     if table is None:
@@ -115,6 +117,12 @@ def parse_yaml(text: str) -> Any:
         raise ValueError(_describe_error(error)) from error
     except RecursionError as error:
         raise ValueError("the values are nested too deeply") from error
+
+
+@lru_cache(maxsize=64)
+def _parse_file(content: bytes) -> Any:
+    """Read the content of a file, once per content: the rows of a grid share their split and protocol."""
+    return parse_yaml(_decode(content))
 
 
 def find_line(path: Path, location: Sequence[str | int]) -> int | None:

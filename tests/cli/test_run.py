@@ -12,8 +12,10 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import RunOutcome
+from benchmark.execution.trackers.tracker import KINDS, TrackerKind
 from benchmark.execution.worker_process import WorkerResources
 from benchmark.store.store import Store
+from slurm.requests.manifest import collect_variables
 from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save
 
@@ -194,3 +196,13 @@ def test_a_plan_of_many_seeds_shows_one_summary_per_row(
     path.write_text(f"title: Many\nsplit: toybox\nrows: [{Path(TINY).absolute()}]\nseeds: {list(range(30))}\n")
     code, out, _ = run_command(capsys, "plan", str(path))
     assert code == 0 and out.splitlines()[1:3] == ["row   30 seeds", "Tiny  30 missing"]
+
+
+def test_trackers_reach_workers_and_jobs_through_the_environment(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHIMERA_BENCH_TRACK", "")
+    monkeypatch.setitem(KINDS, "wandb", TrackerKind("x:y", "no_such_package", "wandb"))
+    code, _, err = run_command(capsys, "run", TINY, "--track", "mlflow,wandb", "--dry-run")
+    assert code == 0 and "tracker wandb is not installed, runs go on without it" in err
+    assert collect_variables()["CHIMERA_BENCH_TRACK"] == "mlflow,wandb"

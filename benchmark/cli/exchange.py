@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
+from benchmark.cli.image_progress import show_image_progress
 from benchmark.cli.options import AsJson, MaxImages, ProtocolName
 from benchmark.utils.exit_codes import ExitCode
 
@@ -18,32 +19,37 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 
+Predictions = Annotated[
+    Path, typer.Argument(metavar="DIR", help="Folder of label PNGs, or sem_seg_predictions.json of Detectron2.")
+]
+Supervision = Annotated[
+    str,
+    typer.Option(
+        "--supervision",
+        help="Targets used in training: none, tags, captions, seen_masks, seen_masks+unseen_names or points.",
+    ),
+]
+Ids = Annotated[
+    str,
+    typer.Option(
+        "--ids",
+        metavar="RULE",
+        help="Meaning of ids: classes (order of the split, from 0), classes+1 (0 for no class), dataset (order of the "
+        "dataset), a .json or .txt file with names, or a permutation 2,0,1. Default: classes.json beside the label "
+        "maps, else classes.",
+    ),
+]
+
+
 def import_predictions(
     context: typer.Context,
-    predictions: Annotated[
-        Path, typer.Argument(metavar="DIR", help="Folder of label PNGs, or sem_seg_predictions.json of Detectron2.")
-    ],
+    predictions: Predictions,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row, such as 'SAM 3'.")],
     split: Annotated[str, typer.Option("--split", help="Split to score on.")],
-    supervision: Annotated[
-        str,
-        typer.Option(
-            "--supervision",
-            help="Targets used in training: none, tags, captions, seen_masks, seen_masks+unseen_names or points.",
-        ),
-    ],
+    supervision: Supervision,
     protocol: ProtocolName = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the predictions, if there are several.")] = 0,
-    ids: Annotated[
-        str,
-        typer.Option(
-            "--ids",
-            metavar="RULE",
-            help="Meaning of ids: classes (order of the split, from 0), classes+1 (0 for no class), dataset (order of "
-            "the dataset), a .json or .txt file with names, or a permutation 2,0,1. Default: classes.json beside the "
-            "label maps, else classes.",
-        ),
-    ] = "",
+    ids: Ids = "",
     max_images: MaxImages = None,
     paper: Annotated[str, typer.Option("--paper", help="Citation of the method.")] = "",
     program: Annotated[str, typer.Option("--program", help="Program and version that made the predictions.")] = "",
@@ -68,7 +74,8 @@ def import_predictions(
         program=program,
         note=note,
     )
-    _print_import(import_labels(request, store=store), store, as_json=as_json)
+    result = import_labels(request, store=store, observe=show_image_progress("counted"))
+    _print_import(result, store, as_json=as_json)
 
 
 def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
@@ -107,7 +114,7 @@ def verify_imported(run: RunFolder, *, path: Path | None, accepts: bool, as_json
     from benchmark.exchange.recount import recount
     from benchmark.store.staleness import accept, find_changes
 
-    result = recount(run, path=path)
+    result = recount(run, path=path, observe=show_image_progress("counted"))
     is_accepted = accepts and result.is_identical and bool(find_changes(result.original, run))
     if is_accepted:
         accept(run, result.original, result.repeated)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
+from benchmark.cli.image_progress import show_image_progress
 from benchmark.cli.options import RunId
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 FORMATS = ("ids", "palette")
-LINES_EVERY_S = 15.0
 
 
 def predict(
@@ -131,7 +130,9 @@ def _write_all(
     predictor = RunPredictor(store, writer.spec)
     check = LabelCheck(store.run(writer.spec.id).read_counts())
     has_overlays, has_errors = extras
-    for image_id in _show_progress(image_ids):
+    observe = show_image_progress("predicted")
+    for done, image_id in enumerate(image_ids):
+        observe(done, len(image_ids))
         image = scored.read(image_id)
         labels, target = predictor.predict(image), image.target_map
         writer.write(image_id, labels)
@@ -143,16 +144,6 @@ def _write_all(
             errors = draw_errors(find_errors(labels, target, scored.split))
             write_png(writer.out / "errors" / f"{image_id}.png", errors)
     return check
-
-
-def _show_progress(image_ids: Sequence[str]) -> Iterator[str]:
-    """Yield the images, and print how many are done every few seconds."""
-    shown = time.monotonic()
-    for done, image_id in enumerate(image_ids):
-        if time.monotonic() - shown >= LINES_EVERY_S:
-            shown = time.monotonic()
-            print_note(f"predicted {done} of {len(image_ids)} images")
-        yield image_id
 
 
 def _report(store: Store, writer: LabelWriter, check: LabelCheck, *, extras: tuple[bool, bool]) -> ExitCode:

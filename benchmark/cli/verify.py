@@ -22,15 +22,26 @@ if TYPE_CHECKING:
     from benchmark.store.store import Store
 
 
+Against = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Compare with the JSON file of a table instead of repeating a run."),
+]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(
+        "--predictions",
+        metavar="DIR",
+        help="Label maps of an imported run, which are counted again; default: where they were at the import.",
+    ),
+]
+
+
 def verify(
     context: typer.Context,
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")
     ] = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Compare with the JSON file of a table instead of repeating a run."),
-    ] = None,
+    against: Against = None,
     seed: Seeds = None,
     run: Annotated[
         bool,
@@ -45,14 +56,7 @@ def verify(
     keep: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Keep the repeated run, with its log, in this folder.")
     ] = None,
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            "--predictions",
-            metavar="DIR",
-            help="Label maps of an imported run, which are counted again; default: where they were at the import.",
-        ),
-    ] = None,
+    predictions: Predictions = None,
     as_json: AsJson = False,
 ) -> None:
     """Repeat a finished run and compare its pixel counts, or compare runs with a table. No record changes.

@@ -7,8 +7,9 @@ scores, so that no offset of the seen classes can be swept, see `Counts.is_label
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from benchmark.evaluation.counts import GAMMAS, Counts, Integers
 from benchmark.exchange.class_ids import NO_CLASS
 from benchmark.exchange.evaluation_targets import EvaluationTargets
 from benchmark.exchange.label_source import LabelSource
+
+ImageObserver: TypeAlias = Callable[[int, int], None]
+"""Function that is called with the numbers of images done and of all images."""
 
 
 @dataclass(frozen=True)
@@ -36,22 +40,31 @@ class LabelCounts:
     no_class_pixels: int
 
 
-def count_source(source: LabelSource, targets: EvaluationTargets) -> LabelCounts:
+def count_source(
+    source: LabelSource, targets: EvaluationTargets, *, observe: ImageObserver = lambda _done, _total: None
+) -> LabelCounts:
     """Count the label maps of a source, which has one for every scored image.
+
+    Args:
+        source: Label maps.
+        targets: Targets of the scored images.
+        observe: Function that is called after every image.
 
     Raises:
         ValueError: A label map is broken, has another size than its target, or ids without a meaning.
     """
-    digest, missed = hashlib.sha256(), 0
+    digest, missed, done = hashlib.sha256(), 0, 0
 
     def count_each() -> Iterator[tuple[str, Integers]]:
-        nonlocal missed
+        nonlocal missed, done
         for image_id, target in targets.read():
             labels = source.read(image_id, (target.shape[0], target.shape[1]))
             content = hashlib.sha256(labels.astype("<i4").tobytes()).hexdigest()
             digest.update(f"{image_id} {labels.shape[0]}x{labels.shape[1]} {content}\n".encode())
             table = count_pairs(labels, target, num_classes=len(targets.split.classes), ignore=targets.ignore)
             missed += int(table[:, -1].sum())
+            done += 1
+            observe(done, len(targets.image_ids))
             yield image_id, table
 
     counts = make_counts(count_each(), targets.split)

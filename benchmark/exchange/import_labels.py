@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from benchmark.core.run_record import ImportedLabels, RunRecord, digest_code
 from benchmark.core.run_state import RunState
-from benchmark.exchange.count_labels import LabelCounts, count_source
+from benchmark.exchange.count_labels import ImageObserver, LabelCounts, count_source
 from benchmark.exchange.import_request import CheckedImport, ImportRequest, check_request
 from benchmark.exchange.imported_files import ImportedFiles
 from benchmark.planning.run_code import describe_code
@@ -40,12 +40,15 @@ class ImportResult:
     remarks: tuple[str, ...]
 
 
-def import_labels(request: ImportRequest, *, store: Store) -> ImportResult:
+def import_labels(
+    request: ImportRequest, *, store: Store, observe: ImageObserver = lambda _done, _total: None
+) -> ImportResult:
     """Import predictions; nothing is written before all of them are read and counted.
 
     Args:
         request: Predictions and what is known about them.
         store: Store that gets the run.
+        observe: Function that is called after every image.
 
     Raises:
         FileNotFoundError: The folder or the dataset does not exist.
@@ -55,7 +58,7 @@ def import_labels(request: ImportRequest, *, store: Store) -> ImportResult:
     """
     checked = check_request(request)
     started = _format_time()
-    counted = count_source(checked.source, checked.targets)
+    counted = count_source(checked.source, checked.targets, observe=observe)
     remarks = (*checked.remarks, *_describe_no_class(counted))
     files = checked.source.digest_files(checked.targets.image_ids)
     origin = ImportedLabels(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.run_record import RunRecord
-from benchmark.exchange.count_labels import count_source
+from benchmark.exchange.count_labels import ImageObserver, count_source
 from benchmark.exchange.evaluation_targets import EvaluationTargets, open_targets
 from benchmark.exchange.import_request import open_labels
 from benchmark.exchange.imported_files import ImportedFiles
@@ -76,12 +76,15 @@ class Recount:
         }
 
 
-def recount(run: RunFolder, *, path: Path | None = None) -> Recount:
+def recount(
+    run: RunFolder, *, path: Path | None = None, observe: ImageObserver = lambda _done, _total: None
+) -> Recount:
     """Count the label maps of an imported run again.
 
     Args:
         run: Folder of the run.
         path: Folder or file of the label maps; None for that of the import.
+        observe: Function that is called after every image.
 
     Raises:
         ValueError: The label maps are not there, or cannot be read as they were; split or dataset changed.
@@ -98,7 +101,7 @@ def recount(run: RunFolder, *, path: Path | None = None) -> Recount:
     targets = _open_targets(record)
     ids = restore_ids(listed, text=record.imported.ids, classes=targets.split.classes)
     checked = open_labels(path, record.spec, targets=targets, ids=ids)
-    counted = count_source(checked.source, checked.targets)
+    counted = count_source(checked.source, checked.targets, observe=observe)
     files = checked.source.digest_files(checked.targets.image_ids)
     changes = {
         "counts_digest": counted.counts.digest(),

@@ -102,24 +102,25 @@ def draw_segmentations(
             row[0].imshow(images[index], interpolation="nearest")
             for axes, maps in zip(row[1:], columns.values(), strict=True):
                 _draw_map(axes, maps[index], colors, is_seen=is_seen)
-        _label_panels(panels, ["image", *columns], width=max(8, round(side * 13)))
-        for axes, image_id in zip(panels[:, 0], image_ids, strict=False):
-            axes.set_ylabel(show_text(image_id), fontsize=5)
+        _label_panels(panels, ["image", *columns], image_ids, width=max(8, round(side * 13)))
         handles = _make_handles(colors, classes, is_seen=is_seen)
         _draw_legend(figure, handles, columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
 
 
-def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], *, width: int) -> None:
-    """Set the titles of the columns, and replace ticks by thin frames.
+def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], image_ids: Sequence[str], *, width: int) -> None:
+    """Set the titles of the columns and the names of the rows, and replace ticks by thin frames.
 
     Args:
         panels: (rows, columns) axes.
         titles: Titles of the columns.
+        image_ids: Names of the rows; empty for none.
         width: Characters per line of a title.
     """
     for axes, title in zip(panels[0], titles, strict=True):
         axes.set_title(wrap_label(title, width=width), fontsize=7)
+    for axes, image_id in zip(panels[:, 0], image_ids, strict=False):
+        axes.set_ylabel(show_text(image_id), fontsize=5)
     for axes in panels.ravel():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=True, linewidth=0.4)

@@ -1,0 +1,27 @@
+"""Progress of work on images: a line every few seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from benchmark.cli.console import print_note
+
+LINES_EVERY_S = 15.0
+
+
+def show_image_progress(verb: str) -> Callable[[int, int], None]:
+    """Return a function that is called with the numbers of images done and of all images, and prints them at times.
+
+    Args:
+        verb: What is done to the images, such as "predicted".
+    """
+    shown = time.monotonic()
+
+    def observe(done: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown >= LINES_EVERY_S:
+            shown = time.monotonic()
+            print_note(f"{verb} {done} of {total} images")
+
+    return observe

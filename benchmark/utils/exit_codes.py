@@ -26,4 +26,4 @@ class ExitCode(IntEnum):
     REQUEUE = 85
     """The job wants to be started again by the scheduler."""
     INTERRUPTED = 130
-    """The process was interrupted by SIGINT or SIGTERM; what it had saved is kept."""
+    """The process, or a run at its time limit, was interrupted; what it had saved is kept."""

@@ -111,6 +111,21 @@ def test_an_interrupt_gives_exit_code_130_and_says_how_to_resume(
     assert "interrupted: 1 missing" in err and "run the same command again to resume" in err
 
 
+def test_runs_at_their_time_limit_give_exit_code_130_and_say_how_to_go_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits: list[float] = []
+
+    def run_all(specs: Sequence[RunSpec], *, resources: WorkerResources, **_: Any) -> dict[str, RunOutcome]:
+        limits.append(resources.time_limit_s)
+        return {spec.id: RunOutcome(RunState.INTERRUPTED, "reached its time limit") for spec in specs}
+
+    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
+    code, _, err = run_command(capsys, "run", TINY, "--time-limit", "1h30min")
+    assert (code, limits) == (130, [5400])
+    assert "1 run interrupted: run the same command again to resume; a time limit is counted anew" in err
+
+
 def test_a_dry_run_starts_and_writes_nothing(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -153,3 +153,20 @@ def test_a_palette_changes_nothing(split: str, store: Store, tmp_path: Path) -> 
 def test_a_row_needs_a_name_that_can_be_printed(split: str, store: Store, tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="give a name of 1 to 80 printable characters"):
         import_labels(make_request(write_labels(tmp_path / "p", make_labels()), split, name=name), store=store)
+
+
+def test_a_split_without_unseen_classes_can_have_pixels_of_no_class(
+    monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Path
+) -> None:
+    split = add_tiny(monkeypatch, tmp_path, unseen=())
+    labels = {name: np.full_like(ids, 255) for name, ids in make_labels().items()}
+    record = import_labels(make_request(write_labels(tmp_path / "p", labels), split), store=store).record
+    counts = store.run(record.spec.id).read_counts(record)
+    assert counts.totals.prediction.tolist() == [0, 0, 0] and score(counts, "mmseg").miou == 0
+
+
+@pytest.mark.parametrize("name", ["split", "protocol", "supervision"])
+def test_unknown_names_are_answered_with_the_known_ones(split: str, store: Store, tmp_path: Path, name: str) -> None:
+    folder = write_labels(tmp_path / "p", make_labels())
+    with pytest.raises(KeyError, match=f"no {name} 'nonn'"):
+        import_labels(make_request(folder, split, **{name: "nonn"}), store=store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ CLASSES = SPLIT.classes
 """owl, dog (unseen) and cat; in the dataset their labels are 3, 1 and 0."""
 
 
-def add_tiny(monkeypatch: pytest.MonkeyPatch, folder: Path, dataset: Tiny | None = None) -> str:
+def add_tiny(monkeypatch: pytest.MonkeyPatch, folder: Path, *, unseen: Sequence[str] = ("dog",)) -> str:
     """Put the dataset into the catalog and return the path of a split file for it."""
-    monkeypatch.setitem(catalog.DATASETS, "tiny", lambda: dataset or Tiny())
-    fields = {"dataset": "tiny", "classes": list(CLASSES), "unseen": ["dog"], "protocol": "plain"}
+    monkeypatch.setitem(catalog.DATASETS, "tiny", Tiny)
+    fields = {"dataset": "tiny", "classes": list(CLASSES), "unseen": list(unseen), "protocol": "plain"}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(fields))
     return str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,10 @@ def dump_json(value: Any) -> str:
 
 def format_csv(frame: DataFrame) -> str:
     """Return a frame as csv: numbers rounded to `DECIMALS`, nothing for missing values, quotes as in RFC 4180."""
-    return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n"))
+    texts = frame.select_dtypes(exclude="number").astype(str)
+    has_returns = any(column.str.contains("\r", regex=False).any() for _, column in texts.items())
+    quoting = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL  # which leaves a lone \r without quotes
+    return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n", quoting=quoting))
 
 
 def _round_floats(value: Any) -> Any:

@@ -1,0 +1,90 @@
+"""Tests of commands in the environments that users have: encodings, warning options, and settings of matplotlib."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.cli.streams import is_unicode, set_up_streams
+from benchmark.report.figures.study_figures import draw_all
+from benchmark.report.rows import read_rows
+from benchmark.report.study_results import collect_results
+from benchmark.store.store import Store
+from tests.report.world import two_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+USETEX = "text.usetex: True\nfont.family: serif\naxes.grid: True\nbackend: TkAgg\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """Return a store with the study `demo`, one of whose rows has a name beyond Latin-1."""
+    store = Store(tmp_path / "runs")
+    plan = two_rows(store)
+    rows = (plan.rows[0], plan.rows[1].model_copy(update={"label": "漢 ±"}))
+    store.write_plan(plan.model_copy(update={"rows": rows}))
+    return store
+
+
+def run_process(store: Store, *arguments: str, folder: Path = ROOT, **variables: str | None) -> bytes:
+    """Run a command in a process with some environment variables, None for no such variable, and return stdout."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    known = {name: value for name, value in environment.items() if value is not None}
+    command = [sys.executable, "-m", "benchmark", "--runs", str(store.root), *arguments]
+    done = subprocess.run(command, cwd=folder, env=known, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert b"Warning" not in done.stderr
+    return done.stdout
+
+
+def test_text_becomes_plain_where_the_encoding_lacks_a_character(store: Store) -> None:
+    out = run_process(store, "table", "demo", PYTHONIOENCODING="latin-1", PYTHONWARNINGS="error").decode("latin-1")
+    assert r"\u6f22 ±" in out and "dhIoU" in out and "-----" in out
+
+
+def test_json_is_escaped_and_files_are_utf8_whatever_the_encoding(store: Store) -> None:
+    status = run_process(store, "status", "demo", "--json", PYTHONIOENCODING="latin-1")
+    assert "漢 ±" in {run["row"] for run in json.loads(status.decode("ascii"))}
+    assert "漢 ±" in run_process(store, "table", "demo", "-f", "csv", PYTHONIOENCODING="latin-1").decode("utf-8")
+
+
+def test_replacement_is_by_plain_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stream)
+    set_up_streams()
+    stream.write("Δ ±1 ─ é")
+    stream.flush()
+    assert stream.buffer.getvalue() == rb"d +-1 - \xe9"
+    assert is_unicode("UTF-8") and is_unicode("utf8") and not is_unicode("latin-1") and not is_unicode(None)
+
+
+def make_settings(folder: Path, text: bytes) -> Path:
+    folder.mkdir()
+    (folder / "matplotlibrc").write_bytes(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("fmt", "variables"),
+    [
+        ("svg", {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "MATPLOTLIBRC": "{usetex}", "HOME": None}),
+        ("png", {"MPLBACKEND": "no such backend", "MPLCONFIGDIR": "/proc/none", "COLUMNS": "20", "TERM": "dumb"}),
+    ],
+)
+def test_figures_are_the_same_bytes_whatever_the_settings(
+    store: Store, tmp_path: Path, fmt: str, variables: dict[str, str | None]
+) -> None:
+    usetex = make_settings(tmp_path / "usetex", USETEX.encode())
+    broken = make_settings(tmp_path / "broken", b"\xff\xfe broken")  # in the working folder
+    known = {name: value and value.replace("{usetex}", str(usetex)) for name, value in variables.items()}
+    arguments = ("plot", "demo", "-f", fmt, "--out", str(tmp_path / "other"))
+    run_process(store, *arguments, folder=broken, PYTHONWARNINGS="error", PYTHONHASHSEED="7", **known)
+    results = collect_results(read_rows(store, store.read_plan("demo")))
+    paths = draw_all(results, store, tmp_path / "here", formats=[fmt])
+    assert [path.read_bytes() for path in paths] == [(tmp_path / "other" / path.name).read_bytes() for path in paths]

@@ -20,7 +20,9 @@ def run_list(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str
 
 def test_listed_studies_equal_loaded_studies(capsys: pytest.CaptureFixture[str]) -> None:
     loaded = [load_study(name) for name in list_studies()]
-    expected = [(study.name, study.title, len(study.rows), len(study.seeds), ", ".join(study.split)) for study in loaded]
+    expected = [
+        (study.name, study.title, len(study.rows), len(study.seeds), ", ".join(study.split)) for study in loaded
+    ]
     assert [tuple(study.values()) for study in run_list(capsys)["studies"]] == expected
 
 

@@ -25,7 +25,9 @@ def test_many_classes_are_written_with_16_bits(tmp_path: Path) -> None:
     writer.begin(["x"])
     path = writer.write("x", np.array([[0, 255, 299]]))
     ids = make_class_ids(str(writer.names_path), classes=MANY.classes, dataset_classes=MANY.classes)
-    assert Image.open(path).mode == "I;16" and json.loads(writer.names_path.read_text())["no_class"] == 65535
+    with Image.open(path) as image:
+        assert image.mode == "I;16"
+    assert json.loads(writer.names_path.read_text())["no_class"] == 65535
     assert LabelFolder(path.parent, ids).read("x", (1, 3)).tolist() == [[0, 255, 299]]
 
 

@@ -27,6 +27,7 @@ from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
+    from benchmark.core.run_spec import RunSpec
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.store.cleanup import Kind, Leftover
     from benchmark.store.row_labels import RowLabel
@@ -95,14 +96,11 @@ def _rerun(
     resources: WorkerResources,
 ) -> int:
     """Run finished runs anew, replace their results, and return the exit code."""
-    from benchmark.execution.verify import check_repeatable
     from benchmark.store.reruns import open_rerun_store
 
     reruns = open_rerun_store(store)
     open_ids = [run_id for run_id in ids if reruns.run(run_id).read_state() is not RunState.DONE]
-    specs = [store.run(run_id).read_spec() for run_id in open_ids]
-    for spec in specs:
-        check_repeatable(spec)
+    specs = _choose_repeatable([store.run(run_id).read_spec() for run_id in open_ids], labels)
     states = []
     try:
         if specs:
@@ -115,7 +113,23 @@ def _rerun(
     kept = sum(state is not RunState.DONE for state in states)
     if kept:
         print_note(f"{format_count(kept, 'old result')} kept, as there is no new one: the same command tries again")
-    return choose_exit_code(states)
+    return choose_exit_code(states, num_failed_before=len(open_ids) - len(specs))
+
+
+def _choose_repeatable(specs: Sequence[RunSpec], labels: Mapping[str, RowLabel]) -> list[RunSpec]:
+    """Return the specs that still give the runs that they gave, and print why others do not."""
+    from benchmark.execution.verify import NotVerifiableError, check_repeatable
+
+    chosen = []
+    for spec in specs:
+        try:
+            check_repeatable(spec)
+        except NotVerifiableError as error:
+            reason = str(error).removeprefix(f"{spec.id} cannot be verified: ")
+            print_note(f"{labels[spec.id]}: old result kept, as the run cannot be repeated: {reason}")
+        else:
+            chosen.append(spec)
+    return chosen
 
 
 def _replace(store: Store, run_id: str) -> str:

@@ -13,6 +13,7 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import RunOutcome
+from benchmark.execution.verify import NotVerifiableError
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
 from tests.report.world import even, plan_of, save, spec_of, two_rows
@@ -73,6 +74,20 @@ def test_the_old_result_stays_if_there_is_no_new_one(
     assert run_command(capsys, "rerun", run_id).code == expected
     assert store.run(run_id).read_counts().digest() == OLD.digest()
     assert not (store.root / "replaced").exists()
+
+
+def test_a_run_that_cannot_be_repeated_keeps_its_result_and_the_others_go_on(
+    store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(spec: RunSpec) -> None:
+        if spec.seed == 1:
+            raise NotVerifiableError(f"{spec.id} cannot be verified: dataset 'x' changed since the run")
+
+    monkeypatch.setattr("benchmark.execution.verify.check_repeatable", check)
+    ids = [add(store, seed) for seed in range(2)]
+    code, _, err = run_command(capsys, "rerun", "demo")
+    assert code == 3 and "old result kept, as the run cannot be repeated: dataset 'x' changed since the run" in err
+    assert [store.run(run_id).read_counts().digest() for run_id in ids] == [NEW.digest(), OLD.digest()]
 
 
 def test_a_rerun_that_was_done_before_a_crash_is_taken_without_running_again(

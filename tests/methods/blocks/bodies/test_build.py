@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from benchmark.planning.method_setup import resolve_method
 from benchmark.planning.resolve import resolve
 from methods.blocks.bodies import SmpBodyConfig, build_body
 from methods.blocks.bodies.d2.config import D2BodyConfig
@@ -38,8 +39,15 @@ def test_another_string_is_answered_with_the_possible_values() -> None:
 
 @pytest.mark.parametrize("method", ["chimera_seg", "spnet"])
 def test_one_setting_replaces_the_toy_body(method: str) -> None:
-    spec = resolve(method, split="toybox", seed=0, overrides={"body": f"d2:{NAME}"})
-    assert spec.config["body"] == D2BodyConfig(config=NAME).model_dump()
+    setup = resolve_method(method, split="toybox", overrides={"body": f"d2:{NAME}"})
+    assert setup.config.model_dump()["body"] == D2BodyConfig(config=NAME).model_dump()
+
+
+def test_a_body_of_detectron2_is_refused_at_plan_time_if_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["detectron2", *(name for name in sys.modules if name.startswith("detectron2."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ValueError, match=r"Detectron2"):
+        resolve("spnet", split="toybox", seed=0, overrides={"body": f"d2:{NAME}"})
 
 
 def test_the_content_of_a_users_config_file_is_part_of_a_run(tmp_path: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import yaml
-
 from slurm.scheduler.inventory import Inventory, NodeKind, PartitionOffer
 
 MAX_CPUS, MAX_MEM_GB, MAX_TIMEOUT_MIN = 8, 64, 1440
@@ -15,8 +13,8 @@ MAX_CPUS, MAX_MEM_GB, MAX_TIMEOUT_MIN = 8, 64, 1440
 CPUS_WITHOUT_GPU = 4
 """Processors of a run on nodes without GPUs."""
 
-TIME_WORD = re.compile(r"[\w.+-]+")
-"""Names that YAML can take without quotes."""
+_PLAIN_NAME = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null|nan|inf)$)[A-Za-z_][\w.-]*", re.IGNORECASE)
+"""Names that every version of YAML reads as text."""
 
 
 def choose_partition(partitions: Sequence[PartitionOffer]) -> PartitionOffer:
@@ -134,7 +132,7 @@ def _find_smallest(nodes: Sequence[NodeKind]) -> NodeKind:
 
 def _quote(name: str) -> str:
     """Return a name as YAML reads it as text."""
-    return name if isinstance(yaml.safe_load(name), str) and TIME_WORD.fullmatch(name) else f"'{name}'"
+    return name if _PLAIN_NAME.fullmatch(name) else "'" + name.replace("'", "''") + "'"
 
 
 def _count(count: int, noun: str) -> str:

@@ -58,12 +58,11 @@ def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
     job, state = status.job, parse_state(status.job.state)
     if not state.is_failure(exit_code=job.exit_code, signal=job.signal):
         return None
-    meaning = f"ended with exit code {job.exit_code}" if state.failure == "by exit code" else state.meaning
-    return Failure(
-        kind=state.name,
-        message=f"the job {meaning}: {state.remedy}",
-        log_tail=_read_log_tail(store, status.id, status.task),
-    )
+    log_tail = _read_log_tail(store, status.id, status.task)
+    message = f"the job {state.meaning}: {state.remedy}"
+    if state.failure == "by exit code":
+        message = f"the job ended with exit code {job.exit_code}: {_find_reason(log_tail) or state.remedy}"
+    return Failure(kind=state.name, message=message, log_tail=log_tail)
 
 
 def _read_log_tail(store: Store, run_id: str, task: SubmittedTask) -> str:

@@ -107,3 +107,16 @@ def test_collect_accounts_for_every_run_and_reports_failures(store: Store, capsy
     save(store, specs[1], Failure(kind="OUT_OF_MEMORY", message="no"))
     result = run_command(capsys, "collect", "demo")
     assert result.code == 3 and result.out.startswith("1 done · 1 failed · 1 missing")
+
+
+@pytest.mark.parametrize("name", ["a\\b", "a\nb", "100%job"])
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_store_that_slurm_cannot_write_into_is_refused_before_anything_is_written(
+    name: str, dry_run: bool, tmp_path: Path, capsys: Capsys
+) -> None:
+    (tmp_path / "mine.yaml").write_text(PROFILE)
+    options = ["--dry-run"] if dry_run else []
+    runs, profile = str(tmp_path / name), str(tmp_path / "mine.yaml")
+    result = run_command(capsys, "--runs", runs, "submit", "demo", "--cluster", profile, *options)
+    assert result.code == 1 and "SLURM cannot write into" in result.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]

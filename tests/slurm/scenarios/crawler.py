@@ -79,6 +79,8 @@ def _behave(behavior: str) -> None:
         time.sleep(CRAWL_S)
     elif behavior == "raise":
         raise ValueError("the test requested a failure")
+    elif behavior == "blame the node":
+        raise RuntimeError("CUDA error: uncorrectable ECC error encountered")
     elif behavior == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     elif behavior == "hog":

@@ -80,3 +80,18 @@ def test_a_run_whose_batch_script_is_killed_resumes_when_it_is_resubmitted(grid:
     assert "1 run submitted" in grid.submit().out
     grid.finish()
     assert grid.list_attempts(run) == [JobAttempt(1, False), JobAttempt(1, True)]
+
+
+def test_the_next_try_avoids_a_node_under_which_a_run_failed(grid: Grid) -> None:
+    grid.write_study()
+    grid.set_behavior("blame the node")
+    grid.submit()
+    grid.wait_stored_state(RunState.FAILED)
+    failed = grid.node(grid.run)
+    line = f"node {failed} is avoided by the next submission: uncorrectable memory error of a GPU"
+    assert line in grid.run_command("status", "grid").out and line in grid.run_command("collect", "grid").out
+    grid.set_behavior("rush")
+    assert f"node {failed} is avoided" in grid.retry().out
+    assert grid.job(grid.run)["ExcNodeList"] == failed
+    grid.finish()
+    assert grid.node(grid.run) != failed

@@ -110,11 +110,11 @@ def _list_values(run: RunResult, classes: tuple[Sequence[str], Sequence[bool]]) 
     values = _score_classes(run)
     classes = (run.counts.classes, run.counts.seen) if run.counts is not None else classes
     for k, (name, is_seen) in enumerate(zip(*classes, strict=True)):
-        for metric in CLASS_METRICS:
-            yield _Line(None, name, is_seen, metric, float(values[metric][k]) if values else math.nan)
-    for metric in COST_METRICS:
-        known = getattr(cost, metric, None)
-        yield _Line(None, None, None, metric, math.nan if known is None else float(known))
+        for key in CLASS_METRICS:
+            yield _Line(None, name, is_seen, key, float(values[key][k]) if values else math.nan)
+    for key in COST_METRICS:
+        known = getattr(cost, key, None)
+        yield _Line(None, None, None, key, math.nan if known is None else float(known))
 
 
 def _score_classes(run: RunResult) -> dict[str, Sequence[float]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -92,3 +94,77 @@ def test_the_plan_of_a_deterministic_row_has_one_run(tmp_path: Path, capsys: pyt
     code, out, _ = run_command(capsys, "--runs", str(tmp_path / "runs"), "plan", str(study))
     row = next(line for line in out.splitlines() if line.startswith("MaskCLIP"))
     assert code == 0 and "3 runs" in out and row.split() == ["MaskCLIP", "missing", "-"]
+
+
+def test_a_table_takes_methods_and_runs_and_options_of_its_layout(
+    runs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = Store(runs).read_plan("demo").rows[0].ids[1]
+    arguments = ("--runs", runs, "table", "demo/no SGD", run_id, "--no-notes", "--digits", "3", "--columns", "hiou")
+    code, out, _ = run_command(capsys, *arguments, "--sort", "hiou,desc", "-f", "md")
+    assert code == 0 and [line.split(" | ")[0] for line in out.splitlines()[2:]] == [
+        "| Method", "| :--", "| paper", "| no SGD"
+    ]  # fmt: skip
+    assert out.splitlines()[-1].split(" | ")[1].startswith("37.087 ±")
+
+
+def test_a_wide_table_is_one_block_and_is_written_to_a_file(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folded = run_command(capsys, "--runs", runs, "table", "demo").out
+    code, _, err = run_command(capsys, "--runs", runs, "table", "demo", "--wide", "--out", str(tmp_path / "t.txt"))
+    text = (tmp_path / "t.txt").read_text(encoding="utf-8")
+    assert code == 0 and "wrote" in err
+    assert (folded.count("\npaper "), text.count("\npaper ")) == (2, 1)
+
+
+def test_a_name_that_is_a_study_and_a_method_is_noted(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "--runs", runs, "table", "demo")
+    assert code == 0 and err.count("\n") == 1 and "this is the study; demo/VARIANT" in err
+
+
+def test_compare_takes_methods_without_a_study_and_writes_csv(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = run_command(capsys, "--runs", runs, "compare", "demo/paper", "demo/no SGD", "-f", "csv")
+    lines = list(csv.DictReader(io.StringIO(out)))
+    assert code == 0 and [line["name"] for line in lines[:3]] == ["miou_seen", "miou_unseen", "hiou"]
+    assert float(lines[2]["difference"]) == pytest.approx(float(lines[2]["a"]) - float(lines[2]["b"]), abs=1e-5)
+    assert {line["kind"] for line in lines} == {"score", "class", "cost"}
+
+
+def test_compare_leaves_out_notes_and_folding(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    sides = ("--runs", runs, "compare", "demo/paper", "demo/no SGD")
+    code, out, _ = run_command(capsys, *sides, "--no-notes", "--wide", "--digits", "2")
+    assert code == 0 and "Scores in percent" not in out and "Cost" in out and "67.37" in out
+
+
+def test_results_are_exported_in_long_format(runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lines.csv"
+    code, _, err = run_command(capsys, "--runs", runs, "export", "demo", "--out", str(path))
+    lines = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline="")))
+    assert code == 0 and f"wrote {path} ({len(lines)} lines)" in err
+    assert {line["metric"] for line in lines if line["class"] == "cup"} >= {"iou", "precision", "target_pixels"}
+    code, _, err = run_command(capsys, "--runs", runs, "export", "demo", "--out", str(tmp_path / "lines.xls"))
+    assert code == 1 and "the suffix says which format to write" in err
+
+
+def test_single_images_are_exported(runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "images.json"
+    assert run_command(capsys, "--runs", runs, "export", "demo", "--per-image", "--out", str(path)).code == 0
+    assert {line["image"] for line in json.loads(path.read_text())} == {f"image{index:02d}" for index in range(4)}
+
+
+def test_figures_have_the_formats_that_are_asked_for(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--runs", runs, "plot", "demo/paper", "--out", str(tmp_path / "figures"), "--format", "svg")
+    code, out, _ = run_command(capsys, *arguments)
+    assert code == 0 and [Path(line).name for line in out.splitlines()] == [
+        "hiou.svg", "seen-unseen.svg", "gamma.svg", "classes.svg"
+    ]  # fmt: skip
+    code, _, err = run_command(capsys, *arguments[:-1], "gif")
+    assert code == 1 and "no figure format 'gif'" in err
+
+
+def test_a_split_without_rows_is_refused_with_those_there_are(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "--runs", runs, "table", "demo", "--split", "voc12")
+    assert code == 1 and "no row on split 'voc12'; there are rows on: toybox" in err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
 
-def save_seeds(store: Store, variant: str, *, seeds: int = 2, **changes: object) -> dict[int, str]:
+def save_seeds(store: Store, variant: str, *, seeds: int = 2, **changes: Any) -> dict[int, str]:
     """Save runs of a variant and return their ids by seed."""
     return {seed: save(store, spec_of(variant, seed=seed, **changes), even(80, 60)) for seed in range(seeds)}
 

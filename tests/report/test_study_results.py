@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from benchmark.store.store import Store
 from tests.report.world import hand_counts, save, spec_of
 
 
-def save_row(store: Store, label: str, split: str, *, lost: int = 0, seeds: int = 3, **changes: object) -> PlanRow:
+def save_row(store: Store, label: str, split: str, *, lost: int = 0, seeds: int = 3, **changes: Any) -> PlanRow:
     """Save a row whose unseen classes lose this many pixels of an image."""
     ids = {}
     for seed in range(seeds):
@@ -27,8 +28,8 @@ def save_row(store: Store, label: str, split: str, *, lost: int = 0, seeds: int 
     return PlanRow(label=label, method="demo", split=split, ids=ids)
 
 
-def collect(store: Store, *rows: PlanRow, **options: str) -> StudyResults:
-    return collect_results(read_rows(store, Plan(study="s", title="S", rows=rows)), **options)
+def collect(store: Store, *rows: PlanRow, baseline: str = "") -> StudyResults:
+    return collect_results(read_rows(store, Plan(study="s", title="S", rows=rows)), baseline=baseline)
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_baseline_is_looked_for_on_every_split(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_comparable_is_a_group_of_its_own(
-    tmp_path: Path, changes: dict[str, object], names: list[str]
+    tmp_path: Path, changes: dict[str, Any], names: list[str]
 ) -> None:
     store = Store(tmp_path)
     results = collect(store, save_row(store, "paper", "toybox"), save_row(store, "other", "toybox", **changes))

@@ -106,10 +106,11 @@ def to_frame(comparison: MethodComparison) -> DataFrame:
 
     lines: list[dict[str, Any]] = []
     for metric in comparison.a.metrics:
-        a, b = (row.estimates[metric].mean for row in (comparison.a, comparison.b))
+        means = [row.estimates[metric].mean for row in (comparison.a, comparison.b)]
         known = comparison.differences.get(metric)
         fields = {} if known is None else _list_fields(known, comparison.margins.get(metric))
-        lines.append({"kind": "score", "name": metric, "a": a, "b": b, "difference": a - b} | fields)
+        scores = {"a": means[0], "b": means[1], "difference": means[0] - means[1]}
+        lines.append({"kind": "score", "name": metric} | scores | fields)
     for row in comparison.classes:
         lines.append({"kind": "class", "name": row.name, "a": row.a, "b": row.b, "difference": row.difference})
     cost_a, cost_b = comparison.a.cost, comparison.b.cost

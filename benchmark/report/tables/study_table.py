@@ -97,7 +97,9 @@ def sort_results(results: StudyResults, columns: SelectedColumns) -> StudyResult
     groups, start = [], 0
     for group in results.groups:
         indices = [index - start for index in order if start <= index < start + len(group.rows)]
-        fields = {name: tuple(getattr(group, name)[at] for at in indices) for name in ("rows", "differences", "ranks")}
+        fields: dict[str, Any] = {
+            name: tuple(getattr(group, name)[at] for at in indices) for name in ("rows", "differences", "ranks")
+        }
         groups.append(replace(group, **fields))
         start += len(group.rows)
     return replace(results, groups=tuple(groups))

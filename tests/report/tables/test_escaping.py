@@ -37,7 +37,7 @@ LABELS = (
     "a -- b --- c ,, `` '' ?` !`",
     "[0] first",
 )
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=30)
+TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 BOOKTABS = r"\let\toprule\hline\let\midrule\hline\let\bottomrule\hline"
 
 

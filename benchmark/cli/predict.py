@@ -147,24 +147,24 @@ def _write_all(
 
 
 def _report(store: Store, writer: LabelWriter, check: LabelCheck, *, extras: tuple[bool, bool]) -> ExitCode:
+    """Print what was written and whether it has the counts of the run, and return the exit code."""
     print_line(f"{format_count(check.checked, 'label map')}: {writer.names_path.parent}")
     for folder, is_written in zip(("overlays", "errors"), extras, strict=True):
         if is_written:
             print_line(f"{folder}: {writer.out / folder}")
     if not check.different:
         print_line("pixel counts: identical to those of the run")
-        if check.checked == len(store.run(writer.spec.id).read_counts().image_ids):
-            words = [
-                "import",
-                str(writer.out),
-                "--as",
-                "NAME",
-                "--split",
-                writer.spec.split_source or writer.spec.split,
-            ]
-            print_note(f"read them elsewhere, or score them again: {format_command(store, *words)} --supervision …")
+        if check.is_complete:
+            print_note(f"to score them in another store: {_format_import(store, writer)}")
         return ExitCode.SUCCESS
     some = ", ".join(check.different[:3]) + (" …" if len(check.different) > 3 else "")
     print_line(f"pixel counts: {len(check.different)} of {check.checked} images differ from the run ({some})")
     print_note("the run was computed on another device, or its code changed since; see: chimera-bench show, verify")
     return ExitCode.DIFFERENT
+
+
+def _format_import(store: Store, writer: LabelWriter) -> str:
+    spec = writer.spec
+    words = ["import", str(writer.out), "--split", spec.split_source or spec.split, "--protocol", spec.protocol.name]
+    words += ["--max-images", str(spec.max_images)] if spec.max_images else []
+    return f"{format_command(store, *words)} --as … --supervision …"

@@ -27,6 +27,11 @@ class LabelCheck:
         self.checked = 0
         self.different: list[str] = []
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all images of the run were compared."""
+        return self.checked == len(self._rows)
+
     def add(self, image_id: str, labels: NDArray[np.integer], target: NDArray[np.integer]) -> None:
         """Compare the label map of an image, (H, W), with the counts of the run."""
         size = len(self._counts.classes)

@@ -23,7 +23,8 @@ def format_csv(frame: DataFrame) -> str:
     """Return a frame as csv: numbers rounded to `DECIMALS`, nothing for missing values, quotes as in RFC 4180."""
     texts = frame.select_dtypes(exclude="number").astype(str)
     has_returns = any(column.str.contains("\r", regex=False).any() for _, column in texts.items())
-    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL  # which leaves a lone \r without quotes
+    # the minimum of quotes would leave a lone \r without any
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
     return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n", quoting=quoting))
 
 

@@ -242,6 +242,9 @@ def _make_budget(
     recipe: Recipe[Any], *, dataset: str, schedule: Schedule | None, overrides: Mapping[str, Any]
 ) -> Budget:
     """Return the recipe's budget with the protocol's schedule, if anything is trained, then the overrides."""
+    if dataset not in recipe.budgets and "*" not in recipe.budgets:
+        known = ", ".join(recipe.budgets)
+        raise ValueError(f"{recipe.title} has budgets for {known} and none for {dataset}: add one, or '*' for the rest")
     fields = recipe.budget_for(dataset).model_dump()
     if schedule is not None and fields["iterations"]:
         fields |= schedule.model_dump()

@@ -173,18 +173,17 @@ def load_recipe(name: str) -> Recipe[Any]:
         KeyError: There is no such method; the message names the nearest.
         ValueError: The file cannot be run, or exports no RECIPE with variants.
     """
-    from benchmark.core.method import Recipe
+    from benchmark.planning.recipe_checks import find_problem_of_recipe  # not above: it needs torch, `list` does not
 
     source = find_source(name)
     try:
         module = _load_module(name, source)
     except Exception as error:
         raise ValueError(_describe_error(name, source, error)) from error
-    recipe = getattr(module, "RECIPE", None)
-    if not isinstance(recipe, Recipe):
-        raise ValueError(f"method file {source} exports no RECIPE: end it with RECIPE = Recipe(...)")
-    if not recipe.variants:
-        raise ValueError(f"the RECIPE of method file {source} has no variants: give at least one config")
+    recipe: Recipe[Any] | None = getattr(module, "RECIPE", None)
+    problem = find_problem_of_recipe(recipe)
+    if problem or recipe is None:
+        raise ValueError(f"method file {source} {problem}")
     return recipe
 
 

@@ -17,6 +17,8 @@ TRACEBACK_LINES = 30
 """Last lines of a traceback that a failure keeps."""
 MAX_MESSAGE_LENGTH = 500
 
+BATCH_NORM_MESSAGE = "Expected more than 1 value per channel when training"
+"""Text of torch's error about one image in a layer that normalizes over a batch."""
 DEVICE_MESSAGES = ("be on the same device", "not on the expected device", "type (torch.cuda")
 """Texts of torch's errors about tensors on different devices."""
 
@@ -102,6 +104,8 @@ def _describe(error: BaseException, *, step: str) -> str:
     message = describe_errors(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
     if not message:
         return _describe_silent_error(error)
+    if BATCH_NORM_MESSAGE in message:
+        return f"{message}; set budget.batch_size to at least 2 times budget.micro_batches"
     if any(text in message for text in DEVICE_MESSAGES):
         message += "; hold tensors as parameters or buffers (register_buffer), or create them on the images' device"
     return message

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from methods.blocks.bodies.smp_body import TOY_FIELDS, SmpBodyConfig
+from methods.blocks.bodies.smp_body import SmpBodyConfig
 from methods.blocks.clip.assets import TOY, TOY_MODEL
 from methods.blocks.clip.config import ClipConfig
 
 TOY_CLIP_CONFIG = ClipConfig(model=TOY_MODEL, weights=TOY)
-TOY_BODY_CONFIG = SmpBodyConfig(weights=TOY, stride=8, rates=(1, 2, 3), **TOY_FIELDS)
+TOY_BODY_CONFIG = SmpBodyConfig(
+    encoder="tu-test_resnet", weights=TOY, depth=3, stride=8, channels=96, rates=(1, 2, 3)
+)
 
 
 def toy_presets(*, clip: bool = True, body: bool = True) -> dict[str, dict[str, Any]]:

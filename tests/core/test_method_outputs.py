@@ -60,7 +60,7 @@ def test_the_step_of_a_wrapper_is_that_of_its_method() -> None:
 
 
 def test_values_are_described_with_their_size() -> None:
-    values = (None, [1, 2], torch.ones(2, 3), 0.5, {})
+    values: tuple[object, ...] = (None, [1, 2], torch.ones(2, 3), 0.5, {})
     assert [describe_value(value) for value in values] == [
         "None (is a return statement missing?)",
         "a list of length 2",

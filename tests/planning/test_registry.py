@@ -22,7 +22,7 @@ More of it.
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Recipe, Supervision, Traits
 VARIANTS = {"one": Config(), "two, three": Config()}
-RECIPE = Recipe(title="A Title", paper="", traits=Traits(Supervision.NONE), variants=VARIANTS, build=print, budgets={})
+RECIPE = Recipe(title="A Title", paper="", traits=Traits(Supervision.NONE), variants=VARIANTS, build=print, budgets={"*": Budget()})
 '''
 
 
@@ -74,7 +74,7 @@ def test_an_unknown_file_is_answered_with_the_nearest(file: Path) -> None:
         ("def broken(:", "not valid Python: invalid syntax .*line 1"),
         ("VARIANTS = {'a': 1}", "exports no RECIPE"),
         ("import nothing_of_this_name\nRECIPE = 1\nVARIANTS = {'a': 1}", "No module named 'nothing_of_this_name'"),
-        ("RECIPE = 1\nVARIANTS = {'a': 1}", "exports no RECIPE"),
+        ("RECIPE = 1\nVARIANTS = {'a': 1}", "has an int as its RECIPE"),
     ],
 )
 def test_a_broken_file_is_one_line(file: Path, text: str, message: str) -> None:

@@ -96,6 +96,11 @@ def test_tensors_on_two_devices_are_explained(tmp_path: Path) -> None:
     assert failure.message.endswith("(register_buffer), or create them on the images' device")
 
 
+def test_one_image_under_batch_norm_is_answered_with_the_setting(tmp_path: Path) -> None:
+    failure = explain_in_method(lambda: torch.nn.BatchNorm2d(2)(torch.ones(1, 2, 1, 1)), tmp_path)
+    assert failure.message.endswith("set budget.batch_size to at least 2 times budget.micro_batches")
+
+
 def test_an_exception_without_text_shows_its_line() -> None:
     with pytest.raises(AssertionError) as caught:
         fail(AssertionError())

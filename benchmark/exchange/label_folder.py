@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from benchmark.data.folders.decode import ColorMaskError, Mask, decode_mask, read_content
+from benchmark.data.folders.decode import ColorMaskError, Mask, decode_image, decode_mask, read_content
 from benchmark.exchange.class_ids import ClassIds, Labels
 from benchmark.utils.input_files import hash_file
 
 SUFFIXES = (".png", ".tif", ".tiff")
-_COLOR_MODES = frozenset({"RGB", "P"})
+_JPEG_START = b"\xff\xd8"
 
 
 class LabelFolder:
@@ -95,15 +93,13 @@ def _read_ids(path: Path) -> Mask:
 
 
 def _read_colors(path: Path) -> NDArray[np.int32]:
-    """Return the colors of a color image, or of an image with a palette, as (H, W) numbers 0xRRGGBB."""
+    """Return the colors of a color image, or of an image with a palette, as (H, W) numbers 0xRRGGBB.
+
+    Raises:
+        ValueError: The file is broken, or a JPEG.
+    """
     content = read_content(path)
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.format == "JPEG" or image.mode not in _COLOR_MODES:
-                raise ValueError(
-                    f"{path} is a {image.format} of mode {image.mode}, and colors are read: expected an RGB PNG"
-                )
-            pixels = np.array(image.convert("RGB"), dtype=np.int32)  # (H, W, 3)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f"{path} is broken: {' '.join(str(error).split())}; write it again") from error
+    if content.startswith(_JPEG_START):
+        raise ValueError(f"{path} is a JPEG, which does not keep colors exactly; expected a PNG or TIFF")
+    pixels = decode_image(content, path).astype(np.int32)  # (H, W, 3)
     return (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]

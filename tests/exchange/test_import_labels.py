@@ -150,6 +150,20 @@ def test_a_palette_changes_nothing(split: str, store: Store, tmp_path: Path) -> 
     assert not import_labels(make_request(tmp_path / "q", split), store=store).is_new and first.is_new
 
 
+def test_color_images_are_read_with_the_class_of_each_color(split: str, store: Store, tmp_path: Path) -> None:
+    labels, colors = make_labels(), np.array([[128, 0, 0], [0, 128, 0], [5, 6, 7]], dtype=np.uint8)
+    import_labels(make_request(write_labels(tmp_path / "p", labels), split), store=store)
+    folder = write_labels(tmp_path / "q", {name: colors[ids] for name, ids in labels.items()})
+    with pytest.raises(ValueError, match=r"is a color image \(RGB\).*name them: --ids FILE.json with"):
+        import_labels(make_request(folder, split), store=store)
+    (tmp_path / "n.json").write_text('{"#800000": "owl", "#008000": "dog", "#050607": "cat"}')
+    request = make_request(folder, split, ids=str(tmp_path / "n.json"))
+    assert not import_labels(request, store=store).is_new
+    (folder / "3.png").write_bytes((folder / "3.png").read_bytes()[:60])
+    with pytest.raises(ValueError, match=r"3.png is (broken|not a readable image)"):
+        import_labels(request, store=store)
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "x" * 81, " padded"])
 def test_a_row_needs_a_name_that_can_be_printed(split: str, store: Store, tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="give a name of 1 to 80 printable characters"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -182,6 +183,7 @@ def test_a_split_without_unseen_classes_can_have_pixels_of_no_class(
 
 @pytest.mark.parametrize("name", ["protocol", "supervision"])
 def test_unknown_names_are_answered_with_the_known_ones(split: str, store: Store, tmp_path: Path, name: str) -> None:
-    request = make_request(write_labels(tmp_path / "p", make_labels()), split)
+    changes: dict[str, Any] = {name: "nonn"}
+    request = replace(make_request(write_labels(tmp_path / "p", make_labels()), split), **changes)
     with pytest.raises(KeyError, match=f"no {name} 'nonn'"):
-        import_labels(replace(request, **{name: "nonn"}), store=store)
+        import_labels(request, store=store)

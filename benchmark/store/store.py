@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 import re
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmark.core.run_name import make_text
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.did_you_mean import explain_unknown_name
@@ -48,13 +50,16 @@ class Store:
     def find(self, text: str) -> str:
         """Return the id that equals, begins with, or contains `text`, in this order of preference.
 
+        A text may also be spelled as in tables: "no SGD", "imported/SAM 3".
+
         Raises:
             KeyError: No run matches, or several do.
         """
         ids = self.list_ids()
         lowered = text.lower().strip().rstrip("/")
-        for fits in (str.__eq__, str.startswith, str.__contains__):
-            matches = [run_id for run_id in ids if fits(run_id.lower(), lowered)]
+        spellings = dict.fromkeys([lowered, make_text(text, "", {})])
+        for fits, wanted in product((str.__eq__, str.startswith, str.__contains__), filter(None, spellings)):
+            matches = [run_id for run_id in ids if fits(run_id.lower(), wanted)]
             if len(matches) == 1:
                 return matches[0]
             if matches:

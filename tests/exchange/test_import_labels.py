@@ -187,3 +187,10 @@ def test_unknown_names_are_answered_with_the_known_ones(split: str, store: Store
     request = replace(make_request(write_labels(tmp_path / "p", make_labels()), split), **changes)
     with pytest.raises(KeyError, match=f"no {name} 'nonn'"):
         import_labels(request, store=store)
+
+
+def test_the_code_behind_the_counts_is_recorded_and_no_other(split: str, store: Store, tmp_path: Path) -> None:
+    record = import_labels(make_request(write_labels(tmp_path / "p", make_labels()), split), store=store).record
+    wanted = {"benchmark/exchange/count_labels.py", "benchmark/data/label_maps.py", "benchmark/evaluation/counts.py"}
+    assert wanted <= record.code.keys()
+    assert not [name for name in record.code if "/engine/" in name or name.endswith(("/loader.py", "/method.py"))]

@@ -34,6 +34,12 @@ def test_a_run_is_found_by_any_unique_part_of_its_id(store: Store) -> None:
         store.find("zzz")
 
 
+def test_a_run_is_found_by_its_row_as_tables_spell_it(store: Store) -> None:
+    run_id = save(store, spec_of("no SGD"), even(80, 60))
+    save(store, SPEC, even(80, 60))
+    assert store.find("no SGD") == store.find("demo/no SGD") == run_id
+
+
 def test_a_broken_record_hides_no_other(store: Store) -> None:
     good, bad = save(store, SPEC, even(80, 60)), save(store, spec_of(seed=1), even(80, 60))
     path = store.run(bad).record_path

@@ -1,4 +1,4 @@
-"""Former names of commands and options, answered with their current names."""
+"""Former names of commands and options, answered with their current names, and invalid values in words of ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,19 @@ class RenamingGroup(TyperGroup):
             known = [name for parameter in getattr(context, "command", self).params for name in parameter.opts]
             if context is not None and RENAMED.get(option) in known:
                 context.fail(_explain(option))
+            _reword(error)
             raise
+
+
+def _reword(error: Any) -> None:
+    """Replace the message about a value that pydantic refused; newer versions of typer pass its own on."""
+    cause = error.__cause__
+    if type(cause).__name__ == "ValidationError" and hasattr(error, "message"):
+        from benchmark.utils.validation_errors import describe_first_error
+
+        text = describe_first_error(cause)
+        value = cause.errors()[0]["input"]
+        error.message = f"{value!r}: {text[text.index('expected') :]}" if "expected" in text else text
 
 
 def _explain(former: str) -> str:

@@ -164,7 +164,8 @@ def _describe_problems(error: ValidationError, kind: type[BaseModel] | None, pat
     """Yield one text for each value with a problem; the members of a union are alternatives and share one."""
     groups: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for details in error.errors(include_url=False):
-        groups.setdefault(tuple(_find_names(details, kind)), []).append(details)
+        names = tuple(_find_names(details, kind)) or tuple(_find_names(details, None))
+        groups.setdefault(names, []).append(details)
     for names, group in groups.items():
         yield _describe_problem((*path, *names), group, kind)
 

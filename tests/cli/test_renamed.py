@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 
 from tests.cli.shell import run_command
 
@@ -27,3 +28,19 @@ def test_a_former_name_is_answered_with_the_current_one(
 def test_a_former_name_means_nothing_to_a_command_that_never_had_it(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run_command(capsys, "status", "--limit", "3")
     assert code == 2 and "now called" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "-1"], "Invalid value for '--seed': '-1': expected a number of at least 0"),
+        (["--seed", "x"], "Invalid value for '--seed': 'x': expected a whole number"),
+        (["--max-images", "many"], "Invalid value for '--max-images': 'many': expected a whole number"),
+    ],
+)
+def test_an_invalid_value_of_an_option_says_what_was_expected(
+    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = run_command(capsys, "run", "spnet", *options).err
+    assert "Input should" not in text
+    assert typer.__version__ < "0.29" or message in text

@@ -137,6 +137,12 @@ def test_without_the_type_labels_of_unions_are_left_out() -> None:
     assert describe_first_error(caught.value) == "either='x': expected a whole number or a list"
 
 
+def test_a_path_that_the_type_does_not_have_is_kept() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Outer.model_validate({"count": "x"})
+    assert describe_first_error(caught.value, Sun) == "count='x': expected a whole number"
+
+
 def test_a_long_value_is_cut() -> None:
     assert explain(count="x" * 500).startswith("count='" + "x" * 79 + "…: ")
 

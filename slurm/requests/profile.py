@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
-from benchmark.utils.paths import ROOT
+from benchmark.utils.paths import ROOT, expand_path, find_home
 from benchmark.utils.validation_errors import describe_first_error
 from benchmark.utils.yaml_files import describe_invalid, read_table
 from slurm.requests.resources import JobResources
@@ -145,8 +145,15 @@ def find_profiles() -> dict[str, Path]:
 
 
 def find_profile_folder() -> Path:
-    """Return the folder of the user's own profiles."""
-    return _list_folders()[0]
+    """Return the folder of the user's own profiles.
+
+    Raises:
+        ValueError: The user has no home, and no variable names a folder.
+    """
+    folder = _list_folders()[0]
+    if folder == PROFILES:
+        raise ValueError(f"there is no home folder for profiles: set {VARIABLE} to a folder")
+    return folder
 
 
 def load_profile(name: str) -> Profile:
@@ -169,7 +176,8 @@ def load_profile(name: str) -> Profile:
     try:
         return _parse_profile(fields)
     except ValidationError as error:
-        problem = describe_invalid(error, SlurmProfile, path).replace("base.", "", 1).replace("base: ", "", 1)
+        kind = _KINDS.get(str(fields.get("executor")), SlurmProfile)
+        problem = describe_invalid(error, kind, path).replace("base.", "", 1).replace("base: ", "", 1)
         raise ValueError(f"{path} is not a valid profile: {problem}") from error
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a valid profile: {error}") from error
@@ -185,9 +193,11 @@ def switch_off_cost(profile: Profile) -> Profile:
 
 def _list_folders() -> list[Path]:
     """Return the folders of profiles; those in the first folder take precedence."""
-    own = os.environ.get(VARIABLE)
-    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return [Path(own).expanduser() if own else config / "chimera-bench" / "profiles", PROFILES]
+    own, config, home = os.environ.get(VARIABLE), os.environ.get("XDG_CONFIG_HOME"), find_home()
+    if own:
+        return [expand_path(own), PROFILES]
+    configs = [Path(config)] if config else [home / ".config"] if home else []
+    return [*(folder / "chimera-bench" / "profiles" for folder in configs), PROFILES]
 
 
 def _parse_profile(fields: dict[str, Any]) -> Profile:

@@ -130,7 +130,9 @@ def decide_state(
         return RunState.UNKNOWN, f"SLURM reports the job state {job.state}, which is not in the table of states"
     if file_state is RunState.RUNNING and silent_s < HEARTBEAT_TIMEOUT_S:
         return RunState.RUNNING, f"its job has ended ({job.state}), but its process sends heartbeats"
-    return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning})"
+    is_failure = slurm_state.is_failure(exit_code=job.exit_code, signal=job.signal)
+    advice = "; `collect` records why" if is_failure else ""
+    return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning}){advice}"
 
 
 def _explain_wait(job: JobInfo) -> str:

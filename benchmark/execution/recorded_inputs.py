@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.run_record import RunRecord
 from benchmark.utils.input_files import hash_file, locate_file
-from benchmark.utils.paths import ROOT
+from benchmark.utils.paths import ROOT, expand_path
 
 
 def list_input_problems(record: RunRecord) -> list[str]:
@@ -34,7 +33,7 @@ def _list_changed(record: RunRecord) -> Iterator[str]:
 
 def _list_unreachable(record: RunRecord) -> Iterator[str]:
     """Yield the relative paths of the config that lead to no file from the current folder."""
-    read = [ROOT / Path(os.path.expandvars(name)).expanduser() for name in record.inputs if ":" not in name]
+    read = [ROOT / expand_path(name) for name in record.inputs if ":" not in name]
     for text in dict.fromkeys(_list_texts(record.spec.config)):
         relative = Path(text)
         if not text or relative.is_absolute() or relative.exists():

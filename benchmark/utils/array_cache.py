@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.utils.atomic_files import open_draft
+from benchmark.utils.paths import find_home
 
 VARIABLE = "CHIMERA_BENCH_CACHE"
 """Environment variable that names the folder of the cache."""
@@ -41,9 +42,10 @@ def find_cache_folder() -> Path:
     own, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
     if own:
         return Path(own)
-    home = Path(os.path.expanduser("~"))
-    default = home / ".cache" if home.is_absolute() else Path(tempfile.gettempdir())
-    return (Path(shared) if shared else default) / "chimera-bench"
+    if shared:
+        return Path(shared) / "chimera-bench"
+    home = find_home()
+    return (home / ".cache" if home else Path(tempfile.gettempdir())) / "chimera-bench"
 
 
 def load_arrays(name: str) -> Arrays | None:

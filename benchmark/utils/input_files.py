@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmark.utils.array_cache import find_cache_folder
 from benchmark.utils.atomic_files import write_text
-from benchmark.utils.paths import ROOT
+from benchmark.utils.paths import ROOT, expand_path, find_home
 
 FOLDER_VARIABLES = ("CHIMERA_BENCH_WEIGHTS", "HF_HUB_CACHE", "HF_HOME", "TORCH_HOME", "FVCORE_CACHE")
 """Environment variables that name folders of weights: files below them are named by the variable."""
@@ -72,7 +72,8 @@ def name_file(path: Path) -> str:
     """
     path = path.expanduser().absolute()
     folders = {f"${name}": Path(os.environ[name]).expanduser() for name in FOLDER_VARIABLES if os.environ.get(name)}
-    for prefix, folder in {"": ROOT, **folders, "~": Path.home()}.items():
+    home = find_home()
+    for prefix, folder in {"": ROOT, **folders, **({"~": home} if home else {})}.items():
         if folder.is_absolute() and path.is_relative_to(folder):
             return (Path(prefix) / path.relative_to(folder)).as_posix()
     return path.as_posix()
@@ -82,7 +83,7 @@ def locate_file(name: str) -> Path | None:
     """Return the file of a name on this machine; None if there is none, or if the name is not that of a file."""
     if ":" in name:
         return None
-    path = ROOT / Path(os.path.expandvars(name)).expanduser()
+    path = ROOT / expand_path(name)
     return path if path.is_file() else None
 
 

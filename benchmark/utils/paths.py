@@ -1,8 +1,20 @@
-"""Folders of the installed tree."""
+"""Folders of the installed tree and of the user, who may have no home, as in a container."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder that contains `benchmark`, `methods`, `splits` and `slurm`, in a checkout and when installed."""
+
+
+def find_home() -> Path | None:
+    """Return the home folder of the user; None if there is none."""
+    home = Path(os.path.expanduser("~"))  # unlike `Path.home`, which raises an error without a home
+    return home if home.is_absolute() else None
+
+
+def expand_path(name: str) -> Path:
+    """Return a path with its variables and "~" replaced; what is unknown stays as it is."""
+    return Path(os.path.expanduser(os.path.expandvars(name)))

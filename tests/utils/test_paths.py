@@ -1,0 +1,46 @@
+"""The home folder of a user, who may have none."""
+
+from __future__ import annotations
+
+import pwd
+from pathlib import Path
+
+import pytest
+
+from benchmark.utils.array_cache import find_cache_folder
+from benchmark.utils.input_files import locate_file, name_file
+from benchmark.utils.paths import ROOT, expand_path, find_home
+from slurm.requests.profile import find_profile_folder, list_profiles
+
+
+@pytest.fixture
+def _no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user without a home and without a name, as `docker run --user 12345` makes it."""
+
+    def fail(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "CHIMERA_BENCH_PROFILES", "CHIMERA_BENCH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", fail)
+
+
+@pytest.mark.usefixtures("_no_home")
+def test_without_a_home_files_are_named_and_located_by_their_paths(tmp_path: Path) -> None:
+    assert find_home() is None
+    assert name_file(tmp_path / "w.pt") == (tmp_path / "w.pt").as_posix()
+    assert name_file(ROOT / "methods" / "spnet.py") == "methods/spnet.py"
+    assert expand_path("~/w.pt") == Path("~/w.pt") and locate_file("~/w.pt") is None
+
+
+@pytest.mark.usefixtures("_no_home")
+def test_without_a_home_arrays_are_cached_with_temporary_files_and_included_profiles_are_found() -> None:
+    assert find_cache_folder().is_absolute() and list_profiles()
+    with pytest.raises(ValueError, match="there is no home folder for profiles: set"):
+        find_profile_folder()
+
+
+def test_a_home_and_variables_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WEIGHTS", "clip")
+    assert (find_home(), expand_path("~/$WEIGHTS/w.pt")) == (tmp_path, tmp_path / "clip" / "w.pt")

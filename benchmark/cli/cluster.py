@@ -255,8 +255,9 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
     """Submit the unfinished runs as job arrays or, in a dry run, print the batch scripts; return the exit code."""
     from benchmark.store.row_labels import summarize_labels
     from slurm import submit as submission
+    from slurm.grid import Grid
 
-    grid = submission.Grid(
+    grid = Grid(
         selection.ids, selection.make_specs, store=store, study=selection.name, profile=profile, retry=retry_failed
     )
     if dry_run:

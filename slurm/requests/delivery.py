@@ -48,9 +48,9 @@ def deliver_array(request: ArrayRequest) -> QueuedArray:
             time.sleep(pause)
         except SubmissionUncertainError as error:
             _log.warning("%s; looking for it in the queue", error)
-            array = _search(request, since=since)
-            if array is not None:
-                return array
+            found = _search(request, since=since)
+            if found is not None:
+                return found
             if pause is None:
                 raise
             was_lost = True

@@ -178,7 +178,8 @@ def _make_parameters(request: ArrayRequest) -> dict[str, Any]:
     if resources.mem_gb is None:
         del parameters["mem_gb"]
     requeue = "requeue" if resources.requeue else "no-requeue"
-    clusters = {"clusters": request.clusters} if request.clusters else {}
+    further: dict[str, Any] = {requeue: True} | resources.additional_parameters
+    further |= {"clusters": request.clusters} if request.clusters else {}
     return parameters | {
         "name": request.name,
         "comment": request.comment,
@@ -190,7 +191,7 @@ def _make_parameters(request: ArrayRequest) -> dict[str, Any]:
         "setup": [*resources.setup, *_export_search_path(), "code=0"],
         "srun_args": _make_srun_arguments(resources),
         "teardown": [*(_REQUEUE if resources.requeue else ()), 'exit "$code"'],
-        "additional_parameters": {requeue: True} | resources.additional_parameters | clusters,
+        "additional_parameters": further,
     }
 
 

@@ -98,10 +98,11 @@ def query_inventory(*, environment: Mapping[str, str] | None = None) -> Inventor
     columns = "format=DefaultAccount,Account,QOS,DefaultQOS"
     where = ("where", f"name={find_user_name()}", *([f"cluster={cluster}"] if cluster else []), "withassoc", columns)
     associations = run_slurm("sacctmgr", "--noheader", "--parsable2", "show", "user", *where, environment=environment)
-    return parse_inventory(cluster, partitions.stdout, nodes.stdout, associations.stdout if associations.ok else "")
+    known = associations.stdout if associations.ok else ""
+    return parse_inventory(cluster, partitions=partitions.stdout, nodes=nodes.stdout, associations=known)
 
 
-def parse_inventory(cluster: str, partitions: str, nodes: str, associations: str) -> Inventory:
+def parse_inventory(cluster: str, *, partitions: str, nodes: str, associations: str) -> Inventory:
     """Parse what SLURM prints about partitions, nodes and associations.
 
     Args:

@@ -9,7 +9,7 @@ from benchmark.store.store import Store
 from slurm.requests.manifest import SubmittedTask, read_submissions
 from slurm.scheduler.clusters import choose_route, find_default_cluster
 from slurm.scheduler.job_info import JobInfo
-from slurm.scheduler.queue import JobHistory, QueueSnapshot, query_history, query_jobs
+from slurm.scheduler.queue import Accounting, JobHistory, QueueSnapshot, query_history, query_jobs
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def query_grid_history(store: Store, run_ids: Collection[str]) -> JobHistory:
         return JobHistory((), "not asked")
     starts: list[JobInfo] = []
     notes: list[str] = []
-    accounting = "on"
+    accounting: Accounting = "on"
     for route, members in _group_by_route(tasks, default=find_default_cluster()).items():
         since = min(task.submission.manifest.created for task in members)
         history = query_history({target for task in members if (target := task.target)}, since=since, cluster=route)

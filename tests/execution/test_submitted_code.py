@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution import submitted_code, worker
 from benchmark.execution.submitted_code import digest_code, digest_codes, explain_other_code
@@ -18,7 +19,12 @@ SPEC = spec_of()
 
 def test_runs_that_differ_in_their_seed_have_the_same_code(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(submitted_code, "describe_code", lambda spec: calls.append(spec.variant) or {"a.py": "12"})
+
+    def describe_code(spec: RunSpec) -> dict[str, str]:
+        calls.append(spec.variant)
+        return {"a.py": "12"}
+
+    monkeypatch.setattr(submitted_code, "describe_code", describe_code)
     specs = [spec_of(variant, seed=seed) for variant in ("one", "two") for seed in range(3)]
     assert set(digest_codes(specs)) == {spec.id for spec in specs}
     assert calls == ["one", "two"]

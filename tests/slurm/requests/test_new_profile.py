@@ -31,7 +31,7 @@ ASSOCIATIONS = "lab|other|normal,long|normal\nlab|lab|normal|\n"
 
 @pytest.fixture
 def inventory() -> Inventory:
-    return parse_inventory("hal", PARTITIONS, NODES, ASSOCIATIONS)
+    return parse_inventory("hal", partitions=PARTITIONS, nodes=NODES, associations=ASSOCIATIONS)
 
 
 def _load(text: str, folder: Path) -> SlurmProfile:
@@ -69,7 +69,7 @@ def test_a_profile_says_what_else_there_is(inventory: Inventory) -> None:
 
 
 def test_a_cluster_without_accounting_leaves_the_account_out(tmp_path: Path) -> None:
-    inventory = parse_inventory("hal", PARTITIONS, NODES, "")
+    inventory = parse_inventory("hal", partitions=PARTITIONS, nodes=NODES, associations="")
     text = compose_profile(inventory, inventory.partitions[0])
     assert _load(text, tmp_path).base.account is None and "# account: my-project" in text
 

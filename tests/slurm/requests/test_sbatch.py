@@ -6,7 +6,6 @@ Tests with a real cluster are in `test_sbatch_real`.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import subprocess
 import sys
@@ -22,14 +21,10 @@ from slurm.requests import sbatch
 from slurm.requests.resources import JobResources
 from slurm.requests.sbatch import ArrayRequest, find_requested_clusters, render_script, send_array
 from slurm.requests.sbatch_output import (
-    ControllerBusyError,
     QueuedArray,
-    QueueFullError,
     SubmissionRefusedError,
     SubmissionUncertainError,
 )
-
-POLICY = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)"
 
 
 def _request(
@@ -51,14 +46,6 @@ def _install(folder: Path, name: str, text: str) -> dict[str, str]:
     path.write_text(f"#!/bin/bash\n{text}\n")
     path.chmod(0o755)
     return {"PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"}
-
-
-def _submit_refused(folder: Path, stderr: str) -> Exception:
-    environment = _install(folder, "sbatch", f"cat >&2 <<'END'\n{stderr}\nEND\nexit 1")
-    with pytest.raises((SubmissionRefusedError, SubmissionUncertainError)) as caught:
-        send_array(_request(folder), environment)
-    assert "\n" not in str(caught.value)
-    return caught.value
 
 
 SETTINGS = """
@@ -240,87 +227,6 @@ def test_the_script_names_the_cluster_and_the_job_does_not_inherit_it(
 def test_preferences_for_srun_are_kept_outside_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     assert _sbatch_environment(tmp_path, {"SLURM_CPU_BIND": "none"})["SLURM_CPU_BIND"] == "none"
-
-
-ERROR = "sbatch: error: "
-FAILED = "sbatch: error: Batch job submission failed: "
-REFUSALS = [
-    (f"{ERROR}invalid partition specified: x\n{FAILED}Invalid partition name specified", "specified: x, .*sinfo"),
-    (f"{FAILED}Required partition not available (inactive or drain)", "partition must be one that is up"),
-    (f"{FAILED}Invalid account or account/partition combination specified", "account and partition must be"),
-    (f"{FAILED}Invalid qos specification", "qos must be"),
-    (
-        f"{ERROR}Memory specification can not be satisfied\n{FAILED}Requested node configuration is not available",
-        "mem_gb",
-    ),
-    (f"{FAILED}Invalid feature specification", "constraint"),
-    (f"{ERROR}Invalid generic resource (gres) specification", "gres"),
-    (f"{FAILED}More processors requested than permitted", "cpus_per_task"),
-    (f"{FAILED}Node count specification invalid", "no node fits: .*nodes"),
-    (f"{FAILED}Invalid job array specification", "MaxArraySize"),
-    (f"{FAILED}Requested time limit is invalid (missing or exceeds some limit)", "timeout_min must be"),
-    (f"{ERROR}QOSMaxCpuPerUserLimit\n{FAILED}{POLICY}", "account or qos do not allow"),
-    (
-        f'{ERROR}Munge encode failed: Failed to connect to "munge.socket.2": Resource temporarily unavailable\n'
-        f"{ERROR}slurm_send_node_msg: auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error\n"
-        f"{FAILED}Protocol authentication error",
-        "munge does not work",
-    ),
-    ("sbatch: fatal: Unable to process configuration file", "submit from a login node"),
-    ("sbatch: unrecognized option '--foo=3'\nTry \"sbatch --help\" for more information", "option '--foo=3'"),
-]
-
-
-@pytest.mark.parametrize(("stderr", "message"), REFUSALS)
-def test_a_refusal_is_one_line_in_the_words_of_slurm(stderr: str, message: str, tmp_path: Path) -> None:
-    error = _submit_refused(tmp_path, stderr)
-    assert type(error) is SubmissionRefusedError
-    assert re.match(rf"sbatch refused cb-demo-0123abcd: .*{message}", str(error))
-
-
-@pytest.mark.parametrize(
-    ("stderr", "message"),
-    [
-        (f"{FAILED}Unable to contact slurm controller (connect failure)", "scontrol ping"),
-        (f"{ERROR}_open_control: Resource temporarily unavailable", "temporarily unavailable"),
-    ],
-)
-def test_a_busy_controller_has_its_own_error(stderr: str, message: str, tmp_path: Path) -> None:
-    error = _submit_refused(tmp_path, stderr)
-    assert isinstance(error, ControllerBusyError)
-    assert re.match(rf"sbatch refused cb-demo-0123abcd: .*{message}", str(error))
-
-
-@pytest.mark.parametrize(
-    "stderr",
-    [
-        f"{ERROR}AssocMaxSubmitJobLimit\n{FAILED}{POLICY}",
-        f"{ERROR}AssocGrpSubmitJobsLimit\n{FAILED}{POLICY}",
-        f"{ERROR}QOSMaxSubmitJobPerUserLimit\n{FAILED}{POLICY}",
-        f"{ERROR}MaxSubmitJobsPerAccount\n{FAILED}{POLICY}",
-        f"{ERROR}Slurm temporarily unable to accept job, sleeping and retrying\n"
-        f"{FAILED}Resource temporarily unavailable",
-    ],
-)
-def test_a_full_queue_has_its_own_error(stderr: str, tmp_path: Path) -> None:
-    error = _submit_refused(tmp_path, stderr)
-    assert isinstance(error, QueueFullError)
-    assert "no room for cb-demo-0123abcd" in str(error)
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "Socket timed out on send/recv operation",
-        "Unable to contact slurm controller (receive failure)",
-        "Zero Bytes were transmitted or received",
-        "Protocol authentication error",
-    ],
-)
-def test_after_a_broken_connection_the_submission_is_uncertain(words: str, tmp_path: Path) -> None:
-    error = _submit_refused(tmp_path, f"{FAILED}{words}")
-    assert isinstance(error, SubmissionUncertainError)
-    assert words in str(error)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def test_nodes_that_are_down_drained_or_silent_are_not_usable() -> None:
     nodes = list(_parse_nodes(SINFO, is_default=True))
     assert [node.name for node in nodes] == ["n1", "n2", "n3", "n4", "n5"]
     assert [node.name for node in nodes if node.is_usable] == ["n1", "n2"]
-    assert (nodes[0].features, nodes[0].has_gpus, nodes[1].has_gpus) == ({"a100", "ib"}, True, False)
+    assert (nodes[0].features, nodes[0].has_gpus, nodes[1].has_gpus) == (frozenset({"a100", "ib"}), True, False)
 
 
 @pytest.mark.parametrize(("size", "failed", "avoided"), [(4, 1, 1), (4, 4, 2), (3, 3, 1), (2, 2, 1), (1, 1, 0)])

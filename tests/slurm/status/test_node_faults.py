@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def test_a_node_that_could_not_start_a_job_failed(store: Store) -> None:
 
 
 def test_later_submissions_avoid_a_node_for_some_days(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    submit_manifest(store, created=node_faults.time.time() - 3600, avoided_nodes={"n4": "why"})
+    submit_manifest(store, created=time.time() - 3600, avoided_nodes={"n4": "why"})
     assert describe_failed_nodes(store, []) == ["node n4 is avoided by the next submission: why"]
     monkeypatch.setattr(node_faults, "MEMORY_S", 60.0)
     assert describe_failed_nodes(store, []) == []

@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -75,9 +74,8 @@ def execute(
         SupersededError: A later attempt has begun; nothing more was written.
     """
     folder = store.run(spec.id)
-    snapshot = folder.read_snapshot()
-    if snapshot.state is RunState.DONE and snapshot.record is not None:
-        return snapshot.record
+    if (record := _find_result(folder)) is not None:
+        return record
     prepare_torch(threads)
     code = describe_code(spec)
     attempt = folder.begin_attempt(spec, code=digest_code(code))
@@ -87,18 +85,21 @@ def execute(
             recipe = load_recipe_of(spec)
             draft = draft.describe_method(recipe)
             reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
-            arithmetic = describe_arithmetic(draft.environment)
-            engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=arithmetic)
+            provenance = _Provenance(digest_code(code), describe_arithmetic(draft.environment), inputs)
+            engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=provenance.arithmetic)
             run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
-            provenance = _Provenance(digest_code(code), arithmetic, inputs)
-            result = _produce_result(
-                run, engine, folder=folder, provenance=provenance, observe=reporter, measures_cost=measures_cost
-            )
+            result = _produce_result(run, engine, folder, provenance, observe=reporter, measures_cost=measures_cost)
             return _save_result(folder, result.complete(draft), result.counts)
         except SupersededError:
             raise
         except Exception as error:
             return _save_failure(folder, draft.fail(_explain_failure(error, spec)))
+
+
+def _find_result(folder: RunFolder) -> RunRecord | None:
+    """Return the record of a run that is done; None for other runs."""
+    snapshot = folder.read_snapshot()
+    return snapshot.record if snapshot.state is RunState.DONE else None
 
 
 def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -> None:
@@ -199,9 +200,9 @@ class _ProducedResult:
 def _produce_result(
     run: LoadedRun,
     engine: Engine,
-    *,
     folder: RunFolder,
     provenance: _Provenance,
+    *,
     observe: Observer,
     measures_cost: bool,
 ) -> _ProducedResult:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 from datetime import datetime
 from pathlib import Path
 
 from slurm.requests.profile import SlurmProfile
-from slurm.requests.sbatch import ArrayRequest, find_requested_clusters, render_script
+from slurm.requests.sbatch import ArrayRequest, find_requested_clusters, render_script, select_variables
 from slurm.scheduler.slurm_command import run_slurm
 
 
@@ -35,9 +36,11 @@ def check_profile(profile: SlurmProfile) -> tuple[bool, str]:
             resources=resources,
             clusters=find_requested_clusters(resources),
         )
-        script = Path(folder) / "batch.sh"
-        script.write_text(render_script(request), encoding="utf-8")
-        output = run_slurm("sbatch", "--test-only", str(script))
+        text, script = render_script(request), Path(folder) / "batch.sh"
+        script.write_text(text, encoding="utf-8")
+        dropped = sorted(os.environ.keys() - select_variables(text, os.environ))  # as for a real submission
+        hidden = [word for name in dropped for word in ("-u", name)]
+        output = run_slurm("env", *hidden, "sbatch", "--test-only", str(script))
     lines = [
         line.removeprefix("sbatch: ").removeprefix("error: ") for line in output.stderr.splitlines() if line.strip()
     ]

@@ -145,7 +145,7 @@ def send_array(request: ArrayRequest, environment: Mapping[str, str] | None = No
     """
     text, path = render_script(request), request.folder / "batch.sh"
     write_text(path, text)
-    variables = _select_variables(text, os.environ | dict(environment or {}))
+    variables = select_variables(text, os.environ | dict(environment or {}))
     output = _run_sbatch(_make_executor(request.folder)._make_submission_command(path), variables, name=request.name)
     array = parse_sbatch(output)
     if array is None:
@@ -223,7 +223,7 @@ def _make_command(request: ArrayRequest) -> str:
     return " ".join(word for word in words if word) + " || code=$?"
 
 
-def _select_variables(text: str, environment: Mapping[str, str]) -> dict[str, str]:
+def select_variables(text: str, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the environment of sbatch, which becomes that of the job.
 
     SBATCH_ variables would override the script: only those are kept that select a destination which the script leaves

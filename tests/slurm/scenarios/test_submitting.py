@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from typing import Any
 
 import pytest
@@ -54,6 +56,20 @@ def test_a_job_that_starts_after_its_submitter_was_killed_is_adopted(plain_grid:
     assert "0 runs submitted" in plain_grid.submit().out
     plain_grid.finish()
     assert plain_grid.list_attempts(plain_grid.run) == [JobAttempt(1, False)]
+
+
+def test_a_submission_whose_answer_was_lost_is_found_and_not_sent_twice(
+    plain_grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_grid.write_study(seeds=2, held=True)
+    program = plain_grid.root / "bin" / "sbatch"
+    program.parent.mkdir()
+    error = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation"
+    program.write_text(f'#!/bin/sh\n{shutil.which("sbatch")} "$@" >/dev/null\necho "{error}" >&2\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    assert "2 runs submitted" in plain_grid.submit().out
+    assert len(plain_grid.list_queue()) == 2 and set(plain_grid.states()) == {RunState.WAITING}
 
 
 def test_runs_whose_submitter_was_killed_before_sending_are_sent_by_the_next(plain_grid: Grid) -> None:

@@ -49,7 +49,8 @@ def open_draft(path: Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot write {path}: {reason}; {state}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses to delete even what does not exist
+            draft.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,7 +82,8 @@ def write_new(path: Path, text: str) -> None:
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot write {path}: {reason}; nothing was left behind") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only file system refuses to delete even what does not exist
+            draft.unlink()
 
 
 def format_json(value: FrozenModel) -> str:

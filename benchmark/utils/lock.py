@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchmark.utils.atomic_files import UNSUPPORTED, UNWRITTEN_S, open_draft
@@ -125,7 +125,8 @@ def _acquire(lock: Path, me: Owner) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(me.canonical())
     except OSError:
-        lock.unlink(missing_ok=True)  # on a full disk: an empty lock would keep others waiting
+        with suppress(OSError):
+            lock.unlink()  # on a full disk: an empty lock would keep others waiting
         raise
 
 

@@ -10,6 +10,7 @@ import pytest
 from benchmark.core.run_record import Failure
 from benchmark.store.staleness import digest_module
 from benchmark.store.store import Store
+from benchmark.utils.lock import hold_lock
 from tests.cli.shell import run_command
 from tests.report.world import even, save, spec_of, two_rows
 
@@ -88,6 +89,18 @@ def test_status_of_a_study_includes_its_missing_runs(store: Store, capsys: pytes
     store.write_plan(plan)
     store.run(plan.ids[0]).record_path.unlink()
     assert "5 done · 1 missing" in run_command(capsys, "status", "demo").out
+
+
+def test_status_says_when_a_running_run_makes_no_progress(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.run(spec_of().id)
+    run.begin_attempt(spec_of())
+    run.write_heartbeat({"stage": "train", "done": 30, "total": 600, "losses": {}})
+    monkeypatch.setattr("benchmark.store.progress.QUIET_S", -1.0)
+    with hold_lock(run.path):
+        assert "no progress for" in run_command(capsys, "status").out
+    assert "no progress for" not in run_command(capsys, "status").out
 
 
 def test_status_changes_nothing(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

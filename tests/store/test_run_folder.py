@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
+from benchmark.store import progress
 from benchmark.store.attempts import SupersededError
+from benchmark.store.progress import measure_silence_s
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.drafts import make_draft_path
 from tests.report.world import even, save, spec_of
 
 SPEC = spec_of()
@@ -210,3 +214,56 @@ def test_files_of_an_older_version_are_refused_in_one_line(store: Store, run: Ru
     run.record_path.write_text(json.dumps(fields))
     problem = run.read_snapshot().problem
     assert problem == f"{run.record_path} was written by an older version of chimera-bench; run it again"
+
+
+def test_drafts_of_dead_processes_are_swept_when_an_attempt_begins(run: RunFolder) -> None:
+    run.begin_attempt(SPEC)
+    live, dead = make_draft_path(run.checkpoint_path), make_draft_path(run.checkpoint_path)
+    host, _, born, digits, name = dead.name.removeprefix(".draft-").split("-")
+    dead = dead.with_name(f".draft-{host}-{2**22 + 1}-{born}-{digits}-{name}")
+    for draft in (live, dead):
+        draft.touch()
+    run.begin_attempt(SPEC)
+    assert (live.exists(), dead.exists()) == (True, False)
+
+
+def test_an_empty_record_or_attempt_of_a_process_that_died_making_it_is_none(run: RunFolder) -> None:
+    run.begin_attempt(SPEC)
+    run.record_path.touch()
+    (run.path / "attempts" / "02").mkdir()
+    (run.path / "attempts" / "02" / "attempt.json").touch()
+    assert run.read_state() is RunState.INTERRUPTED
+    assert [attempt.number for attempt in run.read_attempts()] == [1]
+
+
+def test_a_folder_that_cannot_be_read_is_broken(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(run.path))
+
+    run.begin_attempt(SPEC)
+    monkeypatch.setattr(os, "listdir", refuse)
+    snapshot = run.read_snapshot()
+    assert snapshot.state is RunState.BROKEN
+    assert snapshot.problem == f"{run.path} cannot be read (Permission denied): ask its owner to make it readable"
+
+
+@pytest.mark.parametrize(
+    ("beat", "silent_s"),
+    [
+        ({"time": 0.0, "since": -900.0, "done": 90, "since_done": 0}, 601.0),  # 10 s a step: 500 s are expected
+        ({"time": 0.0, "since": -900.0, "done": 10, "since_done": 0}, None),  # 90 s a step: 4500 s are expected
+        ({"time": 0.0, "since": 0.0, "done": 0, "since_done": 0}, 601.0),
+        ({"time": 2.0, "since": 0.0, "done": 0, "since_done": 0}, None),
+        ({}, None),
+    ],
+)
+def test_a_run_is_silent_after_ten_minutes_and_fifty_steps(
+    monkeypatch: pytest.MonkeyPatch, beat: dict[str, float], silent_s: float | None
+) -> None:
+    class Clock:
+        @staticmethod
+        def now(_: object) -> datetime:
+            return datetime.fromtimestamp(601.0, UTC)
+
+    monkeypatch.setattr(progress, "datetime", Clock)
+    assert measure_silence_s(beat) == silent_s

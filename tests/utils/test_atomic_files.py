@@ -109,3 +109,11 @@ def test_a_full_disk_leaves_no_empty_lock(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match="No space left"), hold_lock(tmp_path):
         pass
     assert os.listdir(tmp_path) == []
+
+
+def test_a_read_only_file_system_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lack(monkeypatch, os, "unlink", errno.EROFS)
+    lack(monkeypatch, Path, "write_text", errno.EROFS)
+    for write in (write_text, write_new):
+        with pytest.raises(OSError, match=r"cannot write .*plan.json: Read-only file system; nothing was left behind"):
+            write(tmp_path / "plan.json", "text")

@@ -28,7 +28,7 @@ class Attempt(FrozenModel):
         started: Time of the start in UTC, ISO 8601.
         owner: Process that made the attempt.
         code: Digest of the package's source at the start; empty if unknown.
-        checkpoint: Fingerprint of the checkpoint that it began from, see `fingerprint_checkpoint`.
+        checkpoint: Fingerprint of the checkpoint and the partial counts that it began from, see `fingerprint_progress`.
     """
 
     number: int
@@ -76,8 +76,18 @@ def is_latest(run: Path, number: int) -> bool:
     return not (get_attempt_folder(run, number + 1) / "attempt.json").exists()
 
 
-def fingerprint_checkpoint(path: Path) -> str:
-    """Return a text that changes with the content of a checkpoint, without reading the file; empty if it is absent."""
+def fingerprint_progress(checkpoint: Path, partial: Path) -> str:
+    """Return a text that changes with what a run has saved, without reading files; empty if it has saved nothing.
+
+    Args:
+        checkpoint: Path of the checkpoint.
+        partial: Folder of the counts of an unfinished evaluation.
+    """
+    counts = sorted(path for path in partial.glob("*") if not path.name.startswith("."))
+    return "+".join(filter(None, map(_fingerprint, [checkpoint, *counts])))
+
+
+def _fingerprint(path: Path) -> str:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -90,7 +100,7 @@ def count_stalls(attempts: Sequence[Attempt], *, checkpoint: str) -> int:
 
     Args:
         attempts: Attempts that have ended, oldest first.
-        checkpoint: Fingerprint of the current checkpoint.
+        checkpoint: Fingerprint of what is saved now.
     """
     count = 0
     for attempt in reversed(attempts):

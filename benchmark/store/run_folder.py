@@ -20,7 +20,7 @@ from benchmark.store.attempts import (
     Attempt,
     SupersededError,
     count_stalls,
-    fingerprint_checkpoint,
+    fingerprint_progress,
     get_attempt_folder,
     is_latest,
     list_attempt_numbers,
@@ -121,7 +121,7 @@ class RunFolder(RunPaths):
             started=_format_time(),
             owner=identify_this_process(),
             code=code,
-            checkpoint=fingerprint_checkpoint(self.checkpoint_path),
+            checkpoint=fingerprint_progress(self.checkpoint_path, self.partial_path),
         )
         write_new(get_attempt_folder(self.path, attempt.number) / "attempt.json", format_json(attempt))
         return attempt
@@ -140,7 +140,8 @@ class RunFolder(RunPaths):
         Args:
             after: Number of oldest attempts that do not count.
         """
-        return count_stalls(self.read_attempts()[after:], checkpoint=fingerprint_checkpoint(self.checkpoint_path))
+        saved = fingerprint_progress(self.checkpoint_path, self.partial_path)
+        return count_stalls(self.read_attempts()[after:], checkpoint=saved)
 
     def check_latest(self, number: int) -> None:
         """Check that an attempt may still write.

@@ -119,6 +119,17 @@ def test_earlier_attempts_and_attempts_with_progress_do_not_count(run: RunFolder
     assert run.count_stalls() == 0
 
 
+def test_an_evaluation_that_has_counted_more_images_is_progress(run: RunFolder) -> None:
+    run.checkpoint_path.parent.mkdir(parents=True)
+    run.checkpoint_path.write_bytes(b"trained")
+    run.begin_attempt(SPECS[0])
+    run.begin_attempt(SPECS[0])
+    assert run.count_stalls() == 2
+    run.partial_path.mkdir()
+    (run.partial_path / "1-0-of-1.npz").write_bytes(b"counts of the first images")
+    assert run.count_stalls() == 0
+
+
 def test_a_terminated_process_leaves_a_run_that_can_resume(store: Store, run: RunFolder, run_code: RunCode) -> None:
     run_code(f"raise SystemExit({ExitCode.INTERRUPTED})")
     assert run_all(SPECS[:1], store=store)[SPECS[0].id].state == RunState.INTERRUPTED

@@ -91,7 +91,7 @@ def run_slurm(
         if output.ok or is_late or not TRANSIENT.search(output.stderr):
             return output
         if number == 0:
-            _log.warning("%s: %s; trying again for up to %.0f s", words[0], output.error, sum(RETRY_PAUSES_S))
+            _log.warning("%s: %s; trying again for up to %.0f s", words[0], output.error, RETRY_UNTIL_S)
         time.sleep(pause)
     return _run_once(command, environment=environment or {}, timeout_s=timeout_s)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 from benchmark.engine.base import Observer, Progress
 from benchmark.store.attempts import Attempt
 from benchmark.store.run_folder import RunFolder
+from benchmark.utils.atomic_files import describe_error
 
 HEARTBEAT_S = 2.0
 """Seconds between two heartbeats."""
@@ -35,6 +38,8 @@ def is_loss_entry(progress: Progress, *, interval: int) -> bool:
 class ProgressReporter:
     """An observer that keeps heartbeats and losses of a run, as long as no later attempt has begun.
 
+    A report that cannot be written, as on a full disk, is left out: it must not end a run that computes.
+
     Args:
         folder: Folder of the run.
         attempt: Attempt that this process makes at the run.
@@ -45,8 +50,9 @@ class ProgressReporter:
     def __init__(self, folder: RunFolder, attempt: Attempt, *, iterations: int, observe: Observer | None) -> None:
         self._folder, self._attempt, self._observe = folder, attempt, observe
         self._loss_interval = compute_loss_interval(iterations)
-        self._folder.write_heartbeat({"stage": "prepare", "done": 0, "total": 0})
         self._last_heartbeat_s = time.monotonic()
+        with self._tolerate_errors():
+            self._folder.write_heartbeat({"stage": "prepare", "done": 0, "total": 0})
 
     def __call__(self, progress: Progress) -> None:
         """Report progress.
@@ -56,15 +62,25 @@ class ProgressReporter:
         """
         is_first, is_last = progress.done == 0, progress.done == progress.total
         if is_loss_entry(progress, interval=self._loss_interval):
-            self._folder.append_losses(progress.done - 1, progress.losses)
+            with self._tolerate_errors():
+                self._folder.append_losses(progress.done - 1, progress.losses)
         if is_last or progress.done % math.ceil(progress.total / LOG_LINES) == 0:
             _log.info("%s", _format_line(progress))
         if is_first or is_last or time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_S:
-            self._folder.check_latest(self._attempt.number)
-            self._folder.write_heartbeat(asdict(progress))
+            with self._tolerate_errors():
+                self._folder.check_latest(self._attempt.number)
+                self._folder.write_heartbeat(asdict(progress))
             self._last_heartbeat_s = time.monotonic()
         if self._observe is not None:
             self._observe(progress)
+
+    @contextmanager
+    def _tolerate_errors(self) -> Iterator[None]:
+        """Log an error of a file in place of raising it."""
+        try:
+            yield
+        except OSError as error:
+            _log.warning("progress is not recorded: %s", describe_error(error))
 
 
 def _format_line(progress: Progress) -> str:

@@ -161,7 +161,7 @@ def _claim(path: Path) -> None:
     """Make an empty file, which only one of several processes can; that of a process that has died is replaced."""
     with suppress(FileNotFoundError):
         status = path.stat()
-        if status.st_size == 0 and time.time() - status.st_mtime > UNWRITTEN_S:
+        if status.st_size == 0 and abs(time.time() - status.st_mtime) > UNWRITTEN_S:
             path.unlink()
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
 

@@ -138,7 +138,7 @@ def _take_over(lock: Path, me: Owner) -> None:
         owner = find_owner(lock.parent)
         if owner is not None and not (me.job is not None and me.job.replaces(owner.job)):
             raise BusyError(f"process {owner.pid} on {owner.host} works on {lock.parent.name}")
-        if _read_owner(lock) is None and lock.exists() and time.time() - lock.stat().st_mtime < UNWRITTEN_S:
+        if _read_owner(lock) is None and lock.exists() and abs(time.time() - lock.stat().st_mtime) < UNWRITTEN_S:
             raise BusyError(f"another process just started on {lock.parent.name}")
         with open_draft(lock) as draft:
             draft.write_text(me.canonical(), encoding="utf-8")

@@ -211,3 +211,12 @@ def test_a_worker_names_the_broken_spec_file(store: Store, run: RunFolder) -> No
     path.write_text(path.read_text()[:40])
     with pytest.raises(ValueError, match=r"spec\.json is broken"):
         worker.main([str(path), "--store", str(store.root)])
+
+
+def test_a_run_whose_files_cannot_be_used_is_broken_and_the_others_go_on(store: Store, run_code: RunCode) -> None:
+    run_code("raise SystemExit(5)")
+    broken = store.run(SPECS[0].id)
+    broken.write_spec(SPECS[0]).write_text("{")
+    outcomes = run_all(SPECS[:2], store=store, jobs=1)
+    assert [outcomes[spec.id].state for spec in SPECS[:2]] == [RunState.BROKEN, RunState.FAILED]
+    assert outcomes[SPECS[0].id].message.startswith(f"{broken.spec_path} is broken")

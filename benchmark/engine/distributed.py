@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sysconfig
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
+
+from benchmark.utils.paths import ROOT
 
 T = TypeVar("T")
 
@@ -99,7 +104,7 @@ class ProcessGroup:
         try:
             value = work()
         except Exception as error:
-            self._gather_objects(_RemoteFailure(f"{type(error).__name__}: {error}"))
+            self._gather_objects(_RemoteFailure(_describe_failure(error)))
             raise
         values = self._gather_objects(value)
         for index, result in enumerate(values):
@@ -158,6 +163,16 @@ class ProcessGroup:
         with _detect_lost_process():
             dist.all_gather_object(values, value)
         return values
+
+
+def _describe_failure(error: Exception) -> str:
+    """Describe an exception in one line, with the deepest line of a file that is neither ours nor installed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    installed = (ROOT / "benchmark", *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")))
+    outside = [frame for frame in frames if not any(map(Path(frame.filename).is_relative_to, installed))]
+    found = f"{Path(outside[-1].filename).name}:{outside[-1].lineno}" if outside else ""
+    place = getattr(error, "place", "") or found
+    return f"{type(error).__name__}{f' in {place}' if place else ''}: {' '.join(str(error).split())}"
 
 
 def _view_as_bytes(tensor: Tensor) -> Tensor:

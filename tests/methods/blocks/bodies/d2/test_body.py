@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import socket
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -146,6 +148,18 @@ def test_weights_of_another_body_are_refused(tmp_path: Path) -> None:
         ValueError, match="holds 10 of the 69 parameters of this backbone: it belongs to another backbone"
     ):
         _body(tmp_path, weights=str(file))
+
+
+def test_a_checkpoint_with_settings_of_its_training_code_is_read(tmp_path: Path) -> None:
+    file = _imagenet_file(tmp_path, _body(tmp_path), suffix="pth")
+    torch.save(torch.load(file) | {"best": np.float64(3.5), "args": argparse.Namespace(lr=1)}, file)
+    assert _body(tmp_path, weights=str(file)).backbone is not None
+
+
+def test_a_web_page_is_refused_as_weights(tmp_path: Path) -> None:
+    (tmp_path / "weights.pkl").write_text("<!DOCTYPE html>")
+    with pytest.raises(ValueError, match=r"body\.weights: .*weights\.pkl: it is a web page"):
+        _body(tmp_path, weights=str(tmp_path / "weights.pkl"))
 
 
 @pytest.mark.parametrize("name", ["weights.pkl", "weights.pth"])

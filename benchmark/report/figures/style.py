@@ -26,6 +26,8 @@ COLUMN_IN = 3.4
 """Width of a column of a two-column paper; a page is two columns and the gap."""
 PAGE_IN = 7.0
 FORMATS = ("png", "pdf")
+PRINT_DPI, MAX_PIXELS = 300.0, 16_000
+"""Pixels per inch, and the largest width or height in pixels."""
 GRAY, PALE = "0.35", "0.8"
 DASHES = (0, (4, 3))
 """Line style of a reference."""
@@ -51,7 +53,6 @@ _RC: Any = {
     "legend.frameon": False,
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
-    "savefig.dpi": 300,
     "svg.fonttype": "path",
     "svg.hashsalt": "chimera-bench",
     "text.parse_math": False,  # a dollar in a label is a dollar
@@ -98,7 +99,12 @@ def open_figure(
         for path in list_paths(out, name, formats):
             kind = path.suffix[1:]
             with open_draft(path) as draft:
-                figure.savefig(draft, format=kind, metadata=_METADATA[kind])
+                figure.savefig(draft, format=kind, metadata=_METADATA[kind], dpi=_choose_resolution(figure))
+
+
+def _choose_resolution(figure: Figure) -> float:
+    """Return the pixels per inch: those for print, or fewer for a figure of hundreds of rows, to save memory."""
+    return min(PRINT_DPI, MAX_PIXELS / max(figure.get_size_inches()))
 
 
 def list_paths(out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:

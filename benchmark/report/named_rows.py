@@ -13,6 +13,7 @@ from benchmark.core.study import Plan, PlanRow, list_studies
 from benchmark.report.row_labels import label_rows
 from benchmark.store.store import Store
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.method_names import name_method_file, split_method
 
 SURE_PREFIX = 5
 """Characters at the start of a method's name that every id of its runs begins with, however long the name is."""
@@ -118,9 +119,9 @@ def _read_study(store: Store, name: str) -> _Part:
 
 
 def _find_method(store: Store, name: str) -> list[RunSpec]:
-    """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a method file."""
-    path, suffix, rest = name.partition(".py")
-    method, _, variant = (Path(path).name + rest if suffix else name).partition("/")
+    """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a file or a folder."""
+    path, variant = split_method(name)
+    method = name_method_file(path) if path.endswith(".py") else path
     prefix = make_text(method, "", {})[:SURE_PREFIX]
     specs = [
         spec

@@ -47,7 +47,11 @@ def test_a_method_stands_for_its_rows_in_the_order_of_its_variants(tmp_path: Pat
     plan = make_plan(store, ["demo"], list_variants=lambda _method: ["paper", "b"])
     assert [label for label, *_ in list_labels(plan)] == ["paper", "b", "a"]
     assert list_labels(make_plan(store, ["demo/PAPER"])) == [("paper", "toybox", [0, 1])]
-    assert make_plan(store, ["./there/demo.py/paper"]).rows == make_plan(store, ["demo/paper"]).rows
+    folder = tmp_path / "elsewhere" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    for path in ("./there/demo.py/paper", f"{folder}/paper"):
+        assert make_plan(store, [path]).rows == make_plan(store, ["demo/paper"]).rows
 
 
 def test_overrides_that_differ_are_in_the_labels_and_shared_ones_in_the_caption(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
 
+_MATCHERS: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
 _ID = re.compile(r".+-s\d+-[0-9a-f]{16}")
 
 
@@ -58,7 +60,7 @@ class Store:
         ids = self.list_ids()
         lowered = text.lower().strip().rstrip("/")
         spellings = dict.fromkeys([lowered, make_text(text, "", {})])
-        for fits, wanted in product((str.__eq__, str.startswith, str.__contains__), filter(None, spellings)):
+        for fits, wanted in product(_MATCHERS, filter(None, spellings)):
             matches = [run_id for run_id in ids if fits(run_id.lower(), wanted)]
             if len(matches) == 1:
                 return matches[0]

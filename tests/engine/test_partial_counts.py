@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from tests.engine.several_processes import run_processes
 KILLED = -signal.SIGKILL
 
 
-def spec_of_images(count: int, **overrides: object) -> RunSpec:
+def spec_of_images(count: int, **overrides: Any) -> RunSpec:
     return small_spec(budget__iterations=2, **overrides).model_copy(update={"max_images": count})
 
 
@@ -135,7 +136,7 @@ def test_complete_counts_are_not_kept_and_a_full_disk_stops_nothing(
 
 def test_saving_waits_until_it_costs_little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0, 19.0, 21.0, 22.0, 24.0, 300.0, 425.0, 425.0, 425.0])
-    monkeypatch.setattr(partial_counts.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("benchmark.engine.partial_counts.time.monotonic", lambda: next(clock))
     file, counter, saved = PartialCounts(tmp_path / "a.npz"), make_counter(), list[bool]()
     for _ in range(4):  # looks at 19 s, 21 s (saves from 22 s to 24 s), 300 s, and 425 s: 2 s are 0.5 % of 400 s
         file.update(counter, is_last=False)

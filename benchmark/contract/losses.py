@@ -66,7 +66,8 @@ def _check_randomness(subject: Subject) -> None:
     if difference:
         raise BrokenRuleError(
             f"the same iteration gives other losses after another use of the global generators ({difference})"
-            f"{_name_generators(subject)}: draw with generator=self.step_context.generator(...)",
+            f"{_name_generators(subject)}: draw with generator=self.step_context.generator(...), "
+            "and in place of nn.Dropout multiply by a mask that is drawn so",
             locate_random_draw(subject, subject.in_training(), batch),
         )
 
@@ -103,8 +104,9 @@ def _require_no_training(subject: Subject) -> str:
     return f"budget.iterations is {iterations}" if iterations else ""
 
 
+OVERRIDES_SENTENCE = "Concrete methods define the three abstract methods and override no other concrete one."
 RULES = (
-    Rule("nothing-overridden", "override no other concrete one", _check_forward),
+    Rule("nothing-overridden", OVERRIDES_SENTENCE, _check_forward),
     Rule(
         "trainable-if-trained",
         "A parameter requires gradients if and only if the budget has iterations.",
@@ -112,20 +114,20 @@ RULES = (
     ),
     Rule(
         "loss-values",
-        "Each loss is a finite scalar of shape ()",
+        "Each loss is a finite scalar of shape (), also if only some pixels are labeled, and already weighted.",
         _check_values,
         find_exemption=require_training,
         needs=("nothing-overridden", "trainable-if-trained"),
     ),
     Rule(
         "no-losses",
-        "an empty dict if and only if the budget has no iterations",
+        "Scalar losses by name; an empty dict if and only if the budget has no iterations.",
         _check_absence,
         find_exemption=_require_no_training,
     ),
     Rule(
         "own-randomness",
-        "Random draws come from `self.step_context.generator`",
+        "Random draws come from `self.step_context.generator`, never from the global generators",
         _check_randomness,
         find_exemption=require_training,
         needs=("loss-values",),

@@ -139,6 +139,10 @@ def _require_initialization(subject: Subject) -> str:
     return "" if subject.setup.budget.init_images else "budget.init_images is 0: initialize is not called"
 
 
+MODES_SENTENCE = (
+    "Parameters that do not require gradients are frozen: their modules stay in eval mode, and they are not in "
+    "checkpoints."
+)
 RULES = (
     Rule(
         "parameters-learn",
@@ -147,23 +151,23 @@ RULES = (
         find_exemption=require_training,
         needs=("loss-values",),
     ),
-    Rule("frozen-modes", "their modules stay in eval mode", _check_modes, needs=("nothing-overridden",)),
+    Rule("frozen-modes", MODES_SENTENCE, _check_modes, needs=("nothing-overridden",)),
     Rule(
         "frozen-unchanged",
-        "all frozen tensors stay unmodified",
+        "The samples and all frozen tensors stay unmodified.",
         _check_frozen_in_losses,
         find_exemption=require_training,
         needs=("loss-values",),
     ),
     Rule(
         "initialize",
-        "It changes nothing that is not in checkpoints.",
+        "Initializing changes nothing that is not in checkpoints.",
         _check_frozen_in_initialize,
         find_exemption=_require_initialization,
     ),
     Rule(
         "resume",
-        "What training changes is in parameters and buffers",
+        "What training changes is in parameters and buffers, so that a resumed run goes on like an uninterrupted one.",
         _check_resume,
         find_exemption=require_training,
         needs=("own-randomness", "predictions-repeat", "samples-unmodified"),

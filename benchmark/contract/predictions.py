@@ -154,21 +154,24 @@ def _require_determinism(subject: Subject) -> str:
     return "" if subject.setup.recipe.traits.is_deterministic else "traits do not say is_deterministic"
 
 
+VALUES_SENTENCE = (
+    'Each "sem_seg" is (K, height, width), the height and width that the sample requests, and finite, for the K '
+    "classes last given to `set_classes`."
+)
+INDEPENDENCE_SENTENCE = (
+    "A prediction depends on the weights, the vocabulary and the sample only: not on the other samples of the batch, on "
+    "earlier batches, or on the global random state."
+)
 RULES = (
-    Rule("prediction-values", 'Each "sem_seg" is (K, height, width)', _check_shapes, needs=("nothing-overridden",)),
+    Rule("prediction-values", VALUES_SENTENCE, _check_shapes, needs=("nothing-overridden",)),
     Rule(
         "samples-unmodified",
         "The samples and all frozen tensors stay unmodified.",
         _check_samples,
         needs=("loss-values", "prediction-values"),
     ),
-    Rule("predictions-repeat", "It is repeatable", _check_repetition, needs=("samples-unmodified",)),
-    Rule(
-        "no-neighbors",
-        "A prediction does not depend on the other samples of the batch.",
-        _check_neighbors,
-        needs=("predictions-repeat",),
-    ),
+    Rule("predictions-repeat", INDEPENDENCE_SENTENCE, _check_repetition, needs=("samples-unmodified",)),
+    Rule("no-neighbors", INDEPENDENCE_SENTENCE, _check_neighbors, needs=("predictions-repeat",)),
     Rule(
         "no-side-effects",
         "Predicting changes neither the samples nor any parameter or buffer.",

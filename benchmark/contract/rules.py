@@ -14,3 +14,13 @@ RULES: tuple[Rule, ...] = (
     *own_sources.RULES,
     *leaks.RULES,
 )
+
+
+def format_rules() -> str:
+    """Return the rules as a Markdown table, for the page on methods."""
+    lines = [f"| `{rule.name}` | {rule.sentence.rstrip('.')} | {_describe_needs(rule)} |" for rule in RULES]
+    return "\n".join(["| rule | in words of the contract | not checked without |", "|---|---|---|", *lines])
+
+
+def _describe_needs(rule: Rule) -> str:
+    return ", ".join(f"`{name}`" for name in rule.needs)

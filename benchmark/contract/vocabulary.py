@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmark.contract.comparison import find_difference, predict
 from benchmark.contract.culprit import locate_function
+from benchmark.contract.predictions import VALUES_SENTENCE
 from benchmark.contract.rule import BrokenRuleError, Rule
 from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.subject import Subject
@@ -65,10 +66,14 @@ def _find_fixed_vocabulary(subject: Subject) -> str:
     return "class embeddings come from a file, which knows its own names only" if is_file else ""
 
 
+LEFTOVER_SENTENCE = (
+    "Nothing else changes the vocabulary, and nothing of an earlier one may remain: the same names always give the same "
+    "predictions."
+)
 RULES = (
     Rule(
         "vocabulary-size",
-        "for the K classes last given to `set_classes`",
+        VALUES_SENTENCE,
         _check_count,
         needs=("prediction-values",),
     ),
@@ -79,5 +84,5 @@ RULES = (
         find_exemption=_find_fixed_vocabulary,
         needs=("vocabulary-size",),
     ),
-    Rule("no-leftovers", "nothing of an earlier one may remain", _check_leftovers, needs=("predictions-repeat",)),
+    Rule("no-leftovers", LEFTOVER_SENTENCE, _check_leftovers, needs=("predictions-repeat",)),
 )

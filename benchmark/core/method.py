@@ -181,9 +181,9 @@ class Method(nn.Module, ABC):
     def predict(self, batch: Batch) -> list[Prediction]:
         """Return one prediction per sample, in the order of the samples.
 
-        A prediction does not depend on the other samples of the batch. It is repeatable: it depends on the weights, the
-        vocabulary and the sample only, not on the global random state. Predicting changes neither the samples nor any
-        parameter or buffer.
+        A prediction depends on the weights, the vocabulary and the sample only: not on the other samples of the batch,
+        on earlier batches, or on the global random state. Predicting changes neither the samples nor any parameter or
+        buffer.
 
         Args:
             batch: B samples without targets: images (3, H, W) of any size.
@@ -196,7 +196,8 @@ class Method(nn.Module, ABC):
     def initialize(self, batches: Iterable[Batch]) -> None:
         """Set initial values from training samples, once before the first iteration; does nothing by default.
 
-        The method is in training mode, and gradients are disabled. It changes nothing that is not in checkpoints.
+        The method is in training mode, and gradients are disabled. Initializing changes nothing that is not in
+        checkpoints.
 
         Args:
             batches: Batches of training samples, augmented and as large as in training, `Budget.init_images` in total.

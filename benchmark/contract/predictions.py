@@ -159,8 +159,8 @@ VALUES_SENTENCE = (
     "classes last given to `set_classes`."
 )
 INDEPENDENCE_SENTENCE = (
-    "A prediction depends on the weights, the vocabulary and the sample only: not on the other samples of the batch, on "
-    "earlier batches, or on the global random state."
+    "A prediction depends on the weights, the vocabulary and the sample only: not on the other samples of the batch, "
+    "on earlier batches, or on the global random state."
 )
 RULES = (
     Rule("prediction-values", VALUES_SENTENCE, _check_shapes, needs=("nothing-overridden",)),

@@ -67,8 +67,8 @@ def _find_fixed_vocabulary(subject: Subject) -> str:
 
 
 LEFTOVER_SENTENCE = (
-    "Nothing else changes the vocabulary, and nothing of an earlier one may remain: the same names always give the same "
-    "predictions."
+    "Nothing else changes the vocabulary, and nothing of an earlier one may remain: the same names always give the "
+    "same predictions."
 )
 RULES = (
     Rule(

@@ -89,7 +89,7 @@ def read_listed_table(path: Path, *, seeds: Sequence[int] = ()) -> ListedTable:
     """
     try:
         value = _TableFile.model_validate_json(path.read_bytes())
-        rows = [(row, row.list_finished()) for row in value.rows]
+        rows = [(row, row.list_finished()) for row in value.list_rows()]
     except ValidationError as error:
         advice = "write it with chimera-bench table STUDY --format json"
         problem = describe_first_error(error, _TableFile)
@@ -119,6 +119,7 @@ def describe_misstatement(stated: ListedScores, actual: dict[str, float | None])
 
 class _TableRow(BaseModel):
     label: str
+    split: str | None = None
     runs: list[dict[str, Any]]
     hiou: float | None = None
     miou_seen: float | None = None
@@ -140,6 +141,12 @@ class _TableRow(BaseModel):
 class _TableFile(BaseModel):
     convention: Convention
     rows: list[_TableRow]
+
+    def list_rows(self) -> list[_TableRow]:
+        """Return the rows, with their split behind the label if there are several splits."""
+        if len({row.split for row in self.rows}) < 2:
+            return self.rows
+        return [row.model_copy(update={"label": f"{row.label} on {row.split}"}) for row in self.rows]
 
 
 def _is_one_result(finished: Sequence[ListedRun]) -> bool:

@@ -96,3 +96,13 @@ def test_another_json_file_is_refused_in_one_line(table: Path, damage: Any) -> N
     with pytest.raises(ValueError, match=r"table.json is no table of this version .*: write it with") as caught:
         read_listed_table(table)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_of_several_splits_are_told_apart(tmp_path: Path) -> None:
+    store, path = Store(tmp_path / "listed"), tmp_path / "table.json"
+    ids = {split: {0: save(store, spec_of(split=split), even(80, 60))} for split in ("toybox", "voc12")}
+    plan = plan_of(ids)
+    rows = tuple(row.model_copy(update={"label": "paper", "split": row.label}) for row in plan.rows)
+    results = collect_results(read_rows(store, plan.model_copy(update={"rows": rows})))
+    path.write_text(render(results, fmt="json"))
+    assert [row for row, _ in read_listed_table(path).runs] == ["paper on toybox", "paper on voc12"]

@@ -271,8 +271,8 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
             print_line(script)
         return ExitCode.SUCCESS
     print_split_notes(selection.splits)
-    print_contracts(store, selection)
     receipt = submission.submit(grid)
+    print_contracts(store, selection)
     _print_receipt(store, selection, receipt, retry_failed=retry_failed)
     return ExitCode.SUCCESS if receipt.before.queue.reachable else ExitCode.ERROR
 

@@ -75,7 +75,6 @@ def run_here(
 ) -> int:
     """Run the unfinished runs of a selection, print their results, and return the exit code."""
     print_split_notes(selection.splits)
-    print_contracts(store, selection)
     code = run_specs(
         store,
         selection.specs,
@@ -85,6 +84,7 @@ def run_here(
         retry_failed=retry_failed,
         plan=selection.named_plan,
     )
+    print_contracts(store, selection)
     _print_results(store, selection.specs, selection.named_plan)
     return code
 

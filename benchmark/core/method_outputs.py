@@ -6,6 +6,7 @@ same message everywhere.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -44,7 +45,9 @@ class LossNotFiniteError(MethodOutputError, FloatingPointError):
 
 def locate_step(method: Method, step: Step) -> str:
     """Return file, line and name of a function of a method; that of the inner method for one of our wrappers."""
-    code = getattr(type(method), step).__code__
+    code = getattr(inspect.unwrap(getattr(type(method), step)), "__code__", None)  # below decorators such as no_grad
+    if code is None:
+        return f"{type(method).__name__}.{step}"
     inner = getattr(method, "method", None)
     if isinstance(inner, Method) and Path(code.co_filename).is_relative_to(ROOT / "benchmark"):
         return locate_step(inner, step)

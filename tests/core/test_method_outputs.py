@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -57,6 +58,14 @@ def test_the_step_of_a_wrapper_is_that_of_its_method() -> None:
     wrapped = SlidingWindow(Fixed(), side=8, stride=8)
     place = locate_step(Fixed(), "predict")
     assert place.startswith("test_method_outputs.py:") and locate_step(wrapped, "predict") == place
+
+
+def test_the_step_below_a_decorator_is_located(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = locate_step(Fixed(), "predict")
+    monkeypatch.setattr(Fixed, "predict", torch.no_grad()(Fixed.predict))
+    assert locate_step(Fixed(), "predict") == place
+    monkeypatch.setattr(Fixed, "predict", functools.partial(Fixed.predict))
+    assert locate_step(Fixed(), "predict") == "Fixed.predict"
 
 
 def test_values_are_described_with_their_size() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from benchmark.core.run_spec import IMPORTED
 from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
@@ -101,7 +102,7 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
                 raise
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
-        rows = [row.model_copy(update={"label": f"{row.method}/{row.label}"}) for row in rows]
+        rows = [row if row.method == IMPORTED else _add_method(row) for row in rows]
     exact = [row for row in rows if _is_called(row, text)]
     rows = exact if len(exact) == 1 else rows
     if len(rows) > 1:
@@ -113,6 +114,10 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
         advice = "name its split with --split, or one of its runs" if has_copies else "name one of them"
         raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
     return rows[0].label, dict(rows[0].ids)
+
+
+def _add_method(row: PlanRow) -> PlanRow:
+    return row.model_copy(update={"label": f"{row.method}/{row.label}"})
 
 
 def _is_called(row: PlanRow, text: str) -> bool:

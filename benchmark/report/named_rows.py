@@ -47,8 +47,9 @@ def make_plan(
 
     Args:
         store: Store that holds plans and runs.
-        names: Any of: names of planned studies or paths of their files, METHOD or METHOD/VARIANT, ids of runs or
-            unambiguous parts of ids. A study comes before a method of the same name, see `describe_ambiguous`.
+        names: Any of: names of planned studies or paths of their files, METHOD or METHOD/VARIANT, names of imported
+            predictions, ids of runs or unambiguous parts of ids. A study comes before a method of the same name, see
+            `describe_ambiguous`.
         split: Name or file of the only split to take; if empty, all.
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.
@@ -100,7 +101,7 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
     """Return what a name stands for: a study, a method, or runs, in this order."""
     if name.endswith((".yaml", ".yml")) or name in store.list_plans():
         return _read_study(store, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
-    specs = _find_method(store, name)
+    specs = _find_method(store, name) or _find_method(store, f"{IMPORTED}/{name}")
     if specs:
         return _Part(name, name, _group_seeds(specs, list_variants))
     runs = _find_runs(store, name)
@@ -242,7 +243,7 @@ def _explain_unknown(store: Store, name: str) -> str:
     if variants:
         hint = explain_unknown_name(f"variant of {method}", name.partition("/")[2], variants).partition(" There are")[0]
         return f"{hint} {store.root} holds runs of: {', '.join(map(repr, variants))}"
-    methods = sorted({spec.method for spec in specs})
+    methods = sorted({spec.variant if spec.is_imported else spec.method for spec in specs})
     known = [*(f"study {plan}" for plan in plans), *(f"method {one}" for one in methods)]
     more = f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
     hint = explain_unknown_name("study, method or run", name, [*plans, *methods]).partition(" There are")[0]

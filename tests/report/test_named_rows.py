@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.core.study import Plan
+from benchmark.report.comparison import find_runs
 from benchmark.report.named_rows import describe_ambiguous, make_plan
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
@@ -134,3 +135,14 @@ def test_records_alone_are_enough_and_a_broken_run_does_not_hide_the_others(tmp_
     ids, broken = save_seeds(store, "paper"), save_seeds(store, "no SGD", seeds=1)
     store.run(broken[0]).record_path.write_text("{")
     assert [row.ids for row in make_plan(store, ["demo"]).rows] == [ids]
+
+
+def test_imported_predictions_are_named_by_their_own_name(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = save_seeds(store, "SAM 3", seeds=1, method="imported", engine="imported")
+    save_seeds(store, "paper")
+    plan = make_plan(store, ["demo", "sam 3"])
+    assert [(row.label, row.method) for row in plan.rows] == [("paper", "demo"), ("SAM 3", "imported")]
+    assert find_runs(store, "SAM 3") == ("SAM 3", ids)
+    with pytest.raises(KeyError, match="holds method SAM 3, method demo"):
+        make_plan(store, ["SAM 4"])

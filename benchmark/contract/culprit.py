@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -9,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from benchmark.core.method import Method
+from benchmark.utils.method_names import shorten_path
 
 
 def find_culprit(work: Callable[[], object], *, files: Collection[Path], observe: Callable[[], object]) -> str:
@@ -33,8 +35,8 @@ def find_culprit(work: Callable[[], object], *, files: Collection[Path], observe
 
 def locate_function(method: Method, name: str) -> str:
     """Return file and line where a function of a method is defined, such as "my_method.py:30 (predict)"."""
-    code = getattr(type(method), name).__code__
-    return f"{_name_file(code.co_filename)}:{code.co_firstlineno} ({name})"
+    code = inspect.unwrap(getattr(type(method), name)).__code__  # below decorators such as no_grad
+    return f"{shorten_path(code.co_filename)}:{code.co_firstlineno} ({name})"
 
 
 class _Search:
@@ -58,13 +60,8 @@ class _Search:
         value = self._observe()
         if value != self._value and not self.place:
             line = self._lines.get(frame, frame.f_lineno)
-            self.place = f"{_name_file(frame.f_code.co_filename)}:{line} ({frame.f_code.co_name})"
+            self.place = f"{shorten_path(frame.f_code.co_filename)}:{line} ({frame.f_code.co_name})"
         self._value = value
         if event == "line":
             self._lines[frame] = frame.f_lineno
         return self._compare
-
-
-def _name_file(file: str) -> str:
-    path = Path(file)
-    return path.name if path.name != "__init__.py" else f"{path.parent.name}/{path.name}"

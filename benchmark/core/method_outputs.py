@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -17,10 +17,8 @@ from torch import Tensor
 from benchmark.core.lazy_scores import LazyPrediction
 from benchmark.core.method import Method
 from benchmark.core.types import Batch, Losses, Prediction, Sample
+from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
-
-Step = Literal["losses", "predict"]
-"""Name of the function of a method that returned something."""
 
 LOSSES = 'a dict of scalar losses by name, such as {"loss": loss}'
 PREDICTIONS = 'a list with one dict per sample, [{"sem_seg": scores (K, height, width)}, ...]'
@@ -43,7 +41,7 @@ class LossNotFiniteError(MethodOutputError, FloatingPointError):
     """A loss is nan or infinite."""
 
 
-def locate_step(method: Method, step: Step) -> str:
+def locate_step(method: Method, step: str) -> str:
     """Return file, line and name of a function of a method; that of the inner method for one of our wrappers."""
     code = getattr(inspect.unwrap(getattr(type(method), step)), "__code__", None)  # below decorators such as no_grad
     if code is None:
@@ -51,7 +49,7 @@ def locate_step(method: Method, step: Step) -> str:
     inner = getattr(method, "method", None)
     if isinstance(inner, Method) and Path(code.co_filename).is_relative_to(ROOT / "benchmark"):
         return locate_step(inner, step)
-    return f"{Path(code.co_filename).name}:{code.co_firstlineno} ({step})"
+    return f"{shorten_path(code.co_filename)}:{code.co_firstlineno} ({step})"
 
 
 def check_losses(losses: object, method: Method, *, iteration: int) -> Losses:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.core.run_record import Failure
+from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
 from benchmark.utils.validation_errors import describe_errors
 
@@ -73,11 +74,7 @@ def _describe_place(frames: list[traceback.FrameSummary]) -> str:
     if not frames:
         return ""
     step = "import" if frames[0].name == "<module>" else frames[0].name
-    return f"{_name_file(Path(frames[-1].filename))}:{frames[-1].lineno} ({step})"
-
-
-def _name_file(path: Path) -> str:
-    return path.name if path.name != "__init__.py" else f"{path.parent.name}/{path.name}"
+    return f"{shorten_path(frames[-1].filename)}:{frames[-1].lineno} ({step})"
 
 
 def _find_place_in_package(error: BaseException) -> str:

@@ -17,8 +17,9 @@ from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.input_files import hash_file, locate_file
 from benchmark.utils.installed_methods import digest_installed_method
+from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
-from benchmark.utils.source_files import INIT, read_source
+from benchmark.utils.source_files import read_source
 
 SHOWN_CHANGES = 3
 """Number of changes that a line names."""
@@ -131,9 +132,8 @@ def _list_source_changes(spec: RunSpec, digest: str) -> Iterator[str]:
     """
     if not digest or _digest_method(spec.source or spec.method) in ("", digest):
         return
-    source = Path(spec.source)
-    file = f"{source.parent.name}/{source.name}" if source.name == INIT else source.name
-    yield f"method file {file} or a module next to it changed" if spec.source else f"package of {spec.method} changed"
+    file = f"method file {shorten_path(spec.source)} or a module next to it"
+    yield f"{file if spec.source else f'package {spec.method}'} changed"
 
 
 def _read_acceptance(folder: RunPaths) -> Acceptance | None:

@@ -40,6 +40,12 @@ def name_method_file(path: str) -> str:
     return file.stem if file.name != INIT else file.expanduser().absolute().parent.name
 
 
+def shorten_path(path: str | Path) -> str:
+    """Return the name of a file for messages, with its folder if it is an __init__.py."""
+    file = Path(path)
+    return file.name if file.name != INIT else f"{file.parent.name}/{file.name}"
+
+
 def _split_folder(method: str) -> tuple[str, str]:
     """Return the longest folder with a file __init__.py that a text begins with, and the rest; both empty if none."""
     if not method.startswith((".", "/", "~")):

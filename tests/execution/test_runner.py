@@ -81,7 +81,7 @@ def test_a_run_leaves_counts_and_a_record(tmp_path: Path) -> None:
     record = execute(spec, store=store, observe=reports.append)
     assert store.run(spec.id).read_record() == record
     assert store.run(spec.id).read_counts().digest() == record.counts_digest
-    assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks", None)
+    assert (record.title, record.supervision, record.failure) == ("Small", "seen_masks+unseen_names", None)
     assert [report.done for report in reports if report.stage == "train"] == list(range(1, 13))
     assert record.code == describe_code(spec) and find_changes(record) == ()
 

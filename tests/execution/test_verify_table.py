@@ -56,7 +56,7 @@ def test_missing_and_failed_runs_are_said_and_are_no_success(table: Path, store:
     outcomes, code, text = compare(table, store)
     assert outcomes == [Outcome.IDENTICAL, Outcome.FAILED, Outcome.MISSING]
     assert code == ExitCode.FINISHED_WITH_FAILURES
-    assert "paper: missing (seed 2)\npaper: seed 1 failed: no weights\n3 runs: 1 identical" in text
+    assert "paper: missing (seed 2)\npaper: seed 1 failed: OSError: no weights\n3 runs: 1 identical" in text
 
 
 def test_a_difference_is_given_in_points_with_the_recorded_differences(table: Path, store: Store) -> None:

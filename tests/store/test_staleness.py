@@ -92,7 +92,7 @@ def test_a_changed_installed_method_is_named(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(installed_methods, "entry_points", lambda **_: [point])
     monkeypatch.syspath_prepend(str(tmp_path))
     record = save_record(Store(tmp_path))
-    for name, changes in (("plugged", ("package of plugged changed",)), ("uninstalled", ())):
+    for name, changes in (("plugged", ("package plugged changed",)), ("uninstalled", ())):
         spec = spec_of(method=name, source_digest="0")
         assert find_changes(record.model_copy(update={"spec": spec})) == changes
 

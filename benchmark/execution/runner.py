@@ -8,10 +8,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from benchmark.core.environment import describe_arithmetic
+from benchmark.core.method import Recipe
 from benchmark.core.run_record import Cost, Failure, RunRecord, digest_code
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
@@ -33,6 +35,7 @@ from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.input_files import collect_inputs
+from benchmark.utils.watchdog import LATER_LIMIT_S, Watchdog
 
 ENGINE_CLASSES = {
     "fabric": "benchmark.engine.fabric:FabricEngine",
@@ -87,7 +90,7 @@ def execute(
             reporter = ProgressReporter(folder, attempt, iterations=spec.budget.iterations, observe=observe)
             provenance = _Provenance(digest_code(code), describe_arithmetic(draft.environment), inputs)
             engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=provenance.arithmetic)
-            run = engine.run_collectively(lambda: load_run(spec, recipe, workers=workers))
+            run = engine.run_collectively(lambda: _load(spec, recipe, workers=workers))
             result = _produce_result(run, engine, folder, provenance, observe=reporter, measures_cost=measures_cost)
             return _save_result(folder, result.complete(draft), result.counts)
         except SupersededError:
@@ -127,7 +130,7 @@ def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -
         with collect_inputs() as inputs:
             arithmetic = describe_arithmetic(describe_environment())
             provenance = _Provenance(digest_code(describe_code(spec)), arithmetic, inputs)
-            run = engine.run_collectively(lambda: load_run(spec, load_recipe_of(spec), workers=workers))
+            run = engine.run_collectively(lambda: _load(spec, load_recipe_of(spec), workers=workers))
             _fit_and_evaluate(run, engine, folder=folder, provenance=provenance, observe=lambda _: None)
     except Exception:
         time.sleep(FAILURE_DELAY_S)
@@ -163,6 +166,13 @@ def open_engine(spec: RunSpec, *, checkpoint_every: int = 0, arithmetic: str = "
         arithmetic=arithmetic,
     )
     return engine
+
+
+def _load(spec: RunSpec, recipe: Recipe[Any], *, workers: int) -> LoadedRun:
+    """Load a run; give up if its files do not answer, with time for another process to download weights."""
+    watchdog = Watchdog(time.process_time, first_limit_s=LATER_LIMIT_S)
+    with watchdog.open(), watchdog.watch(lambda: f"loading the method and the data of split {spec.split!r}"):
+        return load_run(spec, recipe, workers=workers)
 
 
 @dataclass(frozen=True)

@@ -64,12 +64,19 @@ class Watchdog:
         read_cpu_s: Function that returns the processor time of the processes that should end a wait; None if unknown,
             which counts as progress.
         end: Function that is called before the process is ended because of a wait that cannot be interrupted.
+        first_limit_s: Seconds without progress after which the first wait is given up, unless the user set others.
     """
 
-    def __init__(self, read_cpu_s: Callable[[], float | None], *, end: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        read_cpu_s: Callable[[], float | None],
+        *,
+        end: Callable[[], None] = lambda: None,
+        first_limit_s: float = FIRST_LIMIT_S,
+    ) -> None:
         self._read_cpu_s, self._end = read_cpu_s, end
         self._wait: _Wait | None = None
-        self._first_limit_s = float(os.environ.get(VARIABLE) or FIRST_LIMIT_S)
+        self._first_limit_s = float(os.environ.get(VARIABLE) or first_limit_s)
         self._is_first = True
         self._closed = threading.Event()
 

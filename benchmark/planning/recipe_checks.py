@@ -23,12 +23,13 @@ def find_problem_of_recipe(recipe: object) -> str:
     return next(_list_problems(recipe), "")
 
 
-def _list_problems(recipe: Recipe[Any]) -> Iterator[str]:
+def _list_problems(recipe: Any) -> Iterator[str]:
+    """Yield problems of a recipe, whose fields may have any type, as no one has checked the types of the file."""
     if not isinstance(recipe.title, str) or not recipe.title.strip():
         yield f"has the title {recipe.title!r}, expected a text: it is the name of the row in tables"
     if not isinstance(recipe.traits, Traits):
         yield f"has {recipe.traits!r} as traits, expected Traits(supervision=Supervision.SEEN_MASKS), for example"
-    elif not isinstance(recipe.traits.supervision, Supervision):
+    elif recipe.traits.supervision not in set(Supervision) or type(recipe.traits.supervision) is str:
         known = ", ".join(f"Supervision.{name}" for name in Supervision.__members__)
         yield f"has the supervision {recipe.traits.supervision!r}, expected one of {known}"
     if not callable(recipe.build):
@@ -36,7 +37,7 @@ def _list_problems(recipe: Recipe[Any]) -> Iterator[str]:
     yield from _list_problems_of_tables(recipe)
 
 
-def _list_problems_of_tables(recipe: Recipe[Any]) -> Iterator[str]:
+def _list_problems_of_tables(recipe: Any) -> Iterator[str]:
     """Yield problems of variants, budgets and presets."""
     if not isinstance(recipe.variants, Mapping) or not recipe.variants:
         yield "has no variants: give its RECIPE at least one config, variants={'My method': MyConfig()}"

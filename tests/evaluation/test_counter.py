@@ -202,7 +202,11 @@ def test_more_than_255_classes_use_another_ignore_label() -> None:
         (torch.zeros(3, 2, 2), torch.zeros(2, 2, dtype=torch.long), r"\(3, 2, 2\), expected \(4, H, W\)"),
         (torch.zeros(2, 2), torch.zeros(2, 2, dtype=torch.long), r"\(2, 2\), expected \(4, H, W\)"),
         (torch.zeros(4, 0, 2), torch.zeros(0, 2, dtype=torch.long), r"expected \(4, H, W\)"),
-        (torch.zeros(4, 2, 2), torch.zeros(2, 3, dtype=torch.long), r"logits .* height and width \(2, 2\), expected \(2, 3\) like"),
+        (
+            torch.zeros(4, 2, 2),
+            torch.zeros(2, 3, dtype=torch.long),
+            r"logits .* height and width \(2, 2\), expected \(2, 3\) like",
+        ),
         (torch.zeros(4, 2, 2).long(), torch.zeros(2, 2, dtype=torch.long), "not a label map"),
         (torch.zeros(4, 2, 2), torch.zeros(2, 2), "expected integers"),
         (torch.zeros(4, 2, 2), torch.full((2, 2), 4), r"labels \[4\], expected 0 to 3 or 255"),

@@ -22,7 +22,8 @@ More of it.
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Recipe, Supervision, Traits
 VARIANTS = {"one": Config(), "two, three": Config()}
-RECIPE = Recipe(title="A Title", paper="", traits=Traits(Supervision.NONE), variants=VARIANTS, build=print, budgets={"*": Budget()})
+BUDGETS, TRAITS = {"*": Budget()}, Traits(Supervision.NONE)
+RECIPE = Recipe(title="A Title", paper="", traits=TRAITS, variants=VARIANTS, build=print, budgets=BUDGETS)
 '''
 
 

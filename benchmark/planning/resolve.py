@@ -62,7 +62,6 @@ def resolve(
     setup = set_up_method(method, original, protocol=protocol, overrides=values)
     if engine not in ENGINES:
         raise KeyError(explain_unknown_name("engine", engine, ENGINES))
-    check_run(setup, max_images=max_images)
     digest = original.digest()
     fields = {
         "split": original.name,
@@ -75,6 +74,7 @@ def resolve(
         "budget": setup.budget,
         "max_images": max_images,
     }
+    check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
     return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
 
 

@@ -52,7 +52,7 @@ def test(
         _save(open_store(context), name, tested, split=split)
     broken = [variant for variant in tested if variant.broken]
     if not as_json:
-        _print_verdict(open_store(context), name, tested)
+        _print_verdict(open_store(context), name, tested, split=split)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if broken else ExitCode.SUCCESS)
 
 
@@ -111,14 +111,14 @@ def _print_outcome(outcome: Outcome) -> None:
         print_line(f"{head}  {outcome.reason}".rstrip())
 
 
-def _print_verdict(store: Store, name: str, tested: Sequence[TestedVariant]) -> None:
+def _print_verdict(store: Store, name: str, tested: Sequence[TestedVariant], *, split: str) -> None:
     broken = [variant for variant in tested if variant.broken]
     if broken:
         for variant in broken:
             print_line(f"{variant.variant}: {format_count(len(variant.broken), 'rule')} broken")
         return
     print_line(f"{format_count(len(tested), 'variant')}: no rule is broken")
-    print_line(f"Run it: {format_command(store, 'run', name, '--split', 'toybox', '--seed', '0')}")
+    print_line(f"Run it: {format_command(store, 'run', name, '--split', split, '--seed', '0')}")
 
 
 def _describe_variant(variant: TestedVariant) -> dict[str, Any]:

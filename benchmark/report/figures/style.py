@@ -104,7 +104,7 @@ def open_figure(
 
 def _choose_resolution(figure: Figure) -> float:
     """Return the pixels per inch: those for print, or fewer for a figure of hundreds of rows, to save memory."""
-    return min(PRINT_DPI, MAX_PIXELS / max(figure.get_size_inches()))
+    return min(PRINT_DPI, MAX_PIXELS / max(float(side) for side in figure.get_size_inches()))
 
 
 def list_paths(out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:

@@ -15,7 +15,7 @@ from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.contract.check import TestedVariant
-    from benchmark.contract.rule import Outcome
+    from benchmark.contract.rule import RuleOutcome
     from benchmark.contract.subject import Subject
     from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
@@ -100,7 +100,7 @@ def _test_variant(subject: Subject, *, is_shown: bool) -> TestedVariant:
     return TestedVariant(subject.setup.variant, tuple(outcomes))
 
 
-def _print_outcome(outcome: Outcome) -> None:
+def _print_outcome(outcome: RuleOutcome) -> None:
     from benchmark.contract.rule import RuleState
 
     head = f"  {outcome.state:<{STATE_WIDTH}}  {outcome.rule:<{RULE_WIDTH}}"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.contract.rule import BrokenRuleError, Outcome, Rule, RuleState
+from benchmark.contract.rule import BrokenRuleError, Rule, RuleOutcome, RuleState
 from benchmark.contract.rules import RULES
 from benchmark.contract.split_files import watch_split_files
 from benchmark.contract.subject import Subject
@@ -33,7 +33,7 @@ class TestedVariant:
     __test__ = False  # not a test class for pytest
 
     variant: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RuleOutcome, ...]
 
     @property
     def broken(self) -> tuple[str, ...]:
@@ -65,7 +65,7 @@ def make_subjects(
         yield Subject(setup, files, tuple(opened))
 
 
-def check_variant(subject: Subject, *, rules: Iterable[Rule] = RULES) -> Iterator[Outcome]:
+def check_variant(subject: Subject, *, rules: Iterable[Rule] = RULES) -> Iterator[RuleOutcome]:
     """Check a variant against rules and yield the outcome of each as soon as it is known."""
     unkept: set[str] = set()
     for rule in rules:
@@ -75,7 +75,7 @@ def check_variant(subject: Subject, *, rules: Iterable[Rule] = RULES) -> Iterato
         yield outcome
 
 
-def _check(rule: Rule, subject: Subject, unkept: Collection[str]) -> Outcome:
+def _check(rule: Rule, subject: Subject, unkept: Collection[str]) -> RuleOutcome:
     """Check one rule.
 
     Args:
@@ -85,16 +85,16 @@ def _check(rule: Rule, subject: Subject, unkept: Collection[str]) -> Outcome:
     """
     exemption = rule.find_exemption(subject)
     if exemption:
-        return Outcome(rule.name, rule.sentence, RuleState.NOT_APPLICABLE, exemption)
+        return RuleOutcome(rule.name, rule.sentence, RuleState.NOT_APPLICABLE, exemption)
     missing = [name for name in (DECISIVE_RULE, *rule.needs) if name in unkept]
     if missing:
-        return Outcome(rule.name, rule.sentence, RuleState.NOT_CHECKED, f"needs {missing[0]}")
+        return RuleOutcome(rule.name, rule.sentence, RuleState.NOT_CHECKED, f"needs {missing[0]}")
     try:
         rule.check(subject)
     except BrokenRuleError as error:
-        return Outcome(rule.name, rule.sentence, RuleState.BROKEN, str(error), error.place)
+        return RuleOutcome(rule.name, rule.sentence, RuleState.BROKEN, str(error), error.place)
     except Exception as error:
         failure = explain_exception(error, method_files=subject.files)
         kind = "" if isinstance(error, MethodOutputError) else f"{failure.kind}: "
-        return Outcome(rule.name, rule.sentence, RuleState.BROKEN, f"{kind}{failure.message}", failure.place)
-    return Outcome(rule.name, rule.sentence, RuleState.OK)
+        return RuleOutcome(rule.name, rule.sentence, RuleState.BROKEN, f"{kind}{failure.message}", failure.place)
+    return RuleOutcome(rule.name, rule.sentence, RuleState.OK)

@@ -62,7 +62,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RuleOutcome:
     """Result of checking one rule.
 
     Attributes:

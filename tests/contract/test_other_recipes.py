@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.contract.check import check_variant, make_subjects
-from benchmark.contract.rule import Outcome, RuleState
+from benchmark.contract.rule import RuleOutcome, RuleState
 from benchmark.contract.subject import Subject
 from benchmark.core.budget import Budget
 from benchmark.core.method import Supervision, Traits
@@ -20,7 +20,7 @@ def _change(*, traits: Traits = HONEST.setup.recipe.traits, budget: Budget = HON
     return Subject(replace(HONEST.setup, recipe=recipe, budget=budget), HONEST.files)
 
 
-def _check(subject: Subject) -> dict[str, Outcome]:
+def _check(subject: Subject) -> dict[str, RuleOutcome]:
     return {outcome.rule: outcome for outcome in check_variant(subject)}
 
 

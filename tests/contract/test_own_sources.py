@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from benchmark.contract.check import check_variant, make_subjects
-from benchmark.contract.rule import Outcome, RuleState
+from benchmark.contract.rule import RuleOutcome, RuleState
 
 HONEST = (Path(__file__).with_name("faulty_method.py")).read_text()
 FROM_FUTURE = "from __future__ import annotations\n"
 
 
-def _check(folder: Path, line: str) -> Outcome:
+def _check(folder: Path, line: str) -> RuleOutcome:
     file = folder / "reader.py"
     file.write_text(HONEST.replace(FROM_FUTURE, f"{FROM_FUTURE}{line}\n"))
     (subject,) = make_subjects(f"{file}/no fault")

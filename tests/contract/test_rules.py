@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.contract.check import check_variant, make_subjects
-from benchmark.contract.rule import Outcome, Rule, RuleState
+from benchmark.contract.rule import Rule, RuleOutcome, RuleState
 from benchmark.contract.rules import RULES
 from benchmark.core.method import Method, Recipe, Traits
 from benchmark.planning.registry import load_recipe
@@ -56,7 +56,7 @@ BROKEN = [
 
 
 @cache
-def _find_broken(variant: str) -> dict[str, Outcome]:
+def _find_broken(variant: str) -> dict[str, RuleOutcome]:
     (subject,) = make_subjects(f"{FILE}/{variant}")
     outcomes = check_variant(subject)
     return {outcome.rule: outcome for outcome in outcomes if outcome.state is RuleState.BROKEN}

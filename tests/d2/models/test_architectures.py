@@ -25,6 +25,7 @@ from detectron2.utils.events import EventStorage
 
 from benchmark.core.budget import Budget
 from benchmark.core.split import load_split
+from benchmark.core.types import Batch, Prediction
 from benchmark.d2.catalogs.mapper import SplitMapper
 from benchmark.d2.evaluator import CountsEvaluator
 from benchmark.d2.models.architectures import add_chimera_config, build, register_method, register_methods
@@ -144,7 +145,11 @@ def test_evaluation_mode_returns_scores_of_all_classes_at_the_requested_size() -
 
 def test_random_draws_for_an_image_do_not_depend_on_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
     model = build_small().eval()
-    monkeypatch.setattr(model.method, "predict", lambda batch: [{"sem_seg": torch.rand(3)} for _ in batch])
+
+    def predict(batch: Batch) -> list[Prediction]:
+        return [{"sem_seg": torch.rand(1, sample["height"], sample["width"])} for sample in batch]
+
+    monkeypatch.setattr(model.method, "predict", predict)
     first, second = (record | {"image_id": name} for name, record in zip("ab", make_inputs(), strict=True))
     together, alone = model([first, second]), model([second])
     assert together[1]["sem_seg"].equal(alone[0]["sem_seg"]) and not together[0]["sem_seg"].equal(alone[0]["sem_seg"])

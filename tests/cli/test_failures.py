@@ -18,7 +18,7 @@ def test_the_sentence_of_a_failure_is_the_same_everywhere(
 ) -> None:
     monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path))
     options = ("--split", "toybox", "--seed", "0", "--set", "end=raise", "--max-images", "1")
-    code, out, err = run_command(capsys, "run", METHOD, *options, "--name", "failing")
+    code, _, err = run_command(capsys, "run", METHOD, *options, "--name", "failing")
     assert code == ExitCode.FINISHED_WITH_FAILURES and SENTENCE in err
     (folder,) = tmp_path.glob("tiny-method-*")
     for command in (("status", "failing"), ("show", folder.name), ("table", "failing")):

@@ -83,7 +83,7 @@ def read_aliases(name: str) -> dict[str, str]:
         ValueError: The file is not a table of texts.
     """
     path = _find_file("names", name, ".yaml")
-    table = read_table(path, kind="table of aliases")
+    table: dict[Any, Any] = read_table(path, kind="table of aliases")  # keys may be numbers
     record_input(path)
     wrong = next((key for key, text in table.items() if not isinstance(key, str) or not isinstance(text, str)), None)
     if wrong is not None:

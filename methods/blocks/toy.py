@@ -9,9 +9,7 @@ from methods.blocks.clip.assets import TOY, TOY_MODEL
 from methods.blocks.clip.config import ClipConfig
 
 TOY_CLIP_CONFIG = ClipConfig(model=TOY_MODEL, weights=TOY)
-TOY_BODY_CONFIG = SmpBodyConfig(
-    encoder="tu-test_resnet", weights=TOY, depth=3, stride=8, channels=96, rates=(1, 2, 3)
-)
+TOY_BODY_CONFIG = SmpBodyConfig(encoder="tu-test_resnet", weights=TOY, depth=3, stride=8, channels=96, rates=(1, 2, 3))
 
 
 def toy_presets(*, clip: bool = True, body: bool = True) -> dict[str, dict[str, Any]]:

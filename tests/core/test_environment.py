@@ -43,4 +43,4 @@ def test_differences_are_named_down_to_the_single_fact() -> None:
 def test_every_fact_of_a_gpu_differs_from_a_run_on_the_cpu() -> None:
     differences = list_differences(make_environment(), make_environment(gpu=GPU))
     assert differences["machine.gpu.compute_capability"] == ("absent", "9.0")
-    assert len(differences) == 5
+    assert len(differences) == 6

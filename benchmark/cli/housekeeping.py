@@ -1,4 +1,4 @@
-"""`rerun`, `clean`, `archive`: finished runs anew, away, and along."""
+"""`rerun`, `clean`, `archive`: repeat, delete and pack finished runs."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rerun(
     no_cost: NoCost = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Run finished runs anew on this machine. The old result stays until the new one is done, and is kept aside."""
+    """Repeat finished runs on this machine. The old result stays until the new one is done, and is kept aside."""
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.store.named_runs import find_named_runs
     from benchmark.store.row_labels import label_runs
@@ -60,14 +60,14 @@ def rerun(
     if dry_run or not ids:
         for run_id in ids:
             print_line(f"{labels[run_id]}  {run_id}")
-        print_line(f"{format_count(len(ids), 'run')} to run anew")
+        print_line(f"{format_count(len(ids), 'run')} to repeat")
         return
     resources = WorkerResources(threads, workers, measures_cost=not no_cost, time_limit_s=limit_s)
     raise typer.Exit(_rerun(store, ids, labels, jobs=jobs, device=device, resources=resources))
 
 
 def _choose_finished(store: Store, ids: Sequence[str], *, only_stale: bool) -> list[str]:
-    """Return the runs that can be run anew, and print how many cannot."""
+    """Return the runs that can be repeated, and print how many cannot."""
     from benchmark.store.reruns import open_rerun_store
     from benchmark.store.staleness import find_changes
 
@@ -95,7 +95,7 @@ def _rerun(
     device: str | None,
     resources: WorkerResources,
 ) -> int:
-    """Run finished runs anew, replace their results, and return the exit code."""
+    """Repeat finished runs, replace their results, and return the exit code."""
     from benchmark.store.reruns import open_rerun_store
 
     reruns = open_rerun_store(store)

@@ -81,7 +81,7 @@ def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
     interrupted = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.INTERRUPTED]
     if interrupted:
         subject = f"{format_count(len(interrupted), 'run')} interrupted"
-        print_note(f"{subject}: run the same command again to resume; a time limit is counted anew")
+        print_note(f"{subject}: run the same command again to resume; a time limit starts again")
 
 
 def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:

@@ -173,7 +173,7 @@ def _format_stale(store: Store, done: Sequence[str]) -> str:
     stale = [run.id for run in runs if find_changes(run.read_record(), run)]
     if not stale:
         return ""
-    return f" ({len(stale)} stale; to run them anew: {format_command(store, 'rerun', 'NAME', '--stale')})"
+    return f" ({len(stale)} stale; to repeat them: {format_command(store, 'rerun', 'NAME', '--stale')})"
 
 
 def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLabel]:

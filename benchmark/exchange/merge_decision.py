@@ -1,6 +1,6 @@
 """What becomes of each run when another store is merged into ours: a decision from the files of both, which reads only.
 
-A result is never overwritten. Equal results are told by the digests of their pixel counts.
+A result is never overwritten. Results are equal if the digests of their pixel counts are.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def select_runs(
         request: Name of a method or a study, and changes.
         store: Store that holds the plans.
         keep: Whether a plan that has a name is saved: that of a study, or of a method with sweeps or a name for it.
-        notify: Function that is told, before planning, that there are many runs, and after it, which seeds need none.
+        notify: Function for notes: before planning, that there are many runs; after it, which seeds need none.
 
     Raises:
         KeyError: A name is unknown; the message names the nearest.

@@ -1,4 +1,4 @@
-"""Finished runs that are run anew: the old result stays in its place until the new one is complete.
+"""Repetitions of finished runs: the old result stays in its place until the new one is complete.
 
     ROOT/reruns/<id>/              the new attempt, a run like any other; it resumes after an interruption
     ROOT/replaced/<id>.<time>/     a result that was replaced

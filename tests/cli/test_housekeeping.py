@@ -107,7 +107,7 @@ def test_only_stale_results_are_run_anew_if_wanted_and_failures_never(
     add(store, 2, FAILURE)
     code, out, err = run_command(capsys, "rerun", "demo", "--stale", "--dry-run")
     assert (code, started) == (0, [])
-    assert stale in out and "1 run to run anew" in out and "1 run without a result, skipped" in err
+    assert stale in out and "1 run to repeat" in out and "1 run without a result, skipped" in err
 
 
 def test_retry_runs_failures_of_this_machine_again(

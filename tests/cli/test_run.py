@@ -123,7 +123,7 @@ def test_runs_at_their_time_limit_give_exit_code_130_and_say_how_to_go_on(
     monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
     code, _, err = run_command(capsys, "run", TINY, "--time-limit", "1h30min")
     assert (code, limits) == (130, [5400])
-    assert "1 run interrupted: run the same command again to resume; a time limit is counted anew" in err
+    assert "1 run interrupted: run the same command again to resume; a time limit starts again" in err
 
 
 def test_a_dry_run_starts_and_writes_nothing(

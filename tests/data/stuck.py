@@ -25,7 +25,7 @@ class Images(Dataset[Sample]):
     Args:
         hazard: "none", "pipe" (a read that never ends), "mutex" (one that no signal interrupts), "kill" (the process
             that reads is killed) or "error".
-        fifo: Path of a named pipe that nobody writes to.
+        fifo: Path of a named pipe without a writer.
     """
 
     def __init__(self, hazard: str, fifo: Path) -> None:

@@ -129,7 +129,7 @@ def _break_losses(method_class: type[Method], *, iteration: int) -> None:
 
 
 def _kill_evaluation(*, images: int) -> None:
-    """Let every image be saved, and kill this process after so many."""
+    """Let every image be saved, and kill this process after a number of them."""
     partial_counts.MIN_INTERVAL_S, partial_counts.MAX_COST_SHARE = 0.0, math.inf
     original, numbers = PartialCounts.update, itertools.count(1)
 

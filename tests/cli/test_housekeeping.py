@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.run_state import RunState
-from benchmark.execution.local_pool import RunOutcome
 from benchmark.execution.verify import NotVerifiableError
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
+from tests.cli.stand_in_pool import FAILURE, replace_pool
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
-FAILURE = Failure(kind="ValueError", message="no")
 OLD, NEW = even(80, 60), even(80, 80)
 
 
@@ -31,21 +27,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
-    """Return the specs that the pool was called with; seed 9 fails, seed 13 is interrupted, others get a result."""
-    given: list[RunSpec] = []
-
-    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, RunOutcome]:
-        given.extend(specs)
-        for spec in specs:
-            if spec.seed == 13:
-                raise KeyboardInterrupt
-            store.run(spec.id).begin_attempt(spec)
-            save(store, spec, FAILURE if spec.seed == 9 else NEW, attempts=len(store.run(spec.id).read_attempts()))
-        return {spec.id: RunOutcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
-
-    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
+    """Return the specs that the pool was called with; see `replace_pool`."""
     monkeypatch.setattr("benchmark.execution.verify.check_repeatable", lambda spec: None)
-    return given
+    return replace_pool(monkeypatch, result=NEW)
 
 
 def add(store: Store, seed: int, result: Any = OLD, **changes: Any) -> str:

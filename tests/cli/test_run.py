@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from benchmark.core.run_record import Failure
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.execution.local_pool import RunOutcome
@@ -17,9 +16,8 @@ from benchmark.execution.worker_process import WorkerResources
 from benchmark.store.store import Store
 from slurm.requests.manifest import collect_variables
 from tests.cli.shell import TINY, run_command
-from tests.report.world import even, save
-
-FAILURE = Failure(kind="ValueError", message="no")
+from tests.cli.stand_in_pool import replace_pool
+from tests.report.world import even
 
 
 @pytest.fixture
@@ -31,20 +29,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[RunSpec]:
-    """Return the specs that the pool was called with; the pool saves a result for each of them."""
-    given: list[RunSpec] = []
-
-    def run_all(specs: Sequence[RunSpec], *, store: Store, **_: Any) -> dict[str, RunOutcome]:
-        given.extend(specs)
-        for spec in specs:
-            if spec.seed == 13:
-                raise KeyboardInterrupt
-            store.run(spec.id).begin_attempt(spec)
-            save(store, spec, FAILURE if spec.seed == 9 else even(80, 60))
-        return {spec.id: RunOutcome(RunState.FAILED if spec.seed == 9 else RunState.DONE) for spec in specs}
-
-    monkeypatch.setattr("benchmark.execution.local_pool.run_all", run_all)
-    return given
+    """Return the specs that the pool was called with; see `replace_pool`."""
+    return replace_pool(monkeypatch, result=even(80, 60))
 
 
 def test_a_finished_run_is_skipped(store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]) -> None:

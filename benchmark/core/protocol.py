@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import describe_invalid, read_table
@@ -225,7 +225,7 @@ def _get_own_fields(datasets: Any, dataset: str) -> Mapping[str, Any]:
 def _find_protocol(name: str) -> Path:
     path = Path(name).expanduser() if name.endswith(".yaml") else PROTOCOLS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(explain_unknown_name("protocol", name, list_protocols()))
+        raise KeyError(explain_missing_yaml("protocol", name, list_protocols()))
     return path
 
 

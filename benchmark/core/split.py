@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
@@ -95,5 +95,5 @@ def load_split(name: str) -> Split:
     """
     path = Path(name).expanduser() if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(explain_unknown_name("split", name, list_splits()))
+        raise KeyError(explain_missing_yaml("split", name, list_splits()))
     return read_model(Split, path, kind="split", name=path.stem)

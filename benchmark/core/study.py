@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictInt,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.sweep import ROW_KEYS, Sweep
-from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
 
 STUDIES = ROOT / "benchmark" / "studies"
 PLAN_FORMAT = 4
-"""Version of the files of plans. A plan of another version is refused when read, and replaced by planning again."""
+"""Version of the files of plans, see `Plan`. A plan of another version is replaced by planning again."""
+FORMAT_WITH_ONE_SPLIT = 3
 
 
 def _wrap_text(value: object) -> object:
@@ -35,20 +45,34 @@ def _check_name(name: str) -> str:
 
 
 def _check_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
-        raise ValueError(f"{list(seeds)} must be different and not negative")
+    if min(seeds, default=0) < 0:
+        raise ValueError(f"{min(seeds)} is negative: give seeds from 0")
+    _refuse_repeated(seeds)
     return seeds
 
 
 def _check_splits(splits: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(splits)) < len(splits):
-        raise ValueError(f"{list(splits)} must be different")
+    _refuse_repeated(splits)
     return splits
+
+
+def _refuse_repeated(items: Sequence[object]) -> None:
+    again = next((item for item, count in Counter(items).items() if count > 1), None)
+    if again is not None:
+        raise ValueError(f"{again} is given more than once: remove it")
+
+
+def _check_not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("the text is blank: write one, or leave the field out")
+    return text
 
 
 Splits = Annotated[tuple[str, ...], BeforeValidator(_wrap_text), AfterValidator(_check_splits)]
 """Names or paths of splits, given as one text or as a list."""
 Seeds = Annotated[tuple[StrictInt, ...], AfterValidator(_check_seeds)]
+Text = Annotated[str, AfterValidator(_check_not_blank)]
+"""A text that is not blank where it is given; a default may be empty."""
 
 
 class StudyRow(FrozenModel):
@@ -67,7 +91,7 @@ class StudyRow(FrozenModel):
 
     method: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
-    label: str = ""
+    label: Text = ""
     split: Splits = ()
     protocol: str = ""
     seeds: Seeds = ()
@@ -94,7 +118,7 @@ class Study(FrozenModel):
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images", "splits": "split"}
 
     name: Annotated[str, AfterValidator(_check_name)]
-    title: str
+    title: Text
     rows: tuple[StudyRow, ...] = Field(min_length=1)
     baseline: str = ""
     split: Splits = ()
@@ -165,7 +189,7 @@ class PlanRow(FrozenModel):
 
 
 class Plan(VersionedModel):
-    """The runs of a study; read without torch.
+    """The runs of a study; read without torch. Files of format 3, which have one split for all rows, are read too.
 
     Attributes:
         study: Name of the study.
@@ -176,7 +200,7 @@ class Plan(VersionedModel):
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
-    renewal: ClassVar[str] = "plan its study again with the same command: chimera-bench plan STUDY"
+    renewal: ClassVar[str] = "plan the study again"
 
     format: int = PLAN_FORMAT
     study: str
@@ -184,6 +208,18 @@ class Plan(VersionedModel):
     rows: tuple[PlanRow, ...]
     baseline: str = ""
     max_images: int = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _give_rows_their_split(cls, fields: Any, info: ValidationInfo) -> Any:
+        """Return the fields of a file of format 3 as those of the present format, and others as they are."""
+        if info.mode != "json" or not isinstance(fields, dict) or fields.get("format") != FORMAT_WITH_ONE_SPLIT:
+            return fields
+        rows, split = fields.get("rows"), fields.get("split")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows) or split is None:
+            return fields
+        kept = {name: value for name, value in fields.items() if name != "split"}
+        return {**kept, "format": PLAN_FORMAT, "rows": [{**row, "split": split} for row in rows]}
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -242,12 +278,7 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
     is_file = name.endswith((".yaml", ".yml"))
     path = Path(name).expanduser() if is_file else folder / f"{name}.yaml"
     if not path.is_file():
-        known = list_studies(folder)
-        raise KeyError(
-            explain_missing_file("study file", name, "*.y*ml")
-            if is_file
-            else explain_unknown_name("study", name, known)
-        )
+        raise KeyError(explain_missing_yaml("study", name, list_studies(folder)))
     return _anchor_paths(read_model(Study, path, kind="study", name=path.stem), path.parent.absolute())
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+SHOWN_NAMES = 24
+"""Largest number of known names that a message lists."""
+
 
 def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
-    """Return one line with the unknown name, the nearest known one whatever its case, and all known ones.
+    """Return one line with the unknown name, the nearest known one whatever its case, and the first known ones.
 
     Args:
         kind: Kind of the name, such as "split".
@@ -16,24 +20,56 @@ def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
         known: Known names.
     """
     names = list(known)
-    folded = {known_name.casefold(): known_name for known_name in names}
+    near = find_near_name(name, names)
+    hint = f"; did you mean {near!r}?" if near is not None else "."
+    more = f", … and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return f"no {kind} {name!r}{hint} There are: {', '.join(names[:SHOWN_NAMES]) or 'none'}{more}"
+
+
+def find_near_name(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name nearest to an unknown one, whatever its case; None if none is near."""
+    folded = {known_name.casefold(): known_name for known_name in known}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
-    hint = f"; did you mean {folded[near[0]]!r}?" if near else "."
-    return f"no {kind} {name!r}{hint} There are: {', '.join(names) or 'none'}"
+    return folded[near[0]] if near else None
+
+
+def explain_missing_yaml(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return one line with an unknown name or the path of a YAML file that does not exist.
+
+    Args:
+        kind: Kind of the name, such as "split".
+        name: Name or path as given.
+        known: Known names.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return explain_missing_file(f"{kind} file", name, "*.y*ml")
+    return explain_unknown_name(kind, name, known)
 
 
 def explain_missing_file(kind: str, name: str, pattern: str) -> str:
-    """Return one line with a path that leads to no file, and the files that lie where it was expected.
+    """Return one line with a path that leads to no file: what it leads to, or the files that lie where it was expected.
 
     Args:
         kind: Kind of the file, such as "method file".
         name: Path as given.
         pattern: Pattern of such files, such as "*.py".
     """
-    folder = Path(name).expanduser().parent
+    path = Path(name).expanduser()
+    if os.path.lexists(path):
+        return f"no {kind} {name!r}: it is {_describe_other(path)}"
+    folder = path.parent
     near = sorted(map(str, folder.glob(pattern)))
     if near:
         return explain_unknown_name(kind, name, near)
     return f"no {kind} {name!r}: there is no " + (
         f"file {pattern} in {folder}" if folder.is_dir() else f"folder {folder}"
     )
+
+
+def _describe_other(path: Path) -> str:
+    """Return what lies at a path that is no file."""
+    if path.is_dir():
+        return "a folder: give a file in it"
+    if path.is_symlink() and not os.path.exists(path):
+        return f"a symbolic link to {os.readlink(path)}, which leads to no file"
+    return "neither a file nor a folder"

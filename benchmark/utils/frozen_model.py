@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import ConfigDict, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, GetCoreSchemaHandler, ValidationInfo, model_validator
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from benchmark.utils.identity import IdentifiedModel, identify
+from benchmark.utils.plain_numbers import refuse_other_types
 
 FORMAT = 3
 """Version of the files of runs and plans; 1 had no number. Files of another version are refused.
@@ -23,7 +24,7 @@ OLD_FORMAT = "old_format"
 
 
 class FrozenModel(IdentifiedModel):
-    """A typed, immutable value; undeclared fields are errors.
+    """A typed, immutable value; undeclared fields are errors, and so are numbers given as texts or as true and false.
 
     Attributes:
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
@@ -39,6 +40,16 @@ class FrozenModel(IdentifiedModel):
     def digest(self) -> str:
         """Return the SHA-256, in hex, of what identifies this value, see `benchmark.utils.identity.identify`."""
         return hashlib.sha256(format_canonical_json(identify(self)).encode()).hexdigest()
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler, /) -> CoreSchema:
+        """Return the schema of a model whose numbers accept nothing but numbers."""
+        schema = handler(source)
+        model: Any = handler.resolve_ref_schema(schema)
+        while model["type"] != "model-fields":
+            model = model["schema"]
+        refuse_other_types(model["fields"])
+        return schema
 
     @model_validator(mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_missing_yaml, explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT, expand_path, find_home
 from benchmark.utils.validation_errors import describe_first_error
@@ -170,8 +170,7 @@ def load_profile(name: str) -> Profile:
     candidates = [Path(name)] if is_file else [folder / f"{name}.yaml" for folder in _list_folders()]
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
-        known = map(str, sorted(candidates[0].parent.glob("*.y*ml"))) if is_file else list_profiles()
-        raise KeyError(explain_unknown_name("profile file" if is_file else "profile", name, known))
+        raise KeyError(explain_missing_yaml("profile", name, list_profiles()))
     fields = {"name": path.stem} | read_table(path, kind="profile")
     try:
         return _parse_profile(fields)

@@ -102,7 +102,7 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
                 raise
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
-        rows = [row if row.method == IMPORTED else _add_method(row) for row in rows]
+        rows = [row if row.method in (IMPORTED, "") else _add_method(row) for row in rows]
     exact = [row for row in rows if _is_called(row, text)]
     rows = exact if len(exact) == 1 else rows
     if len(rows) > 1:

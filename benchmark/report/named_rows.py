@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
-from benchmark.core.run_name import make_text
+from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.study import Plan, PlanRow, list_studies
 from benchmark.report.row_labels import label_rows
+from benchmark.store.exact_names import is_called, read_spec
 from benchmark.store.store import Store
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.method_names import name_method_file, split_method
@@ -104,12 +106,9 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
     specs = _find_method(store, name) or _find_method(store, f"{IMPORTED}/{name}")
     if specs:
         return _Part(name, name, _group_seeds(specs, list_variants))
-    runs = _find_runs(store, name)
-    if runs:
-        return _Part(name, " ".join(dict.fromkeys(spec.method for spec in runs)), _group_seeds(runs, list_variants))
-    imported = _find_method(store, f"{IMPORTED}/{name}")
-    if imported:
-        return _Part(name, name, _group_seeds(imported, list_variants))
+    ids = _find_ids(store, name)
+    if ids:
+        return _read_runs(store, name, ids, list_variants)
     raise KeyError(_explain_unknown(store, name))
 
 
@@ -137,35 +136,46 @@ def _find_method(store: Store, name: str) -> list[RunSpec]:
     ]
 
 
-def _find_runs(store: Store, text: str) -> list[RunSpec]:
-    """Return the specs of the run with this id or a part of it, or of several that differ in nothing but the seed.
+def _find_ids(store: Store, text: str) -> list[str]:
+    """Return the run with this id or a part of it, or those that are called so or differ in nothing but the seed.
 
     Raises:
         KeyError: The text is a part of several ids of different rows.
     """
-    lowered = text.lower().strip().rstrip("/")
     ids = store.list_ids()
+    spellings = dict.fromkeys([text.lower().strip().rstrip("/"), make_text(text, "", {})])
     tests: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
-    for fits in tests:
-        matches = [run_id for run_id in ids if lowered and fits(run_id, lowered)]
+    for fits, wanted in product(tests, filter(None, spellings)):
+        matches = [run_id for run_id in ids if fits(run_id, wanted)]
         if len(matches) > 1:
-            specs = [spec for run_id in matches if (spec := _read_any_spec(store, [run_id])) is not None]
-            if len({identify_row(spec) for spec in specs}) == 1:
-                return specs
+            exact = [run_id for run_id in matches if is_called(store.run(run_id), text)]
+            specs = list(_iterate_specs(store, exact or matches))
+            if exact or len({identify_row(spec) for spec in specs}) == 1:
+                return [spec.id for spec in specs]
         if matches:
-            return [read_spec(store, store.find(text))]
+            return [store.find(text)]
     return []
 
 
-def read_spec(store: Store, run_id: str) -> RunSpec:
-    """Read the spec of a run, from its record if there is one, as an archive may hold nothing else.
+def _read_runs(store: Store, name: str, ids: Sequence[str], list_variants: VariantLister) -> _Part:
+    """Return what a name of runs stands for; a run that cannot be read is a row of its own, called by its id."""
+    specs = list(_iterate_specs(store, ids))
+    rows = _group_seeds(specs, list_variants)
+    for run_id in ids:
+        if run_id not in {spec.id for spec in specs}:
+            seed = int(run_id.rpartition("-")[0].rpartition("-s")[2])
+            rows.append(
+                NamedRow(PlanRow(label=run_id, method="", split=_guess_split(store, run_id), ids={seed: run_id}), None)
+            )
+    titles = dict.fromkeys(spec.variant if spec.is_imported else spec.method for spec in specs)
+    return _Part(name, " ".join(titles) or name, rows)
 
-    Raises:
-        ValueError: There is neither a readable record nor a readable spec.
-    """
-    folder = store.run(run_id)
-    record = folder.read_snapshot().record
-    return record.spec if record is not None else folder.read_spec()
+
+def _guess_split(store: Store, run_id: str) -> str:
+    """Return the split in the id of a run whose files cannot be read, if other runs are on it; otherwise "unknown"."""
+    splits = {spec.split for spec in _iterate_specs(store, store.list_ids())}
+    known = [split for split in splits if make_setting(split, "plain") in run_id]
+    return max(known, key=len, default="unknown")
 
 
 def identify_row(spec: RunSpec) -> str:
@@ -181,7 +191,7 @@ def _read_any_spec(store: Store, ids: Iterable[str]) -> RunSpec | None:
 def _iterate_specs(store: Store, ids: Iterable[str]) -> Iterator[RunSpec]:
     for run_id in ids:
         try:
-            yield read_spec(store, run_id)
+            yield read_spec(store.run(run_id))
         except (ValueError, OSError):
             continue
 

@@ -11,20 +11,24 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmark.core.run_name import make_text
+from benchmark.store.exact_names import is_called
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.atomic_files import format_json, read_value, write_text
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
 
 _MATCHERS: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
+FEW_RUNS = 5
+"""Largest number of runs that a message lists."""
 _ID = re.compile(r".+-s\d+-[0-9a-f]{16}")
 
 
@@ -52,7 +56,8 @@ class Store:
     def find(self, text: str) -> str:
         """Return the id that equals, begins with, or contains `text`, in this order of preference.
 
-        A text may also be spelled as in tables: "no SGD", "imported/SAM 3".
+        A text may also be spelled as in tables: "no SGD", "imported/SAM 3". Of several runs, the one that is called so
+        comes before those whose names are longer.
 
         Raises:
             KeyError: No run matches, or several do.
@@ -62,6 +67,8 @@ class Store:
         spellings = dict.fromkeys([lowered, make_text(text, "", {})])
         for fits, wanted in product(_MATCHERS, filter(None, spellings)):
             matches = [run_id for run_id in ids if fits(run_id.lower(), wanted)]
+            if len(matches) > 1:
+                matches = [run_id for run_id in matches if is_called(self.run(run_id), text)] or matches
             if len(matches) == 1:
                 return matches[0]
             if matches:
@@ -69,7 +76,7 @@ class Store:
                 raise KeyError(f"{text!r} is ambiguous: it matches {len(matches)} runs in {self.root}: {some}")
         if not ids:
             raise KeyError(f"no run {text!r}: there are no runs in {self.root}; give another folder with --runs")
-        raise KeyError(_describe_unknown_run(text, ids, self.root))
+        raise KeyError(self._describe_unknown_run(text, ids))
 
     def write_plan(self, plan: Plan) -> Path:
         """Write the plan of a study and return its path."""
@@ -82,16 +89,40 @@ class Store:
 
         Raises:
             KeyError: The study was never planned here; the message names the nearest plan.
-            ValueError: The file is broken.
+            ValueError: The file is broken, or of another version; the message says what to do.
         """
         from benchmark.core.study import Plan, list_studies
 
         path = self._make_plan_path(name)
+        is_included = name in list_studies()
         if path.is_file():
-            return read_value(Plan, path)
-        if name in list_studies():
-            raise KeyError(f"study {name!r} was never planned in {self.root}; begin with: chimera-bench run {name}")
+            try:
+                return read_value(Plan, path)
+            except ValueError as error:
+                advice = f": {self.format_command('plan', name)}" if is_included and "older version" in str(error) else ""
+                raise ValueError(f"{error}{advice}") from error
+        if is_included:
+            begin = self.format_command("run", name)
+            raise KeyError(f"study {name!r} was never planned in {self.root}; begin with: {begin}")
         raise KeyError(f"{explain_unknown_name('plan', name, self.list_plans())} in {self.root}")
+
+    def read_plans(self) -> tuple[dict[str, Plan], list[str]]:
+        """Read all plans; returns those that can be read by name, and one line about each that cannot."""
+        plans, problems = {}, []
+        for name in self.list_plans():
+            try:
+                plans[name] = self.read_plan(name)
+            except ValueError as error:
+                problems.append(str(error))
+            except KeyError:  # deleted since it was listed
+                continue
+        return plans, problems
+
+    def format_command(self, *words: str) -> str:
+        """Return a command line that the user can run next, on this store."""
+        root = str(self.root)
+        is_default = root == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
+        return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *words])
 
     def list_plans(self) -> list[str]:
         """Return the names of all planned studies, sorted."""
@@ -100,9 +131,9 @@ class Store:
     def _make_plan_path(self, name: str) -> Path:
         return self.root / "plans" / f"{name}.json"
 
-
-def _describe_unknown_run(text: str, ids: list[str], root: Path) -> str:
-    line = explain_unknown_name("run", text, ids)
-    if len(ids) <= 5:
-        return line
-    return f"{line.partition(' There are')[0]} {root} holds {len(ids)} runs; see: chimera-bench status"
+    def _describe_unknown_run(self, text: str, ids: list[str]) -> str:
+        if len(ids) <= FEW_RUNS:
+            return explain_unknown_name("run", text, ids)
+        near = find_near_name(text, ids)
+        hint = "" if near is None else f"; did you mean {near!r}?"
+        return f"no run {text!r}{hint} {self.root} holds {len(ids)} runs; see: {self.format_command('status')}"

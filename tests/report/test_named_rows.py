@@ -99,6 +99,32 @@ def test_runs_are_named_by_parts_of_their_ids(tmp_path: Path) -> None:
         make_plan(store, ["toybox"])
 
 
+def test_an_exact_label_stands_for_its_row_and_not_for_longer_ones(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = save_seeds(store, "no SGD")
+    save_seeds(store, "no SGD, no SAM")
+    for name in ("no SGD", "no-sgd", "demo/no-sgd"):
+        assert list_labels(make_plan(store, [name])) == [("no SGD", "toybox", [0, 1])]
+        assert make_plan(store, [name]).rows[0].ids == ids
+
+
+def test_a_run_that_cannot_be_read_is_a_row_beside_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    broken, other = save_seeds(store, "paper")[1], save_seeds(store, "no SGD")
+    store.run(broken).record_path.write_text("{")
+    plan = make_plan(store, [broken, "demo/no SGD"])
+    assert [(row.label, row.split, row.ids) for row in plan.rows] == [
+        (broken, "toybox", {1: broken}),
+        ("no SGD", "toybox", other),
+    ]
+
+
+def test_the_caption_of_imported_rows_has_their_names(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save_seeds(store, "perf ☃", method="imported", engine="imported")
+    assert make_plan(store, ["imported-perf"]).title == "perf ☃"
+
+
 @pytest.mark.parametrize(
     ("names", "split", "message"),
     [

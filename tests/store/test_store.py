@@ -40,6 +40,14 @@ def test_a_run_is_found_by_its_row_as_tables_spell_it(store: Store) -> None:
     assert store.find("no SGD") == store.find("demo/no SGD") == run_id
 
 
+def test_an_exact_name_comes_before_longer_ones_that_begin_with_it(store: Store) -> None:
+    imported = {"method": "imported", "engine": "imported"}
+    back, back2 = (save(store, spec_of(name, **imported), even(80, 60)) for name in ("back", "back2"))
+    save(store, spec_of("back to back", **imported), even(80, 60))
+    assert store.find("back") == store.find("imported/Back") == back
+    assert store.find("back2") == back2
+
+
 def test_a_broken_record_hides_no_other(store: Store) -> None:
     good, bad = save(store, SPEC, even(80, 60)), save(store, spec_of(seed=1), even(80, 60))
     path = store.run(bad).record_path

@@ -50,7 +50,7 @@ def predict(
     classes.json beside the label maps names their ids; `import` reads both. The exit code is 4 if pixel counts of the
     label maps differ from those of the run, as they may between a GPU and a CPU.
     """
-    from benchmark.qualitative.image_choice import name_images
+    from benchmark.qualitative.image_choice import describe_missing_images, name_images
     from benchmark.utils.did_you_mean import explain_unknown_name
 
     if fmt not in FORMATS:
@@ -60,6 +60,8 @@ def predict(
     _check_predictable(store, spec)
     scored = _open_images(store, spec)
     selected = name_images(images, scored.ids)
+    if missing := describe_missing_images(images, scored.ids):
+        print_note(missing)
     palette = _make_palette(scored)
     writer = _open_writer(out.expanduser(), spec, scored, palette=palette if fmt == "palette" else None)
     writer.begin(selected)
@@ -152,6 +154,8 @@ def _report(store: Store, writer: LabelWriter, check: LabelCheck, *, extras: tup
     for folder, is_written in zip(("overlays", "errors"), extras, strict=True):
         if is_written:
             print_line(f"{folder}: {writer.out / folder}")
+        elif (writer.out / folder).is_dir():
+            print_note(f"{writer.out / folder} is kept from an earlier call with the same run and images")
     if not check.different:
         print_line("pixel counts: identical to those of the run")
         if check.is_complete:

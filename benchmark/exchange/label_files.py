@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from benchmark.core.types import IGNORE, get_ignore_label
 from benchmark.utils.atomic_files import open_draft, write_text
 
 LABELS, NAMES_FILE = "labels", "classes.json"
+OVERLAYS, ERRORS = "overlays", "errors"
+ADVICE = "give another folder with --out, or move it away"
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +58,12 @@ class LabelWriter:
             image_ids: Ids of the images that will be written, in order.
 
         Raises:
-            ValueError: The folder holds other files or predictions of another run, or a palette has too few colors.
+            ValueError: The folder holds other files, predictions of another run, or those of this run in another format
+                or of other images; or a palette has too few colors.
         """
         if self.palette is not None and len(self.split.classes) > IGNORE:
             raise ValueError(f"a palette has 255 colors, and there are {len(self.split.classes)} classes: write ids")
-        self._check_folder()
-        content = {
+        content: dict[str, Any] = {
             "classes": {str(index): name for index, name in enumerate(self.split.classes)},
             "no_class": get_ignore_label(len(self.split.classes)),
             "format": "ids" if self.palette is None else "palette",
@@ -74,6 +77,7 @@ class LabelWriter:
         if self.palette is not None:
             rows = zip(self.split.classes, self.palette.tolist(), strict=True)
             content["colors"] = {"#" + "".join(f"{level:02x}" for level in color): name for name, color in rows}
+        self._check_folder(content)
         write_text(self.names_path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def write(self, image_id: str, labels: NDArray[np.integer]) -> Path:
@@ -84,17 +88,24 @@ class LabelWriter:
             image.putpalette(self.palette.tobytes())
         return write_png(self.out / LABELS / f"{image_id}.png", image)
 
-    def _check_folder(self) -> None:
-        folder = self.names_path.parent
-        if not folder.is_dir() or not any(folder.iterdir()):
+    def _check_folder(self, content: Mapping[str, Any]) -> None:
+        """Refuse a folder with anything but label maps of the same run, images and format, which new ones replace."""
+        folders = [self.out / name for name in (LABELS, OVERLAYS, ERRORS)]
+        used = [folder for folder in folders if folder.is_dir() and any(folder.iterdir())]
+        if not used:
             return
         try:
-            known = json.loads(self.names_path.read_text(encoding="utf-8"))["run"]
+            known = json.loads(self.names_path.read_text(encoding="utf-8"))
+            run, fmt, images = known["run"], known["format"], known["images"]
         except (OSError, ValueError, KeyError, TypeError):
-            known = ""
-        if known != self.spec.id:
-            owner = f"predictions of {known}" if known else "other files"
-            raise ValueError(f"{folder} holds {owner}: give another folder with --out, or move it away")
+            raise ValueError(f"{used[0]} holds other files: {ADVICE}") from None
+        if run != content["run"]:
+            raise ValueError(f"{used[0]} holds predictions of {run}: {ADVICE}")
+        if (fmt, images) != (content["format"], content["images"]):
+            raise ValueError(
+                f"{used[0]} holds predictions of this run with other options (--format {fmt}, {len(images)} images); "
+                f"these have --format {content['format']}, {len(content['images'])} images: {ADVICE}"
+            )
 
 
 def write_png(path: Path, image: Image.Image | NDArray[np.uint8]) -> Path:

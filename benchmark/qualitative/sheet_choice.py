@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmark.evaluation.counts import Counts
 from benchmark.qualitative.figure import choose_images
-from benchmark.qualitative.image_choice import name_images
+from benchmark.qualitative.image_choice import ALL, FIRST, describe_missing_images, name_images
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 TARGETS, DIFFERENCE = "targets", "difference:"
@@ -49,7 +49,9 @@ def choose_for_sheet(select: str, counts: Mapping[str, Counts], *, baseline: str
         reference = _find_row(baseline, counts) if baseline else next(iter(counts))
         return _choose_by_difference(row, reference, counts, count=count)
     names = name_images(select, first.image_ids)
-    is_list = not select.strip().startswith("first") and select.strip() != "all"
+    if select.strip() == ALL or describe_missing_images(select, first.image_ids):
+        return SheetChoice(names, f"all {len(names)} scored images")
+    is_list = not select.strip().startswith(FIRST)
     return SheetChoice(names, "images named by the user" if is_list else f"{select.strip()} of the scored images")
 
 
@@ -71,7 +73,7 @@ def _choose_by_difference(row: str, reference: str, counts: Mapping[str, Counts]
     values = ", ".join(f"{image_id} ({changes[image_id]:+.1f})" for image_id in chosen)
     return SheetChoice(
         chosen,
-        f"images with the largest difference in pixel accuracy of {row!r} from {reference!r}, in points: {values}",
+        f"images with the largest difference in pixel accuracy of '{row}' from '{reference}', in points: {values}",
     )
 
 

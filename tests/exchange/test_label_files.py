@@ -52,6 +52,25 @@ def test_a_folder_belongs_to_one_run(tmp_path: Path) -> None:
         LabelWriter(tmp_path, spec_of("no SGD"), FEW).begin(["x"])
 
 
+@pytest.mark.parametrize(("palette", "images"), [(COLORS, ["x"]), (None, ["x", "y"]), (None, ["y"])])
+def test_other_options_do_not_mix_with_the_first_ones(
+    tmp_path: Path, palette: np.ndarray | None, images: list[str]
+) -> None:
+    writer = LabelWriter(tmp_path, spec_of(), FEW)
+    writer.begin(["x"])
+    before = writer.names_path.read_bytes()
+    with pytest.raises(ValueError, match=r"predictions of this run with other options \(--format ids, 1 images\)"):
+        LabelWriter(tmp_path, spec_of(), FEW, palette).begin(images)
+    assert writer.names_path.read_bytes() == before
+
+
+def test_overlays_without_label_maps_are_other_files(tmp_path: Path) -> None:
+    (tmp_path / "overlays").mkdir()
+    (tmp_path / "overlays" / "x.png").write_bytes(b"mine")
+    with pytest.raises(ValueError, match="overlays holds other files"):
+        LabelWriter(tmp_path, spec_of(), FEW).begin(["x"])
+
+
 def test_the_folder_of_predictions_stands_for_its_label_maps(tmp_path: Path) -> None:
     LabelWriter(tmp_path, spec_of(), FEW).begin(["x"])
     assert find_labels_folder(tmp_path) == tmp_path / "labels" == find_labels_folder(tmp_path / "labels")

@@ -14,6 +14,12 @@ COUNTS = {
 """Of 400 pixels per image, 280 are right in the first row; 280, 200, 300 and 270 in the second."""
 
 
+def test_labels_are_written_as_they_are_in_the_caption() -> None:
+    label = """it's "\\n" 漢"""
+    counts = {"paper": COUNTS["paper"], label: COUNTS["no SGD"]}
+    assert f"of '{label}' from 'paper'" in choose_for_sheet(f"difference:{label}", counts, baseline="", count=1).text
+
+
 def test_accuracy_is_the_share_of_right_pixels() -> None:
     assert compute_accuracies(COUNTS["no SGD"]) == pytest.approx(
         {"image00": 70, "image01": 50, "image02": 75, "image03": 67.5}
@@ -34,6 +40,8 @@ def test_images_with_the_largest_difference_come_first_whatever_its_sign() -> No
     [
         ("image03,image01", ["image03", "image01"], "images named by the user"),
         ("first 2", ["image00", "image01"], "first 2 of the scored images"),
+        ("first 9", [f"image{index:02d}" for index in range(4)], "all 4 scored images"),
+        ("all", [f"image{index:02d}" for index in range(4)], "all 4 scored images"),
         ("targets", ["image00", "image01", "image02"], "images chosen by their targets alone"),
         ("", ["image00", "image01", "image02"], "images chosen by their targets alone"),
     ],
@@ -50,6 +58,8 @@ def test_images_by_name_by_number_and_by_target(select: str, ids: list[str], tex
         ("difference:paper", "", "differs from itself nowhere"),
         ("image3", "", "no image 'image3'; did you mean"),
         (",", "", "give ids with commas"),
+        ("first x", "", "images are 'first x': the first ones are 'first N' with a number"),
+        ("first 0", "", "the first 0 images are none"),
     ],
 )
 def test_a_choice_that_is_none_is_answered(select: str, baseline: str, message: str) -> None:

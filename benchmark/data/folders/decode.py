@@ -187,7 +187,15 @@ def _open_image(file: IO[bytes], path: Path) -> Image.Image:
         return Image.open(file)
     except _DECODING_ERRORS as error:
         file.seek(0)
-        raise ValueError(f"{path} is not a readable image: its first bytes are {file.read(12)!r}") from error
+        start = file.read(12)
+        if isinstance(error, Image.DecompressionBombError):
+            raise ValueError(f"{path} is not read: {error}") from error
+        if start.startswith((_JPEG_START, _PNG_START)):
+            kind = "PNG" if start.startswith(_PNG_START) else "JPEG"
+            size = file.seek(0, io.SEEK_END)
+            fault = f"is a truncated or damaged {kind} ({size} bytes)"
+            raise ValueError(f"{path} {fault}; copy or download it again") from error
+        raise ValueError(f"{path} is not a readable image: its first bytes are {start!r}") from error
 
 
 def _get_orientation(image: Image.Image) -> int:

@@ -135,9 +135,10 @@ def test_the_end_of_a_thumbnail_is_not_the_end_of_the_image(tmp_path: Path) -> N
     [
         (None, "a.png is missing"),
         (b"", "a.png "),
+        (b"\x89PNG\r\n\x1a\n\0\0", r"is a truncated or damaged PNG \(10 bytes\); copy or download it again"),
         (b"<html>404", "is not a readable image: its first bytes are b'<html>404'"),
     ],
-    ids=["missing", "empty", "text"],
+    ids=["missing", "empty", "truncated", "text"],
 )
 def test_a_file_that_is_not_an_image_is_named(
     reader: Callable[[Path], object], content: bytes | None, fault: str, tmp_path: Path

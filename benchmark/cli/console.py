@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from benchmark.cli.streams import is_unicode
+from benchmark.utils.plain_text import clean_text, escape_controls
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,9 +33,7 @@ def open_store(context: typer.Context) -> Store:
 
 def format_command(store: Store, *words: str) -> str:
     """Return a command line that the user can run next, on the same store."""
-    root = str(store.root)
-    is_default = root == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
-    return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *words])
+    return store.format_command(*words)
 
 
 def make_console() -> Console:
@@ -47,8 +44,8 @@ def make_console() -> Console:
 
 
 def print_line(text: str = "") -> None:
-    """Print a line."""
-    typer.echo(text)
+    """Print a line, or several; control characters of texts that people give us are escaped."""
+    typer.echo(escape_controls(text))
 
 
 def print_text(text: str) -> None:
@@ -59,16 +56,17 @@ def print_text(text: str) -> None:
 
 def print_note(text: str) -> None:
     """Print a line that is not part of the result to stderr."""
-    typer.echo(text, err=True)
+    typer.echo(escape_controls(text), err=True)
 
 
 def print_json(value: Any) -> None:
     """Print JSON; nan, which JSON does not have, becomes null, and so do characters beyond the encoding escapes."""
-    print_line(json.dumps(_replace_nan(value), indent=2, ensure_ascii=not is_unicode(sys.stdout.encoding)))
+    typer.echo(json.dumps(_replace_nan(value), indent=2, ensure_ascii=not is_unicode(sys.stdout.encoding)))
 
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns; long cells are folded in a terminal and complete in a file."""
+    rows = [[clean_text(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

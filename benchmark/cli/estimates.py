@@ -25,8 +25,8 @@ def print_estimates(rows: Sequence[RowEstimate]) -> None:
     for unit, (hours, left) in sum_hours(rows).items():
         print_line(f"{_format_hours(hours)} {unit} in total, {_format_hours(left)} left")
     for pace in dict.fromkeys(row.pace for row in rows if row.pace is not None):
-        print_line(_describe_pace(pace, [row for row in rows if row.pace == pace]))
-    unmeasured = [row.label for row in rows if row.pace is None]
+        print_line(_describe_pace(pace, [row for row in rows if row.pace == pace], has_splits=has_splits))
+    unmeasured = _name_rows([row for row in rows if row.pace is None], has_splits=has_splits)
     if unmeasured:
         print_line(
             f"{UNMEASURED}, and in no total: {', '.join(unmeasured)}; no run of these variants is finished here on "
@@ -38,11 +38,17 @@ def describe_estimates(rows: Sequence[RowEstimate]) -> dict[str, Any]:
     """Return estimates as JSON values; None for what was not measured."""
     from benchmark.planning.estimate import sum_hours
 
+    has_splits = len({row.split for row in rows}) > 1
     return {
         "rows": [_describe_row(row) for row in rows],
         "totals": {unit: {"hours": hours, "hours_left": left} for unit, (hours, left) in sum_hours(rows).items()},
-        "not_measured": [row.label for row in rows if row.pace is None],
+        "not_measured": _name_rows([row for row in rows if row.pace is None], has_splits=has_splits),
     }
+
+
+def _name_rows(rows: Sequence[RowEstimate], *, has_splits: bool) -> list[str]:
+    """Return the labels of rows, with their splits if there are several."""
+    return [f"{row.label} on {row.split}" if has_splits else row.label for row in rows]
 
 
 def _list_cells(row: RowEstimate) -> list[str]:
@@ -77,7 +83,7 @@ def _describe_row(row: RowEstimate) -> dict[str, Any]:
     }
 
 
-def _describe_pace(pace: Pace, rows: Sequence[RowEstimate]) -> str:
+def _describe_pace(pace: Pace, rows: Sequence[RowEstimate], *, has_splits: bool) -> str:
     """Return one line about the runs that some rows are estimated from."""
     from benchmark.store.row_labels import shorten_id
 
@@ -85,8 +91,9 @@ def _describe_pace(pace: Pace, rows: Sequence[RowEstimate]) -> str:
     likeness = "" if pace.has_same_config else " of the variant with other settings"
     scale = max(row.scale or 0.0 for row in rows)
     note = f"; runs of the plan are up to {scale:.0f} times as long" if scale > LARGE_SCALE else ""
+    names = ", ".join(_name_rows(rows, has_splits=has_splits))
     return (
-        f"measured for {', '.join(row.label for row in rows)}: {format_count(len(pace.ids), 'run')}{likeness} on "
+        f"measured for {names}: {format_count(len(pace.ids), 'run')}{likeness} on "
         f"{pace.device}, {format_count(pace.threads, 'thread')} ({some}){note}"
     )
 

@@ -167,14 +167,19 @@ def clean(
     store = open_store(context)
     flags = {Kind.FAILED: failed, Kind.STALE: stale, Kind.DRAFTS: drafts, Kind.PLANS: plans, Kind.REPLACED: replaced}
     wanted = [kind for kind, is_wanted in flags.items() if is_wanted]
-    ids = dict.fromkeys(
-        [*store.list_ids(), *(run_id for name in store.list_plans() for run_id in store.read_plan(name).ids)]
-    )
-    states = {run.id: run.state for run in query_status(store, list(ids)).runs}
+    known, problems = store.read_plans()
+    ids = dict.fromkeys([*store.list_ids(), *(run_id for plan in known.values() for run_id in plan.ids)])
+    status = query_status(store, list(ids))
+    states = {run.id: run.state for run in status.runs}
     leftovers = list_leftovers(store, wanted or list(Kind), states)
     for kind in wanted or Kind:
         _print_leftovers(store, kind, [leftover for leftover in leftovers if leftover.kind is kind])
-    if stale and (kept := len(list_stale_in_plans(store, states))):
+    for line in [
+        *(f"warning: {problem}; until then all stale runs are kept" for problem in problems),
+        *status.queue.notes,
+    ]:
+        print_note(line)
+    if stale and not problems and (kept := len(list_stale_in_plans(store, states))):
         print_note(
             f"{format_count(kept, 'stale run')} of plans kept: {format_command(store, 'rerun', 'STUDY', '--stale')}"
         )

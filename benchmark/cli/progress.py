@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.cli.console import format_losses, print_note
 from benchmark.core.run_state import RunState
 from benchmark.utils.durations import format_duration
+from benchmark.utils.plain_text import escape_controls
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ def show_progress(labels: Mapping[str, str]) -> Iterator[PoolObserver]:
 
         def observe(snapshot: PoolSnapshot) -> None:
             for line in finished.take_new(snapshot):
-                console.print(line, markup=False)
+                console.print(escape_controls(line), markup=False)
             live.update(_make_table(snapshot, labels))
 
         yield observe

@@ -187,8 +187,8 @@ def label_specs(specs: Sequence[RunSpec], plan: Plan | None) -> dict[str, RowLab
 def label_selection(store: Store, selection: Selection) -> dict[str, RowLabel]:
     """Return the labels of a selection's runs by ID: rows of its plan, or of the planned study that it is called by."""
     plan = selection.named_plan
-    if plan is None and selection.name in store.list_plans():
-        plan = store.read_plan(selection.name)
+    if plan is None:
+        plan = store.read_plans()[0].get(selection.name)
     return label_specs(selection.specs if selection.named_plan is None else (), plan)
 
 

@@ -12,6 +12,7 @@ from benchmark.cli.options import AsJson, RunId
 from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.plain_text import clean_text
 
 if TYPE_CHECKING:
     from benchmark.store.store import Store
@@ -71,12 +72,12 @@ def _follow(store: Store, run_id: str, *, lines: int) -> int:
 
 def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:
     """Return the log of an attempt or, if the run was never started, the log of its job, which says why."""
-    from slurm.requests.manifest import locate_runs
+    from slurm.requests.manifest import ignore_problem, locate_runs
 
     try:
         return store.run(run_id).find_log(attempt)
     except KeyError:
-        task = locate_runs(store).get(run_id)
+        task = locate_runs(store, notify=ignore_problem).get(run_id)
         if task is None or not task.log_path.is_file():
             raise
         return task.log_path
@@ -139,7 +140,7 @@ def _format_details(details: dict[str, Any]) -> list[str]:
     lines += [f"  stale: {change}" for change in details.get("changes", ())]
     for key in _SHOWN_FIELDS:
         if details.get(key):
-            lines.append(f"  {key}: {details[key]}")
+            lines.append(f"  {key}: {clean_text(str(details[key]))}")
     for title in ("imported", "spec", "environment", "inputs", "heartbeat", "cost"):
         if details.get(title):
             lines += ["", title, *_indent(details[title])]
@@ -159,7 +160,7 @@ def _indent(values: dict[str, Any], depth: int = 1) -> list[str]:
     lines: list[str] = []
     for key, value in values.items():
         nested = isinstance(value, dict) and value
-        lines.append(f"{'  ' * depth}{key}:" + ("" if nested else f" {value}"))
+        lines.append(f"{'  ' * depth}{key}:" + ("" if nested else f" {clean_text(str(value))}"))
         lines += _indent(value, depth + 1) if nested else []
     return lines
 

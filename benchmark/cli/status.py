@@ -115,13 +115,10 @@ def _list_ids(store: Store, study: str | None) -> list[str]:
     """Return the IDs of a study's runs or, without a study, of all runs that have a folder or are planned."""
     if study is not None:
         return list(store.read_plan(study).ids)
-    ids = dict.fromkeys(store.list_ids())
-    for name in store.list_plans():
-        try:
-            ids |= dict.fromkeys(store.read_plan(name).ids)
-        except ValueError as error:
-            print_note(f"warning: {error}")
-    return list(ids)
+    plans, problems = store.read_plans()
+    for problem in problems:
+        print_note(f"warning: {problem}")
+    return list(dict.fromkeys([*store.list_ids(), *(run_id for plan in plans.values() for run_id in plan.ids)]))
 
 
 def _describe_run(store: Store, run: RunStatus) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from benchmark.cli.estimates import describe_estimates, print_estimates
 from benchmark.cli.options import AsJson
 from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.utils.paths import ROOT
+from benchmark.utils.plain_text import clean_text
 
 if TYPE_CHECKING:
     from benchmark.planning.estimate import RowEstimate
@@ -50,7 +51,7 @@ def list_all(as_json: AsJson = False) -> None:
     print_line("\nStudies")
     for study in studies:
         size = f"{format_count(study['rows'], 'row')} x {format_count(study['seeds'], 'seed')}"
-        print_line(f"  {study['name']}: {study['title']} ({size}, {study['split']})")
+        print_line(f"  {study['name']}: {clean_text(study['title'])} ({size}, {study['split']})")
     print_line("\nSplits")
     for split in splits:
         classes = f"{split['seen']} seen and {split['unseen']} unseen classes"
@@ -102,9 +103,8 @@ def print_selection(selection: Selection, store: Store) -> None:
     rows = [(row, {seed: states[run] for seed, run in row.ids.items() if run in states}) for row in plan.rows]
     rows = [(row, cells) for row, cells in rows if cells]
     seeds = sorted({seed for _, cells in rows for seed in cells})
-    print_line(
-        f"{plan.title} ({', '.join(plan.splits)}; {format_count(len(rows), 'row')}, {format_count(len(states), 'run')})"
-    )
+    size = f"{format_count(len(rows), 'row')}, {format_count(len(states), 'run')}"
+    print_line(f"{clean_text(plan.title)} ({', '.join(plan.splits)}; {size})")
     heads = [[row.split, row.label] if len(plan.splits) > 1 else [row.label] for row, _ in rows]
     names = ["split", "row"][-len(heads[0]) :]
     if len(seeds) > SHOWN_SEEDS:

@@ -100,7 +100,8 @@ def check_predictions(predictions: object, batch: Batch, method: Method) -> list
         raise MethodOutputError(f"returned {describe_value(predictions)}, expected {PREDICTIONS}", place)
     if len(predictions) != len(batch):
         samples = "one sample" if len(batch) == 1 else f"{len(batch)} samples"
-        message = f"returned {len(predictions)} predictions for {samples}, expected {PREDICTIONS}"
+        count = "one prediction" if len(predictions) == 1 else f"{len(predictions)} predictions"
+        message = f"returned {count} for {samples}, expected {PREDICTIONS}"
         raise MethodOutputError(message, place)
     for prediction, sample in zip(predictions, batch, strict=True):
         problem = _find_problem_of_prediction(prediction, sample)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from benchmark.core.assignments import parse_value, split_assignment
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel, explain_renamed
+from benchmark.utils.shown_values import show_value
 from benchmark.utils.validation_errors import describe_errors
 
 Overrides = Sequence[str] | Mapping[str, Any]
@@ -101,7 +102,7 @@ def _change_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> Any
     if value is None:
         raise ValueError(f"{inner}: {name} is switched off here; give it as a whole, {name}={{...}}")
     if not isinstance(value, FrozenModel):
-        raise ValueError(f"{inner}: {name} is one value, {value!r}; it has no settings of its own")
+        raise ValueError(f"{inner}: {name} is one value, {show_value(value)}; it has no settings of its own")
     return apply_overrides(value, changes, path=path)
 
 

@@ -12,6 +12,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.input_files import record_input
 from benchmark.utils.paths import ROOT
+from benchmark.utils.shown_values import show_value
 from benchmark.utils.yaml_files import find_line, read_table
 
 FOLDER = ROOT / "splits"
@@ -89,7 +90,7 @@ def read_aliases(name: str) -> dict[str, str]:
     if wrong is not None:
         raise ValueError(
             f"{path} is not a valid table of aliases: line {find_line(path, [wrong])}: expected a class name and a "
-            f"text, found {wrong!r}: {table[wrong]!r}; put them in quotes"
+            f"text, found {show_value(wrong)}: {show_value(table[wrong])}; put them in quotes"
         )
     return table
 

@@ -17,6 +17,7 @@ from benchmark.core.prompts import Prompts
 from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
+from benchmark.utils.shown_values import show_value
 from benchmark.utils.yaml_files import describe_invalid, read_table
 
 PROTOCOLS = ROOT / "splits" / "protocols"
@@ -215,10 +216,10 @@ def _get_own_fields(datasets: Any, dataset: str) -> Mapping[str, Any]:
         TypeError: They are not tables.
     """
     if not isinstance(datasets, Mapping):
-        raise TypeError(f"datasets={datasets!r}: expected a table of fields by dataset")
+        raise TypeError(f"datasets={show_value(datasets)}: expected a table of fields by dataset")
     own = datasets.get(dataset) or {}
     if not isinstance(own, Mapping):
-        raise TypeError(f"datasets.{dataset}={own!r}: expected a table of fields (key: value)")
+        raise TypeError(f"datasets.{dataset}={show_value(own)}: expected a table of fields (key: value)")
     return own
 
 
@@ -241,7 +242,7 @@ def _read_fields(path: Path, *, visited: tuple[Path, ...] = ()) -> dict[str, Any
     fields = read_table(path, kind="protocol")
     like = fields.pop("like", None)
     if not isinstance(like, str | None):
-        raise TypeError(f"like={like!r}: expected the name or file of a protocol")
+        raise TypeError(f"like={show_value(like)}: expected the name or file of a protocol")
     return fields if like is None else _merge(_read_fields(_find_protocol(like), visited=(*visited, path)), fields)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator
 
 from benchmark.utils.frozen_model import format_canonical_json
+from benchmark.utils.shown_values import show_value
 
 ROW_KEYS = ("method", "split", "protocol")
 """Keys of a sweep that are fields of a row; all others are dotted keys of overrides."""
@@ -44,11 +45,13 @@ def check_values(key: str, values: object) -> None:
     if key in OTHER_KEYS:
         raise ValueError(f"{key} cannot be swept: {OTHER_KEYS[key]}")
     if not isinstance(values, list | tuple):
-        raise ValueError(f"the sweep of {key} is one value, {values!r}: give a list, {key}: [{values!r}, …]")
+        raise ValueError(
+            f"the sweep of {key} is one value, {show_value(values)}: give a list, {key}: [{show_value(values)}, …]"
+        )
     if not values:
         raise ValueError(f"the sweep of {key} has no values: give some, or remove it")
     if key in ROW_KEYS and not all(isinstance(value, str) and value for value in values):
-        raise ValueError(f"the sweep of {key} has a value that is not a name: {list(values)}")
+        raise ValueError(f"the sweep of {key} has a value that is not a name: {show_value(values)}")
     texts = [format_canonical_json(value) for value in values]
     again = next((text for text in texts if texts.count(text) > 1), None)
     if again is not None:

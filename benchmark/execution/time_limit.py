@@ -62,5 +62,14 @@ def describe_limit(run: RunFolder, *, limit_s: float) -> str:
     """Return one line about a run that was interrupted at its time limit."""
     limit = f"reached its time limit of {format_duration(limit_s)}"
     if run.count_stalls():
-        return f"{limit} and saved nothing new: give it more time"
+        return f"{limit} (its start counts) {_describe_progress(run)} and saved nothing new: give it more time"
     return f"{limit}; its checkpoint is kept"
+
+
+def _describe_progress(run: RunFolder) -> str:
+    """Return how far the latest attempt came, by its last heartbeat."""
+    beat, attempts = run.read_heartbeat() or {}, run.read_attempts()
+    is_own = bool(attempts) and beat.get("pid") == attempts[-1].owner.pid
+    if not is_own or not beat.get("total"):
+        return "before its first iteration"
+    return f"in {beat.get('stage', '')} at {beat.get('done', 0)} of {beat['total']}"

@@ -15,11 +15,13 @@ from benchmark.core.overrides import apply_overrides, select_prefix, split_keys,
 from benchmark.core.protocol import Protocol, Schedule, load_protocol
 from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
+from benchmark.planning.own_checks import locate_own_errors
 from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.setting_names import check_setting_names
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.method_names import split_method
+from benchmark.utils.shown_values import show_value
 from benchmark.wrappers.self_training import SelfTraining
 from benchmark.wrappers.sliding_window import SlidingWindow
 
@@ -100,7 +102,8 @@ def set_up_method(method: str, split: Split, *, protocol: str, overrides: Mappin
     after = {"": config, _PROTOCOL: rules, _BUDGET: budget}
     effective = frozenset(key for key in overrides if _get_value(before, key) != _get_value(after, key))
     prompted = replace_prompts(split, rules)
-    check_parts(config, prompted)
+    with locate_own_errors(name, variant):
+        check_parts(config, prompted)
     return MethodSetup(recipe, variant, config, prompted, rules, budget, effective)
 
 
@@ -173,7 +176,7 @@ def _normalize_value(key: str, value: Any) -> Any:
     try:
         return json.loads(format_canonical_json(value))
     except ValueError as error:
-        raise ValueError(f"{key}={value!r}: expected a finite number") from error
+        raise ValueError(f"{key}={show_value(value)}: expected a finite number") from error
     except TypeError as error:
         raise ValueError(f"{key}={value}: expected a number, a text, a list or a table; put it in quotes") from error
 

@@ -21,6 +21,7 @@ from benchmark.planning.method_setup import (
     replace_prompts,
     set_up_method,
 )
+from benchmark.planning.own_checks import locate_own_errors
 from benchmark.planning.plan_checks import check_run
 from benchmark.planning.registry import compute_source_digest, is_path, load_recipe, simplify_name
 from benchmark.utils.did_you_mean import explain_unknown_name
@@ -74,7 +75,8 @@ def resolve(
         "budget": setup.budget,
         "max_images": max_images,
     }
-    check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
+    with locate_own_errors(split_method(method)[0], setup.variant):
+        check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
     return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
 
 
@@ -224,7 +226,7 @@ def _dump_config(config: Config, *, name: str) -> dict[str, Any]:
 
 
 def _convert_overrides(overrides: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return single values as their fields converted them, so that "1e-4" and 0.0001 are one run; parts as given."""
+    """Return single values as their fields converted them, so that 1 and 1.0 are one run; parts as given."""
     converted: dict[str, Any] = {}
     for key, original in overrides.items():
         value: Any = fields

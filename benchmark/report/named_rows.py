@@ -10,17 +10,15 @@ from pathlib import Path
 
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
-from benchmark.core.study import Plan, PlanRow, list_studies
+from benchmark.core.study import Plan, PlanRow
 from benchmark.report.row_labels import label_rows
 from benchmark.store.exact_names import is_called, read_spec
 from benchmark.store.store import Store
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.method_names import name_method_file, split_method
 
 SURE_PREFIX = 5
 """Characters at the start of a method's name that every id of its runs begins with, however long the name is."""
-SHOWN_NAMES = 12
-"""Names that a message lists."""
 
 
 VariantLister = Callable[[str], Sequence[str]]
@@ -109,7 +107,7 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
     ids = _find_ids(store, name)
     if ids:
         return _read_runs(store, name, ids, list_variants)
-    raise KeyError(_explain_unknown(store, name))
+    raise KeyError(explain_unknown(store, name))
 
 
 def _read_study(store: Store, name: str) -> _Part:
@@ -238,24 +236,3 @@ def _join_shared(rows: Sequence[NamedRow]) -> list[NamedRow]:
         label = first.row.label or named.row.label
         joined[key] = replace(first, row=first.row.model_copy(update={"ids": ids, "label": label}))
     return list(joined.values())
-
-
-def _explain_unknown(store: Store, name: str) -> str:
-    """Return one line that a name stands for nothing, with the studies and methods that there are."""
-    plans, ids = store.list_plans(), store.list_ids()
-    if not plans and not ids:
-        return f"no study, method or run {name!r}: there are no runs in {store.root}; give another folder with --runs"
-    if name in list_studies():
-        return f"study {name!r} was never planned in {store.root}; begin with: chimera-bench run {name}"
-    specs = list(_iterate_specs(store, ids))
-    method = name.partition("/")[0]
-    variants = dict.fromkeys(spec.variant for spec in specs if spec.method == method)
-    if variants:
-        hint = explain_unknown_name(f"variant of {method}", name.partition("/")[2], variants).partition(" There are")[0]
-        return f"{hint} {store.root} holds runs of: {', '.join(map(repr, variants))}"
-    methods = sorted({spec.variant if spec.is_imported else spec.method for spec in specs})
-    known = [*(f"study {plan}" for plan in plans), *(f"method {one}" for one in methods)]
-    more = f" and {len(known) - SHOWN_NAMES} more" if len(known) > SHOWN_NAMES else ""
-    hint = explain_unknown_name("study, method or run", name, [*plans, *methods]).partition(" There are")[0]
-    hint = hint if hint.endswith("?") else f"{hint.rstrip('.')};"
-    return f"{hint} {store.root} holds {', '.join(known[:SHOWN_NAMES]) or 'no readable run'}{more}"

@@ -71,6 +71,15 @@ def list_attempt_numbers(run: Path) -> list[int]:
         return []
 
 
+def has_attempt(run: Path) -> bool:
+    """Return whether an attempt has begun in the folder of a run; its log is opened before that, by another process.
+
+    Raises:
+        OSError: The folder cannot be read.
+    """
+    return any(has_content(get_attempt_folder(run, number) / "attempt.json") for number in list_attempt_numbers(run))
+
+
 def is_latest(run: Path, number: int) -> bool:
     """Return whether no later attempt has begun in the folder of a run."""
     return not (get_attempt_folder(run, number + 1) / "attempt.json").exists()

@@ -30,7 +30,7 @@ class Kind(StrEnum):
     FAILED = "failed"
     """Failed runs, and failed reruns of runs."""
     STALE = "stale"
-    """Finished runs of older code or inputs, except those that a plan names."""
+    """Finished runs of older code or inputs, except those that a plan names; none if a plan cannot be read."""
     DRAFTS = "drafts"
     """Drafts that killed processes left behind."""
     PLANS = "plans"
@@ -62,16 +62,14 @@ def list_leftovers(store: Store, kinds: Sequence[Kind], states: Mapping[str, Run
         kinds: Wanted kinds.
         states: State of every run that has a folder or is planned, as processes and schedulers report it.
 
-    Raises:
-        ValueError: A plan is broken, so it is unknown which runs it needs.
     """
     return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in _FINDERS[kind](store, states)]
 
 
 def list_stale_in_plans(store: Store, states: Mapping[str, RunState]) -> list[str]:
-    """Return the IDs of stale runs that are kept because a plan names them."""
-    planned = _list_planned(store)
-    return [run_id for run_id, state in states.items() if run_id in planned and _is_stale(store, run_id, state)]
+    """Return the IDs of stale runs that are kept because a plan names them, or may do so and cannot be read."""
+    is_kept = _make_plan_test(store)
+    return [run_id for run_id, state in states.items() if is_kept(run_id) and _is_stale(store, run_id, state)]
 
 
 def delete(leftover: Leftover) -> bool:
@@ -108,9 +106,9 @@ def _has_failed(store: Store, run_id: str) -> bool:
 
 
 def _find_stale(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
-    planned = _list_planned(store)
+    is_kept = _make_plan_test(store)
     for run_id, state in states.items():
-        if run_id not in planned and _is_stale(store, run_id, state):
+        if not is_kept(run_id) and _is_stale(store, run_id, state):
             yield store.run(run_id).path
 
 
@@ -134,9 +132,8 @@ def _find_drafts(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]
 
 def _find_plans(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
     """Yield plans of runs that were never started, with their memos."""
-    for name in store.list_plans():
-        ids = store.read_plan(name).ids
-        if all(states.get(run_id, RunState.MISSING) is RunState.MISSING for run_id in ids):
+    for name, plan in store.read_plans()[0].items():
+        if all(states.get(run_id, RunState.MISSING) is RunState.MISSING for run_id in plan.ids):
             yield from sorted(store.root.glob(f"plans/{name}.json")) + sorted(store.root.glob(f"plans/{name}.memo"))
 
 
@@ -153,8 +150,11 @@ _FINDERS: dict[Kind, Callable[[Store, Mapping[str, RunState]], Iterator[Path]]] 
 }
 
 
-def _list_planned(store: Store) -> set[str]:
-    return {run_id for name in store.list_plans() for run_id in store.read_plan(name).ids}
+def _make_plan_test(store: Store) -> Callable[[str], bool]:
+    """Return a function that says whether a plan names a run; it may if any plan cannot be read."""
+    plans, problems = store.read_plans()
+    planned = {run_id for plan in plans.values() for run_id in plan.ids}
+    return lambda run_id: bool(problems) or run_id in planned
 
 
 def _remove(path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmark.store.store import Store
+from benchmark.store.unknown_names import explain_unknown
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,13 @@ def _find_runs(store: Store, name: str, *, is_plan: bool) -> Sequence[str]:
         return store.read_plan(name).ids
     try:
         return [store.find(name)]
-    except KeyError:
+    except KeyError as error:
         of_method = _find_runs_of_method(store, name)
-        if not of_method:
-            raise
-        return of_method
+        if of_method:
+            return of_method
+        if store.list_ids() and "ambiguous" not in str(error.args[0]):
+            raise KeyError(explain_unknown(store, name)) from error
+        raise
 
 
 def _find_runs_of_method(store: Store, name: str) -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.store.row_differences import describe_differences
 from benchmark.store.store import Store
+from benchmark.utils.plain_text import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +47,7 @@ def label_plan(plan: Plan) -> dict[str, RowLabel]:
     labels: dict[str, RowLabel] = {}
     for row in plan.rows:
         name = row.label if counts[row.label, row.split] == 1 else f"{row.method}/{row.label}"
-        name = name if len(plan.splits) == 1 else f"{name} on {row.split}"
+        name = clean_text(name if len(plan.splits) == 1 else f"{name} on {row.split}")
         labels |= {run_id: RowLabel(name, seed, plan.study) for seed, run_id in row.ids.items()}
     return labels
 
@@ -93,11 +94,9 @@ def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str
         study: Name of the study whose labels come first, for runs that several studies have.
     """
     labels: dict[str, RowLabel] = {}
-    for name in sorted(store.list_plans(), key=lambda name: name == study):
-        try:
-            labels |= label_plan(store.read_plan(name))
-        except ValueError:
-            continue
+    plans, _ = store.read_plans()
+    for name in sorted(plans, key=lambda name: name == study):
+        labels |= label_plan(plans[name])
     specs = {run_id: spec for run_id in ids if run_id not in labels and (spec := _read_spec(store, run_id)) is not None}
     labels |= {spec.id: RowLabel(f"{spec.method}/{spec.label}", spec.seed) for spec in specs.values()}
     found = {run_id: labels.get(run_id) or RowLabel(run_id, None) for run_id in ids}

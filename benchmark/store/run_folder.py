@@ -22,6 +22,7 @@ from benchmark.store.attempts import (
     count_stalls,
     fingerprint_progress,
     get_attempt_folder,
+    has_attempt,
     is_latest,
     list_attempt_numbers,
     read_attempts,
@@ -217,7 +218,7 @@ class RunFolder(RunPaths):
     def _read_unfinished_state(self) -> RunState:
         if find_owner(self.path) is not None:
             return RunState.RUNNING
-        return RunState.INTERRUPTED if list_attempt_numbers(self.path) else RunState.MISSING
+        return RunState.INTERRUPTED if has_attempt(self.path) else RunState.MISSING
 
     def read_record(self) -> RunRecord:
         """Read the record.

@@ -99,7 +99,9 @@ class Store:
             try:
                 return read_value(Plan, path)
             except ValueError as error:
-                advice = f": {self.format_command('plan', name)}" if is_included and "older version" in str(error) else ""
+                advice = (
+                    f": {self.format_command('plan', name)}" if is_included and "older version" in str(error) else ""
+                )
                 raise ValueError(f"{error}{advice}") from error
         if is_included:
             begin = self.format_command("run", name)

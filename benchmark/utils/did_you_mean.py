@@ -58,7 +58,7 @@ def explain_missing_file(kind: str, name: str, pattern: str) -> str:
     if os.path.lexists(path):
         return f"no {kind} {name!r}: it is {_describe_other(path)}"
     folder = path.parent
-    near = sorted(map(str, folder.glob(pattern)))
+    near = sorted(str(near) for near in folder.glob(pattern) if near.is_file())
     if near:
         return explain_unknown_name(kind, name, near)
     return f"no {kind} {name!r}: there is no " + (

@@ -13,9 +13,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from benchmark.utils.did_you_mean import explain_unknown_name
-
-MAX_VALUE_LENGTH = 80
+from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
+from benchmark.utils.shown_values import show_value
 
 EXPECTATIONS = {
     "greater_than": "a number above {gt}",
@@ -160,10 +159,28 @@ def describe_errors(error: ValidationError, kind: type[BaseModel] | None = None,
     return "; ".join(_describe_problems(error, kind, path))
 
 
+def list_problems(error: ValidationError, kind: type[BaseModel] | None = None) -> list[ErrorDetails]:
+    """Return the problems of a validation; unknown fields that are near a known one come first.
+
+    Such a misspelled field is the reason why the right one is missing.
+
+    Args:
+        error: Error of a validation.
+        kind: Type that was validated; None if it is unknown.
+    """
+    return sorted(error.errors(include_url=False), key=lambda details: not _is_misspelled(details, kind))
+
+
+def _is_misspelled(details: ErrorDetails, kind: type[BaseModel] | None) -> bool:
+    if details["type"] != "extra_forbidden" or kind is None:
+        return False
+    return find_near_name(str(details["loc"][-1]), _list_fields(kind, details["loc"][:-1])) is not None
+
+
 def _describe_problems(error: ValidationError, kind: type[BaseModel] | None, path: Sequence[str]) -> Iterator[str]:
     """Yield one text for each value with a problem; the members of a union are alternatives and share one."""
     groups: dict[tuple[str, ...], list[ErrorDetails]] = {}
-    for details in error.errors(include_url=False):
+    for details in list_problems(error, kind):
         names = tuple(_find_names(details, kind)) or tuple(_find_names(details, None))
         groups.setdefault(names, []).append(details)
     for names, group in groups.items():
@@ -185,17 +202,13 @@ def _describe_problem(names: Sequence[str], group: Sequence[ErrorDetails], kind:
         text = " ".join(first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").split())
         text = text.replace("Input should be", "expected") or "is not allowed"
     value = first["input"]
-    shown = "" if isinstance(value, dict | list | BaseModel) or first["type"] == "json_invalid" else f"={_show(value)}"
+    is_long = isinstance(value, dict | list | tuple | BaseModel)
+    shown = "" if is_long or first["type"] == "json_invalid" else f"={show_value(value)}"
     return f"{key}{shown}: {text}" if key else text
 
 
 def _format(template: str, details: ErrorDetails) -> str:
     return template.format_map({"actual_length": "none", **details.get("ctx", {})})
-
-
-def _show(value: object) -> str:
-    text = " ".join(repr(value).split())
-    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
 
 
 def _find_names(details: ErrorDetails, kind: type[BaseModel] | None) -> Iterator[str]:

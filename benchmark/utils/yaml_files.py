@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from benchmark.utils.shown_values import show_value
 from benchmark.utils.yaml_loader import Loader
 
 if TYPE_CHECKING:
@@ -61,8 +62,12 @@ def read_table(path: Path, *, kind: str) -> dict[str, Any]:
     if table is None:
         raise ValueError(f"{path} is not a valid {kind}: the file is empty")
     if not isinstance(table, dict):
-        raise ValueError(f"{path} is not a valid {kind}: expected a table (key: value), found a {type(table).__name__}")
+        raise ValueError(f"{path} is not a valid {kind}: expected a table (key: value), found {_name_kind(table)}")
     return table
+
+
+def _name_kind(value: object) -> str:
+    return "a list" if isinstance(value, list) else show_value(value)
 
 
 def read_model(model: type[Model], path: Path, *, kind: str, **fields: Any) -> Model:
@@ -96,9 +101,9 @@ def describe_invalid(
         path: File that was read.
         within: Keys on the way to the validated value within the file.
     """
-    from benchmark.utils.validation_errors import describe_first_error
+    from benchmark.utils.validation_errors import describe_first_error, list_problems
 
-    first = error.errors(include_url=False)[0]
+    first = list_problems(error, model)[0]
     line = find_line(path, (*within, *first["loc"]))
     place = "" if line is None else f"line {line}: "
     is_text = first["type"] == "string_type" and not isinstance(first["input"], dict | list | tuple)

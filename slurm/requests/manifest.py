@@ -14,7 +14,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +22,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import format_json, read_value, write_new, write_text
+from benchmark.utils.atomic_files import describe_unreadable, format_json, read_value, write_new, write_text
 from benchmark.utils.frozen_model import FrozenModel
 
 FOLDER = "submissions"
@@ -214,22 +214,58 @@ def withdraw(folder: Path) -> None:
     os.replace(folder / "manifest.json", folder / "withdrawn.json")
 
 
-def read_submissions(store: Store) -> Iterator[Submission]:
-    """Yield all submissions, oldest first.
+def raise_problem(text: str) -> None:
+    """Refuse to go on without a submission that cannot be read.
 
     Raises:
-        ValueError: A file is broken; the message names it.
+        ValueError: Always, with this text.
     """
-    for path in sorted((store.root / FOLDER).glob("*/manifest.json")):
-        job = path.parent / "job.json"
-        sent = read_value(SentJob, job) if job.exists() else None
-        yield Submission(path.parent, read_manifest(path), sent)
+    raise ValueError(text)
 
 
-def locate_runs(store: Store) -> dict[str, SubmittedTask]:
-    """Return the latest array element of every run that was ever submitted, by the ID of the run."""
+def ignore_problem(text: str) -> None:
+    """Go on without a submission that cannot be read, because another reader says so."""
+
+
+def read_submissions(store: Store, *, notify: Callable[[str], None] = raise_problem) -> Iterator[Submission]:
+    """Yield all submissions, oldest first.
+
+    Args:
+        store: Store of the runs.
+        notify: Function for one line about each submission that cannot be read.
+
+    Raises:
+        ValueError: A file is broken or cannot be read, and nobody is notified; the message names it.
+    """
+    for path in _list_manifests(store):
+        try:
+            if not path.exists():  # withdrawn
+                continue
+            job = path.parent / "job.json"
+            sent = read_value(SentJob, job) if job.exists() else None
+            submission = Submission(path.parent, read_manifest(path), sent)
+        except OSError as error:
+            notify(describe_unreadable(path, error))
+        except ValueError as error:
+            notify(str(error))
+        else:
+            yield submission
+
+
+def _list_manifests(store: Store) -> list[Path]:
+    try:
+        return sorted(folder / "manifest.json" for folder in (store.root / FOLDER).iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def locate_runs(store: Store, *, notify: Callable[[str], None] = raise_problem) -> dict[str, SubmittedTask]:
+    """Return the latest array element of every run that was ever submitted, by the ID of the run.
+
+    Arguments and errors are those of `read_submissions`.
+    """
     tasks: dict[str, SubmittedTask] = {}
-    for submission in read_submissions(store):
+    for submission in read_submissions(store, notify=notify):
         for index, ids in enumerate(submission.manifest.tasks):
             tasks |= dict.fromkeys(ids, SubmittedTask(submission, index))
     return tasks

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from benchmark.execution.worker_process import WorkerResources
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.shown_values import show_value
 
 _RESERVED = {
     **dict.fromkeys(
@@ -32,7 +33,7 @@ _OPTION_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 def _check_text(value: object) -> object:
     if isinstance(value, bool | int | float):
-        raise ValueError(f"YAML reads this as {value!r}: put it in quotes")
+        raise ValueError(f"YAML reads this as {show_value(value)}: put it in quotes")
     if isinstance(value, str) and (not value.strip() or "\n" in value):
         raise ValueError("this must be one line of text")
     return value

@@ -10,7 +10,7 @@ from datetime import datetime
 from benchmark.store.attempts import Attempt
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
-from slurm.requests.manifest import Submission, read_submissions
+from slurm.requests.manifest import Submission, ignore_problem, read_submissions
 from slurm.scheduler.job_info import JobInfo
 from slurm.status.grid_queue import query_grid_history
 
@@ -68,7 +68,9 @@ def summarize_usage(store: Store, ids: Collection[str]) -> list[str]:
         ids: IDs of the runs.
     """
     wanted = set(ids)
-    sent = [submission for submission in read_submissions(store) if submission.find_targets(wanted)]
+    sent = [
+        submission for submission in read_submissions(store, notify=ignore_problem) if submission.find_targets(wanted)
+    ]
     if not sent:
         return []
     history = query_grid_history(store, wanted)

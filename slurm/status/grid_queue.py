@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from benchmark.store.store import Store
-from slurm.requests.manifest import SubmittedTask, read_submissions
+from slurm.requests.manifest import SubmittedTask, ignore_problem, read_submissions
 from slurm.scheduler.clusters import choose_route, find_default_cluster
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.queue import Accounting, JobHistory, QueueSnapshot, query_history, query_jobs
@@ -19,10 +19,12 @@ class GridQueue:
     Attributes:
         snapshots: Report of each cluster, by the name that commands have to use for it.
         default: Name of the default cluster of this machine; empty if it did not have to be asked or does not answer.
+        unreadable: One line about each submission that cannot be read; its runs count as not submitted.
     """
 
     snapshots: Mapping[str, QueueSnapshot] = field(default_factory=dict)
     default: str = ""
+    unreadable: tuple[str, ...] = ()
 
     @property
     def reachable(self) -> bool:
@@ -32,7 +34,8 @@ class GridQueue:
     @property
     def notes(self) -> tuple[str, ...]:
         """Messages for the user, one line each."""
-        return tuple(dict.fromkeys(note for snapshot in self.snapshots.values() for note in snapshot.notes))
+        lines = [f"warning: {line}; its runs count as not submitted" for line in self.unreadable]
+        return tuple(dict.fromkeys([*lines, *(note for shot in self.snapshots.values() for note in shot.notes)]))
 
     def answers_for(self, task: SubmittedTask) -> bool:
         """Return whether the scheduler of an element's cluster answered."""
@@ -90,7 +93,7 @@ def query_grid_history(store: Store, run_ids: Collection[str]) -> JobHistory:
     wanted = set(run_ids)
     tasks = [
         SubmittedTask(submission, index)
-        for submission in read_submissions(store)
+        for submission in read_submissions(store, notify=ignore_problem)
         for _, index in submission.find_targets(wanted)
     ]
     if not tasks:

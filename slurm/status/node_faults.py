@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from benchmark.core.run_record import Failure
 from benchmark.store.store import Store
-from slurm.requests.manifest import read_submissions
+from slurm.requests.manifest import ignore_problem, read_submissions
 from slurm.scheduler.job_info import JobInfo
 from slurm.scheduler.nodes import expand_nodes
 from slurm.scheduler.states import parse_state
@@ -60,7 +60,7 @@ def find_avoided_nodes(store: Store) -> dict[str, str]:
     """Return the nodes that recent submissions avoid, and why."""
     since = time.time() - MEMORY_S
     nodes: dict[str, str] = {}
-    for submission in read_submissions(store):
+    for submission in read_submissions(store, notify=ignore_problem):
         nodes |= submission.manifest.avoided_nodes if submission.manifest.created > since else {}
     return nodes
 

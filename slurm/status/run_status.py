@@ -7,7 +7,7 @@ or is down.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.core.run_record import RunRecord
@@ -67,12 +67,12 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
         store: Store of the runs.
         ids: IDs of the runs.
 
-    Raises:
-        ValueError: A file of a submission is broken.
+    A submission that cannot be read is named in the notes of the queue, and its runs count as not submitted.
     """
     snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
-    open_tasks = _find_open_tasks(store, snapshots)
-    queue = query_queue(open_tasks.values())
+    problems: list[str] = []
+    open_tasks = _find_open_tasks(store, snapshots, notify=problems.append)
+    queue = replace(query_queue(open_tasks.values()), unreadable=tuple(problems))
     runs = []
     for run_id, snapshot in snapshots.items():
         status = _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue)
@@ -80,9 +80,11 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     return GridStatus(tuple(runs), queue)
 
 
-def _find_open_tasks(store: Store, snapshots: Mapping[str, RunSnapshot]) -> dict[str, SubmittedTask]:
+def _find_open_tasks(
+    store: Store, snapshots: Mapping[str, RunSnapshot], *, notify: Callable[[str], None]
+) -> dict[str, SubmittedTask]:
     """Return the array elements of the runs that were submitted and have not ended, by the ID of the run."""
-    tasks = locate_runs(store)
+    tasks = locate_runs(store, notify=notify)
     return {
         run_id: tasks[run_id]
         for run_id, snapshot in snapshots.items()

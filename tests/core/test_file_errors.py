@@ -46,7 +46,7 @@ def test_a_mistake_in_a_split_is_named_with_its_line(tmp_path: Path, text: str, 
         ("seeds: [0, 010]", "line 4: 010 is not read alike everywhere"),
         ("seeds:\n- 0\n- wide", "line 6: .*expected a whole number"),
         ("seeds: [0, true]", "line 4: .*expected a whole number"),
-        ("seeds: [0, 0]", "line 4: .*must be different"),
+        ("seeds: [0, 0]", "line 4: seeds: 0 is given more than once"),
         ("seeds: [0]\nsweep: {a: []}", "line 5: .*the sweep of a has no values"),
     ],
 )

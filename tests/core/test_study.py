@@ -107,8 +107,8 @@ def test_a_row_may_have_its_own_seeds_and_protocol() -> None:
     [
         ({"split": []}, r"row 1 .*has no split: give split: NAME"),
         ({"seeds": []}, r"row 1 .*has no seeds: give seeds:"),
-        ({"split": ["toybox", "toybox"]}, "must be different"),
-        ({"rows": [{"method": TINY, "seeds": [1, 1]}]}, "must be different"),
+        ({"split": ["toybox", "toybox"]}, "toybox is given more than once"),
+        ({"rows": [{"method": TINY, "seeds": [1, 1]}]}, "1 is given more than once"),
     ],
 )
 def test_splits_and_seeds_are_given_for_every_row_and_once(changes: dict[str, object], message: str) -> None:
@@ -170,7 +170,7 @@ def test_an_unknown_study_names_the_nearest() -> None:
     [
         ("title: T\nsplit: toybox\nseeds: [0]\n", "rows is missing"),
         ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "'splits' is now called 'split'"),
-        ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "must be different"),
+        ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "seeds: 0 is given more than once"),
         ("title: [", "not a valid study"),
         ("- 1\n", "not a valid study"),
         ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nlimit: 5\n", "'limit' is now called 'max_images'"),
@@ -205,8 +205,42 @@ def test_a_row_keeps_the_words_it_was_given_in() -> None:
 def test_a_plan_of_an_older_version_is_refused_with_what_to_do(tmp_path: Path) -> None:
     store = Store(tmp_path)
     path = store.write_plan(expand(_study()).plan)
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 3, "split": "toybox"}))
-    with pytest.raises(
-        ValueError, match=r"was written by an older version .*plan its study again .*chimera-bench plan"
-    ):
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(ValueError, match=r"tiny\.json was written by an older version .*plan the study again$"):
         store.read_plan("tiny")
+
+
+def test_an_old_plan_of_an_included_study_names_the_command(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = store.write_plan(expand(_study(name="demo")).plan)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
+    with pytest.raises(ValueError, match=rf"plan the study again: chimera-bench --runs {tmp_path} plan demo$"):
+        store.read_plan("demo")
+
+
+def test_a_plan_whose_file_has_one_split_for_all_rows_is_read(tmp_path: Path) -> None:
+    store, plan = Store(tmp_path), expand(_study()).plan
+    path = store.write_plan(plan)
+    fields = json.loads(path.read_text()) | {"format": 3, "split": "toybox"}
+    rows = [{key: value for key, value in row.items() if key != "split"} for row in fields["rows"]]
+    path.write_text(json.dumps(fields | {"rows": rows}))
+    assert store.read_plan("tiny") == plan
+
+
+@pytest.mark.parametrize("label", ["", "  "])
+def test_a_blank_label_is_refused(label: str) -> None:
+    with pytest.raises(ValueError, match="the text is blank"):
+        _study(rows=[{"method": TINY, "label": label}])
+
+
+def test_a_negative_seed_is_named_alone() -> None:
+    with pytest.raises(ValueError, match="-1 is negative: give seeds from 0"):
+        _study(seeds=[0, -1])
+
+
+@pytest.mark.parametrize("value", [True, "20"])
+def test_a_number_is_no_text_and_not_true(value: object) -> None:
+    with pytest.raises(ValueError, match="max_images"):
+        _study(max_images=value)
+    with pytest.raises(ValueError, match=r"budget\.iterations=(true|'20'): expected a whole number"):
+        expand(_study(set={"budget.iterations": value}))

@@ -88,8 +88,8 @@ def test_an_unchanged_study_is_the_same_plan_and_not_resolved_again(store: Store
 
 
 def test_an_unchanged_study_is_planned_without_torch(store: Store) -> None:
-    plan_study(_study(name="peers", rows=["chimera_seg", "spnet"]), store)
-    path = store.root.parent / "peers.yaml"
+    plan_study(_study(name="mine", rows=["chimera_seg", "spnet"]), store)
+    path = store.root.parent / "mine.yaml"
     path.write_text("title: Tiny\nsplit: toybox\nseeds: [3, 1]\nrows: [chimera_seg, spnet]\n")
     command = [sys.executable, "-c", COMMAND, "--runs", str(store.root), "plan", str(path)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)

@@ -51,8 +51,9 @@ def test_a_part_is_switched_off_or_replaced_as_a_whole(value: object, expected: 
     assert spec(drop=value).config["drop"] == expected
 
 
-def test_a_number_that_yaml_reads_as_text_is_converted() -> None:
-    assert spec(budget__learning_rate="1e-4").budget.learning_rate == 1e-4
+def test_a_number_in_quotes_is_no_number() -> None:
+    with pytest.raises(ValueError, match=r"budget\.learning_rate='1e-4': expected a number"):
+        spec(budget__learning_rate="1e-4")
 
 
 def test_overrides_are_kept_as_given_and_name_the_run() -> None:

@@ -131,7 +131,7 @@ def test_the_caption_of_imported_rows_has_their_names(tmp_path: Path) -> None:
         (["spnet"], "", r"no study, method or run 'spnet'; .* holds study demo, method demo"),
         (["demo/papre"], "", r"no variant of demo 'papre'; did you mean 'paper'\? .* holds runs of: 'no SGD', 'paper'"),
         (["demo"], "voc12", r"demo in .* has no row on split 'voc12'; there are rows on: toybox"),
-        (["ablations"], "", r"study 'ablations' was never planned in .*; begin with: chimera-bench run ablations"),
+        (["ablations"], "", r"study 'ablations' was never planned in .*; begin with: chimera-bench --runs .* run ablations"),
     ],
 )
 def test_a_name_of_nothing_is_refused_with_what_there_is(

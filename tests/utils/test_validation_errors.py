@@ -102,7 +102,7 @@ def test_no_unknown_error_type_has_words() -> None:
         ({"ratio": 0}, "ratio=0: expected a number above 0.0"),
         ({"ratio": math.nan}, "ratio=nan: expected a finite number"),
         ({"ratio": math.inf}, "ratio=inf: expected a finite number"),
-        ({"ratio": None}, "ratio=None: expected a number"),
+        ({"ratio": None}, "ratio=null: expected a number"),
         ({"name": "A"}, "name='A': expected a text that matches ^[a-z]+$"),
         ({"name": 3}, "name=3: expected a text"),
         ({"is_on": "perhaps"}, "is_on='perhaps': expected true or false"),

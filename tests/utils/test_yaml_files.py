@@ -51,7 +51,7 @@ def test_fields_of_the_file_precede_the_given_ones(file: Path) -> None:
         (b"radius:\n\t2\n", "line 2: a tab"),
         (b"radius: 1\n---\nradius: 2\n", "line 2: a second document (---) begins here"),
         (b"radius: 1\nname: a\nradius: 2\n", "line 3: 'radius' is given twice, first in line 1"),
-        (b"name: null\nradius: 1\n", "line 1: name=None: expected a text; put it in quotes"),
+        (b"name: null\nradius: 1\n", "line 1: name=null: expected a text; put it in quotes"),
         (b"radius: 1\nname:\n- x\n- y\n", "line 2: name: expected a text"),
         (b"radius: \x00\n", "a control character"),
         (b"radius: *r\n", "line 1: an alias (*) without its anchor (&)"),

@@ -6,7 +6,7 @@ from functools import cache
 
 from matplotlib.font_manager import FontProperties, fontManager, get_font
 
-from benchmark.report.tables.escaping import clean_text
+from benchmark.utils.plain_text import clean_text
 
 FONT = "DejaVu Sans"
 """Font of all figures; included in matplotlib, so that figures are the same everywhere."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from benchmark.utils.plain_text import clean_text
+
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|$~&#!]")
 """Characters that mean something within a line of Markdown, of its tables and mathematics, or of HTML."""
 
@@ -84,11 +86,6 @@ UNICODE_DEFINITION = (
 """Definition of this command: the character under LuaLaTeX and XeLaTeX, its code point under pdfLaTeX."""
 
 
-def clean_text(text: str) -> str:
-    r"""Return a text on one line: line breaks and tabs as spaces, other control characters as escapes such as \x1b."""
-    return "".join(map(_clean_character, text))
-
-
 def escape_markdown(text: str) -> str:
     """Return a text so that Markdown shows it as it is."""
     return _MARKDOWN.sub(r"\\\g<0>", clean_text(text))
@@ -109,13 +106,6 @@ def find_hidden_characters(text: str) -> list[str]:
     """Return the different characters of a text that pdfLaTeX prints as code points."""
     cleaned = unicodedata.normalize("NFC", clean_text(text))
     return [character for character in dict.fromkeys(cleaned) if UNICODE_COMMAND in _escape_latex_character(character)]
-
-
-def _clean_character(character: str) -> str:
-    category = unicodedata.category(character)
-    if character in "\n\r\t\v\f" or category in ("Zl", "Zp"):
-        return " "
-    return f"\\x{ord(character):02x}" if category in ("Cc", "Cs") else character
 
 
 def _escape_latex_character(character: str) -> str:

@@ -9,13 +9,13 @@ from rich.cells import cell_len
 
 from benchmark.report.tables.escaping import (
     UNICODE_DEFINITION,
-    clean_text,
     escape_latex,
     escape_latex_number,
     escape_markdown,
     find_hidden_characters,
 )
 from benchmark.report.tables.layout import TableCell, TableLayout
+from benchmark.utils.plain_text import clean_text
 
 WIDTH = 120
 """Characters in a line of an aligned table and of the notes below it."""

@@ -117,7 +117,7 @@ def test_changes_that_cannot_be_combined_are_named(tmp_path: Path) -> None:
         ("timeout_min: 2\nsignal_delay_s: 120", "signal_delay_s 120 must be less than the 120 s of timeout_min 2"),
         ("nodes: 2\nruns_per_job: 3", "runs_per_job 3 cannot be combined with 2 tasks"),
         ("account: 0123", "line 2: 0123 is not read alike everywhere: .* the text '0123'"),
-        ("qos: true", "qos=True: YAML reads this as True: put it in quotes"),
+        ("qos: true", "qos=true: YAML reads this as true: put it in quotes"),
         ("additional_parameters: {exclusive: yes}", "exclusive: yes is a text: write true for a flag"),
         ("partition: ''", "partition='': this must be one line of text"),
         ("setup: [{a: b}]", r"setup\.0: expected a text"),

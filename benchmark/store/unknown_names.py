@@ -1,0 +1,51 @@
+"""What a store holds, for a name that stands for nothing in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from benchmark.core.run_spec import RunSpec
+from benchmark.store.exact_names import read_spec
+from benchmark.store.store import Store
+from benchmark.utils.did_you_mean import find_near_name
+
+SHOWN_NAMES = 12
+"""Names that a message lists."""
+
+
+def explain_unknown(store: Store, name: str) -> str:
+    """Return one line that a name stands for nothing, with the studies and methods that there are."""
+    from benchmark.core.study import list_studies
+
+    plans, specs = store.list_plans(), list(_read_specs(store))
+    if not plans and not specs and not store.list_ids():
+        return f"no study, method or run {name!r}: there are no runs in {store.root}; give another folder with --runs"
+    if name in list_studies() and name not in plans:
+        begin = store.format_command("run", name)
+        return f"study {name!r} was never planned in {store.root}; begin with: {begin}"
+    method, _, variant = name.partition("/")
+    variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
+    if variants:
+        hint = _say_unknown(f"variant of {method}", variant, variants)
+        return f"{hint} {store.root} holds runs of: {_join([repr(known) for known in variants])}"
+    methods = sorted({spec.variant if spec.is_imported else spec.method for spec in specs})
+    known = [*(f"study {plan}" for plan in plans), *(f"method {method}" for method in methods)]
+    return f"{_say_unknown('study, method or run', name, [*plans, *methods])} {store.root} holds {_join(known)}"
+
+
+def _say_unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    near = find_near_name(name, known)
+    return f"no {kind} {name!r};" if near is None else f"no {kind} {name!r}; did you mean {near!r}?"
+
+
+def _join(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    return f"{', '.join(names[:SHOWN_NAMES]) or 'no readable run'}{more}"
+
+
+def _read_specs(store: Store) -> Iterator[RunSpec]:
+    for run_id in store.list_ids():
+        try:
+            yield read_spec(store.run(run_id))
+        except (ValueError, OSError):
+            continue

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from click.core import ParameterSource
 
 from benchmark.cli.completion import complete_run_names
 from benchmark.cli.console import print_line, print_note
@@ -41,6 +42,18 @@ Digits = Annotated[
 NoNotes = Annotated[bool, typer.Option("--no-notes", help="Print no notes, except warnings.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Print all columns of text side by side instead of folding them.")]
 OutFile = Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", dir_okay=False)]
+
+
+def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:
+    """Return the format of a report from --format and --json.
+
+    Raises:
+        BadParameter: Both are given, and they are not the same.
+    """
+    is_given = context.get_parameter_source("fmt") is not ParameterSource.DEFAULT
+    if as_json and is_given and fmt != "json":
+        raise typer.BadParameter(f"--format {fmt} and --json are two formats: give one of them", param_hint="--json")
+    return "json" if as_json else fmt
 
 
 def find_plan(store: Store, names: Sequence[str], split: str | None) -> Plan:

@@ -20,6 +20,7 @@ from benchmark.cli.report_options import (
     Sort,
     SplitFilter,
     Wide,
+    choose_format,
     find_convention,
     find_metrics,
     find_plan,
@@ -61,7 +62,7 @@ def table(
     from benchmark.report.tables.study_table import render
     from benchmark.report.tables.typeset import WIDTH
 
-    store, fmt = open_store(context), "json" if as_json else fmt
+    store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     selected = select_columns(
         split_keys("--columns", columns), sort=read_option("--sort", sort, "give KEY or KEY,desc")
     )
@@ -127,8 +128,8 @@ def plot(
         typer.Option(
             "--select",
             metavar="WHICH",
-            help="Images to draw, with --images: targets (the default), 'difference:ROW' (largest difference from the "
-            "baseline), 'first N', or ids with commas.",
+            help="Images to draw segmentations of, implies --images: targets (the default), 'difference:ROW' (largest "
+            "difference from the baseline), 'first N', or ids with commas.",
         ),
     ] = None,
 ) -> None:
@@ -138,9 +139,11 @@ def plot(
     reference = read_option("--baseline", baseline, GIVE_ROW)
     order = read_option("--sort", sort, "give KEY or KEY,desc")
     keys = split_keys("--format", formats)
+    chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
+    if images or chosen:
+        check_segmentations(store, plan, select=chosen, baseline=reference)
     for path in write_figures(store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys):
         print_line(str(path))
-    chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
     if images or chosen:
         for path in write_segmentations(store, plan, out, select=chosen, baseline=reference, formats=keys):
             print_line(str(path))
@@ -178,10 +181,8 @@ def write_segmentations(
     from benchmark.report.figures.style import FORMATS
 
     paths: list[Path] = []
-    for split in plan.splits:
-        rows = tuple(row for row in plan.rows if row.split == split)
-        folder = out if len(plan.splits) == 1 else out / split
-        part = plan.model_copy(update={"rows": rows})
+    for part in _list_parts(plan):
+        folder = out if len(plan.splits) == 1 else out / part.rows[0].split
         gallery = draw_gallery(
             store,
             part,
@@ -197,6 +198,26 @@ def write_segmentations(
         if gallery.choice is not None:
             print_note(gallery.choice.text)
     return paths
+
+
+def check_segmentations(store: Store, plan: Plan, *, select: str, baseline: str) -> None:
+    """Check that the images of segmentations can be chosen, before anything is drawn.
+
+    Raises:
+        KeyError: A row or image is unknown.
+        ValueError: No image can be chosen as asked.
+    """
+    from benchmark.qualitative.gallery import choose_sheet
+
+    for part in _list_parts(plan):
+        choose_sheet(store, part, select=select, baseline=baseline)
+
+
+def _list_parts(plan: Plan) -> list[Plan]:
+    """Return one plan per split."""
+    return [
+        plan.model_copy(update={"rows": tuple(row for row in plan.rows if row.split == split)}) for split in plan.splits
+    ]
 
 
 def compare(
@@ -228,7 +249,7 @@ def compare(
     from benchmark.report.tables.comparison_table import render
     from benchmark.report.tables.typeset import WIDTH
 
-    store, fmt = open_store(context), "json" if as_json else fmt
+    store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     place, wanted = read_option("--split", split, "give the name of a split"), split_keys("--metrics", metrics)
     plan = make_plan(store, [study], split=place) if study is not None else None
     (label_a, runs_a), (label_b, runs_b) = (find_runs(store, text, plan=plan, split=place) for text in (a, b))

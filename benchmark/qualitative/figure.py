@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from benchmark.evaluation.counts import Counts
 from benchmark.report.figures.glyphs import show_text
-from benchmark.report.figures.style import FORMATS, PAGE_IN, draw_legend, list_paths, open_figure, wrap_label
+from benchmark.report.figures.short_labels import list_label_key, wrap_labels
+from benchmark.report.figures.style import FORMATS, PAGE_IN, draw_legend, list_paths, open_figure
 from benchmark.report.tables.layout import UNSEEN_MARK
 
 LabelMap: TypeAlias = NDArray[np.integer]
@@ -93,7 +94,10 @@ def draw_segmentations(
     across = len(columns) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
-    lines = textwrap.wrap(show_text(note), round(side * across * NOTE_CHARACTERS_PER_IN))
+    titles = wrap_labels(list(columns), width=max(8, round(side * 13)))
+    texts = [note, "; ".join(list_label_key(list(columns), titles))]
+    width = round(side * across * NOTE_CHARACTERS_PER_IN)
+    lines = [line for text in texts for line in textwrap.wrap(show_text(text), width)]
     ratios = [image.shape[0] / image.shape[1] for image in images]
     height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
@@ -102,23 +106,22 @@ def draw_segmentations(
             row[0].imshow(images[index], interpolation="nearest")
             for axes, maps in zip(row[1:], columns.values(), strict=True):
                 _draw_map(axes, maps[index], colors, is_seen=is_seen)
-        _label_panels(panels, ["image", *columns], image_ids, width=max(8, round(side * 13)))
+        _label_panels(panels, ["image", *titles], image_ids)
         handles = _make_handles(colors, classes, is_seen=is_seen)
         _draw_legend(figure, handles, columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
 
 
-def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], image_ids: Sequence[str], *, width: int) -> None:
+def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], image_ids: Sequence[str]) -> None:
     """Set the titles of the columns and the names of the rows, and replace ticks by thin frames.
 
     Args:
         panels: (rows, columns) axes.
         titles: Titles of the columns.
         image_ids: Names of the rows; empty for none.
-        width: Characters per line of a title.
     """
     for axes, title in zip(panels[0], titles, strict=True):
-        axes.set_title(wrap_label(title, width=width), fontsize=7)
+        axes.set_title(title, fontsize=7)
     for axes, image_id in zip(panels[:, 0], image_ids, strict=False):
         axes.set_ylabel(show_text(image_id), fontsize=5)
     for axes in panels.ravel():

@@ -18,7 +18,7 @@ from benchmark.evaluation.counts import Counts
 from benchmark.planning.resolve import load_split_of
 from benchmark.qualitative.figure import draw_segmentations
 from benchmark.qualitative.predict import ScoredImage, predict_labels, read_images
-from benchmark.qualitative.sheet_choice import SheetChoice, choose_for_sheet
+from benchmark.qualitative.sheet_choice import DIFFERENCE, SheetChoice, choose_for_sheet
 from benchmark.report.figures.style import FORMATS
 from benchmark.store.store import Store
 
@@ -43,12 +43,54 @@ class Gallery:
 
 
 @dataclass(frozen=True)
-class _DrawnRow:
+class DrawnRow:
     """The run of a row that is drawn."""
 
     label: str
     record: RunRecord
     counts: Counts
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What a gallery will show, before anything is predicted.
+
+    Attributes:
+        rows: Rows with a finished run.
+        choice: Images, and how they were chosen; None if there are no rows.
+        left_out: Reason by label of the other rows.
+    """
+
+    rows: tuple[DrawnRow, ...]
+    choice: SheetChoice | None
+    left_out: dict[str, str]
+
+
+def choose_sheet(store: Store, plan: Plan, *, count: int = 4, select: str = "", baseline: str = "") -> Sheet:
+    """Choose rows and images of a gallery, see `draw_gallery`; nothing is drawn.
+
+    Raises:
+        KeyError: `select` or `baseline` names an unknown row or image.
+        ValueError: No image can be chosen as asked.
+    """
+    left_out: dict[str, str] = {}
+    rows = tuple(_find_finished(store, plan, left_out))
+    if not rows:
+        return Sheet(rows, None, left_out)
+    counts = {row.label: row.counts for row in rows}
+    choice = choose_for_sheet(select, counts, baseline=baseline or plan.baseline, count=count)
+    subject = "points and predictions" if select.startswith(DIFFERENCE) else "predictions"
+    seeds = describe_seeds(rows)
+    text = f"{choice.text}; {subject} are those of one run per row, {seeds}" if seeds else choice.text
+    return Sheet(rows, choice._replace(text=text), left_out)
+
+
+def describe_seeds(rows: Sequence[DrawnRow]) -> str:
+    """Return the seeds of the runs that are drawn; empty if all were imported."""
+    seeds = {row.label: row.record.spec.seed for row in rows if not row.record.spec.is_imported}
+    if len(set(seeds.values())) > 1:
+        return "seeds " + ", ".join(f"{seed} ({label})" for label, seed in seeds.items())
+    return f"seed {next(iter(seeds.values()))}" if seeds else ""
 
 
 def draw_gallery(
@@ -78,29 +120,27 @@ def draw_gallery(
         KeyError: `select` or `baseline` names an unknown row or image.
         ValueError: No image can be chosen as asked.
     """
-    gallery = Gallery()
-    rows = _find_finished(store, plan, gallery.left_out)
-    if not rows:
+    sheet = choose_sheet(store, plan, count=count, select=select, baseline=baseline)
+    gallery = Gallery(left_out=sheet.left_out, choice=sheet.choice)
+    if sheet.choice is None:
         return gallery
-    counts = {row.label: row.counts for row in rows}
-    gallery.choice = choose_for_sheet(select, counts, baseline=baseline or plan.baseline, count=count)
-    split, images = load_split_of(rows[0].record.spec), list[ScoredImage]()
+    split, images = load_split_of(sheet.rows[0].record.spec), list[ScoredImage]()
     predictions: dict[str, Sequence[NDArray[np.integer]]] = {}
-    for row in rows:
+    for row in sheet.rows:
         try:
-            own = read_images(row.record.spec, gallery.choice.image_ids)
+            own = read_images(row.record.spec, sheet.choice.image_ids)
             predictions[row.label] = (predict or predict_labels)(store, row.record.spec.id, own)
             images = images or own
         except (KeyError, ValueError) as error:
             gallery.left_out[row.label] = str(error.args[0] if error.args else error)
     if predictions:
-        gallery.paths = _draw(images, predictions, split, choice=gallery.choice, out=out, formats=formats)
+        gallery.paths = _draw(images, predictions, split, choice=sheet.choice, out=out, formats=formats)
     return gallery
 
 
-def _find_finished(store: Store, plan: Plan, left_out: dict[str, str]) -> list[_DrawnRow]:
+def _find_finished(store: Store, plan: Plan, left_out: dict[str, str]) -> list[DrawnRow]:
     """Return the first finished run of every row, on the data of the first one, and note why others have none."""
-    rows: list[_DrawnRow] = []
+    rows: list[DrawnRow] = []
     for row in plan.rows:
         run_id = next((run_id for run_id in row.ids.values() if store.run(run_id).read_state() is RunState.DONE), None)
         if run_id is None:
@@ -115,7 +155,7 @@ def _find_finished(store: Store, plan: Plan, left_out: dict[str, str]) -> list[_
         if rows and _get_data(record) != _get_data(rows[0].record):
             left_out[row.label] = f"it has another split or other data than {rows[0].label!r}"
             continue
-        rows.append(_DrawnRow(row.label, record, counts))
+        rows.append(DrawnRow(row.label, record, counts))
     return rows
 
 

@@ -11,11 +11,14 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.scores import Metric
 from benchmark.report.figures.glyphs import show_text
-from benchmark.report.figures.style import DASHES, GRAY, shorten_labels
+from benchmark.report.figures.short_labels import shorten_labels
+from benchmark.report.figures.style import DASHES, GRAY
 from benchmark.report.rows import Row
 
 TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
 """Width of a character and height of a line of a title."""
+TITLE_PAD = 12
+"""Points between axes and their title, so that it clears texts right above the axes."""
 FLAG = "†"
 """Mark after the label of a row whose interval over seeds needs caution."""
 
@@ -34,9 +37,9 @@ def make_flag_handles(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Li
     return [Line2D([], [], linewidth=0, label=text)]
 
 
-def make_baseline_handle(baseline: Row) -> Line2D:
-    """Return the legend entry of the dashed line at the mean of the baseline."""
-    (name,) = shorten_labels([baseline.label], width=22)
+def make_baseline_handle(baseline: Row, rows: Sequence[Row]) -> Line2D:
+    """Return the legend entry of the dashed line at the mean of the baseline, one of the rows."""
+    name = shorten_labels([row.label for row in rows], width=22)[rows.index(baseline)]
     return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label=f"baseline: {name}")
 
 
@@ -46,7 +49,7 @@ def describe_limit(rows: Sequence[Row]) -> str:
     return f"TESTING ONLY: first {limit} image{'' if limit == 1 else 's'} of the evaluation set" if limit else ""
 
 
-def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "") -> None:
+def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "", width_in: float = 0.0) -> None:
     """Write a name and the warning of a limited evaluation above a figure, or above axes with a legend beside them.
 
     A figure becomes higher by the lines of its title.
@@ -55,16 +58,19 @@ def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "") -> 
         target: Figure or axes.
         rows: Rows of the figure.
         name: Name of the split if there are figures of several.
+        width_in: Width of the title in inches; 0 for that of the figure.
     """
     figure = target if isinstance(target, Figure) else target.get_figure(root=True)
-    width = int(figure.get_figwidth() / TITLE_CHARACTER_IN) if figure is not None else 0
+    assert isinstance(figure, Figure)
+    width = max(20, int((width_in or figure.get_figwidth()) / TITLE_CHARACTER_IN))
     lines = [line for text in (show_text(name), describe_limit(rows)) for line in textwrap.wrap(text, width)]
-    text = "\n".join(lines)
-    if text and isinstance(target, Axes):
-        target.set_title(text, fontsize=7)
-    elif text and isinstance(target, Figure):
-        target.set_figheight(target.get_figheight() + TITLE_LINE_IN * len(lines))
-        target.suptitle(text, fontsize=7)
+    if not lines:
+        return
+    figure.set_figheight(figure.get_figheight() + TITLE_LINE_IN * len(lines))
+    if isinstance(target, Axes):
+        target.set_title("\n".join(lines), fontsize=7, pad=TITLE_PAD)
+    else:
+        target.suptitle("\n".join(lines), fontsize=7)
 
 
 def _list_cautions(row: Row, metrics: Sequence[Metric]) -> list[str]:

@@ -8,17 +8,22 @@ from typing import Any
 
 import numpy as np
 import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
-from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure, shorten_labels, wrap_label
+from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
+from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure
 from benchmark.report.rows import Row
 from benchmark.report.tables.layout import UNSEEN_MARK
 
 COLOR_MAP = "cividis"
+COLORS = colormaps[COLOR_MAP]
+MIDDLE_LUMINANCE = 0.179
+"""Luminance on which black and white have the same contrast by WCAG 2: the square root of 1.05 * 0.05, less 0.05."""
 CLASSES_IN = 5.4
 """Width of all classes together."""
 NUMBERED_IN, NAMED_IN, UNSEEN_IN = 0.2, 0.07, 0.13
@@ -49,7 +54,8 @@ def draw_classes(rows: Sequence[Row], out: Path, *, title: str = "", formats: Se
             axes.set_xlabel(f"seen ({len(names)})" if kind else f"unseen{UNSEEN_MARK} ({len(names)})")
             axes.set_yticks([])
         ticks = [index + 0.5 for index in range(len(shown))]
-        panels[0].set_yticks(ticks, [wrap_label(row.label) for row in shown], rotation=0)
+        labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
+        panels[0].set_yticks(ticks, [label for row, label in labels if row.done], rotation=0)
         scale = ScalarMappable(Normalize(0, 100), COLOR_MAP)
         figure.colorbar(scale, ax=list(panels), label="IoU (%)", pad=0.01, aspect=30).outline.set_visible(False)
     return list_paths(out, "classes", formats)
@@ -69,6 +75,9 @@ def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: floa
     numbers: dict[str, Any] = {"annot": has_numbers, "fmt": ".0f", "annot_kws": {"size": 6}}
     lines: dict[str, Any] = {"linewidths": 0.4 if has_numbers else 0, "rasterized": not has_numbers}
     sns.heatmap(values, ax=axes, mask=np.isnan(values), **scale, **numbers, **lines)
+    for text in axes.texts:
+        shade = COLORS(float(text.get_text()) / 100)
+        text.set_color("black" if measure_luminance(shade) > MIDDLE_LUMINANCE else "white")
     axes.set_facecolor("0.85")
     axes.tick_params(length=0)
     labeled = range(len(names)) if width >= NAMED_IN else []
@@ -80,3 +89,9 @@ def _choose_widths(seen: int, unseen: int) -> dict[bool, float]:
     """Return the inches of seen and of unseen classes: equal per class, but enough for the names of the unseen."""
     share = max(unseen / (seen + unseen), min(0.5 if seen else 1.0, UNSEEN_IN * unseen / CLASSES_IN))
     return {True: CLASSES_IN * (1 - share), False: CLASSES_IN * share}
+
+
+def measure_luminance(color: Sequence[float]) -> float:
+    """Return the relative luminance of an sRGB color with channels from 0 to 1, by WCAG 2."""
+    linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in color[:3]]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from benchmark.report.figures.captions import add_title, flag_label, make_baseline_handle, make_flag_handles
+from benchmark.report.figures.short_labels import wrap_labels
 from benchmark.report.figures.style import (
     COLUMN_IN,
     DASHES,
@@ -24,7 +25,6 @@ from benchmark.report.figures.style import (
     list_paths,
     make_interval_handles,
     open_figure,
-    wrap_label,
 )
 from benchmark.report.rows import Row
 from benchmark.report.tables.headers import describe_supervision
@@ -74,10 +74,11 @@ def draw_bars(
         for row in baselines:
             axes.axvline(means[rows.index(row)], color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
         axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
-        axes.set_yticks(range(len(rows)), [flag_label(row, ["hiou"], wrap_label(row.label)) for row in rows])
+        labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
+        axes.set_yticks(range(len(rows)), [flag_label(row, ["hiou"], label) for row, label in labels])
         axes.tick_params(axis="y", length=0)
         draw_grid(axes, axis="x")
-        handles = [*_list_legend(rows, colors), *map(make_baseline_handle, baselines)]
+        handles = [*_list_legend(rows, colors), *(make_baseline_handle(row, rows) for row in baselines)]
         handles += make_flag_handles(rows, ["hiou"])
         if handles:
             draw_legend_below(figure, handles, columns=2)

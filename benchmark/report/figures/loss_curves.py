@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
 from benchmark.report.figures.glyphs import show_text
+from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import (
     FORMATS,
     PAGE_IN,
@@ -22,7 +24,6 @@ from benchmark.report.figures.style import (
     draw_legend_below,
     list_paths,
     open_figure,
-    shorten_labels,
 )
 from benchmark.report.rows import Row
 from benchmark.store.store import Store
@@ -57,6 +58,7 @@ def draw_curves(
                     color, label = looks[index]
                     handles[index] = _draw_line(axes, *losses[name], color=color, label=label)
             axes.set_title(show_text(name))
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
             draw_grid(axes)
         for axes in panels[len(names) :]:
             axes.axis("off")

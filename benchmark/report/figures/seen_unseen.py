@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from benchmark.evaluation.counts import GAMMAS, find_gamma
 from benchmark.evaluation.scores import Floats, Metric, compute_gamma_curve
 from benchmark.report.figures.captions import add_title, flag_label, make_flag_handles
+from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import (
     COLUMN_IN,
     DASHES,
@@ -30,14 +31,14 @@ from benchmark.report.figures.style import (
     draw_legend_below,
     list_paths,
     make_interval_handles,
+    measure_legend,
     open_figure,
-    shorten_labels,
 )
 from benchmark.report.rows import Row
 
 LEVELS = range(10, 100, 10)
-ENTRY_IN = 0.175
-"""Height of a line of the legend beside the points."""
+ENTRY_IN, AXES_LABELS_IN = 0.175, 0.5
+"""Height of a line of the legend beside the points, and width of the labels on their other side."""
 SIDES: tuple[Metric, Metric] = ("miou_seen", "miou_unseen")
 
 
@@ -48,22 +49,20 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, title: str = "", formats: Se
         return []
     with open_figure(out, "seen-unseen", size=(PAGE_IN * 0.78, COLUMN_IN * 0.9), formats=formats) as figure:
         axes = figure.add_subplot()
-        add_title(axes, rows, name=title)
-        labels = shorten_labels([row.label for row, _, _ in shown])
         points = [
-            _draw_point(axes, row, label=label, color=color, marker=marker)
-            for (row, color, marker), label in zip(shown, labels, strict=True)
+            _draw_point(axes, row, label=label, color=color, marker=marker) for row, label, color, marker in shown
         ]
         axes.margins(0.12)
         axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
         _draw_levels(axes)
-        drawn = [row.estimates[side].interval for row, _, _ in shown for side in SIDES]
+        drawn = [row.estimates[side].interval for row, *_ in shown for side in SIDES]
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
-        flags = make_flag_handles([row for row, _, _ in shown], SIDES)
+        flags = make_flag_handles([row for row, *_ in shown], SIDES)
         handles = [*points, *intervals, *flags, _make_level_handle()]
         lines = 2 + sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
         figure.set_figheight(max(figure.get_figheight(), 0.1 + ENTRY_IN * lines))
+        add_title(axes, rows, name=title, width_in=figure.get_figwidth() - AXES_LABELS_IN - measure_legend(handles))
         draw_legend(figure, handles, loc="outside right upper", title="row and its hIoU", alignment="left")
     return list_paths(out, "seen-unseen", formats)
 
@@ -81,8 +80,7 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequ
         left, right = figure.subplots(1, 2)
         add_title(figure, rows, name=title)
         lines: list[Line2D] = []
-        labels = shorten_labels([row.label for row, _, _ in shown])
-        for (row, color, marker), label in zip(shown, labels, strict=True):
+        for row, label, color, marker in shown:
             index, curve = find_gamma(row.gamma), average_gamma_curve(row)
             lines.append(_draw_curves(left, right, curve, index=index, color=color, marker=marker, label=label))
         left.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)", xlim=(0, None), ylim=(0, None))
@@ -100,9 +98,10 @@ def average_gamma_curve(row: Row) -> Floats:
     return np.asarray(np.mean([compute_gamma_curve(counts, row.convention) for counts in row.counts], axis=0))
 
 
-def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, tuple[float, float, float], str]]:
-    """Return the rows with a defined hIoU, each with its color and marker."""
-    looks = zip(rows, choose_colors(len(rows)), choose_markers(len(rows)), strict=True)
+def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, str, tuple[float, float, float], str]]:
+    """Return the rows with a defined hIoU, each with its short label, color and marker."""
+    labels = shorten_labels([row.label for row in rows])
+    looks = zip(rows, labels, choose_colors(len(rows)), choose_markers(len(rows)), strict=True)
     return [look for look in looks if look[0].done and not math.isnan(look[0].estimates["hiou"].mean)]
 
 

@@ -11,6 +11,7 @@ from benchmark.report.figures.glyphs import find_missing
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
 from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
+from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
 from benchmark.report.figures.style import FORMATS
 from benchmark.report.imported import describe_missing_scores
 from benchmark.report.rows import TABLE_METRICS
@@ -72,6 +73,9 @@ def describe_left_out(results: StudyResults) -> list[str]:
         )
         texts += describe_missing_scores(group.rows, consequence="left out of the figure of gamma")
         notes += [place + text for text in texts]
+        labels = [row.label for row in group.rows]
+        key = [text for short in (shorten_labels, wrap_labels) for text in list_label_key(labels, short(labels))]
+        notes += [f"{place}in the figures, {'; '.join(dict.fromkeys(key))}"] if key else []
     classes = {name for row in results.rows for counts in row.counts for name in counts.classes}
     missing = find_missing("".join([*(row.label for row in results.rows), *sorted(classes)]))
     if missing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +18,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.glyphs import FONT, show_text
+from benchmark.report.figures.glyphs import FONT
 from benchmark.utils.atomic_files import open_draft
 
 COLUMN_IN = 3.4
@@ -165,52 +164,22 @@ def draw_legend_below(figure: Figure, handles: Sequence[Artist], *, columns: int
         handles: Artists with their labels.
         columns: Largest number of columns.
     """
-    lines = [str(handle.get_label()).split("\n") for handle in handles]
+    lines = [_split_label(handle) for handle in handles]
     for count in range(min(columns, len(handles)), 0, -1):
-        parts = [lines[part[0] : part[-1] + 1] for part in np.array_split(range(len(handles)), count)]
-        widths = [
-            LEGEND_KEY_IN + LEGEND_CHARACTER_IN * max(len(line) for some in part for line in some) for part in parts
-        ]
-        if sum(widths) <= figure.get_figwidth():
+        places = [range(part[0], part[-1] + 1) for part in np.array_split(range(len(handles)), count)]
+        parts = [[lines[index] for index in place] for place in places]
+        if sum(measure_legend([handles[index] for index in place]) for place in places) <= figure.get_figwidth():
             break
     height = max(sum(map(len, part)) for part in parts)
     figure.set_figheight(figure.get_figheight() + LEGEND_LINE_IN * (height - 1))
     draw_legend(figure, handles, loc="outside lower center", ncols=count, columnspacing=1.2, handlelength=1.6)
 
 
-def shorten_labels(labels: Sequence[str], *, width: int = 34) -> list[str]:
-    """Return labels that leave space for the figure, each on one line; different labels stay different.
-
-    Args:
-        labels: Labels of the rows.
-        width: Largest number of characters. A longer label loses its middle, as labels often differ at their ends.
-    """
-    shown = [_cut_middle(show_text(label), width) for label in labels]
-    copies: dict[str, list[str]] = {}
-    for text, label in zip(shown, labels, strict=True):
-        if label not in copies.setdefault(text, []):
-            copies[text].append(label)
-    numbers = [copies[text].index(label) + 1 for text, label in zip(shown, labels, strict=True)]
-    return [f"{text} ({number})" if number > 1 else text for text, number in zip(shown, numbers, strict=True)]
+def measure_legend(handles: Sequence[Artist]) -> float:
+    """Return the approximate width in inches of a legend in one column."""
+    longest = max((len(line) for handle in handles for line in _split_label(handle)), default=0)
+    return LEGEND_KEY_IN + LEGEND_CHARACTER_IN * longest
 
 
-def wrap_label(label: str, *, width: int = 24) -> str:
-    """Return a label on at most two lines; a longer one loses its middle."""
-    text = show_text(label)
-    for longest in range(min(len(text), 2 * width), 0, -1):
-        lines = textwrap.wrap(_cut_middle(text, longest), width)
-        if len(lines) <= 2:
-            return "\n".join(lines)
-    return text
-
-
-def _cut_middle(text: str, width: int) -> str:
-    """Return a text without its middle, between words if it has any there, if it is longer than allowed."""
-    if len(text) <= width:
-        return text
-    tail_width = (width - 1) // 2
-    head, tail = text[: width - 1 - tail_width], text[len(text) - tail_width :]
-    words, last = head.rpartition(" ")[0], tail.partition(" ")[2]
-    head = words if 2 * len(words) > len(head) else head
-    tail = last if 2 * len(last) > len(tail) else tail
-    return f"{head.rstrip()} … {tail.lstrip()}" if words or last else f"{head}…{tail}"
+def _split_label(handle: Artist) -> list[str]:
+    return str(handle.get_label()).split("\n")

@@ -52,7 +52,7 @@ def test_a_limited_evaluation_is_the_title_of_a_figure(tmp_path: Path, max_image
 
 def test_the_dashed_line_is_named_after_the_baseline(tmp_path: Path) -> None:
     rows = read_rows(Store(tmp_path), two_rows(Store(tmp_path)))
-    handle = make_baseline_handle(rows[1])
+    handle = make_baseline_handle(rows[1], rows)
     assert (handle.get_label(), handle.get_linestyle()) == ("baseline: no SGD", "--")
 
 

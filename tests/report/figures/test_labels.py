@@ -19,8 +19,9 @@ from matplotlib.text import Text
 
 from benchmark.report.figures import style
 from benchmark.report.figures.glyphs import find_missing, show_text
+from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
 from benchmark.report.figures.study_figures import describe_left_out, draw_all, name_folders
-from benchmark.report.figures.style import draw_legend, draw_legend_below, open_figure, shorten_labels, wrap_label
+from benchmark.report.figures.style import draw_legend, draw_legend_below, open_figure
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.store.store import Store
@@ -73,7 +74,7 @@ def test_any_text_can_be_a_legend_a_tick_and_a_title(text: str) -> None:
         matplotlib.rcParams.update(style._RC)
         figure = Figure(figsize=(3, 2))
         axes = figure.add_subplot()
-        axes.set_yticks([0.5], [wrap_label(text)])
+        axes.set_yticks([0.5], wrap_labels([text]))
         axes.set_title(show_text(text))
         (short,) = shorten_labels([text])
         legend = draw_legend(figure, [Line2D([], [], label=short)])
@@ -100,8 +101,29 @@ def test_a_long_label_loses_its_middle(label: str, short: str) -> None:
     assert shorten_labels([label]) == [short]
 
 
+def test_labels_that_differ_in_the_middle_keep_what_differs() -> None:
+    labels = [f"A label of many words with a variant {name} in the middle and the same end again" for name in "xy"]
+    assert shorten_labels(labels) == ["A label of…x in the middle and th…", "A label of…y in the middle and th…"]
+    first, second = (text.replace("\n", " ") for text in wrap_labels(labels))
+    assert "…x in the" in first and "…y in the" in second
+
+
+def test_one_character_that_the_font_does_not_have_tells_labels_apart() -> None:
+    first, second = shorten_labels(["漢" * 9 + "一" + "漢" * 9, "漢" * 9 + "二" + "漢" * 9])
+    assert "<U+4E00>" in first and "<U+4E8C>" in second
+
+
+def test_the_key_names_labels_that_only_a_number_tells_apart() -> None:
+    labels = ["A" * 30 + "b" + "A" * 30, "A" * 30 + "c" + "A" * 30, "short"]
+    assert list_label_key(labels, ["A…A", "A…A (2)", "short"]) == [
+        f"'A…A' is '{labels[0]}'",
+        f"'A…A (2)' is '{labels[1]}'",
+    ]
+
+
 def test_a_wrapped_label_has_two_lines_and_keeps_its_end() -> None:
-    lines = wrap_label("no CSH, two-layer MLP, value-path start, budget.iterations=2000").split("\n")
+    (text,) = wrap_labels(["no CSH, two-layer MLP, value-path start, budget.iterations=2000"])
+    lines = text.split("\n")
     assert len(lines) == 2 and lines[1].endswith("budget.iterations=2000") and max(map(len, lines)) <= 24
 
 

@@ -131,6 +131,8 @@ def _find_problem_of_loss(name: object, value: Any) -> str:
         return f"loss {name!r} has shape {tuple(value.shape)}, expected a scalar: reduce it, as with .mean()"
     if not value.is_floating_point():
         return f"loss {name!r} is {value.dtype}, expected a floating point number"
+    if value.is_meta:
+        return f"loss {name!r} is on the device 'meta', so it has no value: compute it on that of the images"
     return ""
 
 
@@ -168,6 +170,8 @@ def _find_problem_of_prediction(prediction: object, sample: Sample) -> str:
         return f"has {describe_value(scores)} as 'sem_seg', expected a tensor of floats (K, height, width)"
     if not scores.is_floating_point():
         return f"has {scores.dtype} as 'sem_seg', expected floats: return scores (K, height, width), not a label map"
+    if scores.is_meta:
+        return "is on the device 'meta', so it has no values: compute scores on the device of the images"
     return _find_problem_of_shape(tuple(scores.shape), size)
 
 

@@ -103,7 +103,9 @@ class ProcessGroup:
             return [work()]
         try:
             value = work()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, too, or the other processes would wait for this one
             self._gather_objects(_RemoteFailure(_describe_failure(error)))
             raise
         values = self._gather_objects(value)

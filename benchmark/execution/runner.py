@@ -6,8 +6,10 @@ import importlib
 import logging
 import os
 import time
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -95,7 +97,9 @@ def execute(
             return _save_result(folder, result.complete(draft), result.counts)
         except SupersededError:
             raise
-        except Exception as error:
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not _is_raised_by_method(error, spec):
+                raise
             return _save_failure(folder, draft.fail(_explain_failure(error, spec)))
 
 
@@ -132,7 +136,9 @@ def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -
             provenance = _Provenance(digest_code(describe_code(spec)), arithmetic, inputs)
             run = engine.run_collectively(lambda: _load(spec, load_recipe_of(spec), workers=workers))
             _fit_and_evaluate(run, engine, folder=folder, provenance=provenance, observe=lambda _: None)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         time.sleep(FAILURE_DELAY_S)
         raise
 
@@ -244,13 +250,23 @@ def _fit_and_evaluate(
     return result, counts
 
 
-def _explain_failure(error: Exception, spec: RunSpec) -> Failure:
+def _explain_failure(error: BaseException, spec: RunSpec) -> Failure:
     """Describe an exception with its place in the method's own files, unless the method is not found."""
+    return explain_exception(error, method_files=_list_own_files(spec))
+
+
+def _list_own_files(spec: RunSpec) -> list[Path]:
     try:
-        files = list_own_files(find_method_of(spec))
+        return list_own_files(find_method_of(spec))
     except (KeyError, OSError, ValueError):
-        files = []
-    return explain_exception(error, method_files=files)
+        return []
+
+
+def _is_raised_by_method(error: BaseException, spec: RunSpec) -> bool:
+    """Return whether a `raise` statement in the method's own files created the exception."""
+    frames = traceback.extract_tb(error.__traceback__)
+    is_raise = bool(frames) and (frames[-1].line or "").startswith("raise ")
+    return is_raise and Path(frames[-1].filename).resolve() in _list_own_files(spec)
 
 
 def _save_failure(folder: RunFolder, record: RunRecord) -> RunRecord:

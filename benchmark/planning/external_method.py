@@ -20,10 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from benchmark.utils.external_sources import ExternalMethod
+from benchmark.utils.external_sources import PRIVATE_PREFIX, ExternalMethod
 from benchmark.utils.source_files import INIT
-
-PREFIX = "_external_method_"
 
 
 def load_external_method(method: ExternalMethod) -> ModuleType:
@@ -35,7 +33,7 @@ def load_external_method(method: ExternalMethod) -> ModuleType:
     content = hashlib.sha256(str(method.source).encode())
     for path in method.list_modules():
         content.update(hashlib.sha256(path.read_bytes()).digest())
-    package = f"{PREFIX}{content.hexdigest()[:16]}"
+    package = f"{PRIVATE_PREFIX}{content.hexdigest()[:16]}"
     folders = method.source.parent.relative_to(method.root).parts
     stem = [] if method.source.name == INIT else [method.source.stem.replace(".", "_")]
     name = ".".join([package, *folders, *stem])

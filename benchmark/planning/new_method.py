@@ -6,6 +6,7 @@ import importlib.util
 import keyword
 import re
 import sys
+import unicodedata
 from pathlib import Path
 
 from benchmark.planning.registry import METHODS, list_methods
@@ -42,10 +43,12 @@ def check_new_name(name: str) -> None:
         ValueError: The name is no identifier, or it is taken by a module or method.
     """
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name.startswith("_"):
-        proposal = re.sub(r"\W+", "_", name.removesuffix(".py"), flags=re.ASCII).strip("_")
+        plain = unicodedata.normalize("NFKD", name.removesuffix(".py"))  # letters without their accents
+        plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+        proposal = re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_")
         advice = f": try {proposal}" if proposal.isidentifier() and not keyword.iskeyword(proposal) else ""
         raise ValueError(f"{name!r} is no name for a Python module: use letters, digits and underscores{advice}")
-    if name in sys.stdlib_module_names:
+    if name in {*sys.stdlib_module_names, "test"}:  # Python's list of its modules leaves out its own tests
         raise ValueError(f"{name!r} is a module of Python itself, which the file would hide: choose another name")
     if name in list_methods():
         raise ValueError(f"{name!r} is a registered method: choose another name, such as {name}_2")

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from benchmark.planning.external_method import load_external_method
+from benchmark.planning.method_import import shield_command
 from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.installed_methods import find_module_file, list_entry_points, list_package_files
@@ -177,8 +178,11 @@ def load_recipe(name: str) -> Recipe[Any]:
 
     source = find_source(name)
     try:
-        module = _load_module(name, source)
-    except Exception as error:
+        with shield_command(source):
+            module = _load_module(name, source)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit, too: the file must not end this process
         raise ValueError(_describe_error(name, source, error)) from error
     recipe: Recipe[Any] | None = getattr(module, "RECIPE", None)
     problem = find_problem_of_recipe(recipe)
@@ -239,7 +243,7 @@ def _read_title(recipe: ast.expr) -> str:
     return next((str(value.value) for value in values if isinstance(value, ast.Constant)), "")
 
 
-def _describe_error(name: str, source: Path, error: Exception) -> str:
+def _describe_error(name: str, source: Path, error: BaseException) -> str:
     """Return one line with the file and the line of an error within the method's own files."""
     if isinstance(error, SyntaxError):
         file = Path(error.filename).name if error.filename else source.name

@@ -10,8 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.core.run_record import Failure
+from benchmark.utils.external_sources import hide_private_packages
 from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
+from benchmark.utils.programming_errors import reword_programming_error
 from benchmark.utils.validation_errors import describe_errors
 
 TRACEBACK_LINES = 30
@@ -98,7 +100,7 @@ def _describe(error: BaseException, *, step: str) -> str:
         return f"the disk is full: {error.strerror}; free some space and run it again"
     if isinstance(error, KeyError) and error.args:
         return _describe_missing_key(error.args[0], step=step)
-    message = describe_errors(error) if isinstance(error, ValidationError) else " ".join(str(error).split())
+    message = describe_errors(error) if isinstance(error, ValidationError) else _reword(error)
     if not message:
         return _describe_silent_error(error)
     if BATCH_NORM_MESSAGE in message:
@@ -106,6 +108,11 @@ def _describe(error: BaseException, *, step: str) -> str:
     if any(text in message for text in DEVICE_MESSAGES):
         message += "; hold tensors as parameters or buffers (register_buffer), or create them on the images' device"
     return message
+
+
+def _reword(error: BaseException) -> str:
+    """Return the message of an exception in words of ours if there are any, with the names of modules as imported."""
+    return " ".join(hide_private_packages(reword_programming_error(error) or str(error)).split())
 
 
 def _describe_missing_key(key: object, *, step: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,8 @@ from pathlib import Path
 from benchmark.utils.source_files import INIT, digest_sources, find_imported_files, read_source
 
 OWN_NAMES = frozenset({"benchmark", "methods", "slurm"})
+PRIVATE_PREFIX = "_external_method_"
+"""Beginning of the names of the packages that method files are loaded into, followed by a digest."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ def open_external_method(source: Path) -> ExternalMethod:
     while (root / INIT).is_file() and (root.parent / INIT).is_file():
         root = root.parent
     return ExternalMethod(source, root)
+
+
+def hide_private_packages(text: str) -> str:
+    """Return a text with the names of modules as the method's files import them, without their private package."""
+    return re.sub(rf"{PRIVATE_PREFIX}[0-9a-f]+\.?", "", text)
 
 
 def _is_package(folder: Path) -> bool:

@@ -206,6 +206,8 @@ def _explain(error: BaseException) -> str:
         return f"{error}, so it is refused: give a file that holds tensors alone, such as .safetensors"
     if isinstance(error, pickle.UnpicklingError):
         line = "it holds no pickled tensors"  # torch's own text is a page about its options
+    elif "central directory" in str(error):
+        line = "its zip archive has no end"  # torch's own text speaks of its reader
     else:
         line = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
     advice = "download it again, or give a .safetensors file or one written by torch.save"

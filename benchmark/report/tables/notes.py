@@ -101,7 +101,8 @@ def describe_sources(rows: Sequence[Row]) -> list[str]:
     notes += [f"{reconstruction}."] if reconstruction else []
     if runs:
         notes.append(
-            f"From {runs} runs ({digest_runs(rows)}); their ids are in the csv and json formats of this table."
+            f"From {runs} run{'s' if runs > 1 else ''} ({digest_runs(rows)}); "
+            f"{'its id is' if runs == 1 else 'their ids are'} in the csv and json formats of this table."
         )
     return notes
 

@@ -85,6 +85,8 @@ def read_embedding_table(file: str, names: str = "", *, ensemble: Ensemble = "no
     duplicates = sorted({name for name in row_names if row_names.count(name) > 1})
     if duplicates:
         raise ValueError(f"names of embedding file {file} occur more than once: {', '.join(duplicates)}")
+    if len(array) > 1 and (array == array[0]).all():
+        raise ValueError(f"embedding file {file} has the same vector for all {len(array)} names: write it again")
     vectors = _normalize_rows(torch.from_numpy(array.astype(np.float32)), file=file, names=row_names)
     table = vectors if ensemble == "none" else F.normalize(vectors.mean(dim=1), dim=1)  # (N, D)
     return EmbeddingTable(file, row_names, table)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import open_clip
 
 from benchmark.utils.did_you_mean import explain_unknown_name
-from methods.blocks.clip.assets import ASSETS, RANDOM, TOY_MODEL
+from methods.blocks.clip.assets import ASSETS, RANDOM, TOY, TOY_MODEL
 from methods.blocks.clip.user_folder import SUFFIXES
 from methods.blocks.clip.weights import check_weights_exist, look_up_pretraining
 
@@ -93,7 +93,7 @@ def describe_unknown_weights(model: str, weights: str) -> str:
     if look_up_pretraining(sibling, weights):
         return f"weights {weights!r} were trained with another activation function: they need model {sibling!r}"
     tags = open_clip.list_pretrained_tags_by_model(model)
-    hint = explain_unknown_name(f"weights for {model}", weights, [*tags, RANDOM])
+    hint = explain_unknown_name(f"weights for {model}", weights, [*tags, *([TOY] if model == TOY_MODEL else []), RANDOM])
     if weights.endswith(SUFFIXES):
         return f"{hint}; no such file exists either"
     return f"{hint}; or give the path of an existing file"

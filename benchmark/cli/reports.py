@@ -162,9 +162,10 @@ def write_figures(
 ) -> list[Path]:
     """Draw the figures of a study that need only its records, print what is left out, and return the files."""
     from benchmark.report.figures.study_figures import describe_left_out, draw_all
-    from benchmark.report.figures.style import FORMATS
+    from benchmark.report.figures.style import FORMATS, check_formats
     from benchmark.report.tables.selection import select_columns
 
+    check_formats(formats)
     results = collect_table(store, plan, select_columns((), sort=sort), convention=convention, baseline=baseline)
     out.mkdir(parents=True, exist_ok=True)
     for text in describe_left_out(results):

@@ -87,9 +87,7 @@ def open_figure(
         ValueError: A format is unknown.
         OSError: A file cannot be written.
     """
-    unknown = [name for name in formats if name not in _METADATA]
-    if unknown:
-        raise ValueError(f"no figure format {unknown[0]!r}; there are: {', '.join(_METADATA)}")
+    check_formats(formats)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
@@ -99,6 +97,17 @@ def open_figure(
             kind = path.suffix[1:]
             with open_draft(path) as draft:
                 figure.savefig(draft, format=kind, metadata=_METADATA[kind], dpi=_choose_resolution(figure))
+
+
+def check_formats(formats: Sequence[str]) -> None:
+    """Check that figures can be saved in some formats.
+
+    Raises:
+        ValueError: A format is unknown.
+    """
+    unknown = [name for name in formats if name not in _METADATA]
+    if unknown:
+        raise ValueError(f"no figure format {unknown[0]!r}; there are: {', '.join(_METADATA)}")
 
 
 def _choose_resolution(figure: Figure) -> float:

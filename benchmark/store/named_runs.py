@@ -47,7 +47,7 @@ def _find_runs(store: Store, name: str, *, is_plan: bool) -> Sequence[str]:
         of_method = _find_runs_of_method(store, name)
         if of_method:
             return of_method
-        if store.list_ids() and "ambiguous" not in str(error.args[0]):
+        if "ambiguous" not in str(error.args[0]):
             raise KeyError(explain_unknown(store, name)) from error
         raise
 

@@ -137,5 +137,5 @@ class Store:
         if len(ids) <= FEW_RUNS:
             return explain_unknown_name("run", text, ids)
         near = find_near_name(text, ids)
-        hint = "" if near is None else f"; did you mean {near!r}?"
+        hint = ";" if near is None else f"; did you mean {near!r}?"
         return f"no run {text!r}{hint} {self.root} holds {len(ids)} runs; see: {self.format_command('status')}"

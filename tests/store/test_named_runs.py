@@ -39,7 +39,7 @@ def test_names_may_be_mixed_and_every_run_is_named_once(store: Store) -> None:
 
 
 def test_an_unknown_name_is_refused(store: Store) -> None:
-    with pytest.raises(KeyError, match="no run 'damo"):
+    with pytest.raises(KeyError, match="no study, method or run 'damo'; did you mean 'demo'"):
         find_named_runs(store, ["damo"])
 
 

@@ -14,8 +14,7 @@ from benchmark.core.overrides import validate_fields
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
-from benchmark.planning.equal_rows import describe_equal_rows
-from benchmark.planning.plan_cache import plan_study
+from benchmark.planning.plan_notes import plan_aloud
 from benchmark.planning.registry import list_methods
 from benchmark.store.store import Store
 from benchmark.utils.did_you_mean import explain_unknown_name
@@ -137,7 +136,7 @@ def select_runs(
         study = _modify(load_study(request.name), request)
         _check_own_name(study.name, request.name)
         _notify_size(study, notify)
-        return select_study(_plan(study, store, keep=keep, notify=notify), seeds=request.seeds)
+        return select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
     return _select_method(request, store=store, keep=keep, notify=notify)
 
 
@@ -157,19 +156,6 @@ def _check_own_name(name: str, source: str) -> None:
         )
 
 
-def _plan(
-    study: Study, store: Store, *, keep: bool, notify: Callable[[str], None], place: str | None = None
-) -> PlannedStudy:
-    """Plan a study, and say which plan it replaces and which rows differ in name only."""
-    old = store.read_plans()[0].get(study.name) if keep else None
-    planned = plan_study(study, store, keep=keep, place=place)
-    if old is not None and set(old.ids).isdisjoint(planned.plan.ids):
-        notify(f"the plan {study.name!r} of {len(old.ids)} other runs ({old.title}) is replaced; its runs are kept")
-    for line in describe_equal_rows(planned):
-        notify(line)
-    return planned
-
-
 def _modify(study: Study, request: Request) -> Study:
     """Return a study with the changes of a request."""
     fields = {**request.fields, "split": request.splits or None}
@@ -184,7 +170,7 @@ def _select_method(request: Request, *, store: Store, keep: bool, notify: Callab
     _notify_size(study, notify)
     is_named = bool(request.sweep) or request.plan_name is not None
     if is_named:
-        planned = _plan(study, store, keep=keep, notify=notify, place="")
+        planned = plan_aloud(study, store, keep=keep, notify=notify, place="")
     else:
         from benchmark.planning.expand import expand  # needs torch
 

@@ -23,7 +23,7 @@ def refuse_other_types(fields: Mapping[str, Any]) -> None:
         for schema in _list_numbers(field):
             number = dict(schema)
             schema.clear()
-            schema.update(core_schema.json_or_python_schema(number, _check_first(number)))  # type: ignore[arg-type]
+            schema.update(core_schema.json_or_python_schema(number, _check_first(number)))
 
 
 def _list_numbers(schema: Any) -> Iterator[dict[str, Any]]:

@@ -11,6 +11,7 @@ import pytest
 from benchmark.core.study import load_study
 from benchmark.planning.expand import expand
 from benchmark.store.store import Store
+from benchmark.utils.paths import ROOT
 from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save
 
@@ -61,3 +62,19 @@ def test_an_estimate_names_its_runs_and_what_was_not_measured(tmp_path: Path, ca
     estimate = plan_json(capsys, tmp_path, "peers", "--estimate")["estimate"]
     assert estimate["not_measured"] == ["MaskCLIP", "SPNet"] and estimate["rows"][1]["hours"] is None
     assert estimate["rows"][0]["measured"]["runs"] == [run_id]
+
+
+def test_titles_and_labels_are_shown_without_control_characters(tmp_path: Path, capsys: Capsys) -> None:
+    path = tmp_path / "mine.yaml"
+    row = f'{{method: {TINY}, label: "p\\nq\\a"}}'
+    path.write_text(
+        f'title: "a\\nb\\e[31m"\nsplit: toybox\nseeds: [0]\nrows: [{row}]\n'.replace(TINY, f"{ROOT / TINY}")
+    )
+    lines = run_command(capsys, "--runs", str(tmp_path), "plan", str(path)).out.splitlines()
+    assert lines[0].startswith(r"a b\x1b[31m (toybox;") and lines[2].split()[:2] == ["p", r"q\x07"]
+
+
+def test_rows_without_a_measurement_are_named_with_their_split(tmp_path: Path, capsys: Capsys) -> None:
+    options = ("--split", "toybox", "--split", "toybox_tune", "--estimate")
+    lines = run_command(capsys, "--runs", str(tmp_path), "plan", TINY, *options).out.splitlines()
+    assert any(line.startswith("not measured, and in no total: Tiny on toybox, Tiny on toybox_tune;") for line in lines)

@@ -97,3 +97,26 @@ def test_a_path_that_leads_to_no_runs_is_answered_as_it_was_typed(
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError, match=message):
         select_runs(Request(name), store=Store(tmp_path))
+
+
+def test_rows_that_differ_in_an_unused_budget_are_named(tmp_path: Path) -> None:
+    notes: list[str] = []
+    request = Request("maskclip", sweep={"budget.iterations": (5, 6)})
+    select_runs(request, store=Store(tmp_path), notify=notes.append)
+    labels = "MaskCLIP [budget.iterations=5], MaskCLIP [budget.iterations=6]"
+    assert notes == [f"maskclip trains nothing, so these rows get equal numbers: {labels}"]
+
+
+def test_a_study_file_does_not_take_the_name_of_an_included_study(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: ablations\ntitle: T\nsplit: toybox\nseeds: [0]\nrows: [maskclip]\n")
+    with pytest.raises(ValueError, match=r"mine\.yaml has the name of an included study or method, 'ablations'"):
+        select_runs(Request(str(path)), store=Store(tmp_path))
+    assert select_runs(Request(str(path), plan_name="other"), store=Store(tmp_path)).name == "other"
+
+
+def test_a_plan_of_other_runs_is_not_replaced_in_silence(tmp_path: Path) -> None:
+    notes: list[str] = []
+    for method in ("maskclip", "spnet"):
+        select_runs(Request(method, plan_name="mine"), store=Store(tmp_path), notify=notes.append)
+    assert notes == ["the plan 'mine' of 1 other run (maskclip) is replaced; its runs are kept"]

@@ -17,6 +17,7 @@ from benchmark.store.attempts import SupersededError
 from benchmark.store.progress import measure_silence_s
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.atomic_files import UnreadableError
 from benchmark.utils.drafts import make_draft_path
 from tests.report.world import even, save, spec_of
 
@@ -267,3 +268,47 @@ def test_a_run_is_silent_after_ten_minutes_and_fifty_steps(
 
     monkeypatch.setattr(progress, "datetime", Clock)
     assert measure_silence_s(beat) == silent_s
+
+
+def test_a_run_whose_log_is_open_and_whose_process_starts_is_not_interrupted(run: RunFolder) -> None:
+    folder = run.next_attempt_path
+    folder.mkdir(parents=True)
+    (folder / "log.txt").touch()
+    assert run.read_state() is RunState.MISSING
+    run.begin_attempt(SPEC)
+    assert run.read_state() is RunState.INTERRUPTED
+
+
+def _make_unreadable(path: Path) -> None:
+    path.unlink()
+    path.mkdir()  # a folder cannot be opened as a file, not even by the superuser
+
+
+@pytest.mark.parametrize("name", ["record.json", "counts.npz"])
+def test_a_run_with_a_file_that_cannot_be_read_is_broken_and_not_begun_again(
+    store: Store, run: RunFolder, name: str
+) -> None:
+    save(store, SPEC, even(80, 60))
+    _make_unreadable(run.path / name)
+    snapshot = run.read_snapshot()
+    assert snapshot.state is RunState.BROKEN and snapshot.is_unreadable
+    with pytest.raises(UnreadableError, match=f"{name} cannot be read"):
+        run.begin_attempt(SPEC)
+    assert run.record_path.exists() and run.counts_path.exists()
+
+
+def test_the_files_of_a_broken_run_are_kept_when_it_is_begun_again(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    counts = run.counts_path.read_bytes()
+    run.record_path.write_text("{")
+    run.begin_attempt(SPEC)
+    (kept,) = run.path.glob("attempts/*/counts.npz")
+    assert kept.read_bytes() == counts and kept.with_name("record.json").read_text() == "{"
+
+
+def test_a_result_without_its_counts_is_broken(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    run.counts_path.unlink()
+    snapshot = run.read_snapshot()
+    assert (snapshot.state, snapshot.is_unreadable) == (RunState.BROKEN, False)
+    assert snapshot.problem.endswith("counts.npz is missing: copy it again from the machine that ran it")

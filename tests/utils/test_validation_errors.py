@@ -122,6 +122,11 @@ def test_no_unknown_error_type_has_words() -> None:
         ({"inner": {"low": 2}}, "inner: low=2 is above high=1"),
         ({"inner": {"low": -1}}, "inner: low is negative"),
         ({"inner": {"hihg": 2}}, "no field 'inner.hihg'; did you mean 'inner.high'? There are: inner.high, inner.low"),
+        (
+            {"count": "a", "nmae": "b"},
+            "no field 'nmae'; did you mean 'name'? There are: count, either, inner, is_on, maybe, name, names, pair, "
+            "ratio, table, tagged, weather; count='a': expected a whole number",
+        ),
         ({"maybe": {"low": "x"}}, "maybe.low='x': expected a whole number"),
         ({"inner": 3}, "inner=3: expected a table of fields (key: value)"),
         ({"count": "a", "is_on": 7}, "count='a': expected a whole number; is_on=7: expected true or false"),

@@ -93,6 +93,18 @@ def test_a_job_that_the_scheduler_does_not_know_is_not_a_failure(
     assert state == expected
 
 
+@pytest.mark.parametrize("files", [RunState.MISSING, RunState.INTERRUPTED])
+@pytest.mark.parametrize(
+    ("code", "expected"), [(3, RunState.FAILED), (127, RunState.FAILED), (130, None), (85, None), (0, None)]
+)
+def test_a_run_whose_job_failed_has_failed_before_its_record_is_written(
+    files: RunState, code: int, expected: RunState | None
+) -> None:
+    job = _job("FAILED", exit_code=code)
+    state, reason = decide_state(files, _task(), job=job, reachable=True, silent_s=math.inf, now=NOW)
+    assert state is (expected or files) and reason.startswith("its job ended: FAILED")
+
+
 def test_an_element_whose_array_is_shown_without_it_does_not_wait() -> None:
     scheduler: Any = {"job": None, "reachable": True, "silent_s": math.inf, "now": NOW}
     state, reason = decide_state(RunState.MISSING, _task(sent=NOW - 1), **scheduler, is_forgotten=True)
@@ -188,3 +200,13 @@ def test_the_readme_explains_every_state_of_a_run_in_order() -> None:
     text = (ROOT / "slurm" / "README.md").read_text(encoding="utf-8")
     rows = text.split("## What the states of a run mean")[1].split("##")[0].split("|---|---|---|")[1]
     assert re.findall(r"^\| (\w+) \|", rows, flags=re.MULTILINE) == [state.value for state in RunState]
+
+
+def test_a_submission_that_cannot_be_read_is_named_and_hides_no_run(store: Store) -> None:
+    _submit(store)
+    path = next(store.root.glob("submissions/*/manifest.json"))
+    path.write_text("{")
+    status = query_status(store, [SPEC.id])
+    assert status.runs[0].task is None
+    (note,) = status.queue.notes
+    assert "manifest.json is broken" in note and note.endswith("its runs count as not submitted")

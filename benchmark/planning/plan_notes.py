@@ -1,0 +1,53 @@
+"""What a user should know about a plan that is made: what it replaces, and which of its rows are equal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from benchmark.core.budget import Budget
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.study import PlannedStudy, PlanRow, Study
+from benchmark.planning.plan_cache import plan_study
+from benchmark.store.store import Store
+
+
+def plan_aloud(
+    study: Study, store: Store, *, keep: bool, notify: Callable[[str], None], place: str | None = None
+) -> PlannedStudy:
+    """Plan a study, and say if it replaces the plan of another one, and which rows differ in name only.
+
+    Errors are those of `benchmark.planning.plan_cache.plan_study`.
+
+    Args:
+        study: Study with all its overrides.
+        store: Store that holds the plans.
+        keep: Whether the plan and its memo are saved.
+        notify: Function for one line at a time.
+        place: Beginning of error messages; by default, the study is named.
+    """
+    old = store.read_plans()[0].get(study.name) if keep else None
+    planned = plan_study(study, store, keep=keep, place=place)
+    if old is not None and set(old.ids).isdisjoint(planned.plan.ids):
+        count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
+        notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; its runs are kept")
+    for line in _describe_equal_rows(planned):
+        notify(line)
+    return planned
+
+
+def _describe_equal_rows(planned: PlannedStudy) -> Iterator[str]:
+    """Yield one line about each group of rows without training that differ in the training budget only."""
+    groups: dict[str, list[tuple[PlanRow, RunSpec]]] = {}
+    for row, spec in zip(planned.plan.rows, planned.first_specs, strict=True):
+        if row.is_deterministic:  # so that nothing is trained, see Traits
+            groups.setdefault(_identify(spec), []).append((row, spec))
+    for group in groups.values():
+        if len(group) > 1:
+            labels = ", ".join(row.label for row, _ in group)
+            yield f"{group[0][0].method} trains nothing, so these rows get equal numbers: {labels}"
+
+
+def _identify(spec: RunSpec) -> str:
+    """Return a text that is equal for runs which differ in nothing but the training budget."""
+    used = Budget(iterations=0, precision=spec.budget.precision, init_images=spec.budget.init_images)
+    return spec.model_copy(update={"seed": 0, "budget": used}).digest()

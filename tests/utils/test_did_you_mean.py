@@ -1,0 +1,28 @@
+"""Answers to names and paths that stand for nothing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmark.utils.did_you_mean import SHOWN_NAMES, explain_missing_file, explain_unknown_name
+
+
+def test_a_long_list_of_names_is_cut() -> None:
+    names = [f"n{number}" for number in range(SHOWN_NAMES + 5)]
+    line = explain_unknown_name("split", "zzz", names)
+    assert line.endswith(f"n{SHOWN_NAMES - 1}, … and 5 more") and f"n{SHOWN_NAMES}," not in line
+
+
+def test_what_lies_at_a_path_that_is_no_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("dir.yaml").mkdir()
+    Path("loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo("pipe.yaml")
+    kinds = {"dir": "a folder: give a file in it", "pipe": "neither a file nor a folder"}
+    kinds["loop"] = "a symbolic link to loop.yaml, which leads to no file"
+    for name, kind in kinds.items():
+        line = explain_missing_file("study file", f"{name}.yaml", "*.yaml")
+        assert line == f"no study file '{name}.yaml': it is {kind}"

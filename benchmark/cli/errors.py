@@ -18,19 +18,38 @@ from benchmark.utils.paths import ROOT
 _SOURCES = tuple(ROOT / name for name in ("benchmark", "methods", "slurm"))
 
 
-def report(error: Exception, arguments: Sequence[str]) -> int:
+def report(error: Exception | SystemExit, arguments: Sequence[str]) -> int:
     """Print one line about the exception that ended a command, and return the exit code.
 
     Args:
         error: Exception that ended the command.
         arguments: Command line, for the crash log.
     """
-    if is_expected(error):
+    if isinstance(error, SystemExit):
+        print_note(f"error: {_describe_exit(error)}")
+    elif is_expected(error):
         print_note(f"error: {format_message(error)}")
     else:
         log = _write_crash(error, arguments)
         print_note(f"error: {type(error).__name__}: {format_message(error)} (unexpected; traceback in {log})")
     return ExitCode.ERROR
+
+
+def is_own_exit(error: BaseException) -> bool:
+    """Return whether an exception is the end of a command by this program or its option parser, not by other code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if not isinstance(error, SystemExit) or not frames:
+        return False
+    path = Path(frames[-1].filename).resolve()
+    return path.is_relative_to(ROOT / "benchmark") or not {"typer", "click"}.isdisjoint(path.parts)
+
+
+def _describe_exit(error: SystemExit) -> str:
+    """Return one line with the place where the code of a method ended this process."""
+    from benchmark.store.exceptions import explain_exception
+
+    place = traceback.extract_tb(error.__traceback__)[-1].filename
+    return explain_exception(error, method_files=[Path(place).resolve()]).summary
 
 
 def is_expected(error: Exception) -> bool:

@@ -30,7 +30,7 @@ from benchmark.cli import (
     verify,
 )
 from benchmark.cli.console import print_note
-from benchmark.cli.errors import report
+from benchmark.cli.errors import is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
 from benchmark.cli.streams import ignore_warning_options, set_up_streams
 from benchmark.cli.version import print_version
@@ -142,6 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ERROR)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if is_own_exit(error):
+            raise
         sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
     sys.exit(ExitCode.SUCCESS)

@@ -258,7 +258,7 @@ def compare(
         store,
         runs_a,
         runs_b,
-        labels=(label_a, label_b),
+        labels=(label_a, label_b) if label_a != label_b else (a, b),  # such as a method and a file called like it
         convention=find_convention(convention),
         margin=margin,
         metrics=find_metrics(wanted),

@@ -167,7 +167,7 @@ class ProcessGroup:
         return values
 
 
-def _describe_failure(error: Exception) -> str:
+def _describe_failure(error: BaseException) -> str:
     """Describe an exception in one line, with the deepest line of a file that is neither ours nor installed."""
     frames = traceback.extract_tb(error.__traceback__)
     installed = (ROOT / "benchmark", *(Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")))

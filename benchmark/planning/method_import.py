@@ -1,4 +1,4 @@
-"""Surroundings in which the file of a method is imported: it reads and changes nothing of the command that imports it."""
+"""Surroundings in which a method file is imported: it reads and changes nothing of the command that imports it."""
 
 from __future__ import annotations
 

@@ -30,6 +30,7 @@ from benchmark.report.tables.provenance import (
 )
 from benchmark.store.staleness import summarize_changes
 from benchmark.store.store import Store
+from benchmark.utils.method_names import is_method_path, split_method
 
 UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")
 """Properties of runs that are not known of imported predictions."""
@@ -96,24 +97,43 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
     rows = [] if plan is None else [row for row in plan.rows if _is_called(row, text) and split in ("", row.split)]
     if not rows:
         try:
-            rows = list(make_plan(store, [text], split=split).rows)
+            rows = _find_rows(store, text, split)
         except KeyError as error:
             if plan is None:
                 raise
             labels = ", ".join(repr(row.label) for row in plan.rows)
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
         rows = [row if row.method in (IMPORTED, "") else _add_method(row) for row in rows]
+    path = split_method(text)[0] if is_method_path(text) else ""
     exact = [row for row in rows if _is_called(row, text)]
     rows = exact if len(exact) == 1 else rows
     if len(rows) > 1:
         has_copies = len({row.label for row in rows}) < len(rows)
         names = ", ".join(
-            f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else repr(row.label)
+            f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
             for row in rows
         )
         advice = "name its split with --split, or one of its runs" if has_copies else "name one of them"
         raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
     return rows[0].label, dict(rows[0].ids)
+
+
+def _find_rows(store: Store, text: str, split: str) -> list[PlanRow]:
+    """Return the rows that a text stands for; it may be a label with what tells a row from others of its name."""
+    try:
+        return list(make_plan(store, [text], split=split).rows)
+    except KeyError:
+        name, bracket, _ = text.rpartition(" [")
+        rows = _find_rows(store, name, split) if bracket else []
+        called = [row for row in rows if row.label in (text, split_method(text)[1])]
+        if not called:
+            raise
+        return called
+
+
+def _name(row: PlanRow, path: str) -> str:
+    """Return a row as a command names it, with the path of the method's file if the user gave it."""
+    return repr(row.label.replace(row.method, path, 1) if path else row.label)
 
 
 def _add_method(row: PlanRow) -> PlanRow:

@@ -13,6 +13,7 @@ from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.study import Plan, PlanRow
 from benchmark.report.row_labels import label_rows
 from benchmark.store.exact_names import is_called, read_spec
+from benchmark.store.method_code import select_code
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.method_names import name_method_file, split_method
@@ -33,11 +34,13 @@ class NamedRow:
         row: Runs of the row; its label is made by `row_labels.label_rows` unless a study gave one.
         spec: Spec of one of the runs; None if none can be read.
         study: Name of the study that the row is from; empty for others.
+        names: Names that stand for the row.
     """
 
     row: PlanRow
     spec: RunSpec | None
     study: str = ""
+    names: tuple[str, ...] = ()
 
 
 def make_plan(
@@ -59,13 +62,17 @@ def make_plan(
         ValueError: A plan is broken.
     """
     parts = [_find_rows(store, name, list_variants) for name in names]
-    rows = _join_shared([row for part in parts for row in part.rows])
+    rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
     wanted = Path(split).stem if split.endswith((".yaml", ".yml")) else split
     kept = [named for named in rows if not split or named.row.split == wanted]
     if not kept:
         splits = ", ".join(dict.fromkeys(named.row.split for named in rows))
         raise KeyError(f"{' '.join(names)} in {store.root} has no row on split {wanted!r}; there are rows on: {splits}")
-    planned, changes = label_rows([(named.row, named.spec, named.study) for named in kept])
+    labeled, changes = label_rows([(named.row, named.spec, named.study) for named in kept])
+    planned = [
+        row.model_copy(update={"study": ", ".join(named.names) if len(parts) > 1 else ""})
+        for row, named in zip(labeled, kept, strict=True)
+    ]
     order = list(dict.fromkeys(row.split for row in planned))
     titles = dict.fromkeys(part.title for part in parts)
     return Plan(
@@ -129,8 +136,8 @@ def _find_method(store: Store, name: str) -> list[RunSpec]:
     wanted = variant.casefold()
     return [
         spec
-        for spec in specs
-        if spec.method == method and (not variant or wanted in (spec.variant.casefold(), spec.label.casefold()))
+        for spec in select_code(specs, name)
+        if not variant or wanted in (spec.variant.casefold(), spec.label.casefold())
     ]
 
 
@@ -234,5 +241,6 @@ def _join_shared(rows: Sequence[NamedRow]) -> list[NamedRow]:
         first = joined.setdefault(key, named)
         ids = dict(sorted((named.row.ids | first.row.ids).items()))
         label = first.row.label or named.row.label
-        joined[key] = replace(first, row=first.row.model_copy(update={"ids": ids, "label": label}))
+        names = tuple(dict.fromkeys([*first.names, *named.names]))
+        joined[key] = replace(first, row=first.row.model_copy(update={"ids": ids, "label": label}), names=names)
     return list(joined.values())

@@ -9,6 +9,7 @@ from typing import Any
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import PlanRow
+from benchmark.store.method_code import name_code
 from benchmark.utils.identity import identify
 
 DIGEST_LENGTH = 8
@@ -75,7 +76,13 @@ def _read_setting(row: PlanRow, spec: RunSpec | None) -> tuple[object, ...]:
 
 
 def _add_method(label: str, own: Candidate, twins: Sequence[Candidate]) -> str:
-    """Return a label with the method in front if rows of several methods have the label."""
+    """Return a label with the method in front if rows of several methods have the label.
+
+    Methods of one name that come from different files are named by the paths of these.
+    """
+    codes = {name_code(spec) for row, spec, _ in twins if spec is not None and row.method == own[0].method}
+    if own[1] is not None and len(codes) > 1:
+        return f"{name_code(own[1])}/{label}"
     return f"{own[0].method}/{label}" if len({row.method for row, _, _ in twins}) > 1 else label
 
 

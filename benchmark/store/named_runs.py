@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.store.method_code import select_code
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
+from benchmark.utils.method_names import split_method
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,10 @@ def _find_runs(store: Store, name: str, *, is_plan: bool) -> Sequence[str]:
 
 def _find_runs_of_method(store: Store, name: str) -> list[str]:
     """Return the IDs of the runs of a method or variant; unreadable specs are left out."""
-    method, _, variant = name.partition("/")
-    ids = []
+    variant, specs = split_method(name)[1], []
     for run_id in store.list_ids():
         try:
-            spec = store.run(run_id).read_spec()
+            specs.append(store.run(run_id).read_spec())
         except (OSError, ValueError):
             continue
-        if spec.method == method and variant in ("", spec.variant):
-            ids.append(run_id)
-    return ids
+    return [spec.id for spec in select_code(specs, name) if variant in ("", spec.variant)]

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchmark.store.method_code import name_code
 from benchmark.store.row_differences import describe_differences
 from benchmark.store.store import Store
 from benchmark.utils.plain_text import clean_text
@@ -68,6 +69,8 @@ def tell_apart(labels: Mapping[str, RowLabel], specs: Iterable[RunSpec]) -> dict
         labels: Labels by ID of the run.
         specs: Specs of the runs; runs without a spec keep their labels.
     """
+    specs = list(specs)
+    labels = _name_files(labels, specs)
     rows: dict[str, dict[str, RunSpec]] = {}
     numbers = {spec.id: spec.model_copy(update={"seed": 0}).digest() for spec in specs}
     for spec in specs:
@@ -82,6 +85,18 @@ def tell_apart(labels: Mapping[str, RowLabel], specs: Iterable[RunSpec]) -> dict
         run_id: replace(labels[run_id], row=f"{labels[run_id].row} [{endings[number]}]")
         for run_id, number in numbers.items()
         if number in endings
+    }
+
+
+def _name_files(labels: Mapping[str, RowLabel], specs: Sequence[RunSpec]) -> dict[str, RowLabel]:
+    """Return labels with the path of the method's file instead of its name, if the code of several files has a name."""
+    codes: dict[str, set[str]] = {}
+    for spec in specs:
+        codes.setdefault(labels[spec.id].row, set()).add(name_code(spec))
+    return dict(labels) | {
+        spec.id: replace(label, row=name_code(spec) + label.row.removeprefix(spec.method))
+        for spec in specs
+        if len(codes[(label := labels[spec.id]).row]) > 1 and label.row.startswith(f"{spec.method}/")
     }
 
 

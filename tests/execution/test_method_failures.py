@@ -65,6 +65,8 @@ LOSSES = {
     'return {"loss": loss * float("nan")}': "LossNotFiniteError in faulty.py:16 (losses): loss is not finite at "
     "iteration 0: loss=nan",
     'raise RuntimeError("my own bug")': "RuntimeError in faulty.py:18 (losses): my own bug",
+    "import sys; sys.exit('bye')": "SystemExit in faulty.py:18 (losses): it ended the process with the message 'bye'",
+    "raise KeyboardInterrupt": "KeyboardInterrupt in faulty.py:18 (losses): no message; raised by: raise Keyboard",
     "assert loss.ndim": "AssertionError in faulty.py:18 (losses): no message; raised by: assert loss.ndim",
 }
 

@@ -47,6 +47,8 @@ def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
     [
         ("my-method", "'my-method' is no name for a Python module: .* try my_method"),
         ("my method.py", "try my_method"),
+        ("new ünï", "try new_uni"),
+        ("test", "'test' is a module of Python itself"),
         ("3d", "no name for a Python module: use letters, digits and underscores"),
         ("class", "no name for a Python module"),
         ("_hidden", "no name for a Python module"),

@@ -34,7 +34,12 @@ def test_a_recipe_without_mistakes_is_accepted() -> None:
     [
         ({"title": ""}, "has the title '', expected a text"),
         ({"traits": "seen_masks"}, "has 'seen_masks' as traits, expected Traits(supervision=Supervision.SEEN_MASKS)"),
-        ({"traits": WRONG_TRAITS}, "has the supervision 'masks', expected one of Supervision.NONE, "),
+        ({"traits": WRONG_TRAITS}, "has the supervision 'masks': expected one of Supervision.NONE, "),
+        ({"traits": Traits("seen_masks")}, "has the supervision 'seen_masks': write Supervision.SEEN_MASKS"),
+        ({"variants": [Config()]}, "has a list of length 1 as variants, expected a dict"),
+        ({"variants": {" ": Config()}}, "has a variant with an empty name"),
+        ({"budgets": {"*": Budget(), "voc2012": Budget()}}, "budget for an unknown dataset: no dataset 'voc2012'; did"),
+        ({"presets": {"toy_box": {}}}, "has a preset for an unknown dataset: no dataset 'toy_box'; did you mean 'toyb"),
         ({"build": None}, "has None as build, expected a function"),
         ({"variants": {}}, "has no variants"),
         ({"variants": {"a": Config}}, "has the class Config as variant 'a', expected an instance: Config()"),

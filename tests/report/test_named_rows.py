@@ -48,11 +48,38 @@ def test_a_method_stands_for_its_rows_in_the_order_of_its_variants(tmp_path: Pat
     plan = make_plan(store, ["demo"], list_variants=lambda _method: ["paper", "b"])
     assert [label for label, *_ in list_labels(plan)] == ["paper", "b", "a"]
     assert list_labels(make_plan(store, ["demo/PAPER"])) == [("paper", "toybox", [0, 1])]
-    folder = tmp_path / "elsewhere" / "demo"
+
+
+def test_a_path_means_the_runs_of_its_file_wherever_it_was(tmp_path: Path) -> None:
+    store, folder = Store(tmp_path), tmp_path / "elsewhere" / "demo"
+    save_seeds(store, "paper", source=str(folder / "__init__.py"), source_digest="d")
     folder.mkdir(parents=True)
     (folder / "__init__.py").touch()
     for path in ("./there/demo.py/paper", f"{folder}/paper"):
         assert make_plan(store, [path]).rows == make_plan(store, ["demo/paper"]).rows
+
+
+def test_a_file_called_like_a_registered_method_is_told_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store, file = Store(tmp_path), str(tmp_path / "demo.py")
+    registered = save_seeds(store, "paper", seeds=1)
+    own = save_seeds(store, "paper", seeds=1, source=file, source_digest="d")
+    both = make_plan(store, ["demo", "./demo.py"])
+    assert [row.label for row in both.rows] == ["demo/paper", "./demo.py/paper"]
+    for name, ids in {"demo": registered, "demo/paper": registered, "./demo.py": own, f"{file}/paper": own}.items():
+        assert [row.ids for row in make_plan(store, [name]).rows] == [ids]
+        assert find_runs(store, name)[1] == ids
+
+
+def test_a_label_that_a_message_lists_can_be_typed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for digest in ("one", "two"):
+        ids = save_seeds(store, "paper", seeds=1, source="/x/demo.py", source_digest=digest)
+    with pytest.raises(KeyError, match=r"'/x/demo.py/paper \[source_digest=two\]'"):
+        find_runs(store, "/x/demo.py/paper")
+    assert find_runs(store, "/x/demo.py/paper [source_digest=two]")[1] == ids
 
 
 def test_overrides_that_differ_are_in_the_labels_and_shared_ones_in_the_caption(tmp_path: Path) -> None:
@@ -131,7 +158,11 @@ def test_the_caption_of_imported_rows_has_their_names(tmp_path: Path) -> None:
         (["spnet"], "", r"no study, method or run 'spnet'; .* holds study demo, method demo"),
         (["demo/papre"], "", r"no variant of demo 'papre'; did you mean 'paper'\? .* holds runs of: 'no SGD', 'paper'"),
         (["demo"], "voc12", r"demo in .* has no row on split 'voc12'; there are rows on: toybox"),
-        (["ablations"], "", r"study 'ablations' was never planned in .*; begin with: chimera-bench --runs .* run ablations"),
+        (
+            ["ablations"],
+            "",
+            r"study 'ablations' was never planned in .*; begin with: chimera-bench --runs .* run ablations",
+        ),
     ],
 )
 def test_a_name_of_nothing_is_refused_with_what_there_is(

@@ -60,6 +60,11 @@ def test_equal_labels_of_different_rows_end_in_the_settings_that_differ() -> Non
     assert str(label_unplanned(one)[one[1].id]) == "demo/paper seed 1"
 
 
+def test_a_file_called_like_a_registered_method_is_named_by_its_path() -> None:
+    specs = [spec_of(), spec_of(source="/x/demo.py", source_digest="d")]
+    assert [label.row for label in label_unplanned(specs).values()] == ["demo/paper", "/x/demo.py/paper"]
+
+
 def test_equal_rows_of_two_plans_are_told_apart_in_one_list(tmp_path: Path) -> None:
     store = Store(tmp_path)
     budgets = [BUDGET, BUDGET.model_copy(update={"iterations": 20})]

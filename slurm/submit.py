@@ -135,6 +135,8 @@ def is_open(run: RunStatus, *, retry: bool, failed: set[str] | frozenset[str] = 
         retry: Whether failed runs are submitted too.
         failed: IDs of runs that were found to have failed since their status was determined.
     """
+    if run.is_unreadable:
+        return False
     if run.id in failed or run.state.is_failed:
         return retry
     return run.state.is_startable

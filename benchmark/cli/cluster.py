@@ -19,6 +19,7 @@ from benchmark.cli.console import (
     print_note,
 )
 from benchmark.cli.housekeeping import retry_here
+from benchmark.cli.local_runs import leave_out_unreadable
 from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
     AsJson,
@@ -92,16 +93,18 @@ def retry(
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_specs
     from slurm.requests.profile import load_profile
+    from slurm.status.run_status import query_status
 
     store = open_store(context)
     if cluster is None:
         resources = WorkerResources(threads, workers, time_limit_s=read_time_limit(time_limit))
         raise typer.Exit(retry_here(store, names, jobs=jobs, device=device, resources=resources, dry_run=dry_run))
     profile = load_profile(cluster)
-    failed = [run_id for run_id in _find_ids(store, names) if store.run(run_id).read_state().is_failed]
+    found = [run.id for run in query_status(store, _find_ids(store, names)).runs if run.state.is_failed]
+    failed = leave_out_unreadable(store, found)
     if not failed:
-        print_line("no failed runs")
-        return
+        print_line("no failed runs that can be read" if found else "no failed runs")
+        raise typer.Exit(ExitCode.ERROR if found else ExitCode.SUCCESS)
     _check_store(store, profile)
     study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for the study
     selection = select_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
@@ -120,9 +123,12 @@ def cancel(
     store = open_store(context)
     ids = set(_find_ids(store, names))
     status = query_status(store, sorted(ids))
-    in_jobs = [run for run in status.runs if run.state.is_active and run.task is not None]
+    in_jobs = [run for run in status.runs if run.state.is_active and run.task is not None and not run.is_ending]
     _refuse_shared_jobs(in_jobs, ids)
-    outside = ids - {run.id for run in in_jobs}
+    ending = [run.id for run in status.runs if run.is_ending]
+    if ending:
+        print_note(f"{format_count(len(ending), 'run')} ending already, nothing to cancel")
+    outside = ids - {run.id for run in in_jobs} - set(ending)
     num_local = sum(store.run(run_id).read_state() is RunState.RUNNING for run_id in outside)
     if num_local:
         print_note(f"{format_count(num_local, 'run')} without a job: interrupt the command that started them")
@@ -143,8 +149,12 @@ def _report_cancellation(result: Cancellation) -> int:
         print_note(line)
     if result.surviving:
         print_note(f"still in the queue: {', '.join(task.label for task in result.surviving)}")
-    if result.unknown:
-        jobs = ", ".join(task.label for task in result.unknown)
+    num_unsent = sum(len(task.run_ids) for task in result.unknown if task.target is None)
+    if num_unsent:
+        whose = format_count(num_unsent, "run")
+        print_note(f"not canceled: the submission of {whose} was cut short; the next submit looks for the job")
+    jobs = ", ".join(task.label for task in result.unknown if task.target is not None)
+    if jobs:
         print_note(f"not canceled, as SLURM does not show these jobs under their names: {jobs}; try again in a minute")
     num_runs = sum(len(task.run_ids) for task in result.canceled)
     print_line(f"{format_count(num_runs, 'run')} in {format_count(len(result.canceled), 'job')} canceled")
@@ -186,7 +196,9 @@ def collect(
         print_line(f"{format_states(states)} in {store.root}")
         _print_unfinished(dict(zip(ids, states, strict=True)), labels)
         nodes = describe_failed_nodes(store, status.runs, history=query_grid_history(store, ids).starts)
-        for line in [*nodes, *usage, f"Print the table: {format_command(store, 'table', study)}"]:
+        has_result = RunState.DONE in states
+        table = [f"Print the table: {format_command(store, 'table', study)}"] if has_result else []
+        for line in [*nodes, *usage, *table]:
             print_line(line)
     raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if any(state.is_failed for state in states) else ExitCode.SUCCESS)
 
@@ -233,7 +245,9 @@ def _run_in_process(store: Store, selection: Selection, *, resources: WorkerReso
     from benchmark.execution.runner import execute
     from benchmark.utils.lock import hold_lock
 
-    specs, labels = selection.specs, label_selection(store, selection)
+    labels = label_selection(store, selection)
+    readable = leave_out_unreadable(store, selection.ids)
+    specs = selection.make_specs(readable)
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)
     states = []
@@ -248,7 +262,8 @@ def _run_in_process(store: Store, selection: Selection, *, resources: WorkerReso
             )
             states.append(record.state)
         print_line(f"{states[-1]:<8} {labels[spec.id]}")
-    return ExitCode.FINISHED_WITH_FAILURES if RunState.FAILED in states else ExitCode.SUCCESS
+    has_failures = RunState.FAILED in states or len(readable) < len(selection.ids)
+    return ExitCode.FINISHED_WITH_FAILURES if has_failures else ExitCode.SUCCESS
 
 
 def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_run: bool, retry_failed: bool) -> int:
@@ -295,12 +310,18 @@ def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retr
     }.items():
         print_line(f"node {node} is avoided: {reason}")
     print_line(f"{format_count(receipt.num_sent, 'run')} submitted")
+    num_ending = sum(run.is_ending for run in receipt.before.runs)
+    if num_ending:
+        print_note(f"{format_count(num_ending, 'job')} still ending (COMPLETING): submit again in a minute")
+    for run in receipt.before.runs:
+        if run.is_unreadable:
+            print_note(f"not submitted: {run.reason}")
     if receipt.num_waiting:
         waiting = format_count(receipt.num_waiting, "run")
         print_note(f"{waiting} not submitted, as the queue is full: run the same command again later")
     if RunState.FAILED in states and not retry_failed:
         print_note(f"{states.count(RunState.FAILED)} failed before, not resubmitted; use --retry-failed to resubmit")
-    if selection.named_plan is not None:
+    if selection.named_plan is not None and (receipt.sent or any(state.is_active for state in states)):
         print_line(f"Watch the progress: {format_command(store, 'status', selection.name, '--watch')}")
 
 

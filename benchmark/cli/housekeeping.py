@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
-from benchmark.cli.local_runs import choose_exit_code, start_runs
+from benchmark.cli.local_runs import choose_exit_code, leave_out_unreadable, start_runs
 from benchmark.cli.options import (
     Device,
     DryRun,
@@ -58,9 +58,12 @@ def rerun(
     ids = _choose_finished(store, find_named_runs(store, names).ids, only_stale=stale)
     labels = label_runs(store, ids)
     if dry_run or not ids:
+        open_ids = _list_open(store, ids)
+        kept = set(open_ids) - {spec.id for spec in _choose_repeatable(store, open_ids, labels)}
         for run_id in ids:
-            print_line(f"{labels[run_id]}  {run_id}")
-        print_line(f"{format_count(len(ids), 'run')} to repeat")
+            if run_id not in kept:
+                print_line(f"{labels[run_id]}  {run_id}")
+        print_line(f"{format_count(len(ids) - len(kept), 'run')} to repeat")
         return
     resources = WorkerResources(threads, workers, measures_cost=not no_cost, time_limit_s=limit_s)
     raise typer.Exit(_rerun(store, ids, labels, jobs=jobs, device=device, resources=resources))
@@ -99,8 +102,8 @@ def _rerun(
     from benchmark.store.reruns import open_rerun_store
 
     reruns = open_rerun_store(store)
-    open_ids = [run_id for run_id in ids if reruns.run(run_id).read_state() is not RunState.DONE]
-    specs = _choose_repeatable([store.run(run_id).read_spec() for run_id in open_ids], labels)
+    open_ids = _list_open(store, ids)
+    specs = _choose_repeatable(store, open_ids, labels)
     states = []
     try:
         if specs:
@@ -116,12 +119,21 @@ def _rerun(
     return choose_exit_code(states, num_failed_before=len(open_ids) - len(specs))
 
 
-def _choose_repeatable(specs: Sequence[RunSpec], labels: Mapping[str, RowLabel]) -> list[RunSpec]:
+def _list_open(store: Store, ids: Sequence[str]) -> list[str]:
+    """Return the runs whose rerun is not done yet."""
+    from benchmark.store.reruns import open_rerun_store
+
+    reruns = open_rerun_store(store)
+    return [run_id for run_id in ids if reruns.run(run_id).read_state() is not RunState.DONE]
+
+
+def _choose_repeatable(store: Store, ids: Sequence[str], labels: Mapping[str, RowLabel]) -> list[RunSpec]:
     """Return the specs that still give the runs that they gave, and print why others do not."""
     from benchmark.execution.verify import NotVerifiableError, check_repeatable
+    from benchmark.store.exact_names import read_spec
 
     chosen = []
-    for spec in specs:
+    for spec in (read_spec(store.run(run_id)) for run_id in ids):
         try:
             check_repeatable(spec)
         except NotVerifiableError as error:
@@ -265,10 +277,12 @@ def retry_here(
     from benchmark.store.named_runs import find_named_runs
     from benchmark.store.row_labels import label_runs
     from slurm.requests.manifest import locate_runs
+    from slurm.status.run_status import query_status
 
     ids = find_named_runs(store, names).ids
-    failed = [run_id for run_id in ids if store.run(run_id).read_state().is_failed]
-    tasks = locate_runs(store)
+    found = [run.id for run in query_status(store, ids).runs if run.state.is_failed]
+    failed = leave_out_unreadable(store, found)
+    tasks = locate_runs(store, notify=lambda line: print_note(f"warning: {line}"))
     on_cluster = [run_id for run_id in failed if run_id in tasks]
     here = [run_id for run_id in failed if run_id not in tasks]
     if on_cluster:
@@ -276,8 +290,9 @@ def retry_here(
         command = format_command(store, "retry", *names, "--cluster", profile)
         print_note(f"{format_count(len(on_cluster), 'failed run')} of a cluster left out; to submit again: {command}")
     if not here:
-        print_line("no failed runs of this machine" if on_cluster else "no failed runs")
-        return ExitCode.ERROR if on_cluster else ExitCode.SUCCESS
+        has_others = bool(on_cluster) or len(failed) < len(found)
+        print_line("no failed runs to run again on this machine" if has_others else "no failed runs")
+        return ExitCode.ERROR if has_others else ExitCode.SUCCESS
     labels = {run_id: str(label) for run_id, label in label_runs(store, here).items()}
     print_note(
         f"{format_count(len(here), 'failed run')} to run again on this machine, from the last checkpoint of each"

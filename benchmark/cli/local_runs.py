@@ -67,17 +67,37 @@ def start_runs(
     return [outcome.state for outcome in outcomes.values()]
 
 
+def leave_out_unreadable(store: Store, run_ids: Sequence[str]) -> list[str]:
+    """Return the runs whose files can be read, and print why others are left out; those may hold a result."""
+    snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in run_ids}
+    unreadable = [snapshot.problem for snapshot in snapshots.values() if snapshot.is_unreadable]
+    for problem in unreadable[:SHOWN_FAILURES]:
+        print_note(f"skipped: {problem}")
+    if len(unreadable) > SHOWN_FAILURES:
+        print_note(f"and {len(unreadable) - SHOWN_FAILURES} more that cannot be read")
+    return [run_id for run_id, snapshot in snapshots.items() if not snapshot.is_unreadable]
+
+
 def choose_exit_code(states: Sequence[RunState], *, num_failed_before: int = 0) -> int:
     """Return the exit code of a command from the states in which its runs ended."""
     if num_failed_before or any(state.is_failed for state in states):
         return ExitCode.FINISHED_WITH_FAILURES
-    return ExitCode.INTERRUPTED if RunState.INTERRUPTED in states else ExitCode.SUCCESS
+    if RunState.INTERRUPTED in states:
+        return ExitCode.INTERRUPTED
+    return ExitCode.BUSY if RunState.RUNNING in states else ExitCode.SUCCESS
 
 
 def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
     failed = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.FAILED]
     for run_id in failed[:SHOWN_FAILURES]:
         print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
+    if failed:
+        ids = failed if len(failed) <= SHOWN_FAILURES else ["NAME"]
+        print_note(f"to run it again from its last checkpoint: {format_command(store, 'retry', *ids)}")
+    busy = sum(outcome.state is RunState.RUNNING for outcome in outcomes.values())
+    if busy:
+        subject = f"{format_count(busy, 'run')} without a result yet, running in another process"
+        print_note(f"{subject}: wait with {format_command(store, 'status', '--watch')}")
     interrupted = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.INTERRUPTED]
     if interrupted:
         subject = f"{format_count(len(interrupted), 'run')} interrupted"

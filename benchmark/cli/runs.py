@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import format_command, format_states, open_store, print_line, print_note
-from benchmark.cli.local_runs import choose_exit_code, start_runs
+from benchmark.cli.local_runs import choose_exit_code, leave_out_unreadable, start_runs
 from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
     Device,
@@ -152,7 +152,8 @@ def print_split_notes(names: Sequence[str]) -> None:
 
 def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:
     """Return the specs to run, and the number of failed runs that are skipped."""
-    states = {spec.id: store.run(spec.id).read_state() for spec in specs}
+    readable = leave_out_unreadable(store, [spec.id for spec in specs])
+    states = {run_id: store.run(run_id).read_state() for run_id in readable}
     done = [run_id for run_id, state in states.items() if state is RunState.DONE]
     failed = [] if retry_failed else [run_id for run_id, state in states.items() if state.is_failed]
     broken = [run_id for run_id in failed if states[run_id] is RunState.BROKEN]
@@ -161,9 +162,11 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
     if len(failed) > len(broken):
         print_note(f"{len(failed) - len(broken)} failed before, skipped; use --retry-failed to rerun")
     if broken:
-        print_note(f"{len(broken)} with a broken record, skipped; use --retry-failed to rerun")
-    skipped = {*done, *failed}
-    return [spec for spec in specs if spec.id not in skipped], len(failed)
+        print_note(
+            f"{len(broken)} with a broken record, skipped; --retry-failed reruns them and keeps the files in attempts/"
+        )
+    chosen = set(readable) - {*done, *failed}
+    return [spec for spec in specs if spec.id in chosen], len(failed) + len(specs) - len(readable)
 
 
 def _format_stale(store: Store, done: Sequence[str]) -> str:

@@ -158,10 +158,12 @@ def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
 def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return what the record of a finished run says, or why it cannot be read."""
     from benchmark.store.staleness import find_changes
+    from slurm.status.reconcile import explain_failure
 
-    if run.record is None:
-        return {"message": run.reason}
     record = run.record
+    failure = explain_failure(store, run)  # of a job that ended since; `collect` writes its record
+    if record is None or failure is not None:
+        return {"message": failure.summary if failure is not None else run.reason}
     message = record.failure.summary if record.failure else ""
     changes = find_changes(record, store.run(run.id))
     return {"attempts": record.attempts, "message": message, "stale": bool(changes), "changes": list(changes)}

@@ -33,7 +33,7 @@ from benchmark.execution.worker_process import (
 from benchmark.store import failures
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import describe_error
+from benchmark.utils.atomic_files import UnreadableError, describe_error
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import BusyError, find_owner, hold_lock, identify_this_process
 
@@ -201,7 +201,10 @@ class _Pool:
 
     def _start_run(self, spec: RunSpec, run: RunFolder) -> None:
         """Start the process of a run, unless another one works on it or it is given up."""
-        state = run.read_state()
+        snapshot = run.read_snapshot()
+        state = snapshot.state
+        if snapshot.is_unreadable:
+            raise UnreadableError(snapshot.problem)
         if state in (RunState.DONE, RunState.RUNNING) and not _is_abandoned(run):
             self.outcomes[spec.id] = RunOutcome(state)
         elif self._retry is not None and not self._retry.allows_attempt(run):

@@ -97,7 +97,7 @@ def _describe(error: BaseException, *, step: str) -> str:
         step: Function of the method that raised it; empty if none did.
     """
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full: {error.strerror}; free some space and run it again"
+        return f"the disk is full: {error.strerror}; free some space, then `retry` it"
     if isinstance(error, KeyError) and error.args:
         return _describe_missing_key(error.args[0], step=step)
     message = describe_errors(error) if isinstance(error, ValidationError) else _reword(error)

@@ -30,6 +30,8 @@ from benchmark.store.attempts import (
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import (
+    UnreadableError,
+    check_readable,
     describe_unreadable,
     format_json,
     has_content,
@@ -56,12 +58,14 @@ class RunSnapshot:
     Attributes:
         state: State of the run.
         record: Record of the run; None if there is no readable one.
-        problem: Reason why the record cannot be read, one line; empty if it can or does not exist.
+        problem: Reason why the record or the counts cannot be read, one line; empty if they can or do not exist.
+        is_unreadable: Whether files exist that this user may not read; they may hold a result.
     """
 
     state: RunState
     record: RunRecord | None = None
     problem: str = ""
+    is_unreadable: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,12 +114,15 @@ class RunFolder(RunPaths):
 
         Raises:
             FileExistsError: The run is done, or another process has just begun the same attempt.
+            UnreadableError: Files of the run exist and cannot be read; they may hold a result.
         """
         self.write_spec(spec)
-        earlier = self.read_attempts()
-        if self.read_state() is RunState.DONE:
+        earlier, snapshot = self.read_attempts(), self.read_snapshot()
+        if snapshot.state is RunState.DONE:
             raise FileExistsError(f"{self.id} is already done: a record is never edited")
-        self._set_aside(earlier, code=code)
+        if snapshot.is_unreadable:
+            raise UnreadableError(snapshot.problem)
+        self._set_aside(earlier, code=code, is_broken=snapshot.state is RunState.BROKEN)
         sweep_drafts(self.path)
         attempt = Attempt(
             number=len(earlier) + 1,
@@ -209,11 +216,18 @@ class RunFolder(RunPaths):
             if not has_content(self.record_path):
                 return RunSnapshot(self._read_unfinished_state())
             record = self.read_record()
+            if record.state is RunState.DONE:
+                check_readable(self.counts_path)
+        except FileNotFoundError:
+            return RunSnapshot(RunState.BROKEN, problem=self._describe_missing_counts())
         except ValueError as error:
-            return RunSnapshot(RunState.BROKEN, problem=str(error))
+            return RunSnapshot(RunState.BROKEN, problem=str(error), is_unreadable=isinstance(error, UnreadableError))
         except OSError as error:
-            return RunSnapshot(RunState.BROKEN, problem=describe_unreadable(self.path, error))
+            return RunSnapshot(RunState.BROKEN, problem=describe_unreadable(self.path, error), is_unreadable=True)
         return RunSnapshot(record.state, record)
+
+    def _describe_missing_counts(self) -> str:
+        return f"{self.counts_path} is missing: copy it again from the machine that ran it"
 
     def _read_unfinished_state(self) -> RunState:
         if find_owner(self.path) is not None:
@@ -246,7 +260,7 @@ class RunFolder(RunPaths):
         if record.state is not RunState.DONE:
             raise ValueError(f"{self.id} has no counts: it failed")
         if not self.counts_path.is_file():
-            raise ValueError(f"{self.counts_path} is missing: copy it again from the machine that ran it")
+            raise ValueError(self._describe_missing_counts())
         try:
             counts = load(self.counts_path)
         except OSError as error:
@@ -302,12 +316,12 @@ class RunFolder(RunPaths):
         self.check_latest(record.attempts)
         write_new(self.record_path, format_json(record))
 
-    def _set_aside(self, earlier: Sequence[Attempt], *, code: str) -> None:
-        """Move files that another attempt must not find into the folder of the last one."""
+    def _set_aside(self, earlier: Sequence[Attempt], *, code: str, is_broken: bool) -> None:
+        """Move files that another attempt must not find, or would replace, into the folder of the last one."""
         known = [attempt.code for attempt in earlier if attempt.code]
         is_other_code = bool(known and code and known[-1] != code)
         last = get_attempt_folder(self.path, len(earlier))
-        for path in [self.record_path] + [self.checkpoint_path] * is_other_code:
+        for path in [self.record_path] + [self.checkpoint_path] * is_other_code + [self.counts_path] * is_broken:
             if path.exists():
                 last.mkdir(parents=True, exist_ok=True)
                 os.replace(path, last / path.name)

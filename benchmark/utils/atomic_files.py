@@ -31,6 +31,10 @@ UNWRITTEN_S = 5.0
 Value = TypeVar("Value", bound=FrozenModel)
 
 
+class UnreadableError(ValueError):
+    """A file exists and cannot be read; it may be intact. The message names it."""
+
+
 @contextmanager
 def open_draft(path: Path) -> Iterator[Path]:
     """Yield a draft next to `path`, with the same suffix; it replaces `path` if the block ends without an error.
@@ -95,14 +99,15 @@ def read_value(kind: type[Value], path: Path) -> Value:
     """Read a value that was written with `format_json`.
 
     Raises:
-        ValueError: The file is missing, unreadable, truncated, or holds something else; one line that names it.
+        UnreadableError: The file exists and cannot be read.
+        ValueError: The file is missing, truncated, or holds something else; one line that names it.
     """
     try:
         return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing") from error
     except OSError as error:
-        raise ValueError(describe_unreadable(path, error)) from error
+        raise UnreadableError(describe_unreadable(path, error)) from error
     except ValidationError as error:
         if error.errors()[0]["type"] == OLD_FORMAT:
             raise ValueError(f"{path} {error.errors()[0]['msg']}") from error
@@ -120,6 +125,21 @@ def has_content(path: Path) -> bool:
         return path.stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def check_readable(path: Path) -> None:
+    """Check that a file can be opened, without reading it.
+
+    Raises:
+        UnreadableError: The file exists and cannot be read.
+        FileNotFoundError: There is no such file.
+    """
+    try:
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UnreadableError(describe_unreadable(path, error)) from error
 
 
 def describe_unreadable(path: Path, error: OSError) -> str:

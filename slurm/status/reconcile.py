@@ -38,22 +38,23 @@ def reconcile(store: Store, runs: Iterable[RunStatus]) -> list[str]:
     """
     failed = []
     for status in runs:
-        failure = _explain_failure(store, status)
+        failure = explain_failure(store, status)
         if failure is None:
             continue
         run = store.run(status.id)
         try:
             with hold_lock(run.path):
-                record_failure(run.read_spec(), failure, store=store)
+                number = max(len(run.read_attempts()), _count_earlier_attempts(status) + 1)
+                record_failure(run.read_spec(), failure, store=store, number=number)
         except (BusyError, FileExistsError):
             continue  # the run is still active, or has just written its own record
         failed.append(status.id)
     return failed
 
 
-def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
+def explain_failure(store: Store, status: RunStatus) -> Failure | None:
     """Return the failure of a run whose job has failed; None if its job has not failed."""
-    if status.job is None or status.task is None or status.state not in (RunState.INTERRUPTED, RunState.MISSING):
+    if status.state is not RunState.FAILED or status.job is None or status.task is None:
         return None
     job, state = status.job, parse_state(status.job.state)
     if not state.is_failure(exit_code=job.exit_code, signal=job.signal):
@@ -63,6 +64,11 @@ def _explain_failure(store: Store, status: RunStatus) -> Failure | None:
     if state.failure == "by exit code":
         message = f"the job ended with exit code {job.exit_code}: {_find_reason(log_tail) or state.remedy}"
     return Failure(kind=state.name, message=message, log_tail=log_tail)
+
+
+def _count_earlier_attempts(status: RunStatus) -> int:
+    """Return the number of attempts before the submission of a run."""
+    return status.task.submission.manifest.attempts.get(status.id, 0) if status.task is not None else 0
 
 
 def _read_log_tail(store: Store, run_id: str, task: SubmittedTask) -> str:

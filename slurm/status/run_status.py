@@ -37,6 +37,7 @@ class RunStatus:
         task: Array element that the run was last submitted in; None if the run was never submitted.
         job: The scheduler's report about that element; None if there is no report.
         record: Record of the run; None if it cannot be read.
+        is_unreadable: Whether files of the run exist that this user may not read; they may hold a result.
     """
 
     id: str
@@ -45,6 +46,12 @@ class RunStatus:
     task: SubmittedTask | None = None
     job: JobInfo | None = None
     record: RunRecord | None = None
+    is_unreadable: bool = False
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the job of the run is ending: SLURM no longer runs it, and has not let it go yet."""
+        return self.state is RunState.RUNNING and self.job is not None and parse_state(self.job.state).phase == "ending"
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,8 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     runs = []
     for run_id, snapshot in snapshots.items():
         status = _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue)
-        runs.append(replace(status, record=snapshot.record, reason=status.reason or snapshot.problem))
+        reason = status.reason or snapshot.problem
+        runs.append(replace(status, record=snapshot.record, reason=reason, is_unreadable=snapshot.is_unreadable))
     return GridStatus(tuple(runs), queue)
 
 
@@ -133,8 +141,8 @@ def decide_state(
     if file_state is RunState.RUNNING and silent_s < HEARTBEAT_TIMEOUT_S:
         return RunState.RUNNING, f"its job has ended ({job.state}), but its process sends heartbeats"
     is_failure = slurm_state.is_failure(exit_code=job.exit_code, signal=job.signal)
-    advice = "; `collect` records why" if is_failure else ""
-    return _get_resumable_state(file_state), f"its job ended: {job.state} ({slurm_state.meaning}){advice}"
+    state = RunState.FAILED if is_failure else _get_resumable_state(file_state)
+    return state, f"its job ended: {job.state} ({slurm_state.meaning})"
 
 
 def _explain_wait(job: JobInfo) -> str:

@@ -207,3 +207,16 @@ def test_trackers_reach_workers_and_jobs_through_the_environment(
     code, _, err = run_command(capsys, "run", TINY, "--track", "mlflow,wandb", "--dry-run")
     assert code == 0 and "tracker wandb is not installed, runs go on without it" in err
     assert collect_variables()["CHIMERA_BENCH_TRACK"] == "mlflow,wandb"
+
+
+@pytest.mark.parametrize("command", [("run", TINY, "--retry-failed"), ("retry", "tiny_method")])
+def test_a_result_that_cannot_be_read_is_never_run_again(
+    command: Sequence[str], store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_command(capsys, "run", TINY)
+    record = store.run(started[0].id).record_path
+    record.unlink()
+    record.mkdir()  # cannot be opened as a file, not even by the superuser
+    code, _, err = run_command(capsys, *command)
+    assert code != 0 and len(started) == 1
+    assert f"skipped: {record} cannot be read" in err

@@ -70,6 +70,20 @@ def test_a_job_that_survives_is_no_success(store: Store, scheduler: Scheduler, c
     assert result.out == "0 runs in 0 jobs canceled\n"
 
 
+def test_a_job_that_is_ending_is_not_canceled_again(store: Store, scheduler: Scheduler, capsys: Capsys) -> None:
+    scheduler.state = "COMPLETING"
+    result = run_command(capsys, "cancel", SPEC.id)
+    assert scheduler.canceled == set() and "1 run ending already" in result.err
+    assert (result.code, result.out) == (0, "0 runs in 0 jobs canceled\n")
+
+
+def test_a_submission_that_was_cut_short_is_called_so(store: Store, scheduler: Scheduler, capsys: Capsys) -> None:
+    next(store.root.glob("submissions/*/job.json")).unlink()
+    result = run_command(capsys, "cancel", SPEC.id)
+    expected = "not canceled: the submission of 1 run was cut short; the next submit looks for the job"
+    assert result.code == 1 and expected in result.err and "an element of" not in result.err
+
+
 def test_another_job_of_the_same_number_is_left_alone(store: Store, scheduler: Scheduler, capsys: Capsys) -> None:
     scheduler.name = "cb-another-ffffffff"
     result = run_command(capsys, "cancel", SPEC.id)

@@ -43,7 +43,7 @@ def fail(error: Exception) -> None:
 def test_a_full_disk_is_named() -> None:
     failure = explain_exception(OSError(28, "cannot write x: No space left on device"))
     assert (
-        failure.message == "the disk is full: cannot write x: No space left on device; free some space and run it again"
+        failure.message == "the disk is full: cannot write x: No space left on device; free some space, then `retry` it"
     )
 
 

@@ -28,7 +28,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return store
 
 
-def _status(store: Store, state: str, *, run_state: RunState = RunState.INTERRUPTED, **ending: Any) -> RunStatus:
+def _status(store: Store, state: str, *, run_state: RunState = RunState.FAILED, **ending: Any) -> RunStatus:
     numbers: dict[str, Any] = {
         "max_attempts_without_progress": 3,
         "concurrent_runs": 1,
@@ -69,7 +69,7 @@ def test_only_a_job_that_would_end_the_same_way_again_is_a_failure(
 
 
 def test_a_run_that_never_started_fails_with_the_log_of_its_job(store: Store) -> None:
-    status = _status(store, "FAILED", run_state=RunState.MISSING, exit_code=127)
+    status = _status(store, "FAILED", exit_code=127)
     assert status.task is not None
     status.task.log_path.write_text("module: command not found\n")
     assert reconcile(store, [status]) == [SPEC.id]

@@ -52,12 +52,12 @@ def load_results(
         convention: Treatment of classes without ground truth: "d2-main", "d2-0.6" or "mmseg".
 
     Returns:
-        The columns study (the names), row, method, variant, overrides (JSON), split, protocol, max_images (0 for all),
-        engine, seed, run_id, state, problem, stale, changes, code_digest, commit, device, counts_digest, convention,
-        class, seen, metric and value. Lines without a class hold miou_seen, miou_unseen, miou, hiou and pixel_accuracy
-        in percent and the costs of a method; lines of a class hold iou, precision and recall in percent and
-        target_pixels, predicted_pixels and correct_pixels. A run without a result has its state, the reason as its
-        problem, and nan values.
+        The columns study (that of the row or the name that it was given by; several with commas), row, method, variant,
+        overrides (JSON), split, protocol, max_images (0 for all), engine, seed, run_id, state, problem, stale, changes,
+        code_digest, commit, device, counts_digest, convention, class, seen, metric and value. Lines without a class
+        hold miou_seen, miou_unseen, miou, hiou and pixel_accuracy in percent and the costs of a method; lines of a
+        class hold iou, precision and recall in percent and target_pixels, predicted_pixels and correct_pixels. A run
+        without a result has its state, the reason as its problem, and nan values.
 
     Raises:
         KeyError: A name stands for nothing in this folder.

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from click.core import ParameterSource
 
 from benchmark.cli.completion import complete_run_names
 from benchmark.cli.console import print_line, print_note
@@ -50,7 +49,8 @@ def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:
     Raises:
         BadParameter: Both are given, and they are not the same.
     """
-    is_given = context.get_parameter_source("fmt") is not ParameterSource.DEFAULT
+    source = context.get_parameter_source("fmt")
+    is_given = source is not None and source.name != "DEFAULT"
     if as_json and is_given and fmt != "json":
         raise typer.BadParameter(f"--format {fmt} and --json are two formats: give one of them", param_hint="--json")
     return "json" if as_json else fmt
@@ -64,11 +64,25 @@ def find_plan(store: Store, names: Sequence[str], split: str | None) -> Plan:
         names: Names as the user gave them.
         split: Split as the user gave it; None for all.
     """
+    from benchmark.core.run_spec import IMPORTED
     from benchmark.planning.registry import list_variants
     from benchmark.report.named_rows import make_plan
 
+    unknown: dict[str, None] = {}
+
+    def list_known_variants(method: str) -> Sequence[str]:
+        variants = list_variants(method)
+        if not variants and method != IMPORTED:
+            unknown[method] = None
+        return variants
+
     place = read_option("--split", split, "give the name of a split")
-    return make_plan(store, names, split=place, list_variants=list_variants)
+    plan = make_plan(store, names, split=place, list_variants=list_known_variants)
+    if unknown and len(plan.rows) > 1:
+        print_note(f"no method file of {', '.join(unknown)}: variants are in the order of their names, not of the file")
+        if not plan.baseline:
+            print_note(f"baseline: {plan.rows[0].label!r}, the first row, unless --baseline ROW names another")
+    return plan
 
 
 def print_ambiguous(store: Store, names: Sequence[str]) -> None:

@@ -179,6 +179,7 @@ class PlanRow(FrozenModel):
         split: Name of the split.
         ids: Ids of the runs by seed.
         is_deterministic: Whether the one run stands for all seeds, because they give the same result.
+        study: Studies, or other names, that a report has the row from; empty in the plan of a study itself.
     """
 
     label: str
@@ -186,6 +187,7 @@ class PlanRow(FrozenModel):
     split: str
     ids: dict[int, str]
     is_deterministic: bool = False
+    study: str = Field(default="", exclude=True)
 
 
 class Plan(VersionedModel):

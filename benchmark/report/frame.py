@@ -39,7 +39,7 @@ def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
-        study: What the rows were named by.
+        study: Study of the rows that know no own one.
 
     Returns:
         The columns `RUN_COLUMNS`, then "class", "seen", "metric" and "value". Lines without a class hold
@@ -56,7 +56,7 @@ def to_image_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
-        study: What the rows were named by.
+        study: Study of the rows that know no own one.
 
     Returns:
         The columns `RUN_COLUMNS`, then "image", "class", "seen", "metric" and "value", with `IMAGE_METRICS` of the
@@ -84,11 +84,11 @@ def _build(runs: Sequence[tuple[Row, RunResult, Sequence[_Line]]], *, study: str
     """Return a frame with the facts of every run beside each of its values."""
     from pandas import DataFrame, Series
 
-    facts = DataFrame([read_facts(row, run) for row, run, _ in runs], columns=list(RUN_COLUMNS))
+    known = [{"study": row.study or study} | read_facts(row, run) for row, run, _ in runs]
+    facts = DataFrame(known, columns=["study", *RUN_COLUMNS])
     repeated = facts.loc[np.repeat(np.arange(len(runs)), [len(lines) for _, _, lines in runs])].reset_index(drop=True)
     columns = list(zip(*(line for _, _, lines in runs for line in lines), strict=True)) or [()] * len(_Line._fields)
     image, name, is_seen, metric, value = columns
-    repeated.insert(0, "study", study)
     return repeated.assign(
         **{"image": Series(image, dtype="str"), "class": Series(name, dtype="str")},
         seen=Series(is_seen, dtype="boolean"),

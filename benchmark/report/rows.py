@@ -84,6 +84,7 @@ class Row:
         runs: Results of the runs, seeds ascending.
         convention: Convention of the scores.
         jackknife: Metrics that get estimates, and their scores without each image, shared by the rows of a table.
+        study: Studies, or other names, that the row is from; empty if there is only the plan's.
     """
 
     label: str
@@ -92,6 +93,7 @@ class Row:
     runs: tuple[RunResult, ...]
     convention: Convention
     jackknife: ImageJackknife = field(repr=False)
+    study: str = ""
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -224,7 +226,13 @@ def read_row(store: Store, row: PlanRow, *, convention: Convention, jackknife: I
     """Read the results of a planned row."""
     runs = tuple(_read_run(store, row.ids[seed], seed=seed, convention=convention) for seed in sorted(row.ids))
     return Row(
-        label=row.label, method=row.method, split=row.split, runs=runs, convention=convention, jackknife=jackknife
+        label=row.label,
+        method=row.method,
+        split=row.split,
+        runs=runs,
+        convention=convention,
+        jackknife=jackknife,
+        study=row.study,
     )
 
 

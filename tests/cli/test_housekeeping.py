@@ -94,6 +94,21 @@ def test_only_stale_results_are_run_anew_if_wanted_and_failures_never(
     assert stale in out and "1 run to repeat" in out and "1 run without a result, skipped" in err
 
 
+def test_a_dry_rerun_lists_no_run_that_cannot_be_repeated(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_imported(spec: RunSpec) -> None:
+        if spec.is_imported:
+            raise NotVerifiableError("its predictions were imported")
+
+    monkeypatch.setattr("benchmark.execution.verify.check_repeatable", refuse_imported)
+    ours = add(store, 0)
+    imported = save(store, spec_of("back", method="imported", engine="imported"), OLD)
+    code, out, err = run_command(capsys, "rerun", ours, imported, "--dry-run")
+    assert code == 0 and ours in out and imported not in out and "1 run to repeat" in out
+    assert "its predictions were imported" in err
+
+
 def test_retry_runs_failures_of_this_machine_again(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,3 +170,12 @@ def test_runs_without_a_record_cannot_be_archived(
     store.run(spec_of().id).begin_attempt(spec_of())
     code, _, err = run_command(capsys, "archive", "demo", "--out", str(tmp_path / "a.zip"))
     assert code == 1 and "none of the 1 run has a record" in err
+
+
+def test_clean_names_a_broken_plan_and_goes_on(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    failed, stale = add(store, 0, FAILURE), add(store, 1, code={"methods/maskclip.py": "older"})
+    (store.root / "plans").mkdir()
+    (store.root / "plans" / "torn.json").write_text("{")
+    code, out, err = run_command(capsys, "clean", "--failed", "--stale", "--yes")
+    assert code == 0 and "torn.json is broken" in err and "until then all stale runs are kept" in err
+    assert store.list_ids() == [stale] and "deleted 1" in out and failed != stale

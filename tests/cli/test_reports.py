@@ -168,3 +168,22 @@ def test_figures_have_the_formats_that_are_asked_for(
 def test_a_split_without_rows_is_refused_with_those_there_are(runs: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run_command(capsys, "--runs", runs, "table", "demo", "--split", "voc12")
     assert code == 1 and "no row on split 'voc12'; there are rows on: toybox" in err
+
+
+@pytest.mark.parametrize("command", [("table", "demo"), ("compare", "paper", "no SGD", "--study", "demo")])
+def test_two_formats_at_once_are_refused(
+    runs: str, capsys: pytest.CaptureFixture[str], command: tuple[str, ...]
+) -> None:
+    code, out, err = run_command(capsys, "--runs", runs, *command, "-f", "csv", "--json")
+    assert (code, out) == (2, "") and "two formats" in err
+    assert run_command(capsys, "--runs", runs, *command, "-f", "json", "--json").code == 0
+
+
+@pytest.mark.parametrize(
+    "options", [("--images", "--select", "image00,nope"), ("--select", "first 0"), ("--format", "png,bmp")]
+)
+def test_wrong_options_of_plot_are_refused_before_anything_is_drawn(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    code, out, _ = run_command(capsys, "--runs", runs, "plot", "demo", "--out", str(tmp_path / "figures"), *options)
+    assert (code, out) == (1, "") and not (tmp_path / "figures").exists()

@@ -72,3 +72,18 @@ def test_a_row_on_other_data_is_left_out(store: Store, tmp_path: Path) -> None:
     }
     drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path / "out")
     assert drawn.left_out == {"no SAM": "it has another split or other data than 'paper'"}
+
+
+def test_the_sheet_says_of_which_seeds_it_is(store: Store, tmp_path: Path) -> None:
+    rows = {
+        label: {seed: save(store, spec_of(label, seed=seed), even(right, 60)) for seed in seeds}
+        for label, right, seeds in (("paper", 80, (1, 2)), ("no SAM", 70, (1, 2)), ("late", 60, (2,)))
+    }
+    first = {label: rows[label] for label in ("paper", "no SAM")}
+    assert gallery.choose_sheet(store, plan_of(first)).choice.text == (  # type: ignore[union-attr]
+        "images chosen by their targets alone; predictions are those of one run per row, seed 1"
+    )
+    drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path, select="difference:late", formats=["png"])
+    assert drawn.choice is not None and drawn.choice.text.endswith(
+        "; points and predictions are those of one run per row, seeds 1 (paper), 1 (no SAM), 2 (late)"
+    )

@@ -57,6 +57,15 @@ def test_lines_state_where_they_are_from(frame: pd.DataFrame) -> None:
     ]  # fmt: skip
 
 
+def test_every_row_has_the_studies_it_is_from(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {label: {0: save(store, spec_of(label), hand_counts([[30, 40, 10, 20]]))} for label in ("a", "b", "c")}
+    for study, labels in (("one", "ab"), ("two", "bc")):
+        store.write_plan(plan_of({label: ids[label] for label in labels}).model_copy(update={"study": study}))
+    lines = load_frame(store, make_plan(store, ["one", "two"]))
+    assert lines.groupby("row")["study"].unique().map(list).to_dict() == {"a": ["one"], "b": ["one, two"], "c": ["two"]}
+
+
 def test_single_images_have_the_classes_in_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     save(store, spec_of(), hand_counts([[30, 40, 10, 20], [40, 40, 20, 30]]))

@@ -56,6 +56,14 @@ def test_a_table_marks_imported_rows_and_shows_no_cost(store: Store) -> None:
     assert 'is_imported": true' in render(results, title="T", fmt="json")
 
 
+def test_an_imported_row_keeps_its_mark_without_notes(store: Store) -> None:
+    text = render(collect(store), title="T", has_notes=False)
+    assert "SAM 3 (a)" in text and "paper (" not in text and "Split" not in text
+    assert [line for line in text.splitlines() if line.startswith(("a: ", "b: "))] == [
+        "a: imported labels: 4 files (ffffffff); made by mmseg 1.2; ids by order; training and cost unknown"
+    ]
+
+
 def test_scores_without_offsets_are_those_of_any_counts() -> None:
     counts = even(70, 50)
     assert score(without_scores(counts), "d2-main") == score(counts, "d2-main")

@@ -12,6 +12,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.comparison import ClassDifference, MethodComparison
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.frame import list_records
+from benchmark.report.imported import describe_imported
 from benchmark.report.rows import Row, find_shared_setting
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
@@ -133,6 +134,8 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         cells.append((TableCell(SCORE_HEADERS[metric]), *scores, *changes, *verdicts))
     numbers = [_describe_number(row) for row in (comparison.a, comparison.b)]
     margin = _find_margin(comparison)
+    sides_by_name = zip("AB", (comparison.a, comparison.b), strict=True)
+    imported = {f"Caution: {name}: {text}." for name, row in sides_by_name for text in describe_imported(row)}
     return TableLayout(
         title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]})",
         header=("Score", *HEADER, "p", "A is", *([f"margin {margin:g}"] if margin is not None else [])),
@@ -140,7 +143,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         cells=tuple(cells),
         notes=(
             *(TableNote(text, is_warning=True) for text in _describe_limit(comparison)),
-            *(TableNote(text) for text in _describe_comparison(comparison)),
+            *(TableNote(text, is_warning=text in imported) for text in _describe_comparison(comparison)),
         ),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -62,9 +62,14 @@ class TableLayout:
 
 
 def drop_notes(layout: TableLayout) -> TableLayout:
-    """Return a table without notes, except warnings, and without marks."""
-    cells = tuple(tuple(replace(cell, marks=()) for cell in row) for row in layout.cells)
-    return replace(layout, cells=cells, notes=tuple(note for note in layout.notes if note.is_warning))
+    """Return a table without notes, except warnings, and without the marks of the others."""
+    kept = [note for note in layout.notes if note.is_warning]
+    marks = {mark: spell_mark(index) for index, mark in enumerate(note.mark for note in kept if note.mark)}
+    cells = tuple(
+        tuple(replace(cell, marks=tuple(marks[mark] for mark in cell.marks if mark in marks)) for cell in row)
+        for row in layout.cells
+    )
+    return replace(layout, cells=cells, notes=tuple(replace(note, mark=marks.get(note.mark, "")) for note in kept))
 
 
 def spell_mark(number: int) -> str:
@@ -73,11 +78,14 @@ def spell_mark(number: int) -> str:
     return (spell_mark(head - 1) if head else "") + chr(ord("a") + tail)
 
 
-def assign_marks(texts_by_row: Sequence[Sequence[str]]) -> tuple[list[tuple[str, ...]], list[TableNote]]:
+def assign_marks(
+    texts_by_row: Sequence[Sequence[str]], *, warnings: Collection[str] = ()
+) -> tuple[list[tuple[str, ...]], list[TableNote]]:
     """Give letters to the notes on rows.
 
     Args:
         texts_by_row: Notes on every row; the same text on several rows gets one letter.
+        warnings: Notes without which the numbers must not be read.
 
     Returns:
         The marks of every row, and the notes in the order of their letters.
@@ -88,5 +96,5 @@ def assign_marks(texts_by_row: Sequence[Sequence[str]]) -> tuple[list[tuple[str,
         for text in texts:
             if text not in marks:
                 marks[text] = spell_mark(next(numbers))
-    notes = [TableNote(text, mark) for text, mark in marks.items()]
+    notes = [TableNote(text, mark, is_warning=text in warnings) for text, mark in marks.items()]
     return [tuple(marks[text] for text in texts) for texts in texts_by_row], notes

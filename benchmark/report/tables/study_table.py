@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from benchmark.evaluation.scores import DATASET_METRICS, Metric
 from benchmark.report.frame import COST_METRICS, ROW_FACTS, list_records, read_facts
+from benchmark.report.imported import describe_imported
 from benchmark.report.rows import Row, RunResult
 from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables import typeset
@@ -121,7 +122,8 @@ def lay_out(
     cells = [column.format(frame, digits) for column in printed]
     metrics, keys = columns.list_printed_metrics(frame), [column.key for column in printed]
     pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
-    marks, row_notes = assign_marks([first + second for first, second in pairs])
+    imported = {text for row in results.rows for text in describe_imported(row)}
+    marks, row_notes = assign_marks([first + second for first, second in pairs], warnings=imported)
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
     texts = describe_settings(results)
     texts += describe_scores(results.rows, metrics)

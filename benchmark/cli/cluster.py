@@ -37,6 +37,7 @@ from benchmark.cli.options import (
     Workers,
     read_time_limit,
 )
+from benchmark.cli.receipt import print_receipt
 from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.cli.runs import label_selection, print_runs, print_split_notes, run_here
 from benchmark.core.run_state import RunState
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from slurm.cancel import Cancellation
     from slurm.requests.profile import Profile, SlurmProfile
     from slurm.status.run_status import RunStatus
-    from slurm.submit import Receipt
 
 POLL_S = 30.0
 
@@ -288,41 +288,8 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
     print_split_notes(selection.splits)
     receipt = submission.submit(grid)
     print_contracts(store, selection)
-    _print_receipt(store, selection, receipt, retry_failed=retry_failed)
+    print_receipt(store, selection, receipt, retry_failed=retry_failed)
     return ExitCode.SUCCESS if receipt.before.queue.reachable else ExitCode.ERROR
-
-
-def _print_receipt(store: Store, selection: Selection, receipt: Receipt, *, retry_failed: bool) -> None:
-    states = [run.state for run in receipt.before.runs]
-    for line in receipt.before.queue.notes:
-        print_note(line)
-    if receipt.adopted:
-        print_note(f"{format_count(receipt.adopted, 'array')} of an interrupted submission found in the queue")
-    print_line(f"{format_count(len(states), 'run')}: {format_states(states)}")
-    for submission in receipt.sent:
-        tasks = submission.manifest.tasks
-        sent = submission.sent
-        job = (sent.job + (f" on {sent.cluster}" if submission.manifest.clusters else "")) if sent else "?"
-        runs = format_count(sum(map(len, tasks)), "run")
-        print_line(f"job {job} ({submission.manifest.name}): {runs} in an array of {len(tasks)}")
-    for node, reason in {
-        node: why for sent in receipt.sent for node, why in sent.manifest.avoided_nodes.items()
-    }.items():
-        print_line(f"node {node} is avoided: {reason}")
-    print_line(f"{format_count(receipt.num_sent, 'run')} submitted")
-    num_ending = sum(run.is_ending for run in receipt.before.runs)
-    if num_ending:
-        print_note(f"{format_count(num_ending, 'job')} still ending (COMPLETING): submit again in a minute")
-    for run in receipt.before.runs:
-        if run.is_unreadable:
-            print_note(f"not submitted: {run.reason}")
-    if receipt.num_waiting:
-        waiting = format_count(receipt.num_waiting, "run")
-        print_note(f"{waiting} not submitted, as the queue is full: run the same command again later")
-    if RunState.FAILED in states and not retry_failed:
-        print_note(f"{states.count(RunState.FAILED)} failed before, not resubmitted; use --retry-failed to resubmit")
-    if selection.named_plan is not None and (receipt.sent or any(state.is_active for state in states)):
-        print_line(f"Watch the progress: {format_command(store, 'status', selection.name, '--watch')}")
 
 
 def _find_ids(store: Store, names: Sequence[str]) -> list[str]:

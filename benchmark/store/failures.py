@@ -36,7 +36,7 @@ def describe_exit(code: int) -> str:
         return "a read made no progress and could not be interrupted; the end of the log says which"
     if code >= 0:
         return f"the process ended with exit code {code} and left no record"
-    hint = ": killed from outside, or out of memory; `retry` resumes from its checkpoint" if -code == signal.SIGKILL else ""
+    hint = ": killed from outside, or out of memory; `retry` resumes it" if -code == signal.SIGKILL else ""
     return f"the process was ended by signal {-code}{hint}"
 
 

@@ -20,6 +20,9 @@ RETRY_PAUSES_S = (2.0, 5.0, 15.0)
 SEARCH_PAUSES_S = (2.0, 5.0, 15.0)
 """Pauses before each search for an array whose answer was lost; a busy controller may still be working on it."""
 
+GIVE_UP_S = 30.0
+"""Time since the first try after which no other try or search begins."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -47,12 +50,15 @@ def deliver_array(request: ArrayRequest) -> QueuedArray:
                 _log.warning("%s; trying again for up to %.0f s", reason, sum(RETRY_PAUSES_S))
             time.sleep(pause)
         except SubmissionUncertainError as error:
-            _log.warning("%s; looking for it in the queue", error)
+            left_s = max(0.0, GIVE_UP_S - (time.time() - since))
+            _log.warning("%s; looking for it in the queue, and trying again, for up to %.0f s", error, left_s)
             found = _search(request, since=since)
             if found is not None:
                 return found
-            if pause is None:
-                raise
+            if pause is None or time.time() - since + SEARCH_PAUSES_S[0] > GIVE_UP_S:
+                raise SubmissionUncertainError(
+                    f"{error}: run the same command again later, see {request.folder}"
+                ) from error
             was_lost = True
     raise AssertionError("the last try either returns or raises")
 
@@ -77,7 +83,9 @@ def _search(request: ArrayRequest, *, since: float) -> QueuedArray | None:
         SubmissionUncertainError: SLURM does not answer.
     """
     notes: tuple[str, ...] = ()
-    for pause in SEARCH_PAUSES_S:
+    for number, pause in enumerate(SEARCH_PAUSES_S):
+        if number and time.time() - since + pause > GIVE_UP_S:
+            break
         time.sleep(pause)
         queues = {cluster: find_jobs(request.name, since=since, cluster=cluster) for cluster in _list_clusters(request)}
         for cluster, queue in queues.items():

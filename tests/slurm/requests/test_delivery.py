@@ -124,3 +124,29 @@ def test_a_wrapper_that_hides_the_cluster_does_not_lose_the_array(scheduler: Sch
     scheduler.answers, scheduler.jobs = [QueuedArray("7")] * 2, {"small": ["7"]}
     assert deliver("big") == QueuedArray("7", "big")
     assert deliver("big,small") == QueuedArray("7", "small")
+
+
+class _Clock:
+    """Stand-in for the module `time`, whose pauses take no time."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_an_array_that_is_never_found_is_given_up_after_half_a_minute(
+    scheduler: Scheduler, deliver: Deliver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(delivery, "time", clock)
+    monkeypatch.setattr(delivery, "SEARCH_PAUSES_S", (2.0, 5.0, 15.0))
+    scheduler.answers = [LOST] * 9
+    with pytest.raises(SubmissionUncertainError, match="run the same command again later"):
+        deliver()
+    assert 20.0 < clock.now <= delivery.GIVE_UP_S
+    assert [record.getMessage().split("for up to ")[1] for record in caplog.records] == ["30 s", "8 s"]

@@ -206,7 +206,9 @@ def _group_seeds(specs: Sequence[RunSpec], list_variants: VariantLister) -> list
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
         groups.setdefault(identify_row(spec), []).append(spec)
-    variants = {name: list(list_variants(name)) for name in {spec.source or spec.method for spec in specs}}
+    has_several = len({spec.variant for spec in specs}) > 1
+    sources = {spec.source or spec.method for spec in specs}
+    variants = {name: list(list_variants(name)) if has_several else [] for name in sources}
     firsts = sorted(
         (group[0] for group in groups.values()), key=lambda spec: _order(spec, variants[spec.source or spec.method])
     )

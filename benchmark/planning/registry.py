@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchmark.planning.external_method import load_external_method
 from benchmark.planning.method_import import shield_command
-from benchmark.utils.did_you_mean import explain_missing_file, explain_unknown_name
+from benchmark.planning.missing_method import explain_missing_method
+from benchmark.utils.did_you_mean import explain_missing_file
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.installed_methods import find_module_file, list_entry_points, list_package_files
 from benchmark.utils.method_names import name_method_file
@@ -74,7 +75,7 @@ def find_source(name: str) -> Path:
         return METHODS / f"{name}.py"
     points = list_entry_points()
     if name not in points:
-        raise KeyError(explain_unknown_name("method", name, list_methods()))
+        raise KeyError(explain_missing_method("method", name, list_methods()))
     return find_module_file(points[name])
 
 

@@ -14,11 +14,11 @@ from benchmark.core.overrides import validate_fields
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
+from benchmark.planning.missing_method import explain_missing_method
 from benchmark.planning.plan_notes import plan_aloud
 from benchmark.planning.registry import list_methods
 from benchmark.store.store import Store
-from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.method_names import INIT, is_method_path, name_method_file, split_method
+from benchmark.utils.method_names import INIT, is_method_path, is_path_like, name_method_file, split_method
 
 MAX_NAME = 120
 """Largest length of a modified study's name."""
@@ -239,11 +239,8 @@ def is_study(name: str) -> bool:
         )
     if name in studies:
         return True
-    if Path(name).expanduser().is_dir():
-        file = Path(name) / "FILE.py"
-        raise KeyError(f"{name!r} is a folder without {INIT}: give the path of a method file in it, {file}")
-    is_path = name.startswith((".", "/", "~"))
-    raise KeyError(explain_unknown_name("method or study", name if is_path else method, [*methods, *studies]))
+    is_whole = is_path_like(name) or Path(name).is_dir()
+    raise KeyError(explain_missing_method("method or study", name if is_whole else method, [*methods, *studies]))
 
 
 def modify_study(

@@ -5,6 +5,7 @@ Included methods have no records: the test suite checks them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def describe_contract(root: Path, spec: RunSpec) -> str:
     """Return in words what speaks against the method of a run: it was never tested, or breaks rules.
 
     Args:
-        root: Folder of the runs.
+        root: Folder of the runs. Tests that were saved in the default folder of runs count, too.
         spec: Spec of the run; the code that it was planned with counts.
 
     Returns:
@@ -63,10 +64,12 @@ def describe_contract(root: Path, spec: RunSpec) -> str:
     """
     if not spec.source_digest:
         return ""
-    record = _read(root, spec.source_digest)
-    if record is None or spec.variant not in record.broken:
+    folders = (root, Path(os.environ.get("CHIMERA_BENCH_RUNS") or "runs"))
+    records = [record for folder in folders if (record := _read(folder, spec.source_digest)) is not None]
+    tested = [record.broken[spec.variant] for record in records if spec.variant in record.broken]
+    if not tested:
         return NEVER_TESTED
-    broken = record.broken[spec.variant]
+    broken = tested[0]
     return f"breaks {', '.join(broken)}" if broken else ""
 
 

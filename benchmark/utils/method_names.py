@@ -15,7 +15,8 @@ def split_method(method: str) -> tuple[str, str]:
             is not taken for a name; each alone or followed by "/" and a variant, which may contain slashes.
 
     Returns:
-        Name, or path of a file, that of a folder being its __init__.py; and the variant, empty if none is given.
+        Name, or path of a file, that of a folder being its __init__.py; and the variant, empty if none is given. A path
+        that leads nowhere is returned whole, as it was given.
     """
     if method.endswith(".py"):
         return method, ""
@@ -25,8 +26,15 @@ def split_method(method: str) -> tuple[str, str]:
     folder, label = _split_folder(method)
     if folder:
         return f"{folder}/{INIT}", label
+    if is_path_like(method):
+        return method, ""
     name, _, label = method.partition("/")
     return name, label
+
+
+def is_path_like(text: str) -> bool:
+    """Return whether a text begins like a path, so that it is no name."""
+    return text.startswith((".", "/", "~"))
 
 
 def is_method_path(method: str) -> bool:
@@ -48,7 +56,7 @@ def shorten_path(path: str | Path) -> str:
 
 def _split_folder(method: str) -> tuple[str, str]:
     """Return the longest folder with a file __init__.py that a text begins with, and the rest; both empty if none."""
-    if not method.startswith((".", "/", "~")):
+    if not is_path_like(method):
         return "", ""
     parts = method.rstrip("/").split("/")
     for count in range(len(parts), 0, -1):

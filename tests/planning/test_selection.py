@@ -83,8 +83,13 @@ def test_a_plan_is_not_named_like_another_study_or_method(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("./nofolder", r"no folder '\./nofolder'"),
         ("./pack", r"'\./pack' is a folder without __init__\.py: give the path of a method file in it, pack/FILE\.py"),
-        ("./pakc", r"no method or study '\./pakc'\. There are"),
+        ("./pakc/My method", r"no folder '\./pakc'; did you mean '\./pack'\?"),
+        ("pack/My method", r"'pack' is a folder without __init__\.py: give the path of a method file in it"),
+        ("mine", r"no method or study 'mine', but a file of this name: give its path, \./mine\.py"),
+        ("own/My method", r"no method or study 'own', but a folder of this name: give its path, \./own"),
+        ("./notes.txt", r"no method '\./notes.txt': a method file ends in \.py"),
         ("pack/x.py", r"no method file 'pack/x\.py': there is no file \*\.py in pack"),
         ("gone/x.py", r"no method file 'gone/x\.py': there is no folder gone"),
         ("x.yaml", r"no study file 'x\.yaml': there is no file \*\.y\*ml in \."),
@@ -94,6 +99,9 @@ def test_a_path_that_leads_to_no_runs_is_answered_as_it_was_typed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
 ) -> None:
     (tmp_path / "pack").mkdir()
+    (tmp_path / "own").mkdir()
+    for file in ("own/__init__.py", "mine.py", "notes.txt"):
+        (tmp_path / file).touch()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(KeyError, match=message):
         select_runs(Request(name), store=Store(tmp_path))

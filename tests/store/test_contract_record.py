@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmark.store.contract_record import (
     NEVER_TESTED,
     ContractRecord,
@@ -47,6 +49,17 @@ def test_a_broken_file_counts_as_never_tested(tmp_path: Path) -> None:
     path = save_contract(tmp_path, _make_record("paper"))
     path.write_text("{")
     assert describe_contract(tmp_path, PAPER) == NEVER_TESTED
+
+
+def test_a_test_that_was_saved_in_the_default_folder_counts_in_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CHIMERA_BENCH_RUNS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    save_contract(Path("runs"), _make_record("paper"))
+    assert describe_contract(tmp_path / "drafts", PAPER) == ""
+    save_contract(tmp_path / "drafts", _make_record("paper", "build"))
+    assert describe_contract(tmp_path / "drafts", PAPER) == "breaks build"
 
 
 def test_each_variant_is_named_once_whatever_its_seeds(tmp_path: Path) -> None:

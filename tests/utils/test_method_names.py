@@ -33,7 +33,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("./pack/inner/a", ("./pack/inner/__init__.py", "a")),
         ("./pack/__init__.py/a", ("./pack/__init__.py", "a")),
         ("pack/a", ("pack", "a")),
-        ("./plain/a", (".", "plain/a")),
+        ("./plain/a", ("./plain/a", "")),
     ],
 )
 def test_a_method_is_split_from_its_variant(text: str, expected: tuple[str, str], package: Path) -> None:

@@ -8,6 +8,8 @@ from typer.core import TyperGroup
 
 RENAMED = {"--limit": "--max-images", "--part": "--subset", "--pictures": "--images", "sheet": "contact-sheet"}
 """Current name of a command or option by its former name."""
+GLOBAL_OPTIONS = ("--runs", "--data")
+"""Options that stand before the command."""
 
 
 class RenamingGroup(TyperGroup):
@@ -28,6 +30,11 @@ class RenamingGroup(TyperGroup):
             known = [name for parameter in getattr(context, "command", self).params for name in parameter.opts]
             if context is not None and RENAMED.get(option) in known:
                 context.fail(_explain(option))
+            if context is not None and option in GLOBAL_OPTIONS:
+                program, _, command = context.command_path.partition(" ")
+                context.fail(f"{option} stands before the command: {program} {option} DIR {command} ...")
+            if context is not None and "unexpected extra argument" in str(getattr(error, "message", "")):
+                _explain_extra(error, context)
             _reword(error)
             raise
 
@@ -41,6 +48,14 @@ def _reword(error: Any) -> None:
         text = describe_first_error(cause)
         value = cause.errors()[0]["input"]
         error.message = f"{value!r}: {text[text.index('expected') :]}" if "expected" in text else text
+
+
+def _explain_extra(error: Any, context: Any) -> None:
+    """Add to the message about too many arguments what a command with one argument takes."""
+    arguments = [parameter for parameter in context.command.params if parameter.param_type_name == "argument"]
+    if len(arguments) == 1 and arguments[0].nargs == 1:
+        rows = ", or list several as rows of a study" if context.info_name in ("plan", "run", "submit") else ""
+        error.message += f": {context.info_name} takes one name; put one with spaces in quotes{rows}"
 
 
 def _explain(former: str) -> str:

@@ -27,6 +27,7 @@ from benchmark.planning.registry import compute_source_digest, is_path, load_rec
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.identity import identify
 from benchmark.utils.method_names import INIT, name_method_file, split_method
+from benchmark.utils.paths import make_absolute
 
 ENGINES = ("fabric", "detectron2")
 
@@ -192,7 +193,7 @@ def load_split_of(spec: RunSpec) -> Split:
 
 def find_split_source(split: str) -> str:
     """Return the absolute path of a split that is given by its path; empty for an included one."""
-    path = Path(split).expanduser().absolute()
+    path = make_absolute(split)
     return "" if not split.endswith(".yaml") or path.resolve().parent == SPLITS else str(path)
 
 
@@ -205,7 +206,7 @@ def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[s
     effective = {key: value for key, value in overrides.items() if key in setup.effective}
     return {
         "method": name_method_file(name) if is_external else name,
-        "source": str(Path(name).expanduser().absolute()) if is_external else "",
+        "source": str(make_absolute(name)) if is_external else "",
         "source_digest": compute_source_digest(name),
         "variant": setup.variant,
         "overrides": _convert_overrides(effective, config | parts),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchmark.utils.paths import make_absolute
+
 INIT = "__init__.py"
 
 
@@ -45,7 +47,7 @@ def is_method_path(method: str) -> bool:
 def name_method_file(path: str) -> str:
     """Return the name of a method that is given by its file: the stem, or the folder of an __init__.py."""
     file = Path(path)
-    return file.stem if file.name != INIT else file.expanduser().absolute().parent.name
+    return file.stem if file.name != INIT else make_absolute(file).parent.name
 
 
 def shorten_path(path: str | Path) -> str:

@@ -10,9 +10,18 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def find_home() -> Path | None:
-    """Return the home folder of the user; None if there is none."""
+    """Return the home folder of the user; None if there is none, or if HOME is empty."""
+    if os.environ.get("HOME") == "":
+        return None
     home = Path(os.path.expanduser("~"))  # unlike `Path.home`, which raises an error without a home
     return home if home.is_absolute() else None
+
+
+def make_absolute(path: str | Path) -> Path:
+    """Return the absolute path of a file, without ".." unless a symbolic link gives it a meaning of its own."""
+    file = Path(path).expanduser().absolute()
+    short = Path(os.path.normpath(file))
+    return short if os.path.realpath(short) == os.path.realpath(file) else file
 
 
 def expand_path(name: str) -> Path:

@@ -25,6 +25,28 @@ def test_a_former_name_is_answered_with_the_current_one(
     assert code == 2 and err.endswith(f"Error: {message}\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("run", "a", "--runs", "x"), "--runs stands before the command: chimera-bench --runs DIR run ..."),
+        (
+            ("data", "check", "a", "--data=x"),
+            "--data stands before the command: chimera-bench --data DIR data check ...",
+        ),
+        (
+            ("run", "a", "b"),
+            "extra argument(s) (b): run takes one name; put one with spaces in quotes, or list several",
+        ),
+        (("test", "a", "b"), "extra argument(s) (b): test takes one name; put one with spaces in quotes"),
+    ],
+)
+def test_a_misplaced_option_and_a_further_name_are_answered_with_what_is_possible(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    code, _, err = run_command(capsys, *arguments)
+    assert code == 2 and message in err
+
+
 def test_a_former_name_means_nothing_to_a_command_that_never_had_it(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run_command(capsys, "status", "--limit", "3")
     assert code == 2 and "now called" not in err

@@ -50,7 +50,7 @@ def test_a_loss_that_is_zero_without_a_gradient_is_allowed() -> None:
 
 def test_a_batch_needs_as_many_predictions() -> None:
     batch: Any = [{"image_id": "a"}, {"image_id": "b"}]
-    with pytest.raises(ValueError, match="returned 1 predictions for 2 samples"):
+    with pytest.raises(ValueError, match="returned one prediction for 2 samples"):
         check_predictions([{}], batch, Fixed())
 
 

@@ -54,6 +54,11 @@ def test_a_full_disk_is_named() -> None:
         (KeyError("sem_seg"), "missing key 'sem_seg'"),
         (RuntimeError("two\n  lines"), "two lines"),
         (ValueError(), "no message; see the log"),
+        (ImportError("no 'V' in '_external_method_0a1b.lib.x'"), "no 'V' in 'lib.x'"),
+        (
+            AttributeError("cannot assign module before Module.__init__() call"),
+            "cannot assign module before Module.__init__() call: begin __init__ with super().__init__()",
+        ),
     ],
 )
 def test_a_failure_is_described_in_one_line(error: Exception, message: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.utils.array_cache import find_cache_folder
 from benchmark.utils.input_files import locate_file, name_file
-from benchmark.utils.paths import ROOT, expand_path, find_home
+from benchmark.utils.paths import ROOT, expand_path, find_home, make_absolute
 from slurm.requests.profile import find_profile_folder, list_profiles
 
 
@@ -44,3 +44,13 @@ def test_a_home_and_variables_are_replaced(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("WEIGHTS", "clip")
     assert (find_home(), expand_path("~/$WEIGHTS/w.pt")) == (tmp_path, tmp_path / "clip" / "w.pt")
+
+
+def test_an_absolute_path_has_no_steps_back_except_through_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("a/b")
+    monkeypatch.chdir(tmp_path / "a")
+    assert make_absolute("../a/x.py") == tmp_path / "a" / "x.py"
+    assert make_absolute(tmp_path / "link" / ".." / "x.py") == tmp_path / "link" / ".." / "x.py"  # this is a/x.py

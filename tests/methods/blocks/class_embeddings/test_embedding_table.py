@@ -86,6 +86,11 @@ def test_a_broken_file_is_refused_in_one_line(content: bytes | None, tmp_path: P
     assert "\n" not in str(caught.value)
 
 
+def test_one_vector_for_all_names_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"x\.npy has the same vector for all 3 names"):
+        read_embedding_table(write_file(tmp_path, np.repeat(UNIT[:1], 3, axis=0), NAMES))
+
+
 def test_objects_in_an_array_are_not_unpickled(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ValueError, match="holds Python objects, expected floats"):

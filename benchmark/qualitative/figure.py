@@ -95,9 +95,7 @@ def draw_segmentations(
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
     titles = wrap_labels(list(columns), width=max(8, round(side * 13)))
-    texts = [note, "; ".join(list_label_key(list(columns), titles))]
-    width = round(side * across * NOTE_CHARACTERS_PER_IN)
-    lines = [line for text in texts for line in textwrap.wrap(show_text(text), width)]
+    lines = _wrap_texts([note, "; ".join(list_label_key(list(columns), titles))], width_in=side * across)
     ratios = [image.shape[0] / image.shape[1] for image in images]
     height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
@@ -110,6 +108,11 @@ def draw_segmentations(
         handles = _make_handles(colors, classes, is_seen=is_seen)
         _draw_legend(figure, handles, columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
+
+
+def _wrap_texts(texts: Sequence[str], *, width_in: float) -> list[str]:
+    width = round(width_in * NOTE_CHARACTERS_PER_IN)
+    return [line for text in texts for line in textwrap.wrap(show_text(text), width)]
 
 
 def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], image_ids: Sequence[str]) -> None:

@@ -74,7 +74,9 @@ def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: floa
     scale: dict[str, Any] = {"vmin": 0, "vmax": 100, "cmap": COLOR_MAP, "cbar": False}
     numbers: dict[str, Any] = {"annot": has_numbers, "fmt": ".0f", "annot_kws": {"size": 6}}
     lines: dict[str, Any] = {"linewidths": 0.4 if has_numbers else 0, "rasterized": not has_numbers}
-    sns.heatmap(values, ax=axes, mask=np.isnan(values), **scale, **numbers, **lines)
+    # seaborn would measure each of its tick labels on a canvas of its own: gigabytes for a thousand rows
+    unlabeled: dict[str, Any] = {"xticklabels": False, "yticklabels": False}
+    sns.heatmap(values, ax=axes, mask=np.isnan(values), **scale, **numbers, **lines, **unlabeled)
     for text in axes.texts:
         shade = COLORS(float(text.get_text()) / 100)
         text.set_color("black" if measure_luminance(shade) > MIDDLE_LUMINANCE else "white")

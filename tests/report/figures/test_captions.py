@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from benchmark.report.figures.captions import (
@@ -65,3 +66,15 @@ def test_without_unseen_classes_figures_of_hiou_are_left_out_with_one_line(tmp_p
         "mIoU(U) and hIoU are not defined: no unseen class occurs in the targets of the scored images; "
         "so there is no figure of hIoU, seen against unseen, and gamma."
     ]
+
+
+def test_the_title_beside_a_legend_is_wrapped_to_its_axes_and_clears_texts_above_them(tmp_path: Path) -> None:
+    row = make_row(Store(tmp_path), seeds=1, max_images=4)
+    figure = Figure(figsize=(7, 2))
+    axes = figure.add_subplot()
+    add_title(axes, [row], width_in=2.0)
+    assert axes.get_title() == "TESTING ONLY: first 4 images of\nthe evaluation set"
+    assert figure.get_figheight() > 2
+    FigureCanvasAgg(figure).draw()
+    bottom = axes.title.get_window_extent().y0 - axes.get_window_extent().y1
+    assert bottom * 72 / figure.dpi >= 9  # points: a level of hIoU there has 6 and an offset of 2

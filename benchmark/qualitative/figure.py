@@ -105,8 +105,7 @@ def draw_segmentations(
             for axes, maps in zip(row[1:], columns.values(), strict=True):
                 _draw_map(axes, maps[index], colors, is_seen=is_seen)
         _label_panels(panels, ["image", *titles], image_ids)
-        handles = _make_handles(colors, classes, is_seen=is_seen)
-        _draw_legend(figure, handles, columns=legend_columns, lines=lines)
+        _draw_legend(figure, _make_handles(colors, classes, is_seen=is_seen), columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
 
 

@@ -80,7 +80,8 @@ def test_the_sheet_says_of_which_seeds_it_is(store: Store, tmp_path: Path) -> No
         for label, right, seeds in (("paper", 80, (1, 2)), ("no SAM", 70, (1, 2)), ("late", 60, (2,)))
     }
     first = {label: rows[label] for label in ("paper", "no SAM")}
-    assert gallery.choose_sheet(store, plan_of(first)).choice.text == (  # type: ignore[union-attr]
+    choice = gallery.choose_sheet(store, plan_of(first)).choice
+    assert choice is not None and choice.text == (
         "images chosen by their targets alone; predictions are those of one run per row, seed 1"
     )
     drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path, select="difference:late", formats=["png"])

@@ -41,9 +41,9 @@ def check_profile(profile: SlurmProfile) -> tuple[bool, str]:
         dropped = sorted(os.environ.keys() - select_variables(text, os.environ))  # as for a real submission
         hidden = [word for name in dropped for word in ("-u", name)]
         output = run_slurm("env", *hidden, "sbatch", "--test-only", str(script))
-    lines = [
-        line.removeprefix("sbatch: ").removeprefix("error: ") for line in output.stderr.splitlines() if line.strip()
-    ]
+    printed = [line for line in output.stderr.splitlines() if line.strip()]
+    own = [line for line in printed if line.startswith("sbatch: ")]  # without what wrappers and logins print
+    lines = [line.removeprefix("sbatch: ").removeprefix("error: ") for line in own or printed]
     return output.ok, _format_times("; ".join(lines) or output.error)
 
 

@@ -92,6 +92,7 @@ def retry(
     """Run failed runs again, on this machine or a cluster. All of a study or method, or those of the named runs."""
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import select_specs
+    from benchmark.store.exact_names import read_spec
     from slurm.requests.profile import load_profile
     from slurm.status.run_status import query_status
 
@@ -107,7 +108,7 @@ def retry(
         raise typer.Exit(ExitCode.ERROR if found else ExitCode.SUCCESS)
     _check_store(store, profile)
     study = names[0] if _is_plan(store, names) else ""  # by name, as a profile may have settings for the study
-    selection = select_specs([store.run(run_id).read_spec() for run_id in failed], name=study)
+    selection = select_specs([read_spec(store.run(run_id)) for run_id in failed], name=study)
     raise typer.Exit(_start(store, selection, profile, dry_run=dry_run, retry_failed=True))
 
 

@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -206,12 +207,22 @@ def _check_space(name: str, folder: Path) -> Check:
     """Check that a folder, or its nearest existing parent, can be written to and has free space."""
     existing = _find_existing(folder)
     free = shutil.disk_usage(existing).free / GIB
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        return Check(name, "error", f"{folder} cannot be written to")
+    problem = _find_write_problem(existing)
+    if problem:
+        return Check(name, "error", f"{folder} cannot be written to ({problem})")
     text = f"{free:.1f} GB free at {folder}"
     if free < MIN_FREE_GIB:
         return Check(name, "warning", f"{text}; free more space")
     return Check(name, "ok", text)
+
+
+def _find_write_problem(folder: Path) -> str:
+    """Return why nothing can be created in a folder; empty if something can."""
+    try:
+        tempfile.TemporaryDirectory(prefix=".trial-", dir=folder).cleanup()
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
 
 
 def _find_existing(folder: Path) -> Path:

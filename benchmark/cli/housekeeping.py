@@ -274,6 +274,7 @@ def retry_here(
     dry_run: bool,
 ) -> int:
     """Run the failed ones of named runs again on this machine, if they failed here; return the exit code."""
+    from benchmark.store.exact_names import read_spec
     from benchmark.store.named_runs import find_named_runs
     from benchmark.store.row_labels import label_runs
     from slurm.requests.manifest import locate_runs
@@ -301,5 +302,5 @@ def retry_here(
         for run_id in here:
             print_line(f"{labels[run_id]}  {run_id}")
         return ExitCode.SUCCESS
-    specs = [store.run(run_id).read_spec() for run_id in here]
+    specs = [read_spec(store.run(run_id)) for run_id in here]
     return choose_exit_code(start_runs(store, specs, labels, jobs=jobs, device=device, resources=resources))

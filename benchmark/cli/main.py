@@ -87,7 +87,7 @@ for _name, _group in {"data": data.app, "pretrain": pretrain.app, "d2": d2.app, 
 def _set_global_options(
     context: typer.Context,
     runs: Annotated[
-        Path, typer.Option(envvar="CHIMERA_BENCH_RUNS", help="Folder of run records.", file_okay=False)
+        Path, typer.Option(envvar="CHIMERA_BENCH_RUNS", help="Folder of run records.", file_okay=False, readable=False)
     ] = Path("runs"),
     data_folders: Annotated[
         str,

@@ -99,6 +99,8 @@ def format_progress(beat: Mapping[str, Any] | None) -> str:
 def _format_outcome(label: str, outcome: RunOutcome) -> str:
     if outcome.state is RunState.RUNNING:
         return f"skipped {label}: running in another process"
+    if outcome.state is RunState.BROKEN:  # its files cannot be used: its state is what it was before
+        return f"not started {label}: {outcome.message}"
     return f"{outcome.state:<6} {label}" + (f": {outcome.message}" if outcome.message else "")
 
 

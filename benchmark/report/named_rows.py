@@ -110,7 +110,8 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
         return _read_study(store, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
     specs = _find_method(store, name) or _find_method(store, f"{IMPORTED}/{name}")
     if specs:
-        return _Part(name, name, _group_seeds(specs, list_variants))
+        unreadable = [_make_unreadable_row(store, run_id) for run_id in _list_unreadable(store, name)]
+        return _Part(name, name, [*_group_seeds(specs, list_variants), *unreadable])
     ids = _find_ids(store, name)
     if ids:
         return _read_runs(store, name, ids, list_variants)
@@ -155,6 +156,8 @@ def _find_ids(store: Store, text: str) -> list[str]:
         if len(matches) > 1:
             exact = [run_id for run_id in matches if is_called(store.run(run_id), text)]
             specs = list(_iterate_specs(store, exact or matches))
+            if not specs:  # none can be read
+                return matches
             if exact or len({identify_row(spec) for spec in specs}) == 1:
                 return [spec.id for spec in specs]
         if matches:
@@ -166,14 +169,28 @@ def _read_runs(store: Store, name: str, ids: Sequence[str], list_variants: Varia
     """Return what a name of runs stands for; a run that cannot be read is a row of its own, called by its id."""
     specs = list(_iterate_specs(store, ids))
     rows = _group_seeds(specs, list_variants)
-    for run_id in ids:
-        if run_id not in {spec.id for spec in specs}:
-            seed = int(run_id.rpartition("-")[0].rpartition("-s")[2])
-            rows.append(
-                NamedRow(PlanRow(label=run_id, method="", split=_guess_split(store, run_id), ids={seed: run_id}), None)
-            )
+    known = {spec.id for spec in specs}
+    rows += [_make_unreadable_row(store, run_id) for run_id in ids if run_id not in known]
     titles = dict.fromkeys(spec.variant if spec.is_imported else spec.method for spec in specs)
     return _Part(name, " ".join(titles) or name, rows)
+
+
+def _list_unreadable(store: Store, name: str) -> list[str]:
+    """Return the runs whose ids begin with a name and whose files this user may not read."""
+    begin = f"{make_text(name, '', {})}-"
+    candidates = [run_id for run_id in store.list_ids() if run_id.startswith(begin)]
+    return [
+        run_id
+        for run_id in candidates
+        if _read_any_spec(store, [run_id]) is None and store.run(run_id).read_snapshot().is_unreadable
+    ]
+
+
+def _make_unreadable_row(store: Store, run_id: str) -> NamedRow:
+    """Return the row of a run that cannot be read, called by its id."""
+    seed = int(run_id.rpartition("-")[0].rpartition("-s")[2])
+    split = _guess_split(store, run_id)
+    return NamedRow(PlanRow(label=run_id, method="", split=split, ids={seed: run_id}), None)
 
 
 def _guess_split(store: Store, run_id: str) -> str:

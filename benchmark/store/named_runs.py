@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from benchmark.store.exact_names import read_spec
 from benchmark.store.method_code import select_code
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
@@ -59,7 +60,7 @@ def _find_runs_of_method(store: Store, name: str) -> list[str]:
     variant, specs = split_method(name)[1], []
     for run_id in store.list_ids():
         try:
-            specs.append(store.run(run_id).read_spec())
+            specs.append(read_spec(store.run(run_id)))
         except (OSError, ValueError):
             continue
     return [spec.id for spec in select_code(specs, name) if variant in ("", spec.variant)]

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from benchmark.store.exact_names import read_spec
 from benchmark.store.method_code import name_code
 from benchmark.store.row_differences import describe_differences
 from benchmark.store.store import Store
@@ -142,6 +143,6 @@ def shorten_id(run_id: str) -> str:
 def _read_spec(store: Store, run_id: str) -> RunSpec | None:
     """Read the spec of a run; None if there is no readable one."""
     try:
-        return store.run(run_id).read_spec()
+        return read_spec(store.run(run_id))
     except ValueError:
         return None

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from benchmark.core.run_name import make_text
 from benchmark.store.exact_names import is_called
 from benchmark.store.run_folder import RunFolder
-from benchmark.utils.atomic_files import format_json, read_value, write_text
+from benchmark.utils.atomic_files import UnreadableError, describe_unreadable, format_json, read_value, write_text
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ class Store:
         return RunFolder(self.root / run_id)
 
     def list_ids(self) -> list[str]:
-        """Return the ids of all runs that have a folder, sorted."""
-        if not self.root.is_dir():
-            return []
-        with os.scandir(self.root) as entries:
-            return sorted(entry.name for entry in entries if _ID.fullmatch(entry.name) and entry.is_dir())
+        """Return the ids of all runs that have a folder, sorted.
+
+        Raises:
+            UnreadableError: The folder of the runs cannot be read.
+        """
+        return sorted(entry.name for entry in _list_folder(self.root) if _ID.fullmatch(entry.name) and entry.is_dir())
 
     def find(self, text: str) -> str:
         """Return the id that equals, begins with, or contains `text`, in this order of preference.
@@ -95,7 +96,7 @@ class Store:
 
         path = self._make_plan_path(name)
         is_included = name in list_studies()
-        if path.is_file():
+        if name in self.list_plans():
             try:
                 return read_value(Plan, path)
             except ValueError as error:
@@ -111,7 +112,11 @@ class Store:
     def read_plans(self) -> tuple[dict[str, Plan], list[str]]:
         """Read all plans; returns those that can be read by name, and one line about each that cannot."""
         plans, problems = {}, []
-        for name in self.list_plans():
+        try:
+            names = self.list_plans()
+        except UnreadableError as error:
+            return {}, [str(error)]
+        for name in names:
             try:
                 plans[name] = self.read_plan(name)
             except ValueError as error:
@@ -127,8 +132,13 @@ class Store:
         return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *words])
 
     def list_plans(self) -> list[str]:
-        """Return the names of all planned studies, sorted."""
-        return sorted(path.stem for path in (self.root / "plans").glob("*.json") if not path.name.startswith("."))
+        """Return the names of all planned studies, sorted.
+
+        Raises:
+            UnreadableError: The folder of the plans cannot be read.
+        """
+        paths = [Path(entry) for entry in _list_folder(self.root / "plans")]
+        return sorted(path.stem for path in paths if path.suffix == ".json" and not path.name.startswith("."))
 
     def _make_plan_path(self, name: str) -> Path:
         return self.root / "plans" / f"{name}.json"
@@ -139,3 +149,18 @@ class Store:
         near = find_near_name(text, ids)
         hint = ";" if near is None else f"; did you mean {near!r}?"
         return f"no run {text!r}{hint} {self.root} holds {len(ids)} runs; see: {self.format_command('status')}"
+
+
+def _list_folder(folder: Path) -> list[os.DirEntry[str]]:
+    """Return the entries of a folder; none if there is no such folder.
+
+    Raises:
+        UnreadableError: The folder cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise UnreadableError(describe_unreadable(folder, error)) from error

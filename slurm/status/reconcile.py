@@ -63,6 +63,8 @@ def explain_failure(store: Store, status: RunStatus) -> Failure | None:
     message = f"the job {state.meaning}: {state.remedy}"
     if state.failure == "by exit code":
         message = f"the job ended with exit code {job.exit_code}: {_find_reason(log_tail) or state.remedy}"
+        if len(store.run(status.id).read_attempts()) <= _count_earlier_attempts(status):
+            message += " (before the run began: look at `setup` and `python` of the profile)"
     return Failure(kind=state.name, message=message, log_tail=log_tail)
 
 

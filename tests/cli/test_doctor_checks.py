@@ -148,3 +148,8 @@ def test_what_the_file_system_of_records_lacks_and_limits_of_workers_are_warning
     (files,) = doctor_checks._check_workers()
     assert links == doctor_checks.Check("records", "warning", f"the file system of {tmp_path}: no hard links")
     assert files == doctor_checks.Check("workers", "warning", "64 open files")
+
+
+def test_a_folder_in_which_nothing_can_be_created_is_named_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = doctor_checks._check_space("cache", Path("/proc/not/there"))
+    assert check.level == "error" and check.text.startswith("/proc/not/there cannot be written to (")

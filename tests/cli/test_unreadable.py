@@ -56,3 +56,16 @@ def test_a_table_shows_the_readable_rows(store: Store) -> None:
     lines = run_as_user(store, "table", "demo").splitlines()
     assert any("no SGD" in line and "±" in line for line in lines)
     assert any("paper" in line and "broken" in line for line in lines)
+
+
+def test_a_table_of_a_method_shows_the_unreadable_run_as_broken(store: Store) -> None:
+    first, second = store.read_plan("demo").rows
+    store.run(second.ids[0]).path.chmod(0)
+    for name, ids in {"demo/paper": first.ids.values(), "demo/no SGD": [second.ids[0]]}.items():
+        lines = run_as_user(store, "table", name).splitlines()
+        assert all(any(run_id in line and "broken" in line for line in lines) for run_id in ids)
+
+
+def test_a_folder_of_plans_that_cannot_be_read_leaves_the_runs_shown(store: Store) -> None:
+    (store.root / "plans").chmod(0)
+    assert len(json.loads(run_as_user(store, "status", "--json"))) == 6

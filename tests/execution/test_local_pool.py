@@ -183,7 +183,7 @@ def test_an_interrupt_ends_the_processes_of_the_pool_and_leaves_no_failure(
     with pytest.raises(KeyboardInterrupt):
         run_all(SPECS, store=store, jobs=2, observe=_interrupt)
     assert len(ended) == 2 and all(process.poll() is not None for process in ended)
-    assert run.read_state() == RunState.INTERRUPTED
+    assert run.read_state() == RunState.MISSING  # no attempt had begun
 
 
 def _interrupt(_snapshot: PoolSnapshot) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmark.core.run_state import RunState
 from benchmark.store.store import Store
+from benchmark.utils.atomic_files import UnreadableError
 from tests.report.world import even, plan_of, save, spec_of
 
 SPEC = spec_of()
@@ -64,3 +68,17 @@ def test_a_plan_is_read_back_and_an_unknown_one_names_the_nearest(store: Store) 
         store.read_plan("mines")
     with pytest.raises(KeyError, match=r"begin with: chimera-bench --runs .* run ablations"):
         store.read_plan("ablations")
+
+
+def test_a_folder_that_cannot_be_read_is_named_in_one_wording(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    problem = f"{store.root / 'plans'} cannot be read (Permission denied): ask its owner to make it readable"
+    for read in (store.list_plans, lambda: store.read_plan("demo")):
+        with pytest.raises(UnreadableError, match=re.escape(problem)):
+            read()
+    assert store.read_plans() == ({}, [problem])
+    with pytest.raises(UnreadableError, match="cannot be read"):
+        store.list_ids()

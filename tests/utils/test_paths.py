@@ -54,3 +54,8 @@ def test_an_absolute_path_has_no_steps_back_except_through_links(
     monkeypatch.chdir(tmp_path / "a")
     assert make_absolute("../a/x.py") == tmp_path / "a" / "x.py"
     assert make_absolute(tmp_path / "link" / ".." / "x.py") == tmp_path / "link" / ".." / "x.py"  # this is a/x.py
+
+
+def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "")
+    assert find_home() is None

@@ -81,3 +81,10 @@ def test_a_run_that_never_started_fails_with_the_log_of_its_job(store: Store) ->
 def test_an_active_run_is_skipped(store: Store) -> None:
     with hold_lock(store.run(SPEC.id).path):
         assert reconcile(store, [_status(store, "OUT_OF_MEMORY")]) == []
+
+
+def test_a_setup_that_ends_the_job_without_a_word_is_suspected(store: Store) -> None:
+    assert reconcile(store, [_status(store, "FAILED", exit_code=3)]) == [SPEC.id]
+    failure = store.run(SPEC.id).read_record().failure
+    expected = "the job ended with exit code 3: read the log (before the run began: look at `setup` and `python` of"
+    assert failure is not None and failure.message.startswith(expected)

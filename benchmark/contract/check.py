@@ -6,19 +6,18 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.contract.rule import BrokenRuleError, Rule, RuleOutcome, RuleState
+from benchmark.contract.errors import describe_error
+from benchmark.contract.rule import Rule, RuleOutcome, RuleState
 from benchmark.contract.rules import RULES
 from benchmark.contract.split_files import watch_split_files
 from benchmark.contract.subject import Subject
-from benchmark.core.method_outputs import MethodOutputError
 from benchmark.core.split import load_split
 from benchmark.planning.method_setup import find_variant, normalize_overrides, set_up_method
 from benchmark.planning.registry import list_own_files, load_recipe, simplify_name
-from benchmark.store.exceptions import explain_exception
 from benchmark.utils.method_names import split_method
 
-DECISIVE_RULE = "build"
-"""Rule without which no other one can be checked."""
+DECISIVE_RULES = ("build", "initialize")
+"""Rules without which no other one can be checked."""
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,14 @@ def _check(rule: Rule, subject: Subject, unkept: Collection[str]) -> RuleOutcome
     exemption = rule.find_exemption(subject)
     if exemption:
         return RuleOutcome(rule.name, rule.sentence, RuleState.NOT_APPLICABLE, exemption)
-    missing = [name for name in (DECISIVE_RULE, *rule.needs) if name in unkept]
+    missing = [name for name in (*DECISIVE_RULES, *rule.needs) if name in unkept]
     if missing:
         return RuleOutcome(rule.name, rule.sentence, RuleState.NOT_CHECKED, f"needs {missing[0]}")
     try:
         rule.check(subject)
-    except BrokenRuleError as error:
-        return RuleOutcome(rule.name, rule.sentence, RuleState.BROKEN, str(error), error.place)
-    except Exception as error:
-        failure = explain_exception(error, method_files=subject.files)
-        kind = "" if isinstance(error, MethodOutputError) else f"{failure.kind}: "
-        return RuleOutcome(rule.name, rule.sentence, RuleState.BROKEN, f"{kind}{failure.message}", failure.place)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also what sys.exit raises
+        broken = describe_error(error, subject)
+        return RuleOutcome(rule.name, rule.sentence, RuleState.BROKEN, str(broken), broken.place)
     return RuleOutcome(rule.name, rule.sentence, RuleState.OK)

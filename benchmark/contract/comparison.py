@@ -20,7 +20,7 @@ GENERATORS = ("torch", "random", "numpy.random")
 def predict(method: Method, batch: Batch) -> list[Tensor]:
     """Return the scores (K, height, width) of every sample, without gradients."""
     with torch.no_grad():
-        return [prediction["sem_seg"] for prediction in method.predict(batch)]
+        return [prediction["sem_seg"].detach() for prediction in method.predict(batch)]
 
 
 def find_difference(first: Sequence[Tensor], second: Sequence[Tensor]) -> str:

@@ -38,11 +38,23 @@ def _check(name: str, subject: Subject) -> None:
     changed = subject.learn(KINDS_OF_CHANGE[name](make_training_data(subject.split)))
     leak = describe_difference(subject.learned, changed)
     if leak:
+        _require_repeatable(subject)
         method = subject.in_training()
         raise BrokenRuleError(
             f"training depends on it that {WHAT_CHANGED[name]}: {leak}. Use what build and losses are given only "
             "(split.seen, sample['sem_seg']), or declare the supervision that is used",
             locate_function(method, "losses"),
+        )
+
+
+def _require_repeatable(subject: Subject) -> None:
+    """Check that two trainings under equal conditions are equal, without which a difference says nothing of leaks."""
+    difference = describe_difference(subject.learned, subject.learn(make_training_data(subject.split)))
+    if difference:
+        raise BrokenRuleError(
+            f"leaks cannot be told, as two trainings under equal conditions differ: {difference}. Use nothing that no "
+            "seed controls",
+            locate_function(subject.in_training(), "losses"),
         )
 
 
@@ -58,7 +70,7 @@ SENTENCE = (
     "Training of a method without supervision or with seen masks depends neither on the names and masks of unseen "
     "classes nor on the difference between unseen and void pixels."
 )
-NEEDS = ("loss-values", "prediction-values", "initialize")
+NEEDS = ("loss-values", "own-randomness", "prediction-values")
 RULES = tuple(
     Rule(name, SENTENCE, partial(_check, name), find_exemption=partial(_find_permission, name), needs=NEEDS)
     for name in KINDS_OF_CHANGE

@@ -2,35 +2,75 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import torch
 
 from benchmark.contract.comparison import GENERATORS, find_different_loss, get_random_states
 from benchmark.contract.culprit import find_culprit, locate_function
+from benchmark.contract.errors import add_circumstances
 from benchmark.contract.rule import BrokenRuleError, Rule, require_training
+from benchmark.contract.settings import refuse_new_settings
 from benchmark.contract.subject import Subject
-from benchmark.core.method import Method
-from benchmark.core.method_outputs import MethodOutputError, check_losses, describe_value
+from benchmark.core.method import Method, Supervision
+from benchmark.core.method_outputs import check_losses, describe_value
 from benchmark.core.seeding import seed_globals
-from benchmark.core.types import Batch, get_ignore_label
+from benchmark.core.types import Batch, Losses, get_ignore_label
+
+UNLABELED_ADVICE = "average over the labeled pixels of the whole batch, and return a loss of 0 if there are none"
+CLASS_ADVICE = "skip classes without a pixel in the batch, since a mean over nothing is nan"
 
 
 def _check_values(subject: Subject) -> None:
     method = subject.in_training()
     check_losses(method.losses(subject.make_training_batch()), method, iteration=3)
-    try:
-        check_losses(method.losses(_make_half_labeled_batch(subject)), method, iteration=3)
-    except MethodOutputError as error:
+    _refuse_backward(subject, method)
+    refuse_new_settings(subject, method, lambda: method.losses(subject.make_training_batch()))
+    for moment in subject.list_moments():
+        method.step_context = moment
+        with add_circumstances(f"(in iteration {moment.iteration} of {moment.iterations})", subject):
+            check_losses(method.losses(subject.make_training_batch()), method, iteration=moment.iteration)
+
+
+def _check_few_labels(subject: Subject) -> None:
+    method = subject.in_training()
+    for text, advice, batch in _list_partial_batches(subject):
+        with add_circumstances(f"for {text}", subject, advice=advice):
+            check_losses(method.losses(batch), method, iteration=method.step_context.iteration)
+
+
+def _refuse_backward(subject: Subject, method: Method) -> None:
+    """Check that computing losses left no gradients."""
+    if any(parameter.grad is not None for parameter in method.parameters()):
+        fresh, batch = subject.in_training(), subject.make_training_batch()
+        place = find_culprit(
+            lambda: fresh.losses(batch),
+            files=subject.files,
+            observe=lambda: [parameter.grad is not None for parameter in fresh.parameters()],
+        )
         raise BrokenRuleError(
-            f"{error} for a batch with an image without labels: average over the labeled pixels of the whole batch, "
-            "and return 0 if there are none",
-            error.place,
-        ) from error
+            "losses calls backward: return the losses, and leave backward and the optimizer to the engine",
+            place or locate_function(method, "losses"),
+        )
 
 
-def _make_half_labeled_batch(subject: Subject) -> Batch:
-    """Return a batch whose second image has no labels: it shows nothing but unseen classes."""
-    batch = subject.make_training_batch()
-    batch[1]["sem_seg"] = torch.full_like(batch[1]["sem_seg"], get_ignore_label(len(subject.split.seen)))
+def _list_partial_batches(subject: Subject) -> Iterator[tuple[str, str, Batch]]:
+    """Yield batches in which labels are missing, each with a description and what to do if it is not handled."""
+    ignore, last = get_ignore_label(len(subject.split.seen)), len(subject.split.seen) - 1
+    half = subject.make_training_batch()
+    half[1]["sem_seg"] = torch.full_like(half[1]["sem_seg"], ignore)  # it shows nothing but unseen classes
+    yield "a batch with an image without labels", UNLABELED_ADVICE, half
+    for label in sorted({0, last}):
+        name = subject.split.seen[label]
+        yield f"a batch with the class {name!r} only", CLASS_ADVICE, _fill_labels(subject, label)
+    yield "a batch without any labeled pixel", UNLABELED_ADVICE, _fill_labels(subject, ignore)
+
+
+def _fill_labels(subject: Subject, label: int) -> Batch:
+    """Return a batch in which every labeled pixel has one label."""
+    batch, ignore = subject.make_training_batch(), get_ignore_label(len(subject.split.seen))
+    for sample in batch:
+        sample["sem_seg"] = sample["sem_seg"].masked_fill(sample["sem_seg"] != ignore, label)
     return batch
 
 
@@ -48,6 +88,12 @@ def _check_absence(subject: Subject) -> None:
 def _check_trainability(subject: Subject) -> None:
     method, iterations = subject.in_training(), subject.setup.budget.iterations
     trainable = [name for name, parameter in method.named_parameters() if parameter.requires_grad]
+    if trainable and subject.setup.recipe.traits.supervision is Supervision.NONE:
+        raise BrokenRuleError(
+            f"traits say Supervision.NONE, and {trainable[0]!r} is trained with the masks of seen classes: declare the "
+            "supervision that losses uses, such as Supervision.SEEN_MASKS",
+            locate_function(method, "losses"),
+        )
     if bool(trainable) == bool(iterations):
         return
     problem = f"{trainable[0]!r} requires gradients" if trainable else "no parameter requires gradients"
@@ -58,29 +104,50 @@ def _check_trainability(subject: Subject) -> None:
 
 
 def _check_randomness(subject: Subject) -> None:
-    first, second, batch = subject.in_training(), subject.in_training(), subject.make_training_batch()
-    seed_globals("one stream")
-    losses = first.losses(batch)
-    seed_globals("another stream")
-    difference = find_different_loss(losses, second.losses(subject.make_training_batch()))
+    losses = _compute_losses(subject, stream="one stream")
+    difference = find_different_loss(losses, _compute_losses(subject, stream="one stream"))
     if difference:
         raise BrokenRuleError(
-            f"the same iteration gives other losses after another use of the global generators ({difference})"
-            f"{_name_generators(subject)}: draw with generator=self.step_context.generator(...), "
-            "and in place of nn.Dropout multiply by a mask that is drawn so",
-            locate_random_draw(subject, subject.in_training(), batch),
+            f"the same iteration gives other losses under equal conditions ({difference}): use nothing that no seed "
+            "controls, such as os.urandom or the time, and draw with generator=self.step_context.generator(...)",
+            locate_function(subject.in_training(), "losses"),
+        )
+    difference = find_different_loss(losses, _compute_losses(subject, stream="another stream"))
+    method, batch = subject.in_training(), subject.make_training_batch()
+    used = find_used_generators(lambda: method.losses(batch))
+    if difference or used:
+        raise BrokenRuleError(
+            f"{_describe_use(difference, used)}: draw with generator=self.step_context.generator(...), and in place of "
+            "nn.Dropout multiply by a mask that is drawn so",
+            locate_random_draw(subject, subject.in_training(), subject.make_training_batch()),
         )
 
 
-def _name_generators(subject: Subject) -> str:
+def _describe_use(difference: str, used: str) -> str:
+    if not difference:
+        return f"losses draws from the global generator of {used}, or seeds it"
+    source = f", drawn from the one of {used}" if used else ""
+    return f"the same iteration gives other losses after another use of the global generators ({difference}){source}"
+
+
+def _compute_losses(subject: Subject, *, stream: str = "") -> Losses:
+    method, batch = subject.in_training(), subject.make_training_batch()
+    if stream:
+        seed_globals(stream)
+    return method.losses(batch)
+
+
+def find_used_generators(work: Callable[[], object]) -> str:
+    """Return the global generators whose state a function changes, in words; empty if there is none."""
+    seed_globals("a stream for this call")  # not the one that the function may have seeded in an earlier call
     before = get_random_states()
-    subject.in_training().losses(subject.make_training_batch())
-    used = [name for name, a, b in zip(GENERATORS, before, get_random_states(), strict=True) if a != b]
-    return f", drawn from the one of {' and '.join(used)}" if used else ""
+    work()
+    return " and ".join(name for name, a, b in zip(GENERATORS, before, get_random_states(), strict=True) if a != b)
 
 
 def locate_random_draw(subject: Subject, method: Method, batch: Batch) -> str:
     """Return the line of a method's files that draws from a global generator, or else its function."""
+    seed_globals("a stream for the search")  # not the one that the method may have seeded before
     place = find_culprit(lambda: method(batch), files=subject.files, observe=get_random_states)
     return place or locate_function(method, "losses" if method.training else "predict")
 
@@ -104,6 +171,9 @@ def _require_no_training(subject: Subject) -> str:
     return f"budget.iterations is {iterations}" if iterations else ""
 
 
+VALUES_SENTENCE = (
+    "Each loss is a finite scalar of shape (), also if only some pixels or none are labeled, and already weighted."
+)
 OVERRIDES_SENTENCE = "Concrete methods define the three abstract methods and override no other concrete one."
 RULES = (
     Rule("nothing-overridden", OVERRIDES_SENTENCE, _check_forward),
@@ -114,10 +184,17 @@ RULES = (
     ),
     Rule(
         "loss-values",
-        "Each loss is a finite scalar of shape (), also if only some pixels are labeled, and already weighted.",
+        VALUES_SENTENCE,
         _check_values,
         find_exemption=require_training,
         needs=("nothing-overridden", "trainable-if-trained"),
+    ),
+    Rule(
+        "few-labels",
+        VALUES_SENTENCE,
+        _check_few_labels,
+        find_exemption=require_training,
+        needs=("loss-values",),
     ),
     Rule(
         "no-losses",

@@ -17,9 +17,10 @@ from benchmark.contract.comparison import (
     predict,
 )
 from benchmark.contract.culprit import find_culprit, locate_function
-from benchmark.contract.losses import locate_random_draw
+from benchmark.contract.losses import find_used_generators, locate_random_draw
 from benchmark.contract.rule import BrokenRuleError, Rule
 from benchmark.contract.samples import make_prediction_batch
+from benchmark.contract.settings import refuse_new_settings
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
 from benchmark.core.method_outputs import check_predictions
@@ -67,10 +68,15 @@ def _check_repetition(subject: Subject) -> None:
     seed_globals("another stream")
     second = predict(method, make_prediction_batch())
     difference = find_difference(first, second)
-    if difference:
+    used = find_used_generators(lambda: predict(method, make_prediction_batch()))
+    if difference or used:
+        seen = (
+            f"the same images get other scores the second time ({difference})"
+            if difference
+            else f"predict draws from the global generator of {used}, or seeds it"
+        )
         raise BrokenRuleError(
-            f"the same images get other scores the second time ({difference}): draw nothing at random, or only with "
-            "self.step_context.generator(...), and remember nothing",
+            f"{seen}: draw nothing at random, or only with self.step_context.generator(...), and remember nothing",
             locate_random_draw(subject, subject.in_evaluation(), make_prediction_batch()),
         )
     _check_memory(subject, first)
@@ -103,6 +109,8 @@ def _check_side_effects(subject: Subject) -> None:
             f"predict changes {', '.join(map(repr, changed[:3]))}: cache nothing in parameters or buffers",
             place or locate_function(method, "predict"),
         )
+    with torch.no_grad():
+        refuse_new_settings(subject, method, lambda: method.predict(make_prediction_batch()))
 
 
 def _check_samples(subject: Subject) -> None:
@@ -113,12 +121,12 @@ def _check_samples(subject: Subject) -> None:
 def _refuse_modified(subject: Subject, get_method: Callable[[], Method], make_batch: Callable[[], Batch]) -> None:
     method, batch = get_method(), make_batch()
     before = _describe_samples(batch)
-    with torch.no_grad():
+    with torch.set_grad_enabled(method.training):
         method(batch)
     if _describe_samples(batch) == before:
         return
     step, fresh = ("losses" if method.training else "predict"), make_batch()
-    with torch.no_grad():
+    with torch.set_grad_enabled(method.training):
         place = find_culprit(lambda: get_method()(fresh), files=subject.files, observe=lambda: _describe_samples(fresh))
     raise BrokenRuleError(
         f"{step} modifies its samples: work on copies, such as sample['image'] / 255 in place of div_, and "
@@ -158,6 +166,7 @@ VALUES_SENTENCE = (
     'Each "sem_seg" is (K, height, width), the height and width that the sample requests, and finite, for the K '
     "classes last given to `set_classes`."
 )
+UNMODIFIED_SENTENCE = "The samples, all parameters and all frozen tensors stay unmodified."
 INDEPENDENCE_SENTENCE = (
     "A prediction depends on the weights, the vocabulary and the sample only: not on the other samples of the batch, "
     "on earlier batches, or on the global random state."
@@ -166,7 +175,7 @@ RULES = (
     Rule("prediction-values", VALUES_SENTENCE, _check_shapes, needs=("nothing-overridden",)),
     Rule(
         "samples-unmodified",
-        "The samples and all frozen tensors stay unmodified.",
+        UNMODIFIED_SENTENCE,
         _check_samples,
         needs=("loss-values", "prediction-values"),
     ),

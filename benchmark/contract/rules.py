@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.contract import building, leaks, losses, own_sources, parameters, predictions, vocabulary
+from benchmark.contract import building, leaks, losses, own_sources, parameters, predictions, resuming, vocabulary
 from benchmark.contract.rule import Rule
 
 RULES: tuple[Rule, ...] = (
@@ -11,6 +11,7 @@ RULES: tuple[Rule, ...] = (
     *predictions.RULES,
     *vocabulary.RULES,
     *parameters.RULES,
+    *resuming.RULES,
     *own_sources.RULES,
     *leaks.RULES,
 )

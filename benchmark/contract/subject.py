@@ -50,13 +50,15 @@ class Subject:
 
     def in_training(self) -> Method:
         """Return a copy of the method in the middle of its training: seen vocabulary, training mode."""
-        method = copy.deepcopy(self._initialized)
-        method.step_context = StepContext(seed=0, iteration=3, iterations=10)
-        return method.train()
+        return _begin_training(self._copy())
+
+    def as_resumed(self) -> Method:
+        """Return the method as a resumed run begins: built, seen vocabulary, not initialized, nothing loaded yet."""
+        return _begin_training(self._build_for_training())
 
     def in_evaluation(self) -> Method:
         """Return a copy of the method as it is evaluated: whole vocabulary, evaluation mode."""
-        method = copy.deepcopy(self._initialized)
+        method = self._copy()
         method.set_classes(self.split.classes)
         return method.eval()
 
@@ -73,11 +75,34 @@ class Subject:
         """Result of a brief training on unchanged tiny data."""
         return self.learn(make_training_data(self.split))
 
+    def list_moments(self) -> list[StepContext]:
+        """Return the positions of the first, a middle and the last iteration of the budget, each once."""
+        iterations = max(1, self.setup.budget.iterations)
+        return [StepContext(0, index, iterations) for index in sorted({0, iterations // 2, iterations - 1})]
+
     @cached_property
     def _initialized(self) -> Method:
-        method = self.build()
-        method.set_classes(self.split.seen)
+        method = self._build_for_training()
         if self.setup.budget.init_images:
             with torch.no_grad():
                 method.train().initialize([self.make_training_batch()])
         return method
+
+    def _build_for_training(self) -> Method:
+        method = self.build()
+        method.set_classes(self.split.seen)
+        return method
+
+    def _copy(self) -> Method:
+        """Return a copy of the initialized method; one that cannot be copied is built again."""
+        try:
+            return copy.deepcopy(self._initialized)
+        except Exception:  # an attribute such as a lock or a generator
+            method = self._initialized
+            self.__dict__.pop("_initialized")
+            return method
+
+
+def _begin_training(method: Method) -> Method:
+    method.step_context = StepContext(seed=0, iteration=3, iterations=10)
+    return method.train()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from benchmark.contract.comparison import find_difference, predict
@@ -13,6 +14,9 @@ from benchmark.contract.rule import BrokenRuleError, Rule
 from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
+
+ORDER_TOLERANCE = 0.02
+"""Accepted difference of scores in another order of names, as a share of the largest; half precision is coarse."""
 
 
 def _predict_classes(method: Method, names: Sequence[str]) -> list[Tensor]:
@@ -29,7 +33,7 @@ def _check_count(subject: Subject) -> None:
                 raise BrokenRuleError(
                     f"after set_classes with {len(vocabulary)} names, predict returned {len(scores)} maps of scores: "
                     "score exactly the classes last given to set_classes",
-                    locate_function(method, "set_classes"),
+                    locate_function(method, "predict"),
                 )
 
 
@@ -41,19 +45,34 @@ def _check_unknown_names(subject: Subject) -> None:
         raise BrokenRuleError(
             f"with a name that is not in the split, predict returned {counts[0]} maps of scores for 2 names: make the "
             "vocabulary from the given names",
-            locate_function(method, "set_classes"),
+            locate_function(method, "predict"),
         )
+
+
+def _check_order(subject: Subject) -> None:
+    method, names = subject.in_evaluation(), subject.split.classes
+    for scores, reversed_scores in zip(
+        _predict_classes(method, names), _predict_classes(method, names[::-1]), strict=True
+    ):
+        size = max(1.0, float(scores.abs().max()))
+        if not torch.allclose(scores.flip(0), reversed_scores, atol=ORDER_TOLERANCE * size):
+            raise BrokenRuleError(
+                "the same names in reverse order do not give the same maps in reverse order: make the vocabulary from "
+                "the names in the order in which they are given, and keep nothing of another one with as many names",
+                locate_function(method, "set_classes"),
+            )
 
 
 def _check_leftovers(subject: Subject) -> None:
     method, names = subject.in_evaluation(), subject.split.classes
     first = _predict_classes(method, names)
-    for other in (names, subject.split.seen, names[:2]):
+    for other in (names, subject.split.seen, names[:2], names[::-1]):
         _predict_classes(method, other)
         difference = find_difference(first, _predict_classes(method, names))
         if difference:
+            kind = "reversed " if other == names[::-1] else ""
             raise BrokenRuleError(
-                f"the same names give other scores after set_classes with {len(other)} names in between "
+                f"the same names give other scores after set_classes with {len(other)} {kind}names in between "
                 f"({difference}): let set_classes replace everything that depends on names",
                 locate_function(method, "set_classes"),
             )
@@ -85,4 +104,10 @@ RULES = (
         needs=("vocabulary-size",),
     ),
     Rule("no-leftovers", LEFTOVER_SENTENCE, _check_leftovers, needs=("predictions-repeat",)),
+    Rule(
+        "names-in-order",
+        "K class names in the order of the score maps",
+        _check_order,
+        needs=("vocabulary-size", "no-leftovers"),
+    ),
 )

@@ -165,10 +165,10 @@ class Method(nn.Module, ABC):
     def losses(self, batch: Batch) -> Losses:
         """Return the losses of a training batch.
 
-        Each loss is a finite scalar of shape (), also if only some pixels are labeled, and already weighted. Every
-        parameter that requires gradients influences a loss. The samples and all frozen tensors stay unmodified. Random
-        draws come from `self.step_context.generator`, never from the global generators, so that the same iteration
-        gives the same losses.
+        Each loss is a finite scalar of shape (), also if only some pixels or none are labeled, and already weighted.
+        Every parameter that requires gradients influences a loss. The samples, all parameters and all frozen tensors
+        stay unmodified. Random draws come from `self.step_context.generator`, never from the global generators, so that
+        the same iteration gives the same losses.
 
         Args:
             batch: B samples with targets: images (3, H, W), sem_seg (H, W).

@@ -6,6 +6,8 @@ import hashlib
 import pickle
 import time
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -166,6 +168,39 @@ def get_trainable_state(method: Method) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Misfit:
+    """An entry of a checkpoint that does not fit a method.
+
+    Attributes:
+        name: Name in the state dict.
+        problem: What does not fit, such as "is in the checkpoint only".
+    """
+
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.name!r} {self.problem}"
+
+
+def list_misfits(method: Method, state: Mapping[str, Any]) -> list[Misfit]:
+    """Return the entries of a trainable state that a method lacks, or has alone or in another shape.
+
+    Args:
+        method: Method that the state would be loaded into.
+        state: Parameters and buffers of any shape, by their names in the state dict.
+    """
+    expected = get_trainable_state(method)
+    misfits = [Misfit(name, "is in the checkpoint only") for name in sorted(state.keys() - expected.keys())]
+    misfits += [Misfit(name, "is not in the checkpoint") for name in sorted(expected.keys() - state.keys())]
+    for name in sorted(expected.keys() & state.keys()):
+        shapes = _get_shape(expected[name]), _get_shape(state[name])
+        if shapes[0] != shapes[1]:
+            misfits.append(Misfit(name, f"has shape {shapes[0]}, and {shapes[1]} in the checkpoint"))
+    return misfits
+
+
 def digest_state(method: Method) -> str:
     """Return the SHA-256 of a method's trainable state in hex."""
     digest = hashlib.sha256()
@@ -186,11 +221,13 @@ def _is_frozen(module: nn.Module) -> bool:
 
 
 def _load_state(method: Method, state: dict[str, Any], *, path: Path) -> None:
-    expected = get_trainable_state(method)
-    wrong = sorted(expected.keys() ^ state.keys())
-    wrong += [name for name in expected.keys() & state.keys() if _get_shape(expected[name]) != _get_shape(state[name])]
-    if wrong:
-        raise ValueError(_describe_broken(path, f"it does not fit the method: {', '.join(wrong[:3])}"))
+    misfits = list_misfits(method, state)
+    if misfits:
+        raise ValueError(
+            f"checkpoint {path} does not fit the method: {'; '.join(map(str, misfits[:3]))}. A method that creates "
+            "parameters or buffers after __init__, or gives them another shape, cannot be resumed (chimera-bench test "
+            "checks this); if this one does not, move the file away to start this run again"
+        )
     method.load_state_dict(state, strict=False)
 
 

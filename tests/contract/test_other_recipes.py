@@ -31,8 +31,13 @@ def test_a_method_without_a_budget_must_train_nothing() -> None:
     assert outcomes["loss-values"].state is RuleState.NOT_APPLICABLE
 
 
+def test_a_trained_method_without_supervision_is_refused() -> None:
+    outcome = _check(_change(traits=Traits(supervision=Supervision.NONE)))["trainable-if-trained"]
+    assert "traits say Supervision.NONE, and 'linear.weight' is trained" in outcome.reason
+
+
 def test_random_weights_are_not_deterministic() -> None:
-    outcome = _check(_change(traits=Traits(supervision=Supervision.NONE, is_deterministic=True)))["deterministic"]
+    outcome = _check(_change(traits=Traits(supervision=Supervision.SEEN_MASKS, is_deterministic=True)))["deterministic"]
     assert outcome.state is RuleState.BROKEN
     assert "seeds 0 and 1 give different scores" in outcome.reason
 

@@ -18,14 +18,14 @@ from benchmark.utils.paths import ROOT
 _SOURCES = tuple(ROOT / name for name in ("benchmark", "methods", "slurm"))
 
 
-def report(error: Exception | SystemExit, arguments: Sequence[str]) -> int:
+def report(error: BaseException, arguments: Sequence[str]) -> int:
     """Print one line about the exception that ended a command, and return the exit code.
 
     Args:
         error: Exception that ended the command.
         arguments: Command line, for the crash log.
     """
-    if isinstance(error, SystemExit):
+    if not isinstance(error, Exception):
         print_note(f"error: {_describe_exit(error)}")
     elif is_expected(error):
         print_note(f"error: {format_message(error)}")
@@ -44,7 +44,7 @@ def is_own_exit(error: BaseException) -> bool:
     return path.is_relative_to(ROOT / "benchmark") or not {"typer", "click"}.isdisjoint(path.parts)
 
 
-def _describe_exit(error: SystemExit) -> str:
+def _describe_exit(error: BaseException) -> str:
     """Return one line with the place where the code of a method ended this process."""
     from benchmark.store.exceptions import explain_exception
 

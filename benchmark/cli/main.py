@@ -142,8 +142,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ERROR)
-    except (Exception, SystemExit) as error:
-        if is_own_exit(error):
+    except BaseException as error:  # a method may raise SystemExit, too
+        if isinstance(error, KeyboardInterrupt) or is_own_exit(error):
             raise
         sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
     sys.exit(ExitCode.SUCCESS)

@@ -95,10 +95,8 @@ def execute(
             run = engine.run_collectively(lambda: _load(spec, recipe, workers=workers))
             result = _produce_result(run, engine, folder, provenance, observe=reporter, measures_cost=measures_cost)
             return _save_result(folder, result.complete(draft), result.counts)
-        except SupersededError:
-            raise
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not _is_raised_by_method(error, spec):
+        except BaseException as error:  # SystemExit, too: the method must not end this process without a record
+            if not _is_failure(error, spec):
                 raise
             return _save_failure(folder, draft.fail(_explain_failure(error, spec)))
 
@@ -262,8 +260,13 @@ def _list_own_files(spec: RunSpec) -> list[Path]:
         return []
 
 
-def _is_raised_by_method(error: BaseException, spec: RunSpec) -> bool:
-    """Return whether a `raise` statement in the method's own files created the exception."""
+def _is_failure(error: BaseException, spec: RunSpec) -> bool:
+    """Return whether an exception means that the run failed, not that it was interrupted or given to another process.
+
+    A KeyboardInterrupt is a failure if a `raise` statement in the method's own files created it.
+    """
+    if not isinstance(error, KeyboardInterrupt):
+        return not isinstance(error, SupersededError)
     frames = traceback.extract_tb(error.__traceback__)
     is_raise = bool(frames) and (frames[-1].line or "").startswith("raise ")
     return is_raise and Path(frames[-1].filename).resolve() in _list_own_files(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,6 +54,25 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_in_a_file(
     assert code == 1
     assert err == f"error: ZeroDivisionError: a mistake (unexpected; traceback in {log})\n"
     assert "Traceback" in log.read_text() and "chimera-bench --runs" in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (SystemExit(3), "SystemExit in test_errors.py:N (fails): it ended the process with exit code 3: a method is "),
+        (GeneratorExit("x"), "GeneratorExit in test_errors.py:N (fails): x"),
+    ],
+)
+def test_other_code_does_not_end_a_command_silently(
+    error: BaseException, message: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> list[str]:
+        raise error
+
+    monkeypatch.setattr("benchmark.cli.studies._list_studies", fails)
+    code, _, err = run_command(capsys, "list")
+    assert code == 1
+    assert re.sub(r":\d+ ", ":N ", err).startswith(f"error: {message}")
 
 
 def test_a_crash_is_reported_even_if_no_file_can_be_written(

@@ -14,6 +14,7 @@ from benchmark.planning import method_setup
 from benchmark.planning.method_setup import set_up_method
 from benchmark.planning.recipe_checks import find_problem_of_recipe
 
+TEXT_TRAITS = Traits(supervision="seen_masks")  # type: ignore[arg-type]
 WRONG_TRAITS = Traits(supervision="masks")  # type: ignore[arg-type]  # as a method file may have it
 RECIPE: Recipe[Any] = Recipe(
     title="T",
@@ -35,7 +36,7 @@ def test_a_recipe_without_mistakes_is_accepted() -> None:
         ({"title": ""}, "has the title '', expected a text"),
         ({"traits": "seen_masks"}, "has 'seen_masks' as traits, expected Traits(supervision=Supervision.SEEN_MASKS)"),
         ({"traits": WRONG_TRAITS}, "has the supervision 'masks': expected one of Supervision.NONE, "),
-        ({"traits": Traits("seen_masks")}, "has the supervision 'seen_masks': write Supervision.SEEN_MASKS"),
+        ({"traits": TEXT_TRAITS}, "has the supervision 'seen_masks': write Supervision.SEEN_MASKS"),
         ({"variants": [Config()]}, "has a list of length 1 as variants, expected a dict"),
         ({"variants": {" ": Config()}}, "has a variant with an empty name"),
         ({"budgets": {"*": Budget(), "voc2012": Budget()}}, "budget for an unknown dataset: no dataset 'voc2012'; did"),

@@ -279,7 +279,8 @@ def _submit(store: Store, selection: Selection, profile: SlurmProfile, *, dry_ru
     if dry_run:
         labels, arrays = label_selection(store, selection), submission.preview(grid)
         if not arrays:
-            print_note("nothing to submit: no run is missing, interrupted or lost")
+            advice = "" if retry_failed else "; --retry-failed adds failed ones"
+            print_note(f"nothing to submit: no run is missing, interrupted or lost{advice}")
         for array, script in arrays:
             print_line(f"# {format_count(array.num_runs, 'run')} in an array of {len(array.tasks)}")
             for line in summarize_labels(labels[run_id] for ids in array.tasks for run_id in ids):

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_a_run_is_found_by_its_row_as_tables_spell_it(store: Store) -> None:
 
 
 def test_an_exact_name_comes_before_longer_ones_that_begin_with_it(store: Store) -> None:
-    imported = {"method": "imported", "engine": "imported"}
+    imported: dict[str, Any] = {"method": "imported", "engine": "imported"}
     back, back2 = (save(store, spec_of(name, **imported), even(80, 60)) for name in ("back", "back2"))
     save(store, spec_of("back to back", **imported), even(80, 60))
     assert store.find("back") == store.find("imported/Back") == back

@@ -92,8 +92,9 @@ def describe_unknown_weights(model: str, weights: str) -> str:
     sibling = model.removesuffix(QUICK_SUFFIX) if model.endswith(QUICK_SUFFIX) else model + QUICK_SUFFIX
     if look_up_pretraining(sibling, weights):
         return f"weights {weights!r} were trained with another activation function: they need model {sibling!r}"
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    hint = explain_unknown_name(f"weights for {model}", weights, [*tags, *([TOY] if model == TOY_MODEL else []), RANDOM])
+    included = [TOY] if model == TOY_MODEL else []
+    choices = [*open_clip.list_pretrained_tags_by_model(model), *included, RANDOM]
+    hint = explain_unknown_name(f"weights for {model}", weights, choices)
     if weights.endswith(SUFFIXES):
         return f"{hint}; no such file exists either"
     return f"{hint}; or give the path of an existing file"

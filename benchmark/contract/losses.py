@@ -23,9 +23,10 @@ CLASS_ADVICE = "skip classes without a pixel in the batch, since a mean over not
 
 def _check_values(subject: Subject) -> None:
     method = subject.in_training()
-    check_losses(method.losses(subject.make_training_batch()), method, iteration=3)
+    returned = list[object]()
+    refuse_new_settings(subject, method, lambda: returned.append(method.losses(subject.make_training_batch())))
+    check_losses(returned[0], method, iteration=3)
     _refuse_backward(subject, method)
-    refuse_new_settings(subject, method, lambda: method.losses(subject.make_training_batch()))
     for moment in subject.list_moments():
         method.step_context = moment
         with add_circumstances(f"(in iteration {moment.iteration} of {moment.iterations})", subject):
@@ -112,9 +113,9 @@ def _check_randomness(subject: Subject) -> None:
             "controls, such as os.urandom or the time, and draw with generator=self.step_context.generator(...)",
             locate_function(subject.in_training(), "losses"),
         )
-    difference = find_different_loss(losses, _compute_losses(subject, stream="another stream"))
-    method, batch = subject.in_training(), subject.make_training_batch()
-    used = find_used_generators(lambda: method.losses(batch))
+    method, batch, others = subject.in_training(), subject.make_training_batch(), list[Losses]()
+    used = find_used_generators(lambda: others.append(method.losses(batch)))
+    difference = find_different_loss(losses, others[0])
     if difference or used:
         raise BrokenRuleError(
             f"{_describe_use(difference, used)}: draw with generator=self.step_context.generator(...), and in place of "
@@ -130,10 +131,9 @@ def _describe_use(difference: str, used: str) -> str:
     return f"the same iteration gives other losses after another use of the global generators ({difference}){source}"
 
 
-def _compute_losses(subject: Subject, *, stream: str = "") -> Losses:
+def _compute_losses(subject: Subject, *, stream: str) -> Losses:
     method, batch = subject.in_training(), subject.make_training_batch()
-    if stream:
-        seed_globals(stream)
+    seed_globals(stream)
     return method.losses(batch)
 
 

@@ -20,10 +20,12 @@ def refuse_new_settings(subject: Subject, method: Method, work: Callable[[], obj
         BrokenRuleError: A setting is another one than before; the line that changes it is named.
     """
     before = _get_settings()
-    place = find_culprit(work, files=subject.files, observe=_get_settings)
+    work()
     changed = [name for name, value in _get_settings().items() if before[name] != value]
     _restore_settings(before)
     if changed:
+        place = find_culprit(work, files=subject.files, observe=_get_settings)
+        _restore_settings(before)
         step = "losses" if method.training else "predict"
         raise BrokenRuleError(
             f"{step} calls torch.{changed[0]}, which stays in force for the whole process: restore it, or use a block "

@@ -101,8 +101,15 @@ class Verification:
             lines.append(f"  counts {self.original.counts_digest}")
             return lines + (["  although these recorded facts differ:", *changes] if changes else [])
         lines = _describe_difference(self.difference) if self.difference is not None else []
+        if self.original.attempts > 1:
+            lines.append(
+                f"  the original run was interrupted and went on in attempt {self.original.attempts}: a method that "
+                "keeps something outside its checkpoint differs (chimera-bench test checks this)"
+            )
         if changes:
             return [*lines, "  these recorded differences may explain it:", *changes]
+        if self.original.attempts > 1:
+            return lines
         return [*lines, f"  no recorded difference explains it; compared were {describe_compared()}"]
 
     def to_json(self) -> dict[str, Any]:
@@ -115,6 +122,7 @@ class Verification:
             "images_differing": self.difference.images if self.difference else 0,
             "hiou": self.difference.hiou if self.difference else None,
             "changes": self.changes,
+            "attempts": [self.original.attempts, self.repeated.attempts],
             "input_problems": self.input_problems,
             "arithmetic": [
                 describe_arithmetic(self.original.environment),

@@ -88,6 +88,13 @@ def test_recorded_differences_are_named_as_a_possible_reason(store: Store, set_r
     ]
 
 
+def test_a_difference_names_an_interruption_of_the_original_run(store: Store, set_result: SetResult) -> None:
+    set_result(even(80, 61))
+    verification = verify_run(SPEC.id, store)
+    resumed = replace(verification, original=verification.original.model_copy(update={"attempts": 2}))
+    assert resumed.format_lines()[-1].startswith("  the original run was interrupted and went on in attempt 2")
+
+
 def test_without_a_recorded_difference_no_reason_is_claimed(store: Store, set_result: SetResult) -> None:
     set_result(even(80, 61))
     last = verify_run(SPEC.id, store).format_lines()[-1]

@@ -199,7 +199,7 @@ def build(config: FaultyConfig, split: TrainSplit) -> FaultyMethod:
             return _shift(FaultyMethod(""), os.urandom(4)[0] + os.urandom(4)[1] / 251)
         case "lock":
             method = FaultyMethod("")
-            method.lock = threading.Lock()  # type: ignore[assignment]
+            method.lock = threading.Lock()
             return method
         case "no method":
             return None  # type: ignore[return-value]

@@ -99,6 +99,15 @@ def test_a_checkpoint_with_other_shapes_is_refused(tmp_path: Path) -> None:
         Checkpoint(path, run="run").load(build(small_spec(width=9)), None)
 
 
+def test_a_parameter_that_was_made_in_training_is_named_with_what_to_do(tmp_path: Path) -> None:
+    grown = build(small_spec())
+    grown.extra = nn.Parameter(torch.zeros(()))
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(path, run="run").save(grown, None, iteration=1)
+    with pytest.raises(ValueError, match="'extra' is in the checkpoint only. A method that creates parameters"):
+        Checkpoint(path, run="run").load(build(small_spec()), None)
+
+
 def test_a_full_disk_leaves_the_previous_file_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save_checkpoint(tmp_path / "checkpoint.pt")
 

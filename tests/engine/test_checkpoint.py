@@ -104,7 +104,7 @@ def test_a_parameter_that_was_made_in_training_is_named_with_what_to_do(tmp_path
     grown.extra = nn.Parameter(torch.zeros(()))
     path = tmp_path / "checkpoint.pt"
     Checkpoint(path, run="run").save(grown, None, iteration=1)
-    with pytest.raises(ValueError, match="'extra' is in the checkpoint only. A method that creates parameters"):
+    with pytest.raises(ValueError, match=r"'extra' is in the checkpoint only\. A method that creates parameters"):
         Checkpoint(path, run="run").load(build(small_spec()), None)
 
 

@@ -61,6 +61,7 @@ def submit(
     context: typer.Context,
     options: RunOptions,
     cluster: Cluster,
+    *,
     track: Track = "",
     no_cost: NoCost = False,
     dry_run: DryRun = False,
@@ -80,6 +81,7 @@ def submit(
 def retry(
     context: typer.Context,
     names: RunNames,
+    *,
     cluster: RetryCluster = None,
     jobs: Jobs = None,
     threads: Threads = 1,
@@ -165,6 +167,7 @@ def _report_cancellation(result: Cancellation) -> int:
 def collect(
     context: typer.Context,
     study: Annotated[str, typer.Argument(help="Planned study.", autocompletion=complete_plans)],
+    *,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until all runs have finished.")] = False,
     as_json: AsJson = False,
 ) -> None:

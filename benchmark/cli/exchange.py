@@ -44,6 +44,7 @@ Ids = Annotated[
 def import_predictions(
     context: typer.Context,
     predictions: Predictions,
+    *,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row, such as 'SAM 3'.")],
     split: Annotated[str, typer.Option("--split", help="Split to score on.")],
     supervision: Supervision,
@@ -133,6 +134,7 @@ def merge(
     others: Annotated[
         list[Path], typer.Argument(metavar="OTHER_RUNS…", help="Folders of runs, or archives of runs (tar.gz, zip).")
     ],
+    *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be merged and change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -39,6 +39,7 @@ SHOWN_LEFTOVERS = 20
 def rerun(
     context: typer.Context,
     names: RunNames,
+    *,
     stale: Annotated[bool, typer.Option("--stale", help="Only runs of older code or inputs.")] = False,
     jobs: Jobs = None,
     threads: Threads = 1,
@@ -163,6 +164,7 @@ def _replace(store: Store, run_id: str) -> str:
 
 def clean(
     context: typer.Context,
+    *,
     failed: Annotated[bool, typer.Option("--failed", help="Failed runs.")] = False,
     stale: Annotated[
         bool, typer.Option("--stale", help="Finished runs of older code or inputs that no plan names.")
@@ -239,6 +241,7 @@ def archive(
     context: typer.Context,
     names: RunNames,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive: .tar.gz or .zip.", dir_okay=False)],
+    *,
     checkpoints: Annotated[bool, typer.Option("--checkpoints", help="Add checkpoints, which are large.")] = False,
 ) -> None:
     """Write runs to one file. Records, counts, specs and losses, with the plans of the named studies."""

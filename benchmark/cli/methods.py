@@ -29,6 +29,7 @@ STATE_WIDTH, RULE_WIDTH = 14, 20
 def test(
     context: typer.Context,
     name: MethodName,
+    *,
     split: Annotated[str, typer.Option("--split", metavar="NAME", help="Split to build the method for.")] = "toybox",
     overrides: Overrides = None,
     as_json: AsJson = False,

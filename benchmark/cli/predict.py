@@ -32,6 +32,7 @@ def predict(
     context: typer.Context,
     run_id: RunId,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
+    *,
     images: Annotated[
         str, typer.Option("--images", metavar="NAME,…", help="Ids of images with commas, 'first N', or all.")
     ] = "all",

@@ -42,6 +42,7 @@ GIVE_ROW = "give the label of a row"
 def table(
     context: typer.Context,
     names: Names,
+    *,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json or tex.")] = "txt",
     split: SplitFilter = None,
     convention: Convention = "d2-main",
@@ -113,6 +114,7 @@ def plot(
     context: typer.Context,
     names: Names,
     out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
+    *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",
     baseline: Baseline = None,
@@ -227,6 +229,7 @@ def compare(
         str, typer.Argument(metavar="A", help="METHOD/VARIANT, run, runs of several seeds, or row of a study.")
     ],
     b: Annotated[str, typer.Argument(metavar="B", help="Reference for A, named in the same way.")],
+    *,
     study: Annotated[str | None, typer.Option("--study", help="Study whose rows A and B may name.")] = None,
     split: SplitFilter = None,
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, tex or json.")] = "txt",
@@ -271,6 +274,7 @@ def export(
     context: typer.Context,
     names: Names,
     out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json or .parquet.", dir_okay=False)],
+    *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",
     per_image: Annotated[

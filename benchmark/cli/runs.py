@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 def run(
     context: typer.Context,
     options: RunOptions,
+    *,
     jobs: Jobs = None,
     threads: Threads = 1,
     workers: Workers = 0,
@@ -91,6 +92,7 @@ def run_here(
 
 def demo(
     context: typer.Context,
+    *,
     overrides: Overrides = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes at a time.")] = 2,
     dry_run: DryRun = False,

@@ -32,6 +32,7 @@ def show(context: typer.Context, run_id: RunId, as_json: AsJson = False) -> None
 def logs(
     context: typer.Context,
     run_id: RunId,
+    *,
     attempt: Annotated[int | None, typer.Option(min=1, help="Number of the attempt; default: the latest.")] = None,
     lines: Annotated[
         int, typer.Option("--lines", "-n", min=0, help="Number of lines, counted from the end; 0 for all.")

@@ -37,6 +37,7 @@ HEADS = ("state", "progress", "attempts", "node", "row", "seed", "id", "last mes
 
 def status(
     context: typer.Context,
+    *,
     study: Annotated[
         str | None,
         typer.Argument(help="Show only the runs of this study, as last planned.", autocompletion=complete_plans),

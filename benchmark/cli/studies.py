@@ -65,6 +65,7 @@ def list_all(as_json: AsJson = False) -> None:
 def plan(
     context: typer.Context,
     options: RunOptions,
+    *,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Estimate GPU- or CPU-hours from finished runs of the same methods.")
     ] = False,

@@ -38,6 +38,7 @@ Predictions = Annotated[
 
 def verify(
     context: typer.Context,
+    *,
     run_id: Annotated[
         str | None, typer.Argument(metavar="ID", help="ID of a run, or an unambiguous part of it.")
     ] = None,

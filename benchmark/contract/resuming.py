@@ -20,7 +20,7 @@ INITIALIZE_ADVICE = "a resumed run does not call initialize again: keep what it 
 
 
 def _check_resume(subject: Subject) -> None:
-    """Compare a method that has seen a batch with one that is built anew and has only its checkpoint."""
+    """Compare a method that has seen a batch with a newly built one that has only its checkpoint."""
     going, resumed = _train(subject), subject.as_resumed()
     _load(resumed, going)
     difference = _compare_next_losses(subject, going, resumed)
@@ -61,7 +61,7 @@ def _load(method: Method, going: Method) -> None:
         is_parameter = set(dict(going.named_parameters())) & {misfit.name for misfit in misfits}
         untrained = ", and the optimizer does not train it" if is_parameter else ""
         raise BrokenRuleError(
-            f"the checkpoint of a trained method does not fit one that is built anew ({misfits[0]}), so a run cannot "
+            f"the checkpoint of a trained method does not fit a newly built one ({misfits[0]}), so a run cannot "
             f"be resumed{untrained}: create it in __init__, with its final shape",
             locate_function(going, "losses"),
         )

@@ -235,7 +235,7 @@ def read_submissions(store: Store, *, notify: Callable[[str], None] = raise_prob
         notify: Function for one line about each submission that cannot be read.
 
     Raises:
-        ValueError: A file is broken or cannot be read, and nobody is notified; the message names it.
+        ValueError: A file is broken or cannot be read, and there is no `notify`; the message names it.
     """
     for path in _list_manifests(store):
         try:

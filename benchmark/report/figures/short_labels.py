@@ -10,7 +10,7 @@ from functools import partial
 from benchmark.report.figures.glyphs import show_text
 
 NUM_ROUNDS = 3
-"""Times that labels which look the same are cut anew, each time nearer to where they differ."""
+"""Times that labels which look the same are cut again, each time nearer to where they differ."""
 MAX_WORD = 12
 """Most characters of a word that are shown before the first one that differs."""
 _CODE_POINT = re.compile(r"<U\+[0-9A-F]+>")

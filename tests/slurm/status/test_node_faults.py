@@ -42,7 +42,7 @@ def _fail(store: Store, monkeypatch: pytest.MonkeyPatch, message: str) -> RunSta
         ("CUDA error: uncorrectable ECC error encountered", True),
         ("CUDA driver initialization failed, you might not have a CUDA gpu.", True),
         ("[Errno 5] Input/output error: '/data/voc12/0.png'", True),
-        ("[Errno 116] Stale file handle: '/home/me'", True),
+        ("[Errno 116] Stale file handle: 'spec.json'", True),
         ("CUDA error: device-side assert triggered", False),
         ("CUDA out of memory. Tried to allocate 2 GiB", False),
         ("shape mismatch", False),

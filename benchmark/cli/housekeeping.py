@@ -56,7 +56,10 @@ def rerun(
     from benchmark.store.row_labels import label_runs
 
     store, limit_s = open_store(context), read_time_limit(time_limit)
-    ids = _choose_finished(store, find_named_runs(store, names).ids, only_stale=stale)
+    named = find_named_runs(store, names).ids
+    readable = leave_out_unreadable(store, named)
+    num_unreadable = len(named) - len(readable)
+    ids = _choose_finished(store, readable, only_stale=stale)
     labels = label_runs(store, ids)
     if dry_run or not ids:
         open_ids = _list_open(store, ids)
@@ -65,9 +68,10 @@ def rerun(
             if run_id not in kept:
                 print_line(f"{labels[run_id]}  {run_id}")
         print_line(f"{format_count(len(ids) - len(kept), 'run')} to repeat")
-        return
+        raise typer.Exit(choose_exit_code((), num_failed_before=num_unreadable))
     resources = WorkerResources(threads, workers, measures_cost=not no_cost, time_limit_s=limit_s)
-    raise typer.Exit(_rerun(store, ids, labels, jobs=jobs, device=device, resources=resources))
+    code = _rerun(store, ids, labels, jobs=jobs, device=device, resources=resources)
+    raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if num_unreadable else code)
 
 
 def _choose_finished(store: Store, ids: Sequence[str], *, only_stale: bool) -> list[str]:

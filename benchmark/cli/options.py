@@ -101,7 +101,7 @@ Device = Annotated[
 ]
 TimeLimit = Annotated[
     str | None,
-    typer.Option("--time-limit", metavar="2h", help="Interrupt each run after this time; the next `run` resumes it."),
+    typer.Option("--time-limit", metavar="2h", help="Interrupt each run after this time; the same command resumes it."),
 ]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads per run.")]
 NoCost = Annotated[

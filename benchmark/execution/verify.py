@@ -160,7 +160,8 @@ def verify_run(
     snapshot = run.read_snapshot()
     original = snapshot.record
     if snapshot.state is not RunState.DONE or original is None:
-        raise ValueError(f"{run_id} is {snapshot.state}: only a run that is done can be verified")
+        reason = f" ({snapshot.problem})" if snapshot.problem else ""
+        raise ValueError(f"{run_id} is {snapshot.state}{reason}: only a run that is done can be verified")
     counts = run.read_counts(original)
     present = _take_present_source(original.spec)
     if present != original.spec and not uses_present_source:

@@ -9,7 +9,13 @@ import pytest
 import torch
 
 from benchmark.core.method import Method
-from benchmark.core.method_outputs import check_losses, check_predictions, describe_value, locate_step
+from benchmark.core.method_outputs import (
+    _find_problem_of_sum,
+    check_losses,
+    check_predictions,
+    describe_value,
+    locate_step,
+)
 from benchmark.core.types import Batch, Losses, Prediction
 from benchmark.wrappers.sliding_window import SlidingWindow
 
@@ -37,10 +43,15 @@ def test_losses_that_cannot_be_minimized_are_refused() -> None:
         ({"a": torch.ones(2)}, r"loss 'a' has shape \(2,\), expected a scalar"),
         ({1: WEIGHT}, "the name of a loss is 1, expected a text"),
         ({"a": torch.ones((), dtype=torch.long)}, "loss 'a' is torch.int64, expected a floating point number"),
-        ({"a": WEIGHT * 1, "b": WEIGHT.to("meta") * 1}, "'a' on cpu, 'b' on meta"),
+        ({"a": WEIGHT * 1, "b": WEIGHT.to("meta") * 1}, "loss 'b' is on the device 'meta', so it has no value"),
     ):
         with pytest.raises(ValueError, match=message):
             check_losses(losses, Fixed(), iteration=0)
+
+
+def test_losses_on_two_devices_have_no_sum() -> None:
+    problem = _find_problem_of_sum({"a": WEIGHT * 1, "b": WEIGHT.to("meta") * 1})
+    assert "'a' on cpu, 'b' on meta" in problem
 
 
 def test_a_loss_that_is_zero_without_a_gradient_is_allowed() -> None:

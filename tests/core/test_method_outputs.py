@@ -10,7 +10,7 @@ import torch
 
 from benchmark.core.method import Method
 from benchmark.core.method_outputs import (
-    _find_problem_of_sum,
+    _find_problem_of_devices,
     check_losses,
     check_predictions,
     describe_value,
@@ -50,7 +50,7 @@ def test_losses_that_cannot_be_minimized_are_refused() -> None:
 
 
 def test_losses_on_two_devices_have_no_sum() -> None:
-    problem = _find_problem_of_sum({"a": WEIGHT * 1, "b": WEIGHT.to("meta") * 1})
+    problem = _find_problem_of_devices({"a": WEIGHT * 1, "b": WEIGHT.to("meta") * 1})
     assert "'a' on cpu, 'b' on meta" in problem
 
 

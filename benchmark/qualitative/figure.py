@@ -94,7 +94,8 @@ def draw_segmentations(
     across = len(columns) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
-    titles = wrap_labels(list(columns), width=max(8, round(side * 13)))
+    width = max(8, round(side * 13))
+    titles = wrap_labels(list(columns), width=width, widest=width)
     lines = _wrap_texts([note, "; ".join(list_label_key(list(columns), titles))], width_in=side * across)
     ratios = [image.shape[0] / image.shape[1] for image in images]
     height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))

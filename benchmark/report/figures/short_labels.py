@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -13,7 +14,12 @@ NUM_ROUNDS = 3
 """Times that labels which look the same are cut again, each time nearer to where they differ."""
 MAX_WORD = 12
 """Most characters of a word that are shown before the first one that differs."""
+MIN_NAME = 5
+"""Least characters of a name that are shown before its overrides."""
 _CODE_POINT = re.compile(r"<U\+[0-9A-F]+>")
+_OVERRIDES = re.compile(r" \[\S+=.*\]( #\w+)?$")
+_KEY = re.compile(r"(?<=[\[ ])(?:[\w-]+\.)+([\w-]+)(?==)")
+"""Overrides behind a name, as in `paper [sgd.weight=2]`, and a key of them that has a path."""
 
 Fit = Callable[[str, int | None], str]
 """Function from a text, and where it differs from others that would look the same, to a text that fits."""
@@ -25,14 +31,21 @@ def shorten_labels(labels: Sequence[str], *, width: int = 34) -> list[str]:
     Args:
         labels: Labels of the rows.
         width: Largest number of characters. A longer label loses its middle, as labels often differ at their ends;
-            labels that differ in the middle keep the part from there on.
+            labels that differ in the middle keep the part from there on. Labels with overrides, as in
+            `paper [sgd.weight=2]`, lose the paths of the keys and may be half as long again; then their names are cut.
     """
-    return _tell_apart(labels, partial(_cut, width=width))
+    return _tell_apart(labels, partial(_shorten, width=width, widest=width * 3 // 2), space=(1, width))
 
 
-def wrap_labels(labels: Sequence[str], *, width: int = 24) -> list[str]:
-    """Return labels on at most two lines each; longer ones are cut as by `shorten_labels`."""
-    return _tell_apart(labels, partial(_wrap, width=width))
+def wrap_labels(labels: Sequence[str], *, width: int = 24, widest: int = 36) -> list[str]:
+    """Return labels on at most two lines each; longer ones are cut as by `shorten_labels`.
+
+    Args:
+        labels: Labels of the rows.
+        width: Largest number of characters of a line.
+        widest: The same for labels with overrides, if their values do not fit otherwise.
+    """
+    return _tell_apart(labels, partial(_wrap, width=width, widest=widest), space=(2, width))
 
 
 def list_label_key(labels: Sequence[str], shown: Sequence[str]) -> list[str]:
@@ -50,8 +63,8 @@ def list_label_key(labels: Sequence[str], shown: Sequence[str]) -> list[str]:
     return [f"'{' '.join(text.split())}' is '{label}'" for text, label in pairs.items()]
 
 
-def _tell_apart(labels: Sequence[str], fit: Fit) -> list[str]:
-    texts = [show_text(label) for label in labels]
+def _tell_apart(labels: Sequence[str], fit: Fit, *, space: tuple[int, int]) -> list[str]:
+    texts = _drop_paths([show_text(label) for label in labels], space)
     shown = [fit(text, None) for text in texts]
     for _ in range(NUM_ROUNDS):
         groups: dict[str, list[int]] = {}
@@ -76,9 +89,43 @@ def _find_difference(texts: Sequence[str]) -> int:
     return next(different, min(map(len, texts)))
 
 
-def _wrap(text: str, start: int | None, *, width: int) -> str:
-    for longest in range(min(len(text), 2 * width), 0, -1):
-        lines = textwrap.wrap(_cut(text, start, width=longest), width)
+def _drop_paths(texts: Sequence[str], space: tuple[int, int]) -> list[str]:
+    """Return labels whose overrides have keys without paths, except keys that would be the same; as given if all fit.
+
+    Args:
+        texts: Labels.
+        space: Largest number of lines, and of characters of a line.
+    """
+    lines, width = space
+    found = [_OVERRIDES.search(text) for text in texts]
+    if all(match is None or len(textwrap.wrap(match.string, width)) <= lines for match in found):
+        return list(texts)
+    tails = [match.group() for match in found if match is not None]
+    keys = {key for tail in tails for key in re.findall(r"(?<=[\[ ])[\w.-]+(?==)", tail)}
+    names = Counter(key.rpartition(".")[2] for key in keys)
+
+    def drop(match: re.Match[str]) -> str:
+        return match[1] if names[match[1]] == 1 else match[0]
+
+    return [
+        text if match is None else text[: match.start()] + _KEY.sub(drop, match.group())
+        for text, match in zip(texts, found, strict=True)
+    ]
+
+
+def _shorten(text: str, start: int | None, *, width: int, widest: int) -> str:
+    return _cut(text, start, width=widest if _OVERRIDES.search(text) else width)
+
+
+def _wrap(text: str, start: int | None, *, width: int, widest: int) -> str:
+    has_overrides = _OVERRIDES.search(text) is not None
+    for line_width in range(width, widest if has_overrides else width):
+        lines = textwrap.wrap(text, line_width)
+        if len(lines) <= 2:
+            return "\n".join(lines)
+    line_width = widest if has_overrides else width
+    for longest in range(min(len(text), 2 * line_width), 0, -1):
+        lines = textwrap.wrap(_cut(text, start, width=longest), line_width)
         if len(lines) <= 2:
             return "\n".join(lines)
     return text
@@ -88,6 +135,10 @@ def _cut(text: str, start: int | None, *, width: int) -> str:
     """Return a text that is not longer than a width: with the part from a place on, or without its middle."""
     if len(text) <= width:
         return text
+    overrides = _OVERRIDES.search(text)
+    if overrides is not None and width - len(overrides.group()) >= MIN_NAME:
+        name, space = text[: overrides.start()], width - len(overrides.group())
+        return _cut(name, start if start is not None and start < len(name) else None, width=space) + overrides.group()
     return _cut_middle(text, width) if start is None else _cut_around(text, start, width=width)
 
 

@@ -108,6 +108,21 @@ def test_labels_that_differ_in_the_middle_keep_what_differs() -> None:
     assert "…x in the" in first and "…y in the" in second
 
 
+@pytest.mark.parametrize("name", ["Chimera-Seg", "A variant with a long name"])
+def test_labels_of_a_sweep_keep_every_value(name: str) -> None:
+    pairs = [(weight, end) for weight in ("0.5", "1", "2") for end in ("0.1", "0.3")]
+    labels = [f"{name} [sgd.weight={weight}, sgd.keep_end={end}]" for weight, end in pairs]
+    ends = [f"[weight={weight}, keep_end={end}]" for weight, end in pairs]
+    for shown in (shorten_labels(labels), shorten_labels(labels, width=22), wrap_labels(labels)):
+        assert all(" ".join(text.split()).endswith(end) for text, end in zip(shown, ends, strict=True)), shown
+        assert all(text.startswith(name[:3]) for text in shown)
+
+
+def test_keys_that_differ_in_their_paths_alone_keep_them() -> None:
+    first, second = shorten_labels([f"paper [{part}.weight=1, size.height=224]" for part in ("sgd", "csh")])
+    assert first == "paper [sgd.weight=1, height=224]" and second == "paper [csh.weight=1, height=224]"
+
+
 def test_one_character_that_the_font_does_not_have_tells_labels_apart() -> None:
     first, second = shorten_labels(["漢" * 9 + "一" + "漢" * 9, "漢" * 9 + "二" + "漢" * 9])
     assert "<U+4E00>" in first and "<U+4E8C>" in second

@@ -32,6 +32,7 @@ def _check_resume(subject: Subject) -> None:
             locate_function(going, step),
         )
     _check_predictions(subject, going, resumed)
+    _load(resumed, _train_longer(subject))
 
 
 def _check_predictions(subject: Subject, going: Method, resumed: Method) -> None:
@@ -50,6 +51,15 @@ def _check_predictions(subject: Subject, going: Method, resumed: Method) -> None
 def _train(subject: Subject) -> Method:
     method = subject.in_training()
     method.losses(subject.make_training_batch())
+    return method
+
+
+def _train_longer(subject: Subject) -> Method:
+    """Return a method after the first, a middle and the last iteration, as some create parameters only then."""
+    method = _train(subject)
+    for moment in subject.list_moments():
+        method.step_context = moment
+        method.losses(subject.make_training_batch())
     return method
 
 

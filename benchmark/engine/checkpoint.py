@@ -226,7 +226,7 @@ def _load_state(method: Method, state: dict[str, Any], *, path: Path) -> None:
         raise ValueError(
             f"checkpoint {path} does not fit the method: {'; '.join(map(str, misfits[:3]))}. A method that creates "
             "parameters or buffers after __init__, or gives them another shape, cannot be resumed (chimera-bench test "
-            "checks this); if this one does not, move the file away to start this run again"
+            "looks for it in a few iterations); if this one does not, move the file away to start this run again"
         )
     method.load_state_dict(state, strict=False)
 

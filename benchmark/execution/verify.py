@@ -104,7 +104,7 @@ class Verification:
         if self.original.attempts > 1:
             lines.append(
                 f"  the original run was interrupted and went on in attempt {self.original.attempts}: a method that "
-                "keeps something outside its checkpoint differs (chimera-bench test checks this)"
+                "keeps something outside its checkpoint differs (chimera-bench test looks for it in a few iterations)"
             )
         if changes:
             return [*lines, "  these recorded differences may explain it:", *changes]

@@ -34,7 +34,7 @@ class FaultyMethod(Method):
 
     def __init__(self, fault: str, *, constant: float = 0) -> None:
         super().__init__()
-        self.fault, self.constant = fault, constant
+        self.fault, self.constant, self.num_losses = fault, constant, 0
         self.linear = nn.Conv2d(3, MAX_CLASSES, kernel_size=1)
         self.frozen = nn.Linear(1, 1).requires_grad_(False)
         if fault == "unused":
@@ -135,6 +135,10 @@ class FaultyMethod(Method):
             case "lazy parameter":
                 self.lazy = nn.Parameter(torch.zeros(()))
                 return {"loss": loss + self.lazy}
+            case "late parameter":
+                self.num_losses += 1
+                if self.num_losses == 3:
+                    self.lazy = nn.Parameter(torch.zeros(()))
             case "backward":
                 loss.backward(retain_graph=True)
             case "vector":
@@ -218,7 +222,7 @@ FAULTS = (
     *("vector", "detached", "nan", "none", "no losses", "unlabeled", "unused", "frozen", "thaw", "initialize"),
     *("attribute", "torch", "python", "numpy", "labels in place", "new key"),
     *("size", "infinite", "no sem_seg", "neighbors", "random", "state", "remember", "in place"),
-    *("vocabulary", "leftover"),
+    *("vocabulary", "leftover", "late parameter"),
 )
 VARIANTS = {"no fault": FaultyConfig(), "lock": FaultyConfig(fault="lock")} | {
     fault: FaultyConfig(fault=fault) for fault in FAULTS

@@ -51,6 +51,7 @@ BROKEN = [
     ("same length", "names-in-order", "keep nothing of another one with as many names", "def set_classes"),
     ("thaw", "frozen-unchanged", "losses changes 'frozen.weight'", "self.frozen.weight.mul_"),
     ("initialize", "initialize", "initialize changes 'frozen.weight'", "self.frozen.weight.fill_"),
+    ("late parameter", "resume", "'lazy' is in the checkpoint only.*the optimizer does not train it", "def losses"),
     ("attribute", "resume", "a resumed method has other losses .*keep what .*in a buffer", "def losses"),
     ("torch", "own-randomness", "drawn from the one of torch: draw with generator=", "torch.rand"),
     ("python", "own-randomness", "drawn from the one of random: draw with generator=", "random.random()"),

@@ -26,7 +26,7 @@ def describe_alarms(row: Row) -> list[str]:
             seeds.setdefault(alarm.summary, []).append(str(run.seed))
             details.setdefault(alarm.summary, alarm.detail)
     return [
-        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {summary} ({details[summary]})"
+        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)}: {summary} ({details[summary]})"
         for summary, which in seeds.items()
     ]
 

@@ -21,14 +21,13 @@ from benchmark.report.named_rows import make_plan
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
 from benchmark.report.tables.cautions import name_cautions
 from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.notes import describe_budget
+from benchmark.report.tables.notes import describe_budget, describe_stale
 from benchmark.report.tables.provenance import (
     describe_conflicts,
     describe_continued,
     describe_row_arithmetic,
     join_distinct,
 )
-from benchmark.store.staleness import summarize_changes
 from benchmark.store.store import Store
 from benchmark.utils.method_names import is_method_path, split_method
 
@@ -246,22 +245,9 @@ def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
     if not is_any_imported:
         cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
     for side, row in (("A", a), ("B", b)):
-        cautions += [
-            f"{side}: {text}" for text in _describe_stale(row) + describe_continued(row) + describe_alarms(row)
-        ]
+        cautions += [f"{side}: {text}" for text in describe_stale(row) + describe_continued(row) + describe_alarms(row)]
         cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
     return tuple(cautions)
-
-
-def _describe_stale(row: Row) -> list[str]:
-    """Return one text per reason for which results of the row are stale, with the seeds that have it."""
-    seeds: dict[str, list[str]] = {}
-    for run in row.counted:
-        if run.is_stale:
-            seeds.setdefault(summarize_changes(run.changes), []).append(str(run.seed))
-    return [
-        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} stale: {reason}" for reason, which in seeds.items()
-    ]
 
 
 def _describe_shared_runs(a: Row, b: Row) -> list[str]:

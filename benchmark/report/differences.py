@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmark.evaluation.families import adjust_holm
@@ -31,27 +31,49 @@ def find_baselines(groups: Sequence[Sequence[Row]], name: str = "") -> list[Row 
 
     Args:
         groups: Rows of a table in comparable groups.
-        name: Label of the row, or METHOD/LABEL if several rows have the label; if empty, that of the first row.
+        name: Label of the row, or METHOD/LABEL if several rows have the label; if no row is called so, the same without
+            the overrides behind it. If empty, that of the first row.
 
     Raises:
         KeyError: No group has a row of this name, or a group has several; the message lists the labels.
     """
     first = groups[0][0]
     wanted = name.strip() or f"{first.method}/{first.label}"
-    baselines = [_find_baseline(rows, wanted) for rows in groups]
+    baselines = [_find_baseline(rows, wanted, _read_label) for rows in groups]
+    if not any(baselines):
+        baselines = [_find_baseline(rows, wanted, _read_variant) for rows in groups]
     if not any(baselines):
         labels = dict.fromkeys(row.label for rows in groups for row in rows)
         raise KeyError(explain_unknown_name("baseline", name, labels))
     return baselines
 
 
-def _find_baseline(rows: Sequence[Row], name: str) -> Row | None:
+def _find_baseline(rows: Sequence[Row], name: str, read: Callable[[Row], str]) -> Row | None:
+    """Return the row with a name, or with a method and a name; None if there is none.
+
+    Args:
+        rows: Rows of a group.
+        name: Name.
+        read: Function that returns the name of a row.
+
+    Raises:
+        KeyError: Several rows have the name.
+    """
     wanted = name.casefold()
-    matches = [row for row in rows if wanted in (row.label.casefold(), f"{row.method}/{row.label}".casefold())]
+    matches = [row for row in rows if wanted in (read(row).casefold(), f"{row.method}/{read(row)}".casefold())]
     if len(matches) > 1:
         names = " or ".join(repr(f"{row.method}/{row.label}") for row in matches)
         raise KeyError(f"baseline {name!r} is ambiguous: write {names}")
     return matches[0] if matches else None
+
+
+def _read_label(row: Row) -> str:
+    return row.label
+
+
+def _read_variant(row: Row) -> str:
+    """Return the label of a row without the overrides behind it."""
+    return row.label.partition(" [")[0]
 
 
 def compare_with_baselines(

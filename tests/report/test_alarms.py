@@ -34,17 +34,17 @@ def test_an_honest_row_has_no_alarm(tmp_path: Path) -> None:
 def test_seeds_with_the_same_alarm_share_a_text(tmp_path: Path) -> None:
     texts = describe_alarms(make_row(tmp_path, GOOD, EXCHANGED, EXCHANGED))
     detail = "grass as water, water as grass; mIoU 62.3 instead of 24.1 if the exchange is undone"
-    assert texts[0] == f"seeds 1, 2 predicted class ids look exchanged ({detail})"
+    assert texts[0] == f"seeds 1, 2: predicted class ids look exchanged ({detail})"
 
 
 def test_one_seed_is_named_alone(tmp_path: Path) -> None:
-    assert describe_alarms(make_row(tmp_path, GOOD, EXCHANGED))[0].startswith("seed 1 predicted class ids")
+    assert describe_alarms(make_row(tmp_path, GOOD, EXCHANGED))[0].startswith("seed 1: predicted class ids")
 
 
 @pytest.mark.parametrize(("split", "is_alarm"), [("voc12", True), ("toybox", False), ("gone", False)])
 def test_toy_weights_on_real_images_are_an_alarm(tmp_path: Path, split: str, is_alarm: bool) -> None:
     row = make_row(tmp_path, GOOD, config={"clip": {"model": "toy-ViT-16", "weights": "toy"}, "rate": 1}, split=split)
-    text = "seed 0 toy weights, which are made for toybox, on other images (clip.weights=toy on voc12)"
+    text = "seed 0: toy weights, which are made for toybox, on other images (clip.weights=toy on voc12)"
     assert describe_alarms(row) == ([text] if is_alarm else [])
 
 
@@ -57,7 +57,7 @@ def test_toy_weights_are_an_alarm_under_a_split_file_of_the_user(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("reason", "texts"),
-    [("KeyError: x", ["seed 0 cost not measured (KeyError: x)"]), ("switched off", []), ("", [])],
+    [("KeyError: x", ["seed 0: cost not measured (KeyError: x)"]), ("switched off", []), ("", [])],
 )
 def test_a_cost_that_could_not_be_measured_is_noted(tmp_path: Path, reason: str, texts: list[str]) -> None:
     cost = COST.model_copy(update={"latency_ms": None, "unmeasured": reason})

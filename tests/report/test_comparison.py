@@ -163,7 +163,8 @@ def test_stale_runs_are_a_caution_of_their_side(tmp_path: Path) -> None:
     comparison = compare_runs(store, a, b)
     assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in comparison.cautions
     assert not any("B:" in text and "stale" in text for text in comparison.cautions)
-    assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in render(comparison)
+    for has_notes in (True, False):
+        assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in render(comparison, has_notes=has_notes)
 
 
 def test_sides_of_the_same_runs_say_so(tmp_path: Path) -> None:

@@ -69,6 +69,16 @@ def test_any_row_can_be_the_baseline(tmp_path: Path, name: str) -> None:
     assert itself is None and better is not None and better.paired.difference > 0
 
 
+@pytest.mark.parametrize("name", ["paper", "demo/Paper"])
+def test_a_baseline_may_lack_the_overrides_behind_it(tmp_path: Path, name: str) -> None:
+    first, other = read_rows(Store(tmp_path), two_rows(Store(tmp_path)))
+    long, twin = (replace(first, label=f"paper [weight={weight}]") for weight in (1, 2))
+    assert find_baseline([other, long], name) is long
+    assert find_baselines([[long], [first]], name) == [None, first]
+    with pytest.raises(KeyError, match=r"ambiguous: write 'demo/paper \[weight=1\]' or 'demo/paper \[weight=2\]'"):
+        find_baseline([other, long, twin], name)
+
+
 def test_a_baseline_that_is_unknown_or_ambiguous_is_refused_with_help(tmp_path: Path) -> None:
     rows = read_rows(Store(tmp_path), two_rows(Store(tmp_path)))
     with pytest.raises(KeyError, match="no baseline 'no SDG'; did you mean 'no SGD'"):

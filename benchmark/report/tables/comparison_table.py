@@ -20,7 +20,7 @@ from benchmark.report.tables.columns import TableRow, build_row_frame
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote, drop_notes
-from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma
+from benchmark.report.tables.notes import CONVENTION_TEXTS, describe_gamma, describe_stale
 from benchmark.report.tables.numbers import (
     NOTHING,
     format_difference,
@@ -135,7 +135,11 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
     numbers = [_describe_number(row) for row in (comparison.a, comparison.b)]
     margin = _find_margin(comparison)
     sides_by_name = zip("AB", (comparison.a, comparison.b), strict=True)
-    imported = {f"Caution: {name}: {text}." for name, row in sides_by_name for text in describe_imported(row)}
+    warnings = {
+        f"Caution: {name}: {text}."
+        for name, row in sides_by_name
+        for text in describe_imported(row) + describe_stale(row)
+    }
     return TableLayout(
         title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]})",
         header=("Score", *HEADER, "p", "A is", *([f"margin {margin:g}"] if margin is not None else [])),
@@ -143,7 +147,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         cells=tuple(cells),
         notes=(
             *(TableNote(text, is_warning=True) for text in _describe_limit(comparison)),
-            *(TableNote(text, is_warning=text in imported) for text in _describe_comparison(comparison)),
+            *(TableNote(text, is_warning=text in warnings) for text in _describe_comparison(comparison)),
         ),
     )
 

@@ -119,9 +119,20 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", usual[describe]) else []
-        problems = _describe_problems(row) + describe_continued(row) + describe_alarms(row)
+        problems = _describe_problems(row) + describe_stale(row) + describe_continued(row) + describe_alarms(row)
         notes.append([text for text in texts if text] + problems)
     return notes
+
+
+def describe_stale(row: Row) -> list[str]:
+    """Return one text per reason for which results of the row are stale, with the seeds that have it."""
+    seeds: dict[str, list[str]] = {}
+    for run in row.done:
+        if run.is_stale:
+            seeds.setdefault(summarize_changes(run.changes), []).append(str(run.seed))
+    return [
+        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} stale: {reason}" for reason, which in seeds.items()
+    ]
 
 
 def describe_budget(row: Row) -> str:
@@ -196,8 +207,6 @@ def _describe_problems(row: Row) -> list[str]:
         if run.scores is None:
             text = run.problem if run.state == run.problem else f"{run.state}: {run.problem}"
             seeds.setdefault(shorten(text, 200, placeholder=" …"), []).append(str(run.seed))
-        elif run.is_stale:
-            seeds.setdefault(f"stale: {summarize_changes(run.changes)}", []).append(str(run.seed))
     return [f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {text}" for text, which in seeds.items()]
 
 

@@ -22,6 +22,7 @@ from benchmark.report.tables.notes import (
     describe_rows,
     describe_settings,
     describe_sources,
+    describe_stale,
     digest_runs,
 )
 from benchmark.report.tables.provenance import describe_inputs, describe_machines
@@ -122,8 +123,8 @@ def lay_out(
     cells = [column.format(frame, digits) for column in printed]
     metrics, keys = columns.list_printed_metrics(frame), [column.key for column in printed]
     pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
-    imported = {text for row in results.rows for text in describe_imported(row)}
-    marks, row_notes = assign_marks([first + second for first, second in pairs], warnings=imported)
+    warnings = {text for row in results.rows for text in describe_imported(row) + describe_stale(row)}
+    marks, row_notes = assign_marks([first + second for first, second in pairs], warnings=warnings)
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
     texts = describe_settings(results)
     texts += describe_scores(results.rows, metrics)

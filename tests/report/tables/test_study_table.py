@@ -158,6 +158,8 @@ def test_stale_runs_are_marked(tmp_path: Path) -> None:
         ids["older"][seed] = save(store, spec_of("old", seed=seed), even(50, 50), code={"methods/maskclip.py": "1"})
     text = render(read_rows(store, plan_of(ids)))
     assert "seeds 0, 1 stale: methods/maskclip.py changed" in text and text.count("stale") == 1
+    text = render(read_rows(store, plan_of(ids)), has_notes=False)
+    assert "a: seeds 0, 1 stale: methods/maskclip.py changed" in text and "older (a)" in text
 
 
 def test_a_limited_evaluation_is_marked_as_testing_only(tmp_path: Path) -> None:

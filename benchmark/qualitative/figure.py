@@ -94,8 +94,7 @@ def draw_segmentations(
     across = len(columns) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
-    width = max(8, round(side * 13))
-    titles = wrap_labels(list(columns), width=width, widest=width)
+    titles = _wrap_titles(list(columns), width=max(8, round(side * 13)))
     lines = _wrap_texts([note, "; ".join(list_label_key(list(columns), titles))], width_in=side * across)
     ratios = [image.shape[0] / image.shape[1] for image in images]
     height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))
@@ -108,6 +107,11 @@ def draw_segmentations(
         _label_panels(panels, ["image", *titles], image_ids)
         _draw_legend(figure, _make_handles(colors, classes, is_seen=is_seen), columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
+
+
+def _wrap_titles(names: Sequence[str], *, width: int) -> list[str]:
+    """Return the titles of columns, no line of them wider than its column."""
+    return wrap_labels(names, width=width, widest=width)
 
 
 def _wrap_texts(texts: Sequence[str], *, width_in: float) -> list[str]:

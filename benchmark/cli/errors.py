@@ -35,6 +35,13 @@ def report(error: BaseException, arguments: Sequence[str]) -> int:
     return ExitCode.ERROR
 
 
+def is_interrupted(error: BaseException) -> bool:
+    """Return whether a command was interrupted and has said nothing about it; the option parser makes it an exit."""
+    made_by_parser = isinstance(error, SystemExit) and error.__context__ is not None
+    cause = error.__context__.__cause__ if made_by_parser and error.__context__ is not None else error
+    return isinstance(cause, KeyboardInterrupt)
+
+
 def is_own_exit(error: BaseException) -> bool:
     """Return whether an exception is the end of a command by this program or its option parser, not by other code."""
     frames = traceback.extract_tb(error.__traceback__)

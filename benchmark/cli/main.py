@@ -30,7 +30,7 @@ from benchmark.cli import (
     verify,
 )
 from benchmark.cli.console import print_note
-from benchmark.cli.errors import is_own_exit, report
+from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
 from benchmark.cli.streams import ignore_warning_options, set_up_streams
 from benchmark.cli.version import print_version
@@ -143,7 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.ERROR)
     except BaseException as error:  # a method may raise SystemExit, too
-        if isinstance(error, KeyboardInterrupt) or is_own_exit(error):
+        if is_interrupted(error):
+            print_note("interrupted")
+            sys.exit(ExitCode.INTERRUPTED)
+        if is_own_exit(error):
             raise
         sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
     sys.exit(ExitCode.SUCCESS)

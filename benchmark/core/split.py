@@ -95,5 +95,5 @@ def load_split(name: str) -> Split:
     """
     path = Path(name).expanduser() if name.endswith(".yaml") else SPLITS / f"{name}.yaml"
     if not path.is_file():
-        raise KeyError(explain_missing_yaml("split", name, list_splits()))
+        raise KeyError(explain_missing_yaml("split", name, list_splits(), key="classes"))
     return read_model(Split, path, kind="split", name=path.stem)

@@ -17,6 +17,7 @@ from benchmark.execution.devices import NO_GPU
 from benchmark.execution.local_pool import PoolObserver, run_all
 from benchmark.execution.recorded_inputs import list_input_problems
 from benchmark.execution.worker_process import WorkerResources
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 
@@ -157,11 +158,7 @@ def verify_run(
         NotVerifiableError: The method file, the split, the dataset or a file of the config changed or is missing.
     """
     run = store.run(run_id)
-    snapshot = run.read_snapshot()
-    original = snapshot.record
-    if snapshot.state is not RunState.DONE or original is None:
-        reason = f" ({snapshot.problem})" if snapshot.problem else ""
-        raise ValueError(f"{run_id} is {snapshot.state}{reason}: only a run that is done can be verified")
+    original = _read_finished(run)
     counts = run.read_counts(original)
     present = _take_present_source(original.spec)
     if present != original.spec and not uses_present_source:
@@ -255,6 +252,14 @@ def _open_scratch(keep: Path | None, run_id: str) -> Iterator[Store]:
     if (keep / run_id).exists():
         raise ValueError(f"{keep} holds {run_id} already: give another folder")
     yield Store(keep)
+
+
+def _read_finished(run: RunFolder) -> RunRecord:
+    snapshot = run.read_snapshot()
+    if snapshot.state is not RunState.DONE or snapshot.record is None:
+        reason = f" ({snapshot.problem})" if snapshot.problem else ""
+        raise ValueError(f"{run.id} is {snapshot.state}{reason}: only a run that is done can be verified")
+    return snapshot.record
 
 
 def _take_present_source(spec: RunSpec) -> RunSpec:

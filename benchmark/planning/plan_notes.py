@@ -29,7 +29,8 @@ def plan_aloud(
     planned = plan_study(study, store, keep=keep, place=place)
     if old is not None and set(old.ids).isdisjoint(planned.plan.ids):
         count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
-        notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; its runs are kept")
+        kept = "its runs are kept: `table METHOD` shows them"
+        notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; {kept}")
     for line in _describe_equal_rows(planned):
         notify(line)
     return planned

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,15 +182,21 @@ def load_recipe(name: str) -> Recipe[Any]:
     try:
         with shield_command(source):
             module = _load_module(name, source)
-    except KeyboardInterrupt:
-        raise
     except BaseException as error:  # SystemExit, too: the file must not end this process
+        if isinstance(error, KeyboardInterrupt) and not _is_raised_in(list_own_files(name), error):
+            raise
         raise ValueError(_describe_error(name, source, error)) from error
     recipe: Recipe[Any] | None = getattr(module, "RECIPE", None)
     problem = find_problem_of_recipe(recipe)
     if problem or recipe is None:
         raise ValueError(f"method file {source} {problem}")
     return recipe
+
+
+def _is_raised_in(files: Iterable[Path], error: BaseException) -> bool:
+    """Return whether a `raise` statement in files raised an error, and not a key pressed while they ran."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return Path(frame.filename).resolve() in files and (frame.line or "").startswith("raise")
 
 
 def _load_module(name: str, source: Path) -> ModuleType:

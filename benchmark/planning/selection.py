@@ -16,7 +16,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
 from benchmark.planning.missing_method import explain_missing_method
 from benchmark.planning.plan_notes import plan_aloud
-from benchmark.planning.registry import list_methods
+from benchmark.planning.registry import list_methods, load_recipe, simplify_name
 from benchmark.store.store import Store
 from benchmark.utils.method_names import INIT, is_method_path, is_path_like, name_method_file, split_method
 
@@ -178,8 +178,18 @@ def _select_method(request: Request, *, store: Store, keep: bool, notify: Callab
     selection = select_study(planned)
     if len(study.seeds) > 1 and all(row.is_deterministic for row in planned.plan.rows):
         notify(f"{request.name} gives the same result with every seed: only seed {study.seeds[0]} is run")
+    if request.overrides.get("budget.iterations") and _trains_nothing(request.name):
+        notify(f"{request.name} trains nothing (Supervision.NONE): budget.iterations has no effect")
     name = selection.name if is_named else planned.first_specs[0].method
     return replace(selection, name=name, is_named=is_named)
+
+
+def _trains_nothing(method: str) -> bool:
+    """Return whether a method learns from no targets, whatever its budget is."""
+    from benchmark.core.method import Supervision  # needs torch
+
+    recipe = load_recipe(simplify_name(split_method(method)[0]))
+    return recipe.traits.supervision is Supervision.NONE
 
 
 def _make_method_study(request: Request) -> Study:

@@ -33,37 +33,50 @@ def find_near_name(name: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def explain_missing_yaml(kind: str, name: str, known: Iterable[str]) -> str:
+def explain_missing_yaml(kind: str, name: str, known: Iterable[str], *, key: str = "") -> str:
     """Return one line with an unknown name or the path of a YAML file that does not exist.
 
     Args:
         kind: Kind of the name, such as "split".
         name: Name or path as given.
         known: Known names.
+        key: Key by which files of this kind are told from other YAML files; if empty, all are named.
     """
     if name.endswith((".yaml", ".yml")):
-        return explain_missing_file(f"{kind} file", name, "*.y*ml")
+        return explain_missing_file(f"{kind} file", name, "*.y*ml", key=key)
     return explain_unknown_name(kind, name, known)
 
 
-def explain_missing_file(kind: str, name: str, pattern: str) -> str:
+def explain_missing_file(kind: str, name: str, pattern: str, *, key: str = "") -> str:
     """Return one line with a path that leads to no file: what it leads to, or the files that lie where it was expected.
 
     Args:
         kind: Kind of the file, such as "method file".
         name: Path as given.
         pattern: Pattern of such files, such as "*.py".
+        key: Key at the beginning of a line of such files; if empty, all files of the pattern are named.
     """
     path = Path(name).expanduser()
     if os.path.lexists(path):
         return f"no {kind} {name!r}: it is {_describe_other(path)}"
     folder = path.parent
-    near = sorted(str(near) for near in folder.glob(pattern) if near.is_file())
+    near = sorted(str(near) for near in folder.glob(pattern) if near.is_file() and _has_key(near, key))
     if near:
         return explain_unknown_name(kind, name, near)
     return f"no {kind} {name!r}: there is no " + (
-        f"file {pattern} in {folder}" if folder.is_dir() else f"folder {folder}"
+        f"{'such ' * bool(key)}file {pattern} in {folder}" if folder.is_dir() else f"folder {folder}"
     )
+
+
+def _has_key(path: Path, key: str) -> bool:
+    """Return whether a line of a file begins with a key, or no key is asked for."""
+    if not key:
+        return True
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{key}:") for line in lines)
 
 
 def _describe_other(path: Path) -> str:

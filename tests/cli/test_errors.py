@@ -83,3 +83,15 @@ def test_a_crash_is_reported_even_if_no_file_can_be_written(
     monkeypatch.setattr("benchmark.cli.studies._list_studies", lambda: [][1])
     code, _, err = run_command(capsys, "--runs", str(tmp_path / "file" / "runs"), "list")
     assert code == 1 and "IndexError" in err and "Traceback" in err
+
+
+@pytest.mark.parametrize("command", [("list",), ("list", "--json")])  # without and with the option parser
+def test_an_interrupted_command_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    def interrupt(*_: object) -> list[str]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmark.cli.studies._list_studies", interrupt)
+    code, _, err = run_command(capsys, *command)
+    assert (code, err) == (130, "interrupted\n")

@@ -12,21 +12,21 @@ import pytest
 
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
-from tests.report.world import two_rows
+from tests.report.world import spec_of, two_rows
 
 AS_USER = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Command that makes the superuser respect the modes of files."""
 
 
-def run_as_user(store: Store, *arguments: str) -> str:
-    """Run a command as a user who may not read everything, and return its output."""
+def run_as_user(store: Store, *arguments: str, code: int = 0) -> str:
+    """Run a command as a user who may not read everything, and return what it prints; errors if it is to fail."""
     before = AS_USER if os.geteuid() == 0 else ()
     if before and subprocess.run([*before, "true"], capture_output=True, check=False).returncode:
         pytest.skip("modes of files cannot be made to count")
     command = [*before, sys.executable, "-m", "benchmark", "--runs", str(store.root), *arguments]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    assert result.returncode == code, result.stderr
+    return result.stderr if code else result.stdout
 
 
 @pytest.fixture
@@ -69,3 +69,13 @@ def test_a_table_of_a_method_shows_the_unreadable_run_as_broken(store: Store) ->
 def test_a_folder_of_plans_that_cannot_be_read_leaves_the_runs_shown(store: Store) -> None:
     (store.root / "plans").chmod(0)
     assert len(json.loads(run_as_user(store, "status", "--json"))) == 6
+
+
+def test_rerun_and_verify_say_why_a_run_cannot_be_read(store: Store) -> None:
+    run_id = store.read_plan("demo").rows[0].ids[0]
+    store.run(run_id).write_spec(spec_of())
+    reason = "record.json cannot be read (Permission denied): ask its owner to make it readable"
+    for options in ([], ["--dry-run"]):
+        line = run_as_user(store, "rerun", run_id, *options, code=3)
+        assert "skipped: " in line and reason in line and "retry" not in line
+    assert f"{run_id} is broken (" in (line := run_as_user(store, "verify", run_id, code=1)) and reason in line

@@ -44,6 +44,13 @@ def test_a_wrong_field_is_explained_without_the_words_of_the_library(field: str,
     assert message in str(caught.value)
 
 
+def test_an_interrupt_that_the_file_raises_is_its_error_and_that_of_a_key_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"KeyboardInterrupt in mine\.py:7 \(import\)"):
+        load_recipe(str(write_method(tmp_path, top="raise KeyboardInterrupt")))
+    with pytest.raises(KeyboardInterrupt):
+        load_recipe(str(write_method(tmp_path, top="import signal; signal.raise_signal(signal.SIGINT)")))
+
+
 def test_a_file_reads_an_empty_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["chimera-bench", "test", "./mine.py"])
     load_recipe(str(write_method(tmp_path, top="import argparse; argparse.ArgumentParser().parse_args()")))

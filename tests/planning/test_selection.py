@@ -115,6 +115,14 @@ def test_rows_that_differ_in_an_unused_budget_are_named(tmp_path: Path) -> None:
     assert notes == [f"maskclip trains nothing, so these rows get equal numbers: {labels}"]
 
 
+@pytest.mark.parametrize(("method", "count"), [("maskclip", 1), ("spnet", 0)])
+def test_a_budget_that_a_method_does_not_use_is_noted(method: str, count: int, tmp_path: Path) -> None:
+    notes: list[str] = []
+    select_runs(Request(method, overrides={"budget.iterations": 50}), store=Store(tmp_path), notify=notes.append)
+    line = f"{method} trains nothing (Supervision.NONE): budget.iterations has no effect"
+    assert notes == [line] * count
+
+
 def test_a_study_file_does_not_take_the_name_of_an_included_study(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("name: ablations\ntitle: T\nsplit: toybox\nseeds: [0]\nrows: [maskclip]\n")
@@ -127,4 +135,7 @@ def test_a_plan_of_other_runs_is_not_replaced_in_silence(tmp_path: Path) -> None
     notes: list[str] = []
     for method in ("maskclip", "spnet"):
         select_runs(Request(method, plan_name="mine"), store=Store(tmp_path), notify=notes.append)
-    assert notes == ["the plan 'mine' of 1 other run (maskclip) is replaced; its runs are kept"]
+    assert len(notes) == 1 and notes[0].startswith(
+        "the plan 'mine' of 1 other run (maskclip) is replaced; its runs are"
+    )
+    assert notes[0].endswith("kept: `table METHOD` shows them")

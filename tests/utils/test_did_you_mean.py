@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.utils.did_you_mean import SHOWN_NAMES, explain_missing_file, explain_unknown_name
+from benchmark.utils.did_you_mean import SHOWN_NAMES, explain_missing_file, explain_missing_yaml, explain_unknown_name
 
 
 def test_a_long_list_of_names_is_cut() -> None:
@@ -26,3 +26,13 @@ def test_what_lies_at_a_path_that_is_no_file_is_said(tmp_path: Path, monkeypatch
     for name, kind in kinds.items():
         line = explain_missing_file("study file", f"{name}.yaml", "*.yaml")
         assert line == f"no study file '{name}.yaml': it is {kind}"
+
+
+def test_files_of_another_kind_are_not_suggested(tmp_path: Path) -> None:
+    (tmp_path / "y6.yaml").write_text("title: T\nrows: [spnet]\n")
+    missing = str(tmp_path / "y7.yaml")
+    line = explain_missing_yaml("split", missing, (), key="classes")
+    assert line == f"no split file {missing!r}: there is no such file *.y*ml in {tmp_path}"
+    (tmp_path / "y8.yaml").write_text("name: y8\nclasses: [cat]\n")
+    line = explain_missing_yaml("split", missing, (), key="classes")
+    assert "did you mean" in line and "y8.yaml" in line and "y6.yaml" not in line

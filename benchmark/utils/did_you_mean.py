@@ -64,7 +64,7 @@ def explain_missing_file(kind: str, name: str, pattern: str, *, key: str = "") -
     if near:
         return explain_unknown_name(kind, name, near)
     return f"no {kind} {name!r}: there is no " + (
-        f"{'such ' * bool(key)}file {pattern} in {folder}" if folder.is_dir() else f"folder {folder}"
+        f"{kind if key else 'file'} {pattern} in {folder}" if folder.is_dir() else f"folder {folder}"
     )
 
 

@@ -32,7 +32,7 @@ def test_files_of_another_kind_are_not_suggested(tmp_path: Path) -> None:
     (tmp_path / "y6.yaml").write_text("title: T\nrows: [spnet]\n")
     missing = str(tmp_path / "y7.yaml")
     line = explain_missing_yaml("split", missing, (), key="classes")
-    assert line == f"no split file {missing!r}: there is no such file *.y*ml in {tmp_path}"
+    assert line == f"no split file {missing!r}: there is no split file *.y*ml in {tmp_path}"
     (tmp_path / "y8.yaml").write_text("name: y8\nclasses: [cat]\n")
     line = explain_missing_yaml("split", missing, (), key="classes")
     assert "did you mean" in line and "y8.yaml" in line and "y6.yaml" not in line

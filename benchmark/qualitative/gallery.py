@@ -78,11 +78,27 @@ def choose_sheet(store: Store, plan: Plan, *, count: int = 4, select: str = "", 
     if not rows:
         return Sheet(rows, None, left_out)
     counts = {row.label: row.counts for row in rows}
-    choice = choose_for_sheet(select, counts, baseline=baseline or plan.baseline, count=count)
+    reference = _find_label(rows, baseline or plan.baseline)
+    choice = choose_for_sheet(select, counts, baseline=reference, count=count)
     subject = "points and predictions" if select.startswith(DIFFERENCE) else "predictions"
     seeds = describe_seeds(rows)
     text = f"{choice.text}; {subject} are those of one run per row, {seeds}" if seeds else choice.text
     return Sheet(rows, choice._replace(text=text), left_out)
+
+
+def _find_label(rows: Sequence[DrawnRow], name: str) -> str:
+    """Return the label of the one row that is called LABEL or METHOD/LABEL, also without overrides; else the name."""
+    wanted = name.strip().casefold()
+    for has_overrides in (True, False):
+        labels = {row.label: row.label if has_overrides else row.label.partition(" [")[0] for row in rows}
+        found = [
+            row.label
+            for row in rows
+            if wanted in (labels[row.label].casefold(), f"{row.record.spec.method}/{labels[row.label]}".casefold())
+        ]
+        if len(found) == 1:
+            return found[0]
+    return name
 
 
 def describe_seeds(rows: Sequence[DrawnRow]) -> str:

@@ -88,3 +88,11 @@ def test_the_sheet_says_of_which_seeds_it_is(store: Store, tmp_path: Path) -> No
     assert drawn.choice is not None and drawn.choice.text.endswith(
         "; points and predictions are those of one run per row, seeds 1 (paper), 1 (no SAM), 2 (late)"
     )
+
+
+@pytest.mark.parametrize("name", ["demo/paper", "Paper", "demo/paper [sgd.weight=2]"])
+def test_a_difference_takes_the_baseline_by_the_names_that_tables_take(store: Store, name: str) -> None:
+    labels = ("no SAM", "paper [sgd.weight=2]")
+    plan = plan_of({label: {0: save(store, spec_of(label), even(80, 60))} for label in labels})
+    choice = gallery.choose_sheet(store, plan, select="difference:no SAM", baseline=name).choice
+    assert choice is not None and "from 'paper [sgd.weight=2]'" in choice.text

@@ -40,7 +40,7 @@ def explain_missing_yaml(kind: str, name: str, known: Iterable[str], *, key: str
         kind: Kind of the name, such as "split".
         name: Name or path as given.
         known: Known names.
-        key: Key by which files of this kind are told from other YAML files; if empty, all are named.
+        key: Key that only files of this kind have among YAML files; if empty, all are named.
     """
     if name.endswith((".yaml", ".yml")):
         return explain_missing_file(f"{kind} file", name, "*.y*ml", key=key)

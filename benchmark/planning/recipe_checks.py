@@ -43,30 +43,35 @@ def _list_problems(recipe: Any) -> Iterator[str]:
 
 def _list_problems_of_tables(recipe: Any) -> Iterator[str]:
     """Yield problems of variants, budgets and presets."""
-    if not isinstance(recipe.variants, Mapping):
-        yield (
-            f"has {describe_value(recipe.variants)} as variants, expected a dict of configs by label: "
-            "variants={'My method': MyConfig()}"
-        )
-    elif not recipe.variants:
-        yield "has no variants: give its RECIPE at least one config, variants={'My method': MyConfig()}"
+    yield from _list_problems_of_table(recipe.variants, Config, kind="variant", entry="'My method': MyConfig()")
+    yield from _list_problems_of_table(recipe.budgets, Budget, kind="budget", entry="'*': Budget(iterations=1000)")
+    yield from _list_problems_of_table(
+        recipe.presets, Mapping, kind="preset", entry="'toybox': {'width': 8}", may_be_empty=True
+    )
+    datasets = set(list_datasets())
+    for kind, table, known in (("budget", recipe.budgets, {"*", *datasets}), ("preset", recipe.presets, datasets)):
+        yield from _list_unknown_datasets(table if isinstance(table, Mapping) else {}, known, kind=kind)
+
+
+def _list_problems_of_table(
+    table: Any, value_type: type, *, kind: str, entry: str, may_be_empty: bool = False
+) -> Iterator[str]:
+    """Yield problems of one table of a recipe.
+
+    Args:
+        table: Table as given.
+        value_type: Type of its values.
+        kind: Name of one value.
+        entry: Example of an entry, for messages.
+        may_be_empty: Whether the table needs no entry.
+    """
+    example = f"{kind}s={{{entry}}}"
+    if not isinstance(table, Mapping):
+        yield f"has {describe_value(table)} as {kind}s, expected a dict: {example}"
+    elif not table and not may_be_empty:
+        yield f"has no {kind}s: give its RECIPE {example}"
     else:
-        yield from _list_wrong_values(recipe.variants, Config, kind="variant", example="MyConfig()")
-    if not isinstance(recipe.budgets, Mapping):
-        yield (
-            f"has {describe_value(recipe.budgets)} as budgets, expected a dict of budgets by dataset: "
-            "budgets={'*': Budget(iterations=1000)}"
-        )
-    elif not recipe.budgets:
-        yield "has no budgets: give its RECIPE budgets={'*': Budget(iterations=1000)}"
-    else:
-        yield from _list_wrong_values(recipe.budgets, Budget, kind="budget", example="Budget(iterations=1000)")
-        yield from _list_unknown_datasets(recipe.budgets, {"*", *list_datasets()}, kind="budget")
-    if not isinstance(recipe.presets, Mapping):
-        yield f"has {recipe.presets!r} as presets, expected values by key by dataset name"
-    else:
-        yield from _list_wrong_values(recipe.presets, Mapping, kind="preset", example="{'width': 8}")
-        yield from _list_unknown_datasets(recipe.presets, set(list_datasets()), kind="preset")
+        yield from _list_wrong_values(table, value_type, kind=kind, example=entry.partition(": ")[2])
 
 
 def _list_unknown_datasets(values: Mapping[str, Any], known: Collection[str], *, kind: str) -> Iterator[str]:

@@ -61,7 +61,6 @@ def list_leftovers(store: Store, kinds: Sequence[Kind], states: Mapping[str, Run
         store: Store to clean.
         kinds: Wanted kinds.
         states: State of every run that has a folder or is planned, as processes and schedulers report it.
-
     """
     return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in _FINDERS[kind](store, states)]
 

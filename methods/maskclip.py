@@ -1,7 +1,8 @@
 """MaskCLIP: dense labels from a frozen CLIP, without any training (arXiv 2112.01071, ECCV 2022).
 
 Idea: remove the attention of CLIP's last block, so that every patch keeps its own value, and compare each patch with
-the class embeddings.
+the class embeddings. Variants keep the attention as trained or let tokens attend by their queries or keys, and stop
+after the attention, as later training-free methods do.
 
 Official code: chongzhou96/MaskCLIP (Apache-2.0). Differences: we use CLIP's own pixel statistics, activation and norm
 epsilon, and omit prompt denoising and key smoothing, which are off by default in the official code too.
@@ -52,7 +53,8 @@ class MaskClipConfig(Config):
     Attributes:
         clip: Frozen CLIP.
         class_embeddings: Source of class embeddings: CLIP's text encoder, or a file that must fit it.
-        attention: "value" for MaskCLIP; "vanilla" for CLIP's unmodified patch tokens.
+        attention: Attention of the last block: "value" for MaskCLIP, "vanilla" for CLIP's unmodified patch tokens, or a
+            self-self attention.
         tail: "full" as in the official code, or "reduced" to the output of the attention (as in ClearCLIP).
         temperature: Inverse temperature of the logits.
     """
@@ -72,7 +74,7 @@ class MaskClipConfig(Config):
 
 
 class MaskClip(Method):
-    """CLIP's value path and a cosine classifier."""
+    """CLIP with another attention in its last block, and a cosine classifier."""
 
     def __init__(self, *, image_encoder: ClipImageEncoder, text: TextBank, config: MaskClipConfig) -> None:
         super().__init__()
@@ -111,6 +113,9 @@ VARIANTS: dict[str, MaskClipConfig] = {
     "MaskCLIP": MaskClipConfig(),
     "reduced tail": MaskClipConfig(tail="reduced"),
     "CLIP patches as they are": MaskClipConfig(attention="vanilla"),
+    "vanilla attention, reduced tail": MaskClipConfig(attention="vanilla", tail="reduced"),
+    "query-query attention, reduced tail": MaskClipConfig(attention="query-query", tail="reduced"),
+    "key-key attention, reduced tail": MaskClipConfig(attention="key-key", tail="reduced"),
 }
 
 RECIPE = Recipe(

@@ -1,28 +1,20 @@
-"""CLIP's image encoder, block by block, for any grid, with the value path that makes its features dense.
+"""CLIP's image encoder, block by block, for any grid, with the attentions that make its features dense.
 
 Tokens are (B, 1 + H·W, C): first the class token, then the patches in row-major order, as in open_clip's `ViT`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.blocks.clip.attention import ATTENTIONS, Attend, Attention, Tail, run_block
 from methods.blocks.padding import Grid
 
 Rgb = tuple[float, float, float]
-
-Attention = Literal["vanilla", "value"]
-"""Attention of the last block: as trained, or each token attending to itself only (MaskCLIP's value path)."""
-
-Tail = Literal["full", "reduced"]
-"""What follows that attention: residual and MLP as trained, or nothing (as in ClearCLIP)."""
-
-Block = Any
-"""An open_clip `ResidualAttentionBlock`, whose submodules have no type annotations."""
 
 
 def resize_positions(positions: Tensor, *, trained: Grid, grid: Grid) -> Tensor:
@@ -41,28 +33,6 @@ def resize_positions(positions: Tensor, *, trained: Grid, grid: Grid) -> Tensor:
     patches = positions[1:].T.reshape(1, -1, *trained)  # (1, C, h, w)
     resized = F.interpolate(patches, size=grid, mode="bilinear", align_corners=False)
     return torch.cat([positions[:1], resized[0].flatten(1).T])
-
-
-def run_value_path(block: Block, tokens: Tensor, *, tail: Tail) -> Tensor:
-    """Run one residual block with the identity as attention (MaskCLIP, arXiv 2112.01071, section 3.2).
-
-    Args:
-        block: An open_clip `ResidualAttentionBlock`.
-        tokens: (B, L, C).
-        tail: Whether residual and MLP follow the attention.
-
-    Returns:
-        (B, L, C); each token depends on itself only.
-    """
-    weight, bias = block.attn.in_proj_weight, block.attn.in_proj_bias
-    width = weight.shape[1]
-    values = F.linear(block.ln_1(tokens), weight[2 * width :], bias[2 * width :])
-    attended: Tensor = block.attn.out_proj(values)
-    if tail == "reduced":
-        return attended
-    tokens = tokens + block.ls_1(attended)
-    mixed: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
-    return mixed
 
 
 class ClipImageEncoder(nn.Module):
@@ -128,24 +98,22 @@ class ClipImageEncoder(nn.Module):
         return tokens
 
     def run_last_blocks(
-        self, tokens: Tensor, *, start: int, attention: Attention = "vanilla", tail: Tail = "full"
+        self, tokens: Tensor, *, start: int, attention: Attention | Attend = "vanilla", tail: Tail = "full"
     ) -> Tensor:
         """Run the blocks from `start` to the end, as `run_blocks` does, the final norm and the projection.
 
         Args:
             tokens: (B, L, C) before block `start`.
             start: Index of the first block to run; 0 for all of them.
-            attention: Attention of the very last block.
-            tail: What follows the attention of the very last block on the value path.
+            attention: Attention of the very last block, by name or as a function.
+            tail: What follows the attention of the very last block.
 
         Returns:
             (B, L, D) embeddings, not normalized.
         """
-        if attention == "vanilla":
-            tokens = self.run_blocks(tokens, start=start, stop=self.depth)
-        else:
-            tokens = self.run_blocks(tokens, start=start, stop=self.depth - 1)
-            tokens = run_value_path(self.visual.transformer.resblocks[-1], tokens, tail=tail)
+        tokens = self.run_blocks(tokens, start=start, stop=self.depth - 1)
+        attend = ATTENTIONS[attention] if isinstance(attention, str) else attention
+        tokens = run_block(self.visual.transformer.resblocks[-1], tokens, attend=attend, tail=tail)
         projected: Tensor = self.visual.ln_post(tokens) @ self.visual.proj
         return projected
 

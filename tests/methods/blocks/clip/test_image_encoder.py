@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.seeding import torch_generator
-from methods.blocks.clip import ClipConfig, ClipImageEncoder, Tail, load_clip, to_map
-from methods.blocks.clip.image_encoder import resize_positions, run_value_path
+from methods.blocks.clip import ClipConfig, ClipImageEncoder, load_clip, to_map
+from methods.blocks.clip.attention import ATTENTIONS, run_block
+from methods.blocks.clip.image_encoder import resize_positions
 from methods.blocks.padding import Grid
 
 CLIP = load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
@@ -43,26 +44,19 @@ def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) 
     assert torch.equal(encoder.run_last_blocks(halfway, start=2), encoder.run_last_blocks(tokens, start=0))
 
 
-def test_the_value_path_is_the_block_applied_to_every_token_separately(encoder: ClipImageEncoder) -> None:
-    """Attention over a single token is the identity, so open_clip's own block is the reference."""
-    block, tokens = encoder.visual.transformer.resblocks[-1], _random(2, 5, encoder.width)
-    alone = block(tokens.reshape(10, 1, -1)).reshape(2, 5, -1)
-    torch.testing.assert_close(run_value_path(block, tokens, tail="full"), alone, rtol=0, atol=1e-5)
+@pytest.mark.parametrize("start", [0, 3])
+def test_attention_and_tail_apply_to_the_very_last_block(encoder: ClipImageEncoder, start: int) -> None:
+    tokens = _random(1, 7, encoder.width)
+    entering, last = encoder.run_blocks(tokens, start=start, stop=3), encoder.visual.transformer.resblocks[-1]
+    last_tokens = run_block(last, entering, attend=ATTENTIONS["key-key"], tail="reduced")
+    expected = encoder.visual.ln_post(last_tokens) @ encoder.visual.proj
+    assert torch.equal(encoder.run_last_blocks(tokens, start=start, attention="key-key", tail="reduced"), expected)
 
 
-@pytest.mark.parametrize("tail", ["full", "reduced"])
-def test_a_token_on_the_value_path_depends_on_no_other_token(encoder: ClipImageEncoder, tail: Tail) -> None:
-    block, tokens = encoder.visual.transformer.resblocks[-1], _random(1, 5, encoder.width)
-    other = tokens.clone()
-    other[:, 3] += 1
-    changed = run_value_path(block, tokens, tail=tail) != run_value_path(block, other, tail=tail)
-    assert changed.any(dim=2).tolist() == [[False, False, False, True, False]]
-
-
-def test_the_reduced_tail_omits_residual_and_mlp(encoder: ClipImageEncoder) -> None:
-    block, tokens = encoder.visual.transformer.resblocks[-1], _random(1, 1, encoder.width)
-    attended = block.attention(block.ln_1(tokens))
-    torch.testing.assert_close(run_value_path(block, tokens, tail="reduced"), attended, rtol=0, atol=1e-5)
+def test_an_attention_may_be_a_function(encoder: ClipImageEncoder) -> None:
+    tokens = _random(1, 7, encoder.width)
+    by_name = encoder.run_last_blocks(tokens, start=0, attention="query-query")
+    assert torch.equal(encoder.run_last_blocks(tokens, start=0, attention=ATTENTIONS["query-query"]), by_name)
 
 
 def test_positions_of_the_trained_grid_are_unchanged() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -34,19 +35,23 @@ def is_family_decidable(least_ps: Sequence[float | None], *, alpha: float = 0.05
     return not adjusted or min(adjusted) <= alpha
 
 
-def explain_undecidable(least_ps: Sequence[float | None], *, alpha: float = 0.05) -> str:
-    """Return the warning that so few seeds cannot decide a family; empty if they can.
+def explain_undecidable(
+    least_ps: Sequence[float | None], *, alpha: float = 0.05, units: Literal["seeds", "splits"] = "seeds"
+) -> str:
+    """Return the warning that so few seeds, or splits, cannot decide a family; empty if they can.
 
     Args:
         least_ps: Least p value of each comparison, see `is_family_decidable`.
         alpha: Family-wise level.
+        units: Level that the exact tests are over: splits if the comparisons are over several.
     """
     if is_family_decidable(least_ps, alpha=alpha):
         return ""
     size, least = len(least_ps), min(p for p in least_ps if p is not None)
-    seeds = next(n for n in range(2, 99) if size * 2.0 ** (1 - n) <= alpha)
+    needed = next(n for n in range(2, 99) if size * 2.0 ** (1 - n) <= alpha)
     family = f"; {size} comparisons need {alpha / size:.2g} under Holm" if size > 1 else ""
+    paired = "paired seeds" if units == "seeds" else units
     return (
-        f"Too few seeds for an exact test: its p cannot go below {least:.3g}{family}. A p below {alpha:g} rests on "
-        f"normally distributed scores over seeds; {seeds} paired seeds would not need that."
+        f"Too few {units} for an exact test: its p cannot go below {least:.3g}{family}. A p below {alpha:g} rests on "
+        f"normally distributed scores over {units}; {needed} {paired} would not need that."
     )

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.stats import Interval, PairedDifference
 from benchmark.evaluation.variation import compute_t_quantile, compute_upper_p
+
+Difference: TypeAlias = PairedDifference | PooledDifference
+"""Difference of two methods on one split, or over several."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class MarginTest:
         equivalence_p: p value of a and b differing by the margin or more.
     """
 
-    difference: PairedDifference
+    difference: Difference
     margin: float
     alpha: float
     interval: Interval
@@ -40,7 +45,7 @@ class MarginTest:
         return self.equivalence_p < self.alpha
 
 
-def judge_margin(difference: PairedDifference, margin: float, *, level: float = 0.95) -> MarginTest:
+def judge_margin(difference: Difference, margin: float, *, level: float = 0.95) -> MarginTest:
     """Test whether a is not worse than b by more than a margin, and whether both are equivalent within it.
 
     Equivalence is shown by two one-sided tests (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657-680), each at
@@ -73,7 +78,7 @@ def judge_margin(difference: PairedDifference, margin: float, *, level: float = 
     )
 
 
-def describe_verdict(difference: PairedDifference) -> str:
+def describe_verdict(difference: Difference) -> str:
     """Return what the interval of a difference decides: "not decided", "better by 1.3 to 6.2" or "worse by …"."""
     low, high = difference.interval.low, difference.interval.high
     if difference.difference == 0 and difference.standard_error == 0:
@@ -97,7 +102,7 @@ def describe_margin_verdict(test: MarginTest) -> str:
     return "not decided"
 
 
-def _narrow(difference: PairedDifference, *, level: float) -> Interval:
+def _narrow(difference: Difference, *, level: float) -> Interval:
     """Return the interval of a difference at another level."""
     interval = difference.interval
     low, high = -100.0, 100.0

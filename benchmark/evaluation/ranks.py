@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.evaluation.jackknife import ImageJackknife
+from benchmark.evaluation.score_samples import sample_scores
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import Side, check_sides
-from benchmark.evaluation.stats import sample_scores
 from benchmark.evaluation.variation import TINY, ScoreSample, estimate_seed_variance
 
 Booleans: TypeAlias = NDArray[np.bool_]

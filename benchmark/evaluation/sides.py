@@ -84,6 +84,45 @@ def check_sides(sides: Sequence[Side], *, metrics: Sequence[Metric], level: floa
         _check_pair(run, runs[0])
 
 
+def check_pool(sides: Mapping[str, Side]) -> None:
+    """Check that a method's runs on several splits are one pool, see `find_pool_obstacle`.
+
+    Raises:
+        ValueError: They are not.
+    """
+    obstacle = find_pool_obstacle(sides)
+    if obstacle:
+        raise ValueError(f"{obstacle}: pool splits that differ in nothing but which classes are unseen")
+
+
+def find_pool_obstacle(sides: Mapping[str, Side]) -> str:
+    """Return why a method's runs on several splits are not one pool; empty if they are.
+
+    Splits of one pool differ in which of the same classes are unseen, and in nothing else: the same images and labels,
+    and equally many unseen classes. No two withhold the same ones, which would count one choice twice.
+
+    Args:
+        sides: Runs of one method by the name of the split, at least one a split.
+    """
+    first, *others = sides
+    known = {sides[first].counts[0].seen: first}
+    for split in others:
+        run, start = sides[split].counts[0], sides[first].counts[0]
+        pair = f"splits {first} and {split}"
+        if run.image_ids != start.image_ids:
+            return f"{pair} are evaluated on different images"
+        if run.classes != start.classes:
+            return f"{pair} have different classes"
+        if not _is_equal(run.target, start.target):
+            return f"{pair} have the same images with different labels"
+        if sum(run.seen) != sum(start.seen):
+            return f"{pair} have {start.seen.count(False)} and {run.seen.count(False)} unseen classes"
+        if run.seen in known:
+            return f"splits {known[run.seen]} and {split} withhold the same classes"
+        known[run.seen] = split
+    return ""
+
+
 def _check_pair(run: Counts, first: Counts) -> None:
     """Check that two runs were evaluated on the same images, classes and labels."""
     if run.image_ids != first.image_ids:

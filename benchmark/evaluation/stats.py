@@ -18,17 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-import numpy as np
-
-from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.image_scores import compute_unrounded_score, score_metrics
+from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
+from benchmark.evaluation.score_samples import are_equal, sample_difference, sample_scores
 from benchmark.evaluation.scores import Convention, Metric
-from benchmark.evaluation.sides import Pairing, Side, check_sides, find_pairing
+from benchmark.evaluation.sides import Pairing, Side, check_sides
 from benchmark.evaluation.variation import (
     TINY,
     MeanVariance,
-    ScoreSample,
     compute_t_quantile,
     compute_upper_p,
     estimate_variance,
@@ -129,7 +126,7 @@ def estimate_means(
         sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
         variance = estimate_variance([sample])
         if math.isfinite(variance.standard_error):
-            interval = _make_interval(fmean(scores[metric] for scores in printed), variance, level=level)
+            interval = make_interval(fmean(scores[metric] for scores in printed), variance, level=level)
             intervals[metric] = replace(interval, caution=_warn_of_mean(side, variance))
     return intervals
 
@@ -173,13 +170,6 @@ def compare_sides(
     return [_compare(side, reference, request=request) for side in sides]
 
 
-def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> ScoreSample:
-    """Return the unrounded scores of the runs of a side, on all images and without each."""
-    scores = [compute_unrounded_score(run, metric=metric, convention=convention) for run in side.counts]
-    left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
-    return ScoreSample(np.array(scores), np.stack(left_out), side.is_deterministic)
-
-
 @dataclass(frozen=True)
 class _Request:
     metric: Metric
@@ -190,26 +180,18 @@ class _Request:
 
 def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
     """Return the difference a - b, see `compare_sides`."""
-    pairing, seeds = find_pairing(a, b)
-    caution = _warn_of_difference(a, b, pairing=pairing, shared=len(seeds))
-    a, b = (side.select_seeds(seeds) if seeds else side for side in (a, b))
-    samples = [
-        sample_scores(side, metric=request.metric, convention=request.convention, jackknife=request.jackknife)
-        for side in (a, b)
-    ]
-    mean_a, mean_b = (float(sample.values.mean()) for sample in samples)
+    sample = sample_difference(a, b, metric=request.metric, convention=request.convention, jackknife=request.jackknife)
+    caution = _warn_of_difference(a, b, pairing=sample.pairing, shared=len(sample.sides[0].runs))
+    (a, b), (mean_a, mean_b) = sample.sides, sample.means
     if math.isnan(mean_a - mean_b):
         raise ValueError(f"{request.metric} is not defined here (a: {mean_a}, b: {mean_b}): its classes do not occur")
     difference = mean_a - mean_b if abs(mean_a - mean_b) >= TINY else 0.0
-    is_known = any(sample.has_variation for sample in samples) or _is_equality_known(a, b, pairing=pairing)
-    if pairing != "none":
-        samples = [ScoreSample(samples[0].values - samples[1].values, samples[0].left_out - samples[1].left_out)]
-    variance = estimate_variance(samples)
-    if variance.standard_error == 0 and not is_known:
+    variance = estimate_variance(sample.samples)
+    if variance.standard_error == 0 and not sample.is_known:
         variance, caution = variance._replace(standard_error=math.inf), join_cautions(caution, NO_VARIATION)
     elif math.isinf(variance.standard_error):
         caution = join_cautions(caution, ONE_IMAGE)
-    interval = _make_interval(difference, variance, level=request.level)
+    interval = make_interval(difference, variance, level=request.level)
     upper = compute_upper_p(abs(difference), standard_error=variance.standard_error, df=variance.df)
     return PairedDifference(
         metric=request.metric,
@@ -220,8 +202,8 @@ def _compare(a: Side, b: Side, *, request: _Request) -> PairedDifference:
         standard_error=variance.standard_error,
         images=len(b.counts[0].image_ids),
         seeds=(len(a.runs), len(b.runs)),
-        pairing=pairing,
-        least_p=compute_least_p(a, b, pairing=pairing) if variance.has_seeds else None,
+        pairing=sample.pairing,
+        least_p=compute_least_p(a, b, pairing=sample.pairing) if variance.has_seeds else None,
     )
 
 
@@ -245,25 +227,13 @@ def join_cautions(*cautions: str) -> str:
     return "; ".join(caution for caution in cautions if caution)
 
 
-def _make_interval(mean: float, variance: MeanVariance, *, level: float) -> Interval:
+def make_interval(mean: float, variance: MeanVariance, *, level: float) -> Interval:
+    """Return the interval of a mean, all that scores and differences can be if the variance is unknown."""
     kind = "seeds and images" if variance.has_seeds else "images"
     if math.isinf(variance.standard_error):
         return Interval(-100.0, 100.0, level, kind, variance.df)
     half_width = compute_t_quantile(variance.df, level) * variance.standard_error
     return Interval(mean - half_width, mean + half_width, level, kind, variance.df)
-
-
-def _is_equality_known(a: Side, b: Side, *, pairing: Pairing) -> bool:
-    """Return whether two sides that show no variation have none: deterministic ones, and those of equal counts."""
-    if a.is_deterministic and b.is_deterministic:
-        return True
-    if pairing != "none":
-        return all(run == other for run, other in zip(a.counts, b.counts, strict=True))
-    return _are_equal((*a.counts, *b.counts))
-
-
-def _are_equal(runs: Sequence[Counts]) -> bool:
-    return all(run == runs[0] for run in runs[1:])
 
 
 def _warn_of_mean(side: Side, variance: MeanVariance) -> str:
@@ -274,7 +244,7 @@ def _warn_of_mean(side: Side, variance: MeanVariance) -> str:
     if len(side.runs) == 1:
         return join_cautions("one run: variation over seeds is not covered", none)
     few = "two seeds: unreliable" if len(side.runs) == 2 else ""
-    same = "all runs have the same counts: the seed seems to change nothing" if _are_equal(side.counts) else ""
+    same = "all runs have the same counts: the seed seems to change nothing" if are_equal(side.counts) else ""
     return join_cautions(few, same, none)
 
 
@@ -283,7 +253,7 @@ def _warn_of_difference(a: Side, b: Side, *, pairing: Pairing, shared: int) -> s
     na, nb = len(a.runs), len(b.runs)
     few = "two seeds: unreliable"
     if pairing != "none":
-        part = f"over the {_spell(shared)} shared seeds of {_spell(na)} and {_spell(nb)} runs"
+        part = f"over the {spell_number(shared)} shared seeds of {spell_number(na)} and {spell_number(nb)} runs"
         return join_cautions(part if pairing == "shared seeds" else "", few if shared == 2 else "")
     random = [len(side.runs) for side in (a, b) if not side.is_deterministic]
     if random and max(random) == 1:
@@ -291,11 +261,12 @@ def _warn_of_difference(a: Side, b: Side, *, pairing: Pairing, shared: int) -> s
     single = ""
     if 1 in random:
         single = (
-            f"one run against {_spell(max(random))}: the variation over seeds of the single run is taken from the "
-            "other side"
+            f"one run against {spell_number(max(random))}: the variation over seeds of the single run is taken from "
+            "the other side"
         )
     return join_cautions(single, few if 2 in random else "")
 
 
-def _spell(number: int) -> str:
+def spell_number(number: int) -> str:
+    """Return a number below ten in words."""
     return NUMBERS[number] if number < len(NUMBERS) else str(number)

@@ -152,6 +152,11 @@ def _list_seed_variances(samples: Sequence[ScoreSample]) -> list[SeedVariance]:
     return parts
 
 
+def jackknife_variance(left_out: Floats) -> float:
+    """Return the variance over images of a score, from its (N,) values without each of N >= 2 images."""
+    return _jackknife(left_out)[0]
+
+
 def _jackknife(left_out: Floats) -> tuple[float, float]:
     """Return the jackknife variance of a score without each of N >= 2 images, and its degrees of freedom."""
     images = len(left_out)

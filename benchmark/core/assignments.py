@@ -13,7 +13,7 @@ from benchmark.core.sweep import check_values
 from benchmark.utils.yaml_files import parse_yaml
 from benchmark.utils.yaml_loader import Loader
 
-OPTIONS = {"method": "name the method itself", "split": "--split", "seed": "--seed", "seeds": "--seed"} | {
+OPTIONS = {"method": "name the method itself", "split": "--split", "splits": "--split", "seed": "--seed", "seeds": "--seed"} | {
     name: f"--{name.replace('_', '-')}" for name in ("protocol", "engine", "max_images")
 }
 """Keys that are options of their own."""

@@ -53,10 +53,12 @@ def make_grid(study: Study) -> tuple[GridRow, ...]:
     """Return every row of a study by every combination of its sweeps and each of its splits, grouped by split.
 
     Raises:
-        ValueError: The study has too many runs.
+        KeyError: A split that others are drawn from is unknown.
+        ValueError: The study has too many runs, or its splits cannot be drawn.
     """
     check_size(study)
-    rows = [row for number in range(len(study.rows)) for row in _sweep_row(study, number)]
+    splits = study.list_splits()
+    rows = [row for number in range(len(study.rows)) for row in _sweep_row(study, number, splits=splits)]
     order = {split: number for number, split in enumerate(dict.fromkeys(row.split for row in rows))}
     return tuple(sorted(rows, key=lambda row: order[row.split]))
 
@@ -64,11 +66,16 @@ def make_grid(study: Study) -> tuple[GridRow, ...]:
 def count_runs(study: Study) -> int:
     """Return the number of runs of a study if every row needs all of its seeds, without making them."""
     return sum(
-        count_combinations(_get_sweep(study, row))
-        * len(row.seeds or study.seeds)
-        * max(1, len(row.split or study.split))
+        count_combinations(_get_sweep(study, row)) * len(row.seeds or study.seeds) * _count_splits(study, row)
         for row in study.rows
     )
+
+
+def _count_splits(study: Study, row: StudyRow) -> int:
+    """Return the number of splits that each combination of a row's sweeps is run on."""
+    if "split" in _get_sweep(study, row):
+        return 1
+    return len(row.split or study.split) if row.split or study.resampled is None else study.resampled.count
 
 
 def check_size(study: Study) -> None:
@@ -88,14 +95,14 @@ def _get_sweep(study: Study, row: StudyRow) -> dict[str, tuple[Any, ...]]:
     return {**study.sweep, **row.sweep}
 
 
-def _sweep_row(study: Study, index: int) -> Iterator[GridRow]:
-    """Yield a row of a study by every combination of its sweeps, and each by its splits."""
+def _sweep_row(study: Study, index: int, *, splits: tuple[str, ...]) -> Iterator[GridRow]:
+    """Yield a row of a study by every combination of its sweeps, and each by its splits or those of the study."""
     row = study.rows[index]
     for swept in combine(_get_sweep(study, row)):
         changes = {key: value for key, value in swept.items() if key not in ROW_KEYS}
         protocol = swept.get("protocol", row.protocol)
         own = {**row.set, **changes} | ({"protocol": protocol} if protocol else {})
-        for split in (swept["split"],) if "split" in swept else row.split or study.split:
+        for split in (swept["split"],) if "split" in swept else row.split or splits:
             yield GridRow(
                 method=swept.get("method", row.method),
                 split=split,

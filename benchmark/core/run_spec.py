@@ -36,8 +36,10 @@ class RunSpec(VersionedModel):
         config: Complete configuration of the method.
         config_identity: Part of the config that identifies the run, see `identify`.
         split: Name of the split; the stem of its file.
-        split_source: Absolute path of a split file outside of the package where the run was planned; else empty.
+        split_source: Absolute path of a split file outside of the package where the run was planned, with @ and
+            the draw if the split is drawn from the one in the file; else empty.
         split_digest: Digest of the split's content.
+        unseen: Unseen classes of the split.
         protocol: Complete protocol.
         dataset_fingerprint: Hash of the content of the subsets that the split uses.
         engine: Trainer; "imported" if the label maps were made elsewhere, so that nothing is trained here.
@@ -47,7 +49,9 @@ class RunSpec(VersionedModel):
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
-    descriptive_fields: ClassVar[frozenset[str]] = frozenset({"source", "overrides", "config", "split_source"})
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset(
+        {"source", "overrides", "config", "split_source", "unseen"}
+    )
 
     method: str
     source: str = ""
@@ -59,6 +63,7 @@ class RunSpec(VersionedModel):
     split: str
     split_source: str = ""
     split_digest: str
+    unseen: tuple[str, ...] = ()
     protocol: Protocol
     dataset_fingerprint: str
     engine: EngineName | Literal["imported"] = "fabric"

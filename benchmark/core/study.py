@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import (
-    AfterValidator,
-    BeforeValidator,
-    Field,
-    StrictInt,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
+from benchmark.core.anchored_paths import anchor_method, anchor_value, anchor_yaml
+from benchmark.core.resampling import Resampling
 from benchmark.core.run_spec import RunSpec
+from benchmark.core.study_fields import Seeds, SplitChoice, Text, check_name
 from benchmark.core.sweep import ROW_KEYS, Sweep
 from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
@@ -32,50 +25,7 @@ PLAN_FORMAT = 4
 FORMAT_WITH_ONE_SPLIT = 3
 
 
-def _wrap_text(value: object) -> object:
-    if not isinstance(value, str | list | tuple):
-        raise ValueError("expected a name or a list of names")
-    return (value,) if isinstance(value, str) else value
-
-
-def _check_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.=+-]*", name):
-        raise ValueError("expected letters, digits and _ . = + -, the first a letter or digit")
-    return name
-
-
-def _check_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if min(seeds, default=0) < 0:
-        raise ValueError(f"{min(seeds)} is negative: give seeds from 0")
-    _refuse_repeated(seeds)
-    return seeds
-
-
-def _check_splits(splits: tuple[str, ...]) -> tuple[str, ...]:
-    _refuse_repeated(splits)
-    return splits
-
-
-def _refuse_repeated(items: Sequence[object]) -> None:
-    again = next((item for item, count in Counter(items).items() if count > 1), None)
-    if again is not None:
-        raise ValueError(f"{again} is given more than once: remove it")
-
-
-def _check_not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("the text is blank: write one, or leave the field out")
-    return text
-
-
-Splits = Annotated[tuple[str, ...], BeforeValidator(_wrap_text), AfterValidator(_check_splits)]
-"""Names or paths of splits, given as one text or as a list."""
-Seeds = Annotated[tuple[StrictInt, ...], AfterValidator(_check_seeds)]
-Text = Annotated[str, AfterValidator(_check_not_blank)]
-"""A text that is not blank where it is given; a default may be empty."""
-
-
-class StudyRow(FrozenModel):
+class StudyRow(SplitChoice):
     """One row of a study's table, on each of its splits.
 
     Attributes:
@@ -92,13 +42,12 @@ class StudyRow(FrozenModel):
     method: str = ""
     set: dict[str, Any] = Field(default_factory=dict)
     label: Text = ""
-    split: Splits = ()
     protocol: str = ""
     seeds: Seeds = ()
     sweep: Sweep = Field(default_factory=dict)
 
 
-class Study(FrozenModel):
+class Study(SplitChoice):
     """A grid of rows and seeds.
 
     Attributes:
@@ -106,7 +55,8 @@ class Study(FrozenModel):
         title: Caption of the table.
         rows: Rows in the order of the table; may be left out if methods are swept.
         baseline: Label of the row that the others on its split are compared with; if empty, the first.
-        split: Splits of all rows that have none of their own.
+        split: Splits of all rows that have none of their own; `splits` is read as well.
+        resampled: Random splits of these rows, in place of `split`.
         protocol: Protocol of all rows that have none of their own; if empty, that of the split.
         seeds: Seeds of all rows that have none of their own.
         set: Overrides of all rows by dotted key, such as budget.iterations.
@@ -115,13 +65,13 @@ class Study(FrozenModel):
         max_images: Number of images to score (testing only); 0 for all.
     """
 
-    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images", "splits": "split"}
+    renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
 
-    name: Annotated[str, AfterValidator(_check_name)]
+    name: Annotated[str, AfterValidator(check_name)]
     title: Text
     rows: tuple[StudyRow, ...] = Field(min_length=1)
     baseline: str = ""
-    split: Splits = ()
+    resampled: Resampling | None = None
     protocol: str = ""
     seeds: Seeds = ()
     set: dict[str, Any] = Field(default_factory=dict)
@@ -145,20 +95,38 @@ class Study(FrozenModel):
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:
+        if self.resampled is not None and self.split:
+            raise ValueError("both split and resampled are given: remove one of them")
         _refuse_both(self.sweep, _list_fixed(self), place="the study")
         for number, row in enumerate(self.rows, start=1):
             place = f"row {number}" + (f" ({row.method})" if row.method else "")
             _refuse_both(row.sweep, _list_fixed(row), place=place)
             _refuse_both(self.sweep, [*_list_fixed(row), *row.sweep], place=place)
             for name, example in (("method", "method: NAME"), ("split", "split: NAME"), ("seeds", "seeds: [0, 1, 2]")):
-                if not any(getattr(part, name, ()) or name in part.sweep for part in (row, self)):
+                if not any(name in (*_list_given(part), *part.sweep) for part in (row, self)):
                     raise ValueError(f"{place} has no {name}: give {example}")
         return self
+
+    def list_splits(self) -> tuple[str, ...]:
+        """Return the names or paths of the splits of rows that have none of their own.
+
+        Raises:
+            KeyError: A split that the others are drawn from is unknown.
+            ValueError: The splits cannot be drawn; the message says why.
+        """
+        return self.split if self.resampled is None else self.resampled.list_names()
+
+
+def _list_given(part: StudyRow | Study) -> list[str]:
+    """Return the fields of rows that a study or a row gives."""
+    is_resampled = getattr(part, "resampled", None) is not None
+    given = [key for key in (*ROW_KEYS, "seeds") if getattr(part, key, ())]
+    return [*given, "split"] if is_resampled else given
 
 
 def _list_fixed(part: StudyRow | Study) -> list[str]:
     """Return the keys that a study or a row sets to one value."""
-    return [*part.set, *(key for key in ROW_KEYS if getattr(part, key, ()))]
+    return [*part.set, *_list_given(part)]
 
 
 def _refuse_both(sweep: Iterable[str], fixed: Collection[str], *, place: str) -> None:
@@ -286,42 +254,22 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
 
 def _anchor_paths(study: Study, folder: Path) -> Study:
     """Return a study whose paths do not depend on the current folder."""
-    rows = tuple(_anchor_fields(row, folder, method=_anchor_method(row.method, folder)) for row in study.rows)
-    return _anchor_fields(study, folder, rows=rows)
+    rows = tuple(_anchor_fields(row, folder, method=anchor_method(row.method, folder)) for row in study.rows)
+    resampled = study.resampled and study.resampled.with_paths_in(folder)
+    return _anchor_fields(study, folder, rows=rows, resampled=resampled)
 
 
 def _anchor_fields(part: PartT, folder: Path, **fields: Any) -> PartT:
     """Return a study or a row with the paths in `set`, `split` and `protocol` anchored, and other values of fields."""
     files = {
-        "set": _anchor_value(part.set, folder),
-        "split": tuple(_anchor_yaml(name, folder) for name in part.split),
-        "protocol": _anchor_yaml(part.protocol, folder),
+        "set": anchor_value(part.set, folder),
+        "split": tuple(anchor_yaml(name, folder) for name in part.split),
+        "protocol": anchor_yaml(part.protocol, folder),
         "sweep": {key: tuple(_anchor_swept(key, value, folder) for value in part.sweep[key]) for key in part.sweep},
     }
     return part.model_copy(update=files | fields)
 
 
 def _anchor_swept(key: str, value: Any, folder: Path) -> Any:
-    anchor = {"method": _anchor_method, "split": _anchor_yaml, "protocol": _anchor_yaml}.get(key)
-    return _anchor_value(value, folder) if anchor is None else anchor(value, folder)
-
-
-def _anchor_method(method: str, folder: Path) -> str:
-    path, suffix, variant = method.partition(".py")
-    if suffix and (not variant or variant.startswith("/")):
-        return f"{folder / Path(path + suffix).expanduser()}{variant}"
-    is_package = method.startswith((".", "~", "/"))  # the path of a package, which the name of a method never is
-    return str(folder / Path(method).expanduser()) if is_package else method
-
-
-def _anchor_yaml(name: str, folder: Path) -> str:
-    return str(folder / Path(name).expanduser()) if name.endswith(".yaml") else name
-
-
-def _anchor_value(value: Any, folder: Path) -> Any:
-    if isinstance(value, dict):
-        return {key: _anchor_value(item, folder) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_anchor_value(item, folder) for item in value]
-    is_path = isinstance(value, str) and Path(value).suffix and (folder / value).is_file()
-    return str(folder / value) if is_path else value
+    anchor = {"method": anchor_method, "split": anchor_yaml, "protocol": anchor_yaml}.get(key)
+    return anchor_value(value, folder) if anchor is None else anchor(value, folder)

@@ -17,6 +17,7 @@ ROW_KEYS = ("method", "split", "protocol")
 OTHER_KEYS = {
     "seed": "give seeds: [0, 1, 2]",
     "seeds": "give seeds: [0, 1, 2]",
+    "splits": "as a key of a sweep it is called split",
     "engine": "write a study for each engine",
     "max_images": "it is the same for all rows",
 }

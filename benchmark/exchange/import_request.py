@@ -100,6 +100,7 @@ def make_spec(request: ImportRequest) -> RunSpec:
         split=split.name,
         split_source=find_split_source(request.split),
         split_digest=split.digest(),
+        unseen=split.unseen,
         protocol=load_protocol_of(split, protocol=request.protocol),
         dataset_fingerprint=compute_fingerprint(SplitData(split.digest(), list_data_folders(), split)),
         engine=IMPORTED,

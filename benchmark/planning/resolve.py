@@ -11,7 +11,7 @@ from typing import Any
 from benchmark.core.method import Config, Method, Recipe
 from benchmark.core.overrides import validate_fields
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.split import SPLITS, Split, load_split
+from benchmark.core.split import SPLITS, Split, find_split_file, load_split
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.data.loader import check_fits
@@ -69,6 +69,7 @@ def resolve(
         "split": original.name,
         "split_source": find_split_source(split),
         "split_digest": digest,
+        "unseen": original.unseen,
         "protocol": setup.protocol,
         "dataset_fingerprint": compute_fingerprint(SplitData(digest, list_data_folders(), original)),
         "engine": engine,
@@ -176,25 +177,34 @@ def find_method_of(spec: RunSpec) -> str:
 def load_split_of(spec: RunSpec) -> Split:
     """Load the split of a spec, with the prompts of its protocol.
 
-    A split outside of the package is looked for where it was when the run was planned, then in the current folder.
+    A split file outside of the package is looked for where it was when the run was planned, then in the current folder.
 
     Raises:
         ValueError: The split changed since the spec was made, or is not found.
     """
-    near = f"{spec.split}.yaml"
-    path = near if spec.split_source and not Path(spec.split_source).is_file() else spec.split_source
-    if path == near and not Path(near).is_file():
-        raise ValueError(f"no split file {spec.split_source}: go to the folder that holds {near} now")
-    split = load_split(path or spec.split)
+    split = load_split(_find_split_of(spec))
     if split.digest() != spec.split_digest:
         raise ValueError(f"split {spec.split!r} changed since this run was planned: plan it again")
     return replace_prompts(split, spec.protocol)
 
 
+def _find_split_of(spec: RunSpec) -> str:
+    """Return the name of a spec's split, or the path of its file; of a drawn one, that of its base."""
+    file = find_split_file(spec.split_source)
+    if file is None or file.is_file():
+        return spec.split_source or spec.split
+    near = Path(spec.split_source).name
+    here = Path(file.name)
+    if not here.is_file():
+        raise ValueError(f"no split file {file}: go to the folder that holds {here} now")
+    return near
+
+
 def find_split_source(split: str) -> str:
-    """Return the absolute path of a split that is given by its path; empty for an included one."""
-    path = make_absolute(split)
-    return "" if not split.endswith(".yaml") or path.resolve().parent == SPLITS else str(path)
+    """Return a split that is given by its path, or drawn from one, with an absolute path; empty for an included one."""
+    file = find_split_file(split)
+    is_included = file is None or file.resolve().parent == SPLITS
+    return "" if is_included else str(make_absolute(split))
 
 
 def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[str, Any]) -> dict[str, Any]:

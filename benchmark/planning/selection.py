@@ -276,7 +276,7 @@ def modify_study(
     old = study.model_dump(exclude_defaults=True)
     if not words:
         return _make_study(old | {"name": name or study.name})
-    keys = {*changes, *overrides, *changed["sweep"]}
+    keys = {*changes, *overrides, *changed["sweep"], *(["resampled"] if "split" in changes else [])}
     rows = [_remove_keys(row.model_dump(exclude_defaults=True), keys) for row in study.rows]
     new = _add_values(_remove_keys(old, keys), changed) | changes
     return _make_study(

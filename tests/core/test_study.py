@@ -169,7 +169,8 @@ def test_an_unknown_study_names_the_nearest() -> None:
     ("text", "message"),
     [
         ("title: T\nsplit: toybox\nseeds: [0]\n", "rows is missing"),
-        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "'splits' is now called 'split'"),
+        ("title: T\nsplit: toybox\nseeds: [0]\nrows: [a]\nsplits: x\n", "both split and splits are given"),
+        ("title: T\nseeds: [0]\nrows: [a]\nsplits: {a: b}\n", "line 4: splits: expected a name or a list of names"),
         ("title: T\nsplit: toybox\nseeds: [0, 0]\nrows: [a]\n", "seeds: 0 is given more than once"),
         ("title: [", "not a valid study"),
         ("- 1\n", "not a valid study"),

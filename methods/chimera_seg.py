@@ -12,7 +12,8 @@ frozen text encoder. Alternatives to our choices are variants of this file:
 
 - Body: DeepLabV3 on any encoder, or a body of Detectron2 (no variant; see `body.*`).
 - CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = trained linear map of the mean
-  feature; last k = 1 block as trained ("vanilla"). Alternatives: other k, the value path, trained layers instead.
+  feature; last k = 1 block as trained ("vanilla"). Alternatives: other k, the value path, trained layers instead; and,
+  as settings of `head.*`, self-self attention, the reduced tail, a deeper adapter, other class tokens, no positions.
 - Initialization: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, with the
   batch norms of the body as they are in training (`Method.initialize`). The replacements of CSH start from the same
   dense map of CLIP: that of the last block as trained, or, as a variant of its own, of the value path.
@@ -245,6 +246,7 @@ VARIANTS: dict[str, ChimeraConfig] = {
     "CSH k=2": ChimeraConfig(head=CshConfig(blocks=2)),
     "CSH k=3": ChimeraConfig(head=CshConfig(blocks=3)),
     "CSH value path": ChimeraConfig(head=CshConfig(attention="value")),
+    "CSH key-key attention, reduced tail": ChimeraConfig(head=CshConfig(attention="key-key", tail="reduced")),
     "no CSH, value-path start": ChimeraConfig(head=LinearConfig(start="value")),
     "no CSH, two-layer MLP, value-path start": ChimeraConfig(head=MlpConfig(start="value")),
     "SGD fixed share": ChimeraConfig(sgd=SgdConfig(keep_start=0.5, keep_end=0.5)),

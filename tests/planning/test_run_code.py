@@ -20,8 +20,8 @@ def spec(method: str = "spnet", **fields: Any) -> RunSpec:
 def test_a_run_uses_its_own_method_only() -> None:
     names = describe_code(spec())
     assert "methods/spnet.py" in names and "methods/blocks/losses.py" in names
-    assert not names.keys() & {"methods/maskclip.py", "methods/chimera_seg.py", "methods/blocks/heads.py"}
-    assert "methods/blocks/heads.py" in describe_code(spec("chimera_seg"))
+    assert not names.keys() & {"methods/maskclip.py", "methods/chimera_seg.py", "methods/blocks/heads/csh.py"}
+    assert "methods/blocks/heads/csh.py" in describe_code(spec("chimera_seg"))
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,13 @@ class SgdConfig(Config):
     Attributes:
         weight: Weight of the loss.
         select: Positions to distill: "top" by cosine with the CLS token, "random", "bottom", or "soft" attention over
-            all positions (softmax of CLS·F/√D, the authors' earlier rule).
+            all positions (softmax of CLS·F/√D, the authors' earlier rule, for vectors of length √D).
         keep_start: Fraction of the positions that is selected at the first iteration.
         keep_end: Fraction of the positions that is selected at the last iteration.
         schedule: Course of the fraction in between.
         temperature: Temperature of the contrastive loss.
-        bank: Number of CLS tokens of earlier images that serve as negatives; 0 for none.
+        bank: Number of CLS tokens of earlier images that serve as negatives; 0 for none. They are never outdated,
+            because the teacher is frozen.
         objective: "infonce" on the mean of the selected features, or "cosine" of each one with the CLS token.
     """
 
@@ -80,8 +81,8 @@ def weigh_positions(
     """
     excluded = torch.tensor(False, device=dense.device) if is_valid is None else ~is_valid
     similarity = torch.einsum("bnd,bd->bn", dense, cls)
-    if select == "soft":
-        return (similarity / math.sqrt(dense.shape[2])).masked_fill(excluded, -math.inf).softmax(dim=1)
+    if select == "soft":  # vectors of length √D, whose entries are about 1: their CLS·F/√D is √D times the cosine
+        return (similarity * math.sqrt(dense.shape[2])).masked_fill(excluded, -math.inf).softmax(dim=1)
     if select == "random":
         similarity = torch.rand(similarity.shape, generator=generator).to(similarity)
     # weight 1 / n for the n best ranks of each image, none for the others: (B, N)

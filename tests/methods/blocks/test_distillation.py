@@ -57,6 +57,13 @@ def test_weights_of_an_image_sum_to_one(select: Selection) -> None:
     torch.testing.assert_close(weights.sum(dim=1), torch.ones(2))
 
 
+def test_soft_attention_weighs_vectors_whose_entries_are_about_one() -> None:
+    """With D = 16, CLS·F/√D is 4 for the CLS token itself and 0 for an orthogonal vector."""
+    dense = torch.eye(16)[:2].unsqueeze(0)
+    weights = weigh_positions(dense, dense[:, 0], select="soft", num_selected=[2], generator=torch.Generator())
+    torch.testing.assert_close(weights, torch.tensor([[math.exp(4), 1.0]]) / (math.exp(4) + 1))
+
+
 def test_random_selection_depends_only_on_the_iteration() -> None:
     def select(step_context: StepContext) -> Tensor:
         generator = step_context.generator("sgd", "pick")

@@ -89,6 +89,12 @@ def format_count(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def format_names(names: Sequence[str], *, most: int = 3) -> str:
+    """Format names in one line: all of a few, else the first and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def format_states(states: Sequence[RunState]) -> str:
     """Format the number of runs in each state."""
     from benchmark.core.run_state import RunState

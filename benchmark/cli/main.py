@@ -25,6 +25,7 @@ from benchmark.cli import (
     runs,
     show,
     speed,
+    splits,
     status,
     studies,
     verify,
@@ -50,6 +51,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "First steps": {"demo": runs.demo, "list": studies.list_all, "doctor": doctor.doctor},
     "A method of your own": {"new": methods.new, "test": methods.test},
     "Runs on this machine": {
+        "splits": splits.splits,
         "plan": studies.plan,
         "run": runs.run,
         "retry": cluster.retry,

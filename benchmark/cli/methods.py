@@ -138,6 +138,7 @@ def _describe_variant(variant: TestedVariant) -> dict[str, Any]:
 
 def _save(store: Store, name: str, tested: Sequence[TestedVariant], *, split: str) -> None:
     """Save which rules an external method breaks; an included one is checked by the test suite."""
+    from benchmark.core.split import name_split
     from benchmark.planning.registry import compute_source_digest, simplify_name
     from benchmark.store.contract_record import ContractRecord, save_contract
     from benchmark.utils.method_names import name_method_file, split_method
@@ -146,7 +147,7 @@ def _save(store: Store, name: str, tested: Sequence[TestedVariant], *, split: st
     digest = compute_source_digest(method)
     if digest:
         broken = {variant.variant: variant.broken for variant in tested}
-        splits = dict.fromkeys(broken, Path(split).stem if split.endswith(".yaml") else split)
+        splits = dict.fromkeys(broken, name_split(split))
         title = name_method_file(method)
         record = ContractRecord(method=title, source_digest=digest, splits=splits, broken=broken)
         save_contract(store.root, record)

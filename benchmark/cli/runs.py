@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import format_command, format_states, open_store, print_line, print_note
+from benchmark.cli.console import format_command, format_names, format_states, open_store, print_line, print_note
 from benchmark.cli.local_runs import choose_exit_code, leave_out_unreadable, start_runs
 from benchmark.cli.methods import print_contracts
 from benchmark.cli.options import (
@@ -147,9 +147,12 @@ def print_split_notes(names: Sequence[str]) -> None:
     """Print the notes of splits."""
     from benchmark.core.split import load_split
 
+    notes: dict[str, list[str]] = {}
     for name in names:
-        if load_split(name).note:
-            print_note(f"split {name}: {load_split(name).note}")
+        notes.setdefault(load_split(name).note, []).append(name)
+    for note, noted in notes.items():
+        if note:
+            print_note(f"split{'s' * (len(noted) > 1)} {format_names(noted)}: {note}")
 
 
 def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) -> tuple[list[RunSpec], int]:

@@ -11,6 +11,7 @@ import typer
 from benchmark.cli.console import (
     format_command,
     format_count,
+    format_names,
     format_states,
     open_store,
     print_columns,
@@ -105,7 +106,7 @@ def print_selection(selection: Selection, store: Store) -> None:
     rows = [(row, cells) for row, cells in rows if cells]
     seeds = sorted({seed for _, cells in rows for seed in cells})
     size = f"{format_count(len(rows), 'row')}, {format_count(len(states), 'run')}"
-    print_line(f"{clean_text(plan.title)} ({', '.join(plan.splits)}; {size})")
+    print_line(f"{clean_text(plan.title)} ({format_names(plan.splits)}; {size})")
     heads = [[row.split, row.label] if len(plan.splits) > 1 else [row.label] for row, _ in rows]
     names = ["split", "row"][-len(heads[0]) :]
     if len(seeds) > SHOWN_SEEDS:
@@ -148,13 +149,18 @@ def _list_studies() -> list[dict[str, Any]]:
             "title": fields.get("title", ""),
             "rows": len(fields.get("rows", ())),
             "seeds": len(fields.get("seeds", ())),
-            "split": _join_names(fields.get("split", "")),
+            "split": _name_splits(fields),
         }
         for name, fields in _read_yaml_files(ROOT / "benchmark" / "studies")
     ]
 
 
-def _join_names(names: str | list[str]) -> str:
+def _name_splits(fields: dict[str, Any]) -> str:
+    """Return the splits of a study: their names, or how they are drawn."""
+    resampled = fields.get("resampled")
+    if resampled:
+        return f"{format_count(resampled['count'], 'split')} of {resampled['of']}"
+    names = fields.get("split", fields.get("splits", ""))
     return names if isinstance(names, str) else ", ".join(names)
 
 

@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any
 
 from benchmark.core.split import SPLITS
+from benchmark.core.split_draw import is_drawn, parse_draw
 from benchmark.utils.paths import ROOT
 
 _BLOCKS = str(ROOT / "methods" / "blocks") + os.sep
@@ -39,12 +40,13 @@ class _Watch:
 
     def __init__(self, files: Collection[Path], name: str) -> None:
         self.opened: list[OpenedFile] = []
-        self._files, self._name = {str(path) for path in files}, f"{name}.yaml"
+        base = parse_draw(name).base if is_drawn(name) else name
+        self._files, self._names = {str(path) for path in files}, {f"{name}.yaml", f"{base}.yaml"}
 
     def hear(self, path: str, frame: FrameType | None) -> None:
         """Note who opens a file, if it is that of a split; blocks may do so on behalf of a method."""
         folder, name = os.path.split(os.path.abspath(path))
-        if name != self._name and not (folder == str(SPLITS) and name.endswith(".yaml")):
+        if name not in self._names and not (folder == str(SPLITS) and name.endswith(".yaml")):
             return
         while frame is not None and not frame.f_code.co_filename.startswith(_BLOCKS):
             file = Path(frame.f_code.co_filename)
@@ -64,7 +66,8 @@ def watch_split_files(files: Collection[Path], name: str) -> Iterator[list[Opene
 
     Args:
         files: Absolute paths of the method's own files.
-        name: Name of a split; files of this name count wherever they are, and so do those of the included splits.
+        name: Name of a split; files of this name, or of the base that it is drawn from, count wherever they are, and
+            so do those of the included splits.
     """
     if not _HOOKS:
         sys.addaudithook(_hear)  # stays for the life of the process, and does nothing without a watch

@@ -13,9 +13,13 @@ from benchmark.core.sweep import check_values
 from benchmark.utils.yaml_files import parse_yaml
 from benchmark.utils.yaml_loader import Loader
 
-OPTIONS = {"method": "name the method itself", "split": "--split", "splits": "--split", "seed": "--seed", "seeds": "--seed"} | {
-    name: f"--{name.replace('_', '-')}" for name in ("protocol", "engine", "max_images")
-}
+OPTIONS = {
+    "method": "name the method itself",
+    "split": "--split",
+    "splits": "--split",
+    "seed": "--seed",
+    "seeds": "--seed",
+} | {name: f"--{name.replace('_', '-')}" for name in ("protocol", "engine", "max_images")}
 """Keys that are options of their own."""
 _QUOTES = """'KEY="one, two"'"""
 

@@ -134,6 +134,18 @@ def find_split_file(name: str) -> Path | None:
     return Path(file).expanduser() if file.endswith(".yaml") else None
 
 
+def name_split(source: str) -> str:
+    """Return the name of a split that is given by its name or the path of its file.
+
+    Args:
+        source: Argument of `load_split`.
+    """
+    file = find_split_file(source)
+    if file is None:
+        return source
+    return f"{file.stem}@{parse_draw(source).suffix}" if is_drawn(source) else file.stem
+
+
 def load_split(name: str) -> Split:
     """Read a split by name or by the path of a YAML file, or draw one by its name, see `split_draw`.
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
+from benchmark.core.split import name_split
 from benchmark.core.study import Plan, PlanRow
 from benchmark.report.row_labels import label_rows
 from benchmark.store.exact_names import is_called, read_spec
@@ -63,7 +64,7 @@ def make_plan(
     """
     parts = [_find_rows(store, name, list_variants) for name in names]
     rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
-    wanted = Path(split).stem if split.endswith((".yaml", ".yml")) else split
+    wanted = name_split(split)
     kept = [named for named in rows if not split or named.row.split == wanted]
     if not kept:
         splits = ", ".join(dict.fromkeys(named.row.split for named in rows))

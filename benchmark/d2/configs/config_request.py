@@ -16,6 +16,8 @@ from textwrap import wrap
 import benchmark.d2.register  # noqa: F401  # registers splits and methods
 from benchmark.core.overrides import parse_overrides
 from benchmark.core.protocol import load_protocol
+from benchmark.core.split import SPLITS
+from benchmark.core.split_draw import is_drawn
 from benchmark.d2.catalogs.catalog import SUBSETS, SplitSubset
 from benchmark.planning.method_setup import MethodSetup, resolve_method
 from benchmark.planning.registry import describe_method, list_methods
@@ -160,6 +162,11 @@ def list_training_differences(request: ConfigRequest) -> Iterator[str]:
 
 
 def _check_is_registered_name(kind: str, name: str) -> None:
+    if kind == "split" and is_drawn(name):
+        raise ValueError(
+            f"split {name!r} is drawn, but configs need registered names: write its file into the folder of splits, "
+            f"chimera-bench splits {name} --out {SPLITS}"
+        )
     if name.endswith((".py", ".yaml")):
         raise ValueError(
             f"{kind} {name!r} is a file, but configs need registered names: move it to the other {kind}s or register "

@@ -149,7 +149,7 @@ def compare_over_splits(
     }
     samples = {split: sample for split, sample in samples.items() if not math.isnan(sum(sample.means))}
     if not samples:
-        raise ValueError(f"{metric} is not defined on any of {len(shared)} splits: its classes do not occur")
+        raise ValueError(f"{metric} is not defined on any of the splits {shared}: its classes do not occur")
     by_split = {
         split: compare_sides(
             [a[split]], b[split], metric=metric, convention=convention, level=level, jackknife=jackknife

@@ -39,11 +39,10 @@ def test(
     One line per rule: ok, broken (with what was seen, on which line, and what to do), not applicable, or not checked
     because of another broken rule. The exit code is 0 if no rule is broken, and 3 otherwise.
     """
-    import torch
-
     from benchmark.contract.check import make_subjects
+    from benchmark.execution.runner import prepare_torch
 
-    torch.set_num_threads(1)  # as in a run
+    prepare_torch(1)  # as in a run
     changes = read_overrides(overrides)
     subjects = make_subjects(name, split=split, overrides=changes)
     tested = [_test_variant(subject, is_shown=not as_json) for subject in subjects]

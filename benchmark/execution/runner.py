@@ -37,6 +37,7 @@ from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.input_files import collect_inputs
+from benchmark.utils.matrix_products import use_onednn_products
 from benchmark.utils.watchdog import LATER_LIMIT_S, Watchdog
 
 ENGINE_CLASSES = {
@@ -142,8 +143,9 @@ def assist(spec: RunSpec, *, store: Store, workers: int = 0, threads: int = 1) -
 
 
 def prepare_torch(threads: int) -> None:
-    """Set the CPU threads of torch and, if CUDA is available, request deterministic algorithms."""
+    """Set the CPU threads of torch and its matrix products; if CUDA is available, request deterministic algorithms."""
     torch.set_num_threads(threads)
+    use_onednn_products()
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)

@@ -76,7 +76,7 @@ def rename_unseen(data: TrainingData) -> TrainingData:
     """Rename the unseen classes."""
     new = {name: f"renamed {index}" for index, name in enumerate(data.split.unseen)}
     classes = tuple(new.get(name, name) for name in data.split.classes)
-    names = {"classes": classes, "unseen": tuple(new.values())}
+    names = {"classes": classes, "unseen": tuple(new.values()), "kinds": {}, "never_unseen": ()}
     renamed = Split.model_validate(data.split.model_dump() | names)
     return TrainingData(renamed, replace(data.dataset, classes=classes))
 

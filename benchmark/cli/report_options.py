@@ -35,6 +35,10 @@ Sort = Annotated[
     str | None,
     typer.Option("--sort", metavar="KEY[,desc]", help="Column to sort the rows of each split by; the baseline stays."),
 ]
+BySplit = Annotated[
+    bool,
+    typer.Option("--by-split", help="Keep splits apart instead of taking the mean over those with the same classes."),
+]
 Digits = Annotated[
     int, typer.Option("--digits", min=0, max=6, help="Decimals of printed scores; csv and json keep six.")
 ]

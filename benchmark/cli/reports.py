@@ -12,6 +12,7 @@ from benchmark.cli.console import open_store, print_line, print_note
 from benchmark.cli.options import AsJson
 from benchmark.cli.report_options import (
     Baseline,
+    BySplit,
     Convention,
     Digits,
     Names,
@@ -53,6 +54,7 @@ def table(
     ] = None,
     sort: Sort = None,
     digits: Digits = 1,
+    by_split: BySplit = False,
     no_notes: NoNotes = False,
     wide: Wide = False,
     out: OutFile = None,
@@ -69,7 +71,7 @@ def table(
     )
     reference = read_option("--baseline", baseline, GIVE_ROW)
     plan = find_plan(store, names, split)
-    results = collect_table(store, plan, selected, convention=convention, baseline=reference)
+    results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
     width = None if wide else WIDTH
     text = render(
         results, fmt=fmt, title=plan.title, columns=selected, digits=digits, width=width, has_notes=not no_notes
@@ -79,7 +81,13 @@ def table(
 
 
 def collect_table(
-    store: Store, plan: Plan, columns: SelectedColumns, *, convention: str = "d2-main", baseline: str = ""
+    store: Store,
+    plan: Plan,
+    columns: SelectedColumns,
+    *,
+    convention: str = "d2-main",
+    baseline: str = "",
+    is_by_split: bool = False,
 ) -> StudyResults:
     """Return the results of a plan for a table with these columns, in their order.
 
@@ -89,6 +97,7 @@ def collect_table(
         columns: Columns of the table.
         convention: Name of the convention of the scores.
         baseline: Row that the others are compared with; if empty, the plan's.
+        is_by_split: Whether every split is a group of its own, see `study_results.collect_results`.
 
     Raises:
         KeyError: A name is unknown; the message suggests the nearest.
@@ -98,7 +107,8 @@ def collect_table(
     from benchmark.report.tables.study_table import sort_results
 
     rows = read_rows(store, plan, convention=find_convention(convention), metrics=columns.metrics)
-    results = collect_results(rows, baseline=baseline or plan.baseline, has_ranks=columns.has_ranks)
+    reference = baseline or plan.baseline
+    results = collect_results(rows, baseline=reference, has_ranks=columns.has_ranks, is_by_split=is_by_split)
     return sort_results(results, columns)
 
 

@@ -10,25 +10,22 @@ from benchmark.core.run_record import SWITCHED_OFF, RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.sanity import Alarm, find_alarms
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow, RunResult
 
 TOY_DATASET = "toybox"
 
 
-def describe_alarms(row: Row) -> list[str]:
-    """Return one text per alarm of a row's runs, with the seeds that have it and the details of the first of them."""
-    seeds: dict[str, list[str]] = {}
+def describe_alarms(row: ResultRow) -> list[str]:
+    """Return one text per alarm of a row's runs, with the runs that have it and the details of the first of them."""
+    runs: dict[str, list[RunResult]] = {}
     details: dict[str, str] = {}
     for run in row.counted:
         if run.record is None or run.counts is None:
             continue
         for alarm in list_alarms(run.record, run.counts):
-            seeds.setdefault(alarm.summary, []).append(str(run.seed))
+            runs.setdefault(alarm.summary, []).append(run)
             details.setdefault(alarm.summary, alarm.detail)
-    return [
-        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)}: {summary} ({details[summary]})"
-        for summary, which in seeds.items()
-    ]
+    return [f"{row.name_runs(some)}: {summary} ({details[summary]})" for summary, some in runs.items()]
 
 
 def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:

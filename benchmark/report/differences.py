@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmark.evaluation.families import adjust_holm
+from benchmark.evaluation.pooling import PooledDifference, compare_over_splits
 from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.stats import PairedDifference, compare_sides
+from benchmark.report.pooled_rows import PooledRow
+from benchmark.report.result_row import ResultRow
 from benchmark.report.rows import Row
 from benchmark.utils.did_you_mean import explain_unknown_name
 
@@ -18,15 +21,30 @@ class AdjustedDifference:
     """Difference of two rows, one of a family of comparisons.
 
     Attributes:
-        paired: Difference with its interval and its own p value.
-        p_adjusted: p value after Holm's correction over the family.
+        paired: Difference with its interval and its own p value, on one split or over several.
+        p_adjusted: p value after Holm's correction over the family; nan if the difference is in no family.
     """
 
-    paired: PairedDifference
+    paired: PairedDifference | PooledDifference
     p_adjusted: float
 
+    @property
+    def pooled(self) -> PooledDifference | None:
+        """Difference over several splits; None for a difference on one."""
+        return self.paired if isinstance(self.paired, PooledDifference) else None
 
-def find_baselines(groups: Sequence[Sequence[Row]], name: str = "") -> list[Row | None]:
+    @property
+    def by_split(self) -> Mapping[str, PairedDifference]:
+        """Differences on the single splits behind the difference; none for a difference on one split."""
+        return {} if self.pooled is None else self.pooled.by_split
+
+    @property
+    def on_splits(self) -> tuple[PairedDifference, ...]:
+        """Differences on the single splits, or the difference on the only one."""
+        return tuple(self.by_split.values()) if isinstance(self.paired, PooledDifference) else (self.paired,)
+
+
+def find_baselines(groups: Sequence[Sequence[ResultRow]], name: str = "") -> list[ResultRow | None]:
     """Return the row of every group that its others are compared with; None for a group without a row of the name.
 
     Args:
@@ -48,7 +66,7 @@ def find_baselines(groups: Sequence[Sequence[Row]], name: str = "") -> list[Row 
     return baselines
 
 
-def _find_baseline(rows: Sequence[Row], name: str, read: Callable[[Row], str]) -> Row | None:
+def _find_baseline(rows: Sequence[ResultRow], name: str, read: Callable[[ResultRow], str]) -> ResultRow | None:
     """Return the row with a name, or with a method and a name; None if there is none.
 
     Args:
@@ -67,17 +85,17 @@ def _find_baseline(rows: Sequence[Row], name: str, read: Callable[[Row], str]) -
     return matches[0] if matches else None
 
 
-def _read_label(row: Row) -> str:
+def _read_label(row: ResultRow) -> str:
     return row.label
 
 
-def _read_variant(row: Row) -> str:
+def _read_variant(row: ResultRow) -> str:
     """Return the label of a row without the overrides behind it."""
     return row.label.partition(" [")[0]
 
 
 def compare_with_baselines(
-    groups: Sequence[tuple[Sequence[Row], Row | None]], *, metric: Metric = "hiou"
+    groups: Sequence[tuple[Sequence[ResultRow], ResultRow | None]], *, metric: Metric = "hiou"
 ) -> list[list[AdjustedDifference | None]]:
     """Return the difference of every row to the baseline of its group; None for a baseline and rows without a score.
 
@@ -93,15 +111,32 @@ def compare_with_baselines(
     return [[None if known is None else AdjustedDifference(known, next(adjusted)) for known in some] for some in paired]
 
 
-def _compare(rows: Sequence[Row], baseline: Row | None, *, metric: Metric) -> list[PairedDifference | None]:
+def _compare(
+    rows: Sequence[ResultRow], baseline: ResultRow | None, *, metric: Metric
+) -> list[PairedDifference | PooledDifference | None]:
     is_compared = [row is not baseline and _is_defined(row, metric) for row in rows]
     if baseline is None or not _is_defined(baseline, metric) or not any(is_compared):
         return [None] * len(rows)
-    sides = [row.side for row, is_side in zip(rows, is_compared, strict=True) if is_side]
+    if isinstance(baseline, PooledRow):
+        return [
+            _compare_over_splits(row, baseline, metric=metric) if is_side and isinstance(row, PooledRow) else None
+            for row, is_side in zip(rows, is_compared, strict=True)
+        ]
+    reference = next(iter(baseline.sides.values()))
+    sides = [side for row, is_side in zip(rows, is_compared, strict=True) if is_side for side in row.sides.values()]
     convention, jackknife = baseline.convention, baseline.jackknife
-    paired = iter(compare_sides(sides, baseline.side, metric=metric, convention=convention, jackknife=jackknife))
+    paired = iter(compare_sides(sides, reference, metric=metric, convention=convention, jackknife=jackknife))
     return [next(paired) if is_side else None for is_side in is_compared]
 
 
-def _is_defined(row: Row, metric: Metric) -> bool:
+def _compare_over_splits(row: PooledRow, baseline: PooledRow, *, metric: Metric) -> PooledDifference | None:
+    """Return the difference over the splits on which both rows have the score; None if there are none."""
+    if not set(row.list_defined(metric)) & set(baseline.list_defined(metric)):
+        return None
+    return compare_over_splits(
+        row.sides, baseline.sides, metric=metric, convention=baseline.convention, jackknife=baseline.jackknife
+    )
+
+
+def _is_defined(row: ResultRow, metric: Metric) -> bool:
     return bool(row.done) and not math.isnan(row.estimates[metric].mean)

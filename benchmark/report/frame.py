@@ -11,7 +11,8 @@ import numpy as np
 from benchmark.core.run_record import Cost, digest_code
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import DATASET_METRICS
-from benchmark.report.rows import Row, RunResult
+from benchmark.report.result_row import ResultRow, RunResult
+from benchmark.report.rows import Row
 from benchmark.utils.frozen_model import format_canonical_json
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def list_records(frame: DataFrame) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in record.items()} for record in records]
 
 
-def read_facts(row: Row, run: RunResult) -> dict[str, Any]:
+def read_facts(row: ResultRow, run: RunResult) -> dict[str, Any]:
     """Return the facts of a run by the names of `RUN_COLUMNS`."""
     return {name: value(row, run) for name, value in RUN_COLUMNS.items()}
 
@@ -138,12 +139,12 @@ def _list_image_values(counts: Counts) -> Iterator[_Line]:
                 yield _Line(image, counts.classes[k], counts.seen[k], metric, float(value))
 
 
-def _read_spec(row: Row, name: str) -> Any:
+def _read_spec(row: ResultRow, name: str) -> Any:
     """Return a field that the specs of a row's runs share; None if no run of the row has a record."""
     return next((getattr(run.record.spec, name) for run in row.runs if run.record is not None), None)
 
 
-def _read_overrides(row: Row) -> str | None:
+def _read_overrides(row: ResultRow) -> str | None:
     overrides = _read_spec(row, "overrides")
     return None if overrides is None else format_canonical_json(overrides)
 
@@ -152,7 +153,7 @@ def _read_environment(run: RunResult, name: str) -> Any:
     return getattr(run.record.environment, name) if run.record is not None else None
 
 
-RUN_COLUMNS: dict[str, Callable[[Row, RunResult], Any]] = {
+RUN_COLUMNS: dict[str, Callable[[ResultRow, RunResult], Any]] = {
     "row": lambda row, _run: row.label,
     "method": lambda row, _run: row.method,
     "variant": lambda row, _run: _read_spec(row, "variant"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmark.core.run_record import RunRecord
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 
 DIGEST_LENGTH = 8
 """Characters of a digest that a note shows."""
 
 
-def describe_imported(row: Row) -> list[str]:
+def describe_imported(row: ResultRow) -> list[str]:
     """Return one text per origin of imported labels in the row's runs; none for runs of this program."""
     return list(dict.fromkeys(_describe_origin(record) for record in row.records if record.imported is not None))
 
 
-def describe_missing_scores(rows: Sequence[Row], *, consequence: str) -> list[str]:
+def describe_missing_scores(rows: Sequence[ResultRow], *, consequence: str) -> list[str]:
     """Return the note on rows whose counts are those of labels without scores; none if there are none.
 
     Args:

@@ -6,22 +6,21 @@ the images alone. An interval names its source, and every table and figure repea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from statistics import fmean, median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
-from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric, Scores, score
+from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric, score
 from benchmark.evaluation.sides import Side
-from benchmark.evaluation.stats import Interval, estimate_means
+from benchmark.evaluation.stats import estimate_means
+from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting, read_setting
 from benchmark.store.contract_record import describe_contract
 from benchmark.store.staleness import find_changes
@@ -31,99 +30,11 @@ if TYPE_CHECKING:
     from benchmark.core.study import Plan, PlanRow
 
 TABLE_METRICS: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
-WORST_FIRST = (RunState.BROKEN, RunState.FAILED, RunState.RUNNING, RunState.INTERRUPTED, RunState.MISSING)
 
 
 @dataclass(frozen=True, eq=False)
-class RunResult:
-    """Result of one run, or the reason why there is none.
-
-    Attributes:
-        seed: Seed of the run.
-        run_id: Id of the run.
-        state: State of the run.
-        problem: Reason why there are no scores, one line; empty if there are scores.
-        record: Record of the run; None if there is no readable one.
-        counts: Pixel counts of a done run, otherwise None.
-        scores: Scores of a done run, otherwise None.
-        changes: What has changed of what the run used, see `benchmark.store.staleness.find_changes`.
-        contract: What speaks against the method, see `benchmark.store.contract_record.describe_contract`.
-    """
-
-    seed: int
-    run_id: str
-    state: RunState
-    problem: str = ""
-    record: RunRecord | None = None
-    counts: Counts | None = field(default=None, repr=False)
-    scores: Scores | None = None
-    changes: tuple[str, ...] = ()
-    contract: str = ""
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the result may be another one now."""
-        return bool(self.changes)
-
-
-class Estimate(NamedTuple):
-    """Mean score over the done runs, in percent, nan if not defined; and its interval, None if there is none."""
-
-    mean: float
-    interval: Interval | None
-
-
-@dataclass(frozen=True, eq=False)
-class Row:
-    """Results of one row of a study.
-
-    Attributes:
-        label: Label of the row in tables.
-        method: Registered name of the method.
-        split: Name of the split.
-        runs: Results of the runs, seeds ascending.
-        convention: Convention of the scores.
-        jackknife: Metrics that get estimates, and their scores without each image, shared by the rows of a table.
-        study: Studies, or other names, that the row is from; empty if there is only the plan's.
-    """
-
-    label: str
-    method: str
-    split: str
-    runs: tuple[RunResult, ...]
-    convention: Convention
-    jackknife: ImageJackknife = field(repr=False)
-    study: str = ""
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Metrics that have estimates."""
-        return tuple(self.jackknife.metrics)
-
-    @property
-    def done(self) -> tuple[RunResult, ...]:
-        """Runs with scores."""
-        return tuple(run for run in self.runs if run.scores is not None)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every planned run has scores; of a deterministic row, whether one has."""
-        return bool(self.runs) and (len(self.done) == len(self.runs) or self.is_deterministic)
-
-    @property
-    def is_deterministic(self) -> bool:
-        """Whether every seed gives the same result, so that one run stands for all; False if no run is done."""
-        return bool(self.records) and all(record.is_deterministic for record in self.records)
-
-    @property
-    def is_imported(self) -> bool:
-        """Whether the predictions of the runs were imported, so that nothing is known of how they were made."""
-        return bool(self.records) and all(record.imported is not None for record in self.records)
-
-    @property
-    def is_labels_only(self) -> bool:
-        """Whether labels were counted without their scores, so that no other offset gamma can be applied."""
-        return any(counts.is_labels_only for counts in self.counts)
+class Row(ResultRow):
+    """Results of one row of a study on one split, seeds ascending."""
 
     @property
     def counted(self) -> tuple[RunResult, ...]:
@@ -131,20 +42,9 @@ class Row:
         return self.done[:1] if self.is_deterministic else self.done
 
     @property
-    def state(self) -> RunState:
-        """State of the row: done if any run is, otherwise the worst state among the runs."""
-        states = {run.state for run in self.runs}
-        return RunState.DONE if self.done else next((s for s in WORST_FIRST if s in states), RunState.MISSING)
-
-    @property
-    def records(self) -> tuple[RunRecord, ...]:
-        """Records of the done runs."""
-        return tuple(run.record for run in self.done if run.record is not None)
-
-    @property
-    def counts(self) -> tuple[Counts, ...]:
-        """Pixel counts of the runs behind the scores."""
-        return tuple(run.counts for run in self.counted if run.counts is not None)
+    def is_complete(self) -> bool:
+        """Whether every planned run has scores; of a deterministic row, whether one has."""
+        return bool(self.runs) and (len(self.done) == len(self.runs) or self.is_deterministic)
 
     @property
     def side(self) -> Side:
@@ -153,29 +53,9 @@ class Row:
         return Side(runs, is_deterministic=self.is_deterministic)
 
     @property
-    def title(self) -> str:
-        """Title of the method."""
-        return self._find_text("title")
-
-    @property
-    def supervision(self) -> str:
-        """Supervision that the method had in training."""
-        return self._find_text("supervision")
-
-    @property
-    def reconstruction(self) -> str:
-        """Parts of the method that are ours and not the paper's; empty if official code was followed."""
-        return self._find_text("reconstruction")
-
-    @property
-    def gamma(self) -> float:
-        """Offset of the seen classes at which the runs were counted, from their protocol; 0 for none."""
-        return next((record.spec.protocol.gamma for record in self.records), 0.0)
-
-    @cached_property
-    def cost(self) -> Cost | None:
-        """Median cost over the done runs; None if none was measured."""
-        return compute_median_cost([record.cost for record in self.records if record.cost is not None])
+    def sides(self) -> Mapping[str, Side]:
+        """The row as one side of a comparison, by its split; empty if no run is done."""
+        return {self.split: self.side} if self.done else {}
 
     @cached_property
     def estimates(self) -> dict[Metric, Estimate]:
@@ -198,9 +78,14 @@ class Row:
         values = np.array([run.scores.iou for run in self.counted if run.scores is not None], dtype=np.float64)
         return np.asarray(values.mean(axis=0))
 
-    def _find_text(self, name: str) -> str:
-        texts = (getattr(run.record, name) for run in self.runs if run.record is not None)
-        return next((text for text in texts if text), "")
+    def name_runs(self, runs: Sequence[RunResult]) -> str:
+        """Return some runs of the row by their seeds: "seeds 0, 1"."""
+        return name_seeds(runs)
+
+
+def name_seeds(runs: Sequence[RunResult]) -> str:
+    """Return the seeds of some runs in words: "seed 0" or "seeds 0, 1"."""
+    return f"seed{'s' if len(runs) > 1 else ''} {', '.join(str(run.seed) for run in runs)}"
 
 
 def read_rows(
@@ -255,20 +140,6 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
         values = "; ".join(f"{name}: {getattr(first, name)} and {getattr(second, name)}" for name in names)
         raise ValueError(f"rows {label!r} and {second_label!r} are not comparable ({values})")
     return next(iter(settings), None)
-
-
-def compute_median_cost(costs: Iterable[Cost]) -> Cost | None:
-    """Return the median of every figure over the costs that have it; None if there are no costs."""
-    costs = list(costs)
-    if not costs:
-        return None
-    medians: dict[str, Any] = {}
-    for name in Cost.model_fields.keys() - {"image_size", "unmeasured"}:
-        known = [value for cost in costs if (value := getattr(cost, name)) is not None]
-        if known:
-            medians[name] = int(median(known)) if isinstance(known[0], int) else median(known)
-    size = next((cost.image_size for cost in costs if cost.image_size is not None), None)
-    return Cost(**medians, image_size=size)
 
 
 def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -> RunResult:

@@ -23,6 +23,10 @@ class EvaluationSetting(NamedTuple):
     max_images: int
     convention: Convention
 
+    def without_split(self) -> EvaluationSetting:
+        """Return what splits of one dataset may share."""
+        return self._replace(split="", split_digest="")
+
 
 def read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting:
     """Return the setting of a run under a convention."""

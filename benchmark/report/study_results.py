@@ -4,62 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from benchmark.evaluation.ranks import RowRank, estimate_ranks
-from benchmark.evaluation.scores import Metric
+from benchmark.evaluation.ranks import RowRank
 from benchmark.report.differences import AdjustedDifference, compare_with_baselines, find_baselines
-from benchmark.report.rows import Row, find_shared_setting
-from benchmark.report.settings import EvaluationSetting, name_settings
+from benchmark.report.pools import PooledGroup, pool_groups
+from benchmark.report.ranks import rank_rows
+from benchmark.report.result_row import ResultRow
+from benchmark.report.row_groups import RowGroup, group_rows, identify_row
+from benchmark.report.rows import Row
 
 
-@dataclass(frozen=True, eq=False)
-class RowGroup:
-    """Rows of a table that may be compared with each other.
-
-    Attributes:
-        name: Name of the split, with what else tells the group apart from the others on this split.
-        rows: Rows in the order of the table.
-        setting: Setting that the rows share; None if no run is done.
-    """
-
-    name: str
-    rows: tuple[Row, ...]
-    setting: EvaluationSetting | None
-
-
-@dataclass(frozen=True, eq=False)
-class GroupResults(RowGroup):
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GroupResults(RowGroup[ResultRow]):
     """Rows that may be compared with each other, and what depends on several of them.
 
     Attributes:
         baseline: Row that the others are compared with; None if the group has no row of this name.
         differences: Difference of hIoU to the baseline, per row; None if it is not defined.
         ranks: Rank by hIoU among the complete rows of the same supervision, per row; None if there is none.
+        splits: Results on every split of a group over several; their p values are those of single comparisons.
     """
 
-    baseline: Row | None
+    baseline: ResultRow | None
     differences: tuple[AdjustedDifference | None, ...]
     ranks: tuple[RowRank | None, ...]
+    splits: tuple[GroupResults, ...] = ()
+
+    def select_rows(self, indices: Sequence[int]) -> GroupResults:
+        """Return the group with these rows in this order, on every split too."""
+        rows, differences, ranks = (
+            tuple(values[index] for index in indices) for values in (self.rows, self.differences, self.ranks)
+        )
+        order = [identify_row(row) for row in rows]
+        splits = tuple(split.select_rows(_find_order(split.rows, order)) for split in self.splits)
+        return replace(self, rows=rows, differences=differences, ranks=ranks, splits=splits)
 
 
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """Rows of one table, in groups that may be compared; see `group_rows`.
+    """Rows of one table, in groups that may be compared; see `row_groups.group_rows` and `pools.pool_groups`.
 
     Attributes:
         groups: Groups in the order of the table.
+        obstacles: Reasons why splits that look like one group are several, one line each.
     """
 
     groups: tuple[GroupResults, ...]
+    obstacles: tuple[str, ...] = ()
 
     @property
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[ResultRow, ...]:
         """Rows of all groups."""
         return tuple(row for group in self.groups for row in group.rows)
 
     @property
-    def baseline(self) -> Row:
+    def baseline(self) -> ResultRow:
         """Row that those of its group are compared with; the first of these rows if there are several groups."""
         return next(group.baseline for group in self.groups if group.baseline is not None)
 
@@ -73,76 +73,84 @@ class StudyResults:
         """Whether any run is done."""
         return any(group.setting is not None for group in self.groups)
 
-    def iterate_compared(self) -> Iterator[tuple[Row, AdjustedDifference | None, Row | None]]:
+    @property
+    def has_pools(self) -> bool:
+        """Whether a group is over several splits."""
+        return any(group.splits for group in self.groups)
+
+    @property
+    def by_split(self) -> StudyResults:
+        """The same rows with every split as a group of its own."""
+        return StudyResults(tuple(split for group in self.groups for split in group.splits or (group,)))
+
+    def iterate_compared(self) -> Iterator[tuple[ResultRow, AdjustedDifference | None, ResultRow | None]]:
         """Yield every row, its difference, and the baseline of its group."""
         for group in self.groups:
             for row, difference in zip(group.rows, group.differences, strict=True):
                 yield row, difference, group.baseline
 
 
-def collect_results(rows: Sequence[Row], *, baseline: str = "", has_ranks: bool = False) -> StudyResults:
+def collect_results(
+    rows: Sequence[Row], *, baseline: str = "", has_ranks: bool = False, is_by_split: bool = False
+) -> StudyResults:
     """Return the rows with their differences to the baseline.
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
         baseline: Name of the baseline, see `find_baselines`.
         has_ranks: Whether to rank the rows.
+        is_by_split: Whether every split is a group of its own, even if several are choices of unseen classes from one
+            pool, see `pools.pool_groups`.
 
     Raises:
         KeyError: The baseline is unknown or ambiguous.
         ValueError: There are no rows, or a row holds runs of different settings.
     """
-    groups = group_rows(rows)
+    single = group_rows(rows)
+    groups, obstacles = (single, []) if is_by_split else pool_groups(single)
     baselines = find_baselines([group.rows for group in groups], baseline)
     pairs = zip((group.rows for group in groups), baselines, strict=True)
     differences = compare_with_baselines(list(pairs))
-    return StudyResults(
-        tuple(
-            GroupResults(
-                name=group.name,
-                rows=group.rows,
-                setting=group.setting,
-                baseline=reference,
-                differences=tuple(known),
-                ranks=tuple(rank_rows(group.rows)) if has_ranks else (None,) * len(group.rows),
-            )
-            for group, reference, known in zip(groups, baselines, differences, strict=True)
+    results = [
+        GroupResults(
+            name=group.name,
+            rows=group.rows,
+            setting=group.setting,
+            baseline=reference,
+            differences=tuple(known),
+            ranks=tuple(rank_rows(group.rows)) if has_ranks else (None,) * len(group.rows),
+            splits=_list_splits(group, reference, known) if isinstance(group, PooledGroup) else (),
         )
+        for group, reference, known in zip(groups, baselines, differences, strict=True)
+    ]
+    return StudyResults(tuple(results), tuple(obstacles))
+
+
+def _list_splits(
+    group: PooledGroup, baseline: ResultRow | None, differences: Sequence[AdjustedDifference | None]
+) -> tuple[GroupResults, ...]:
+    """Return the results on every split of a group."""
+    known = {identify_row(row): difference for row, difference in zip(group.rows, differences, strict=True)}
+    reference = None if baseline is None else identify_row(baseline)
+    return tuple(
+        GroupResults(
+            name=split.name,
+            rows=split.rows,
+            setting=split.setting,
+            baseline=next((row for row in split.rows if identify_row(row) == reference), None),
+            differences=tuple(_select_split(known[identify_row(row)], row.split) for row in split.rows),
+            ranks=(None,) * len(split.rows),
+        )
+        for split in group.splits
     )
 
 
-def group_rows(rows: Sequence[Row]) -> list[RowGroup]:
-    """Return the rows in groups of one evaluation setting, split by split; rows without a result join their split.
-
-    Raises:
-        ValueError: There are no rows, or a row holds runs of different settings.
-    """
-    if not rows:
-        raise ValueError("there are no rows to draw: give a study with at least one")
-    own = {id(row): find_shared_setting([row]) for row in rows}
-    settings = list(dict.fromkeys(setting for setting in own.values() if setting is not None))
-    names = dict(zip(settings, name_settings(settings), strict=True))
-    first = {setting.split: setting for setting in reversed(settings)}
-    keys = {id(row): own[id(row)] or first.get(row.split) for row in rows}
-    members: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        setting = keys[id(row)]
-        members.setdefault((row.split, names[setting] if setting is not None else row.split), []).append(row)
-    splits = list(dict.fromkeys(split for split, _ in members))
-    return [
-        RowGroup(name, tuple(some), keys[id(some[0])])
-        for (_, name), some in sorted(members.items(), key=lambda item: splits.index(item[0][0]))
-    ]
+def _select_split(difference: AdjustedDifference | None, split: str) -> AdjustedDifference | None:
+    """Return the difference on one of the splits behind a difference, without a corrected p value."""
+    paired = None if difference is None else difference.by_split.get(split)
+    return None if paired is None else AdjustedDifference(paired, math.nan)
 
 
-def rank_rows(rows: Sequence[Row], *, metric: Metric = "hiou") -> list[RowRank | None]:
-    """Return the rank of every row among the complete rows of the same supervision; None for rows without one."""
-    is_ranked = [row.is_complete and not math.isnan(row.estimates[metric].mean) for row in rows]
-    ranks: dict[int, RowRank] = {}
-    for kind in {row.supervision for row in rows}:
-        members = [index for index, row in enumerate(rows) if is_ranked[index] and row.supervision == kind]
-        if members:
-            sides, first = [rows[index].side for index in members], rows[members[0]]
-            known = estimate_ranks(sides, metric=metric, convention=first.convention, jackknife=first.jackknife)
-            ranks |= dict(zip(members, known, strict=True))
-    return [ranks.get(index) for index in range(len(rows))]
+def _find_order(rows: Sequence[ResultRow], order: Sequence[tuple[str, str]]) -> list[int]:
+    """Return the indices of rows in the order of their names."""
+    return sorted(range(len(rows)), key=lambda index: order.index(identify_row(rows[index])))

@@ -12,7 +12,8 @@ import pytest
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure, RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.report.rows import Row, compute_median_cost, find_shared_setting, read_rows
+from benchmark.report.result_row import compute_median_cost
+from benchmark.report.rows import Row, find_shared_setting, read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.study_table import FORMATS, render
 from benchmark.store.staleness import digest_module

@@ -13,7 +13,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import DASHES, GRAY
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 
 TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
 """Width of a character and height of a line of a title."""
@@ -23,12 +23,12 @@ FLAG = "†"
 """Mark after the label of a row whose interval over seeds needs caution."""
 
 
-def flag_label(row: Row, metrics: Sequence[Metric], label: str) -> str:
+def flag_label(row: ResultRow, metrics: Sequence[Metric], label: str) -> str:
     """Return a label of a row, marked if an interval of these metrics needs caution."""
     return f"{label} {FLAG}" if _list_cautions(row, metrics) else label
 
 
-def make_flag_handles(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Line2D]:
+def make_flag_handles(rows: Sequence[ResultRow], metrics: Sequence[Metric]) -> list[Line2D]:
     """Return the legend entry of the flag with the cautions behind it; none if no row is flagged."""
     cautions = dict.fromkeys(text for row in rows for text in _list_cautions(row, metrics))
     if not cautions:
@@ -37,19 +37,19 @@ def make_flag_handles(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[Li
     return [Line2D([], [], linewidth=0, label=text)]
 
 
-def make_baseline_handle(baseline: Row, rows: Sequence[Row]) -> Line2D:
+def make_baseline_handle(baseline: ResultRow, rows: Sequence[ResultRow]) -> Line2D:
     """Return the legend entry of the dashed line at the mean of the baseline, one of the rows."""
     name = shorten_labels([row.label for row in rows], width=22)[rows.index(baseline)]
     return Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label=f"baseline: {name}")
 
 
-def describe_limit(rows: Sequence[Row]) -> str:
+def describe_limit(rows: Sequence[ResultRow]) -> str:
     """Return the warning that scores are those of the first images alone; empty if they are of all."""
     limit = max((record.spec.max_images for row in rows for record in row.records), default=0)
     return f"TESTING ONLY: first {limit} image{'' if limit == 1 else 's'} of the evaluation set" if limit else ""
 
 
-def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "", width_in: float = 0.0) -> None:
+def add_title(target: Figure | Axes, rows: Sequence[ResultRow], *, name: str = "", width_in: float = 0.0) -> None:
     """Write a name and the warning of a limited evaluation above a figure, or above axes with a legend beside them.
 
     A figure becomes higher by the lines of its title.
@@ -73,7 +73,7 @@ def add_title(target: Figure | Axes, rows: Sequence[Row], *, name: str = "", wid
         target.suptitle("\n".join(lines), fontsize=7)
 
 
-def _list_cautions(row: Row, metrics: Sequence[Metric]) -> list[str]:
+def _list_cautions(row: ResultRow, metrics: Sequence[Metric]) -> list[str]:
     """Return the cautions of a row's intervals over seeds; the line of one over images alone says what it covers."""
     intervals = [row.estimates[metric].interval for metric in metrics] if row.done else []
     texts = (known.caution for known in intervals if known is not None and known.kind != "images")

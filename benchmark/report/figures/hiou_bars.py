@@ -26,7 +26,7 @@ from benchmark.report.figures.style import (
     make_interval_handles,
     open_figure,
 )
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.headers import describe_supervision
 
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
@@ -35,10 +35,10 @@ POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": 
 
 
 def draw_bars(
-    rows: Sequence[Row],
+    rows: Sequence[ResultRow],
     out: Path,
     *,
-    baseline: Row | None = None,
+    baseline: ResultRow | None = None,
     title: str = "",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
@@ -85,7 +85,7 @@ def draw_bars(
     return list_paths(out, "hiou", formats)
 
 
-def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]) -> None:
+def _draw_bar(axes: Axes, row: ResultRow, *, y: int, color: tuple[float, float, float]) -> None:
     mean, interval = row.estimates["hiou"]
     axes.barh(y, mean, height=0.66, color=color, alpha=0.45, linewidth=0)
     if interval is not None:
@@ -98,7 +98,7 @@ def _draw_bar(axes: Axes, row: Row, *, y: int, color: tuple[float, float, float]
         axes.scatter(values, [y + offset for offset in offsets], color=[color], **POINT)
 
 
-def _find_right_end(row: Row) -> float:
+def _find_right_end(row: ResultRow) -> float:
     """Return the largest hIoU drawn for a row; 0 if nothing is."""
     if not row.done:
         return 0.0
@@ -107,13 +107,13 @@ def _find_right_end(row: Row) -> float:
     return max((end for end in ends if not math.isnan(end)), default=0.0)
 
 
-def _choose_colors(rows: Sequence[Row]) -> dict[str, tuple[float, float, float]]:
+def _choose_colors(rows: Sequence[ResultRow]) -> dict[str, tuple[float, float, float]]:
     """Return one color per kind of supervision, in the order of their first rows."""
     kinds = list(dict.fromkeys(row.supervision for row in rows))
     return dict(zip(kinds, choose_colors(len(kinds)), strict=True))
 
 
-def _list_legend(rows: Sequence[Row], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
+def _list_legend(rows: Sequence[ResultRow], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
     """Return the legend of colors, lines and points; colors only if there are several."""
     names = [name for name in colors if name]
     patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=describe_supervision(name)) for name in names]

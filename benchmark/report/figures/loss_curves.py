@@ -25,7 +25,7 @@ from benchmark.report.figures.style import (
     list_paths,
     open_figure,
 )
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 from benchmark.store.store import Store
 
 PANELS_ACROSS = 3
@@ -38,7 +38,7 @@ History = list[dict[str, Any]]
 
 
 def draw_curves(
-    rows: Sequence[Row], store: Store, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+    rows: Sequence[ResultRow], store: Store, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
 ) -> list[Path]:
     """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band."""
     lines = _read_lines(rows, store)
@@ -68,7 +68,7 @@ def draw_curves(
     return list_paths(out, "losses", formats)
 
 
-def _read_lines(rows: Sequence[Row], store: Store) -> dict[int, dict[str, tuple[Floats, Floats]]]:
+def _read_lines(rows: Sequence[ResultRow], store: Store) -> dict[int, dict[str, tuple[Floats, Floats]]]:
     """Return the losses of the rows that have any, by index of the row and name; see `group_losses`."""
     histories = [[store.run(run.run_id).read_losses() for run in row.runs] for row in rows]
     known = {index: [history for history in runs if history] for index, runs in enumerate(histories)}

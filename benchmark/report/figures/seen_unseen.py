@@ -34,7 +34,7 @@ from benchmark.report.figures.style import (
     measure_legend,
     open_figure,
 )
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 
 LEVELS = range(10, 100, 10)
 ENTRY_IN, AXES_LABELS_IN = 0.175, 0.5
@@ -42,7 +42,9 @@ ENTRY_IN, AXES_LABELS_IN = 0.175, 0.5
 SIDES: tuple[Metric, Metric] = ("miou_seen", "miou_unseen")
 
 
-def draw_scatter(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_scatter(
+    rows: Sequence[ResultRow], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Draw mIoU of unseen against seen classes, one point per row with its intervals, over lines of equal hIoU."""
     shown = _choose_looks(rows)
     if not shown:
@@ -67,7 +69,9 @@ def draw_scatter(rows: Sequence[Row], out: Path, *, title: str = "", formats: Se
     return list_paths(out, "seen-unseen", formats)
 
 
-def draw_gamma(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_gamma(
+    rows: Sequence[ResultRow], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Draw the effect of an offset gamma, mean over the runs of a row: seen against unseen, and hIoU by gamma.
 
     The figure shows the range of outcomes and is no way to choose gamma: that would be tuning on the unseen test
@@ -93,19 +97,21 @@ def draw_gamma(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequ
     return list_paths(out, "gamma", formats)
 
 
-def average_gamma_curve(row: Row) -> Floats:
+def average_gamma_curve(row: ResultRow) -> Floats:
     """Return the (G, 4) `compute_gamma_curve`, averaged over the done runs of a row."""
     return np.asarray(np.mean([compute_gamma_curve(counts, row.convention) for counts in row.counts], axis=0))
 
 
-def _choose_looks(rows: Sequence[Row]) -> list[tuple[Row, str, tuple[float, float, float], str]]:
+def _choose_looks(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, str, tuple[float, float, float], str]]:
     """Return the rows with a defined hIoU, each with its short label, color and marker."""
     labels = shorten_labels([row.label for row in rows])
     looks = zip(rows, labels, choose_colors(len(rows)), choose_markers(len(rows)), strict=True)
     return [look for look in looks if look[0].done and not math.isnan(look[0].estimates["hiou"].mean)]
 
 
-def _draw_point(axes: Axes, row: Row, *, label: str, color: tuple[float, float, float], marker: str) -> PathCollection:
+def _draw_point(
+    axes: Axes, row: ResultRow, *, label: str, color: tuple[float, float, float], marker: str
+) -> PathCollection:
     """Draw the point of a row with its intervals, and return its handle for the legend."""
     unseen, seen = row.estimates["miou_unseen"], row.estimates["miou_seen"]
     line: dict[str, Any] = {"color": color, "linewidth": 0.8, "alpha": 0.7}

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from benchmark.evaluation.scores import Metric
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import Estimate, Row
+from benchmark.report.result_row import Estimate, ResultRow
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.headers import SCORE_HEADERS
+from benchmark.report.tables.split_notes import describe_row_splits
 
 NO_INTERVAL = "no interval, as the score is not defined without one of the images"
 DIFFERENCE_KEYS = frozenset({"hiou_difference", "p_adjusted", "p_value", "least_p"})
@@ -34,10 +35,13 @@ def describe_row_uncertainty(
         texts = [text for text in list_score_cautions(row, metrics) if text not in shared_scores]
         cautions = _list_difference_cautions(difference, printed)
         texts += [f"ΔhIoU: {text}" for text in cautions if text not in shared_differences]
-        if _has_unpaired_seeds(row, difference, baseline) and DIFFERENCE_KEYS & set(printed):
-            texts.append("ΔhIoU: seeds are not paired")
+        unpaired = _count_unpaired(row, difference, baseline)
+        if unpaired and DIFFERENCE_KEYS & set(printed):
+            place = f" on {unpaired} of {len(difference.by_split)} splits" if difference and difference.by_split else ""
+            texts.append(f"ΔhIoU: seeds are not paired{place}")
         if row is not baseline and not row.done and any(results.differences):
             texts.append("no ΔhIoU and p: no run is done")
+        texts += describe_row_splits(row, baseline)
         notes.append(texts)
     return notes
 
@@ -50,7 +54,7 @@ def describe_shared_cautions(results: StudyResults, metrics: Sequence[Metric], p
     return [f"The intervals of {name} need caution in every row ({text})." for name, text in notes.items() if text]
 
 
-def list_score_cautions(row: Row, metrics: Sequence[Metric]) -> list[str]:
+def list_score_cautions(row: ResultRow, metrics: Sequence[Metric]) -> list[str]:
     """Return the cautions of a row's intervals, with the names of the scores if others do not have the caution."""
     if not row.done:
         return []
@@ -82,11 +86,11 @@ def _list_difference_cautions(difference: AdjustedDifference | None, printed: Co
     return [text for text in difference.paired.interval.caution.split("; ") if text]
 
 
-def _has_unpaired_seeds(row: Row, difference: AdjustedDifference | None, baseline: Row | None) -> bool:
-    """Return whether the seeds of a difference take part and belong to no pairs though both rows draw at random."""
+def _count_unpaired(row: ResultRow, difference: AdjustedDifference | None, baseline: ResultRow | None) -> int:
+    """Return the splits on which seeds take part and belong to no pairs though both rows draw at random."""
     if difference is None or baseline is None or row.is_deterministic or baseline.is_deterministic:
-        return False
-    return difference.paired.pairing == "none" and difference.paired.least_p is not None
+        return 0
+    return sum(paired.pairing == "none" and paired.least_p is not None for paired in difference.on_splits)
 
 
 def _find_shared_cautions(

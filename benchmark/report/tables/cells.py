@@ -19,7 +19,7 @@ from benchmark.report.tables.numbers import (
 )
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
 RANK_KEYS = ("hiou_rank", "hiou_rank_low", "hiou_rank_high", "hiou_rank_is_tied")
 """Columns behind the cell of a rank."""
@@ -27,23 +27,30 @@ RANK_KEYS = ("hiou_rank", "hiou_rank_low", "hiou_rank_high", "hiou_rank_is_tied"
 
 def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCell]:
     """Return a cell per row; the best of each kind of supervision is marked, and rows without results say why."""
-    best = _find_best(frame, metric, digits=digits)
+    is_complete = _find_complete(frame)
+    best = _find_best(frame[is_complete], metric, digits=digits)
     cells = []
-    for record in frame.to_dict("records"):
+    for record, is_whole in zip(frame.to_dict("records"), is_complete, strict=True):
         if not record["runs_done"]:
             cells.append(TableCell(record["state"] if metric == "hiou" else NOTHING))
             continue
         cell = format_estimate(record, metric, digits=digits)
-        is_complete = record["runs_done"] == record["runs_planned"]
-        is_best = is_complete and best.get((record["supervision"], record["group"])) == cell.text
+        is_best = is_whole and best.get((record["supervision"], record["group"])) == cell.text
         cells.append(TableCell(cell.text, cell.spread, is_best=is_best))
     return cells
 
 
-def _find_best(frame: DataFrame, metric: Metric, *, digits: int) -> dict[Any, str]:
+def _find_complete(frame: DataFrame) -> Series:
+    """Return whether each row has all its runs, on all splits of its group."""
+    is_complete = frame["runs_done"] == frame["runs_planned"]
+    if "splits_planned" not in frame:
+        return is_complete
+    return is_complete & (frame["splits_done"].isna() | (frame["splits_done"] == frame["splits_planned"]))
+
+
+def _find_best(complete: DataFrame, metric: Metric, *, digits: int) -> dict[Any, str]:
     """Return the highest printed score by supervision and group, if at least two complete rows share both."""
-    complete = frame[(frame["runs_done"] == frame["runs_planned"]) & frame[metric].notna()]
-    groups = complete.groupby(["supervision", "group"])[metric]
+    groups = complete[complete[metric].notna()].groupby(["supervision", "group"])[metric]
     return {key: format_score(scores.max(), digits=digits) for key, scores in groups if len(scores) > 1}
 
 
@@ -79,12 +86,31 @@ def format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
 
 
 def format_seeds(frame: DataFrame, _digits: int) -> list[TableCell]:
-    """Return the number of done runs per row: "5", "3/5" if runs are missing, "1 (det.)" of a deterministic row."""
-    counts = zip(frame["runs_done"], frame["runs_planned"], frame["is_deterministic"], strict=True)
+    """Return the number of done runs per row: "5", "3/5" if runs are missing, "1 (det.)" of a deterministic row.
+
+    Over several splits it is that of splits and of seeds, "12 x 5", or of all runs if splits differ, "59/60".
+    """
+    splits = _list_numbers(frame, "splits_done")
+    counts = zip(frame["runs_done"], frame["runs_planned"], frame["is_deterministic"], splits, strict=True)
     return [
-        TableCell("1 (det.)" if is_deterministic else str(done) if done == planned else f"{done}/{planned}")
-        for done, planned, is_deterministic in counts
+        TableCell(_format_number(done, planned, num_splits, is_deterministic=is_deterministic))
+        for done, planned, is_deterministic, num_splits in counts
     ]
+
+
+def _format_number(done: int, planned: int, num_splits: int | None, *, is_deterministic: bool) -> str:
+    if is_deterministic:
+        return f"{num_splits or 1} (det.)"
+    if done != planned:
+        return f"{done}/{planned}"
+    return str(done) if not num_splits or done % num_splits else f"{num_splits} x {done // num_splits}"
+
+
+def _list_numbers(frame: DataFrame, key: str) -> list[int | None]:
+    """Return the whole numbers of a column, None where there is none."""
+    if key not in frame:
+        return [None] * len(frame)
+    return [None if missing else int(value) for value, missing in zip(frame[key], frame[key].isna(), strict=True)]
 
 
 def format_costs(frame: DataFrame, _digits: int, *, keys: Sequence[str], unit: float) -> list[TableCell]:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
-from benchmark.evaluation.ranks import RowRank
 from benchmark.evaluation.scores import METRICS, Metric
-from benchmark.report.differences import AdjustedDifference
-from benchmark.report.rows import TABLE_METRICS, Row
-from benchmark.report.settings import EvaluationSetting
-from benchmark.report.study_results import StudyResults
+from benchmark.report.rows import TABLE_METRICS
 from benchmark.report.tables.cells import (
     find_time_unit,
     format_costs,
@@ -24,9 +19,10 @@ from benchmark.report.tables.cells import (
     format_texts,
     format_train_times,
 )
+from benchmark.report.tables.column import Column, TableRow, is_any_known
 from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.layout import TableCell
 from benchmark.report.tables.notes import describe_costs
+from benchmark.report.tables.split_columns import SPLIT_COLUMNS
 from benchmark.report.tables.uncertainty import (
     describe_differences,
     describe_groups,
@@ -41,72 +37,8 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class TableRow(NamedTuple):
-    """One row of a table with what depends on the other rows.
-
-    Attributes:
-        row: Results of the row.
-        setting: Setting of the row's group; None if no run of the group is done.
-        group: Name of the row's group, see `study_results.RowGroup`.
-        difference: Difference to the baseline; None if it is not defined.
-        rank: Rank of the row; None if it has none.
-    """
-
-    row: Row
-    setting: EvaluationSetting | None = None
-    group: str = ""
-    difference: AdjustedDifference | None = None
-    rank: RowRank | None = None
-
-
-def _format_nothing(_frame: DataFrame, _digits: int) -> list[TableCell]:
-    return []
-
-
-def _is_any_known(frame: DataFrame, key: str) -> bool:
-    return bool(frame[key].notna().any())
-
-
-def _describe_nothing(_results: StudyResults) -> list[str]:
-    return []
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the row frame, and its printed form if it has one.
-
-    Attributes:
-        key: Name of the column in the row frame, csv and json.
-        value: Function from a table row to the value; None if the value is not defined.
-        dtype: Type of the column in pandas.
-        header: Header in printed tables; empty if the column is never printed. A function if it depends on the frame.
-        format: Function from the row frame and the decimals of scores to one cell per row.
-        is_text: Whether the cells hold text (aligned left) and not numbers (aligned right).
-        is_shown: Function from the row frame to whether the column is printed if no columns are selected.
-        note: Function from the results to the notes that explain the column.
-    """
-
-    key: str
-    value: Callable[[TableRow], Any]
-    dtype: Literal["str", "Int64", "float64", "boolean"] = "str"
-    header: str | Callable[[DataFrame], str] = ""
-    format: Callable[[DataFrame, int], list[TableCell]] = _format_nothing
-    is_text: bool = False
-    is_shown: Callable[[DataFrame], bool] = lambda _frame: True
-    note: Callable[[StudyResults], list[str]] = _describe_nothing
-
-    def find_header(self, frame: DataFrame) -> str:
-        """Return the header in a printed table; empty if the column is never printed."""
-        return self.header if isinstance(self.header, str) else self.header(frame)
-
-
-def build_row_frame(rows: Sequence[TableRow], columns: Sequence[Column]) -> DataFrame:
-    """Return the rows of a table as a data frame: one row per table row, the keys of the columns as columns."""
-    from pandas import DataFrame, Series
-
-    return DataFrame(
-        {column.key: Series([column.value(row) for row in rows], dtype=column.dtype) for column in columns}
-    )
+FOLLOWS_SPLITS = "least_p"
+"""Column that follows those of rows over several splits."""
 
 
 def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
@@ -136,7 +68,7 @@ def _make_cost_column(
     """Return the column of a cost figure; a default one is printed if any row has the figure."""
 
     def is_shown(frame: DataFrame) -> bool:
-        return is_default and _is_any_known(frame, key)
+        return is_default and is_any_known(frame, key)
 
     return Column(
         key, lambda table_row: getattr(table_row.row.cost, key, None), dtype=dtype, is_shown=is_shown, **printed
@@ -173,8 +105,21 @@ def _get_rank(field: str, table_row: TableRow) -> Any:
     return getattr(table_row.rank, field) if table_row.rank else None
 
 
+def _get_pairing(table_row: TableRow) -> str | None:
+    """Return how seeds are paired, on several splits all ways that there are."""
+    known = table_row.difference
+    return None if known is None else ", ".join(dict.fromkeys(paired.pairing for paired in known.on_splits))
+
+
+def _has_seed_tests(frame: DataFrame) -> bool:
+    """Return whether an exact test over seeds suits any row; over splits, a note says if there are too few."""
+    is_one_split = frame["splits_done"].isna() if "splits_done" in frame else True
+    return bool((frame["least_p"].notna() & is_one_split).any())
+
+
 def _join_problems(table_row: TableRow) -> str:
-    return "; ".join(f"seed {run.seed}: {run.problem}" for run in table_row.row.runs if run.problem)
+    row = table_row.row
+    return "; ".join(f"{row.name_runs([run])}: {run.problem}" for run in row.runs if run.problem)
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -226,14 +171,14 @@ COLUMNS: tuple[Column, ...] = (
         dtype="float64",
         header="ΔhIoU",
         format=format_differences,
-        is_shown=partial(_is_any_known, key="p_adjusted"),
+        is_shown=partial(is_any_known, key="p_adjusted"),
         note=describe_differences,
     ),
     Column("hiou_difference_low", partial(_get_difference_interval, "low"), dtype="float64"),
     Column("hiou_difference_high", partial(_get_difference_interval, "high"), dtype="float64"),
     Column("hiou_difference_interval_over", partial(_get_difference_interval, "kind")),
     Column("hiou_difference_df", partial(_get_difference_interval, "df"), dtype="float64"),
-    Column("hiou_difference_pairing", partial(_get_difference, "pairing")),
+    Column("hiou_difference_pairing", _get_pairing),
     Column("hiou_difference_caution", partial(_get_difference_interval, "caution")),
     Column(
         "p_adjusted",
@@ -241,7 +186,7 @@ COLUMNS: tuple[Column, ...] = (
         dtype="float64",
         header="p",
         format=partial(format_p_values, "p_adjusted"),
-        is_shown=partial(_is_any_known, key="p_adjusted"),
+        is_shown=partial(is_any_known, key="p_adjusted"),
         note=describe_p_values,
     ),
     Column("p_value", partial(_get_difference, "p_value"), dtype="float64"),
@@ -251,7 +196,7 @@ COLUMNS: tuple[Column, ...] = (
         dtype="float64",
         header="least p",
         format=partial(format_p_values, "least_p"),
-        is_shown=partial(_is_any_known, key="least_p"),
+        is_shown=_has_seed_tests,
         note=describe_least_p,
     ),
     _make_cost_column(
@@ -324,5 +269,13 @@ OPTIONAL_COLUMNS: dict[str, tuple[Column, ...]] = {
         for metric in METRICS
         if metric not in TABLE_METRICS
     },
+    **{column.key: SPLIT_COLUMNS for column in SPLIT_COLUMNS if column.header},
 }
 """Columns that a table has if they are selected, each with the columns that belong to it."""
+
+
+def add_split_columns(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """Return the columns of a table that has rows over several splits."""
+    own = [column for column in columns if column not in SPLIT_COLUMNS]
+    place = next(index for index, column in enumerate(own) if column.key == FOLLOWS_SPLITS)
+    return (*own[:place], *SPLIT_COLUMNS, *own[place:])

@@ -16,7 +16,7 @@ from benchmark.report.imported import describe_imported
 from benchmark.report.rows import Row, find_shared_setting
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
-from benchmark.report.tables.columns import TableRow, build_row_frame
+from benchmark.report.tables.column import TableRow, build_row_frame
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote, drop_notes

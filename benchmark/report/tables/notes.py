@@ -11,9 +11,10 @@ from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.imported import describe_imported
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting
-from benchmark.report.study_results import RowGroup, StudyResults
+from benchmark.report.study_results import GroupResults, StudyResults
+from benchmark.report.tables.split_notes import describe_pool
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
 from benchmark.store.staleness import summarize_changes
 
@@ -51,7 +52,7 @@ def describe_limits(results: StudyResults) -> list[str]:
     ]
 
 
-def _describe_group(group: RowGroup, *, engine: str, is_only: bool) -> list[str]:
+def _describe_group(group: GroupResults, *, engine: str, is_only: bool) -> list[str]:
     """Return the notes on split, protocol and convention of a group.
 
     Args:
@@ -64,16 +65,17 @@ def _describe_group(group: RowGroup, *, engine: str, is_only: bool) -> list[str]
     done = next(row for row in group.rows if row.records)
     protocol = done.records[0].spec.protocol
     seen, place = sum(counts.seen), "" if is_only else f", protocol {protocol.name}"
-    split = (
-        f"Split {group.name}: {seen} seen and {len(counts.seen) - seen} unseen classes, "
-        f"{len(counts.image_ids)} images{place}{f', engine {engine}' if engine else ''}."
-    )
-    warning = _describe_split(group.setting)
+    numbers = f"{seen} seen and {len(counts.seen) - seen} unseen classes"
+    rest = f"{len(counts.image_ids)} images{place}{f', engine {engine}' if engine else ''}."
+    split = f"Split {group.name}: {numbers}, {rest}"
+    if group.splits:
+        split = f"{describe_pool(group)} Each has {numbers}, {rest}"
+    warnings = dict.fromkeys(_describe_split(part.setting) for part in group.splits or (group,))
     gamma = f"Offset gamma of the seen classes: {describe_gamma(done)}."
     rules = f"Protocol {protocol.name}: {protocol.describe()}. {gamma}"
     convention = group.setting.convention
     scores = f"Scores in percent; IoU convention {convention}: {CONVENTION_TEXTS[convention]}."
-    return [split, *([warning] if warning else []), rules, scores]
+    return [split, *filter(None, warnings), rules, scores]
 
 
 def describe_costs(results: StudyResults) -> list[str]:
@@ -92,7 +94,7 @@ def describe_costs(results: StudyResults) -> list[str]:
     ]
 
 
-def describe_sources(rows: Sequence[Row]) -> list[str]:
+def describe_sources(rows: Sequence[ResultRow]) -> list[str]:
     """Return the notes on training budgets, reconstruction and the runs behind the table."""
     budget, reconstruction = _find_usual(rows, describe_budget), _find_shared(rows, _describe_reconstruction)
     runs = sum(len(row.records) for row in rows)
@@ -107,7 +109,7 @@ def describe_sources(rows: Sequence[Row]) -> list[str]:
     return notes
 
 
-def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
+def describe_rows(rows: Sequence[ResultRow]) -> list[list[str]]:
     """Return the notes on single rows: differences from most other rows, and problems of their runs."""
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
     shared = _find_shared(rows, _describe_reconstruction)
@@ -124,18 +126,16 @@ def describe_rows(rows: Sequence[Row]) -> list[list[str]]:
     return notes
 
 
-def describe_stale(row: Row) -> list[str]:
-    """Return one text per reason for which results of the row are stale, with the seeds that have it."""
-    seeds: dict[str, list[str]] = {}
+def describe_stale(row: ResultRow) -> list[str]:
+    """Return one text per reason for which results of the row are stale, with the runs that have it."""
+    runs: dict[str, list[RunResult]] = {}
     for run in row.done:
         if run.is_stale:
-            seeds.setdefault(summarize_changes(run.changes), []).append(str(run.seed))
-    return [
-        f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} stale: {reason}" for reason, which in seeds.items()
-    ]
+            runs.setdefault(summarize_changes(run.changes), []).append(run)
+    return [f"{row.name_runs(some)} stale: {reason}" for reason, some in runs.items()]
 
 
-def describe_budget(row: Row) -> str:
+def describe_budget(row: ResultRow) -> str:
     """Return the training of the row's runs in words, whatever budget trains nothing; empty if it is not known."""
     if not row.records or row.is_imported:
         return ""
@@ -149,19 +149,21 @@ def describe_budget(row: Row) -> str:
     )
 
 
-def describe_gamma(row: Row) -> str:
+def describe_gamma(row: ResultRow) -> str:
     """Return the offset of the seen classes in words."""
     return f"{row.gamma:g} subtracted from their softmax" if row.gamma else "none"
 
 
-def digest_runs(rows: Sequence[Row]) -> str:
+def digest_runs(rows: Sequence[ResultRow]) -> str:
     """Return a short hash of the runs and pixel counts behind the rows."""
     known = sorted((record.spec.id, record.counts_digest or "") for row in rows for record in row.records)
     return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
 
-def _describe_split(setting: EvaluationSetting) -> str:
+def _describe_split(setting: EvaluationSetting | None) -> str:
     """Return the warning of the split, if its file is still the one that the runs used."""
+    if setting is None:
+        return ""
     try:
         split = load_split(setting.split)
     except (KeyError, ValueError):
@@ -169,7 +171,7 @@ def _describe_split(setting: EvaluationSetting) -> str:
     return f"On split {split.name}: {split.note}." if split.note and split.digest() == setting.split_digest else ""
 
 
-def _find_usual(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
+def _find_usual(rows: Sequence[ResultRow], describe: Callable[[ResultRow], str]) -> str:
     """Return the description of most rows with results, the first if several are as frequent; empty if none repeats."""
     texts = [describe(row) for row in rows if row.records and not row.is_imported]
     if not any(texts):
@@ -178,21 +180,21 @@ def _find_usual(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
     return text if times > 1 or len(texts) == 1 else ""
 
 
-def _find_shared(rows: Sequence[Row], describe: Callable[[Row], str]) -> str:
+def _find_shared(rows: Sequence[ResultRow], describe: Callable[[ResultRow], str]) -> str:
     """Return the description that all rows with results share; empty if they differ."""
     texts = {describe(row) for row in rows if row.records and not row.is_imported}
     return texts.pop() if len(texts) == 1 else ""
 
 
-def _describe_reconstruction(row: Row) -> str:
+def _describe_reconstruction(row: ResultRow) -> str:
     return f"Reconstruction: {row.reconstruction.rstrip('.')}" if row.reconstruction else ""
 
 
-def _describe_engine(row: Row) -> str:
+def _describe_engine(row: ResultRow) -> str:
     return "" if row.is_imported else join_distinct(row, lambda record: record.spec.engine)
 
 
-def _describe_device(row: Row) -> str:
+def _describe_device(row: ResultRow) -> str:
     if row.is_imported:
         return ""
     return join_distinct(
@@ -200,17 +202,17 @@ def _describe_device(row: Row) -> str:
     )
 
 
-def _describe_problems(row: Row) -> list[str]:
-    """Return one text per problem of the row's runs, with the seeds that have it."""
-    seeds: dict[str, list[str]] = {}
+def _describe_problems(row: ResultRow) -> list[str]:
+    """Return one text per problem of the row's runs, with the runs that have it."""
+    runs: dict[str, list[RunResult]] = {}
     for run in row.runs:
         if run.scores is None:
             text = run.problem if run.state == run.problem else f"{run.state}: {run.problem}"
-            seeds.setdefault(shorten(text, 200, placeholder=" …"), []).append(str(run.seed))
-    return [f"seed{'s' if len(which) > 1 else ''} {', '.join(which)} {text}" for text, which in seeds.items()]
+            runs.setdefault(shorten(text, 200, placeholder=" …"), []).append(run)
+    return [f"{row.name_runs(some)} {text}" for text, some in runs.items()]
 
 
-PREFIXES: dict[Callable[[Row], str], str] = {
+PREFIXES: dict[Callable[[ResultRow], str], str] = {
     describe_budget: "",
     _describe_engine: "engine ",
     _describe_device: "measured on ",

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from benchmark.core.environment import describe_arithmetic
 from benchmark.core.run_record import RunRecord
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow, RunResult
 
 MAX_NAMES = 5
 """Names that a note lists."""
 
 
-def join_distinct(row: Row, describe: Callable[[RunRecord], str]) -> str:
+def join_distinct(row: ResultRow, describe: Callable[[RunRecord], str]) -> str:
     """Return the different descriptions of a row's records in one text."""
     return " and ".join(sorted({describe(record) for record in row.records}))
 
 
-def describe_machines(rows: Sequence[Row]) -> list[str]:
+def describe_machines(rows: Sequence[ResultRow]) -> list[str]:
     """Return the note that runs were computed under different arithmetic; none if all share one."""
     kinds = sorted(
         {describe_arithmetic(record.environment) for row in rows if not row.is_imported for record in row.records}
@@ -30,7 +30,7 @@ def describe_machines(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def describe_inputs(rows: Sequence[Row]) -> list[str]:
+def describe_inputs(rows: Sequence[ResultRow]) -> list[str]:
     """Return the note that runs read files of one name with different content; none if there are no such files."""
     names = _find_conflicts(record.inputs for row in rows for record in row.records)
     if not names:
@@ -47,17 +47,17 @@ def describe_conflicts(records: Sequence[RunRecord]) -> list[str]:
     return [f"{kind}: {_list_names(names)}" for kind, names in conflicts.items() if names]
 
 
-def describe_continued(row: Row) -> list[str]:
-    """Return one text per seed whose checkpoint was continued under other arithmetic than it was made under."""
-    return [
-        f"seed {run.seed} was continued under other arithmetic ({'; '.join(run.record.continued_from)}; then "
-        f"{describe_arithmetic(run.record.environment)})"
-        for run in row.done
-        if run.record is not None and run.record.continued_from
-    ]
+def describe_continued(row: ResultRow) -> list[str]:
+    """Return one text per way in which checkpoints were continued under other arithmetic than they were made under."""
+    runs: dict[str, list[RunResult]] = {}
+    for run in row.done:
+        if run.record is not None and run.record.continued_from:
+            before, after = "; ".join(run.record.continued_from), describe_arithmetic(run.record.environment)
+            runs.setdefault(f"continued under other arithmetic ({before}; then {after})", []).append(run)
+    return [f"{row.name_runs(some)} {'was' if len(some) == 1 else 'were'} {text}" for text, some in runs.items()]
 
 
-def describe_row_arithmetic(row: Row) -> str:
+def describe_row_arithmetic(row: ResultRow) -> str:
     """Return what decides the last bits of the row's results; empty if no run is done, or if it is not known."""
     return "" if row.is_imported else join_distinct(row, lambda record: describe_arithmetic(record.environment))
 

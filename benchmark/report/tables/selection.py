@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.rows import TABLE_METRICS
-from benchmark.report.tables.columns import COLUMNS, OPTIONAL_COLUMNS, Column
+from benchmark.report.tables.column import Column
+from benchmark.report.tables.columns import COLUMNS, OPTIONAL_COLUMNS, add_split_columns
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,10 @@ class SelectedColumns:
         """Whether the ranks of the rows are needed."""
         return "hiou_rank" in (*self.keys, self.sort_key)
 
+    def add_splits(self) -> SelectedColumns:
+        """Return the columns of a table that has rows over several splits."""
+        return replace(self, columns=add_split_columns(self.columns))
+
     def list_printed(self, frame: DataFrame) -> list[Column]:
         """Return the columns of the printed table, in their order."""
         if not self.keys:
@@ -79,7 +84,7 @@ def select_columns(keys: Sequence[str], *, sort: str = "") -> SelectedColumns:
             raise KeyError(explain_unknown_name("column", key, known))
     sort_key, is_descending = _read_order(sort)
     optional = [column for key, columns in OPTIONAL_COLUMNS.items() if key in (*keys, sort_key) for column in columns]
-    return SelectedColumns((*COLUMNS, *optional), tuple(keys), sort_key, is_descending)
+    return SelectedColumns((*COLUMNS, *dict.fromkeys(optional)), tuple(keys), sort_key, is_descending)
 
 
 def _read_order(sort: str) -> tuple[str, bool]:

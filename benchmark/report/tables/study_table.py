@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from benchmark.evaluation.scores import DATASET_METRICS, Metric
-from benchmark.report.frame import COST_METRICS, ROW_FACTS, list_records, read_facts
+from benchmark.evaluation.scores import Metric
 from benchmark.report.imported import describe_imported
-from benchmark.report.rows import Row, RunResult
-from benchmark.report.study_results import GroupResults, StudyResults
+from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncertainty, describe_shared_cautions
-from benchmark.report.tables.columns import TableRow, build_row_frame
-from benchmark.report.tables.json_text import dump_json, format_csv
+from benchmark.report.tables.column import TableRow, build_row_frame
+from benchmark.report.tables.json_text import format_csv
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks, drop_notes
 from benchmark.report.tables.notes import (
     describe_limits,
@@ -23,10 +20,10 @@ from benchmark.report.tables.notes import (
     describe_settings,
     describe_sources,
     describe_stale,
-    digest_runs,
 )
 from benchmark.report.tables.provenance import describe_inputs, describe_machines
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
+from benchmark.report.tables.study_json import to_json
 from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
 from benchmark.report.tables.undefined import describe_undefined_scores
 from benchmark.report.tables.untested import describe_contracts
@@ -67,13 +64,15 @@ def render(
     """
     if fmt not in FORMATS:
         raise KeyError(explain_unknown_name("table format", fmt, FORMATS))
+    columns = columns.add_splits() if results.has_pools else columns
     frame = build_results_frame(results, columns)
     if fmt == "csv":
-        return format_csv(frame)
+        return format_csv(add_single_splits(frame, results, columns))
     layout = lay_out(results, frame, columns=columns, title=title, digits=digits)
     layout = layout if has_notes else drop_notes(layout)
     if fmt == "json":
-        return _to_json(results, frame, layout=layout)
+        split_frame = build_results_frame(results.by_split, columns) if results.has_pools else frame
+        return to_json(results, frame=frame, split_frame=split_frame, layout=layout)
     if fmt == "tex":
         return typeset.to_latex(layout, label=re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"))
     return typeset.to_markdown(layout) if fmt == "md" else typeset.to_text(layout, width=width)
@@ -89,6 +88,16 @@ def build_results_frame(results: StudyResults, columns: SelectedColumns) -> Data
     return build_row_frame(rows, columns.columns)
 
 
+def add_single_splits(frame: DataFrame, results: StudyResults, columns: SelectedColumns) -> DataFrame:
+    """Return a row frame with the rows of every single split behind those over several, which have no split."""
+    from pandas import concat
+
+    if not results.has_pools:
+        return frame
+    pooled = StudyResults(tuple(group for group in results.groups if group.splits))
+    return concat([frame, build_results_frame(pooled.by_split, columns)], ignore_index=True)
+
+
 def sort_results(results: StudyResults, columns: SelectedColumns) -> StudyResults:
     """Return the results with the rows of every group in the order that the columns ask for; the baseline stays."""
     if not columns.sort_key:
@@ -98,11 +107,7 @@ def sort_results(results: StudyResults, columns: SelectedColumns) -> StudyResult
     order = texts.sort_values(ascending=not columns.is_descending, kind="stable", na_position="last").index.tolist()
     groups, start = [], 0
     for group in results.groups:
-        indices = [index - start for index in order if start <= index < start + len(group.rows)]
-        fields: dict[str, Any] = {
-            name: tuple(getattr(group, name)[at] for at in indices) for name in ("rows", "differences", "ranks")
-        }
-        groups.append(replace(group, **fields))
+        groups.append(group.select_rows([at - start for at in order if start <= at < start + len(group.rows)]))
         start += len(group.rows)
     return replace(results, groups=tuple(groups))
 
@@ -150,68 +155,3 @@ def lay_out(
             *(TableNote(text) for text in texts),
         ),
     )
-
-
-def _to_json(results: StudyResults, frame: DataFrame, *, layout: TableLayout) -> str:
-    """Return one JSON object: the facts of the whole table, and a list of rows with all their runs."""
-    groups = [_describe_group(group) for group in results.groups]
-    rows = [(group, row) for group in results.groups for row in group.rows]
-    value = {
-        "title": layout.title,
-        "convention": results.rows[0].convention,
-        **(groups[0] if len(groups) == 1 else {"groups": groups}),
-        "runs_digest": digest_runs(results.rows),
-        "rows": [
-            fields | {"runs": _list_runs(row, _find_classes(group)[0])}
-            for (group, row), fields in zip(rows, list_records(frame), strict=True)
-        ],
-        "notes": [{"mark": note.mark, "text": note.text} for note in layout.notes],
-    }
-    return dump_json(value)
-
-
-def _find_classes(group: GroupResults) -> tuple[tuple[str, ...], tuple[bool, ...]]:
-    """Return the classes of a group, and whether each is seen; nothing if no run is done."""
-    return next(((counts.classes, counts.seen) for row in group.rows for counts in row.counts), ((), ()))
-
-
-def _list_runs(row: Row, classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the facts and the scores of every run of a row."""
-    return [
-        {name: value for name, value in read_facts(row, run).items() if name not in ROW_FACTS}
-        | {metric: getattr(run.scores, metric, None) for metric in DATASET_METRICS}
-        | {f"iou/{name}": run.scores.iou[k] if run.scores is not None else None for k, name in enumerate(classes)}
-        | {metric: getattr(run.record and run.record.cost, metric, None) for metric in COST_METRICS}
-        | _read_inputs(run)
-        for run in row.runs
-    ]
-
-
-def _describe_group(group: GroupResults) -> dict[str, Any]:
-    """Return the facts that the rows of a group share."""
-    classes, seen = _find_classes(group)
-    return {
-        "name": group.name,
-        "gamma": next((row.gamma for row in group.rows if row.records), 0.0),
-        "baseline": group.baseline.label if group.baseline is not None else None,
-        "setting": group.setting._asdict() if group.setting is not None else None,
-        "classes": list(classes),
-        "seen": list(seen),
-    }
-
-
-def _read_inputs(run: RunResult) -> dict[str, Any]:
-    """Return the nested facts of a run, which have no place in a data frame."""
-    record = run.record
-    spec, cost = (record.spec, record.cost) if record is not None else (None, None)
-    return {
-        "budget": spec.budget.model_dump(mode="json") if spec is not None else None,
-        "overrides": spec.overrides if spec is not None else None,
-        "image_size": list(cost.image_size) if cost is not None and cost.image_size is not None else None,
-        "spec": spec.model_dump(mode="json") if spec is not None else None,
-        "environment": record.environment.model_dump(mode="json") if record is not None else None,
-        "continued_from": list(record.continued_from) if record is not None else [],
-        "is_deterministic": record.is_deterministic if record is not None else None,
-        "code": record.code if record is not None else {},
-        "inputs": record.inputs if record is not None else {},
-    }

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmark.evaluation.families import explain_undecidable
+from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.sides import MIN_SHARED_SEEDS
 from benchmark.evaluation.stats import NUMBERS, Interval, PairedDifference
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import StudyResults
 
 RULE = "Student's t, Satterthwaite's degrees of freedom"
+SOURCES = {
+    "splits, seeds and images": ", other seeds, and other images of the dataset",
+    "splits and images": " and other images of the dataset",
+}
+"""What intervals over several splits cover beside other choices of unseen classes, by their kind."""
 METRIC_TEXTS: dict[Metric, str] = {
     "miou": "mIoU: mean over all classes, which is not the mean of mIoU(S) and mIoU(U)",
     "pixel_accuracy": "Acc: share of the labeled pixels whose class was predicted",
@@ -25,16 +31,24 @@ METRIC_TEXTS: dict[Metric, str] = {
 """Meanings of the selectable metrics; those of images and their worst parts follow arXiv 2310.19252."""
 
 
-def describe_scores(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[str]:
+def describe_scores(rows: Sequence[ResultRow], metrics: Sequence[Metric]) -> list[str]:
     """Return the notes on the intervals of scores and on the marking of the best."""
     return [*describe_intervals(rows, metrics), *_describe_ranking(rows)] if metrics else []
 
 
-def describe_intervals(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[str]:
+def describe_intervals(rows: Sequence[ResultRow], metrics: Sequence[Metric]) -> list[str]:
     """Return the notes on what the intervals of scores cover, by their printed form."""
     intervals = [row.estimates[metric].interval for row in rows if row.done for metric in metrics]
     kinds: dict[str, Interval] = {interval.kind: interval for interval in intervals if interval is not None}
+    pooled = [kind for kind in SOURCES if kind in kinds]
     texts = []
+    if pooled:
+        fixed = "; of deterministic rows over splits and images" if len(pooled) > 1 else ""
+        texts.append(
+            f"Scores are means over splits of means over seeds. ±: half width of the {kinds[pooled[0]].level:.0%} "
+            f"interval over {pooled[0]}{fixed} ({RULE}): other choices of unseen classes from the same "
+            f"classes{SOURCES[pooled[0]]}."
+        )
     if "seeds and images" in kinds:
         level = kinds["seeds and images"].level
         texts.append(
@@ -44,8 +58,11 @@ def describe_intervals(rows: Sequence[Row], metrics: Sequence[Metric]) -> list[s
     if "images" in kinds:
         level = kinds["images"].level
         texts.append(f"[low, high] of a score: {level:.0%} jackknife interval over the images alone, for a single run.")
-    if len(kinds) > 1:
-        texts.append("The two kinds of interval cover different sources of uncertainty: do not compare their widths.")
+    if len(texts) > 1:
+        number = "two" if len(texts) == 2 else "three"
+        texts.append(
+            f"The {number} kinds of interval cover different sources of uncertainty: do not compare their widths."
+        )
     return texts
 
 
@@ -73,7 +90,7 @@ def describe_groups(results: StudyResults) -> list[str]:
     texts = [f"{text} each of the {number}."]
     if lacking:
         texts.append(f"No ΔhIoU and p on {', '.join(lacking)}: there is no row {results.baseline.label!r}.")
-    return texts
+    return texts + [f"No mean over {text}." for text in results.obstacles]
 
 
 def describe_differences(results: StudyResults) -> list[str]:
@@ -82,13 +99,20 @@ def describe_differences(results: StudyResults) -> list[str]:
     if known:
         kinds = " or ".join(sorted({f"{paired.interval.kind}" for paired in known}, reverse=True))
         family = "; not corrected for the number of comparisons, as p is" if len(known) > 1 else ""
-        place = " on the same split" if len(results.groups) > 1 else ""
+        place = _describe_place(results)
         return [
             f"ΔhIoU: difference from {results.baseline.label!r}{place} in percentage points on the same images, with "
             f"the {known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
-            *describe_pairing(known),
+            *describe_pairing([paired for one in results.differences if one is not None for paired in one.on_splits]),
         ]
     return []
+
+
+def _describe_place(results: StudyResults) -> str:
+    """Return on which splits rows are compared; empty if there is only one."""
+    if not results.has_pools:
+        return " on the same split" if len(results.groups) > 1 else ""
+    return ", mean over the splits that both rows have,"
 
 
 def describe_pairing(known: Sequence[PairedDifference]) -> list[str]:
@@ -128,10 +152,11 @@ def describe_least_p(results: StudyResults) -> list[str]:
     if not any(value is not None for value in least):
         return []
     text = (
-        f"least p: the smallest p, before Holm, that an exact test with this number of seeds could give "
+        f"least p: the smallest p, before Holm, that an exact test with this number of "
+        f"{'splits or seeds' if results.has_pools else 'seeds'} could give "
         f"({name_exact_tests(pairs)})."
     )
-    warning = explain_undecidable(least)
+    warning = "" if results.has_pools else explain_undecidable(least)
     return [text, *([warning] if warning else [])]
 
 
@@ -145,25 +170,28 @@ def describe_ranks(results: StudyResults) -> list[str]:
     ]
 
 
-def name_exact_tests(pairs: Iterable[tuple[PairedDifference, bool]]) -> str:
-    """Return the exact tests over seeds that suit some differences, see `evaluation.stats.compute_least_p`.
+def name_exact_tests(pairs: Iterable[tuple[PairedDifference | PooledDifference, bool]]) -> str:
+    """Return the exact tests that suit some differences, see `least_p` of these.
 
     Args:
         pairs: Differences, and whether a side of each is deterministic.
     """
-    kinds = {
-        "sign flips of pairs"
-        if paired.pairing != "none"
-        else "sign flips of the runs against a deterministic method"
-        if is_deterministic
-        else "permutations of unpaired runs"
-        for paired, is_deterministic in pairs
-        if paired.least_p is not None
-    }
+    kinds = {_name_exact_test(paired, is_deterministic) for paired, is_deterministic in pairs if paired.least_p}
     return ", ".join(sorted(kinds, reverse=True))
 
 
-def _describe_ranking(rows: Sequence[Row]) -> list[str]:
+def _name_exact_test(paired: PairedDifference | PooledDifference, is_deterministic: bool) -> str:
+    if isinstance(paired, PooledDifference) and len(paired.splits) > 1:
+        return "sign flips of splits"
+    first = next(iter(paired.by_split.values())) if isinstance(paired, PooledDifference) else paired
+    if first.pairing != "none":
+        return "sign flips of pairs"
+    return (
+        "sign flips of the runs against a deterministic method" if is_deterministic else "permutations of unpaired runs"
+    )
+
+
+def _describe_ranking(rows: Sequence[ResultRow]) -> list[str]:
     kinds = sorted({row.supervision for row in rows if row.supervision})
     best = "Best (bold or *): highest as printed among the rows with all runs"
     if len(kinds) > 1:

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from benchmark.evaluation.scores import Convention, Metric
-from benchmark.report.rows import Row
-from benchmark.report.study_results import StudyResults
+from benchmark.report.result_row import ResultRow
+from benchmark.report.split_names import list_splits
+from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.headers import SCORE_HEADERS
 
 AFFECTED: dict[Metric, tuple[Metric, ...]] = {
@@ -23,12 +24,22 @@ def describe_undefined_scores(results: StudyResults, metrics: Sequence[Metric]) 
     notes = []
     for group in results.groups:
         place = f"{group.name}: " if len(results.groups) > 1 else ""
-        texts = describe_undefined(group.rows, metrics, consequence="no ΔhIoU, p or rank")
-        notes += [place + text for text in texts]
+        notes += [place + text for text in describe_undefined_group(group, metrics, consequence="no ΔhIoU, p or rank")]
     return notes
 
 
-def describe_undefined(rows: Sequence[Row], metrics: Sequence[Metric], *, consequence: str) -> list[str]:
+def describe_undefined_group(group: GroupResults, metrics: Sequence[Metric], *, consequence: str) -> list[str]:
+    """Return the notes of a group, see `describe_undefined`; of several splits, those of each that lacks a score."""
+    if not group.splits:
+        return describe_undefined(group.rows, metrics, consequence=consequence)
+    places: dict[str, list[str]] = {}
+    for split in group.splits:
+        for text in describe_undefined(split.rows, metrics, consequence="no part of this split in means of these"):
+            places.setdefault(text, []).append(split.name)
+    return [f"On {list_splits(names)}: {text}" for text, names in places.items()]
+
+
+def describe_undefined(rows: Sequence[ResultRow], metrics: Sequence[Metric], *, consequence: str) -> list[str]:
     """Return one note per kind of classes that no score of some rows rests on.
 
     Args:
@@ -51,7 +62,7 @@ def describe_undefined(rows: Sequence[Row], metrics: Sequence[Metric], *, conseq
     return notes
 
 
-def is_undefined(row: Row, metric: Metric) -> bool:
+def is_undefined(row: ResultRow, metric: Metric) -> bool:
     """Return whether a mean over classes is not defined for some run of a row."""
     return any(math.isnan(getattr(run.scores, metric)) for run in row.counted)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmark.report.rows import Row
+from benchmark.report.result_row import ResultRow
 
 
-def describe_contracts(rows: Sequence[Row]) -> list[str]:
+def describe_contracts(rows: Sequence[ResultRow]) -> list[str]:
     """Return one note that names such rows; none if there are none."""
     labels: dict[str, list[str]] = {}
     for row in rows:

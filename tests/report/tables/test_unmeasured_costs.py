@@ -9,7 +9,8 @@ import pytest
 
 from benchmark.core.run_record import Cost
 from benchmark.report.comparison import compare_runs
-from benchmark.report.rows import compute_median_cost, read_rows
+from benchmark.report.result_row import compute_median_cost
+from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.comparison_table import render as render_comparison
 from benchmark.report.tables.study_table import render

@@ -1,0 +1,148 @@
+"""Groups of rows over several splits: which splits are choices of unseen classes from one pool, and their rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from benchmark.core.split import load_split
+from benchmark.evaluation.sides import find_pool_obstacle
+from benchmark.report.pooled_rows import PooledRow, pool_members
+from benchmark.report.row_groups import RowGroup, identify_row
+from benchmark.report.rows import Row
+from benchmark.report.settings import EvaluationSetting
+from benchmark.report.split_names import list_splits, name_splits
+
+
+@dataclass(frozen=True, eq=False)
+class PooledGroup(RowGroup[PooledRow]):
+    """Rows over several splits.
+
+    Attributes:
+        splits: Groups of the single splits.
+    """
+
+    splits: tuple[RowGroup[Row], ...]
+
+
+class PooledGroups(NamedTuple):
+    """Groups of a table, some of them over several splits, and why other splits are not one group."""
+
+    groups: list[RowGroup[Row] | PooledGroup]
+    obstacles: list[str]
+
+
+class Pool(NamedTuple):
+    """What splits share whose unseen classes are chosen from one pool.
+
+    Attributes:
+        classes: Names of all classes.
+        num_unseen: Number of unseen classes.
+        setting: Setting without its split; None if no run is done.
+    """
+
+    classes: tuple[str, ...]
+    num_unseen: int
+    setting: EvaluationSetting | None
+
+
+def pool_groups(groups: Sequence[RowGroup[Row]]) -> PooledGroups:
+    """Return the groups of a table with those in one that differ in nothing but the choice of unseen classes.
+
+    Splits belong together if their runs have the same classes, number of unseen classes, data, protocol, number of
+    scored images and convention, and if some row stands on two of them. A split without a result joins those whose
+    classes are the same by its file, or the only ones there are if its file cannot be found.
+
+    Args:
+        groups: Groups as `row_groups.group_rows` returns them.
+    """
+    parts = _partition(groups)
+    obstacles: list[str] = []
+    pooled: list[RowGroup[Row] | PooledGroup] = []
+    for part in parts:
+        obstacle = _find_obstacle(part) if _is_pool(part) else ""
+        if obstacle:
+            obstacles.append(f"{list_splits([group.name for group in part])}: {obstacle}")
+        pooled += [_pool(part)] if _is_pool(part) and not obstacle else part
+    return PooledGroups(sorted(pooled, key=lambda group: _find_place(group, groups)), obstacles)
+
+
+def _partition(groups: Sequence[RowGroup[Row]]) -> list[list[RowGroup[Row]]]:
+    """Return the groups in parts with one pool each."""
+    parts: dict[Pool, list[RowGroup[Row]]] = {}
+    for group in groups:
+        if group.setting is not None:
+            parts.setdefault(_read_pool(group, group.setting), []).append(group)
+    unknown = []
+    for group in groups:
+        if group.setting is None:
+            planned = _read_planned_pool(group)
+            unknown += [group] if planned is None else []
+            if planned is not None:
+                pool = next((pool for pool in parts if pool[:2] == planned[:2]), planned)
+                parts.setdefault(pool, []).append(group)
+    known = list(parts.values())
+    for group in unknown:
+        known = [[*known[0], group]] if len(known) == 1 and _has_rows(known[0], group) else [*known, [group]]
+    return [sorted(part, key=groups.index) for part in known]
+
+
+def _read_pool(group: RowGroup[Row], setting: EvaluationSetting) -> Pool:
+    classes, seen = group.find_classes()
+    return Pool(classes, seen.count(False), setting.without_split())
+
+
+def _read_planned_pool(group: RowGroup[Row]) -> Pool | None:
+    """Return the pool of a split without a result, from its file; None if it cannot be read."""
+    records = (run.record for row in group.rows for run in row.runs if run.record is not None)
+    source = next((record.spec.split_source for record in records if record.spec.split_source), group.rows[0].split)
+    try:
+        split = load_split(source)
+    except (KeyError, ValueError):
+        return None
+    return Pool(split.classes, len(split.unseen), None)
+
+
+def _has_rows(part: Sequence[RowGroup[Row]], group: RowGroup[Row]) -> bool:
+    """Return whether all rows of a group stand on other splits too."""
+    return _list_keys([group]) <= _list_keys(part)
+
+
+def _list_keys(part: Sequence[RowGroup[Row]]) -> set[tuple[str, str]]:
+    return {identify_row(row) for group in part for row in group.rows}
+
+
+def _is_pool(part: Sequence[RowGroup[Row]]) -> bool:
+    """Return whether some row stands on two splits."""
+    splits = {(identify_row(row), row.split) for group in part for row in group.rows}
+    return max(Counter(key for key, _ in splits).values()) > 1
+
+
+def _find_obstacle(part: Sequence[RowGroup[Row]]) -> str:
+    """Return why splits are no pool although they share their number of unseen classes; empty if they are one."""
+    names = [group.rows[0].split for group in part]
+    twice = [name for name, times in Counter(names).items() if times > 1]
+    if twice:
+        return f"runs of {twice[0]} are of files with different content"
+    sides = {group.rows[0].split: row.side for group in part for row in reversed(group.rows) if row.done}
+    return find_pool_obstacle(sides) if sides else ""
+
+
+def _pool(part: Sequence[RowGroup[Row]]) -> PooledGroup:
+    members: dict[tuple[str, str], list[Row]] = {}
+    for group in part:
+        for row in group.rows:
+            members.setdefault(identify_row(row), []).append(row)
+    setting = next((group.setting for group in part if group.setting is not None), None)
+    return PooledGroup(
+        name=name_splits([group.rows[0].split for group in part]),
+        rows=tuple(pool_members(some, num_splits=len(part)) for some in members.values()),
+        setting=setting.without_split() if setting is not None else None,
+        splits=tuple(part),
+    )
+
+
+def _find_place(group: RowGroup[Row] | PooledGroup, groups: Sequence[RowGroup[Row]]) -> int:
+    return groups.index(group.splits[0] if isinstance(group, PooledGroup) else group)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.split import list_splits, load_split
+from benchmark.core.split_draw import is_drawn
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.input_files import record_input
 from methods.blocks.weight_files import find_problem_of_file
@@ -94,7 +95,7 @@ def read_embedding_table(file: str, names: str = "", *, ensemble: Ensemble = "no
 
 def read_names(file: str, names: str = "") -> tuple[str, ...]:
     """Read the class names of the rows of an embedding file; arguments and errors as in `read_embedding_table`."""
-    if names in list_splits() or names.endswith(".yaml"):
+    if names in list_splits() or names.endswith(".yaml") or is_drawn(names):
         return load_split(names).classes
     path = Path(names) if names else Path(file).with_suffix(".txt")
     if not path.is_file():

@@ -152,7 +152,7 @@ class ChimeraSeg(Method):
     def initialize(self, batches: Iterable[Batch]) -> None:
         """Calibrate the body's batch norms, and initialize the head's trained maps from CLIP's tokens."""
         with calibrate_batch_norms(self.body):
-            self.head.start_from(pair for batch in batches for pair in self._extract_pairs(batch))
+            self.head.start_from(pair for batch in batches for pair in self.extract_pairs(batch))
 
     def losses(self, batch: Batch) -> Losses:
         """Compute the pixel-text losses on seen labels, and SGD."""
@@ -189,32 +189,32 @@ class ChimeraSeg(Method):
     @torch.no_grad()
     def encode_cls(self, images: Tensor) -> Tensor:
         """Compute CLIP's CLS tokens of images (B, 3, H, W), RGB in 0-255: (B, D) unit vectors."""
-        tokens, _ = self._compute_clip_tokens(images)
-        return F.normalize(self.image_encoder.run_last_blocks(tokens, start=0)[:, 0].float(), dim=1)
+        tokens, _ = self.compute_clip_tokens(images)
+        return F.normalize(self.image_encoder.encode_class_token(tokens).float(), dim=1)
 
-    def _predict(self, sample: Sample) -> Prediction:
-        """Predict one image."""
-        dense, is_valid = self.embed([sample])
-        padded = [side * self.body.stride for side in dense.shape[2:]]
-        return to_predictions(self.classify(dense, is_valid), [sample], padded=padded)[0]
-
-    @torch.no_grad()
-    def _extract_pairs(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor, Grid]]:
-        """Yield features and CLIP's tokens of the images of one size, without padding; see `Head.start_from`."""
-        features = self.body(stack_images(batch, stride=self.body.stride))
-        grids = count_valid_positions(batch, stride=self.body.stride)
-        for indices in group_indices(get_valid_size(sample) for sample in batch).values():
-            height, width = grids[indices[0]]
-            images = torch.stack([crop_to_image(batch[index]) for index in indices])
-            yield features[indices, :, :height, :width], *self._compute_clip_tokens(images)
-
-    def _compute_clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
+    def compute_clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
         """Compute CLIP's tokens before the first block, (B, 1 + h·w, width), and their grid (h, w)."""
         patch = self.image_encoder.patch_size
         height, width = (max(1, round(side / patch)) * patch for side in images.shape[2:])
         if (height, width) != tuple(images.shape[2:]):
             images = F.interpolate(images, size=(height, width), mode="bilinear", antialias=True)
         return self.image_encoder.embed(self.normalize(images))
+
+    @torch.no_grad()
+    def extract_pairs(self, batch: Batch) -> Iterator[tuple[Tensor, Tensor, Grid]]:
+        """Yield features and CLIP's tokens of the images of one size, without padding; see `Head.start_from`."""
+        features = self.body(stack_images(batch, stride=self.body.stride))
+        grids = count_valid_positions(batch, stride=self.body.stride)
+        for indices in group_indices(get_valid_size(sample) for sample in batch).values():
+            height, width = grids[indices[0]]
+            images = torch.stack([crop_to_image(batch[index]) for index in indices])
+            yield features[indices, :, :height, :width], *self.compute_clip_tokens(images)
+
+    def _predict(self, sample: Sample) -> Prediction:
+        """Predict one image."""
+        dense, is_valid = self.embed([sample])
+        padded = [side * self.body.stride for side in dense.shape[2:]]
+        return to_predictions(self.classify(dense, is_valid), [sample], padded=padded)[0]
 
 
 def build(config: ChimeraConfig, split: TrainSplit) -> ChimeraSeg:

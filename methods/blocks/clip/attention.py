@@ -58,8 +58,17 @@ def merge_heads(layer: nn.MultiheadAttention, attended: Tensor) -> Tensor:
 
 def attend_as_trained(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
     """Attend with A = softmax(s·qkᵀ), as CLIP was trained; shapes as in `Attend`."""
-    attended: Tensor = layer(tokens, tokens, tokens, need_weights=False)[0]
-    return attended
+    query, key, value = project_heads(layer, tokens)
+    return merge_heads(layer, F.scaled_dot_product_attention(query, key, value))
+
+
+def attend_from_first(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+    """Attend as trained, but from the first token only: (B, L, C) to (B, 1, C)."""
+    weight, bias, width = layer.in_proj_weight, layer.in_proj_bias, layer.embed_dim
+    query = F.linear(tokens[:, :1], weight[:width], bias[:width]).unflatten(2, (layer.num_heads, -1)).transpose(1, 2)
+    projected = F.linear(tokens, weight[width:], bias[width:])  # (B, L, 2·H·d)
+    key, value = projected.unflatten(2, (2, layer.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    return merge_heads(layer, F.scaled_dot_product_attention(query, key, value))
 
 
 def attend_to_itself(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
@@ -108,11 +117,11 @@ def run_block(block: Block, tokens: Tensor, *, attend: Attend, tail: Tail) -> Te
         tail: Whether residual and MLP follow the attention.
 
     Returns:
-        (B, L, C).
+        (B, L, C), or (B, 1, C) of the first token if the attention is `attend_from_first`.
     """
     attended = attend(block.attn, block.ln_1(tokens))
     if tail == "reduced":
         return attended
-    tokens = tokens + block.ls_1(attended)
+    tokens = tokens[:, : attended.shape[1]] + block.ls_1(attended)
     mixed: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
     return mixed

@@ -11,7 +11,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.blocks.clip.attention import ATTENTIONS, Attend, Attention, Tail, run_block
+from methods.blocks.clip.attention import (
+    ATTENTIONS,
+    Attend,
+    Attention,
+    Tail,
+    attend_as_trained,
+    attend_from_first,
+    run_block,
+)
 from methods.blocks.padding import Grid
 
 Rgb = tuple[float, float, float]
@@ -94,7 +102,7 @@ class ClipImageEncoder(nn.Module):
         if start == 0:
             tokens = self.visual.ln_pre(tokens)
         for block in self.visual.transformer.resblocks[start:stop]:
-            tokens = block(tokens)
+            tokens = run_block(block, tokens, attend=attend_as_trained, tail="full")
         return tokens
 
     def run_last_blocks(
@@ -116,6 +124,17 @@ class ClipImageEncoder(nn.Module):
         tokens = run_block(self.visual.transformer.resblocks[-1], tokens, attend=attend, tail=tail)
         projected: Tensor = self.visual.ln_post(tokens) @ self.visual.proj
         return projected
+
+    def encode_class_token(self, tokens: Tensor) -> Tensor:
+        """Compute CLIP's embeddings of images; in the last block, only the class token is computed.
+
+        Args:
+            tokens: (B, L, C) before the first block.
+
+        Returns:
+            (B, D) embeddings, not normalized.
+        """
+        return self.run_last_blocks(tokens, start=0, attention=attend_from_first)[:, 0]
 
 
 def to_map(tokens: Tensor, grid: Grid) -> Tensor:

@@ -12,11 +12,12 @@ from torch import Tensor
 
 from benchmark.core.seeding import torch_generator
 from methods.blocks.clip import Attention, ClipConfig, Tail, load_clip
-from methods.blocks.clip.attention import ATTENTIONS, run_block
+from methods.blocks.clip.attention import ATTENTIONS, attend_from_first, run_block
 
 BLOCK: Any = load_clip(ClipConfig(model="toy-ViT-16", weights="random")).visual.transformer.resblocks[-1]
 KINDS: list[Attention] = list(ATTENTIONS)
 TAILS: list[Tail] = ["full", "reduced"]
+FROM_FIRST_AND_ALL = (attend_from_first, ATTENTIONS["vanilla"])
 
 Array = NDArray[np.float64]
 
@@ -70,7 +71,15 @@ def _array(tensor: Tensor) -> Array:
 
 def test_vanilla_with_the_full_tail_is_open_clips_own_block() -> None:
     tokens = _random_tokens(2, 1 + 6)
-    assert torch.equal(run_block(BLOCK, tokens, attend=ATTENTIONS["vanilla"], tail="full"), BLOCK(tokens))
+    outputs = run_block(BLOCK, tokens, attend=ATTENTIONS["vanilla"], tail="full")
+    torch.testing.assert_close(outputs, BLOCK(tokens), rtol=0, atol=1e-6)
+
+
+def test_attention_from_the_first_token_is_its_row_of_the_attention() -> None:
+    tokens = _random_tokens(2, 1 + 6)
+    first, expected = (run_block(BLOCK, tokens, attend=attend, tail="full") for attend in FROM_FIRST_AND_ALL)
+    assert first.shape == (2, 1, BLOCK.attn.embed_dim)
+    torch.testing.assert_close(first, expected[:, :1], rtol=0, atol=1e-6)
 
 
 def test_the_value_path_is_the_block_applied_to_every_token_separately() -> None:

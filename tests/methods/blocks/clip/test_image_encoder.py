@@ -38,6 +38,12 @@ def test_the_class_token_equals_encode_image(encoder: ClipImageEncoder) -> None:
     )
 
 
+def test_the_class_token_alone_equals_encode_image(encoder: ClipImageEncoder) -> None:
+    images = _random(2, 3, 64, 64)
+    class_tokens = encoder.encode_class_token(encoder.embed(images)[0])
+    torch.testing.assert_close(class_tokens, CLIP.encode_image(images), rtol=0, atol=1e-5)
+
+
 def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) -> None:
     tokens = _random(1, 5, encoder.width)
     halfway = encoder.run_blocks(tokens, start=0, stop=2)

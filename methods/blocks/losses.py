@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
 from benchmark.core.types import Losses, get_ignore_label
 from methods.blocks.pixel_text_terms import compute_pixel_text_terms
+from methods.blocks.resizing import resize_maps
 
 
 class PixelTextConfig(Config):
@@ -44,6 +44,6 @@ class PixelTextLoss(nn.Module):
             Losses () by name.
         """
         precise = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        resized = F.interpolate(precise, size=labels.shape[1:], mode="bilinear", align_corners=False)
+        resized = resize_maps(precise, labels.shape[1:])
         terms = compute_pixel_text_terms(resized, labels, ignore=get_ignore_label(logits.shape[1]))
         return {f"loss_{name}": weight * getattr(terms, name) for name, weight in self._weights.items()}

@@ -109,6 +109,8 @@ class SmpBody(nn.Module):
         """
         if images.shape[2] % self.stride or images.shape[3] % self.stride:
             raise ValueError(f"images are {tuple(images.shape[2:])}, the body needs multiples of {self.stride}")
+        if images.device.type == "cpu":  # the layout in which pooling and norms are vectorized
+            images = images.contiguous(memory_format=torch.channels_last)
         features: Tensor = self.decoder(self.encoder(self.normalize(images)))
         return features
 

@@ -9,6 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
+from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_one_seed
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.pooling import ONE_SPLIT, name_kind, warn_of_few_splits, warn_of_missing
@@ -92,13 +93,23 @@ def _estimate(
         sample_scores(side, metric=metric, convention=convention, jackknife=jackknife) for side in sides.values()
     ]
     values = np.array([sample.values.mean() for sample in samples])
-    variance = estimate_variance([ScoreSample(values, np.stack([sample.left_out.mean(axis=0) for sample in samples]))])
+    is_random = not all(side.is_deterministic for side in sides.values())
+    tables = [
+        dict(zip(side.seeds, sample.values.tolist(), strict=True))
+        for side, sample in zip(sides.values(), samples, strict=True)
+        if not side.is_deterministic
+    ]
+    pooled = ScoreSample(values, np.stack([sample.left_out.mean(axis=0) for sample in samples]))
+    variance = estimate_variance([pooled], others=estimate_common_seeds(tables))
     if math.isinf(variance.standard_error):
         return None
-    is_random = not all(side.is_deterministic for side in sides.values())
     none = "no variation observed: nothing can be concluded" if variance.standard_error == 0 and is_random else ""
     interval = make_interval(fmean(means), variance, level=level)
-    return replace(interval, kind=name_kind(is_random), caution=join_cautions(warn_of_few_splits(len(sides)), none))
+    return replace(
+        interval,
+        kind=name_kind(is_random),
+        caution=join_cautions(warn_of_few_splits(len(sides)), warn_of_one_seed(tables), none),
+    )
 
 
 def _add_caution(interval: Interval | None, caution: str) -> Interval | None:

@@ -7,8 +7,8 @@ The rule is that of `variation` with splits in the place of runs: the value of a
 the differences, if seeds are paired), the sample variance of these values holds the splits, the seeds within them and
 what the images change from split to split, and the jackknife over the images, left out of all splits together, holds
 what the images change on all splits; what both hold is taken off once. The number of seeds may differ, and may be one:
-every split counts the same, and no variance over seeds is needed. Seeds are those of their split: the same number on
-two splits starts two trainings that have nothing in common but their number.
+every split counts the same, and no variance over seeds is needed. What a seed does on all splits alike moves their
+values together; its variance is estimated from the seeds that splits share and is added, see `common_seeds`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from benchmark.evaluation.common_seeds import estimate_common_seeds, list_seed_tables, warn_of_one_seed
 from benchmark.evaluation.components import VarianceComponents, estimate_components, pool_samples
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.score_samples import DifferenceSample, sample_difference
@@ -214,7 +215,8 @@ def _pool(
 
 def _find_variance(pooled: ScoreSample, samples: Sequence[DifferenceSample]) -> tuple[MeanVariance, str]:
     """Return the variance of a mean over splits, and the reason if it is unknown."""
-    variance = estimate_variance([pooled])
+    common = [part for tables in list_seed_tables(samples) for part in estimate_common_seeds(tables)]
+    variance = estimate_variance([pooled], others=common)
     if math.isinf(variance.standard_error):
         return variance, ONE_IMAGE
     if variance.standard_error == 0 and not all(sample.is_known for sample in samples):
@@ -244,11 +246,12 @@ def warn_of_few_splits(splits: int) -> str:
 
 
 def _warn_of_splits(samples: Sequence[DifferenceSample], by_split: Mapping[str, PairedDifference]) -> str:
-    """Return the caution of splits whose difference is over some of the seeds, or shows no variation."""
+    """Return the caution of splits whose difference is over some seeds or one, or shows no variation."""
     partial = sum(paired.pairing == "shared seeds" for paired in by_split.values())
     silent = sum(not sample.is_known for sample in samples)
     total = spell_number(len(samples))
     return join_cautions(
         f"over the shared seeds alone on {spell_number(partial)} of {total} splits" if partial else "",
         f"no variation observed on {spell_number(silent)} of {total} splits" if silent else "",
+        max(map(warn_of_one_seed, list_seed_tables(samples)), default=""),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,16 @@ class DifferenceSample:
     samples: tuple[ScoreSample, ...]
     means: tuple[float, float]
     is_known: bool
+
+    @property
+    def by_seed(self) -> tuple[Mapping[int, float], ...]:
+        """Difference of each pair by its seed, or the scores of each random side."""
+        pairs = zip(self.samples, self.sides, strict=False)
+        return tuple(
+            dict(zip(side.seeds, sample.values.tolist(), strict=True))
+            for sample, side in pairs
+            if not sample.is_deterministic
+        )
 
     @property
     def left_out(self) -> Floats:

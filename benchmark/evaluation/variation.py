@@ -86,12 +86,13 @@ class MeanVariance(NamedTuple):
     has_seeds: bool
 
 
-def estimate_variance(samples: Sequence[ScoreSample]) -> MeanVariance:
+def estimate_variance(samples: Sequence[ScoreSample], *, others: Sequence[tuple[float, float]] = ()) -> MeanVariance:
     """Return the variance of the mean of one sample, or of the difference of the means of two.
 
     Args:
         samples: One sample (of runs, or of the differences of paired runs), or two independent ones. If one of the two
             is a single run of a method that is not deterministic, its variance over seeds is that of the other.
+        others: Variances of further, independent effects, each with its degrees of freedom.
     """
     seeds = _list_seed_variances(samples)
     means = [sample.left_out.mean(axis=0) for sample in samples]
@@ -100,7 +101,7 @@ def estimate_variance(samples: Sequence[ScoreSample]) -> MeanVariance:
         return MeanVariance(math.inf, 1.0, bool(seeds))
     image_variance, image_df = _jackknife(contrast)
     image_variance = max(image_variance - sum(part.interaction for part in seeds), 0.0)
-    parts = [(part.variance, float(part.df)) for part in seeds] + [(image_variance, image_df)]
+    parts = [(part.variance, float(part.df)) for part in seeds] + [(image_variance, image_df), *others]
     standard_error = math.sqrt(sum(variance for variance, _ in parts))
     if standard_error < TINY:
         return MeanVariance(0.0, image_df, bool(seeds))

@@ -33,23 +33,25 @@ def even_run(split: int, right: int, *, images: int = 6) -> Counts:
     return counts_on(split, np.full((images, CLASSES), right), np.full((images, CLASSES), 100))
 
 
-def even_sides(rights: Sequence[Sequence[int]], *, is_deterministic: bool = False) -> dict[str, Side]:
-    """Return runs of `even_run`, a sequence of seeds for each split."""
+def even_sides(rights: Sequence[Sequence[int]], *, is_deterministic: bool = False, shift: int = 10) -> dict[str, Side]:
+    """Return runs of `even_run`, a sequence of seeds for each split; with a shift of 0, they are the same on all."""
     return {
-        f"s{split}": Side({seed: even_run(split, right) for seed, right in enumerate(seeds)}, is_deterministic)
+        f"s{split}": Side(
+            {shift * split + seed: even_run(split, right) for seed, right in enumerate(seeds)}, is_deterministic
+        )
         for split, seeds in enumerate(rights)
     }
 
 
 def table_sides(right: NDArray[np.int64]) -> dict[str, Side]:
-    """Return runs whose accuracy on an image is `right` (splits, seeds, images) in percent."""
+    """Return runs of accuracy `right` on each image (splits, seeds, images), in percent; no seed is on two splits."""
     pad = np.zeros((right.shape[2], CLASSES - 1), dtype=np.int64)
 
     def run(split: int, own: NDArray[np.int64]) -> Counts:
         return counts_on(split, np.column_stack([own, pad]), np.column_stack([np.full(len(own), 100), pad]))
 
     return {
-        f"s{split}": Side({seed: run(split, own) for seed, own in enumerate(seeds)})
+        f"s{split}": Side({10 * split + seed: run(split, own) for seed, own in enumerate(seeds)})
         for split, seeds in enumerate(right)
     }
 

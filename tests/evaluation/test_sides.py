@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import Metric
-from benchmark.evaluation.sides import Side, check_sides, find_pairing
+from benchmark.evaluation.sides import Side, check_pool, check_sides, find_pairing, find_pool_obstacle
 from tests.evaluation.synthetic_runs import counts_of, make, make_side
 
 
@@ -75,3 +75,34 @@ def test_a_level_is_a_fraction(level: float) -> None:
 def test_an_unknown_metric_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="did you mean 'hiou'"):
         check(make(0.6), metric="hIoU")  # type: ignore[arg-type]
+
+
+def test_splits_that_differ_in_the_unseen_classes_alone_are_a_pool() -> None:
+    sides = {"x": Side({0: make(0.6)}), "y": Side({0: replace(make(0.5), seen=(True, False, True))})}
+    assert find_pool_obstacle(sides) == ""
+
+
+def test_splits_with_other_labels_are_no_pool() -> None:
+    target = make(0.6).target.toarray() + 1
+    sides = {"x": Side({0: make(0.6)}), "y": Side({0: replace(counts_of(target, target), seen=(True, False, True))})}
+    assert find_pool_obstacle(sides) == "splits x and y have the same images with different labels"
+    with pytest.raises(ValueError, match="different labels: pool splits that differ in nothing but"):
+        check_pool(sides)
+
+
+@pytest.mark.parametrize(
+    ("changes", "obstacle"),
+    [
+        (
+            {"image_ids": tuple(f"x{number:03}" for number in range(40))},
+            "splits x and y are evaluated on different images",
+        ),
+        ({"classes": ("a", "b", "d")}, "splits x and y have different classes"),
+        ({"seen": (True, False, False)}, "splits x and y have 1 and 2 unseen classes"),
+        ({"seen": (True, True, False)}, "splits x and y withhold the same classes"),
+    ],
+)
+def test_other_splits_are_no_pool(changes: dict[str, object], obstacle: str) -> None:
+    counts, seen = make(0.6), changes.pop("seen", (True, False, True))
+    other = replace(counts, seen=seen, **changes)  # type: ignore[arg-type]
+    assert find_pool_obstacle({"x": Side({0: counts}), "y": Side({0: other})}) == obstacle

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.cli import studies
 from benchmark.core.split import list_splits, load_split
-from benchmark.core.study import list_studies, load_study
+from benchmark.core.study import Study, list_studies, load_study
 
 
 def run_list(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str | int]]]:
@@ -18,11 +18,14 @@ def run_list(capsys: pytest.CaptureFixture[str]) -> dict[str, list[dict[str, str
     return result
 
 
+def name_splits(study: Study) -> str:
+    resampled = study.resampled
+    return ", ".join(study.split) if resampled is None else f"{resampled.count} splits of {resampled.of}"
+
+
 def test_listed_studies_equal_loaded_studies(capsys: pytest.CaptureFixture[str]) -> None:
     loaded = [load_study(name) for name in list_studies()]
-    expected = [
-        (study.name, study.title, len(study.rows), len(study.seeds), ", ".join(study.split)) for study in loaded
-    ]
+    expected = [(study.name, study.title, len(study.rows), len(study.seeds), name_splits(study)) for study in loaded]
     assert [tuple(study.values()) for study in run_list(capsys)["studies"]] == expected
 
 

@@ -68,6 +68,12 @@ def test_a_split_treats_background_if_and_only_if_its_dataset_labels_it(split: S
     assert (split.background != "none") == ("background" in load_dataset_spec(split.dataset).classes)
 
 
+def test_coco_stuff_has_80_things_before_91_kinds_of_stuff_as_published() -> None:
+    split = load_split("coco_stuff164k")
+    assert split.kinds == {"stuff": split.classes[80:], "things": split.classes[:80]}
+    assert (split.classes[79], split.classes[80], len(split.kinds["stuff"])) == ("toothbrush", "banner", 91)
+
+
 def test_subsets_and_protocol_exist(split: Split) -> None:
     assert {split.train, split.evaluate} <= set(load_dataset_spec(split.dataset).image_counts)
     assert split.protocol in list_protocols()

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from benchmark.core.grid import GridRow
-from benchmark.core.split import SPLITS
+from benchmark.core.split import SPLITS, list_splits, load_split
 from benchmark.core.study import Plan, PlanRow, Study, list_studies, load_study
 from benchmark.planning.expand import expand, label_rows
+from benchmark.planning.method_setup import resolve_method
 from benchmark.planning.resolve import resolve
 from benchmark.store.store import Store
 
@@ -38,10 +39,23 @@ def _write_split(folder: Path, name: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("name", list_studies())
+def _uses_toybox(name: str) -> bool:
+    return all(load_split(split).dataset == "toybox" for split in load_study(name).list_splits())
+
+
+@pytest.mark.parametrize("name", [name for name in list_studies() if _uses_toybox(name)])
 def test_every_included_study_can_be_planned(name: str) -> None:
     planned = expand(load_study(name))
     assert len(set(planned.plan.ids)) == len(planned.specs) == len(planned.plan.ids)
+
+
+@pytest.mark.parametrize("name", [name for name in list_studies() if not _uses_toybox(name)])
+def test_every_included_study_on_real_data_draws_ten_splits_with_the_published_one_first(name: str) -> None:
+    splits, study = [load_split(split) for split in load_study(name).list_splits()], load_study(name)
+    assert len({split.unseen for split in splits}) == 10 and splits[0].name in list_splits()
+    assert {(split.dataset, len(split.unseen)) for split in splits} == {(splits[0].dataset, len(splits[0].unseen))}
+    for row in study.rows:
+        resolve_method(row.method, split=splits[1].name)
 
 
 def test_a_plan_has_every_row_by_every_seed_in_order() -> None:

@@ -29,8 +29,13 @@ def resize_maps(maps: Tensor, size: Sequence[int]) -> Tensor:
     weights = [_compute_weights(old, new) for old, new in zip(maps.shape[2:], (height, width), strict=True)]
     rows, columns = (weight.to(maps) for weight in weights)
     with torch.autocast(maps.device.type, enabled=False):
-        tall = (maps.transpose(2, 3) @ rows).transpose(2, 3)  # (B, C, H, w)
-        return tall @ columns
+        tall = _multiply_last(maps.transpose(2, 3), rows).transpose(2, 3)  # (B, C, H, w)
+        return _multiply_last(tall, columns)
+
+
+def _multiply_last(maps: Tensor, weights: Tensor) -> Tensor:
+    """Multiply the last axis by weights (old, new), in one product: (B, C, n, old) to (B, C, n, new)."""
+    return (maps.flatten(0, 2) @ weights).unflatten(0, maps.shape[:3])
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,7 @@
-"""`table`, `plot`, `compare`, `export`: reports made from run records, without torch unless images are drawn."""
+"""`table`, `compare`, `export`: reports made from run records, without torch."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -118,119 +117,6 @@ def print_table(store: Store, plan: Plan) -> None:
     from benchmark.report.tables.study_table import render
 
     print_line(render(collect_table(store, plan, DEFAULT), title=plan.title).rstrip("\n"))
-
-
-def plot(
-    context: typer.Context,
-    names: Names,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
-    *,
-    split: SplitFilter = None,
-    convention: Convention = "d2-main",
-    baseline: Baseline = None,
-    sort: Sort = None,
-    formats: Annotated[
-        str | None, typer.Option("--format", "-f", metavar="KEY,…", help="png, pdf and svg; default: png,pdf.")
-    ] = None,
-    images: Annotated[
-        bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
-    ] = False,
-    select: Annotated[
-        str | None,
-        typer.Option(
-            "--select",
-            metavar="WHICH",
-            help="Images to draw segmentations of, implies --images: targets (the default), 'difference:ROW' (largest "
-            "difference from the baseline), 'first N', or ids with commas.",
-        ),
-    ] = None,
-) -> None:
-    """Draw the figures of studies, methods and runs; of several splits, each in a folder of its own."""
-    store = open_store(context)
-    plan = find_plan(store, names, split)
-    reference = read_option("--baseline", baseline, GIVE_ROW)
-    order = read_option("--sort", sort, "give KEY or KEY,desc")
-    keys = split_keys("--format", formats)
-    chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
-    if images or chosen:
-        check_segmentations(store, plan, select=chosen, baseline=reference)
-    for path in write_figures(store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys):
-        print_line(str(path))
-    if images or chosen:
-        for path in write_segmentations(store, plan, out, select=chosen, baseline=reference, formats=keys):
-            print_line(str(path))
-    print_ambiguous(store, names)
-
-
-def write_figures(
-    store: Store,
-    plan: Plan,
-    out: Path,
-    *,
-    convention: str = "d2-main",
-    baseline: str = "",
-    sort: str = "",
-    formats: Sequence[str] = (),
-) -> list[Path]:
-    """Draw the figures of a study that need only its records, print what is left out, and return the files."""
-    from benchmark.report.figures.study_figures import describe_left_out, draw_all
-    from benchmark.report.figures.style import FORMATS, check_formats
-    from benchmark.report.tables.selection import select_columns
-
-    check_formats(formats)
-    results = collect_table(store, plan, select_columns((), sort=sort), convention=convention, baseline=baseline)
-    out.mkdir(parents=True, exist_ok=True)
-    for text in describe_left_out(results):
-        print_note(text)
-    return draw_all(results, store, out, formats=formats or FORMATS)
-
-
-def write_segmentations(
-    store: Store, plan: Plan, out: Path, *, select: str = "", baseline: str = "", formats: Sequence[str] = ()
-) -> list[Path]:
-    """Draw predictions for a few images, print which rows are left out, and return the files."""
-    from benchmark.cli.predict import predict_row
-    from benchmark.qualitative.gallery import draw_gallery
-    from benchmark.report.figures.style import FORMATS
-
-    paths: list[Path] = []
-    for part in _list_parts(plan):
-        folder = out if len(plan.splits) == 1 else out / part.rows[0].split
-        gallery = draw_gallery(
-            store,
-            part,
-            folder,
-            select=select,
-            baseline=baseline,
-            predict=predict_row,
-            formats=formats or FORMATS,
-        )
-        paths += gallery.paths
-        for label, reason in gallery.left_out.items():
-            print_note(f"no segmentations of {label}: {reason}")
-        if gallery.choice is not None:
-            print_note(gallery.choice.text)
-    return paths
-
-
-def check_segmentations(store: Store, plan: Plan, *, select: str, baseline: str) -> None:
-    """Check that the images of segmentations can be chosen, before anything is drawn.
-
-    Raises:
-        KeyError: A row or image is unknown.
-        ValueError: No image can be chosen as asked.
-    """
-    from benchmark.qualitative.gallery import choose_sheet
-
-    for part in _list_parts(plan):
-        choose_sheet(store, part, select=select, baseline=baseline)
-
-
-def _list_parts(plan: Plan) -> list[Plan]:
-    """Return one plan per split."""
-    return [
-        plan.model_copy(update={"rows": tuple(row for row in plan.rows if row.split == split)}) for split in plan.splits
-    ]
 
 
 def compare(

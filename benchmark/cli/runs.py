@@ -99,7 +99,8 @@ def demo(
     retry_failed: RetryFailed = False,
 ) -> None:
     """Run a short end-to-end demo. Trains Chimera-Seg, its ablations and two baselines on toybox; draws all results."""
-    from benchmark.cli.reports import print_table, write_figures, write_segmentations
+    from benchmark.cli.plots import write_figures, write_segmentations
+    from benchmark.cli.reports import print_table
     from benchmark.core.study import load_study
     from benchmark.planning.plan_cache import plan_study
     from benchmark.planning.selection import modify_study, select_study

@@ -215,8 +215,14 @@ def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
 
 def _compare_classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
     counts = a.counts[0]
-    columns = (counts.classes, counts.seen, a.average_iou().tolist(), b.average_iou().tolist())
+    columns = (counts.classes, counts.seen, _average_iou(a), _average_iou(b))
     return tuple(ClassDifference(*fields) for fields in zip(*columns, strict=True))
+
+
+def _average_iou(row: Row) -> list[float]:
+    """Return the IoU of every class."""
+    seen, unseen = (row.average_iou(is_seen=kind) for kind in (True, False))
+    return np.where(row.counts[0].seen, seen, unseen).tolist()
 
 
 def _find_interval_cautions(differences: Mapping[Metric, AdjustedDifference]) -> list[str]:

@@ -12,7 +12,6 @@ from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.stats import PairedDifference, compare_sides
 from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
-from benchmark.report.rows import Row
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 

@@ -76,15 +76,12 @@ class PooledRow(ResultRow):
         scores = zip(self.done_members, self.select_scores(metric), strict=True)
         return tuple(member.split for member, score in scores if not math.isnan(score))
 
-    def collect_iou(self, *, is_seen: bool) -> Floats:
-        """Return the (splits, K) IoU per class where it is seen or where it is unseen, mean over the runs of a split.
-
-        Args:
-            is_seen: Whether to return the IoU on the splits on which a class is seen; all else is nan.
-        """
-        masks = [np.array(member.counts[0].seen) == is_seen for member in self.done_members]
-        rows = [member.average_iou() for member in self.done_members]
-        return np.array([np.where(mask, iou, np.nan) for mask, iou in zip(masks, rows, strict=True)])
+    def average_iou(self, *, is_seen: bool) -> Floats:
+        """Return the (K,) IoU per class, mean over the splits on which it is seen or unseen; nan if there are none."""
+        values = np.array([member.average_iou(is_seen=is_seen) for member in self.done_members])
+        known = ~np.isnan(values)
+        total, number = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+        return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
 
     def name_runs(self, runs: Sequence[RunResult]) -> str:
         """Return some runs of the row by seed and split, of many splits by their number."""

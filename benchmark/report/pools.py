@@ -10,7 +10,7 @@ from typing import NamedTuple
 from benchmark.core.split import load_split
 from benchmark.evaluation.sides import find_pool_obstacle
 from benchmark.report.pooled_rows import PooledRow, pool_members
-from benchmark.report.row_groups import RowGroup, identify_row
+from benchmark.report.row_groups import RowGroup, group_rows, identify_row
 from benchmark.report.rows import Row
 from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits, name_splits
@@ -67,6 +67,27 @@ def pool_groups(groups: Sequence[RowGroup[Row]]) -> PooledGroups:
             obstacles.append(f"{list_splits([group.name for group in part])}: {obstacle}")
         pooled += [_pool(part)] if _is_pool(part) and not obstacle else part
     return PooledGroups(sorted(pooled, key=lambda group: _find_place(group, groups)), obstacles)
+
+
+def choose_splits(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
+    """Return the splits of figures that are of one split, and a note on every choice among several.
+
+    Of a group over several splits, it is the first on which the most rows are done.
+
+    Args:
+        rows: Rows as `rows.read_rows` returns them.
+    """
+    splits, notes = [], []
+    for group in pool_groups(group_rows(rows)).groups:
+        parts = group.splits if isinstance(group, PooledGroup) else (group,)
+        names = [part.rows[0].split for part in parts]
+        done = [sum(bool(row.done) for row in part.rows) for part in parts]
+        splits.append(names[done.index(max(done))])
+        if len(parts) > 1:
+            notes.append(
+                f"segmentations are those of {splits[-1]}, one of {len(parts)} splits; --split NAME takes another"
+            )
+    return list(dict.fromkeys(splits)), notes
 
 
 def _partition(groups: Sequence[RowGroup[Row]]) -> list[list[RowGroup[Row]]]:

@@ -13,7 +13,7 @@ from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.jackknife import ImageJackknife
-from benchmark.evaluation.scores import Convention, Metric, Scores
+from benchmark.evaluation.scores import Convention, Floats, Metric, Scores
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import Interval
 
@@ -94,7 +94,7 @@ class ResultRow(ABC):
     @property
     @abstractmethod
     def sides(self) -> Mapping[str, Side]:
-        """The row as one side of a comparison, by split: pixel counts by seed, without splits on which no run is done."""
+        """The row as one side of a comparison, by split: pixel counts by seed; no splits without a done run."""
 
     @property
     @abstractmethod
@@ -104,6 +104,15 @@ class ResultRow(ABC):
     @abstractmethod
     def select_scores(self, metric: Metric) -> tuple[float, ...]:
         """Return the scores that the mean of the row is the mean of."""
+
+    @abstractmethod
+    def average_iou(self, *, is_seen: bool) -> Floats:
+        """Return the (K,) IoU per class in one role, mean over the runs.
+
+        Args:
+            is_seen: Whether to return the IoU where a class is seen or where it is unseen; nan for a class that never
+                is, or that the convention leaves out.
+        """
 
     @abstractmethod
     def name_runs(self, runs: Sequence[RunResult]) -> str:

@@ -10,7 +10,6 @@ from benchmark.report.result_row import ResultRow
 from benchmark.report.rows import Row, find_shared_setting
 from benchmark.report.settings import EvaluationSetting, name_settings
 
-
 RowT_co = TypeVar("RowT_co", bound=ResultRow, covariant=True)
 
 

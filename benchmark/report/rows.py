@@ -73,10 +73,10 @@ class Row(ResultRow):
         runs = (score_metrics(run, metrics=[metric], convention=self.convention) for run in self.counts)
         return tuple(scores[metric] for scores in runs)
 
-    def average_iou(self) -> Floats:
-        """Return the (K,) IoU per class, mean over the runs; nan if the convention leaves the class out."""
+    def average_iou(self, *, is_seen: bool) -> Floats:
+        """Return the (K,) IoU of the seen or of the unseen classes, mean over the runs; nan for the others."""
         values = np.array([run.scores.iou for run in self.counted if run.scores is not None], dtype=np.float64)
-        return np.asarray(values.mean(axis=0))
+        return np.where(np.array(self.counts[0].seen) == is_seen, values.mean(axis=0), np.nan)
 
     def name_runs(self, runs: Sequence[RunResult]) -> str:
         """Return some runs of the row by their seeds: "seeds 0, 1"."""

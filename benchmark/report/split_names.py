@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 
 SHORTEST_PREFIX = 3
 """Characters that names of splits share at least if the name of their group begins with them."""
@@ -14,7 +14,8 @@ LISTED_SPLITS = 24
 
 def name_splits(names: Sequence[str]) -> str:
     """Return what the names of several splits share, and how many there are: "toybox@6-s0 (12 splits)"."""
-    prefix = os.path.commonprefix(list(names))
+    pairs = zip(min(names), max(names), strict=False)
+    prefix = "".join(first for first, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
     shared = prefix if prefix in names else prefix.rstrip("0123456789").rstrip("-_@ ")
     number = f"{len(names)} splits"
     return f"{shared} ({number})" if len(shared) >= SHORTEST_PREFIX else number

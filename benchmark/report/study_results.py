@@ -33,12 +33,14 @@ class GroupResults(RowGroup[ResultRow]):
 
     def select_rows(self, indices: Sequence[int]) -> GroupResults:
         """Return the group with these rows in this order, on every split too."""
-        rows, differences, ranks = (
-            tuple(values[index] for index in indices) for values in (self.rows, self.differences, self.ranks)
+        order = [identify_row(self.rows[index]) for index in indices]
+        return replace(
+            self,
+            rows=tuple(self.rows[index] for index in indices),
+            differences=tuple(self.differences[index] for index in indices),
+            ranks=tuple(self.ranks[index] for index in indices),
+            splits=tuple(split.select_rows(_find_order(split.rows, order)) for split in self.splits),
         )
-        order = [identify_row(row) for row in rows]
-        splits = tuple(split.select_rows(_find_order(split.rows, order)) for split in self.splits)
-        return replace(self, rows=rows, differences=differences, ranks=ranks, splits=splits)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,14 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure
-from benchmark.report.rows import Row
+from benchmark.report.pooled_rows import PooledRow
+from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.layout import UNSEEN_MARK
 
 COLOR_MAP = "cividis"
@@ -26,39 +28,62 @@ MIDDLE_LUMINANCE = 0.179
 """Luminance on which black and white have the same contrast by WCAG 2: the square root of 1.05 * 0.05, less 0.05."""
 CLASSES_IN = 5.4
 """Width of all classes together."""
-NUMBERED_IN, NAMED_IN, UNSEEN_IN = 0.2, 0.07, 0.13
+NUMBERED_IN, NAMED_IN, UNSEEN_IN = 0.16, 0.07, 0.13
 """Least width of a class with numbers, of one with a name, and the width of an unseen class if there is space."""
 
 
-def draw_classes(rows: Sequence[Row], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
+def draw_classes(
+    rows: Sequence[ResultRow], out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+) -> list[Path]:
     """Draw IoU per class, mean over the runs of a row: seen classes left, unseen ones right and with a star.
 
-    Classes that the convention leaves out are gray. Numbers and names are left out if there are too many classes.
+    Classes that the convention leaves out are gray. Numbers and names are left out if there are too many classes. Rows
+    over several splits have all classes twice, one map below the other: the mean over the splits on which a class is
+    seen, and that over those on which it is unseen; gray if there are none.
     """
     shown = [row for row in rows if row.done]
     if not shown:
         return []
     counts = shown[0].counts[0]
-    values = np.stack([row.average_iou() for row in shown])
-    groups = {kind: [k for k, is_seen in enumerate(counts.seen) if is_seen is kind] for kind in (True, False)}
-    widths = _choose_widths(len(groups[True]), len(groups[False]))
+    is_pooled = any(isinstance(row, PooledRow) for row in shown)
+    groups = {
+        kind: [k for k, is_seen in enumerate(counts.seen) if is_pooled or is_seen is kind] for kind in (True, False)
+    }
+    widths = dict.fromkeys(groups, CLASSES_IN) if is_pooled else _choose_widths(*map(len, groups.values()))
     classes = shorten_labels(counts.classes, width=40)
-    height = 0.75 + 0.23 * len(shown) + 0.055 * max(map(len, classes))
+    height = (0.75 + 0.23 * len(shown) + 0.055 * max(map(len, classes))) * (2 if is_pooled else 1)
     with open_figure(out, "classes", size=(PAGE_IN, height), formats=formats) as figure:
         add_title(figure, rows, name=title)
         kinds = [kind for kind, members in groups.items() if members]
-        panels = figure.subplots(1, len(kinds), squeeze=False, width_ratios=[widths[kind] for kind in kinds])[0]
+        panels = _make_panels(figure, [widths[kind] for kind in kinds], is_pooled=is_pooled)
         for kind, axes in zip(kinds, panels, strict=True):
             names = [classes[k] + ("" if kind else UNSEEN_MARK) for k in groups[kind]]
-            _draw_group(axes, values[:, groups[kind]], names, width=widths[kind] / len(names))
-            axes.set_xlabel(f"seen ({len(names)})" if kind else f"unseen{UNSEEN_MARK} ({len(names)})")
+            values = np.stack([row.average_iou(is_seen=kind) for row in shown])[:, groups[kind]]
+            _draw_group(axes, values, names, width=widths[kind] / len(names))
+            axes.set_xlabel(_name_role(kind, len(names), is_pooled=is_pooled))
             axes.set_yticks([])
         ticks = [index + 0.5 for index in range(len(shown))]
         labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
-        panels[0].set_yticks(ticks, [label for row, label in labels if row.done], rotation=0)
+        texts = [label for row, label in labels if row.done]
+        for axes in panels if is_pooled else panels[:1]:
+            axes.set_yticks(ticks, texts, rotation=0)
         scale = ScalarMappable(Normalize(0, 100), COLOR_MAP)
         figure.colorbar(scale, ax=list(panels), label="IoU (%)", pad=0.01, aspect=30).outline.set_visible(False)
     return list_paths(out, "classes", formats)
+
+
+def _make_panels(figure: Figure, widths: Sequence[float], *, is_pooled: bool) -> Sequence[Axes]:
+    """Return axes side by side, or one below the other for rows over several splits."""
+    if is_pooled:
+        return list(figure.subplots(len(widths), 1, squeeze=False)[:, 0])
+    return list(figure.subplots(1, len(widths), squeeze=False, width_ratios=widths)[0])
+
+
+def _name_role(is_seen: bool, number: int, *, is_pooled: bool) -> str:
+    if is_pooled:
+        kind = "seen" if is_seen else f"unseen{UNSEEN_MARK}"
+        return f"mean over the splits on which a class is {kind} (gray: none)"
+    return f"seen ({number})" if is_seen else f"unseen{UNSEEN_MARK} ({number})"
 
 
 def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: float) -> None:

@@ -1,4 +1,4 @@
-"""Figure of hIoU: a bar per row, a point per seed, and the interval of the table."""
+"""Figure of hIoU: a bar per row, a point per seed or per split, and the interval of the table."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from benchmark.report.figures.style import (
     make_interval_handles,
     open_figure,
 )
+from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.headers import describe_supervision
 
@@ -42,7 +43,7 @@ def draw_bars(
     title: str = "",
     formats: Sequence[str] = FORMATS,
 ) -> list[Path]:
-    """Draw hIoU: a bar from 0 for the mean, points for seeds, a line for the interval, dashes at the baseline.
+    """Draw hIoU: a bar from 0 for the mean, points for seeds or splits, a line for the interval, dashes at a baseline.
 
     Args:
         rows: Rows.
@@ -120,6 +121,7 @@ def _list_legend(rows: Sequence[ResultRow], colors: dict[str, tuple[float, float
     handles: list[Patch | Line2D] = [*patches] if len(patches) > 1 else []
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
     handles += make_interval_handles(estimates, color="black", linewidth=1)
-    if any(len(row.counted) > 1 for row in rows):
-        handles.append(Line2D([], [], linewidth=0, color="0.7", label="one seed", **POINT_KEY))
+    if any(len(row.select_scores("hiou")) > 1 for row in rows if row.done):
+        label = "one split" if any(isinstance(row, PooledRow) for row in rows) else "one seed"
+        handles.append(Line2D([], [], linewidth=0, color="0.7", label=label, **POINT_KEY))
     return handles

@@ -98,8 +98,12 @@ def draw_gamma(
 
 
 def average_gamma_curve(row: ResultRow) -> Floats:
-    """Return the (G, 4) `compute_gamma_curve`, averaged over the done runs of a row."""
-    return np.asarray(np.mean([compute_gamma_curve(counts, row.convention) for counts in row.counts], axis=0))
+    """Return the (G, 4) `compute_gamma_curve`, averaged over the done runs of each split and over the splits."""
+    curves = [
+        np.mean([compute_gamma_curve(counts, row.convention) for counts in side.counts], axis=0)
+        for side in row.sides.values()
+    ]
+    return np.asarray(np.mean(curves, axis=0))
 
 
 def _choose_looks(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, str, tuple[float, float, float], str]]:

@@ -12,11 +12,12 @@ from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
 from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
+from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import FORMATS
 from benchmark.report.imported import describe_missing_scores
 from benchmark.report.rows import TABLE_METRICS
 from benchmark.report.study_results import GroupResults, StudyResults
-from benchmark.report.tables.undefined import describe_undefined
+from benchmark.report.tables.undefined import describe_undefined_group
 from benchmark.store.store import Store
 
 
@@ -49,9 +50,10 @@ def draw_all(results: StudyResults, store: Store, out: Path, *, formats: Sequenc
 def _draw_group(group: GroupResults, store: Store, out: Path, *, title: str, formats: Sequence[str]) -> list[Path]:
     rows = group.rows
     bars = draw_bars(rows, out, baseline=group.baseline, title=title, formats=formats)
+    effects = draw_effects(group, out, title=title, formats=formats)
     drawn = [draw(rows, out, title=title, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
     losses = draw_curves(rows, store, out, title=title, formats=formats)
-    return [path for files in (bars, *drawn, losses) for path in files]
+    return [path for files in (bars, effects, *drawn, losses) for path in files]
 
 
 def name_folders(names: Sequence[str]) -> list[str]:
@@ -68,8 +70,8 @@ def describe_left_out(results: StudyResults) -> list[str]:
     notes = []
     for group in results.groups:
         place = f"{group.name}: " if len(results.groups) > 1 else ""
-        texts = describe_undefined(
-            group.rows, TABLE_METRICS, consequence="no figure of hIoU, seen against unseen, and gamma"
+        texts = describe_undefined_group(
+            group, TABLE_METRICS, consequence="no figure of hIoU, seen against unseen, and gamma"
         )
         texts += describe_missing_scores(group.rows, consequence="left out of the figure of gamma")
         notes += [place + text for text in texts]

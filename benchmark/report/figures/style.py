@@ -33,7 +33,12 @@ DASHES = (0, (4, 3))
 MARKERS = "osD^vPX<>h"
 LEGEND_LINE_IN, LEGEND_CHARACTER_IN, LEGEND_KEY_IN = 0.14, 0.056, 0.45
 """Height of a line, width of a character, and width of a key with its gaps in a legend."""
-INTERVAL_LINES: dict[str, Literal["-", ":"]] = {"seeds and images": "-", "images": ":"}
+INTERVAL_LINES: dict[str, Literal["-", ":"]] = {
+    "splits, seeds and images": "-",
+    "splits and images": "-",
+    "seeds and images": "-",
+    "images": ":",
+}
 """Line of an interval by the sources of variation that the interval covers."""
 
 _RC: Any = {

@@ -14,8 +14,8 @@ from benchmark.report.imported import describe_imported
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting
 from benchmark.report.study_results import GroupResults, StudyResults
-from benchmark.report.tables.split_notes import describe_pool
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
+from benchmark.report.tables.split_notes import describe_pool
 from benchmark.store.staleness import summarize_changes
 
 CONVENTION_TEXTS: dict[Convention, str] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from benchmark.evaluation.families import explain_undecidable
 from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.split_claims import count_one_split_claims, describe_one_split_claims

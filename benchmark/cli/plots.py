@@ -1,0 +1,176 @@
+"""`plot`: figures made from run records, without torch unless images are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from benchmark.cli.console import open_store, print_line, print_note
+from benchmark.cli.report_options import (
+    Baseline,
+    BySplit,
+    Convention,
+    Names,
+    Sort,
+    SplitFilter,
+    find_plan,
+    print_ambiguous,
+    read_option,
+    split_keys,
+)
+from benchmark.cli.reports import GIVE_ROW, collect_table
+
+if TYPE_CHECKING:
+    from benchmark.core.study import Plan
+    from benchmark.store.store import Store
+
+
+def plot(
+    context: typer.Context,
+    names: Names,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
+    *,
+    split: SplitFilter = None,
+    convention: Convention = "d2-main",
+    baseline: Baseline = None,
+    by_split: BySplit = False,
+    sort: Sort = None,
+    formats: Annotated[
+        str | None, typer.Option("--format", "-f", metavar="KEY,…", help="png, pdf and svg; default: png,pdf.")
+    ] = None,
+    images: Annotated[
+        bool, typer.Option("--images", help="Also draw segmentations, predicted from checkpoints.")
+    ] = False,
+    select: Annotated[
+        str | None,
+        typer.Option(
+            "--select",
+            metavar="WHICH",
+            help="Images to draw segmentations of, implies --images: targets (the default), 'difference:ROW' (largest "
+            "difference from the baseline), 'first N', or ids with commas.",
+        ),
+    ] = None,
+) -> None:
+    """Draw the figures of studies, methods and runs; of splits that are kept apart, each in a folder of its own."""
+    store = open_store(context)
+    plan = find_plan(store, names, split)
+    reference = read_option("--baseline", baseline, GIVE_ROW)
+    order = read_option("--sort", sort, "give KEY or KEY,desc")
+    keys = split_keys("--format", formats)
+    chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
+    parts = list(_list_parts(store, plan, is_by_split=by_split)) if images or chosen else []
+    check_segmentations(store, parts, select=chosen, baseline=reference)
+    for path in write_figures(
+        store,
+        plan,
+        out,
+        convention=convention,
+        baseline=reference,
+        sort=order,
+        formats=keys,
+        is_by_split=by_split,
+    ):
+        print_line(str(path))
+    for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
+        print_line(str(path))
+    print_ambiguous(store, names)
+
+
+def write_figures(
+    store: Store,
+    plan: Plan,
+    out: Path,
+    *,
+    convention: str = "d2-main",
+    baseline: str = "",
+    sort: str = "",
+    formats: Sequence[str] = (),
+    is_by_split: bool = False,
+) -> list[Path]:
+    """Draw the figures of a study that need only its records, print what is left out, and return the files."""
+    from benchmark.report.figures.study_figures import describe_left_out, draw_all
+    from benchmark.report.figures.style import FORMATS, check_formats
+    from benchmark.report.tables.selection import select_columns
+
+    check_formats(formats)
+    columns = select_columns((), sort=sort)
+    results = collect_table(store, plan, columns, convention=convention, baseline=baseline, is_by_split=is_by_split)
+    out.mkdir(parents=True, exist_ok=True)
+    for text in describe_left_out(results):
+        print_note(text)
+    return draw_all(results, store, out, formats=formats or FORMATS)
+
+
+def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
+    """Draw predictions for a few images, print which rows are left out, and return the files."""
+    return _write_galleries(store, list(_list_parts(store, plan, is_by_split=False)), out)
+
+
+def _write_galleries(
+    store: Store,
+    parts: Sequence[Plan],
+    out: Path,
+    *,
+    select: str = "",
+    baseline: str = "",
+    formats: Sequence[str] = (),
+) -> list[Path]:
+    """Draw predictions on every split of `_list_parts`, see `write_segmentations`."""
+    from benchmark.cli.predict import predict_row
+    from benchmark.qualitative.gallery import draw_gallery
+    from benchmark.report.figures.study_figures import name_folders
+    from benchmark.report.figures.style import FORMATS
+
+    paths: list[Path] = []
+    names = name_folders([part.rows[0].split for part in parts])
+    for part, name in zip(parts, names, strict=True):
+        folder = out if len(parts) == 1 else out / name
+        gallery = draw_gallery(
+            store,
+            part,
+            folder,
+            select=select,
+            baseline=baseline,
+            predict=predict_row,
+            formats=formats or FORMATS,
+        )
+        paths += gallery.paths
+        for label, reason in gallery.left_out.items():
+            print_note(f"no segmentations of {label}: {reason}")
+        if gallery.choice is not None:
+            print_note(gallery.choice.text)
+    return paths
+
+
+def check_segmentations(store: Store, parts: Sequence[Plan], *, select: str, baseline: str) -> None:
+    """Check that the images of segmentations can be chosen, before anything is drawn.
+
+    Args:
+        store: Store that holds the runs.
+        parts: One plan per split that is drawn.
+        select: Images, as the user gave them.
+        baseline: Baseline, as the user gave it.
+
+    Raises:
+        KeyError: A row or image is unknown.
+        ValueError: No image can be chosen as asked.
+    """
+    from benchmark.qualitative.gallery import choose_sheet
+
+    for part in parts:
+        choose_sheet(store, part, select=select, baseline=baseline)
+
+
+def _list_parts(store: Store, plan: Plan, *, is_by_split: bool) -> Iterator[Plan]:
+    """Yield one plan per split whose segmentations are drawn: of splits that figures take the mean over, one."""
+    from benchmark.report.pools import choose_splits
+    from benchmark.report.rows import read_rows
+
+    splits, notes = (plan.splits, []) if is_by_split else choose_splits(read_rows(store, plan))
+    for text in notes:
+        print_note(text)
+    for split in splits:
+        yield plan.model_copy(update={"rows": tuple(row for row in plan.rows if row.split == split)})

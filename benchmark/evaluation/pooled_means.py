@@ -59,17 +59,12 @@ def estimate_over_splits(
     for metric in metrics:
         means = {split: fmean(scores[metric] for scores in runs) for split, runs in printed.items()}
         means = {split: mean for split, mean in means.items() if not math.isnan(mean)}
-        intervals[metric] = _estimate(
-            {split: sides[split] for split in means},
-            list(means.values()),
-            metric=metric,
-            convention=convention,
-            level=level,
-            jackknife=jackknife,
+        defined = {split: sides[split] for split in means}
+        interval = _estimate(
+            defined, list(means.values()), metric=metric, convention=convention, level=level, jackknife=jackknife
         )
-        intervals[metric] = _add_caution(
-            intervals[metric], warn_of_missing(len(means), shared=len(sides), sizes=(len(sides),))
-        )
+        missing = warn_of_missing(len(means), shared=len(sides), sizes=(len(sides),))
+        intervals[metric] = _add_caution(interval, missing)
     return intervals
 
 

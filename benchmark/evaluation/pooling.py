@@ -16,6 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from benchmark.evaluation.common_seeds import estimate_common_seeds, list_seed_tables, warn_of_one_seed
 from benchmark.evaluation.components import VarianceComponents, estimate_components, pool_samples
@@ -144,19 +145,13 @@ def compare_over_splits(
         check_sides([b[split], a[split]], metrics=[metric], level=level)
     check_pool({split: a[split] for split in shared})
     jackknife = jackknife or ImageJackknife((metric,))
-    samples = {
-        split: sample_difference(a[split], b[split], metric=metric, convention=convention, jackknife=jackknife)
-        for split in shared
-    }
-    samples = {split: sample for split, sample in samples.items() if not math.isnan(sum(sample.means))}
+    sample = partial(sample_difference, metric=metric, convention=convention, jackknife=jackknife)
+    compare = partial(compare_sides, metric=metric, convention=convention, level=level, jackknife=jackknife)
+    samples = {split: sample(a[split], b[split]) for split in shared}
+    samples = {split: each for split, each in samples.items() if not math.isnan(sum(each.means))}
     if not samples:
         raise ValueError(f"{metric} is not defined on any of the splits {shared}: its classes do not occur")
-    by_split = {
-        split: compare_sides(
-            [a[split]], b[split], metric=metric, convention=convention, level=level, jackknife=jackknife
-        )[0]
-        for split in samples
-    }
+    by_split = {split: compare([a[split]], b[split])[0] for split in samples}
     missing = warn_of_missing(len(samples), shared=len(shared), sizes=(len(a), len(b)))
     if len(samples) == 1:
         (paired,) = by_split.values()

@@ -82,6 +82,6 @@ def _build_replacement(
         norm=norm,
         hidden=hidden,
         project=project,
-        start="vanilla" if config.start == "random" else config.start,
-        start_tail=config.start_tail,
+        attention="vanilla" if config.start == "random" else config.start,
+        tail=config.start_tail,
     )

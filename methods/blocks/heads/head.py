@@ -8,11 +8,20 @@ from collections.abc import Iterable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from methods.blocks.clip.attention import Attention, Tail
 from methods.blocks.padding import Grid
 
 
 class Head(nn.Module, ABC):
-    """Trained map from features to dense embeddings that can be initialized from CLIP's tokens."""
+    """Trained map from features to dense embeddings that can be initialized from CLIP's tokens.
+
+    Attributes:
+        attention: Attention of the last block in the dense map of CLIP that the start imitates.
+        tail: Tail of the last block in that dense map.
+    """
+
+    attention: Attention
+    tail: Tail
 
     @abstractmethod
     def forward(self, features: Tensor) -> Tensor:
@@ -37,7 +46,7 @@ class RandomlyStartedHead(Head):
 
     def __init__(self, head: Head) -> None:
         super().__init__()
-        self.head = head
+        self.head, self.attention, self.tail = head, head.attention, head.tail
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""

@@ -24,8 +24,8 @@ class PlainHead(Head):
         norm: Norm of the features (B, C, h, w).
         hidden: Layers that stay random at the start, (B, C, h, w) to (B, C', h, w).
         project: Map into the embedding space, (B, C', h, w) to (B, D, h, w).
-        start: Attention of the last block for that dense map.
-        start_tail: Tail of the last block for that dense map.
+        attention: Attention of the last block for that dense map.
+        tail: Tail of the last block for that dense map.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class PlainHead(Head):
         norm: nn.Module,
         hidden: nn.Module,
         project: Adapter,
-        start: Attention = "vanilla",
-        start_tail: Tail = "full",
+        attention: Attention = "vanilla",
+        tail: Tail = "full",
     ) -> None:
         super().__init__()
         self._image_encoder = (image_encoder,)  # in a tuple, so that it is no submodule
-        self._start, self._start_tail = start, start_tail
+        self.attention, self.tail = attention, tail
         self.norm, self.hidden, self.project = norm, hidden, project
 
     def forward(self, features: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class PlainHead(Head):
         ridge = Ridge()
         for features, tokens, grid in pairs:
             dense = F.normalize(
-                image_encoder.run_last_blocks(tokens, start=0, attention=self._start, tail=self._start_tail), dim=-1
+                image_encoder.run_last_blocks(tokens, start=0, attention=self.attention, tail=self.tail), dim=-1
             )
             ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
         set_linear(self.project.linear, *ridge.solve())

@@ -1,0 +1,1 @@
+"""Diagnostics of trained methods that explain their scores."""

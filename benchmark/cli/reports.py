@@ -143,8 +143,9 @@ def compare(
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two methods, image by image."""
-    from benchmark.report.comparison import compare_runs, find_runs
+    """Compare two methods, image by image, over all splits that both have."""
+    from benchmark.report.comparison import compare_runs
+    from benchmark.report.comparison_sides import find_runs
     from benchmark.report.named_rows import make_plan
     from benchmark.report.tables.comparison_table import render
     from benchmark.report.tables.typeset import WIDTH

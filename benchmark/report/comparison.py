@@ -1,38 +1,31 @@
-"""Comparison of two methods on the same images: scores with a paired test, every class, and costs."""
+"""Comparison of two methods on the same images: scores with a paired test, every split, every class, and costs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.core.run_spec import IMPORTED
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.study import PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin
-from benchmark.evaluation.scores import Convention, Metric
-from benchmark.evaluation.stats import compare_sides
-from benchmark.report.alarms import describe_alarms
+from benchmark.evaluation.pooling import PooledDifference, compare_over_splits
+from benchmark.evaluation.scores import Convention, Floats, Metric
+from benchmark.evaluation.sides import find_pool_obstacle
+from benchmark.evaluation.stats import PairedDifference, compare_sides
+from benchmark.report.comparison_cautions import find_cautions, find_interval_cautions
+from benchmark.report.comparison_sides import SplitRuns
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.imported import describe_imported
-from benchmark.report.named_rows import make_plan
+from benchmark.report.pooled_rows import pool_members
+from benchmark.report.result_row import ResultRow
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
-from benchmark.report.tables.cautions import name_cautions
-from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.notes import describe_budget, describe_stale
-from benchmark.report.tables.provenance import (
-    describe_conflicts,
-    describe_continued,
-    describe_row_arithmetic,
-    join_distinct,
-)
+from benchmark.report.settings import EvaluationSetting
+from benchmark.report.split_names import list_splits
 from benchmark.store.store import Store
-from benchmark.utils.method_names import is_method_path, split_method
 
-UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")
-"""Properties of runs that are not known of imported predictions."""
+ADVICE = "name one split with --split"
 
 
 @dataclass(frozen=True)
@@ -41,15 +34,17 @@ class ClassDifference:
 
     Attributes:
         name: Name of the class.
-        is_seen: Whether the class has masks in training.
+        is_seen: Whether the IoU is that on splits on which the class has masks in training.
         a: IoU of method A.
         b: IoU of method B.
+        num_splits: Number of splits behind the means.
     """
 
     name: str
     is_seen: bool
     a: float
     b: float
+    num_splits: int = 1
 
     @property
     def difference(self) -> float:
@@ -58,208 +53,214 @@ class ClassDifference:
 
 
 @dataclass(frozen=True, eq=False)
+class SplitDifference:
+    """Differences between two methods on one of several splits.
+
+    Attributes:
+        split: Name of the split.
+        unseen: Unseen classes of the split.
+        a: Runs and scores of method A.
+        b: Runs and scores of method B.
+        differences: a - b by metric with the interval of this split alone, without metrics that are not defined.
+    """
+
+    split: str
+    unseen: tuple[str, ...]
+    a: Row
+    b: Row
+    differences: Mapping[Metric, PairedDifference]
+
+
+@dataclass(frozen=True, eq=False)
 class MethodComparison:
-    """Differences between two methods.
+    """Differences between two methods, on one split or over all that both have.
 
     Attributes:
         a: Runs and scores of method A.
         b: Runs and scores of method B.
+        setting: Setting that both share, without a split if there are several.
         differences: a - b by metric, without metrics that are not defined; p values corrected over the metrics.
         margins: Tests of the same differences against a margin; empty if no margin is given.
-        classes: IoU per class, in the order of the split.
+        splits: Differences on every split; empty if there is only one.
+        classes: IoU per class, in the order of the split; over several splits, first where it is seen, then where it is
+            unseen.
         cautions: Further differences between the two, one line each.
     """
 
-    a: Row
-    b: Row
+    a: ResultRow
+    b: ResultRow
+    setting: EvaluationSetting
     differences: Mapping[Metric, AdjustedDifference]
     margins: Mapping[Metric, MarginTest]
+    splits: tuple[SplitDifference, ...]
     classes: tuple[ClassDifference, ...]
     cautions: tuple[str, ...]
 
 
-def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str = "") -> tuple[str, dict[int, str]]:
-    """Find the runs that a user names as one side of a comparison.
-
-    Args:
-        store: Store that holds the runs.
-        text: Row of the plan, or anything that `named_rows.make_plan` takes and that stands for one row.
-        plan: Plan whose rows may be named.
-        split: Name or file of the split of the row; if empty, any.
-
-    Returns:
-        A label, and the ids of the runs by seed.
-
-    Raises:
-        KeyError: Nothing matches, or the text is ambiguous.
-    """
-    rows = [] if plan is None else [row for row in plan.rows if _is_called(row, text) and split in ("", row.split)]
-    if not rows:
-        try:
-            rows = _find_rows(store, text, split)
-        except KeyError as error:
-            if plan is None:
-                raise
-            labels = ", ".join(repr(row.label) for row in plan.rows)
-            raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
-        rows = [row if row.method in (IMPORTED, "") else _add_method(row) for row in rows]
-    path = split_method(text)[0] if is_method_path(text) else ""
-    exact = [row for row in rows if _is_called(row, text)]
-    rows = exact if len(exact) == 1 else rows
-    if len(rows) > 1:
-        has_copies = len({row.label for row in rows}) < len(rows)
-        names = ", ".join(
-            f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
-            for row in rows
-        )
-        advice = "name its split with --split, or one of its runs" if has_copies else "name one of them"
-        raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
-    return rows[0].label, dict(rows[0].ids)
-
-
-def _find_rows(store: Store, text: str, split: str) -> list[PlanRow]:
-    """Return the rows that a text stands for; it may be a label with what tells a row from others of its name."""
-    try:
-        return list(make_plan(store, [text], split=split).rows)
-    except KeyError:
-        name, bracket, _ = text.rpartition(" [")
-        rows = _find_rows(store, name, split) if bracket else []
-        called = [row for row in rows if row.label in (text, split_method(text)[1])]
-        if not called:
-            raise
-        return called
-
-
-def _name(row: PlanRow, path: str) -> str:
-    """Return a row as a command names it, with the path of the method's file if the user gave it."""
-    return repr(row.label.replace(row.method, path, 1) if path else row.label)
-
-
-def _add_method(row: PlanRow) -> PlanRow:
-    return row.model_copy(update={"label": f"{row.method}/{row.label}"})
-
-
-def _is_called(row: PlanRow, text: str) -> bool:
-    """Return whether a text is the label of a row or METHOD/LABEL, whatever its case."""
-    return text.strip().casefold() in (row.label.casefold(), f"{row.method}/{row.label}".casefold())
-
-
 def compare_runs(
     store: Store,
-    a: Mapping[int, str],
-    b: Mapping[int, str],
+    a: SplitRuns,
+    b: SplitRuns,
     *,
     labels: tuple[str, str] = ("", ""),
     convention: Convention = "d2-main",
     margin: float | None = None,
     metrics: Sequence[Metric] = TABLE_METRICS,
 ) -> MethodComparison:
-    """Compare the runs of two methods.
+    """Compare the runs of two methods, over the splits on which both have a finished one.
 
     Args:
         store: Store that holds the runs.
-        a: Ids by seed of the runs of method A.
-        b: Ids by seed of the runs of method B; seeds that both have are compared with each other.
+        a: Ids by split and seed of the runs of method A.
+        b: Ids by split and seed of the runs of method B; seeds that both have are compared with each other.
         labels: Labels of the two; if empty, the first run's method and row.
         convention: Convention of the scores.
         margin: Largest difference that does not matter, in percentage points; None for no tests against a margin.
         metrics: Metrics that are compared.
 
     Raises:
-        ValueError: A side has no finished run, the sides differ in split, dataset or number of images, or the margin is
-            not positive.
+        ValueError: A side has no finished run, the sides share no split or differ in dataset or number of images, their
+            splits are no pool, or the margin is not positive.
     """
     jackknife = ImageJackknife(tuple(metrics))
-    row_a, row_b = (
-        _read_side(store, ids, label=label, convention=convention, jackknife=jackknife)
-        for ids, label in zip((a, b), labels, strict=True)
-    )
-    find_shared_setting([row_a, row_b])
+    sides = [
+        _read_side(store, runs, label=label, convention=convention, jackknife=jackknife)
+        for runs, label in zip((a, b), labels, strict=True)
+    ]
+    pairs = _pair_splits(*sides)
+    setting = _find_setting(pairs)
+    row_a, row_b = map(_join_splits, zip(*pairs, strict=True))
     differences = _compare_scores(row_a, row_b)
     tests = {} if margin is None else {name: judge_margin(one.paired, margin) for name, one in differences.items()}
+    cautions = [*_describe_unpaired(sides, pairs), *find_interval_cautions(differences), *find_cautions(row_a, row_b)]
     return MethodComparison(
         a=row_a,
         b=row_b,
+        setting=setting,
         differences=differences,
         margins=tests,
-        classes=_compare_classes(row_a, row_b),
-        cautions=(*_find_interval_cautions(differences), *_find_cautions(row_a, row_b)),
+        splits=_list_splits(pairs, differences) if len(pairs) > 1 else (),
+        classes=_compare_classes(pairs),
+        cautions=tuple(cautions),
     )
 
 
 def _read_side(
-    store: Store, ids: Mapping[int, str], *, label: str, convention: Convention, jackknife: ImageJackknife
-) -> Row:
-    if not ids:
+    store: Store, runs: SplitRuns, *, label: str, convention: Convention, jackknife: ImageJackknife
+) -> list[Row]:
+    """Return a side on each of its splits."""
+    if not any(runs.values()):
         raise ValueError("one side of the comparison has no runs: give at least one id")
-    planned = PlanRow(label=label, method="", split="", ids=dict(ids))
-    row = read_row(store, planned, convention=convention, jackknife=jackknife)
-    if not row.done:
-        problems = "; ".join(f"{run.run_id}: {run.problem}" for run in row.runs)
+    planned = [PlanRow(label=label, method="", split=split, ids=dict(ids)) for split, ids in runs.items()]
+    rows = [read_row(store, row, convention=convention, jackknife=jackknife) for row in planned]
+    spec = next((record.spec for row in rows for record in row.records), None)
+    if spec is None:
+        problems = "; ".join(f"{run.run_id}: {run.problem}" for row in rows for run in row.runs)
         raise ValueError(f"{label or 'one side'} has no finished run to compare ({problems}): run it first")
-    spec = row.records[0].spec
-    return replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method, split=spec.split)
+    return [replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method) for row in rows]
 
 
-def _compare_scores(a: Row, b: Row) -> dict[Metric, AdjustedDifference]:
-    defined = [metric for metric in a.metrics if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
-    paired = [
-        difference
-        for metric in defined
-        for difference in compare_sides([a.side], b.side, metric=metric, convention=a.convention, jackknife=a.jackknife)
+def _pair_splits(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:
+    """Return both sides on every split on which both have a finished run."""
+    done_a, done_b = ([row for row in side if row.done] for side in (a, b))
+    if len(done_a) == len(done_b) == 1:
+        return [(done_a[0], done_b[0])]
+    pairs = [(row, other) for row in done_a for other in done_b if row.split == other.split]
+    if not pairs:
+        places = (list_splits([row.split for row in side]) for side in (done_a, done_b))
+        raise ValueError("no split has finished runs of both: A has some on {}; B on {}".format(*places))
+    return pairs
+
+
+def _find_setting(pairs: Sequence[tuple[Row, Row]]) -> EvaluationSetting:
+    """Return the setting that both sides share on all splits.
+
+    Raises:
+        ValueError: The sides differ on a split, or the splits are no pool.
+    """
+    settings = [setting for pair in pairs if (setting := find_shared_setting(pair)) is not None]
+    if len(pairs) == 1:
+        return settings[0]
+    first, *others = (setting.without_split() for setting in settings)
+    names = [
+        name for name in EvaluationSetting._fields if any(getattr(first, name) != getattr(o, name) for o in others)
     ]
+    if names:
+        places = list_splits([row.split for row, _ in pairs])
+        raise ValueError(f"splits {places} are not comparable ({', '.join(names)}): {ADVICE}")
+    obstacle = find_pool_obstacle({row.split: row.side for row, _ in pairs})
+    if obstacle:
+        raise ValueError(f"no mean over {obstacle}: {ADVICE}")
+    return first
+
+
+def _join_splits(members: Sequence[Row]) -> ResultRow:
+    return pool_members(members, num_splits=len(members)) if len(members) > 1 else members[0]
+
+
+def _describe_unpaired(sides: Sequence[Sequence[Row]], pairs: Sequence[tuple[Row, Row]]) -> list[str]:
+    """Return which splits of a side take no part, as the other has no finished run there."""
+    shared = {row.split for pair in pairs for row in pair}
+    cautions = []
+    for name, other, side in zip("AB", "BA", sides, strict=True):
+        alone = [row.split for row in side if row.split not in shared and row.done]
+        cautions += [f"{name}: left out on {list_splits(alone)}, as {other} has no finished run there"] if alone else []
+    return cautions
+
+
+def _compare_scores(a: ResultRow, b: ResultRow) -> dict[Metric, AdjustedDifference]:
+    defined = [metric for metric in a.metrics if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
+    paired = [_compare_score(a, b, metric=metric) for metric in defined]
     adjusted = adjust_holm([difference.p_value for difference in paired])
     pairs = zip(paired, adjusted, strict=True)
     return {difference.metric: AdjustedDifference(difference, p_value) for difference, p_value in pairs}
 
 
-def _compare_classes(a: Row, b: Row) -> tuple[ClassDifference, ...]:
-    counts = a.counts[0]
-    columns = (counts.classes, counts.seen, _average_iou(a), _average_iou(b))
-    return tuple(ClassDifference(*fields) for fields in zip(*columns, strict=True))
+def _compare_score(a: ResultRow, b: ResultRow, *, metric: Metric) -> PairedDifference | PooledDifference:
+    convention, jackknife = a.convention, a.jackknife
+    if len(a.sides) > 1:
+        return compare_over_splits(a.sides, b.sides, metric=metric, convention=convention, jackknife=jackknife)
+    (side,), (reference,) = (row.sides.values() for row in (a, b))
+    return compare_sides([side], reference, metric=metric, convention=convention, jackknife=jackknife)[0]
 
 
-def _average_iou(row: Row) -> list[float]:
-    """Return the IoU of every class."""
+def _list_splits(
+    pairs: Sequence[tuple[Row, Row]], differences: Mapping[Metric, AdjustedDifference]
+) -> tuple[SplitDifference, ...]:
+    return tuple(
+        SplitDifference(
+            split=a.split,
+            unseen=tuple(
+                name for name, is_seen in zip(a.counts[0].classes, a.counts[0].seen, strict=True) if not is_seen
+            ),
+            a=a,
+            b=b,
+            differences={
+                metric: known.by_split[a.split] for metric, known in differences.items() if a.split in known.by_split
+            },
+        )
+        for a, b in pairs
+    )
+
+
+def _compare_classes(pairs: Sequence[tuple[Row, Row]]) -> tuple[ClassDifference, ...]:
+    """Return the mean IoU of every class over the splits on which it is seen, and over those on which it is unseen."""
+    counts = [row.counts[0] for row, _ in pairs]
+    seen = np.array([some.seen for some in counts])  # (splits, K)
+    iou_a, iou_b = (np.array([_average_iou(pair[side]) for pair in pairs]) for side in (0, 1))
+    is_known = ~np.isnan(iou_a) & ~np.isnan(iou_b)
+    classes = []
+    for is_seen in (True, False):
+        for k, name in enumerate(counts[0].classes):
+            is_counted = (seen[:, k] == is_seen) & is_known[:, k]
+            if (seen[:, k] == is_seen).any():
+                a, b = (float(iou[is_counted, k].mean()) if is_counted.any() else np.nan for iou in (iou_a, iou_b))
+                classes.append(ClassDifference(name, is_seen, a, b, int(is_counted.sum())))
+    order = {name: k for k, name in enumerate(counts[0].classes)}
+    return tuple(classes if len(pairs) > 1 else sorted(classes, key=lambda one: order[one.name]))
+
+
+def _average_iou(row: Row) -> Floats:
+    """Return the (K,) IoU of every class."""
     seen, unseen = (row.average_iou(is_seen=kind) for kind in (True, False))
-    return np.where(row.counts[0].seen, seen, unseen).tolist()
-
-
-def _find_interval_cautions(differences: Mapping[Metric, AdjustedDifference]) -> list[str]:
-    """Return the reasons why intervals of differences are unreliable, each once."""
-    cautions = {SCORE_HEADERS[metric]: known.paired.interval.caution for metric, known in differences.items()}
-    return [f"the interval of A - B ({text})" for text in name_cautions(cautions)]
-
-
-def _find_cautions(a: Row, b: Row) -> tuple[str, ...]:
-    has_seeds, is_any_imported = not (a.is_deterministic or b.is_deterministic), a.is_imported or b.is_imported
-    properties: dict[str, Callable[[Row], str]] = {
-        "supervision": lambda row: row.supervision,
-        "training": describe_budget,
-        "engine": lambda row: join_distinct(row, lambda record: record.spec.engine),
-        "device": lambda row: join_distinct(row, lambda record: record.environment.device),
-        "arithmetic": describe_row_arithmetic,
-        "seeds": lambda row: ", ".join(str(run.seed) for run in row.done) if has_seeds else "",
-    }
-    cautions = [
-        f"different {name}: A {describe(a) or 'none'}; B {describe(b) or 'none'}"
-        for name, describe in properties.items()
-        if describe(a) != describe(b) and not (is_any_imported and name in UNKNOWN_OF_IMPORTS)
-    ]
-    cautions += [f"{side}: {text}" for side, row in (("A", a), ("B", b)) for text in describe_imported(row)]
-    cautions += _describe_shared_runs(a, b)
-    if not is_any_imported:
-        cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]
-    for side, row in (("A", a), ("B", b)):
-        cautions += [f"{side}: {text}" for text in describe_stale(row) + describe_continued(row) + describe_alarms(row)]
-        cautions += [f"{side}: seed {run.seed} is left out ({run.problem})" for run in row.runs if run.scores is None]
-    return tuple(cautions)
-
-
-def _describe_shared_runs(a: Row, b: Row) -> list[str]:
-    """Return the caution that runs take part on both sides; none if none does."""
-    ids_a, ids_b = ({run.run_id for run in row.counted} for row in (a, b))
-    shared = sorted(ids_a & ids_b)
-    if not shared:
-        return []
-    return ["A and B are the same runs" if ids_a == ids_b else f"A and B share runs: {', '.join(shared)}"]
+    return np.where(row.counts[0].seen, seen, unseen)

@@ -10,17 +10,17 @@ import pytest
 
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
-from benchmark.report.comparison import compare_runs, find_runs
+from benchmark.report.comparison_sides import find_runs
 from benchmark.report.tables.comparison_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.core.machines import make_environment
-from tests.report.world import COST, even, plan_of, save, spec_of, two_rows
+from tests.report.world import COST, compare_ids, even, plan_of, save, spec_of, two_rows
 
 
 def test_a_minus_b_is_the_difference_of_the_scores_in_the_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    comparison = compare_runs(store, better, worse)
+    comparison = compare_ids(store, better, worse)
     a, b = (row.estimates["hiou"].mean for row in (comparison.a, comparison.b))
     hiou = comparison.differences["hiou"]
     assert hiou.paired.difference == pytest.approx(a - b)
@@ -31,7 +31,7 @@ def test_a_minus_b_is_the_difference_of_the_scores_in_the_table(tmp_path: Path) 
 def test_differences_of_classes_equal_those_worked_out_by_hand(tmp_path: Path) -> None:
     store = Store(tmp_path)
     a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60))
-    grass, _, cup, _ = compare_runs(store, {0: a}, {0: b}).classes
+    grass, _, cup, _ = compare_ids(store, {0: a}, {0: b}).classes
     assert (grass.name, grass.is_seen) == ("grass", True)
     assert grass.difference == pytest.approx(100 * 80 / 120 - 100 * 50 / 150)
     assert (cup.is_seen, cup.difference) == (False, 0)
@@ -42,7 +42,7 @@ def test_other_differences_of_the_sides_are_cautions(tmp_path: Path) -> None:
     a = save(store, spec_of("a"), even(80, 60), inputs={"clip.pt": "1", "a.txt": "1"})
     b = save(store, spec_of("b", seed=1), even(50, 60), supervision="none", inputs={"clip.pt": "2"})
     lost = save(store, spec_of("b", seed=2), Failure(kind="ValueError", message="torn"))
-    cautions = compare_runs(store, {0: a}, {1: b, 2: lost}).cautions
+    cautions = compare_ids(store, {0: a}, {1: b, 2: lost}).cautions
     expected = ("supervision", "training", "seeds", "inputs")
     cautions = tuple(text for text in cautions if not text.startswith("the interval of A - B"))
     assert [text.split(":")[0] for text in cautions] == [*(f"different {name}" for name in expected), "B"]
@@ -53,9 +53,9 @@ def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path:
     store = Store(tmp_path)
     plan = two_rows(store)
     ids = plan.rows[1].ids
-    assert find_runs(store, "No sgd", plan=plan) == ("no SGD", ids)
-    assert find_runs(store, ids[2]) == ("demo/no SGD", {2: ids[2]})
-    assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", ids)
+    assert find_runs(store, "No sgd", plan=plan) == ("no SGD", {"toybox": ids})
+    assert find_runs(store, ids[2]) == ("demo/no SGD", {"toybox": {2: ids[2]}})
+    assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", {"toybox": ids})
     with pytest.raises(KeyError, match=r"'demo' stands for 2 rows, .* name one of them .'demo/no SGD', 'demo/paper'"):
         find_runs(store, "demo", plan=plan)
 
@@ -67,21 +67,21 @@ def test_a_side_without_a_result_cannot_be_compared(tmp_path: Path) -> None:
         save(store, spec_of("b"), Failure(kind="ValueError", message="torn")),
     )
     with pytest.raises(ValueError, match=r"no finished run to compare .*ValueError: torn"):
-        compare_runs(store, {0: a}, {0: b})
+        compare_ids(store, {0: a}, {0: b})
 
 
 def test_sides_of_different_splits_cannot_be_compared(tmp_path: Path) -> None:
     store = Store(tmp_path)
     a, b = save(store, spec_of(), even(80, 60)), save(store, spec_of(split_digest="other"), even(50, 60))
     with pytest.raises(ValueError, match="not comparable"):
-        compare_runs(store, {0: a}, {0: b})
+        compare_ids(store, {0: a}, {0: b})
 
 
 def test_text_names_both_sides_and_gives_costs_as_ratios(tmp_path: Path) -> None:
     store = Store(tmp_path)
     half = COST.model_copy(update={"latency_ms": COST.latency_ms / 2})
     a, b = save(store, spec_of("a"), even(80, 60)), save(store, spec_of("b"), even(50, 60), cost=half)
-    text = render(compare_runs(store, {0: a}, {0: b}, labels=("", "plain")))
+    text = render(compare_ids(store, {0: a}, {0: b}, labels=("", "plain")))
     assert "A: demo/a (1 run)   B: plain (1 run)" in text
     assert next(line for line in text.splitlines() if line.startswith("test image")).split()[-3:] == [
         "12.5",
@@ -94,13 +94,13 @@ def test_text_names_both_sides_and_gives_costs_as_ratios(tmp_path: Path) -> None
 def test_every_format_repeats_to_the_byte(tmp_path: Path, fmt: str) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    assert render(compare_runs(store, better, worse), fmt=fmt) == render(compare_runs(store, better, worse), fmt=fmt)
+    assert render(compare_ids(store, better, worse), fmt=fmt) == render(compare_ids(store, better, worse), fmt=fmt)
 
 
 def test_json_holds_every_class_and_run(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in plan_of({row.label: row.ids for row in two_rows(store).rows}).rows)
-    value = json.loads(render(compare_runs(store, better, worse), fmt="json"))
+    value = json.loads(render(compare_ids(store, better, worse), fmt="json"))
     assert [row["name"] for row in value["classes"]] == ["grass", "water", "cup", "fish"]
     assert value["b"]["run_ids"] == list(worse.values())
     assert value["differences"]["hiou"]["interval_over"] == "seeds and images"
@@ -112,7 +112,7 @@ def test_text_and_json_name_the_gamma_of_the_sides(tmp_path: Path) -> None:
         save(store, spec_of(variant, protocol=Protocol(gamma=0.1)), counts)
         for variant, counts in (("paper", even(80, 60)), ("no SGD", even(70, 50)))
     )
-    comparison = compare_runs(store, {0: a}, {0: b}, labels=("paper", "no SGD"))
+    comparison = compare_ids(store, {0: a}, {0: b}, labels=("paper", "no SGD"))
     assert "Offset gamma: 0.1 subtracted from their softmax." in " ".join(render(comparison).split())
     assert json.loads(render(comparison, fmt="json"))["gamma"] == 0.1
 
@@ -120,7 +120,7 @@ def test_text_and_json_name_the_gamma_of_the_sides(tmp_path: Path) -> None:
 def test_a_margin_gives_a_verdict_on_every_metric(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    comparison = compare_runs(store, better, worse, margin=1.0)
+    comparison = compare_ids(store, better, worse, margin=1.0)
     text, value = render(comparison), json.loads(render(comparison, fmt="json"))
     assert list(comparison.margins) == ["miou_seen", "miou_unseen", "hiou"]
     hiou, seen = value["differences"]["hiou"], value["differences"]["miou_seen"]
@@ -132,7 +132,7 @@ def test_a_margin_gives_a_verdict_on_every_metric(tmp_path: Path) -> None:
 def test_without_a_margin_there_is_a_verdict_and_no_test(tmp_path: Path) -> None:
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
-    value = json.loads(render(compare_runs(store, worse, better), fmt="json"))
+    value = json.loads(render(compare_ids(store, worse, better), fmt="json"))
     assert value["differences"]["hiou"]["verdict"].startswith("worse by ")
     assert value["differences"]["hiou"]["margin"] is None and value["differences"]["hiou"]["least_p"] == 0.25
 
@@ -142,7 +142,7 @@ def test_a_margin_that_is_not_positive_is_refused(tmp_path: Path, margin: float)
     store = Store(tmp_path)
     better, worse = (row.ids for row in two_rows(store).rows)
     with pytest.raises(ValueError, match="expected percentage points above 0"):
-        compare_runs(store, better, worse, margin=margin)
+        compare_ids(store, better, worse, margin=margin)
 
 
 def test_different_machines_and_continued_checkpoints_are_cautions(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_different_machines_and_continued_checkpoints_are_cautions(tmp_path: Pat
     a = save(store, spec_of("a"), even(80, 60))
     other = make_environment(cpu_capability="AVX512")
     b = save(store, spec_of("b"), even(50, 60), environment=other, continued_from=("torch AVX2",))
-    *_, arithmetic, continued = compare_runs(store, {0: a}, {0: b}).cautions
+    *_, arithmetic, continued = compare_ids(store, {0: a}, {0: b}).cautions
     assert arithmetic.startswith("different arithmetic: A torch AVX2") and "; B torch AVX512" in arithmetic
     assert continued.startswith("B: seed 0 was continued under other arithmetic (torch AVX2; then torch AVX512")
 
@@ -160,7 +160,7 @@ def test_stale_runs_are_a_caution_of_their_side(tmp_path: Path) -> None:
     code = {"methods/no_such.py": "1"}
     a = {seed: save(store, spec_of("paper", seed=seed), even(80, 60), code=code) for seed in range(2)}
     b = {seed: save(store, spec_of("no SGD", seed=seed), even(80, 60)) for seed in range(2)}
-    comparison = compare_runs(store, a, b)
+    comparison = compare_ids(store, a, b)
     assert "A: seeds 0, 1 stale: methods/no_such.py is gone" in comparison.cautions
     assert not any("B:" in text and "stale" in text for text in comparison.cautions)
     for has_notes in (True, False):
@@ -170,16 +170,16 @@ def test_stale_runs_are_a_caution_of_their_side(tmp_path: Path) -> None:
 def test_sides_of_the_same_runs_say_so(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids, other = (row.ids for row in two_rows(store).rows)
-    assert "A and B are the same runs" in compare_runs(store, ids, ids).cautions
-    assert f"A and B share runs: {ids[0]}" in compare_runs(store, {0: ids[0]}, ids).cautions
-    assert not [text for text in compare_runs(store, ids, other).cautions if text.startswith("A and B")]
+    assert "A and B are the same runs" in compare_ids(store, ids, ids).cautions
+    assert f"A and B share runs: {ids[0]}" in compare_ids(store, {0: ids[0]}, ids).cautions
+    assert not [text for text in compare_ids(store, ids, other).cautions if text.startswith("A and B")]
 
 
 def test_a_comparison_of_one_score_has_no_family_and_no_star_without_unseen_classes(tmp_path: Path) -> None:
     store = Store(tmp_path)
     counts = [replace(even(*right), seen=(True,) * 4) for right in ((80, 60), (50, 60))]
     a, b = (save(store, spec_of(name), run) for name, run in zip("ab", counts, strict=True))
-    text = " ".join(render(compare_runs(store, {0: a}, {0: b}, margin=1.0)).split())
+    text = " ".join(render(compare_ids(store, {0: a}, {0: b}, margin=1.0)).split())
     assert "p: two-sided. The verdict is that of the interval." in text and "Margin of 1 point:" in text
     assert "unseen in training" not in text and "Seeds are paired" not in text
     assert "no unseen class occurs in the targets of the scored images; so there is no A - B and p of hIoU." in text

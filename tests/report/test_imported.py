@@ -13,14 +13,13 @@ from benchmark.core.run_record import ImportedLabels
 from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.evaluation.scores import compute_gamma_curve, score
-from benchmark.report.comparison import compare_runs
 from benchmark.report.figures.study_figures import describe_left_out, draw_all
 from benchmark.report.named_rows import make_plan
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results
 from benchmark.report.tables.study_table import render
 from benchmark.store.store import Store
-from tests.report.world import even, plan_of, save, spec_of
+from tests.report.world import compare_ids, even, plan_of, save, spec_of
 
 ORIGIN = ImportedLabels(
     folder="/their/labels", num_files=4, files_digest="f" * 64, labels_digest="e" * 64, ids="order", program="mmseg 1.2"
@@ -84,7 +83,7 @@ def test_figures_leave_imported_rows_out_of_gamma_and_say_so(store: Store, tmp_p
 
 def test_a_comparison_names_the_origin_instead_of_machines(store: Store) -> None:
     ours, other = save(store, spec_of(), even(80, 60)), save_imported(store)
-    cautions = " ".join(compare_runs(store, {0: ours}, {0: other}).cautions)
+    cautions = " ".join(compare_ids(store, {0: ours}, {0: other}).cautions)
     assert "B: imported labels: 4 files" in cautions and "different supervision" in cautions
     assert not any(f"different {name}" in cautions for name in ("training", "engine", "arithmetic", "code"))
 

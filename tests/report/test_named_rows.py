@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from benchmark.core.study import Plan
-from benchmark.report.comparison import find_runs
+from benchmark.report.comparison_sides import find_runs
 from benchmark.report.named_rows import describe_ambiguous, make_plan
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
@@ -70,7 +70,7 @@ def test_a_file_called_like_a_registered_method_is_told_from_it(
     assert [row.label for row in both.rows] == ["demo/paper", "./demo.py/paper"]
     for name, ids in {"demo": registered, "demo/paper": registered, "./demo.py": own, f"{file}/paper": own}.items():
         assert [row.ids for row in make_plan(store, [name]).rows] == [ids]
-        assert find_runs(store, name)[1] == ids
+        assert find_runs(store, name)[1] == {"toybox": ids}
 
 
 def test_a_label_that_a_message_lists_can_be_typed(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_label_that_a_message_lists_can_be_typed(tmp_path: Path) -> None:
         ids = save_seeds(store, "paper", seeds=1, source="/x/demo.py", source_digest=digest)
     with pytest.raises(KeyError, match=r"'/x/demo.py/paper \[source_digest=two\]'"):
         find_runs(store, "/x/demo.py/paper")
-    assert find_runs(store, "/x/demo.py/paper [source_digest=two]")[1] == ids
+    assert find_runs(store, "/x/demo.py/paper [source_digest=two]")[1] == {"toybox": ids}
 
 
 def test_overrides_that_differ_are_in_the_labels_and_shared_ones_in_the_caption(tmp_path: Path) -> None:
@@ -200,6 +200,6 @@ def test_imported_predictions_are_named_by_their_own_name(tmp_path: Path) -> Non
     save_seeds(store, "paper")
     plan = make_plan(store, ["demo", "sam 3"])
     assert [(row.label, row.method) for row in plan.rows] == [("paper", "demo"), ("SAM 3", "imported")]
-    assert find_runs(store, "SAM 3") == ("SAM 3", ids)
+    assert find_runs(store, "SAM 3") == ("SAM 3", {"toybox": ids})
     with pytest.raises(KeyError, match="holds method SAM 3, method demo"):
         make_plan(store, ["SAM 4"])

@@ -15,6 +15,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
+from benchmark.report.comparison import MethodComparison, compare_runs
 from benchmark.store.store import Store
 from tests.core.machines import make_environment
 
@@ -121,3 +122,8 @@ def two_rows(store: Store) -> Plan:
             right = [[80 + seed, 80, 60 + image - lost, 60 - lost] for image in range(4)]
             ids[label][seed] = save(store, spec_of(label, seed=seed), hand_counts(right))
     return plan_of(ids)
+
+
+def compare_ids(store: Store, a: Mapping[int, str], b: Mapping[int, str], **options: Any) -> MethodComparison:
+    """Compare runs on one split, given as id by seed."""
+    return compare_runs(store, {"toybox": a}, {"toybox": b}, **options)

@@ -39,7 +39,7 @@ def describe_effects(results: StudyResults) -> list[str]:
     if not pooled:
         return []
     claims = describe_one_split_claims(count_one_split_claims(pooled))
-    warning = explain_undecidable([difference.least_p for difference in pooled])
+    warning = explain_undecidable([difference.least_p for difference in pooled], units="splits")
     return [
         "Sign: splits on which the difference has the sign of its mean. Split SD: standard deviation of the true "
         "differences between splits, noise of seeds and images removed. Share: part of the variance of a difference of "

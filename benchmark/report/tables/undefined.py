@@ -11,6 +11,8 @@ from benchmark.report.split_names import list_splits
 from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.headers import SCORE_HEADERS
 
+LEFT_OUT = "no part of such a split in their means"
+"""Consequence of a score that is not defined on one of several splits."""
 AFFECTED: dict[Metric, tuple[Metric, ...]] = {
     "miou_seen": ("miou_seen", "hiou"),
     "miou_unseen": ("miou_unseen", "hiou"),
@@ -34,7 +36,7 @@ def describe_undefined_group(group: GroupResults, metrics: Sequence[Metric], *, 
         return describe_undefined(group.rows, metrics, consequence=consequence)
     places: dict[str, list[str]] = {}
     for split in group.splits:
-        for text in describe_undefined(split.rows, metrics, consequence="no part of this split in means of these"):
+        for text in describe_undefined(split.rows, metrics, consequence=LEFT_OUT):
             places.setdefault(text, []).append(split.name)
     return [f"On {list_splits(names)}: {text}" for text, names in places.items()]
 

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 
 from benchmark.evaluation.counts import Counts
-from benchmark.report.comparison import MethodComparison, compare_runs
+from benchmark.report.comparison import MethodComparison
 from benchmark.report.tables.comparison_table import render
 from benchmark.store.store import Store
-from tests.report.world import hand_counts, save, spec_of
+from tests.report.world import compare_ids, hand_counts, save, spec_of
 
 
 def compare(store: Store, *sides: dict[int, Counts], **options: Any) -> MethodComparison:
     named = zip("ab", sides, strict=True)
     a, b = ({seed: save(store, spec_of(name, seed=seed), run) for seed, run in side.items()} for name, side in named)
-    return compare_runs(store, a, b, **options)
+    return compare_ids(store, a, b, **options)
 
 
 def varied(seed: int, lost: int) -> Counts:

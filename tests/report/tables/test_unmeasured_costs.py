@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from benchmark.core.run_record import Cost
-from benchmark.report.comparison import compare_runs
 from benchmark.report.result_row import compute_median_cost
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
 from benchmark.report.tables.comparison_table import render as render_comparison
 from benchmark.report.tables.study_table import render
 from benchmark.store.store import Store
-from tests.report.world import COST, even, plan_of, save, spec_of
+from tests.report.world import COST, compare_ids, even, plan_of, save, spec_of
 
 OFF = Cost(trainable_parameters=250_000, train_seconds=240.0, peak_memory_mb=800.0, unmeasured="switched off")
 
@@ -53,6 +52,6 @@ def test_the_median_is_that_of_the_costs_that_have_the_figure() -> None:
 def test_a_comparison_has_no_ratio_to_an_unknown_figure(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids = [save(store, spec_of(label), even(80, 60), cost=cost) for label, cost in (("a", COST), ("b", OFF))]
-    text = render_comparison(compare_runs(store, {0: ids[0]}, {0: ids[1]}), fmt="md")
+    text = render_comparison(compare_ids(store, {0: ids[0]}, {0: ids[1]}), fmt="md")
     line = next(line for line in text.splitlines() if "test image (ms)" in line)
     assert [field.strip() for field in line.split("|")[2:-1]] == ["12.5", "-", "-"]

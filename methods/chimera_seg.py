@@ -19,7 +19,7 @@ frozen text encoder. Alternatives to our choices are variants of this file:
   dense map of CLIP: that of the last block as trained, or, as a variant of its own, of the value path.
 - Padding of crops is no part of the image for head, SGD, SAM and teacher; in the body it is CLIP's mean color.
 - SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share.
-- SAM: residual cross-attention from classes to pixels, zero at the start.
+- SAM: residual cross-attention from classes to pixels, zero at the start. Alternative: the same without projections.
 - Loss: cross-entropy + focal + dice over scaled cosines, labeled pixels only; the scale is learned.
 """
 
@@ -46,6 +46,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    AlignmentConfig,
     Body,
     BodyConfig,
     ClassEmbeddingsConfig,
@@ -57,21 +58,22 @@ from methods.blocks import (
     HeadConfig,
     LinearConfig,
     MlpConfig,
-    NoAlignment,
     Normalize,
     PixelTextConfig,
     PixelTextLoss,
+    PrototypeConfig,
     SamConfig,
     SelectiveGlobalDistillation,
-    SemanticAlignment,
     SgdConfig,
     SmpBodyConfig,
     TextBank,
     TextEncoderEmbeddings,
+    build_alignment,
     build_body,
     build_class_embeddings,
     build_head,
     calibrate_batch_norms,
+    check_alignment_fits,
     check_embeddings_fit,
     check_head_fits,
     compute_inner_products,
@@ -99,7 +101,7 @@ class ChimeraConfig(Config):
         body: Trained body.
         head: CSH or its replacement.
         sgd: Selective Global Distillation.
-        sam: Semantic Alignment Module.
+        sam: Semantic Alignment Module, or its alternative.
         loss: Weights of the pixel-text losses.
         logit_scale: Starting value of the learned inverse temperature.
     """
@@ -111,15 +113,16 @@ class ChimeraConfig(Config):
     body: BodyConfig = SmpBodyConfig()
     head: HeadConfig = CshConfig()
     sgd: SgdConfig | None = SgdConfig()
-    sam: SamConfig | None = SamConfig()
+    sam: AlignmentConfig | None = SamConfig()
     loss: PixelTextConfig = PixelTextConfig()
     logit_scale: float = 15.0
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, and that class embeddings and head fit CLIP."""
+        """Check the parts, and that class embeddings, head and alignment fit CLIP."""
         super().check_plan(budget)
         check_embeddings_fit(self.class_embeddings, self.clip)
         check_head_fits(self.head, self.clip)
+        check_alignment_fits(self.sam, self.clip)
 
 
 class ChimeraSeg(Method):
@@ -229,7 +232,7 @@ def build(config: ChimeraConfig, split: TrainSplit) -> ChimeraSeg:
         text=TextBank(embeddings),
         body=body,
         head=build_head(config.head, image_encoder=image_encoder, channels=body.channels),
-        alignment=SemanticAlignment(config.sam, dimension=dimension) if config.sam else NoAlignment(),
+        alignment=build_alignment(config.sam, dimension=dimension),
         distillation=SelectiveGlobalDistillation(config.sgd, dimension=dimension) if config.sgd else None,
         pixel_text=PixelTextLoss(config.loss),
         logit_scale=config.logit_scale,
@@ -256,6 +259,7 @@ VARIANTS: dict[str, ChimeraConfig] = {
     "SGD per-feature cosine": ChimeraConfig(sgd=SgdConfig(objective="cosine")),
     "SGD linear schedule": ChimeraConfig(sgd=SgdConfig(schedule="linear")),
     "SGD without bank": ChimeraConfig(sgd=SgdConfig(bank=0)),
+    "SAM without projections": ChimeraConfig(sam=PrototypeConfig()),
     "cross-entropy alone": ChimeraConfig(loss=PixelTextConfig(focal=0, dice=0)),
 }
 

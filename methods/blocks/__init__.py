@@ -4,7 +4,7 @@
 - Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`;
   `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
-- Chimera-Seg's modules: `build_head`, `SemanticAlignment`, `SelectiveGlobalDistillation`.
+- Chimera-Seg's modules: `build_head`, `build_alignment`, `SelectiveGlobalDistillation`.
 - Classifier and losses: `compute_inner_products`, `PixelTextLoss`.
 - Conversion of samples: `stack_images`, `stack_labels`, `predict_each`.
 - Padding of samples: `count_valid_positions`, `map_without_padding`, `encode_without_padding`.
@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from methods.blocks.alignment import NoAlignment, SamConfig, SemanticAlignment
+from methods.blocks.alignment import AlignmentConfig, PrototypeConfig, SamConfig, build_alignment, check_alignment_fits
 from methods.blocks.bodies import Body, BodyConfig, SmpBodyConfig, build_body
 from methods.blocks.calibration import calibrate_batch_norms
 from methods.blocks.class_embeddings import (
@@ -46,6 +46,7 @@ from methods.blocks.padding import (
 from methods.blocks.toy import toy_presets
 
 __all__ = [
+    "AlignmentConfig",
     "Attention",
     "Body",
     "BodyConfig",
@@ -60,23 +61,24 @@ __all__ = [
     "HeadConfig",
     "LinearConfig",
     "MlpConfig",
-    "NoAlignment",
     "Normalize",
     "PixelTextConfig",
     "PixelTextLoss",
+    "PrototypeConfig",
     "SamConfig",
     "SelectiveGlobalDistillation",
-    "SemanticAlignment",
     "SgdConfig",
     "ShuffleConfig",
     "SmpBodyConfig",
     "Tail",
     "TextBank",
     "TextEncoderEmbeddings",
+    "build_alignment",
     "build_body",
     "build_class_embeddings",
     "build_head",
     "calibrate_batch_norms",
+    "check_alignment_fits",
     "check_embeddings_fit",
     "check_head_fits",
     "compute_inner_products",

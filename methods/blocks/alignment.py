@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
+import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
+from methods.blocks.clip.config import ClipConfig
+from methods.blocks.clip.plan_checks import read_architecture
 
 
 class SamConfig(Config):
@@ -19,6 +24,29 @@ class SamConfig(Config):
     """
 
     heads: int = Field(default=4, ge=1)
+
+
+class PrototypeConfig(Config):
+    """Class embeddings that move towards the features most similar to them, without learned projections.
+
+    Attributes:
+        temperature: Starting value of the learned inverse temperature of the attention.
+    """
+
+    kind: Literal["prototypes"] = "prototypes"
+    temperature: float = Field(default=15.0, gt=0)
+
+
+def _find_kind(value: Any) -> str:
+    """Return which alignment a value describes; that of `SamConfig` needs no name."""
+    names_kind = isinstance(value, Mapping) and value.get("kind") == "prototypes"
+    return "prototypes" if names_kind or isinstance(value, PrototypeConfig) else "attention"
+
+
+AlignmentConfig = Annotated[
+    Annotated[SamConfig, Tag("attention")] | Annotated[PrototypeConfig, Tag("prototypes")], Discriminator(_find_kind)
+]
+"""Config of an alignment."""
 
 
 class SemanticAlignment(nn.Module):
@@ -36,8 +64,7 @@ class SemanticAlignment(nn.Module):
 
     def __init__(self, config: SamConfig, *, dimension: int) -> None:
         super().__init__()
-        if dimension % config.heads:
-            raise ValueError(f"sam.heads is {config.heads} and must divide the embedding dimension {dimension}")
+        _check_heads(config, dimension=dimension)
         self.heads = config.heads
         self.query = nn.Linear(dimension, dimension)
         self.key_value = nn.Linear(dimension, 2 * dimension)
@@ -70,6 +97,39 @@ class SemanticAlignment(nn.Module):
         return F.normalize(text + self.output(attended) / scale, dim=2)
 
 
+class PrototypeAlignment(nn.Module):
+    """Residual attention from classes to pixels whose queries, keys and values are the embeddings as they are.
+
+    Only the temperature of the attention and the length of the step are learned, so nothing can adapt to the seen
+    classes alone. The step is zero at the start. Every class attends independently, as in `SemanticAlignment`.
+
+    Args:
+        config: Settings of the attention.
+    """
+
+    def __init__(self, config: PrototypeConfig) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(config.temperature).log())
+        self.step = nn.Parameter(torch.zeros(()))
+
+    def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
+        """Adapt the class embeddings to each image.
+
+        Args:
+            text: (K, D) unit vectors of K classes.
+            dense: (B, N, D) unit vectors of N positions.
+            is_valid: (B, N) bool, positions to attend to; None for all.
+
+        Returns:
+            (B, K, D) unit vectors.
+        """
+        logits = self.log_scale.exp() * torch.einsum("kd,bnd->bkn", text, dense)
+        if is_valid is not None:
+            logits = logits.masked_fill(~is_valid.unsqueeze(1), -math.inf)
+        prototypes = F.normalize(logits.softmax(dim=2) @ dense, dim=2)  # (B, K, D)
+        return F.normalize(text + self.step * prototypes, dim=2)
+
+
 class NoAlignment(nn.Module):
     """Unchanged class embeddings: the plain cosine classifier."""
 
@@ -85,3 +145,41 @@ class NoAlignment(nn.Module):
             (B, K, D).
         """
         return text.expand(len(dense), *text.shape)
+
+
+def build_alignment(config: SamConfig | PrototypeConfig | None, *, dimension: int) -> nn.Module:
+    """Build the alignment that a config describes.
+
+    Args:
+        config: Settings; None for the plain cosine classifier.
+        dimension: Length D of class embeddings and dense features.
+
+    Raises:
+        ValueError: The number of heads does not divide the dimension.
+    """
+    match config:
+        case SamConfig():
+            return SemanticAlignment(config, dimension=dimension)
+        case PrototypeConfig():
+            return PrototypeAlignment(config)
+        case None:
+            return NoAlignment()
+
+
+def check_alignment_fits(config: SamConfig | PrototypeConfig | None, clip_config: ClipConfig) -> None:
+    """Check that the heads of an alignment divide the embeddings of a CLIP.
+
+    Args:
+        config: Settings of the alignment.
+        clip_config: CLIP that the embeddings are those of.
+
+    Raises:
+        ValueError: The number of heads does not divide the dimension.
+    """
+    if isinstance(config, SamConfig):
+        _check_heads(config, dimension=read_architecture(clip_config.model).embed_dim)
+
+
+def _check_heads(config: SamConfig, *, dimension: int) -> None:
+    if dimension % config.heads:
+        raise ValueError(f"sam.heads is {config.heads} and must divide the embedding dimension {dimension}")

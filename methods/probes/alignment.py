@@ -99,7 +99,8 @@ def make_predictors(method: ChimeraSeg, probes: Mapping[str, Stage]) -> dict[str
         probes: Linear probes by name.
     """
     predictors: dict[str, PredictOne] = {"CLIP's dense map": partial(_predict_by_clip, method)}
-    for name, probe in {**probes, "head": method.head}.items():
+    maps: dict[str, Stage] = {**probes, "head": method.head}
+    for name, probe in maps.items():
         predictors[name] = partial(_predict_by_map, method, probe)
     return predictors | {"prediction": lambda sample: method.predict([sample])[0]}
 

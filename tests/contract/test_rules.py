@@ -96,6 +96,13 @@ def test_a_fault_is_reported_in_words_with_its_line(fault: str, rule: str, words
     assert line in _read_line(outcome.place)
 
 
+def test_a_method_that_loads_a_drawn_split_is_found() -> None:
+    (subject,) = make_subjects(f"{FILE}/load_split", split="toybox@2-s0-00")
+    broken = {outcome.rule: outcome for outcome in check_variant(subject) if outcome.state is RuleState.BROKEN}
+    assert set(broken) == set(_find_broken("load_split"))
+    assert "opens toybox.yaml" in broken["own-sources"].reason
+
+
 def test_a_fault_breaks_no_other_rule() -> None:
     expected = {fault: {rule for other, rule, *_ in BROKEN if other == fault} for fault, *_ in BROKEN}
     assert {fault: set(_find_broken(fault)) for fault in expected} == expected

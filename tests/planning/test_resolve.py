@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.split import SPLITS
+from benchmark.core.split import SPLITS, load_split
+from benchmark.core.split_file import write_split
 from benchmark.planning import method_setup
 from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe
-from benchmark.planning.resolve import build, resolve
+from benchmark.planning.resolve import build, load_split_of, resolve
 from benchmark.utils.method_names import split_method
 from tests.engine.runs import METHOD, same_state
 
@@ -215,6 +217,44 @@ def test_runs_of_a_method_file_are_shared_between_folders(tmp_path: Path, monkey
         build(mine)
     monkeypatch.chdir(tmp_path / "yours")
     assert same_state(build(mine), build(yours))
+
+
+def test_a_drawn_split_needs_no_file_of_its_own(tmp_path: Path) -> None:
+    name = "toybox@3-s0-02"
+    run = resolve(METHOD, split=name, seed=0)
+    assert (run.split, run.split_source, run.unseen) == (name, "", load_split(name).unseen)
+    assert load_split_of(run).unseen == run.unseen and "toybox-3-s0-02" in run.id
+    write_split(load_split(name), tmp_path)
+    assert resolve(METHOD, split=f"{tmp_path}/{name}.yaml", seed=0).id == run.id
+
+
+def test_a_split_drawn_from_a_file_is_found_next_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    base = tmp_path / "mine.yaml"
+    base.write_text((SPLITS / "toybox.yaml").read_text())
+    run = resolve(METHOD, split=f"{base}@3-s0-02", seed=0)
+    assert (run.split, run.split_source) == ("mine@3-s0-02", f"{base}@3-s0-02")
+    (tmp_path / "moved").mkdir()
+    base.rename(tmp_path / "moved" / "mine.yaml")
+    with pytest.raises(ValueError, match=r"no split file .*mine\.yaml: go to the folder that holds mine\.yaml now"):
+        load_split_of(run)
+    monkeypatch.chdir(tmp_path / "moved")
+    assert load_split_of(run).unseen == run.unseen
+    assert resolve(METHOD, split="mine.yaml@3-s0-02", seed=0).id == run.id
+
+
+def test_a_draw_from_a_changed_base_is_refused(tmp_path: Path) -> None:
+    base = tmp_path / "mine.yaml"
+    base.write_text((SPLITS / "toybox.yaml").read_text())
+    run = resolve(METHOD, split=f"{base}@3-s0-02", seed=0)
+    fields = yaml.safe_load(base.read_text())
+    base.write_text(yaml.safe_dump(fields | {"kinds": {}, "never_unseen": [run.unseen[0]]}))
+    with pytest.raises(ValueError, match="split 'mine@3-s0-02' changed since this run was planned"):
+        load_split_of(run)
+
+
+def test_the_names_of_unseen_classes_are_no_part_of_the_identity_of_a_run() -> None:
+    run = resolve(METHOD, split="toybox", seed=0)
+    assert run.unseen and run.model_copy(update={"unseen": ()}).digest() == run.digest()
 
 
 def test_an_included_method_may_be_given_by_its_file() -> None:

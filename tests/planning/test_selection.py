@@ -12,6 +12,7 @@ from benchmark.planning.resolve import resolve
 from benchmark.planning.selection import Request, modify_study, select_runs
 from benchmark.store.store import Store
 
+DRAWN = {"of": "voc12", "count": 3, "unseen": 5}
 SWEPT = {"name": "s", "title": "S", "split": "toybox", "seeds": [0], "rows": ["chimera_seg"]} | {
     "sweep": {"sgd.weight": [1, 2]}
 }
@@ -38,6 +39,13 @@ def test_other_splits_replace_those_of_the_rows_and_of_a_sweep() -> None:
     rows = [{"method": "spnet", "split": "voc12"}, {"method": "maskclip", "sweep": {"split": ["voc12"]}}]
     study = Study.model_validate(SWEPT | {"rows": rows})
     assert {row.split for row in make_grid(modify_study(study, overrides={}, split=("toybox",)))} == {"toybox"}
+
+
+def test_given_splits_replace_those_that_a_study_draws() -> None:
+    study = Study.model_validate({key: SWEPT[key] for key in ("name", "title", "seeds", "rows")} | {"resampled": DRAWN})
+    modified = modify_study(study, overrides={}, split=("voc12@5-s0-01",))
+    assert (modified.resampled, modified.split) == (None, ("voc12@5-s0-01",))
+    assert modify_study(study, overrides={"sgd.weight": 3}).resampled == study.resampled
 
 
 def test_a_method_is_not_planned_by_name_unless_it_is_a_grid(tmp_path: Path) -> None:

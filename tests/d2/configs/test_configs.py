@@ -227,6 +227,7 @@ def test_a_model_without_trainable_parameters_has_no_optimizer() -> None:
         ("chimera_seg", {"overrides": ["sgd"]}, "not KEY=VALUE"),
         ("mine.py", {}, "method 'mine.py' is a file"),
         ("spnet", {"split": "mine.yaml"}, "split 'mine.yaml' is a file"),
+        ("spnet", {"split": "toybox@3-s0-00"}, "is drawn, .*: write its file into the folder of splits"),
     ],
 )
 def test_invalid_requests_are_refused(method: str, fields: Fields, message: str) -> None:

@@ -28,8 +28,8 @@ def probe(
 ) -> None:
     """Score a finished run of Chimera-Seg before and after its frozen blocks.
 
-    Linear maps of the body's features and of the tokens before the frozen blocks are fitted without labels, to CLIP's
-    dense map and to the output of the head. The head and its probes classify without SAM.
+    Linear maps of the body's features and of the tokens before the frozen blocks are fitted without labels. Those to
+    CLIP's dense map show how much of CLIP is there; those in the head's place show what the frozen blocks add to them.
     """
     from benchmark.execution.runner import prepare_torch
     from methods.probes.command import measure_alignment

@@ -3,14 +3,17 @@
 A linear probe (Alain and Bengio, arXiv 1610.01644) is a linear map of frozen features. Here it is fitted in closed form
 to dense embeddings, on training images without labels, so it knows no class:
 
-- fitted to CLIP's dense map, it measures how much of CLIP the features already hold;
-- fitted to the head's own output, it measures how much of the head a linear map could replace. What the head scores
-  above this probe of its tokens is what the frozen blocks add by mixing positions and by their MLP.
+- fitted to CLIP's dense map and compared with the class embeddings as they are, it measures how much of CLIP the
+  features already hold;
+- fitted to the head's own output and put in its place, with SAM, it measures how much of the head a linear map could
+  replace. What the method scores above this probe of the tokens is what the frozen blocks add by mixing positions and
+  by their MLP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -22,6 +25,7 @@ from methods.blocks import (
     compute_inner_products,
     count_valid_positions,
     map_without_padding,
+    mark_valid_positions,
     stack_images,
     to_map,
     to_predictions,
@@ -34,7 +38,23 @@ from methods.chimera_seg import ChimeraSeg
 Stage = Callable[[Tensor], Tensor]
 """Function from features of the body (B, C, h, w) to a map (B, X, h, w)."""
 
+Classify = Callable[[ChimeraSeg, Tensor, Tensor | None], Tensor]
+"""Function from a method, dense unit vectors (B, D, h, w) and valid positions (B, h·w) to logits (B, K, h, w)."""
+
 PredictOne = Callable[[Sample], Prediction]
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Linear probes by the stage that they read: functions from features (B, C, h, w) to embeddings (B, D, h, w).
+
+    Attributes:
+        to_clip: Probes that are fitted to CLIP's dense map.
+        to_head: Probes that are fitted to the output of the head.
+    """
+
+    to_clip: Mapping[str, Stage]
+    to_head: Mapping[str, Stage]
 
 
 def list_stages(method: ChimeraSeg) -> dict[str, Stage]:
@@ -57,15 +77,12 @@ def _compute_patch_tokens(head: ClipSemanticHead, features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def fit_probes(method: ChimeraSeg, batches: Iterable[Batch]) -> dict[str, Stage]:
+def fit_probes(method: ChimeraSeg, batches: Iterable[Batch]) -> Probes:
     """Fit a linear probe of every stage to CLIP's dense map and to the head's output.
 
     Args:
         method: Trained Chimera-Seg, in eval mode.
         batches: Training images; labels are not used.
-
-    Returns:
-        Name of the probe to the function from features (B, C, h, w) to dense embeddings (B, D, h, w).
     """
     stages = list_stages(method)
     ridges = {name: Ridge() for name in stages}
@@ -78,12 +95,13 @@ def fit_probes(method: ChimeraSeg, batches: Iterable[Batch]) -> dict[str, Stage]
             of_head = pool_to_grid(F.normalize(method.head(features), dim=1), grid)  # (B·h·w, D)
             for name, stage in stages.items():
                 ridges[name].add(pool_to_grid(stage(features), grid), torch.cat([of_clip, of_head], dim=1))
-    probes: dict[str, Stage] = {}
+    to_clip, to_head = {}, {}
     for name, stage in stages.items():
         weight, bias = ridges[name].solve()
-        for target, rows in {"CLIP": slice(None, len(bias) // 2), "head": slice(len(bias) // 2, None)}.items():
-            probes[f"linear map of {name} to {target}"] = partial(_apply_linear, stage, weight[rows], bias[rows])
-    return probes
+        (clip_weight, head_weight), (clip_bias, head_bias) = weight.chunk(2), bias.chunk(2)
+        to_clip[name] = partial(_apply_linear, stage, clip_weight, clip_bias)
+        to_head[name] = partial(_apply_linear, stage, head_weight, head_bias)
+    return Probes(to_clip, to_head)
 
 
 def _apply_linear(stage: Stage, weight: Tensor, bias: Tensor, features: Tensor) -> Tensor:
@@ -91,26 +109,30 @@ def _apply_linear(stage: Stage, weight: Tensor, bias: Tensor, features: Tensor) 
     return F.conv2d(stage(features), weight[:, :, None, None], bias)
 
 
-def make_predictors(method: ChimeraSeg, probes: Mapping[str, Stage]) -> dict[str, PredictOne]:
-    """Return functions that classify an image by its cosines with the class embeddings, from CLIP to the whole method.
+def make_predictors(method: ChimeraSeg, probes: Probes) -> dict[str, PredictOne]:
+    """Return functions that classify an image, from CLIP to the whole method.
 
     Args:
         method: Trained Chimera-Seg, in eval mode, with all classes as its vocabulary.
-        probes: Linear probes by name.
+        probes: Linear probes of the method.
     """
     predictors: dict[str, PredictOne] = {"CLIP's dense map": partial(_predict_by_clip, method)}
-    maps: dict[str, Stage] = {**probes, "head": method.head}
-    for name, probe in maps.items():
-        predictors[name] = partial(_predict_by_map, method, probe)
-    return predictors | {"prediction": lambda sample: method.predict([sample])[0]}
+    for name, probe in probes.to_clip.items():
+        predictors[f"linear map of {name} to CLIP"] = partial(_predict_by_map, method, probe, classify=_classify)
+    aligned = partial(_predict_by_map, method, classify=ChimeraSeg.classify)
+    for name, probe in probes.to_head.items():
+        predictors[f"linear map of {name} in place of the head"] = partial(aligned, probe)
+    predictors["head without SAM"] = partial(_predict_by_map, method, method.head, classify=_classify)
+    return predictors | {"prediction": partial(aligned, method.head)}
 
 
-def _predict_by_map(method: ChimeraSeg, dense_map: Stage, sample: Sample) -> Prediction:
-    """Classify the dense embeddings of an image, without SAM."""
+def _predict_by_map(method: ChimeraSeg, dense_map: Stage, sample: Sample, *, classify: Classify) -> Prediction:
+    """Classify the dense embeddings of an image."""
     images = stack_images([sample], stride=method.body.stride)
     features, grids = method.body(images), count_valid_positions([sample], stride=method.body.stride)
     dense = F.normalize(map_without_padding(dense_map, features, grids).float(), dim=1)
-    return _classify(method, dense, sample, padded=(images.shape[2], images.shape[3]))
+    is_valid = mark_valid_positions(grids, (dense.shape[2], dense.shape[3]), device=dense.device)
+    return to_predictions(classify(method, dense, is_valid), [sample], padded=images.shape[2:])[0]
 
 
 def _predict_by_clip(method: ChimeraSeg, sample: Sample) -> Prediction:
@@ -119,11 +141,9 @@ def _predict_by_clip(method: ChimeraSeg, sample: Sample) -> Prediction:
     head, encoder = method.head, method.image_encoder
     dense = encoder.run_last_blocks(tokens, start=0, attention=head.attention, tail=head.tail)
     unit_vectors = F.normalize(to_map(dense[:, 1:], grid).float(), dim=1)
-    height, width = sample["image"].shape[1:]
-    return _classify(method, unit_vectors, sample, padded=(height, width))
+    return to_predictions(_classify(method, unit_vectors, None), [sample], padded=sample["image"].shape[1:])[0]
 
 
-def _classify(method: ChimeraSeg, dense: Tensor, sample: Sample, *, padded: tuple[int, int]) -> Prediction:
-    """Classify unit vectors (1, D, h, w) by scaled cosines with the class embeddings as they are."""
-    logits = method.log_scale.exp() * compute_inner_products(dense, method.text())
-    return to_predictions(logits, [sample], padded=padded)[0]
+def _classify(method: ChimeraSeg, dense: Tensor, is_valid: Tensor | None) -> Tensor:
+    """Compute scaled cosines with the class embeddings as they are: (B, D, h, w) to (B, K, h, w)."""
+    return method.log_scale.exp() * compute_inner_products(dense, method.text())

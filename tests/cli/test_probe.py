@@ -23,7 +23,7 @@ def test_the_last_stage_has_the_scores_of_the_run(tmp_path: Path, capsys: pytest
     stages = json.loads(result.out)
     expected = score(Store(tmp_path).run(run_id).read_counts(), "d2-main")
     assert stages["prediction"]["miou"] == pytest.approx(expected.miou)
-    assert stages["linear map of tokens to head"]["miou"] >= 0
+    assert stages["linear map of tokens in place of the head"]["miou"] >= 0
 
 
 def test_only_chimera_seg_has_an_alignment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,7 +25,10 @@ Names = Annotated[
         autocompletion=complete_run_names,
     ),
 ]
-SplitFilter = Annotated[str | None, typer.Option("--split", help="Only the rows on this split.")]
+SplitFilter = Annotated[
+    str | None,
+    typer.Option("--split", help="Only the rows on this split, or on those that fit a pattern such as 'toybox@*'."),
+]
 Convention = Annotated[str, typer.Option("--convention", help="Treatment of absent classes: d2-main, d2-0.6 or mmseg.")]
 Baseline = Annotated[
     str | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def make_plan(
         names: Any of: names of planned studies or paths of their files, METHOD or METHOD/VARIANT, names of imported
             predictions, ids of runs or unambiguous parts of ids. A study comes before a method of the same name, see
             `describe_ambiguous`.
-        split: Name or file of the only split to take; if empty, all.
+        split: Name or file of the only split to take, or pattern of names such as toybox@*; if empty, all.
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.
 
@@ -65,7 +66,7 @@ def make_plan(
     parts = [_find_rows(store, name, list_variants) for name in names]
     rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
     wanted = name_split(split)
-    kept = [named for named in rows if not split or named.row.split == wanted]
+    kept = [named for named in rows if not split or fnmatchcase(named.row.split, wanted)]
     if not kept:
         splits = ", ".join(dict.fromkeys(named.row.split for named in rows))
         raise KeyError(f"{' '.join(names)} in {store.root} has no row on split {wanted!r}; there are rows on: {splits}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import PlanRow
 from benchmark.store.method_code import name_code
+from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.identity import identify
 
 DIGEST_LENGTH = 8
@@ -19,10 +19,11 @@ Candidate = tuple[PlanRow, RunSpec | None, str]
 
 
 def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
-    """Label rows so that no two on one split under one protocol have the same label.
+    """Label rows so that no two on one split under one protocol have the same label, and one method on several has one.
 
-    A row of a study keeps its label. The others are named by their variant and the overrides in which the rows differ.
-    Labels that are still the same get the method in front, then the settings that differ, then digits of the digest.
+    A row of a study keeps its label, also on splits that the study does not have. The others are named by their variant
+    and the overrides in which the rows differ. Labels that are still the same get the method in front, then the
+    settings that differ, then digits of the digest.
 
     Args:
         candidates: Rows. At least one.
@@ -32,9 +33,11 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
     """
     specs = [spec for _, spec, study in candidates if spec is not None and not study]
     shared = _find_shared(specs) if len(specs) == len(candidates) else {}
-    labels = [row.label or _describe(spec, shared) for row, spec, _ in candidates]
+    kinds = [_identify_kind(candidate) for candidate in candidates]
+    known = {kind: row.label for kind, (row, _, _) in reversed(list(zip(kinds, candidates, strict=True))) if row.label}
+    labels = [known.get(kind) or _describe(spec, shared) for kind, (_, spec, _) in zip(kinds, candidates, strict=True)]
     for add in (_add_method, _add_settings, _add_digest):
-        twins = _find_twins(candidates, labels)
+        twins = _find_twins(candidates, labels, kinds)
         labels = [
             add(label, candidates[index], [candidates[one] for one in twins[index]]) if twins[index] else label
             for index, label in enumerate(labels)
@@ -61,11 +64,26 @@ def _format_changes(overrides: Mapping[str, Any]) -> str:
     return ", ".join(f"{key}={format_value(value)}" for key, value in sorted(overrides.items()))
 
 
-def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str]) -> list[list[int]]:
-    """Return for every row the rows with the same name, itself included; nothing for a row whose name is its own."""
+def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str], kinds: Sequence[Hashable]) -> list[list[int]]:
+    """Return for every row the rows with the same name, itself included; nothing for a row whose name is its own.
+
+    A row whose name is shared on one split is told apart on all of its splits.
+    """
     keys = [(*_read_setting(row, spec), label) for (row, spec, _), label in zip(candidates, labels, strict=True)]
-    counts = Counter(keys)
-    return [[other for other, twin in enumerate(keys) if twin == key] if counts[key] > 1 else [] for key in keys]
+    places: dict[tuple[object, ...], list[int]] = {}
+    for index, key in enumerate(keys):
+        places.setdefault(key, []).append(index)
+    twins: dict[Hashable, set[int]] = {}
+    for kind, key in zip(kinds, keys, strict=True):
+        if len(places[key]) > 1:
+            twins.setdefault(kind, set()).update(places[key])
+    return [sorted(twins.get(kind, ())) for kind in kinds]
+
+
+def _identify_kind(candidate: Candidate) -> Hashable:
+    """Return what the rows of one method have in common on several splits; of an unreadable row, its ids."""
+    row, spec, _ = candidate
+    return tuple(row.ids.values()) if spec is None else format_canonical_json(_identify(spec))
 
 
 def _read_setting(row: PlanRow, spec: RunSpec | None) -> tuple[object, ...]:
@@ -103,8 +121,8 @@ def _add_digest(label: str, own: Candidate, _twins: Sequence[Candidate]) -> str:
 
 
 def _identify(spec: RunSpec) -> dict[str, Any]:
-    """Return what identifies the row of a spec: everything but the seed."""
-    return {key: value for key, value in identify(spec).items() if key != "seed"}
+    """Return what identifies the row of a spec on any of its splits: everything but the seed and the split."""
+    return {key: value for key, value in identify(spec).items() if key not in ("seed", "split", "split_digest")}
 
 
 def _flatten(prefix: str, value: Any) -> dict[str, Any]:

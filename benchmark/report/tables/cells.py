@@ -88,7 +88,7 @@ def format_texts(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
 def format_seeds(frame: DataFrame, _digits: int) -> list[TableCell]:
     """Return the number of done runs per row: "5", "3/5" if runs are missing, "1 (det.)" of a deterministic row.
 
-    Over several splits it is that of splits and of seeds, "12 x 5", or of all runs if splits differ, "59/60".
+    Over several splits it is that of splits and of seeds, "12 x 5", or "59 on 12" if splits have different numbers.
     """
     splits = _list_numbers(frame, "splits_done")
     counts = zip(frame["runs_done"], frame["runs_planned"], frame["is_deterministic"], splits, strict=True)
@@ -103,7 +103,9 @@ def _format_number(done: int, planned: int, num_splits: int | None, *, is_determ
         return f"{num_splits or 1} (det.)"
     if done != planned:
         return f"{done}/{planned}"
-    return str(done) if not num_splits or done % num_splits else f"{num_splits} x {done // num_splits}"
+    if not num_splits:
+        return str(done)
+    return f"{done} on {num_splits}" if done % num_splits else f"{num_splits} x {done // num_splits}"
 
 
 def _list_numbers(frame: DataFrame, key: str) -> list[int | None]:

@@ -29,29 +29,30 @@ COST_KEYS = (
 )
 """Costs that are compared."""
 CSV_NUMBERS = ("a", "b", "difference", "low", "high", "p_value", "p_adjusted")
-CSV_COLUMNS = ("kind", "name", "split", "unseen", "splits", *CSV_NUMBERS, "verdict")
+CSV_COLUMNS = ("kind", "name", "split", "unseen", "seen", "splits", *CSV_NUMBERS, "verdict")
 
 
 def to_frame(comparison: MethodComparison) -> DataFrame:
     """Return a comparison as a data frame: a line per score, per split and score, per class and per cost.
 
     Returns:
-        The columns kind ("score", "split", "class" or "cost"), name, split, unseen, splits, a, b, difference, low,
-        high, p_value, p_adjusted and verdict. A line of a split names its unseen classes; that of a class, whether it
-        is the mean over the splits on which the class is unseen, and over how many. Classes and costs are not tested.
+        The columns kind ("score", "split", "class" or "cost"), name, split, unseen, seen, splits, a, b, difference,
+        low, high, p_value, p_adjusted and verdict. A line of a split names its unseen classes; that of a class says
+        whether it is the mean over splits on which the class is seen, and over how many. Classes and costs are not
+        tested.
     """
     from pandas import DataFrame
 
     lines = [*_list_scores(comparison), *_list_split_scores(comparison)]
     for row in comparison.classes:
-        place = {"unseen": "" if row.is_seen else row.name, "splits": row.num_splits}
+        place = {"seen": row.is_seen, "splits": row.num_splits}
         values = {"a": row.a, "b": row.b, "difference": row.difference}
         lines.append({"kind": "class", "name": row.name} | place | values)
     for key in COST_KEYS:
         a, b = (getattr(row.cost, key, None) for row in (comparison.a, comparison.b))
         difference = None if a is None or b is None else a - b
         lines.append({"kind": "cost", "name": key, "a": a, "b": b, "difference": difference})
-    types = dict.fromkeys(CSV_NUMBERS, "float64") | {"splits": "Int64"}
+    types = dict.fromkeys(CSV_NUMBERS, "float64") | {"seen": "boolean", "splits": "Int64"}
     return DataFrame(lines, columns=list(CSV_COLUMNS)).astype(types)
 
 
@@ -61,8 +62,8 @@ def _list_scores(comparison: MethodComparison) -> list[dict[str, Any]]:
         a, b = (row.estimates[metric].mean for row in (comparison.a, comparison.b))
         known = comparison.differences.get(metric)
         fields = {} if known is None else list_fields(known, comparison.margins.get(metric))
-        scores = {"splits": max(1, len(comparison.splits)), "a": a, "b": b, "difference": a - b}
-        lines.append({"kind": "score", "name": metric} | scores | fields)
+        scores = {"a": a, "b": b, "difference": a - b}
+        lines.append({"kind": "score", "name": metric} | scores | fields | {"splits": max(1, len(comparison.splits))})
     return lines
 
 

@@ -41,8 +41,8 @@ def lay_out_splits(comparison: MethodComparison, *, digits: int) -> TableLayout:
         for split in sorted(comparison.splits, key=rank)
     ]
     note = TableNote(
-        f"Splits: {list_splits(list(names))}. Each with the interval that it alone would have, which does not cover the "
-        "choice of classes. Other scores are in the csv and json formats."
+        f"Splits: {list_splits(list(names))}. Each with the interval that it alone would have, which does not cover "
+        "the choice of classes. Other scores are in the csv and json formats."
     )
     header = ("Split", *HEADER, "Unseen classes")
     return TableLayout(

@@ -20,6 +20,7 @@ from benchmark.core.run_record import Cost, Failure, RunRecord, digest_code
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.engine.base import Engine, Observer, TrainResult
+from benchmark.engine.matrix_products import use_onednn_products
 from benchmark.engine.partial_counts import PartialFolder
 from benchmark.evaluation.counts import Counts
 from benchmark.execution.cost_step import determine_cost
@@ -37,7 +38,6 @@ from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.input_files import collect_inputs
-from benchmark.utils.matrix_products import use_onednn_products
 from benchmark.utils.watchdog import LATER_LIMIT_S, Watchdog
 
 ENGINE_CLASSES = {

@@ -35,7 +35,8 @@ def resize_maps(maps: Tensor, size: Sequence[int]) -> Tensor:
 
 def _multiply_last(maps: Tensor, weights: Tensor) -> Tensor:
     """Multiply the last axis by weights (old, new), in one product: (B, C, n, old) to (B, C, n, new)."""
-    return (maps.flatten(0, 2) @ weights).unflatten(0, maps.shape[:3])
+    product: Tensor = (maps.flatten(0, 2) @ weights).unflatten(0, maps.shape[:3])
+    return product
 
 
 @lru_cache(maxsize=64)

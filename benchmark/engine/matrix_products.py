@@ -31,9 +31,8 @@ def use_onednn_products() -> Library | None:
         product: Tensor = _multiply(left, right) if _fits(left, right) else mm.call_boxed(keys, left, right)
         return product
 
-    def multiply_and_add(
-        keys: Any, bias: Tensor, left: Tensor, right: Tensor, *, beta: float = 1, alpha: float = 1
-    ) -> Tensor:
+    def multiply_and_add(keys: Any, *tensors: Tensor, beta: float = 1, alpha: float = 1) -> Tensor:
+        bias, left, right = tensors
         is_layer = _is_bias(bias, right) and alpha == beta == 1
         if is_layer and _fits(left, right):
             return _multiply(left, right, bias)

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from benchmark.utils.matrix_products import use_onednn_products
+from benchmark.engine.matrix_products import use_onednn_products
 
 PROGRAM = """
 import os
 os.environ["MKL_CBWR"] = "AUTO"
-from benchmark.utils.matrix_products import use_onednn_products
+from benchmark.engine.matrix_products import use_onednn_products
 print(use_onednn_products())
 """
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 LARGE_SCALE = 10
 """Size of a run over that of the measured ones from which on an estimate says so."""
 UNMEASURED = "not measured"
+MANY_SPLITS = 3
+"""Number of splits from which on rows are not named one by one."""
 
 
 def print_estimates(rows: Sequence[RowEstimate]) -> None:
@@ -47,8 +49,14 @@ def describe_estimates(rows: Sequence[RowEstimate]) -> dict[str, Any]:
 
 
 def _name_rows(rows: Sequence[RowEstimate], *, has_splits: bool) -> list[str]:
-    """Return the labels of rows, with their splits if there are several."""
-    return [f"{row.label} on {row.split}" if has_splits else row.label for row in rows]
+    """Return the labels of rows, with their split if there are several; on many splits, a label with their number."""
+    splits: dict[str, list[str]] = {}
+    for row in rows:
+        splits.setdefault(row.label, []).append(row.split)
+    if not has_splits:
+        return list(splits)
+    places = {label: names if len(names) < MANY_SPLITS else [f"{len(names)} splits"] for label, names in splits.items()}
+    return [f"{label} on {place}" for label, names in places.items() for place in names]
 
 
 def _list_cells(row: RowEstimate) -> list[str]:

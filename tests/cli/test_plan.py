@@ -40,9 +40,9 @@ def test_a_sweep_in_one_line_is_saved_and_run_by_the_printed_command(tmp_path: P
 
 
 def test_some_seeds_of_a_study_are_shown_and_the_whole_study_is_saved(tmp_path: Path, capsys: Capsys) -> None:
-    plan = plan_json(capsys, tmp_path, "ablations", "--seed", "1")
+    plan = plan_json(capsys, tmp_path, "ablations", "--split", "toybox", "--seed", "1", "--name", "mine")
     assert len(plan["states"]) == 5
-    assert len(Store(tmp_path).read_plan("ablations").ids) == 25
+    assert len(Store(tmp_path).read_plan("mine").ids) == 15
 
 
 def test_run_plan_and_submit_take_the_same_options(capsys: Capsys) -> None:
@@ -52,15 +52,22 @@ def test_run_plan_and_submit_take_the_same_options(capsys: Capsys) -> None:
     assert all("sweep: {sgd.weight: [0.5, 1, 2]}" in text and "--set sgd.weight=0.5,1,2" in text for text in helps)
 
 
+def write_peers(folder: Path, *, splits: list[str]) -> str:
+    path, rows = folder / "two.yaml", [{"method": "chimera_seg", "label": "Chimera-Seg"}, "maskclip"]
+    path.write_text(json.dumps({"title": "Two", "splits": splits, "seeds": [0, 1], "rows": rows}))
+    return str(path)
+
+
 def test_an_estimate_names_its_runs_and_what_was_not_measured(tmp_path: Path, capsys: Capsys) -> None:
-    specs = expand(load_study("peers")).specs
-    run_id = save(Store(tmp_path), specs[0], even(80, 60))
-    lines = run_command(capsys, "--runs", str(tmp_path), "plan", "peers", "--estimate").out.splitlines()
-    assert "0.833 CPU-hours in total, 0.667 left" in lines  # five runs of 600 s, one of which is done
-    assert any(line.startswith("measured for Chimera-Seg: 1 run on ") and run_id[-16:] in line for line in lines)
-    assert any(line.startswith("not measured, and in no total: MaskCLIP, SPNet;") for line in lines)
-    estimate = plan_json(capsys, tmp_path, "peers", "--estimate")["estimate"]
-    assert estimate["not_measured"] == ["MaskCLIP", "SPNet"] and estimate["rows"][1]["hours"] is None
+    study = write_peers(tmp_path, splits=[f"toybox@3-s0-0{number}" for number in range(3)])
+    run_id = save(Store(tmp_path), expand(load_study(study)).specs[0], even(80, 60))
+    lines = run_command(capsys, "--runs", str(tmp_path), "plan", study, "--estimate").out.splitlines()
+    assert "1 CPU-hours in total, 0.833 left" in lines  # six runs of 600 s, one of which is done
+    text = "measured for Chimera-Seg on 3 splits: 1 run on "
+    assert any(line.startswith(text) and run_id[-16:] in line for line in lines)
+    assert any(line.startswith("not measured, and in no total: MaskCLIP on 3 splits;") for line in lines)
+    estimate = plan_json(capsys, tmp_path, study, "--estimate")["estimate"]
+    assert estimate["not_measured"] == ["MaskCLIP on 3 splits"] and estimate["rows"][1]["hours"] is None
     assert estimate["rows"][0]["measured"]["runs"] == [run_id]
 
 

@@ -51,6 +51,13 @@ def complete_splits(incomplete: str) -> list[str]:
     return _choose(list_splits(), incomplete)
 
 
+def complete_splits_and_studies(incomplete: str) -> list[str]:
+    """Return the splits and the included studies that begin like the word."""
+    from benchmark.core.study import list_studies
+
+    return [*complete_splits(incomplete), *_choose(list_studies(), incomplete)]
+
+
 def complete_protocols(incomplete: str) -> list[str]:
     """Return the protocols that begin like the word."""
     from benchmark.core.protocol import list_protocols

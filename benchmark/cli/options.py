@@ -47,7 +47,7 @@ Splits = Annotated[
     typer.Option(
         "--split",
         metavar="NAME",
-        help="Split to train and score on; may be repeated.",
+        help="Split to train and score on, or a draw such as toybox@6-s0-00; may be repeated.",
         autocompletion=completion.complete_splits,
     ),
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.cli.completion import complete_splits_and_studies
 from benchmark.cli.console import format_count, print_columns, print_json, print_line, print_note
 from benchmark.cli.options import AsJson
 
@@ -22,6 +23,7 @@ def splits(
         typer.Argument(
             metavar="SPLIT | STUDY...",
             help="Splits, such as toybox or toybox@6-s0-00, and studies, for all of their splits.",
+            autocompletion=complete_splits_and_studies,
         ),
     ],
     *,

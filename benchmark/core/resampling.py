@@ -133,6 +133,11 @@ def _load_included(name: str, base: Split, *, num_unseen: int) -> Split:
     if (split.dataset, split.classes) != (base.dataset, base.classes):
         what = "dataset" if split.dataset != base.dataset else "classes"
         raise ValueError(f"resampled: split {name!r} of include has another {what} than {base.name!r}: remove it")
+    used = [name for name in split.unseen if name in base.never_unseen]
+    if used:
+        raise ValueError(
+            f"resampled: split {name!r} of include withholds {used}, which {base.name!r} lists as never_unseen: remove it"
+        )
     if len(split.unseen) != num_unseen:
         raise ValueError(
             f"resampled: split {name!r} of include has {len(split.unseen)} unseen classes, and the drawn ones have "

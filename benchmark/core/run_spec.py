@@ -39,7 +39,7 @@ class RunSpec(VersionedModel):
         split_source: Absolute path of a split file outside of the package where the run was planned, with @ and
             the draw if the split is drawn from the one in the file; else empty.
         split_digest: Digest of the split's content.
-        unseen: Unseen classes of the split.
+        unseen: Unseen classes of the split; None if they were not written down.
         protocol: Complete protocol.
         dataset_fingerprint: Hash of the content of the subsets that the split uses.
         engine: Trainer; "imported" if the label maps were made elsewhere, so that nothing is trained here.
@@ -63,7 +63,7 @@ class RunSpec(VersionedModel):
     split: str
     split_source: str = ""
     split_digest: str
-    unseen: tuple[str, ...] = ()
+    unseen: tuple[str, ...] | None = None
     protocol: Protocol
     dataset_fingerprint: str
     engine: EngineName | Literal["imported"] = "fabric"

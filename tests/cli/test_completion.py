@@ -54,6 +54,8 @@ def complete(runs: Path, words: str, *, shell: str = "bash") -> list[str]:
         ("run maskclip/", ["maskclip/MaskCLIP"]),
         ("run maskclip --split toybox_", ["toybox_tune"]),
         ("run maskclip --track wandb,t", ["wandb,tensorboard"]),
+        ("splits pascal_context3", ["pascal_context33"]),
+        ("splits head_s", ["head_start"]),
         ("status d", ["demo"]),
         ("show demo-other", ["demo-other-toybox-s7-"]),
         ("archive de", ["demo", "demo-no-sgd-toybox-s0-"]),

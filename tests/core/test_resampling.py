@@ -81,6 +81,9 @@ def test_an_included_split_has_the_classes_and_the_number_of_unseen_ones_of_the_
     other = write_base(tmp_path, "other", classes=[*THINGS, *STUFF])
     with pytest.raises(ValueError, match="has another classes than 'base'"):
         resample(base, include=[other])
+    tuned = write_base(tmp_path, "tuned", unseen=["sky"])
+    with pytest.raises(ValueError, match=r"withholds \['sky'\], which 'base' lists as never_unseen: remove it"):
+        resample(base, unseen=1, include=[tuned])
     with pytest.raises(ValueError, match="count is 1, and include has 2 splits"):
         resample(base, unseen=1, count=1, include=[one, base])
 

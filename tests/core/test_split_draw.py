@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -136,6 +137,6 @@ def test_the_digest_of_a_split_does_not_depend_on_kinds(tmp_path: Path) -> None:
         ({"never_unseen": ["fog"]}, r"never_unseen .*lists \['fog'\], which are not among its classes"),
     ],
 )
-def test_groups_of_classes_are_checked(tmp_path: Path, fields: dict[str, object], message: str) -> None:
+def test_groups_of_classes_are_checked(tmp_path: Path, fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         load_split(write_base(tmp_path, **fields))

@@ -136,7 +136,8 @@ def _load_included(name: str, base: Split, *, num_unseen: int) -> Split:
     used = [name for name in split.unseen if name in base.never_unseen]
     if used:
         raise ValueError(
-            f"resampled: split {name!r} of include withholds {used}, which {base.name!r} lists as never_unseen: remove it"
+            f"resampled: split {name!r} of include withholds {used}, which {base.name!r} lists as never_unseen: "
+            "remove it"
         )
     if len(split.unseen) != num_unseen:
         raise ValueError(

@@ -149,6 +149,8 @@ def name_split(source: str) -> str:
 def load_split(name: str) -> Split:
     """Read a split by name or by the path of a YAML file, or draw one by its name, see `split_draw`.
 
+    A file in the folder of splits precedes a draw of the same name.
+
     Raises:
         KeyError: There is no such split; the message names the nearest.
         ValueError: The file is not a valid split, or the draw is impossible; the message says why.

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.grid import count_runs
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.core.study import load_study
 from benchmark.execution.local_pool import RunOutcome
 from benchmark.execution.trackers.tracker import KINDS, TrackerKind
 from benchmark.execution.worker_process import WorkerResources
@@ -117,7 +119,9 @@ def test_a_dry_run_starts_and_writes_nothing(
 ) -> None:
     code, out, _ = run_command(capsys, "run", "ablations", "--dry-run")
     assert (code, started) == (0, [])
-    assert "25 missing" in out and "Chimera-Seg seed 0  " in out
+    study = load_study("ablations")
+    assert f"{count_runs(study)} missing" in out
+    assert f"Chimera-Seg on {study.list_splits()[-1]} seed 0  " in out
     assert not store.root.exists()
 
 
@@ -126,10 +130,12 @@ def test_seeds_outside_a_study_get_a_plan_of_their_own(
     store: Store, started: list[RunSpec], capsys: pytest.CaptureFixture[str], seed: str, only: int, plan: str
 ) -> None:
     assert run_command(capsys, "run", "peers", "--seed", seed).code == 0
-    assert [(spec.method, spec.seed) for spec in started] == [
-        ("chimera_seg", int(seed)),
-        ("maskclip", only),  # deterministic: the one run of the plan stands for all seeds
-        ("spnet", int(seed)),
+    splits = load_study("peers").list_splits()
+    assert [(spec.split, spec.method, spec.seed) for spec in started] == [
+        (split, method, of_method)
+        for split in splits
+        # maskclip is deterministic: the one run of the plan stands for all seeds
+        for method, of_method in (("chimera_seg", int(seed)), ("maskclip", only), ("spnet", int(seed)))
     ]
     assert store.list_plans() == [plan]
 
@@ -186,7 +192,7 @@ def test_a_name_of_both_a_method_and_a_study_is_refused(
 
 def test_plan_shows_the_state_of_every_run(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_command(capsys, "plan", "ablations")
-    assert code == 0 and "25 missing" in out and "no CSH" in out
+    assert code == 0 and f"{count_runs(load_study('ablations'))} missing" in out and "no CSH" in out
     assert store.list_plans() == ["ablations"]
 
 

@@ -55,3 +55,7 @@ def test_a_name_that_stays_too_long_loses_whole_values_texts_first() -> None:
     text = make_text("m", "v", tables)
     assert len(text) <= HARD_LIMIT
     assert all(f"size={number}.125" in text.split("-") for number in range(8))
+
+
+def test_a_drawn_split_gives_a_name_without_signs_that_shells_or_globs_read() -> None:
+    assert make_setting("toybox@stuff3+things3-s0-03", "zegclip") == "toybox-stuff3-things3-s0-03-zegclip"

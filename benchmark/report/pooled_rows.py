@@ -17,8 +17,8 @@ from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.rows import Row, name_seeds
 from benchmark.report.split_names import list_splits
 
-NAMED_SPLITS = 3
-"""Splits that a text names one by one."""
+NAMED_PLACES = 2
+"""Different sets of seeds that a text names one by one, each with its splits."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,18 +81,22 @@ class PooledRow(ResultRow):
         values = np.array([member.average_iou(is_seen=is_seen) for member in self.done_members])
         known = ~np.isnan(values)
         total, number = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
-        return np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0)
+        return np.asarray(np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0))
 
     def name_runs(self, runs: Sequence[RunResult]) -> str:
-        """Return some runs of the row by seed and split, of many splits by their number."""
+        """Return some runs of the row by seed and split: "seed 0 on toybox@6-s0-03, 05"."""
         if len(runs) == len(self.runs) > 1:
             return f"all {len(runs)} runs"
         ids = {run.run_id for run in runs}
-        parts = {member.split: [run for run in member.runs if run.run_id in ids] for member in self.members}
-        places = {split: some for split, some in parts.items() if some}
-        if len(places) <= NAMED_SPLITS:
-            return "; ".join(f"{name_seeds(some)} on {split}" for split, some in places.items())
-        return f"{len(runs)} runs on {len(places)} splits ({list_splits(list(places))})"
+        places: dict[str, list[str]] = {}
+        for member in self.members:
+            some = [run for run in member.runs if run.run_id in ids]
+            if some:
+                places.setdefault(name_seeds(some), []).append(member.split)
+        if len(places) <= NAMED_PLACES:
+            return "; ".join(f"{seeds} on {list_splits(splits)}" for seeds, splits in places.items())
+        splits = [member.split for member in self.members if any(run.run_id in ids for run in member.runs)]
+        return f"{len(runs)} runs on {list_splits(splits)}"
 
 
 def pool_members(members: Sequence[Row], *, num_splits: int) -> PooledRow:

@@ -43,7 +43,7 @@ def test_one_seed_is_named_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("split", "is_alarm"), [("voc12", True), ("toybox", False), ("gone", False)])
 def test_toy_weights_on_real_images_are_an_alarm(tmp_path: Path, split: str, is_alarm: bool) -> None:
-    row = make_row(tmp_path, GOOD, config={"clip": {"model": "toy-ViT-16", "weights": "toy"}, "rate": 1}, split=split)
+    row = make_row(tmp_path, GOOD, config={"clip": {"model": "toy-ViT-8", "weights": "toy"}, "rate": 1}, split=split)
     text = "seed 0: toy weights, which are made for toybox, on other images (clip.weights=toy on voc12)"
     assert describe_alarms(row) == ([text] if is_alarm else [])
 

@@ -21,6 +21,8 @@ from tests.core.machines import make_environment
 
 CLASSES = ("grass", "water", "cup", "fish")
 SEEN = (True, True, False, False)
+SEEN_BY_SPLIT = ((True, True, False, False), (True, False, True, False), (False, True, True, False))
+"""Classes that are seen on each of three splits, two of four."""
 BUDGET = Budget(
     iterations=600,
     batch_size=16,
@@ -43,7 +45,7 @@ COST = Cost(
 )
 
 
-def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
+def hand_counts(right: Sequence[Sequence[int]], *, seen: Sequence[bool] = SEEN) -> Counts:
     """Return counts of images with 100 pixels of each class.
 
     `right[image][class]` of them are predicted correctly. The others of grass are predicted as water and vice versa,
@@ -58,7 +60,7 @@ def hand_counts(right: Sequence[Sequence[int]]) -> Counts:
     return Counts(
         image_ids=tuple(f"image{index:02d}" for index in range(len(right))),
         classes=CLASSES,
-        seen=SEEN,
+        seen=tuple(seen),
         intersection=sparse.csr_array(intersection),
         prediction=sparse.csr_array(prediction),
         target=sparse.csr_array(np.full_like(intersection, 100)),
@@ -127,3 +129,33 @@ def two_rows(store: Store) -> Plan:
 def compare_ids(store: Store, a: Mapping[int, str], b: Mapping[int, str], **options: Any) -> MethodComparison:
     """Compare runs on one split, given as id by seed."""
     return compare_runs(store, {"toybox": a}, {"toybox": b}, **options)
+
+
+def save_splits(
+    store: Store, label: str, lost: Mapping[int, int], *, seeds: int = 3, **changes: Any
+) -> tuple[PlanRow, ...]:
+    """Save a row on some of the three splits `SEEN_BY_SPLIT`; its unseen classes lose pixels of each image.
+
+    Args:
+        store: Store.
+        label: Label of the row.
+        lost: Lost pixels by number of the split.
+        seeds: Number of runs on a split.
+        changes: Changes of the specs.
+    """
+    rows = []
+    for number, less in lost.items():
+        seen, ids = SEEN_BY_SPLIT[number], {}
+        place: dict[str, Any] = {"split": f"toybox@2-s0-{number:02d}", "split_digest": str(number)}
+        for seed in range(seeds):
+            right = [[80 + seed + image - less * (not is_seen) for is_seen in seen] for image in range(4)]
+            spec = spec_of(label, seed=seed, **place | changes)
+            ids[seed] = save(store, spec, hand_counts(right, seen=seen))
+        rows.append(PlanRow(label=label, method="demo", split=spec.split, ids=ids))
+    return tuple(rows)
+
+
+def plan_splits(*rows: Sequence[PlanRow]) -> Plan:
+    """Return a plan of rows on several splits, split by split."""
+    planned = sorted((row for some in rows for row in some), key=lambda row: row.split)
+    return Plan(study="demo", title="Demo study", rows=tuple(planned))

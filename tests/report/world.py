@@ -132,7 +132,13 @@ def compare_ids(store: Store, a: Mapping[int, str], b: Mapping[int, str], **opti
 
 
 def save_splits(
-    store: Store, label: str, lost: Mapping[int, int], *, seeds: int = 3, **changes: Any
+    store: Store,
+    label: str,
+    lost: Mapping[int, int],
+    *,
+    seeds: int = 3,
+    record: Mapping[str, Any] | None = None,
+    **changes: Any,
 ) -> tuple[PlanRow, ...]:
     """Save a row on some of the three splits `SEEN_BY_SPLIT`; its unseen classes lose pixels of each image.
 
@@ -141,6 +147,7 @@ def save_splits(
         label: Label of the row.
         lost: Lost pixels by number of the split.
         seeds: Number of runs on a split.
+        record: Changes of the records.
         changes: Changes of the specs.
     """
     rows = []
@@ -150,7 +157,7 @@ def save_splits(
         for seed in range(seeds):
             right = [[80 + seed + image - less * (not is_seen) for is_seen in seen] for image in range(4)]
             spec = spec_of(label, seed=seed, **place | changes)
-            ids[seed] = save(store, spec, hand_counts(right, seen=seen))
+            ids[seed] = save(store, spec, hand_counts(right, seen=seen), **record or {})
         rows.append(PlanRow(label=label, method="demo", split=spec.split, ids=ids))
     return tuple(rows)
 

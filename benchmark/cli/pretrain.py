@@ -29,17 +29,16 @@ def toy_clip(
     seed: Seed = 0,
     steps: Steps = None,
     workers: DrawingWorkers = 2,
-    threads: CpuThreads = 2,
+    threads: CpuThreads = 1,
 ) -> None:
     """Train the toy CLIP on captions. They name all classes; there are no masks."""
     from dataclasses import replace
 
-    import torch
-
+    from benchmark.execution.runner import prepare_torch
     from methods.pretrain.command import pretrain_toy_clip
     from methods.pretrain.toy_clip import ClipBudget
 
-    torch.set_num_threads(threads)
+    prepare_torch(threads)
     budget = ClipBudget(seed=seed)
     budget = replace(budget, steps=steps or budget.steps)
     pretrain_toy_clip(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())
@@ -57,12 +56,11 @@ def toy_body(
     """Pre-train the toy body on single-class images. Only classes that every split has as seen ones."""
     from dataclasses import replace
 
-    import torch
-
+    from benchmark.execution.runner import prepare_torch
     from methods.pretrain.command import pretrain_toy_body
     from methods.pretrain.toy_body import BodyBudget
 
-    torch.set_num_threads(threads)
+    prepare_torch(threads)
     budget = BodyBudget(seed=seed)
     budget = replace(budget, steps=steps or budget.steps)
     pretrain_toy_body(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())

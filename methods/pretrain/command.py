@@ -14,16 +14,16 @@ import numpy as np
 import open_clip
 import torch
 
-from benchmark.core.split import load_split
-from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, draw_portrait, draw_scene
+from benchmark.data.toybox.scene import TOYBOX_VERSION, draw_portrait, draw_scene
 from methods.blocks.bodies.smp_body import SmpBody
 from methods.blocks.clip.assets import ASSETS, TOY_MODEL
 from methods.blocks.clip.config import ClipConfig
 from methods.blocks.clip.loading import load_clip
 from methods.blocks.toy import TOY_BODY_CONFIG
-from methods.pretrain.evaluation import SPLIT, evaluate_clip
+from methods.pretrain.evaluation import evaluate_clip
+from methods.pretrain.forms import draw_form
 from methods.pretrain.model_card import write_body_card, write_clip_card
-from methods.pretrain.toy_body import BodyBudget, PortraitClassifier, measure_portrait_accuracy, train_toy_body
+from methods.pretrain.toy_body import BodyBudget, FormClassifier, measure_form_accuracy, train_toy_body
 from methods.pretrain.toy_clip import ClipBudget, train_toy_clip
 from methods.pretrain.weights import read_history, save_weights
 
@@ -49,7 +49,10 @@ def pretrain_toy_clip(out: Path, *, budget: ClipBudget, workers: int, report: Re
     started = time.monotonic()
     train_toy_clip(model, budget=budget, workers=workers, report=lambda step, loss: report(step, budget.steps, loss))
     history = _describe_training(
-        asdict(budget), command="chimera-bench pretrain toy-clip", seconds=time.monotonic() - started
+        asdict(budget),
+        command="chimera-bench pretrain toy-clip",
+        seconds=time.monotonic() - started,
+        data_hash=hash_clip_images(),
     )
     save_weights(out / CLIP_FILE, model.state_dict(), history=history)
     update_clip_card(out)
@@ -59,7 +62,7 @@ def update_clip_card(out: Path) -> None:
     """Evaluate the toy CLIP in a folder and write its model card."""
     weights = out / CLIP_FILE
     metrics = evaluate_clip(load_clip(ClipConfig(model=TOY_MODEL, weights=str(weights))))
-    write_clip_card(out / CLIP_CARD, history=read_history_with_file(weights), metrics=metrics, split=load_split(SPLIT))
+    write_clip_card(out / CLIP_CARD, history=read_history_with_file(weights), metrics=metrics)
 
 
 def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Report) -> None:
@@ -71,50 +74,52 @@ def pretrain_toy_body(out: Path, *, budget: BodyBudget, workers: int, report: Re
         workers: Number of processes that draw images.
         report: Called after each step.
     """
-    classes = list_always_seen()
     torch.manual_seed(budget.seed)
     body = SmpBody(TOY_BODY_CONFIG.model_copy(update={"weights": None}))
-    classifier = PortraitClassifier(body, channels=body.channels, num_classes=len(classes))
+    classifier = FormClassifier(body, channels=body.channels)
     started = time.monotonic()
     train_toy_body(
         classifier,
-        classes=classes,
         budget=budget,
         workers=workers,
         report=lambda step, loss: report(step, budget.steps, loss),
     )
     history = _describe_training(
-        asdict(budget), command="chimera-bench pretrain toy-body", seconds=time.monotonic() - started
+        asdict(budget),
+        command="chimera-bench pretrain toy-body",
+        seconds=time.monotonic() - started,
+        data_hash=hash_body_images(),
     )
-    accuracy = measure_portrait_accuracy(classifier, classes=classes, count=1_000, workers=workers)
+    accuracy = measure_form_accuracy(classifier, count=2_000, workers=workers)
     save_weights(out / BODY_FILE, body.state_dict(), history=history)
-    write_body_card(
-        out / BODY_CARD, history=read_history_with_file(out / BODY_FILE), accuracy=accuracy, classes=classes
-    )
+    write_body_card(out / BODY_CARD, history=read_history_with_file(out / BODY_FILE), accuracy=accuracy)
 
 
-def list_always_seen() -> tuple[str, ...]:
-    """Return the classes that are seen in both toybox splits (tables and tuning), in label order."""
-    splits = [load_split("toybox"), load_split("toybox_tune")]
-    return tuple(name for name in CLASSES if all(name in split.seen for split in splits))
-
-
-def hash_toybox() -> str:
-    """Return the SHA-256 of the first images of each kind that pre-training draws, which changes when toybox does."""
+def hash_clip_images() -> str:
+    """Return the SHA-256 of the first images that the toy CLIP is trained on, which changes when toybox does."""
     digest = hashlib.sha256(str(TOYBOX_VERSION).encode())
-    for draw, subset in ((draw_scene, "clip"), (draw_portrait, "clip"), (draw_portrait, "body")):
-        for index in range(8):
-            view = draw(subset, index)
+    for index in range(8):
+        for view in (draw_scene("clip", index), draw_portrait("clip", index)):
             digest.update(np.ascontiguousarray(view.image).tobytes() + view.labels.tobytes())
     return digest.hexdigest()
 
 
-def _describe_training(budget: dict[str, int | float], *, command: str, seconds: float) -> dict[str, str]:
+def hash_body_images() -> str:
+    """Return the SHA-256 of the first images that the pre-training of the toy body draws."""
+    digest = hashlib.sha256()
+    for index in range(64):
+        digest.update(np.ascontiguousarray(draw_form("body", index)[0]).tobytes())
+    return digest.hexdigest()
+
+
+def _describe_training(
+    budget: dict[str, int | float], *, command: str, seconds: float, data_hash: str
+) -> dict[str, str]:
     return {
         **{name: str(value) for name, value in budget.items()},
         "command": command,
         "duration (s)": f"{seconds:.0f}",
-        "data hash": hash_toybox(),
+        "data hash": data_hash,
         "torch": torch.__version__,
         "open_clip": version("open_clip_torch"),
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",

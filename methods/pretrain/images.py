@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.data.toybox.scene import SIZE
+from benchmark.data.toybox.canvas import SIZE
 
 
 def resize_crop(image: NDArray[np.uint8]) -> Tensor:

@@ -1,7 +1,6 @@
-"""Pre-training of the toy body as a classifier of portraits, as ImageNet pre-training does for real bodies.
+"""Pre-training of the toy body as a classifier of forms, as ImageNet pre-training does for real bodies.
 
-The portraits show only classes that are seen in every toybox split, so the body never sees an unseen class of the
-tables or a class that is held out during tuning.
+No form is a class of toybox, see `forms`, so the body has never seen a class that a split withholds.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.toybox.scene import SIZE, draw_portrait
+from benchmark.data.toybox.canvas import SIZE
+from methods.pretrain.forms import NUM_FORMS, draw_form
 from methods.pretrain.images import resize_crop
 from methods.pretrain.schedule import scale_learning_rate
 
@@ -30,72 +30,65 @@ class BodyBudget:
     """Seed, data and length of the pre-training of the toy body."""
 
     seed: int = 0
-    portraits: int = 4_000
-    steps: int = 800
+    images: int = 16_000
+    steps: int = 2_000
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
 
 
-def load_portraits(
-    subset: str, count: int, *, classes: tuple[str, ...], workers: int
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Draw portraits of single classes.
+def load_forms(subset: str, count: int, *, workers: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Draw images of forms.
 
     Args:
         subset: Name that is part of the RNG key.
-        count: Number N of portraits.
-        classes: Classes to draw.
+        count: Number N of images.
         workers: Number of processes.
 
     Returns:
-        Images (N, SIZE, SIZE, 3) and class indices (N,).
+        Images (N, SIZE, SIZE, 3) and numbers of the forms (N,).
     """
     with ProcessPoolExecutor(workers) as pool:
-        views = list(pool.map(partial(draw_portrait, subset, classes=classes), range(count), chunksize=250))
-    return np.stack([view.image for view in views]), np.array([classes.index(view.tags[0]) for view in views])
+        images, forms = zip(*pool.map(partial(draw_form, subset), range(count), chunksize=250), strict=True)
+    return np.stack(images), np.array(forms)
 
 
 def _augment(image: NDArray[np.uint8], *, random: KeyedRandom) -> Tensor:
-    """Crop a portrait (SIZE, SIZE, 3) slightly, flip it with probability 0.5 and resize it to (3, SIZE, SIZE)."""
+    """Crop an image (SIZE, SIZE, 3) slightly, flip it with probability 0.5 and resize it to (3, SIZE, SIZE)."""
     side = random.draw_integer(44, SIZE + 1)
     x, y = random.draw_integer(0, SIZE - side + 1), random.draw_integer(0, SIZE - side + 1)
     crop = image[y : y + side, x : x + side]
     return resize_crop(crop[:, ::-1] if random.draw_bool(50) else crop)
 
 
-class PortraitClassifier(nn.Module):
+class FormClassifier(nn.Module):
     """A body and a linear classifier of its mean feature.
 
     Args:
         body: Module from images (B, 3, H, W) to features (B, channels, h, w).
         channels: Number of feature channels.
-        num_classes: Number K of classes.
     """
 
-    def __init__(self, body: nn.Module, *, channels: int, num_classes: int) -> None:
+    def __init__(self, body: nn.Module, *, channels: int) -> None:
         super().__init__()
-        self.body, self.classify = body, nn.Linear(channels, num_classes)
+        self.body, self.classify = body, nn.Linear(channels, NUM_FORMS)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Compute logits (B, K) of images (B, 3, H, W), RGB in 0-255."""
+        """Compute logits (B, NUM_FORMS) of images (B, 3, H, W), RGB in 0-255."""
         logits: Tensor = self.classify(self.body(images).mean(dim=(2, 3)))
         return logits
 
 
-def train_toy_body(
-    classifier: PortraitClassifier, *, classes: tuple[str, ...], budget: BodyBudget, workers: int, report: Report
-) -> None:
+def train_toy_body(classifier: FormClassifier, *, budget: BodyBudget, workers: int, report: Report) -> None:
     """Train an initialized classifier in place.
 
     Args:
         classifier: Classifier to train.
-        classes: Classes of the portraits.
         budget: Seed, data and length of the training.
-        workers: Number of processes that draw portraits.
+        workers: Number of processes that draw images.
         report: Called after each step with the step and the loss.
     """
-    images, labels = load_portraits("body", budget.portraits, classes=classes, workers=workers)
+    images, forms = load_forms("body", budget.images, workers=workers)
     optimizer = torch.optim.AdamW(classifier.parameters(), lr=budget.learning_rate, weight_decay=budget.weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(scale_learning_rate, steps=budget.steps))
     classifier.train()
@@ -105,7 +98,7 @@ def train_toy_body(
             _augment(images[index], random=KeyedRandom("body view", budget.seed, step, slot))
             for slot, index in enumerate(indices)
         ]
-        loss = F.cross_entropy(classifier(torch.stack(views)), torch.from_numpy(labels[indices]))
+        loss = F.cross_entropy(classifier(torch.stack(views)), torch.from_numpy(forms[indices]))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -115,18 +108,15 @@ def train_toy_body(
 
 
 @torch.no_grad()
-def measure_portrait_accuracy(
-    classifier: PortraitClassifier, *, classes: tuple[str, ...], count: int, workers: int
-) -> float:
-    """Measure the accuracy on held-out portraits in percent.
+def measure_form_accuracy(classifier: FormClassifier, *, count: int, workers: int) -> float:
+    """Measure the accuracy on held-out images in percent.
 
     Args:
         classifier: Trained classifier.
-        classes: Classes of the portraits.
-        count: Number of portraits.
-        workers: Number of processes that draw portraits.
+        count: Number of images.
+        workers: Number of processes that draw images.
     """
     classifier.eval()
-    images, labels = load_portraits("body test", count, classes=classes, workers=workers)
+    images, forms = load_forms("body test", count, workers=workers)
     predictions = torch.cat([classifier(resize_crop(image)[None]).argmax(dim=1) for image in images])
-    return float((predictions == torch.from_numpy(labels)).float().mean() * 100)
+    return float((predictions == torch.from_numpy(forms)).float().mean() * 100)

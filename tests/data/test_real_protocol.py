@@ -24,7 +24,7 @@ IDS = (0, 1, 3, 8, 15, 16, 19, 20, 255)
 """Mask values: background, seen and unseen classes, void."""
 SIZES = {"train_aug": 5, "val": 3}
 SMALL = {
-    "clip": {"model": "toy-ViT-16", "weights": "random"},
+    "clip": {"model": "toy-ViT-8", "weights": "random"},
     "body": {"encoder": "tu-test_resnet", "weights": "toy", "depth": 3, "channels": 96, "rates": [1, 2, 3]},
     "budget.iterations": 6,
     "budget.batch_size": 2,

@@ -35,8 +35,8 @@ def explain(method: str, **overrides: Any) -> str:
         ({"budget__batch_size": 2, "budget__micro_batches": 2}, "set budget.batch_size to 4 or more"),
         ({"body__channels": 64}, "body.weights=toy belong to a body with body.channels=96, given 64"),
         ({"body__encoder": "resnet18"}, "body.weights=toy belong to a body with body.encoder=tu-test_resnet"),
-        ({"clip__model": "ViT-B-16"}, "clip.weights=toy belong to toy-ViT-16, and clip.model is ViT-B-16: set both"),
-        ({"clip__model": "toy-Vit-16"}, "no open_clip model 'toy-Vit-16'; did you mean 'toy-ViT-16'?"),
+        ({"clip__model": "ViT-B-16"}, "clip.weights=toy belong to toy-ViT-8, and clip.model is ViT-B-16: set both"),
+        ({"clip__model": "toy-Vit-8"}, "no open_clip model 'toy-Vit-16'; did you mean 'toy-ViT-8'?"),
         ({"head__blocks": 9}, "head.blocks is 9, but this CLIP has only 4 blocks"),
         ({"body__weights": "gone.pt"}, "body.weights: gone.pt: there is no such file"),
         ({"body__depth": 9, "body__weights": None}, "depth should be in range"),
@@ -82,7 +82,7 @@ def test_weights_of_another_clip_are_refused(tmp_path: Path) -> None:
 def test_weights_that_are_missing_are_answered_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     text = explain("maskclip", clip__model="ViT-B-16", clip__weights="laion2b_s34b_b88k")
-    assert "cannot be downloaded" in text and "set clip.model=toy-ViT-16 and clip.weights=toy" in text
+    assert "cannot be downloaded" in text and "set clip.model=toy-ViT-8 and clip.weights=toy" in text
 
 
 def test_an_ensemble_of_prompts_is_offered_to_be_averaged(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmark.core.split import Split
-from benchmark.data.toybox.scene import CLASSES, SIZE, ToyScene, draw_scene
+from benchmark.data.toybox.canvas import SIZE
+from benchmark.data.toybox.scene import CLASSES, ToyScene, draw_scene
 from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
 from benchmark.utils.atomic_files import open_draft

@@ -26,9 +26,9 @@ SIZES: Mapping[str, int] = {"train": 1600, "val": 300, "test": 400}
 """Number of scenes by subset. The subsets share no scene, because the subset is part of the RNG key."""
 
 DIGESTS: Mapping[str, str] = {
-    "toybox-v2-train-1600": "685f726969e26667c4c82799f6025fdd47cdf23ce72d64021083482e42fcc83e",
-    "toybox-v2-val-300": "01e39b6742ba20371491378eb21643303d60f0275e528e6f2f0845b12da71c6b",
-    "toybox-v2-test-400": "89f4755722a9a55031643d5b1f546516986f466bab140e82a54dfa54eb46b83d",
+    "toybox-v3-train-1600": "23b1ba83fb82f95c0b4b360c8a5e6a2cb45e8a7259ead1f865f0e056daad2e2b",
+    "toybox-v3-val-300": "4b2377451c927f37e32f9da8daa91f3c8cd772c8629e925a9af8809fdb1530a6",
+    "toybox-v3-test-400": "a99dac7165165966a930e6237f512e4423d241b03945ea69f73ca31ceab20388",
 }
 """`digest_scenes` of the standard subsets by `make_subset_key`. `compute_digests()` returns those of a new version."""
 

@@ -12,22 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.seeding import KeyedRandom
+from benchmark.data.toybox.canvas import (
+    CANVAS_SIZE,
+    FAR,
+    NO_LABEL,
+    Canvas,
+    Placement,
+    add_object,
+    mix_colors,
+    render_rgb,
+)
 from benchmark.data.toybox.grid import ONE, Plane, compute_sine, make_pixel_grid, rotate
-from benchmark.data.toybox.palette import STUFF_COLORS, draw_thing_palette, vary_color
+from benchmark.data.toybox.palette import STUFF_COLORS, draw_thing_palette
 from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
 
-SIZE = 64
-"""Height and width of a scene in pixels."""
-
-TOYBOX_VERSION = 2
+TOYBOX_VERSION = 3
 """Version of the scenes; raised when a pixel of any scene changes."""
 
 CLASSES: tuple[str, ...] = (*STUFF, *THINGS)
-FAR, NEAR = 60_000, 5_000
-"""Depths of the farthest background and of the nearest thing, in millimeters."""
+NEAR = 5_000
+"""Depth of the nearest thing in millimeters."""
 
-_CANVAS_SIZE = 2 * SIZE
+_IN_SCENE = Placement(halves=(34, 56), margin=34)
+_IN_PORTRAIT = Placement(halves=(32, 58), margin=52)
 
 
 @dataclass(frozen=True)
@@ -55,15 +63,16 @@ def draw_scene(subset: str, index: int) -> ToyScene:
         index: Index from 0, without upper bound.
     """
     draws = KeyedRandom("toybox", TOYBOX_VERSION, subset, index)
-    canvas = _Canvas()
+    canvas = Canvas()
     stuff = draws.sample(tuple(STUFF), draws.draw_integer(1, 3))
     things = draws.sample(tuple(THINGS), draws.draw_integer(1, 3))
     for layer, name in enumerate(stuff):
         # the first texture fills the canvas, the second covers one side of a line
-        area = np.ones((_CANVAS_SIZE, _CANVAS_SIZE), dtype=bool) if layer == 0 else _draw_side_of_wavy_line(draws)
-        canvas.paint(area, name=name, rgb=_draw_texture(draws, name), depth=FAR - layer * 10_000)
+        area = np.ones((CANVAS_SIZE, CANVAS_SIZE), dtype=bool) if layer == 0 else _draw_side_of_wavy_line(draws)
+        rgb = _draw_texture(draws, name)
+        canvas.paint(area, label=CLASSES.index(name), rgb=rgb, depth=FAR - layer * 10_000)
     for layer, name in enumerate(things):
-        _add_thing(canvas, draws, name=name, depth=NEAR + (len(things) - layer) * 5_000, halves=(28, 50), margin=26)
+        _add_thing(canvas, draws, name, depth=NEAR + (len(things) - layer) * 5_000, placement=_IN_SCENE)
     return _render(canvas, draws)
 
 
@@ -76,15 +85,13 @@ def draw_portrait(subset: str, index: int, *, classes: tuple[str, ...] = CLASSES
         classes: Names of the classes to choose from.
     """
     draws = KeyedRandom("toybox portrait", TOYBOX_VERSION, subset, index)
-    canvas = _Canvas()
+    canvas = Canvas()
     name = draws.pick(classes)
-    everywhere = np.ones((_CANVAS_SIZE, _CANVAS_SIZE), dtype=bool)
     if name in STUFF:
-        canvas.paint(everywhere, name=name, rgb=_draw_texture(draws, name), depth=FAR)
+        canvas.fill(label=CLASSES.index(name), rgb=_draw_texture(draws, name))
     else:
-        canvas.rgb[:] = draws.draw_integers(0, 256, shape=(3,))
-        canvas.labels[:] = 255
-        _add_thing(canvas, draws, name=name, depth=NEAR, halves=(32, 58), margin=52)
+        canvas.fill(label=NO_LABEL, rgb=draws.draw_integers(0, 256, shape=(3,)))
+        _add_thing(canvas, draws, name, depth=NEAR, placement=_IN_PORTRAIT)
     return _render(canvas, draws)
 
 
@@ -100,81 +107,34 @@ def list_tags(labels: NDArray[np.uint8], *, classes: tuple[str, ...] = CLASSES) 
     return tuple(classes[index] for index in order if areas[index] * 64 >= labels.size)
 
 
-class _Canvas:
-    """The scene while it is painted, at twice the final resolution."""
-
-    def __init__(self) -> None:
-        self.rgb: Plane = np.zeros((_CANVAS_SIZE, _CANVAS_SIZE, 3), dtype=np.int64)
-        self.labels: Plane = np.zeros((_CANVAS_SIZE, _CANVAS_SIZE), dtype=np.int64)
-        self.depth: Plane = np.full((_CANVAS_SIZE, _CANVAS_SIZE), FAR, dtype=np.int64)
-
-    def paint(self, area: NDArray[np.bool_], *, name: str, rgb: Plane, depth: int) -> None:
-        """Cover an area with one class.
-
-        Args:
-            area: (_CANVAS_SIZE, _CANVAS_SIZE) flags.
-            name: Name of the class.
-            rgb: (_CANVAS_SIZE, _CANVAS_SIZE, 3) or (3,) color.
-            depth: Depth in millimeters.
-        """
-        self.rgb[area] = rgb[area] if rgb.ndim == 3 else rgb
-        self.labels[area] = CLASSES.index(name)
-        self.depth[area] = depth
-
-
 def _draw_texture(draws: KeyedRandom, name: str) -> Plane:
-    """Draw a full canvas of stuff: (_CANVAS_SIZE, _CANVAS_SIZE, 3)."""
-    weight = STUFF[name](draws, _CANVAS_SIZE)[..., None]
-    low, high = (vary_color(draws, color, reach=26) for color in STUFF_COLORS[name])
-    return (low * (255 - weight) + high * weight) // 255
+    """Draw a full canvas of stuff: (CANVAS_SIZE, CANVAS_SIZE, 3)."""
+    return mix_colors(draws, STUFF[name](draws, CANVAS_SIZE), STUFF_COLORS[name])
 
 
 def _draw_side_of_wavy_line(draws: KeyedRandom) -> NDArray[np.bool_]:
-    """Draw the region on one side of a wavy line at a random angle: (_CANVAS_SIZE, _CANVAS_SIZE)."""
-    x, y = rotate(*make_pixel_grid(_CANVAS_SIZE), angle=draws.draw_integer(0, 256))
+    """Draw the region on one side of a wavy line at a random angle: (CANVAS_SIZE, CANVAS_SIZE)."""
+    x, y = rotate(*make_pixel_grid(CANVAS_SIZE), angle=draws.draw_integer(0, 256))
     wavelength, phase, amplitude = draws.draw_integer(50, 110), draws.draw_integer(0, 256), draws.draw_integer(0, 9)
     wave = compute_sine(x * 256 // wavelength + phase) * amplitude // ONE
-    middle = y[_CANVAS_SIZE // 2, _CANVAS_SIZE // 2]
+    middle = y[CANVAS_SIZE // 2, CANVAS_SIZE // 2]
     return np.asarray(y + wave > middle + draws.draw_integer(-26, 27))
 
 
-def _add_thing(
-    canvas: _Canvas, draws: KeyedRandom, *, name: str, depth: int, halves: tuple[int, int], margin: int
-) -> None:
-    """Paint one object at a random position, size and angle, possibly mirrored.
-
-    Args:
-        canvas: Canvas to paint on.
-        draws: Source of randomness.
-        name: Name of the class.
-        depth: Depth in millimeters.
-        halves: Smallest and largest half width, in pixels of the canvas.
-        margin: Smallest distance of the center from the edges, in pixels of the canvas.
-    """
-    # draw size, position, angle and mirroring; (u, v) are coordinates in the frame of the object
-    x, y = make_pixel_grid(_CANVAS_SIZE)
-    half = draws.draw_integer(*halves)
-    center_x, center_y = (
-        draws.draw_integer(margin, _CANVAS_SIZE - margin),
-        draws.draw_integer(margin, _CANVAS_SIZE - margin),
+def _add_thing(canvas: Canvas, draws: KeyedRandom, name: str, *, depth: int, placement: Placement) -> None:
+    """Paint one thing of a class."""
+    add_object(
+        canvas,
+        draws,
+        THINGS[name],
+        palette=draw_thing_palette(draws, name),
+        label=CLASSES.index(name),
+        depth=depth,
+        placement=placement,
     )
-    u, v = rotate((x - center_x) * 100 // half, (y - center_y) * 100 // half, angle=draws.draw_integer(-20, 21))
-    u = -u if draws.draw_bool(50) else u
-    # paint its shapes from back to front
-    palette = draw_thing_palette(draws, name)
-    for shape in THINGS[name]:
-        canvas.paint(shape.covers(u, v), name=name, rgb=palette[shape.color], depth=depth)
 
 
-def _render(canvas: _Canvas, draws: KeyedRandom) -> ToyScene:
-    """Render a painted canvas with random exposure and noise."""
-    gain = draws.draw_integer(210, 290)
-    noise = draws.draw_integers(-7, 8, shape=(SIZE, SIZE, 3))
-    image = np.clip(_shrink(canvas.rgb) * gain // 256 + noise, 0, 255).astype(np.uint8)
+def _render(canvas: Canvas, draws: KeyedRandom) -> ToyScene:
+    image = render_rgb(canvas, draws)
     labels = canvas.labels[::2, ::2].astype(np.uint8)
     return ToyScene(image, labels, canvas.depth[::2, ::2].astype(np.uint16), list_tags(labels))
-
-
-def _shrink(fine: Plane) -> Plane:
-    """Average blocks of 2x2 pixels, (_CANVAS_SIZE, _CANVAS_SIZE, 3) to (SIZE, SIZE, 3)."""
-    return (fine[::2, ::2] + fine[1::2, ::2] + fine[::2, 1::2] + fine[1::2, 1::2] + 2) // 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
-TOY_MODEL = "toy-ViT-16"
+TOY_MODEL = "toy-ViT-8"
 TOY_WEIGHTS = ASSETS / "toy_clip.safetensors"
 
 TOY = "toy"

@@ -156,5 +156,5 @@ def _explain_download(pretraining: Pretraining, *, reason: str) -> str:
         f"weights {pretraining.tag!r} of {pretraining.model!r} cannot be downloaded ({reason}): save {first} of the "
         f"Hub repository {pretraining.repository} as {target}{Path(first).suffix}{alternatives}, or set clip.weights "
         f"to its path{f'; the same weights: {pretraining.url}' if pretraining.url else ''}; to try a run without them, "
-        "set clip.model=toy-ViT-16 and clip.weights=toy"
+        "set clip.model=toy-ViT-8 and clip.weights=toy"
     )

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image, ImageColor
 
 from benchmark.core.split import Split
+from benchmark.data.toybox.canvas import SIZE
 from benchmark.data.toybox.contact_sheet import EXAMPLES, cut_examples, write_contact_sheet
-from benchmark.data.toybox.scene import SIZE
 
 SPLIT = Split(name="few", dataset="toybox", classes=("gravel", "snow", "fish"), unseen=("fish",))
 

@@ -12,6 +12,7 @@ import pytest
 from benchmark.core.split import list_splits, load_split
 from benchmark.data.catalog import list_datasets, open_dataset
 from benchmark.data.toybox import dataset as module
+from benchmark.data.toybox.canvas import SIZE
 from benchmark.data.toybox.dataset import (
     DIGESTS,
     SIZES,
@@ -21,16 +22,16 @@ from benchmark.data.toybox.dataset import (
     draw_subset,
     make_subset_key,
 )
-from benchmark.data.toybox.scene import CLASSES, SIZE, ToyScene, draw_scene
+from benchmark.data.toybox.scene import CLASSES, ToyScene, draw_scene
 from benchmark.utils.array_cache import save_arrays
 
 SMALL = {"train": 3, "test": 2}
 
 # `digest_scenes(draw_subset(subset, 4))`, recorded together with the digests of the whole subsets
 FIRST_FOUR = {
-    "train": "d1540092b8269ff9fc106808502308218806f1471583d40a3dc1572c506c9fef",
-    "val": "94c91dc62f173a4d0f1c5180e747e09a473b14459abfa4dbf7a67976d5bdc33b",
-    "test": "6cfa7956b10fb58f0929da006f214cf832e9534126d57dc552ec742483e36587",
+    "train": "9f01d49c2ca9faedc669bbc5011d42379ac0b0161edad65e79ce759cf42d3434",
+    "val": "bfefc5e0e27b8531ef41acd2d3c0557a9cb4f2ca7b485b0095b971d167e34f09",
+    "test": "1bc7d637322a3992a90b2186b64bb46c677e3b78c82ff7e671fc3af9b21babac",
 }
 
 

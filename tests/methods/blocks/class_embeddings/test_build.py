@@ -105,7 +105,7 @@ def test_two_exchanged_rows_are_detected_by_the_text_encoder(method: str, tmp_pa
 
 def test_embeddings_of_another_length_than_clips_are_refused(tmp_path: Path) -> None:
     file = write_file(tmp_path, np.eye(20, dtype=np.float32), SPLIT.classes)
-    config = ClipConfig(model="toy-ViT-16", weights="random")
+    config = ClipConfig(model="toy-ViT-8", weights="random")
     with pytest.raises(ValueError, match="vectors of length 20, the embeddings of this CLIP have length 64"):
         build_class_embeddings(
             FileEmbeddings(file=file, order="trusted"),

@@ -26,7 +26,7 @@ SEVERAL = Prompts(templates=("a photo of {}", "{}", "many {} in the scene"))
 
 @pytest.fixture(scope="module")
 def clip() -> Clip:
-    return load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
+    return load_clip(ClipConfig(model="toy-ViT-8", weights="random"))
 
 
 @pytest.fixture(autouse=True)

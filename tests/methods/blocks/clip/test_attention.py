@@ -14,7 +14,7 @@ from benchmark.core.seeding import torch_generator
 from methods.blocks.clip import Attention, ClipConfig, Tail, load_clip
 from methods.blocks.clip.attention import ATTENTIONS, attend_from_first, run_block
 
-BLOCK: Any = load_clip(ClipConfig(model="toy-ViT-16", weights="random")).visual.transformer.resblocks[-1]
+BLOCK: Any = load_clip(ClipConfig(model="toy-ViT-8", weights="random")).visual.transformer.resblocks[-1]
 KINDS: list[Attention] = list(ATTENTIONS)
 TAILS: list[Tail] = ["full", "reduced"]
 FROM_FIRST_AND_ALL = (attend_from_first, ATTENTIONS["vanilla"])

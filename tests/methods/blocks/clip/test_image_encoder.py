@@ -17,7 +17,7 @@ from methods.blocks.clip.attention import ATTENTIONS, run_block
 from methods.blocks.clip.image_encoder import resize_positions
 from methods.blocks.padding import Grid
 
-CLIP = load_clip(ClipConfig(model="toy-ViT-16", weights="random"))
+CLIP = load_clip(ClipConfig(model="toy-ViT-8", weights="random"))
 
 
 @pytest.fixture(scope="module")

@@ -182,7 +182,7 @@ def test_openais_archive_is_recognized_under_any_name(state: State, tmp_path: Pa
 
 
 def test_missing_weight_file_says_what_was_given() -> None:
-    with pytest.raises(ValueError, match=r"no weights for toy-ViT-16 'nowhere\.pt'.*: toy, random; no such file"):
+    with pytest.raises(ValueError, match=r"no weights for toy-ViT-8 'nowhere\.pt'.*: toy, random; no such file"):
         load_clip(ClipConfig(model=TOY_MODEL, weights="nowhere.pt"))
 
 

@@ -17,7 +17,7 @@ from methods.blocks.padding import Grid
 
 @pytest.fixture(scope="module")
 def image_encoder() -> ClipImageEncoder:
-    return ClipImageEncoder(load_clip(ClipConfig(model="toy-ViT-16", weights="random")).visual)
+    return ClipImageEncoder(load_clip(ClipConfig(model="toy-ViT-8", weights="random")).visual)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from methods.blocks.heads import LinearConfig, MlpConfig, build_head
 
 @pytest.fixture(scope="module")
 def image_encoder() -> ClipImageEncoder:
-    return ClipImageEncoder(load_clip(ClipConfig(model="toy-ViT-16", weights="random")).visual)
+    return ClipImageEncoder(load_clip(ClipConfig(model="toy-ViT-8", weights="random")).visual)
 
 
 def test_a_linear_head_does_not_hold_the_clip_that_initializes_it(image_encoder: ClipImageEncoder) -> None:

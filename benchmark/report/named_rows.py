@@ -65,7 +65,7 @@ def make_plan(
     """
     parts = [_find_rows(store, name, list_variants) for name in names]
     rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
-    wanted = name_split(split)
+    wanted = split if set(split) & set("*?[") else name_split(split)
     kept = [named for named in rows if not split or fnmatchcase(named.row.split, wanted)]
     if not kept:
         splits = ", ".join(dict.fromkeys(named.row.split for named in rows))

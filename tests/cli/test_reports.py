@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
-from tests.report.world import two_rows
+from tests.report.world import plan_splits, save_splits, two_rows
 
 
 @pytest.fixture
@@ -187,3 +187,40 @@ def test_wrong_options_of_plot_are_refused_before_anything_is_drawn(
 ) -> None:
     code, out, _ = run_command(capsys, "--runs", runs, "plot", "demo", "--out", str(tmp_path / "figures"), *options)
     assert (code, out) == (1, "") and not (tmp_path / "figures").exists()
+
+
+@pytest.fixture
+def split_runs(tmp_path: Path) -> str:
+    """Return the folder of a store with the study `demo` of two rows on three splits."""
+    store = Store(tmp_path / "splits")
+    lost = {"paper": {0: 0, 1: 0, 2: 0}, "no SGD": {0: 10, 1: 15, 2: 20}}
+    store.write_plan(plan_splits(*(save_splits(store, label, less) for label, less in lost.items())))
+    return str(tmp_path / "splits")
+
+
+def test_a_table_of_several_splits_has_a_row_per_method_unless_they_are_kept_apart(
+    split_runs: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--runs", split_runs, "table", "demo", "-f", "md", "--no-notes")
+    pooled, apart = (run_command(capsys, *arguments, *more).out.splitlines() for more in ((), ("--by-split",)))
+    assert len([line for line in pooled if line.startswith("| paper")]) == 1 and "| Sign |" in pooled[2]
+    assert len([line for line in apart if line.startswith("| paper")]) == 3 and "| Split |" in apart[2]
+
+
+def test_the_effect_by_split_is_drawn_unless_splits_are_kept_apart(
+    split_runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--runs", split_runs, "plot", "demo", "-f", "svg", "--out")
+    pooled = run_command(capsys, *arguments, str(tmp_path / "p")).out
+    apart = run_command(capsys, *arguments, str(tmp_path / "a"), "--by-split").out
+    assert "p/effect-by-split.svg" in pooled and "effect-by-split" not in apart
+    assert "a/toybox-2-s0-01/hiou.svg" in apart
+
+
+def test_two_rows_are_compared_over_their_splits_or_on_one(split_runs: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--runs", split_runs, "compare", "demo/paper", "demo/no SGD", "--json")
+    pooled, single = (
+        json.loads(run_command(capsys, *arguments, *more).out) for more in ((), ("--split", "toybox@2-s0-01"))
+    )
+    assert [split["name"] for split in pooled["splits"]] == [f"toybox@2-s0-0{number}" for number in range(3)]
+    assert single["splits"] == [] and single["a"]["split"] == "toybox@2-s0-01"

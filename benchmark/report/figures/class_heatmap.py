@@ -38,17 +38,16 @@ def draw_classes(
     """Draw IoU per class, mean over the runs of a row: seen classes left, unseen ones right and with a star.
 
     Classes that the convention leaves out are gray. Numbers and names are left out if there are too many classes. Rows
-    over several splits have all classes twice, one map below the other: the mean over the splits on which a class is
-    seen, and that over those on which it is unseen; gray if there are none.
+    over several splits have two maps, one below the other: the mean over the splits on which a class is seen, and that
+    over the splits on which it is unseen.
     """
     shown = [row for row in rows if row.done]
     if not shown:
         return []
     counts = shown[0].counts[0]
     is_pooled = any(isinstance(row, PooledRow) for row in shown)
-    groups = {
-        kind: [k for k, is_seen in enumerate(counts.seen) if is_pooled or is_seen is kind] for kind in (True, False)
-    }
+    roles = {seen for row in shown for seen in (counts.seen for counts in row.counts)}
+    groups = {kind: [k for k, flags in enumerate(zip(*roles, strict=True)) if kind in flags] for kind in (True, False)}
     widths = dict.fromkeys(groups, CLASSES_IN) if is_pooled else _choose_widths(*map(len, groups.values()))
     classes = shorten_labels(counts.classes, width=40)
     height = (0.75 + 0.23 * len(shown) + 0.055 * max(map(len, classes))) * (2 if is_pooled else 1)
@@ -82,7 +81,7 @@ def _make_panels(figure: Figure, widths: Sequence[float], *, is_pooled: bool) ->
 def _name_role(is_seen: bool, number: int, *, is_pooled: bool) -> str:
     if is_pooled:
         kind = "seen" if is_seen else f"unseen{UNSEEN_MARK}"
-        return f"mean over the splits on which a class is {kind} (gray: none)"
+        return f"mean over the splits on which a class is {kind} ({number})"
     return f"seen ({number})" if is_seen else f"unseen{UNSEEN_MARK} ({number})"
 
 

@@ -103,6 +103,7 @@ def draw_effects(group: GroupResults, out: Path, *, title: str = "", formats: Se
         name = shorten_labels([group.baseline.label], width=30)[0]
         for axes in panels[max(0, len(effects) - across) : len(effects)]:
             axes.set_xlabel("ΔhIoU (points)")
+            axes.tick_params(axis="x", labelbottom=True)
         draw_legend_below(figure, _list_legend(effects, baseline=name))
     return list_paths(out, "effect-by-split", formats)
 

@@ -43,7 +43,7 @@ def table(
     context: typer.Context,
     names: Names,
     *,
-    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json or tex.")] = "txt",
+    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, json, tex or html.")] = "txt",
     split: SplitFilter = None,
     convention: Convention = "d2-main",
     baseline: Baseline = None,
@@ -128,7 +128,7 @@ def compare(
     *,
     study: Annotated[str | None, typer.Option("--study", help="Study whose rows A and B may name.")] = None,
     split: SplitFilter = None,
-    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, tex or json.")] = "txt",
+    fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, csv, tex, html or json.")] = "txt",
     convention: Convention = "d2-main",
     margin: Annotated[
         float | None,

@@ -195,6 +195,12 @@ def _list_legend(effects: Sequence[Effect], *, baseline: str) -> list[Line2D | P
         )
         for kind in kinds
     ]
+    parts = [paired.interval.caution.split("; ") for one in pooled for paired in one.by_split.values()]
+    for text in dict.fromkeys(text for some in parts for text in some if text):
+        number = sum(text in some for some in parts)
+        place = "all" if number == len(parts) else f"{number} of {len(parts)}"
+        label = textwrap.fill(f"{place} intervals on one split: {text}", 32)
+        handles.append(Line2D([], [], linewidth=0, label=label))
     handles.append(Line2D([], [], color=COLOR, linewidth=1, label="mean over splits"))
     handles.append(Patch(color=COLOR, alpha=0.15, linewidth=0, label=f"its {level} interval over\n{' or '.join(over)}"))
     return handles

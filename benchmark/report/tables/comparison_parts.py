@@ -9,6 +9,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.comparison import ClassDifference, MethodComparison, SplitDifference
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.split_names import list_splits, shorten_splits
+from benchmark.report.tables.cautions import name_cautions
 from benchmark.report.tables.cells import format_change
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.layout import UNSEEN_MARK, TableCell, TableLayout, TableNote
@@ -40,9 +41,17 @@ def lay_out_splits(comparison: MethodComparison, *, digits: int) -> TableLayout:
         )
         for split in sorted(comparison.splits, key=rank)
     ]
+    cautions = name_cautions(
+        {
+            names[split.split]: split.differences[metric].interval.caution
+            for split in comparison.splits
+            if metric in split.differences
+        }
+    )
     note = TableNote(
         f"Splits: {list_splits(list(names))}. Each with the interval that it alone would have, which does not cover "
         "the choice of classes. Other scores are in the csv and json formats."
+        + (f" These intervals need caution ({'; '.join(cautions)})." if cautions else "")
     )
     header = ("Split", *HEADER, "Unseen classes")
     return TableLayout(

@@ -16,6 +16,7 @@ from benchmark.report.tables.comparison_data import to_frame, to_json
 from benchmark.report.tables.comparison_notes import describe_comparison
 from benchmark.report.tables.comparison_parts import HEADER, lay_out_classes, lay_out_splits
 from benchmark.report.tables.headers import SCORE_HEADERS
+from benchmark.report.tables.html_table import to_html
 from benchmark.report.tables.json_text import format_csv
 from benchmark.report.tables.layout import TableCell, TableLayout, TableNote, drop_notes
 from benchmark.report.tables.notes import describe_stale
@@ -23,7 +24,7 @@ from benchmark.report.tables.numbers import NOTHING, format_three_digits
 from benchmark.report.tables.selection import select_columns
 from benchmark.utils.did_you_mean import explain_unknown_name
 
-Format = Literal["txt", "md", "csv", "tex", "json"]
+Format = Literal["txt", "md", "csv", "tex", "html", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 COST_FIGURES: dict[str, tuple[str, float]] = {
     "trainable parameters (M)": ("trainable_parameters", 1e6),
@@ -71,7 +72,8 @@ def render(
     shown = [layout if has_notes else drop_notes(layout) for layout in layouts if layout.cells]
     if fmt == "txt":
         return "\n".join(typeset.to_text(layout, width=width) for layout in shown)
-    return "\n".join(map(typeset.to_markdown if fmt == "md" else typeset.to_latex, shown))
+    write = {"md": typeset.to_markdown, "tex": typeset.to_latex, "html": to_html}[fmt]
+    return "\n".join(map(write, shown))
 
 
 def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout:

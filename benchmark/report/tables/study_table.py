@@ -1,4 +1,4 @@
-"""Table of a study: one function, five formats, the same bytes for the same runs."""
+"""Table of a study: one function, six formats, the same bytes for the same runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncertainty, describe_shared_cautions
 from benchmark.report.tables.column import TableRow, build_row_frame
+from benchmark.report.tables.html_table import to_html
 from benchmark.report.tables.json_text import format_csv
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks, drop_notes
 from benchmark.report.tables.notes import (
@@ -32,7 +33,7 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Format = Literal["md", "csv", "json", "tex", "txt"]
+Format = Literal["md", "csv", "json", "tex", "txt", "html"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 HIOU_KEYS = DIFFERENCE_KEYS | {"hiou_rank"}
 """Columns that rest on hIoU, printed or not."""
@@ -75,6 +76,8 @@ def render(
         return to_json(results, frame=frame, split_frame=split_frame, layout=layout)
     if fmt == "tex":
         return typeset.to_latex(layout, label=re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"))
+    if fmt == "html":
+        return to_html(layout)
     return typeset.to_markdown(layout) if fmt == "md" else typeset.to_text(layout, width=width)
 
 

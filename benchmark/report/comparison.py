@@ -25,7 +25,7 @@ from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits
 from benchmark.store.store import Store
 
-ADVICE = "name one split with --split"
+ADVICE = "name one split with --split, or several with a pattern such as 'toybox@*'"
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _find_setting(pairs: Sequence[tuple[Row, Row]]) -> EvaluationSetting:
         raise ValueError(f"splits {places} are not comparable ({', '.join(names)}): {ADVICE}")
     obstacle = find_pool_obstacle({row.split: row.side for row, _ in pairs})
     if obstacle:
-        raise ValueError(f"no mean over {obstacle}: {ADVICE}")
+        raise ValueError(f"{obstacle}, so that they have no mean: {ADVICE}")
     return first
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from benchmark.core.protocol import Protocol
+from benchmark.core.run_record import ImportedLabels
 from benchmark.core.study import PlanRow
+from benchmark.report.imported import describe_imported
 from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.pools import choose_splits
 from benchmark.report.rows import read_rows
@@ -135,6 +137,17 @@ def test_the_iou_of_a_class_is_that_while_it_is_seen_or_unseen(tmp_path: Path) -
     assert row.average_iou(is_seen=True)[1] == pytest.approx((water[0] + water[2]) / 2)
     assert row.average_iou(is_seen=False)[1] == pytest.approx(water[1])
     assert row.average_iou(is_seen=True)[3] != row.average_iou(is_seen=True)[3]  # fish is never seen
+
+
+def test_imported_predictions_are_a_row_over_several_splits_too(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    origin = ImportedLabels(folder="/x", num_files=4, files_digest="f", labels_digest="e", ids="order")
+    record = {"imported": origin, "is_deterministic": True, "cost": None}
+    other = save_splits(store, "SAM 3", ALL, seeds=1, record=record, method="imported", engine="imported")
+    row = get_pooled(collect(store, save_splits(store, "paper", ALL), other), 1)
+    assert row.is_imported and row.is_complete and len(row.counted) == 3
+    (text,) = describe_imported(row)
+    assert text.startswith("imported labels: 4 files")
 
 
 def test_ranks_over_splits_allow_what_the_intervals_allow(tmp_path: Path) -> None:

@@ -38,14 +38,18 @@ def describe_effects(results: StudyResults) -> list[str]:
     pooled = list_pooled(results)
     if not pooled:
         return []
-    claims = describe_one_split_claims(count_one_split_claims(pooled))
-    warning = explain_undecidable([difference.least_p for difference in pooled], units="splits")
-    return [
-        "Sign: splits on which the difference has the sign of its mean. Split SD: standard deviation of the true "
-        "differences between splits, noise of seeds and images removed. Share: part of the variance of a difference of "
-        "two runs on one split that the choice of unseen classes explains, with its 95% interval.",
-        *filter(None, (claims, warning)),
-    ]
+    has_several = any(len(difference.splits) > 1 for difference in pooled)
+    texts = ["Sign: splits on which the difference has the sign of its mean."]
+    if any(difference.split_sd is not None for difference in pooled):
+        texts[0] += (
+            " Split SD: standard deviation of the true differences between splits, noise of seeds and images removed. "
+            "Share: part of the variance of a difference of two runs on one split that the choice of unseen classes "
+            "explains, with its 95% interval."
+        )
+    texts.append(describe_one_split_claims(count_one_split_claims(pooled)))
+    least = [difference.least_p for difference in pooled]
+    texts.append(explain_undecidable(least, units="splits" if has_several else "seeds"))
+    return [text for text in texts if text]
 
 
 def list_pooled(results: StudyResults) -> list[PooledDifference]:

@@ -12,6 +12,7 @@ from benchmark.core.run_record import Failure
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.stats import compare_sides
 from benchmark.report.differences import AdjustedDifference, compare_with_baselines, find_baselines
+from benchmark.report.result_row import ResultRow
 from benchmark.report.rows import Row, read_rows
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
@@ -22,7 +23,7 @@ def compare_with_baseline(rows: Sequence[Row], baseline: Row | None) -> list[Adj
     return compare_with_baselines([(rows, baseline)])[0]
 
 
-def find_baseline(rows: Sequence[Row], name: str = "") -> Row | None:
+def find_baseline(rows: Sequence[Row], name: str = "") -> ResultRow | None:
     """Return the baseline of one group."""
     return find_baselines([rows], name)[0]
 

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from scipy import sparse
@@ -43,7 +44,7 @@ def drop_classes(counts: Counts, columns: list[int]) -> Counts:
         array[:, columns] = 0
     margin = counts.margin_intersection.copy()
     margin[columns] = 0
-    matrices = {name: sparse.csr_array(array) for name, array in arrays.items()}
+    matrices: dict[str, Any] = {name: sparse.csr_array(array) for name, array in arrays.items()}
     return replace(counts, **matrices, margin_intersection=margin, margin_prediction=margin)
 
 
@@ -111,7 +112,7 @@ def test_a_row_that_lacks_a_split_says_so_and_is_not_the_best(tmp_path: Path) ->
 
 def test_failed_and_missing_runs_are_named_with_their_split(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    place = {"split": "toybox@2-s0-01", "split_digest": "1"}
+    place: dict[str, Any] = {"split": "toybox@2-s0-01", "split_digest": "1"}
     failed, never = spec_of("torn", **place), spec_of("torn", seed=1, **place)
     ids = {0: save(store, failed, Failure(kind="ValueError", message="torn")), 1: never.id}
     torn = PlanRow(label="torn", method="demo", split="toybox@2-s0-01", ids=ids)

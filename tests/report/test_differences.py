@@ -18,7 +18,7 @@ from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
 
-def compare_with_baseline(rows: Sequence[Row], baseline: Row | None) -> list[AdjustedDifference | None]:
+def compare_with_baseline(rows: Sequence[Row], baseline: ResultRow | None) -> list[AdjustedDifference | None]:
     """Return the differences of the rows of one group."""
     return compare_with_baselines([(rows, baseline)])[0]
 

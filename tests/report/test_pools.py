@@ -133,9 +133,8 @@ def test_runs_of_a_row_over_splits_are_named_by_seed_and_split(tmp_path: Path) -
 def test_the_iou_of_a_class_is_that_while_it_is_seen_or_unseen(tmp_path: Path) -> None:
     store = Store(tmp_path)
     row = get_pooled(collect(store, save_splits(store, "paper", {0: 0, 1: 40, 2: 20})))
-    water = [
-        member.average_iou(is_seen=is_seen)[1] for member, is_seen in zip(row.members, (True, False, True), strict=True)
-    ]
+    roles = zip(row.members, (True, False, True), strict=True)
+    water = [member.average_iou(is_seen=is_seen)[1] for member, is_seen in roles]
     assert row.average_iou(is_seen=True)[1] == pytest.approx((water[0] + water[2]) / 2)
     assert row.average_iou(is_seen=False)[1] == pytest.approx(water[1])
     assert row.average_iou(is_seen=True)[3] != row.average_iou(is_seen=True)[3]  # fish is never seen

@@ -72,7 +72,7 @@ def test_the_example_keeps_the_contract_and_has_no_leaks(variant: str, example: 
 def test_the_example_can_be_built_for_a_real_split(example: str) -> None:
     recipe, split = load_recipe(example), load_split("voc12")
     config: Any = next(iter(recipe.variants.values()))
-    tiny = ClipConfig(model="toy-ViT-16", weights="random")
+    tiny = ClipConfig(model="toy-ViT-8", weights="random")
     method = recipe.build(config.model_copy(update={"clip": tiny}), recipe.make_train_split(split))
     method.set_classes(split.classes)
     with torch.no_grad():

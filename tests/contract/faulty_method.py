@@ -63,7 +63,7 @@ class FaultyMethod(Method):
         if self.fault == "unlabeled":
             return {"loss": (terms.sum(dim=(1, 2)) / (labels != 255).sum(dim=(1, 2))).mean()}
         if self.fault == "one class":
-            return {"loss": terms[labels == 1].mean()}
+            return {"loss": terms[(labels != 0) & (labels != 255)].mean()}
         loss = terms.sum() / (labels != 255).sum().clamp_min(1) + self.constant
         return self._return_wrongly(loss * self._draw_wrongly() + self.last * ("attribute" in self.fault))
 

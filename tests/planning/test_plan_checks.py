@@ -36,8 +36,8 @@ def explain(method: str, **overrides: Any) -> str:
         ({"body__channels": 64}, "body.weights=toy belong to a body with body.channels=96, given 64"),
         ({"body__encoder": "resnet18"}, "body.weights=toy belong to a body with body.encoder=tu-test_resnet"),
         ({"clip__model": "ViT-B-16"}, "clip.weights=toy belong to toy-ViT-8, and clip.model is ViT-B-16: set both"),
-        ({"clip__model": "toy-Vit-8"}, "no open_clip model 'toy-Vit-16'; did you mean 'toy-ViT-8'?"),
-        ({"head__blocks": 9}, "head.blocks is 9, but this CLIP has only 4 blocks"),
+        ({"clip__model": "toy-Vit-8"}, "no open_clip model 'toy-Vit-8'; did you mean 'toy-ViT-8'?"),
+        ({"head__blocks": 9}, "head.blocks is 9, but this CLIP has only 3 blocks"),
         ({"body__weights": "gone.pt"}, "body.weights: gone.pt: there is no such file"),
         ({"body__depth": 9, "body__weights": None}, "depth should be in range"),
         ({"body__encoder": "resnet51", "body__weights": None}, "no encoder 'resnet51'; did you mean 'resnet5"),
@@ -75,7 +75,7 @@ def test_a_file_that_holds_no_weights_is_refused(content: bytes, message: str, t
 def test_weights_of_another_clip_are_refused(tmp_path: Path) -> None:
     torch.save({"visual.conv1.weight": torch.ones(64, 3, 16, 16)}, tmp_path / "a.pt")
     text = explain("maskclip", clip__weights=str(tmp_path / "a.pt"))
-    assert "visual.conv1.weight of the file is (64, 3, 16, 16), the model's (128, 3, 16, 16)" in text
+    assert "visual.conv1.weight of the file is (64, 3, 16, 16), the model's (128, 3, 8, 8)" in text
     plan("maskclip", clip__weights=str(TOY_WEIGHTS))
 
 
@@ -86,8 +86,8 @@ def test_weights_that_are_missing_are_answered_with_what_to_do(monkeypatch: pyte
 
 
 def test_an_ensemble_of_prompts_is_offered_to_be_averaged(tmp_path: Path) -> None:
-    embeddings = write_embeddings(tmp_path, np.eye(120, 64, dtype=np.float32).reshape(20, 6, 64))
-    message = "of shape (20, 6, 64): 6 prompts for each of 20 names; set class_embeddings.ensemble=mean to average them"
+    embeddings = write_embeddings(tmp_path, np.eye(192, 64, dtype=np.float32).reshape(32, 6, 64))
+    message = "of shape (32, 6, 64): 6 prompts for each of 32 names; set class_embeddings.ensemble=mean to average them"
     assert message in explain("spnet", **embeddings)
 
 
@@ -97,13 +97,13 @@ def write_embeddings(folder: Path, array: Any) -> dict[str, Any]:
 
 
 def test_embeddings_of_another_length_than_the_clips_are_refused(tmp_path: Path) -> None:
-    embeddings = write_embeddings(tmp_path, np.eye(20, 32, dtype=np.float32))
+    embeddings = write_embeddings(tmp_path, np.eye(32, 32, dtype=np.float32))
     message = "has vectors of length 32, the embeddings of this CLIP have length 64"
     assert message in explain("chimera_seg", **embeddings)
     assert message in explain("maskclip", **embeddings)
 
 
 def test_a_clip_that_is_not_loaded_is_not_checked(tmp_path: Path) -> None:
-    embeddings = write_embeddings(tmp_path, np.eye(20, 32, dtype=np.float32))
+    embeddings = write_embeddings(tmp_path, np.eye(32, 32, dtype=np.float32))
     assert plan("spnet", clip__weights="gone.pt", **embeddings).method == "spnet"
     assert "gone.pt" in explain("spnet", clip__weights="gone.pt")

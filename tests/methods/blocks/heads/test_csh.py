@@ -138,5 +138,5 @@ def test_a_randomly_started_head_keeps_its_values_but_computes_all_pairs(
 
 
 def test_a_head_deeper_than_clip_is_refused(image_encoder: ClipImageEncoder) -> None:
-    with pytest.raises(ValueError, match=r"head\.blocks is 5, but this CLIP has only 4 blocks"):
+    with pytest.raises(ValueError, match=r"head\.blocks is 5, but this CLIP has only 3 blocks"):
         make_csh(image_encoder, blocks=5)

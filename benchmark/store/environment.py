@@ -25,8 +25,8 @@ SOURCES = (
     "methods",
 )
 """Folders whose code can change the plan of a study; what can change a result is in `benchmark.planning.run_code`."""
-NOT_SOURCES = ("benchmark/data/prepare", "methods/pretrain")
-"""Folders within them that make datasets and weights, whose content is compared itself."""
+NOT_SOURCES = ("benchmark/data/prepare", "methods/pretrain", "methods/probes")
+"""Folders within them that no run executes: those that make datasets and weights, or examine finished runs."""
 SUFFIXES = (".json", ".py", ".safetensors", ".yaml")
 PACKAGES = {
     "lightning-fabric": "lightning_fabric",

@@ -75,15 +75,15 @@ def test_the_former_name_of_the_config_key_is_answered_with_the_current_one(conf
 
 
 def test_spnet_with_embeddings_from_a_file_loads_no_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = write_toy_file(tmp_path, order=range(19, -1, -1))
+    file = write_toy_file(tmp_path, order=range(31, -1, -1))
     monkeypatch.setattr(module, "load_clip", lambda config: pytest.fail("a CLIP was loaded"))
     method = build(_resolve_spnet({"kind": "file", "file": file}))
-    assert [len(logits) for logits in _predict(method)] == [20, 20]
+    assert [len(logits) for logits in _predict(method)] == [32, 32]
 
 
 @pytest.mark.parametrize("method", ["maskclip", "chimera_seg"])
 def test_embeddings_from_a_file_predict_like_the_text_encoder_that_wrote_them(method: str, tmp_path: Path) -> None:
-    file = write_toy_file(tmp_path, order=range(19, -1, -1))
+    file = write_toy_file(tmp_path, order=range(31, -1, -1))
     overrides: dict[str, Any] = {} if method == "maskclip" else {"body.weights": None}
     encoded = build(resolve(method, split="toybox", seed=0, overrides=overrides))
     overrides |= {"class_embeddings": {"kind": "file", "file": file}}
@@ -95,7 +95,7 @@ def test_embeddings_from_a_file_predict_like_the_text_encoder_that_wrote_them(me
 @pytest.mark.parametrize("method", ["maskclip", "chimera_seg"])
 def test_two_exchanged_rows_are_detected_by_the_text_encoder(method: str, tmp_path: Path) -> None:
     embeddings = {"kind": "file", "file": exchange_rows(write_toy_file(tmp_path), 3, 7)}
-    expected = r"row 3, 'brick wall', is most similar to this CLIP's embedding of 'gravel'.*2 of 20"
+    expected = r"row 3, 'brick wall', is most similar to this CLIP's embedding of 'gravel'.*2 of 32"
     with pytest.raises(ValueError, match=expected):
         build(resolve(method, split="toybox", seed=0, overrides={"class_embeddings": embeddings}))
     trusted, random = {**embeddings, "order": "trusted"}, {"clip.weights": "random"}
@@ -104,9 +104,9 @@ def test_two_exchanged_rows_are_detected_by_the_text_encoder(method: str, tmp_pa
 
 
 def test_embeddings_of_another_length_than_clips_are_refused(tmp_path: Path) -> None:
-    file = write_file(tmp_path, np.eye(20, dtype=np.float32), SPLIT.classes)
+    file = write_file(tmp_path, np.eye(32, dtype=np.float32), SPLIT.classes)
     config = ClipConfig(model="toy-ViT-8", weights="random")
-    with pytest.raises(ValueError, match="vectors of length 20, the embeddings of this CLIP have length 64"):
+    with pytest.raises(ValueError, match="vectors of length 32, the embeddings of this CLIP have length 64"):
         build_class_embeddings(
             FileEmbeddings(file=file, order="trusted"),
             clip_config=config,

@@ -30,7 +30,7 @@ def test_half_precision_is_converted_and_normalized_again(tmp_path: Path) -> Non
 
 
 def test_names_may_come_from_another_text_file_or_a_split(tmp_path: Path) -> None:
-    file = write_file(tmp_path, np.eye(20, dtype=np.float32), ["other"] * 20)
+    file = write_file(tmp_path, np.eye(32, dtype=np.float32), ["other"] * 32)
     (tmp_path / "names.txt").write_text("\n".join(SPLIT.classes) + "\n\n")
     by_text, by_split = read_embedding_table(file, str(tmp_path / "names.txt")), read_embedding_table(file, "toybox")
     assert by_text.names == by_split.names == SPLIT.classes

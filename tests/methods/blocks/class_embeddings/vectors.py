@@ -33,7 +33,7 @@ def write_file(folder: Path, vectors: NDArray[Any], names: Sequence[str]) -> str
     return str(folder / "x.npy")
 
 
-def write_toy_file(folder: Path, *, order: Sequence[int] = range(20)) -> str:
+def write_toy_file(folder: Path, *, order: Sequence[int] = range(32)) -> str:
     """Write the toy CLIP's embeddings of toybox with rows and names in another order."""
     vectors = ClipTextEncoder(load_clip(TOY_CLIP_CONFIG), SPLIT.prompts).embed(SPLIT.classes).numpy()
     return write_file(folder, vectors[list(order)], [SPLIT.classes[index] for index in order])

@@ -50,10 +50,10 @@ def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) 
     assert torch.equal(encoder.run_last_blocks(halfway, start=2), encoder.run_last_blocks(tokens, start=0))
 
 
-@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("start", [0, 2])
 def test_attention_and_tail_apply_to_the_very_last_block(encoder: ClipImageEncoder, start: int) -> None:
     tokens = _random(1, 7, encoder.width)
-    entering, last = encoder.run_blocks(tokens, start=start, stop=3), encoder.visual.transformer.resblocks[-1]
+    entering, last = encoder.run_blocks(tokens, start=start, stop=encoder.depth - 1), encoder.visual.transformer.resblocks[-1]
     last_tokens = run_block(last, entering, attend=ATTENTIONS["key-key"], tail="reduced")
     expected = encoder.visual.ln_post(last_tokens) @ encoder.visual.proj
     assert torch.equal(encoder.run_last_blocks(tokens, start=start, attention="key-key", tail="reduced"), expected)
@@ -104,7 +104,7 @@ def test_resized_positions_equal_open_clips_for_a_square_trained_grid(grid: Grid
 
 
 def test_another_grid_gives_one_token_for_each_patch_in_row_major_order(encoder: ClipImageEncoder) -> None:
-    images = _random(1, 3, 32, 96)
+    images = _random(1, 3, 16, 48)
     tokens, grid = encoder.embed(images)
     assert (grid, tokens.shape[1]) == ((2, 6), 1 + 12)
     patches = torch.arange(12.0)[None, :, None]

@@ -40,7 +40,7 @@ def test_the_examples_run_and_have_the_shapes_of_the_page(names: dict[str, Any])
     num_seen, dimension = len(names["split"].seen), names["encoder"].embed_dim
     assert tuple(names["logits"].shape) == (2, num_seen, 4, 4)
     assert tuple(names["vectors"].shape) == (2, dimension)
-    assert tuple(names["patches"].shape) == (2, names["encoder"].width, 2, 2)
+    assert tuple(names["patches"].shape) == (2, names["encoder"].width, 4, 4)
     assert tuple(names["same"].shape) == (2, num_seen, dimension)
     assert {name: value.ndim for name, value in names["losses"].items()} == {"loss_cross_entropy": 0, "loss_dice": 0}
     assert [tuple(scores["sem_seg"].shape) for scores in names["predictions"]] == [(3, 32, 32)] * 2

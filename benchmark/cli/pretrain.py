@@ -17,7 +17,7 @@ app = typer.Typer(help="Regenerate the included toy weights.", no_args_is_help=T
 Out = Annotated[Path, typer.Option("--out", help="Folder for the weights and the model card.", file_okay=False)]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Steps = Annotated[
-    int | None, typer.Option(min=1, help="Training steps, if fewer than those of the included weights (testing only).")
+    int | None, typer.Option(min=1, help="Fewer training steps than the included weights had (testing only).")
 ]
 DrawingWorkers = Annotated[int, typer.Option(min=1, help="Processes that draw images.")]
 CpuThreads = Annotated[int, typer.Option(min=1, help="CPU threads.")]
@@ -32,16 +32,14 @@ def toy_clip(
     threads: CpuThreads = 1,
 ) -> None:
     """Train the toy CLIP on captions. They name all classes; there are no masks."""
-    from dataclasses import replace
-
     from benchmark.execution.runner import prepare_torch
     from methods.pretrain.command import pretrain_toy_clip
     from methods.pretrain.toy_clip import ClipBudget
 
     prepare_torch(threads)
-    budget = ClipBudget(seed=seed)
-    budget = replace(budget, steps=steps or budget.steps)
-    pretrain_toy_clip(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())
+    budget = ClipBudget(seed=seed).shorten(steps)
+    images = budget.scenes + budget.portraits
+    pretrain_toy_clip(_make_writable(out), budget=budget, workers=workers, report=_make_reporter(images))
     _print_files(out)
 
 
@@ -54,37 +52,43 @@ def toy_body(
     threads: CpuThreads = 1,
 ) -> None:
     """Pre-train the toy body on single-class images. Only classes that every split has as seen ones."""
-    from dataclasses import replace
-
     from benchmark.execution.runner import prepare_torch
     from methods.pretrain.command import pretrain_toy_body
     from methods.pretrain.toy_body import BodyBudget
 
     prepare_torch(threads)
-    budget = BodyBudget(seed=seed)
-    budget = replace(budget, steps=steps or budget.steps)
-    pretrain_toy_body(_make_writable(out), budget=budget, workers=workers, report=_make_reporter())
+    budget = BodyBudget(seed=seed).shorten(steps)
+    pretrain_toy_body(_make_writable(out), budget=budget, workers=workers, report=_make_reporter(budget.images))
     _print_files(out)
 
 
 def _make_writable(out: Path) -> Path:
-    """Create the folder and fail at once, not after the training, if it cannot be written to."""
-    out.mkdir(parents=True, exist_ok=True)
-    probe = out / ".probe"
-    probe.touch()
-    probe.unlink()
+    """Create the folder and fail at once, not after the training, if it cannot be written to.
+
+    Raises:
+        ValueError: The folder cannot be created or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(f"cannot write to --out {out} ({error.strerror}): give another folder") from error
     return out
 
 
-def _make_reporter() -> Callable[[int, int, float], None]:
+def _make_reporter(num_images: int) -> Callable[[int, int, float], None]:
     """Return a callback of (step, steps, loss) that prints about fifty lines of progress."""
-    print_note("drawing images")
+    print_note(f"drawing {num_images} images, then training")
     started = time.monotonic()
 
     def report(step: int, steps: int, loss: float) -> None:
         if (step + 1) % max(1, steps // 50) == 0 or step + 1 == steps:
             left = (time.monotonic() - started) / (step + 1) * (steps - step - 1)
             print_note(f"{step + 1}/{steps}  loss {loss:.3f}  {format_duration(left)} left")
+        if step + 1 == steps:
+            print_note("evaluating on held-out images")
 
     return report
 

@@ -32,7 +32,7 @@ EXPERIMENTS = 2000
 KINDS, CLASSES_PER_KIND, UNSEEN_PER_KIND = 2, 8, 3
 CLASSES = KINDS * CLASSES_PER_KIND
 IMAGES, CLASSES_PER_IMAGE, PIXELS = 100, 4, 400
-SPLITS, SEEDS = (1, 3, 5, 10, 12, 20), (1, 3, 5)
+SPLITS, SEEDS = (1, 3, 5, 10, 12, 20), (1, 2, 3, 5)
 QUANTILES = (-1.53, -0.89, -0.49, -0.16, 0.16, 0.49, 0.89, 1.53)
 """Effects of the classes of a kind, of standard deviation 0.9: quantiles of the normal distribution."""
 ONE_CLASS = (-1.0, 0, 0, 0, 0, 0, 0, 0)

@@ -82,7 +82,8 @@ def choose_sheet(store: Store, plan: Plan, *, count: int = 4, select: str = "", 
     choice = choose_for_sheet(select, counts, baseline=reference, count=count)
     subject = "points and predictions" if select.startswith(DIFFERENCE) else "predictions"
     seeds = describe_seeds(rows)
-    text = f"{choice.text}; {subject} are those of one run per row, {seeds}" if seeds else choice.text
+    text = f"split {rows[0].record.spec.split}; {choice.text}"
+    text += f"; {subject} are those of one run per row, {seeds}" if seeds else ""
     return Sheet(rows, choice._replace(text=text), left_out)
 
 

@@ -35,14 +35,14 @@ NUM_DRAWS = 12
 NUM_PORTRAITS = 1_600
 
 DENSE: Mapping[str, tuple[Attention, Tail]] = {
-    "vanilla": ("vanilla", "full"),
-    "value path (MaskCLIP)": ("value", "full"),
-    "vanilla, reduced tail": ("vanilla", "reduced"),
-    "value path, reduced tail": ("value", "reduced"),
-    "query-query, reduced tail (ClearCLIP)": ("query-query", "reduced"),
-    "key-key, reduced tail": ("key-key", "reduced"),
+    "CLIP patches as they are": ("vanilla", "full"),
+    "MaskCLIP": ("value", "full"),
+    "vanilla attention, reduced tail": ("vanilla", "reduced"),
+    "reduced tail": ("value", "reduced"),
+    "query-query attention, reduced tail": ("query-query", "reduced"),
+    "key-key attention, reduced tail": ("key-key", "reduced"),
 }
-"""Attention and tail of CLIP's last block, by the name in the card."""
+"""Attention and tail of CLIP's last block, by the name of the variant of `maskclip`."""
 
 
 @dataclass(frozen=True)

@@ -14,3 +14,14 @@ def scale_learning_rate(step: int, *, steps: int) -> float:
     """
     warmup = max(1, steps // 20)
     return (step + 1) / warmup if step < warmup else (1 + math.cos(math.pi * (step - warmup) / (steps - warmup))) / 2
+
+
+def check_steps(steps: int, *, most: int) -> int:
+    """Return a number of steps that shortens a training.
+
+    Raises:
+        ValueError: The training would be longer.
+    """
+    if steps > most:
+        raise ValueError(f"--steps is {steps}, and the included weights had {most}: give fewer, or leave it out")
+    return steps

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,7 @@ from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.canvas import SIZE
 from methods.pretrain.forms import NUM_FORMS, draw_form
 from methods.pretrain.images import resize_crop
-from methods.pretrain.schedule import scale_learning_rate
+from methods.pretrain.schedule import check_steps, scale_learning_rate
 
 Report = Callable[[int, float], None]
 
@@ -35,6 +35,17 @@ class BodyBudget:
     batch: int = 32
     learning_rate: float = 2e-3
     weight_decay: float = 0.01
+
+    def shorten(self, steps: int | None) -> BodyBudget:
+        """Return a budget of fewer steps and no more images than these see, for tests; None changes nothing.
+
+        Raises:
+            ValueError: There are more steps than in this budget.
+        """
+        if steps is None:
+            return self
+        images = check_steps(steps, most=self.steps) * self.batch
+        return replace(self, steps=steps, images=min(self.images, images))
 
 
 def load_forms(subset: str, count: int, *, workers: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

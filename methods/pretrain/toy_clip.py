@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,7 +25,7 @@ from benchmark.data.toybox.scene import ToyScene, draw_portrait, draw_scene
 from methods.blocks.clip.attention import Tail
 from methods.blocks.clip.image_encoder import ClipImageEncoder
 from methods.blocks.images import CLIP_MEAN, CLIP_STD, Normalize
-from methods.pretrain.schedule import scale_learning_rate
+from methods.pretrain.schedule import check_steps, scale_learning_rate
 from methods.pretrain.views import draw_view
 
 Report = Callable[[int, float], None]
@@ -58,6 +58,17 @@ class ClipBudget:
     single_tags: int = 20
     windows: int = 50
     reduced_tails: int = 50
+
+    def shorten(self, steps: int | None) -> ClipBudget:
+        """Return a budget of fewer steps and no more images than these see, for tests; None changes nothing.
+
+        Raises:
+            ValueError: There are more steps than in this budget.
+        """
+        if steps is None:
+            return self
+        images = check_steps(steps, most=self.steps) * self.batch
+        return replace(self, steps=steps, scenes=min(self.scenes, images), portraits=min(self.portraits, images))
 
 
 def _draw(kind: str, span: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

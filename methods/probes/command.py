@@ -46,7 +46,7 @@ def measure_alignment(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     method, split = restore_method(store, spec, device=device), load_split_of(spec)
     if not isinstance(method, ChimeraSeg):
-        raise ValueError(f"{spec.id} is a run of {spec.method}, and only runs of chimera_seg have an alignment")
+        raise ValueError(f"{spec.id} is a run of {spec.method}, and only runs of chimera_seg have a head to probe")
     predictors = make_predictors(method, fit_probes(method, _load_init_batches(spec, split, fit_images, device)))
     counters = {name: Counter(split.classes, split.is_seen, gamma=spec.protocol.gamma) for name in predictors}
     images = EvalLoader(open_dataset(split.dataset), split, protocol=spec.protocol, max_images=spec.max_images)

@@ -30,4 +30,4 @@ def test_only_chimera_seg_has_an_alignment(tmp_path: Path, capsys: pytest.Captur
     store = ("--runs", str(tmp_path))
     assert run_command(capsys, *store, "run", TINY, *SHORT).code == 0
     result = run_command(capsys, *store, "probe", Store(tmp_path).list_ids()[0])
-    assert result.code == 1 and "only runs of chimera_seg have an alignment" in result.err
+    assert result.code == 1 and "only runs of chimera_seg have a head to probe" in result.err

@@ -82,7 +82,7 @@ def test_the_sheet_says_of_which_seeds_it_is(store: Store, tmp_path: Path) -> No
     first = {label: rows[label] for label in ("paper", "no SAM")}
     choice = gallery.choose_sheet(store, plan_of(first)).choice
     assert choice is not None and choice.text == (
-        "images chosen by their targets alone; predictions are those of one run per row, seed 1"
+        "split toybox; images chosen by their targets alone; predictions are those of one run per row, seed 1"
     )
     drawn = gallery.draw_gallery(store, plan_of(rows), tmp_path, select="difference:late", formats=["png"])
     assert drawn.choice is not None and drawn.choice.text.endswith(

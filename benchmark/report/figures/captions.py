@@ -1,4 +1,4 @@
-"""Words on a figure that prevent misreading it: flagged intervals, the baseline, and a limited evaluation."""
+"""Words on a figure against misreading it: flagged intervals, missing splits, the baseline, a limited evaluation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import DASHES, GRAY
+from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
 
 TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
@@ -21,6 +22,13 @@ TITLE_PAD = 12
 """Points between axes and their title, so that it clears texts right above the axes."""
 FLAG = "†"
 """Mark after the label of a row whose interval over seeds needs caution."""
+
+
+def mark_splits(row: ResultRow, label: str) -> str:
+    """Return a label of a row, with the number of splits behind its means if it lacks some."""
+    if not isinstance(row, PooledRow) or len(row.done_members) in (0, row.num_splits):
+        return label
+    return f"{label} ({len(row.done_members)} of {row.num_splits} splits)"
 
 
 def flag_label(row: ResultRow, metrics: Sequence[Metric], label: str) -> str:

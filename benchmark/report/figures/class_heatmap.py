@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.scores import Floats
-from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.captions import add_title, mark_splits
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import FORMATS, PAGE_IN, list_paths, open_figure
 from benchmark.report.pooled_rows import PooledRow
@@ -63,7 +63,7 @@ def draw_classes(
             axes.set_yticks([])
         ticks = [index + 0.5 for index in range(len(shown))]
         labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
-        texts = [label for row, label in labels if row.done]
+        texts = [mark_splits(row, label) for row, label in labels if row.done]
         for axes in panels if is_pooled else panels[:1]:
             axes.set_yticks(ticks, texts, rotation=0)
         scale = ScalarMappable(Normalize(0, 100), COLOR_MAP)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.evaluation.scores import Floats
@@ -18,6 +19,7 @@ from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import (
     FORMATS,
+    GRAY,
     PAGE_IN,
     choose_colors,
     draw_grid,
@@ -64,7 +66,8 @@ def draw_curves(
             axes.axis("off")
         for axes in panels[max(0, len(names) - across) : len(names)]:
             axes.set_xlabel("iteration")
-        draw_legend_below(figure, [handles[index] for index in sorted(handles)])
+        band = _list_band_key(lines[index] for index in handles)
+        draw_legend_below(figure, [*(handles[index] for index in sorted(handles)), *band])
     return list_paths(out, "losses", formats)
 
 
@@ -119,6 +122,12 @@ def _draw_line(
     if len(values) > 1:
         axes.fill_between(iterations, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.15, linewidth=0)
     return line
+
+
+def _list_band_key(lines: Iterable[Mapping[str, tuple[Floats, Floats]]]) -> list[Patch]:
+    """Return the legend entry of the bands; none if every row has one run."""
+    has_band = any(len(values) > 1 for losses in lines for _, values in losses.values())
+    return [Patch(color=GRAY, alpha=0.15, linewidth=0, label="range of the runs")] if has_band else []
 
 
 def _read_numbers(losses: Mapping[str, float | None]) -> dict[str, float]:

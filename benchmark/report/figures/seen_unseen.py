@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.counts import GAMMAS, find_gamma
 from benchmark.evaluation.scores import Floats, Metric, compute_gamma_curve
-from benchmark.report.figures.captions import add_title, flag_label, make_flag_handles
+from benchmark.report.figures.captions import add_title, flag_label, make_flag_handles, mark_splits
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import (
     COLUMN_IN,
@@ -108,7 +108,8 @@ def average_gamma_curve(row: ResultRow) -> Floats:
 
 def _choose_looks(rows: Sequence[ResultRow]) -> list[tuple[ResultRow, str, tuple[float, float, float], str]]:
     """Return the rows with a defined hIoU, each with its short label, color and marker."""
-    labels = shorten_labels([row.label for row in rows])
+    short = shorten_labels([row.label for row in rows])
+    labels = [mark_splits(row, label) for row, label in zip(rows, short, strict=True)]
     looks = zip(rows, labels, choose_colors(len(rows)), choose_markers(len(rows)), strict=True)
     return [look for look in looks if look[0].done and not math.isnan(look[0].estimates["hiou"].mean)]
 

@@ -137,17 +137,24 @@ def choose_markers(count: int) -> list[str]:
 
 
 def make_interval_handles(intervals: Iterable[Interval | None], **looks: Any) -> list[Line2D]:
-    """Return a legend entry per kind of interval, which says what the intervals cover.
+    """Return a legend entry per line of intervals, which says what the intervals cover: of several kinds, all of them.
 
     Args:
         intervals: Intervals that are drawn.
         looks: Color and width of the lines.
     """
     levels = {interval.kind: interval.level for interval in intervals if interval is not None}
+    kinds = {line: [kind for kind in levels if INTERVAL_LINES[kind] == line] for line in INTERVAL_LINES.values()}
     return [
-        Line2D([], [], linestyle=INTERVAL_LINES[kind], label=f"{level:.0%} interval\nover {kind}", **looks)
-        for kind, level in levels.items()
+        Line2D([], [], linestyle=line, label=f"{levels[some[0]]:.0%} interval\nover {_join_kinds(some)}", **looks)
+        for line, some in kinds.items()
+        if some
     ]
+
+
+def _join_kinds(kinds: Sequence[str]) -> str:
+    """Return what intervals of one line cover; deterministic rows have fewer sources of variation than others."""
+    return "\nor, if deterministic, ".join(sorted(kinds, key=len, reverse=True))
 
 
 def draw_grid(axes: Axes, *, axis: Any = "both") -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.report.figures.captions import mark_splits
 from benchmark.report.figures.split_effects import draw_effects, label_splits, sort_splits
 from benchmark.report.figures.study_figures import draw_all
 from benchmark.report.rows import read_rows
@@ -34,6 +35,11 @@ def test_several_splits_have_one_set_of_figures_that_repeats_to_the_byte(
         f"{name}.svg" for name in ("hiou", "effect-by-split", "seen-unseen", "gamma", "classes")
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_row_that_lacks_splits_says_so_in_every_figure_of_its_means(results: StudyResults) -> None:
+    rows = results.groups[0].rows
+    assert [mark_splits(row, row.label) for row in rows] == ["paper", "no SGD", "short (2 of 3 splits)"]
 
 
 def test_splits_that_are_kept_apart_have_no_figure_of_the_effect(

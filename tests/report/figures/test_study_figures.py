@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmark.core.run_record import Failure
+from benchmark.evaluation.stats import Interval
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
 from benchmark.report.figures.seen_unseen import average_gamma_curve, draw_scatter
@@ -67,6 +68,17 @@ def test_legends_say_what_an_interval_covers(tmp_path: Path) -> None:
         "95% interval\nover images",
     ]
     assert [handle.get_linestyle() for handle in handles] == ["-", ":"]
+
+
+def test_intervals_of_one_line_have_one_entry_in_the_legend() -> None:
+    def make(kind: str) -> Interval:
+        return Interval(1.0, 2.0, 0.95, kind, df=3.0)
+
+    kinds = ("splits and images", "splits, seeds and images", "images")
+    assert [handle.get_label() for handle in make_interval_handles(map(make, kinds))] == [
+        "95% interval\nover splits, seeds and images\nor, if deterministic, splits and images",
+        "95% interval\nover images",
+    ]
 
 
 def test_a_study_without_results_has_only_the_figure_of_bars(tmp_path: Path) -> None:

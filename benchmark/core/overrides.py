@@ -17,6 +17,8 @@ Overrides = Sequence[str] | Mapping[str, Any]
 """Values by dotted key, or texts "key=value" with values in YAML."""
 Changes = Mapping[tuple[str, ...], Any]
 """Values by the names on the way to their fields, see `split_keys`."""
+KIND = "kind"
+"""Field that says which of several configs a part has."""
 ModelT = TypeVar("ModelT", bound=BaseModel)
 FrozenT = TypeVar("FrozenT", bound=FrozenModel)
 
@@ -58,13 +60,16 @@ def apply_overrides(config: FrozenT, changes: Changes, *, path: tuple[str, ...] 
 
     Raises:
         KeyError: There is no such field; the message gives its new name or the nearest one.
-        ValueError: A value is invalid; the message names the field and the valid values.
+        ValueError: A value is invalid; the message names the field and the valid values. A part gets another kind
+            without being given as a whole.
     """
     fields = {name: getattr(config, name) for name in type(config).model_fields}
     for name in dict.fromkeys(key[0] for key in changes):
         if name not in fields:
             raise KeyError(_explain_unknown_field(type(config), name, path))
         inner = {key[1:]: value for key, value in changes.items() if key[0] == name}
+        if name == KIND and path and inner.get((), fields[name]) != fields[name]:
+            raise ValueError(_explain_kind(inner[()], path))
         fields[name] = _change_field(fields[name], inner, path=(*path, name))
     return validate_fields(type(config), fields, path=path) if changes else config
 
@@ -90,6 +95,14 @@ def _explain_unknown_field(kind: type[FrozenModel], name: str, path: tuple[str, 
     if name in kind.renamed_fields:
         return explain_renamed(_join(path, name), _join(path, kind.renamed_fields[name]))
     return explain_unknown_name("setting", _join(path, name), [_join(path, field) for field in kind.model_fields])
+
+
+def _explain_kind(value: Any, path: tuple[str, ...]) -> str:
+    text = show_value(value)
+    return (
+        f"{_join(path, KIND)}={text}: another kind of part has other settings, so give the part as a whole, "
+        f"{_join(path)}={{{KIND}: {text}}}"
+    )
 
 
 def _change_field(value: Any, changes: Changes, *, path: tuple[str, ...]) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.execution.listed_table import METRICS, ListedRun, ListedTable, describe_misstatement
+from benchmark.execution.listed_means import METRICS, describe_misstatement
+from benchmark.execution.listed_rows import ListedRun
+from benchmark.execution.listed_table import ListedTable
 from benchmark.execution.verify import compare_records, describe_compared, format_changes
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
@@ -46,6 +48,7 @@ class RunCheck:
         deltas: Change of each score of `METRICS` in points, from the table to the store; empty if not different.
         changes: Recorded facts that differ, as (table, store) by name; empty without a result in the store.
         reason: Reason why the outcome is MISSTATED, FAILED or BROKEN; empty otherwise.
+        unseen: Unseen classes by its counts; None if they were not read.
     """
 
     row: str
@@ -54,6 +57,7 @@ class RunCheck:
     deltas: dict[str, float]
     changes: dict[str, tuple[str, str]]
     reason: str = ""
+    unseen: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,16 +73,21 @@ class TableCheck:
     runs: tuple[RunCheck, ...]
 
     @property
+    def contradictions(self) -> tuple[tuple[str, str], ...]:
+        """What the table states otherwise than its own runs or their counts give: label of a row or split, and text."""
+        return (*self.table.contradictions, *self._list_wrong_splits())
+
+    @property
     def exit_code(self) -> ExitCode:
         """SUCCESS only if all runs are identical and give what the table states."""
         outcomes = {run.outcome for run in self.runs}
-        if outcomes & {Outcome.DIFFERENT, Outcome.MISSTATED} or self.table.contradictions:
+        if outcomes & {Outcome.DIFFERENT, Outcome.MISSTATED} or self.contradictions:
             return ExitCode.DIFFERENT
         return ExitCode.SUCCESS if outcomes <= {Outcome.IDENTICAL} else ExitCode.FINISHED_WITH_FAILURES
 
     def format_lines(self) -> list[str]:
         """Format the result as lines of text: the runs and remarks of each row, differences, and a summary."""
-        notes = [*self.table.contradictions, *self.table.remarks]
+        notes = [*self.contradictions, *self.table.remarks]
         lines: list[str] = []
         for row in dict.fromkeys([*(run.row for run in self.runs), *(label for label, _ in notes)]):
             lines += _format_row(row, [run for run in self.runs if run.row == row])
@@ -103,9 +112,18 @@ class TableCheck:
         ]
         contradictions, remarks = (
             [{"row": row, "text": text} for row, text in texts]
-            for texts in (self.table.contradictions, self.table.remarks)
+            for texts in (self.contradictions, self.table.remarks)
         )
         return {"runs": runs, "contradictions": contradictions, "remarks": remarks}
+
+    def _list_wrong_splits(self) -> Iterator[tuple[str, str]]:
+        """Yield the splits of which the table states other unseen classes than the counts have."""
+        known = {run.listed.spec.id: run.unseen for run in self.runs if run.unseen is not None}
+        for split in self.table.splits:
+            actual = next((unseen for run_id, unseen in known.items() if run_id in split.ids), None)
+            if actual is not None and actual != split.unseen:
+                stated, read = (", ".join(names) or "none" for names in (split.unseen, actual))
+                yield split.name, f"the table states other unseen classes than the counts: {stated} instead of {read}"
 
 
 def compare_with_table(table: ListedTable, store: Store) -> TableCheck:
@@ -137,9 +155,11 @@ def _compare_scores(check: RunCheck, run: RunFolder, record: RunRecord, *, conve
     from benchmark.evaluation.scores import score
 
     try:
-        scores = score(run.read_counts(record), convention)
+        counts = run.read_counts(record)
+        scores = score(counts, convention)
     except (OSError, ValueError) as error:
         return replace(check, outcome=Outcome.BROKEN, reason=_to_line(error))
+    check = replace(check, unseen=counts.unseen_classes)
     if record.counts_digest != check.listed.counts_digest:
         return replace(check, outcome=Outcome.DIFFERENT, deltas=_compute_deltas(check.listed, scores))
     actual = {metric: None if (value := getattr(scores, metric)) != value else value for metric in METRICS}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from benchmark.core.budget import Budget
 from benchmark.core.overrides import apply_overrides, parse_overrides, split_keys
+from benchmark.utils.frozen_model import FrozenModel
 
 
 def test_values_are_read_as_yaml() -> None:
@@ -26,3 +29,15 @@ def test_an_invalid_override_is_quoted(text: str) -> None:
 def test_a_renamed_key_is_answered_with_its_new_name() -> None:
     with pytest.raises(KeyError, match=r"'budget\.shards' is now called 'budget\.micro_batches'"):
         apply_overrides(Budget(), split_keys({"shards": 2}), path=("budget",))
+
+
+def test_another_kind_of_part_is_given_as_a_whole() -> None:
+    class Part(FrozenModel):
+        kind: Literal["small"] = "small"
+
+    class Whole(FrozenModel):
+        part: Part = Part()
+
+    with pytest.raises(ValueError, match=r"part\.kind='large'.*give the part as a whole, part=\{kind: 'large'\}"):
+        apply_overrides(Whole(), {("part", "kind"): "large"})
+    assert apply_overrides(Whole(), {("part", "kind"): "small"}) == Whole()

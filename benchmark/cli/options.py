@@ -33,7 +33,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="METHOD[/VARIANT] | STUDY",
-        help="Method, path of a method's .py file, or study.",
+        help="Method (its first variant, if none is named), path of a method's .py file, or study.",
         autocompletion=completion.complete_names,
     ),
 ]

@@ -111,8 +111,7 @@ class TableCheck:
             for run in self.runs
         ]
         contradictions, remarks = (
-            [{"row": row, "text": text} for row, text in texts]
-            for texts in (self.contradictions, self.table.remarks)
+            [{"row": row, "text": text} for row, text in texts] for texts in (self.contradictions, self.table.remarks)
         )
         return {"runs": runs, "contradictions": contradictions, "remarks": remarks}
 
@@ -159,7 +158,8 @@ def _compare_scores(check: RunCheck, run: RunFolder, record: RunRecord, *, conve
         scores = score(counts, convention)
     except (OSError, ValueError) as error:
         return replace(check, outcome=Outcome.BROKEN, reason=_to_line(error))
-    check = replace(check, unseen=counts.unseen_classes)
+    unseen = tuple(name for name, is_seen in zip(counts.classes, counts.seen, strict=True) if not is_seen)
+    check = replace(check, unseen=unseen)
     if record.counts_digest != check.listed.counts_digest:
         return replace(check, outcome=Outcome.DIFFERENT, deltas=_compute_deltas(check.listed, scores))
     actual = {metric: None if (value := getattr(scores, metric)) != value else value for metric in METRICS}

@@ -17,7 +17,7 @@ from benchmark.report.tables.study_table import render
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 from tests.core.machines import make_environment
-from tests.report.world import even, plan_of, save, spec_of
+from tests.report.world import even, plan_of, plan_splits, save, save_splits, spec_of
 
 SPECS = [spec_of("paper", seed=seed) for seed in range(3)]
 
@@ -115,3 +115,51 @@ def test_a_stated_mean_that_the_runs_do_not_give_is_no_success(table: Path, stor
     _, code, text = compare(table, store)
     assert code == ExitCode.DIFFERENT
     assert "paper: the table states other means than those of its runs: U 50.000000 instead of 42.857143" in text
+
+
+@pytest.fixture
+def pooled(tmp_path: Path) -> Path:
+    """Write the JSON file of a table with two rows over three splits, whose runs are in `store`."""
+    store = Store(tmp_path / "runs")
+    rows = (save_splits(store, label, lost) for label, lost in (("a", {0: 0, 1: 3, 2: 9}), ("b", {0: 9, 1: 0, 2: 1})))
+    path = tmp_path / "pooled.json"
+    path.write_text(render(collect_results(read_rows(store, plan_splits(*rows))), fmt="json"))
+    return path
+
+
+def test_true_means_over_splits_are_success(pooled: Path, store: Store) -> None:
+    assert compare(pooled, store)[1] == ExitCode.SUCCESS
+
+
+@pytest.mark.parametrize(
+    ("metric", "heading"),
+    [("hiou", "hIoU"), ("miou_seen", "S"), ("miou_unseen", "U"), ("hiou_difference", "ΔhIoU")],
+)
+def test_a_stated_mean_over_splits_that_their_runs_do_not_give_is_no_success(
+    pooled: Path, store: Store, metric: str, heading: str
+) -> None:
+    value = json.loads(pooled.read_text())
+    actual, value["pooled"][0]["rows"][1][metric] = value["pooled"][0]["rows"][1][metric], 99.0
+    pooled.write_text(json.dumps(value))
+    _, code, text = compare(pooled, store)
+    reason = f"the table states other means than those of its splits: {heading} 99.000000 instead of {actual:.6f}"
+    assert code == ExitCode.DIFFERENT and f"b over toybox@2-s0 (3 splits): {reason}" in text
+
+
+def test_a_stated_difference_that_the_runs_do_not_give_is_no_success(pooled: Path, store: Store) -> None:
+    value = json.loads(pooled.read_text())
+    value["rows"][1]["hiou_difference"] = 99.0
+    pooled.write_text(json.dumps(value))
+    _, code, text = compare(pooled, store)
+    assert code == ExitCode.DIFFERENT
+    assert "b on toybox@2-s0-00: the table states other means than those of its runs: ΔhIoU 99.000000" in text
+
+
+def test_stated_unseen_classes_that_the_counts_do_not_have_are_no_success(pooled: Path, store: Store) -> None:
+    value = json.loads(pooled.read_text())
+    value["pooled"][0]["splits"][1]["unseen"] = ["water", "cup"]
+    pooled.write_text(json.dumps(value))
+    _, code, text = compare(pooled, store)
+    assert code == ExitCode.DIFFERENT
+    reason = "the table states other unseen classes than the counts: water, cup instead of water, fish"
+    assert f"toybox@2-s0-01: {reason}" in text

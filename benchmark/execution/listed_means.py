@@ -1,0 +1,121 @@
+"""Means and differences that the JSON file of a table states, against those of the runs that it lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+
+from benchmark.evaluation.sides import MIN_SHARED_SEEDS
+from benchmark.execution.listed_rows import ListedRun, ListedScores, StatedRow, TableFile, is_one_result
+from benchmark.report.tables.json_text import DECIMALS
+
+METRICS = {"hiou": "hIoU", "miou_seen": "S", "miou_unseen": "U"}
+"""Compared scores: name in the file, and heading."""
+TOLERANCE = 1.5 * 10.0**-DECIMALS
+"""Largest distance, in points, of a stated score from the one that it rounds; means are made of rounded scores, too."""
+
+
+def list_contradictions(file: TableFile) -> Iterator[tuple[str, str]]:
+    """Yield the label of a row, and what the file states of it otherwise than its own runs give.
+
+    Columns that the file leaves out are not checked.
+    """
+    finished = _FinishedRuns(file)
+    for row, shown in zip(file.rows, file.list_rows(), strict=True):
+        group = file.find_group(row.group)
+        baseline = None if group is None else group.baseline
+        text = _describe_wrong(row, finished, groups=[row.group], baseline=baseline)
+        if text:
+            yield shown.label, f"the table states other means than those of its runs: {text}"
+    for pool in file.pooled:
+        groups = [split.name for split in pool.splits]
+        for pooled in pool.rows:
+            text = _describe_wrong(pooled, finished, groups=groups, baseline=pool.baseline)
+            if text:
+                place = pooled.group or f"{len(groups)} splits"
+                yield f"{pooled.label} over {place}", f"the table states other means than those of its splits: {text}"
+
+
+def describe_misstatement(stated: ListedScores, actual: Mapping[str, float | None]) -> str:
+    """Name the scores that are not the actual ones, None if undefined; empty if all are."""
+    return _describe_unequal({METRICS[metric]: (getattr(stated, metric), value) for metric, value in actual.items()})
+
+
+class _FinishedRuns:
+    """Finished runs of every row on one split."""
+
+    def __init__(self, file: TableFile) -> None:
+        self._rows = [(row, row.list_finished()) for row in file.rows]
+
+    def find(self, row: StatedRow, group: str) -> Sequence[ListedRun]:
+        """Return the runs of a row in a group; none if it has none there."""
+        key = (row.label, row.method, group)
+        return next((runs for one, runs in self._rows if (one.label, one.method, one.group) == key), ())
+
+    def find_reference(self, row: StatedRow, groups: Sequence[str], baseline: str | None) -> StatedRow | None:
+        """Return the row of a baseline's label in these groups; None if it is this row, or several or none have it."""
+        named = {one.method: one for one, _ in self._rows if one.group in groups and one.label == baseline}
+        reference = next(iter(named.values())) if len(named) == 1 else None
+        return None if reference is None or row.label == baseline else reference
+
+
+def _describe_wrong(row: StatedRow, finished: _FinishedRuns, *, groups: Sequence[str], baseline: str | None) -> str:
+    """Name the means of a row over its groups, one a split, that it states otherwise than its runs give.
+
+    A difference that it does not state, or whose baseline is not known, is not checked.
+    """
+    members = [finished.find(row, group) for group in groups]
+    pairs: dict[str, tuple[float | None, float | None]] = {
+        heading: (getattr(row, metric), _average([_compute_mean(_select_counted(runs), metric) for runs in members]))
+        for metric, heading in METRICS.items()
+        if metric in row.model_fields_set
+    }
+    reference = finished.find_reference(row, groups, baseline)
+    if row.hiou_difference is not None and reference is not None:
+        others = [finished.find(reference, group) for group in groups]
+        differences = [_compute_difference(*pair) for pair in zip(members, others, strict=True)]
+        pairs["ΔhIoU"] = row.hiou_difference, _average(differences)
+    return _describe_unequal(pairs)
+
+
+def _select_counted(finished: Sequence[ListedRun]) -> Sequence[ListedRun]:
+    return finished[:1] if is_one_result(finished) else finished
+
+
+def _compute_mean(runs: Sequence[ListedRun], metric: str) -> float | None:
+    values = [getattr(run, metric) for run in runs]
+    return fmean(values) if values and None not in values else None
+
+
+def _compute_difference(runs: Sequence[ListedRun], reference: Sequence[ListedRun]) -> float | None:
+    """Return the difference of mean hIoU, over the shared seeds if these are paired; None if it is not defined."""
+    sides = [_select_counted(side) for side in (runs, reference)]
+    shared = {run.spec.seed for run in runs} & {run.spec.seed for run in reference}
+    if len(shared) >= MIN_SHARED_SEEDS and not (is_one_result(runs) or is_one_result(reference)):
+        sides = [[run for run in side if run.spec.seed in shared] for side in sides]
+    first, second = (_compute_mean(side, "hiou") for side in sides)
+    return None if first is None or second is None else first - second
+
+
+def _average(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the values that are defined; None if there are none."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _describe_unequal(pairs: Mapping[str, tuple[float | None, float | None]]) -> str:
+    return ", ".join(
+        f"{name} {_format_score(stated)} instead of {_format_score(actual)}"
+        for name, (stated, actual) in pairs.items()
+        if not _is_equal(stated, actual)
+    )
+
+
+def _is_equal(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return abs(first - second) <= TOLERANCE
+
+
+def _format_score(score: float | None) -> str:
+    return "undefined" if score is None else f"{score:.{DECIMALS}f}"

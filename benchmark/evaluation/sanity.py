@@ -6,6 +6,7 @@ ones, so that every alarm deserves a look.
 
 from __future__ import annotations
 
+from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ MIN_IMAGES = 5
 TIE = 0.1
 """Share by which an exchange must explain more than a shift to be named instead of it."""
 SHOWN_CLASSES = 3
+"""Names that the text of an alarm lists."""
 
 
 class Alarm(NamedTuple):
@@ -37,11 +39,40 @@ class Alarm(NamedTuple):
 
     Attributes:
         summary: Sign in words, equal for all runs that show it.
-        detail: Numbers and classes of this run.
+        wording: Further words with braces in the place of each value, equal for all runs with this summary.
+        values: Numbers of this run.
+        names: Classes or other names of this run.
     """
 
     summary: str
-    detail: str
+    wording: str = ""
+    values: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def detail(self) -> str:
+        """Numbers and names of this run in words."""
+        return describe_details([self])
+
+
+def describe_details(alarms: Sequence[Alarm]) -> str:
+    """Return the details of alarms with the same summary: ranges of the numbers, and all names that occur."""
+    values = zip(*(alarm.values for alarm in alarms), strict=True)
+    texts = [_join_names([alarm.names for alarm in alarms]), alarms[0].wording.format(*map(_format_range, values))]
+    return "; ".join(filter(None, texts))
+
+
+def _join_names(names: Sequence[tuple[str, ...]]) -> str:
+    """Return the names of several runs in one text, the most frequent first if the runs have different ones."""
+    is_same = len(set(names)) == 1
+    found = names[0] if is_same else [name for name, _ in Tally(name for own in names for name in own).most_common()]
+    more = f" and {len(found) - SHOWN_CLASSES} more" if len(found) > SHOWN_CLASSES else ""
+    return ("" if is_same else "one or more of ") + ", ".join(found[:SHOWN_CLASSES]) + more
+
+
+def _format_range(values: Sequence[float]) -> str:
+    texts = [str(value) if isinstance(value, int) else f"{value:.1f}" for value in (min(values), max(values))]
+    return " to ".join(dict.fromkeys(texts))
 
 
 class _Confusion(NamedTuple):
@@ -77,7 +108,7 @@ def find_alarms(counts: Counts) -> list[Alarm]:
     confusion = _summarize(counts)
     predicted = np.flatnonzero(confusion.prediction)
     if len(predicted) == 1 and confusion.occurs.sum() > 1:
-        return [Alarm("every pixel is predicted as the same class", counts.classes[int(predicted[0])])]
+        return [Alarm("every pixel is predicted as the same class", names=(counts.classes[int(predicted[0])],))]
     alarms = _find_other_ids(confusion, counts.classes)
     missing = confusion.is_frequent & (confusion.prediction == 0)
     is_seen = np.array(counts.seen)
@@ -85,12 +116,10 @@ def find_alarms(counts: Counts) -> list[Alarm]:
         members = confusion.is_frequent & flags
         if not members.any():
             continue
+        alarms += _find_unpredicted(confusion, flags, group=group) or _find_chance(confusion, flags, group=group)
         if missing[members].all():
-            alarms.append(Alarm(f"no {group} class is ever predicted", f"in the target: {members.sum()}"))
             missing = missing & ~members
-        else:
-            alarms += _find_chance(confusion, members, group=group)
-    return alarms + _find_missing(missing, counts.classes)
+    return alarms + _find_missing(confusion, missing, counts.classes)
 
 
 def compute_chance(target: Integers, prediction: Integers, members: Flags) -> float:
@@ -121,21 +150,38 @@ def _summarize(counts: Counts) -> _Confusion:
     return _Confusion(target, prediction, iou, own, rival, target > 0, images >= MIN_IMAGES)
 
 
-def _find_chance(confusion: _Confusion, members: Flags, *, group: str) -> list[Alarm]:
+def _find_unpredicted(confusion: _Confusion, flags: Flags, *, group: str) -> list[Alarm]:
+    """Return an alarm if no frequent class of a group is predicted, which may still hold for rare ones."""
+    members, occurring = confusion.is_frequent & flags, confusion.occurs & flags
+    if confusion.prediction[members].any():
+        return []
+    if confusion.prediction[occurring].any():
+        summary = f"no {group} class in {MIN_IMAGES} or more images is ever predicted"
+        return [Alarm(summary, "{} of {} classes", (int(members.sum()), int(occurring.sum())))]
+    return [Alarm(f"no {group} class is ever predicted", "in the target: {}", (int(occurring.sum()),))]
+
+
+def _find_chance(confusion: _Confusion, flags: Flags, *, group: str) -> list[Alarm]:
+    """Return an alarm if the frequent classes of a group score as if the images had not been looked at."""
+    members, occurring = confusion.is_frequent & flags, confusion.occurs & flags
     score = confusion.own[members].mean()
     chance = compute_chance(confusion.target, confusion.prediction, members)
     if score > min(CHANCE_RATIO * chance, chance + CHANCE_EXCESS * (1 - chance)):
         return []
-    detail = f"{100 * score:.1f}, and {100 * chance:.1f} without looking at the images"
-    return [Alarm(f"mIoU of the {group} classes is near chance", detail)]
+    wording, values = "{}, and {} without looking at the images", (100 * float(score), 100 * chance)
+    if np.array_equal(members, occurring):
+        return [Alarm(f"mIoU of the {group} classes is near chance", wording, values)]
+    summary = f"mIoU of the {group} classes in {MIN_IMAGES} or more images is near chance"
+    return [Alarm(summary, f"{wording}; {{}} of {{}} classes", (*values, int(members.sum()), int(occurring.sum())))]
 
 
-def _find_missing(missing: Flags, classes: Sequence[str]) -> list[Alarm]:
-    names = [classes[k] for k in np.flatnonzero(missing).tolist()]
+def _find_missing(confusion: _Confusion, missing: Flags, classes: Sequence[str]) -> list[Alarm]:
+    names = tuple(classes[k] for k in np.flatnonzero(missing).tolist())
     if not names:
         return []
-    more = f" and {len(names) - SHOWN_CLASSES} more" if len(names) > SHOWN_CLASSES else ""
-    return [Alarm("classes that occur are never predicted", ", ".join(names[:SHOWN_CLASSES]) + more)]
+    is_rare_missing = (confusion.occurs & ~confusion.is_frequent & (confusion.prediction == 0)).any()
+    place = f" in {MIN_IMAGES} or more images" if is_rare_missing else ""
+    return [Alarm(f"classes that occur{place} are never predicted", names=names)]
 
 
 def _find_other_ids(confusion: _Confusion, classes: Sequence[str]) -> list[Alarm]:
@@ -163,8 +209,9 @@ def _find_shift(confusion: _Confusion) -> tuple[float, Alarm] | None:
     if share_better < 0.5 or miou[shift] < max(SHIFT_RATIO * miou[0], miou[0] + SHIFT_GAIN, BEYOND_CHANCE * chance):
         return None
     signed = shift if shift <= size // 2 else shift - size
-    detail = f"mIoU {100 * miou[shift]:.1f} instead of {100 * miou[0]:.1f} if the shift is undone"
-    return float(miou[shift]), Alarm(f"predicted class ids look shifted by {signed:+d}", detail)
+    values = (100 * float(miou[shift]), 100 * float(miou[0]))
+    wording = "mIoU {} instead of {} if the shift is undone"
+    return float(miou[shift]), Alarm(f"predicted class ids look shifted by {signed:+d}", wording, values)
 
 
 def _find_exchange(confusion: _Confusion, classes: Sequence[str]) -> tuple[float, Alarm] | None:
@@ -191,10 +238,9 @@ def _find_exchange(confusion: _Confusion, classes: Sequence[str]) -> tuple[float
     undone = own.copy()
     undone[exchanged] = values[exchanged]
     miou, before = (iou[confusion.occurs].mean() for iou in (undone, own))
-    names = [f"{classes[k]} as {classes[best[k]]}" for k in exchanged[:SHOWN_CLASSES]]
-    more = " …" if len(exchanged) > SHOWN_CLASSES else ""
-    detail = f"{', '.join(names)}{more}; mIoU {100 * miou:.1f} instead of {100 * before:.1f} if the exchange is undone"
-    return (1 - TIE) * float(miou), Alarm("predicted class ids look exchanged", detail)
+    names = tuple(f"{classes[k]} as {classes[best[k]]}" for k in exchanged)
+    wording, values = "mIoU {} instead of {} if the exchange is undone", (100 * float(miou), 100 * float(before))
+    return (1 - TIE) * float(miou), Alarm("predicted class ids look exchanged", wording, values, names)
 
 
 def _is_exchange(gains: Flags) -> bool:

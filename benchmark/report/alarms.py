@@ -9,23 +9,23 @@ from typing import Any
 from benchmark.core.run_record import SWITCHED_OFF, RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.sanity import Alarm, find_alarms
+from benchmark.evaluation.sanity import Alarm, describe_details, find_alarms
 from benchmark.report.result_row import ResultRow, RunResult
 
 TOY_DATASET = "toybox"
 
 
 def describe_alarms(row: ResultRow) -> list[str]:
-    """Return one text per alarm of a row's runs, with the runs that have it and the details of the first of them."""
+    """Return one text per alarm of a row's runs, with the runs that have it and what holds for all of them."""
     runs: dict[str, list[RunResult]] = {}
-    details: dict[str, str] = {}
+    alarms: dict[str, list[Alarm]] = {}
     for run in row.counted:
         if run.record is None or run.counts is None:
             continue
         for alarm in list_alarms(run.record, run.counts):
             runs.setdefault(alarm.summary, []).append(run)
-            details.setdefault(alarm.summary, alarm.detail)
-    return [f"{row.name_runs(some)}: {summary} ({details[summary]})" for summary, some in runs.items()]
+            alarms.setdefault(alarm.summary, []).append(alarm)
+    return [f"{row.name_runs(some)}: {summary} ({describe_details(alarms[summary])})" for summary, some in runs.items()]
 
 
 def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
@@ -35,10 +35,10 @@ def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
     dataset = _find_dataset(record.spec.split_source or record.spec.split) if toys else ""
     if dataset and dataset != TOY_DATASET:
         alarms.append(
-            Alarm("toy weights, which are made for toybox, on other images", f"{', '.join(toys)} on {dataset}")
+            Alarm("toy weights, which are made for toybox, on other images", names=(f"{', '.join(toys)} on {dataset}",))
         )
     if record.cost is not None and record.cost.unmeasured not in ("", SWITCHED_OFF):
-        alarms.append(Alarm("cost not measured", record.cost.unmeasured))
+        alarms.append(Alarm("cost not measured", names=(record.cost.unmeasured,)))
     return alarms
 
 

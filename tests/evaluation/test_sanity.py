@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.evaluation.counts import GAMMAS, Counts
-from benchmark.evaluation.sanity import compute_chance, find_alarms
+from benchmark.evaluation.sanity import Alarm, compute_chance, describe_details, find_alarms
 
 K, IMAGES = 8, 12
 Pixels = NDArray[np.int64]
@@ -41,6 +41,10 @@ def honest(right: float = 0.7, *, images: int = IMAGES, seed: int = 0) -> Pixels
 
 def summaries(pairs: Pixels) -> list[str]:
     return [alarm.summary for alarm in find_alarms(counts_of(pairs))]
+
+
+def describe(pairs: Pixels) -> list[tuple[str, str]]:
+    return [(alarm.summary, alarm.detail) for alarm in find_alarms(counts_of(pairs))]
 
 
 @pytest.mark.parametrize("right", [0.3, 0.6, 0.95])
@@ -102,20 +106,45 @@ def test_classes_that_are_never_predicted_are_named_and_counted() -> None:
     pairs[:, :, 0] += pairs[:, :, 1:5].sum(axis=2)
     pairs[:, :, 1:5] = 0
     alarm = find_alarms(counts_of(pairs))[-1]
-    assert alarm == ("classes that occur are never predicted", "b, c, d and 1 more")
+    assert (alarm.summary, alarm.detail) == ("classes that occur are never predicted", "b, c, d and 1 more")
 
 
 def test_a_group_that_is_never_predicted_is_one_alarm() -> None:
     pairs = honest()
     pairs[:, :, 0] += pairs[:, :, 6:].sum(axis=2)
     pairs[:, :, 6:] = 0
-    assert find_alarms(counts_of(pairs)) == [("no unseen class is ever predicted", "in the target: 2")]
+    assert describe(pairs) == [("no unseen class is ever predicted", "in the target: 2")]
 
 
 def test_a_constant_prediction_is_one_alarm() -> None:
     pairs = np.zeros((IMAGES, K, K), dtype=np.int64)
     pairs[:, :, 3] = 10
-    assert find_alarms(counts_of(pairs)) == [("every pixel is predicted as the same class", "d")]
+    assert describe(pairs) == [("every pixel is predicted as the same class", "d")]
+
+
+def test_what_holds_for_classes_in_enough_images_alone_says_so() -> None:
+    pairs = honest()
+    pairs[:, :, 0] += pairs[:, :, 7]
+    pairs[:, :, 7] = 0
+    pairs[4:, 6] = 0  # g is in four images, and predicted there
+    assert describe(pairs) == [("no unseen class in 5 or more images is ever predicted", "1 of 2 classes")]
+    pairs[:, 7, 7] = 5
+    ((summary, detail),) = describe(pairs)
+    assert summary == "mIoU of the unseen classes in 5 or more images is near chance" and "; 1 of 2 classes" in detail
+
+
+def test_rare_classes_that_are_never_predicted_either_are_not_named_and_no_longer_passed_over() -> None:
+    pairs = honest()
+    pairs[:, :, 0] += pairs[:, :, 1] + pairs[:, :, 2]
+    pairs[:, :, 1:3] = 0
+    pairs[4:, 2] = 0
+    assert describe(pairs)[-1] == ("classes that occur in 5 or more images are never predicted", "b")
+
+
+def test_the_details_of_several_runs_are_ranges_and_all_names_that_occur() -> None:
+    alarms = [Alarm("x", "{} of {}", (score, 3), names) for score, names in ((0.04, ("a", "b")), (4.5, ("b", "c")))]
+    assert describe_details(alarms) == "one or more of b, a, c; 0.0 to 4.5 of 3"
+    assert describe_details(alarms[:1] * 2) == alarms[0].detail == "a, b; 0.0 of 3"
 
 
 @pytest.mark.parametrize("seed", range(5))

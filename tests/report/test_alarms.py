@@ -37,6 +37,12 @@ def test_seeds_with_the_same_alarm_share_a_text(tmp_path: Path) -> None:
     assert texts[0] == f"seeds 1, 2: predicted class ids look exchanged ({detail})"
 
 
+def test_seeds_with_the_same_alarm_and_other_numbers_share_their_range(tmp_path: Path) -> None:
+    other = hand_counts([[0, 0, 60, 60]] * 6)
+    text = describe_alarms(make_row(tmp_path, EXCHANGED, other))[0]
+    assert "; mIoU 62.3 to 71.4 instead of 21.4 to 24.1 if" in text
+
+
 def test_one_seed_is_named_alone(tmp_path: Path) -> None:
     assert describe_alarms(make_row(tmp_path, GOOD, EXCHANGED))[0].startswith("seed 1: predicted class ids")
 

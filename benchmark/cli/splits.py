@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,21 +29,25 @@ def splits(
     ],
     *,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Folder to write a YAML file per split to.")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to write a YAML file per split to.", file_okay=False),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the unseen classes of splits, and in how many of them each class is unseen."""
     from benchmark.core.split import load_split
-    from benchmark.core.split_file import write_split
+    from benchmark.core.split_file import write_splits
 
-    loaded = [load_split(source) for name in names for source in _list_sources(name)]
-    different = list({split.digest(): split for split in loaded}.values())
-    paths = [write_split(split, out) for split in different] if out is not None else []
+    loaded: dict[str, tuple[Split, str]] = {}
+    for source in (source for name in names for source in _list_sources(name)):
+        split = load_split(source)
+        loaded.setdefault(split.digest(), (split, source))
+    different = [split for split, _ in loaded.values()]
+    paths = write_splits(different, out) if out is not None else []
     if as_json:
         print_json(_describe(different))
     else:
-        _print_splits(different)
+        _print_splits(different, [source for _, source in loaded.values()])
     if paths:
         print_note(f"{format_count(len(paths), 'file')} in {out}")
 
@@ -94,8 +99,14 @@ def _describe(loaded: Sequence[Split]) -> dict[str, Any]:
     return {"splits": described, "times_unseen": counts}
 
 
-def _print_splits(loaded: Sequence[Split]) -> None:
-    rows = [[split.name, f"{len(split.seen)} + {len(split.unseen)}", ", ".join(split.unseen)] for split in loaded]
+def _print_splits(loaded: Sequence[Split], sources: Sequence[str]) -> None:
+    """Print splits, those that share a name as they were given."""
+    times = Counter(split.name for split in loaded)
+    names = [split.name if times[split.name] == 1 else source for split, source in zip(loaded, sources, strict=True)]
+    rows = [
+        [name, f"{len(split.seen)} + {len(split.unseen)}", ", ".join(split.unseen)]
+        for name, split in zip(names, loaded, strict=True)
+    ]
     print_columns(["split", "seen + unseen", "unseen classes"], rows)
     for dataset, group in _group(loaded).items():
         if len(group) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
@@ -21,23 +22,30 @@ def format_split(split: Split) -> str:
     return head + lists
 
 
-def write_split(split: Split, folder: Path) -> Path:
-    """Write the file of a split, unless it is there already.
+def write_splits(splits: Sequence[Split], folder: Path) -> list[Path]:
+    """Write the files of splits, without those that are there already; none if one of them cannot be.
 
     Args:
-        split: Split to write.
-        folder: Folder of the file; it is made if it does not exist.
+        splits: Splits to write.
+        folder: Folder of the files; it is made if it does not exist.
 
     Returns:
-        Path of the file, named after the split.
+        Paths of the files, named after the splits.
 
     Raises:
-        ValueError: There is another file of this name.
-        OSError: The file cannot be written.
+        ValueError: Two splits have the same name, or there is another file of a name.
+        OSError: A file cannot be written.
     """
-    path, text = folder / f"{split.name}.yaml", format_split(split)
-    if not path.exists():
-        write_new(path, text)
-    elif path.read_text(encoding="utf-8", errors="replace") != text:
-        raise ValueError(f"{path} exists already with other content: remove it, or give another folder")
-    return path
+    texts = {folder / f"{split.name}.yaml": format_split(split) for split in splits}
+    if len(texts) < len(splits):
+        names = [split.name for split in splits]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two splits are called {twice!r}: rename one of the files, or write them to two folders")
+    existing = [path for path in texts if path.exists()]
+    other = [path for path in existing if path.read_text(encoding="utf-8", errors="replace") != texts[path]]
+    if other:
+        raise ValueError(f"{other[0]} exists already with other content: remove it, or give another folder")
+    for path in texts:
+        if path not in existing:
+            write_new(path, texts[path])
+    return list(texts)

@@ -10,7 +10,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study
 from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe, simplify_name
-from benchmark.planning.resolve import resolve
+from benchmark.planning.resolve import find_split_source, resolve
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.method_names import split_method
 
@@ -29,6 +29,7 @@ def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
     place = f"study {study.name!r}" if place is None else place
     given = make_grid(study)
     specs = tuple(_resolve_row(study, row, place=place) for row in given)
+    _check_splits_differ(given, specs, place=place)
     rows = label_rows(given, [_plan_row(row, spec) for row, spec in zip(given, specs, strict=True)])
     _check_rows_differ(rows, place=place)
     _check_baseline(rows, study.baseline, place=place)
@@ -97,6 +98,16 @@ def _make_label(row: GridRow, *, variant: str, num_parts: int) -> str:
     changes = ", ".join(f"{key}={format_value(value, num_parts=num_parts)}" for key, value in row.shown.items())
     name = row.label or variant
     return f"{name} [{changes}]" if changes else name
+
+
+def _check_splits_differ(given: Sequence[GridRow], specs: Sequence[RunSpec], *, place: str) -> None:
+    """Refuse different splits with the same name, such as those of two files in different folders."""
+    known: dict[str, tuple[str, str]] = {}
+    for row, spec in zip(given, specs, strict=True):
+        first, digest = known.setdefault(spec.split, (row.split, spec.split_digest))
+        if digest != spec.split_digest:
+            places = " and ".join(find_split_source(source) or source for source in (first, row.split))
+            raise ValueError(_join(place, f"two splits are called {spec.split!r}, {places}: rename one of the files"))
 
 
 def _check_rows_differ(rows: Sequence[PlanRow], *, place: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from benchmark.core.run_spec import IMPORTED
@@ -50,9 +50,16 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
             f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
             for row in rows
         )
-        advice = "name its split with --split, or one of its runs" if has_copies else "name one of them"
+        advice = _advise(rows) if has_copies else "name one of them"
         raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
     return rows[0].label, {row.split: dict(row.ids) for row in rows}
+
+
+def _advise(rows: Sequence[PlanRow]) -> str:
+    """Return how to name one of several rows with equal labels."""
+    if len({(row.label, row.split) for row in rows}) == len(rows):
+        return "name its split with --split, or one of its runs"
+    return "some share a split and differ in other settings or the content of the split's file, so name one of the runs"
 
 
 def _find_rows(store: Store, text: str, split: str) -> list[PlanRow]:

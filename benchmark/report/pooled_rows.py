@@ -15,10 +15,7 @@ from benchmark.evaluation.scores import Floats, Metric
 from benchmark.evaluation.sides import Side
 from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.rows import Row, name_seeds
-from benchmark.report.split_names import list_splits
-
-NAMED_PLACES = 2
-"""Different sets of seeds that a text names one by one, each with its splits."""
+from benchmark.report.split_names import LISTED_SPLITS, list_splits, name_first_in_full
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -84,7 +81,7 @@ class PooledRow(ResultRow):
         return np.asarray(np.divide(total, number, out=np.full(len(number), np.nan), where=number > 0))
 
     def name_runs(self, runs: Sequence[RunResult]) -> str:
-        """Return some runs of the row by seed and split: "seed 0 on toybox@6-s0-03, 05"."""
+        """Return some runs of the row by seed and split: "seed 0 on toybox@6-s0-03, 05; seeds 0, 1 on 07"."""
         if len(runs) == len(self.runs) > 1:
             return f"all {len(runs)} runs"
         ids = {run.run_id for run in runs}
@@ -93,10 +90,11 @@ class PooledRow(ResultRow):
             some = [run for run in member.runs if run.run_id in ids]
             if some:
                 places.setdefault(name_seeds(some), []).append(member.split)
-        if len(places) <= NAMED_PLACES:
-            return "; ".join(f"{seeds} on {list_splits(splits)}" for seeds, splits in places.items())
-        splits = [member.split for member in self.members if any(run.run_id in ids for run in member.runs)]
-        return f"{len(runs)} runs on {list_splits(splits)}"
+        splits = [split for some in places.values() for split in some]
+        if len(splits) > LISTED_SPLITS:
+            return f"{len(runs)} runs on {list_splits(splits)}"
+        names = dict(zip(splits, name_first_in_full(splits), strict=True))
+        return "; ".join(f"{seeds} on {', '.join(names[split] for split in some)}" for seeds, some in places.items())
 
 
 def pool_members(members: Sequence[Row], *, num_splits: int) -> PooledRow:

@@ -29,10 +29,14 @@ def shorten_splits(names: Sequence[str]) -> list[str]:
     return [name.removeprefix(f"{stem}-") if name.rpartition("-")[0] == stem else name for name in names]
 
 
-def list_splits(names: Sequence[str]) -> str:
-    """Return the names of splits in one text: "toybox@6-s0-03, 05, 11"; of very many, how many more there are."""
+def name_first_in_full(names: Sequence[str]) -> list[str]:
+    """Return the short names of splits, of those that are shortened the first one in full."""
     short = shorten_splits(names) if names else []
     first = next((index for index, name in enumerate(names) if short[index] != name), 0)
-    texts = [names[index] if index == first else text for index, text in enumerate(short)]
+    return [names[index] if index == first else text for index, text in enumerate(short)]
+
+
+def list_splits(names: Sequence[str]) -> str:
+    """Return the names of splits in one text: "toybox@6-s0-03, 05, 11"; of very many, how many more there are."""
     more = len(names) - LISTED_SPLITS
-    return ", ".join(texts[:LISTED_SPLITS]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(name_first_in_full(names)[:LISTED_SPLITS]) + (f" and {more} more" if more > 0 else "")

@@ -34,7 +34,8 @@ def explain_unknown(store: Store, name: str) -> str:
 
 
 def _say_unknown(kind: str, name: str, known: Sequence[str]) -> str:
-    near = find_near_name(name, known)
+    longer = [text for text in known if text.startswith(f"{name}+")]  # the same study with more changes
+    near = min(longer, key=len) if longer else find_near_name(name, known)
     return f"no {kind} {name!r};" if near is None else f"no {kind} {name!r}; did you mean {near!r}?"
 
 

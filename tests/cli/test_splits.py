@@ -47,11 +47,32 @@ def test_a_written_split_reads_as_the_drawn_one(tmp_path: Path, capsys: Capsys) 
     assert written == drawn and written.digest() == drawn.digest()
 
 
-def test_a_file_with_other_content_is_not_replaced(tmp_path: Path, capsys: Capsys) -> None:
+def test_a_file_with_other_content_is_not_replaced_and_no_other_is_written(tmp_path: Path, capsys: Capsys) -> None:
     (tmp_path / "toybox@2-s0-00.yaml").write_text("mine")
-    result = run_command(capsys, "splits", "toybox@2-s0-00", "--out", str(tmp_path))
+    result = run_command(capsys, "splits", "toybox", "toybox@2-s0-00", "--out", str(tmp_path))
     assert result.code != 0 and "exists already with other content" in result.err
     assert (tmp_path / "toybox@2-s0-00.yaml").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["toybox@2-s0-00.yaml"]
+
+
+def test_splits_of_files_with_the_same_name_are_told_apart_and_not_written(tmp_path: Path, capsys: Capsys) -> None:
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+    names = [
+        f"{write_base(tmp_path / 'a')}@2-s0-00",
+        f"{write_base(tmp_path / 'b', unseen=['cow'], evaluate='val')}@2-s0-00",
+    ]
+    lines = run_command(capsys, "splits", *names).out.splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == names
+    result = run_command(capsys, "splits", *names, "--out", str(tmp_path / "out"))
+    assert result.code != 0 and "two splits are called 'base@2-s0-00': rename one of the files" in result.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_is_no_folder_to_write_to(tmp_path: Path, capsys: Capsys) -> None:
+    (tmp_path / "file").touch()
+    result = run_command(capsys, "splits", "toybox", "--out", str(tmp_path / "file"))
+    assert result.code != 0 and "is a file" in result.err
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import yaml
 from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, load_split
-from benchmark.core.split_file import write_split
+from benchmark.core.split_file import write_splits
 from benchmark.planning import method_setup
 from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe
@@ -224,7 +224,7 @@ def test_a_drawn_split_needs_no_file_of_its_own(tmp_path: Path) -> None:
     run = resolve(METHOD, split=name, seed=0)
     assert (run.split, run.split_source, run.unseen) == (name, "", load_split(name).unseen)
     assert load_split_of(run).unseen == run.unseen and "toybox-3-s0-02" in run.id
-    write_split(load_split(name), tmp_path)
+    write_splits([load_split(name)], tmp_path)
     assert resolve(METHOD, split=f"{tmp_path}/{name}.yaml", seed=0).id == run.id
 
 

@@ -174,6 +174,15 @@ def test_a_name_of_nothing_is_refused_with_what_there_is(
         make_plan(store, names, split=split)
 
 
+def test_a_study_whose_name_goes_on_is_suggested_before_a_similar_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = two_rows(store)
+    for study in ("b+max_images=20", "a+max_images=20+split=voc12"):
+        store.write_plan(plan.model_copy(update={"study": study}))
+    with pytest.raises(KeyError, match=r"did you mean 'a\+max_images=20\+split=voc12'\?"):
+        make_plan(store, ["a+max_images=20"])
+
+
 def test_an_empty_store_says_so(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match=r"there are no runs in .*; give another folder with --runs"):
         make_plan(Store(tmp_path), ["demo"])

@@ -126,8 +126,8 @@ def test_runs_of_a_row_over_splits_are_named_by_seed_and_split(tmp_path: Path) -
     row = get_pooled(collect(store, save_splits(store, "paper", ALL)))
     first, second, third = (member.runs for member in row.members)
     assert row.name_runs(row.runs) == "all 9 runs"
-    assert row.name_runs([first[0], second[0], third[1]]) == "seed 0 on toybox@2-s0-00, 01; seed 1 on toybox@2-s0-02"
-    assert row.name_runs([first[0], second[1], third[2]]) == "3 runs on toybox@2-s0-00, 01, 02"
+    assert row.name_runs([first[0], second[0], third[1]]) == "seed 0 on toybox@2-s0-00, 01; seed 1 on 02"
+    assert row.name_runs([first[0], second[1], third[2]]) == "seed 0 on toybox@2-s0-00; seed 1 on 01; seed 2 on 02"
 
 
 def test_the_iou_of_a_class_is_that_while_it_is_seen_or_unseen(tmp_path: Path) -> None:

@@ -92,6 +92,14 @@ def test_one_common_split_is_a_comparison_on_it(tmp_path: Path) -> None:
     comparison = compare(store, save_splits(store, "a", ALL), save_splits(store, "b", {2: 10}))
     assert comparison.splits == () and comparison.setting.split == "toybox@2-s0-02"
     assert "A: left out on toybox@2-s0-00, 01, as B has no finished run there" in comparison.cautions
+    assert "the interval of A - B (one split: the choice of classes is not covered)" in comparison.cautions
+    assert "b (3 runs)   Split: toybox@2-s0-02\n" in render(comparison)
+
+
+def test_a_comparison_on_the_only_split_of_both_is_not_flagged(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    comparison = compare(store, save_splits(store, "a", {2: 0}), save_splits(store, "b", {2: 10}))
+    assert not any("one split" in text for text in comparison.cautions)
 
 
 def test_sides_without_a_common_split_are_refused(tmp_path: Path) -> None:
@@ -144,3 +152,13 @@ def test_a_pattern_selects_splits(tmp_path: Path) -> None:
     assert list_labels(make_plan(store, ["demo"], split="toybox@*-0[12]")) == {"paper": ["01", "02"]}
     with pytest.raises(KeyError, match=r"no row on split 'voc\*'"):
         make_plan(store, ["demo"], split="voc*")
+
+
+def test_rows_that_share_a_label_and_a_split_are_told_apart_by_a_run(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save_splits(store, "paper", {0: 0})
+    save_splits(store, "paper", {0: 0}, split_digest="edited")
+    with pytest.raises(
+        KeyError, match=r"content of the split's file, so name one of the runs \('demo/paper' on toybox@2"
+    ):
+        find_runs(store, "demo/paper", split="toybox@2-s0-00")

@@ -27,14 +27,11 @@ def estimate_common_seeds(tables: Sequence[Mapping[int, float]]) -> list[tuple[f
     Returns:
         One variance; none if fewer than two splits share two seeds or more.
     """
-    several = Tally(tuple(sorted(table)) for table in tables if len(table) > 1)
-    if not several:
+    seeds = _find_common_seeds(tables)
+    if not seeds:
         return []
-    seeds = several.most_common(1)[0][0]
     scores = np.array([[table[seed] for seed in seeds] for table in tables if set(seeds) <= set(table)])
     splits, count = scores.shape
-    if splits < 2:
-        return []
     rest = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
     of_rest = float((rest**2).sum()) / ((splits - 1) * (count - 1))
     variance = max(0.0, float(scores.mean(axis=0).var(ddof=1)) - of_rest / splits)
@@ -48,13 +45,26 @@ def list_seed_tables(samples: Sequence[DifferenceSample]) -> list[list[Mapping[i
     return [list(side) for side in zip(*(each.by_seed for each in samples if len(each.by_seed) == layout), strict=True)]
 
 
-def warn_of_one_seed(tables: Sequence[Mapping[int, float]]) -> str:
-    """Return the caution of a seed that is alone on several splits; empty if there is none.
+def warn_of_few_seeds(sides: Sequence[Sequence[Mapping[int, float]]]) -> str:
+    """Return the cautions of seeds so few that what they do on all splits alike is not known, or hardly.
 
     Args:
-        tables: Scores by seed on each split.
+        sides: Scores, or differences of paired runs, by seed on each split; of each random side that is not paired.
     """
+    return "; ".join(dict.fromkeys(filter(None, map(_warn_of_few_seeds, sides))))
+
+
+def _warn_of_few_seeds(tables: Sequence[Mapping[int, float]]) -> str:
+    if len(_find_common_seeds(tables)) == 2:
+        return "two seeds: what they do on all splits alike is hardly known, which can make the interval wide"
     alone = Tally(seed for table in tables if len(table) == 1 for seed in table)
     if any(len(table) > 1 for table in tables) or not alone or alone.most_common(1)[0][1] == 1:
         return ""
     return "one seed: what it does on all splits alike is not covered"
+
+
+def _find_common_seeds(tables: Sequence[Mapping[int, float]]) -> tuple[int, ...]:
+    """Return the seeds that most splits with several have; none if fewer than two splits have all of them."""
+    several = Tally(tuple(sorted(table)) for table in tables if len(table) > 1)
+    seeds = several.most_common(1)[0][0] if several else ()
+    return seeds if sum(set(seeds) <= set(table) for table in tables) > 1 else ()

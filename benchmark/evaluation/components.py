@@ -31,7 +31,8 @@ class VarianceComponents:
         splits: Variance of the true differences between splits, noise removed; None if `seeds` is.
         seeds: Variance over seeds on one split; None if it is unknown because no split has several runs.
         images: Variance over images on one split.
-        share_interval: 95 % interval of `split_share`; None if `seeds` is.
+        share_interval: 95 % interval of `split_share`; None if `seeds` is, and if no share agrees with the
+            differences, because they vary less between splits than seeds and images alone would make them.
     """
 
     splits: float | None
@@ -131,8 +132,10 @@ def _measure_image_variance(sample: DifferenceSample) -> float:
     return jackknife_variance(sample.left_out) + interaction
 
 
-def _bound_share(total: float, noise: Sequence[tuple[float, int]], *, df: int, rest: float) -> tuple[float, float]:
-    """Return the 95 % interval of the share of the splits.
+def _bound_share(
+    total: float, noise: Sequence[tuple[float, int]], *, df: int, rest: float
+) -> tuple[float, float] | None:
+    """Return the 95 % interval of the share of the splits; None if it holds no share from 0 on.
 
     The ratio of the variance between splits to the noise in it follows F if the effects are normal (Thomas and
     Hultquist 1978, Annals of Statistics 6, 582-587); the rest of the variance is taken as known.
@@ -148,8 +151,8 @@ def _bound_share(total: float, noise: Sequence[tuple[float, int]], *, df: int, r
     level = sum(variance for variance, _ in noise)
     spread = sum(variance**2 / own for variance, own in noise if variance > 0)
     noise_df = max(1.0, level**2 / spread) if spread else MANY
-    low, high = (max(0.0, total / float(fdtri(df, noise_df, p)) - level) for p in (0.975, 0.025))
-    return _share(low, rest), _share(high, rest)
+    low, high = (total / float(fdtri(df, noise_df, p)) - level for p in (0.975, 0.025))
+    return (_share(max(0.0, low), rest), _share(high, rest)) if high >= 0 else None
 
 
 def _share(part: float, rest: float) -> float:

@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 
-from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_one_seed
+from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_few_seeds
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.pooling import ONE_SPLIT, name_kind, warn_of_few_splits, warn_of_missing
@@ -103,7 +103,7 @@ def _estimate(
     return replace(
         interval,
         kind=name_kind(is_random),
-        caution=join_cautions(warn_of_few_splits(len(sides)), warn_of_one_seed(tables), none),
+        caution=join_cautions(warn_of_few_splits(len(sides)), warn_of_few_seeds([tables]), none),
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchmark.evaluation.common_seeds import estimate_common_seeds, list_seed_tables, warn_of_one_seed
+from benchmark.evaluation.common_seeds import estimate_common_seeds, list_seed_tables, warn_of_few_seeds
 from benchmark.evaluation.components import VarianceComponents, estimate_components, pool_samples
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.score_samples import DifferenceSample, sample_difference
@@ -228,7 +228,9 @@ def warn_of_missing(used: int, *, shared: int, sizes: Sequence[int]) -> str:
     """Return the caution of splits that take no part: those of one side alone, and those without a defined score."""
     alone = ""
     if max(sizes) > shared:
-        alone = f"over the {spell_number(shared)} splits that both have, of {' and '.join(map(spell_number, sizes))}"
+        own, reference = map(spell_number, sizes)
+        splits = f"{spell_number(shared)} split{'s' * (shared > 1)}"
+        alone = f"over the {splits} that both have, of its {own} and the reference's {reference}"
     undefined = (
         f"not defined on {spell_number(shared - used)} of {spell_number(shared)} splits" if used < shared else ""
     )
@@ -241,12 +243,12 @@ def warn_of_few_splits(splits: int) -> str:
 
 
 def _warn_of_splits(samples: Sequence[DifferenceSample], by_split: Mapping[str, PairedDifference]) -> str:
-    """Return the caution of splits whose difference is over some seeds or one, or shows no variation."""
+    """Return the caution of splits whose difference is over some seeds or few, or shows no variation."""
     partial = sum(paired.pairing == "shared seeds" for paired in by_split.values())
     silent = sum(not sample.is_known for sample in samples)
     total = spell_number(len(samples))
     return join_cautions(
         f"over the shared seeds alone on {spell_number(partial)} of {total} splits" if partial else "",
         f"no variation observed on {spell_number(silent)} of {total} splits" if silent else "",
-        max(map(warn_of_one_seed, list_seed_tables(samples)), default=""),
+        warn_of_few_seeds(list_seed_tables(samples)),
     )

@@ -65,6 +65,8 @@ def describe_one_split_claims(claims: OneSplitClaims) -> str:
 def describe_signs(difference: PooledDifference) -> str:
     """Return on how many splits the sign holds, as "positive on 9 of 12 splits (sign test p = 0.15)"."""
     total, up, down = len(difference.splits), difference.num_positive, difference.num_negative
+    if not up + down:
+        return f"0 on {f'all {total} splits' if total > 1 else 'the one split'}"
     word, number = ("positive", up) if up >= down else ("negative", down)
     return f"{word} on {number} of {total} splits (sign test p = {difference.sign_p:.2g})"
 
@@ -74,6 +76,8 @@ def describe_spread(difference: PooledDifference) -> str:
     parts, share = difference.components, difference.split_share
     if parts is None or share is None or parts.share_interval is None or parts.split_sd is None:
         reason = "one split" if len(difference.splits) == 1 else "no split has several runs"
+        if share == 0:
+            reason = "differences vary less between splits than seeds and images alone would make them"
         reason = "the variation is unknown" if math.isinf(difference.standard_error) else reason
         return f"How much the choice of unseen classes explains is not known: {reason}."
     if math.isnan(share):

@@ -11,10 +11,10 @@ from benchmark.core.study import PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin
-from benchmark.evaluation.pooling import PooledDifference, compare_over_splits
+from benchmark.evaluation.pooling import ONE_SPLIT, PooledDifference, compare_over_splits
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import find_pool_obstacle
-from benchmark.evaluation.stats import PairedDifference, compare_sides
+from benchmark.evaluation.stats import PairedDifference, compare_sides, join_cautions
 from benchmark.report.comparison_cautions import find_cautions, find_interval_cautions
 from benchmark.report.comparison_sides import SplitRuns
 from benchmark.report.differences import AdjustedDifference
@@ -130,7 +130,8 @@ def compare_runs(
     pairs = _pair_splits(*sides)
     setting = _find_setting(pairs)
     row_a, row_b = map(_join_splits, zip(*pairs, strict=True))
-    differences = _compare_scores(row_a, row_b)
+    caution = ONE_SPLIT if len(pairs) == 1 and max(len(a), len(b)) > 1 else ""
+    differences = _compare_scores(row_a, row_b, caution=caution)
     tests = {} if margin is None else {name: judge_margin(one.paired, margin) for name, one in differences.items()}
     cautions = [*_describe_unpaired(sides, pairs), *find_interval_cautions(differences), *find_cautions(row_a, row_b)]
     return MethodComparison(
@@ -208,12 +209,18 @@ def _describe_unpaired(sides: Sequence[Sequence[Row]], pairs: Sequence[tuple[Row
     return cautions
 
 
-def _compare_scores(a: ResultRow, b: ResultRow) -> dict[Metric, AdjustedDifference]:
+def _compare_scores(a: ResultRow, b: ResultRow, *, caution: str) -> dict[Metric, AdjustedDifference]:
+    """Return the differences by metric, with one more caution on every interval if it is not empty."""
     defined = [metric for metric in a.metrics if not np.isnan(a.estimates[metric].mean - b.estimates[metric].mean)]
-    paired = [_compare_score(a, b, metric=metric) for metric in defined]
+    paired = [_add_caution(_compare_score(a, b, metric=metric), caution) for metric in defined]
     adjusted = adjust_holm([difference.p_value for difference in paired])
     pairs = zip(paired, adjusted, strict=True)
     return {difference.metric: AdjustedDifference(difference, p_value) for difference, p_value in pairs}
+
+
+def _add_caution(known: PairedDifference | PooledDifference, caution: str) -> PairedDifference | PooledDifference:
+    interval = known.interval
+    return replace(known, interval=replace(interval, caution=join_cautions(caution, interval.caution)))
 
 
 def _compare_score(a: ResultRow, b: ResultRow, *, metric: Metric) -> PairedDifference | PooledDifference:

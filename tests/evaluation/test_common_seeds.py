@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_one_seed
+from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_few_seeds
 from benchmark.evaluation.pooled_means import estimate_over_splits
 from benchmark.evaluation.scores import Floats
 from tests.evaluation.split_runs import even_sides, iou, pool
@@ -78,4 +78,14 @@ def test_one_seed_on_several_splits_is_a_caution() -> None:
     one = [[70], [60], [80]], [[60], [61], [62]]
     assert text in pool(*(even_sides(own, shift=0) for own in one)).interval.caution
     assert text not in pool(*(even_sides(own) for own in one)).interval.caution
-    assert warn_of_one_seed([{0: 1.0}, {0: 2.0, 1: 2.0}]) == ""
+    assert warn_of_few_seeds([[{0: 1.0}, {0: 2.0, 1: 2.0}]]) == ""
+
+
+def test_two_seeds_that_splits_share_are_a_caution() -> None:
+    text = "two seeds: what they do on all splits alike is hardly known"
+    two = [[70, 72], [60, 66], [80, 81]], [[60, 60], [61, 62], [62, 66]]
+    assert text in pool(*(even_sides(own, shift=0) for own in two)).interval.caution
+    assert text not in pool(*(even_sides(own) for own in two)).interval.caution
+    assert text not in pool(*(even_sides(own, shift=0) for own in (RIGHTS, OTHER[:4]))).interval.caution
+    mean = estimate_over_splits(even_sides(two[0], shift=0), metrics=["hiou"], convention="d2-main")["hiou"]
+    assert mean is not None and text in mean.caution

@@ -75,6 +75,7 @@ def test_without_several_runs_splits_and_seeds_cannot_be_told_apart() -> None:
 def test_no_component_is_negative_and_a_share_of_nothing_is_not_a_number() -> None:
     parts = estimate_components([sample_of(np.array([-9.0, 9.0])), sample_of(np.array([-8.0, 8.0]))])
     assert (parts.splits, parts.split_sd, parts.split_share) == (0.0, 0.0, 0.0)
+    assert parts.share_interval is None  # no share makes differences vary so little
     nothing = estimate_components([sample_of(np.zeros(2)), sample_of(np.zeros(2))])
     assert nothing.split_share is not None and math.isnan(nothing.split_share)
 

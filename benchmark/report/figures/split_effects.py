@@ -202,5 +202,7 @@ def _list_legend(effects: Sequence[Effect], *, baseline: str) -> list[Line2D | P
         label = textwrap.fill(f"{place} intervals on one split: {text}", 32)
         handles.append(Line2D([], [], linewidth=0, label=label))
     handles.append(Line2D([], [], color=COLOR, linewidth=1, label="mean over splits"))
+    of_means = dict.fromkeys(text for one in pooled for text in one.interval.caution.split("; ") if text)
     handles.append(Patch(color=COLOR, alpha=0.15, linewidth=0, label=f"its {level} interval over\n{' or '.join(over)}"))
-    return handles
+    labels = [textwrap.fill(f"intervals of the mean: {text}", 32) for text in of_means]
+    return [*handles, *(Line2D([], [], linewidth=0, label=label) for label in labels)]

@@ -87,6 +87,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         verdicts = [TableCell(text or NOTHING) for text in _describe_verdicts(comparison, metric)]
         cells.append((TableCell(SCORE_HEADERS[metric]), *scores, *changes, *verdicts))
     numbers = [_describe_number(row) for row in (comparison.a, comparison.b)]
+    place = "" if comparison.splits else f"   Split: {comparison.setting.split}"
     margin = _find_margin(comparison)
     sides_by_name = zip("AB", (comparison.a, comparison.b), strict=True)
     warnings = {
@@ -95,7 +96,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
         for text in describe_imported(row) + describe_stale(row)
     }
     return TableLayout(
-        title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]})",
+        title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]}){place}",
         header=("Score", *HEADER, "p", "A is", *([f"margin {margin:g}"] if margin is not None else [])),
         is_text=(True, False, False, False, False, *[True] * len(cells[0][5:])),
         cells=tuple(cells),

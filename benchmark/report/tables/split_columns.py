@@ -61,7 +61,11 @@ def _format_shares(frame: DataFrame, _digits: int) -> list[TableCell]:
     keys = ("hiou_difference_split_share", "hiou_difference_split_share_low", "hiou_difference_split_share_high")
     cells = []
     for share, low, high in zip(*(100 * frame[key] for key in keys), strict=True):
-        cell = TableCell(NOTHING) if share != share else TableCell(f"{share:.0f}%", f"[{low:.0f}, {high:.0f}]")
+        cell = (
+            TableCell(NOTHING)
+            if share != share or high != high
+            else TableCell(f"{share:.0f}%", f"[{low:.0f}, {high:.0f}]")
+        )
         cells.append(cell)
     return cells
 

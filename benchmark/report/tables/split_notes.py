@@ -46,6 +46,8 @@ def describe_effects(results: StudyResults) -> list[str]:
             "Share: part of the variance of a difference of two runs on one split that the choice of unseen classes "
             "explains, with its 95% interval."
         )
+    if any(one.split_share == 0 and one.components and one.components.share_interval is None for one in pooled):
+        texts[0] += " No Share: differences vary less between splits than seeds and images alone would make them."
     texts.append(describe_one_split_claims(count_one_split_claims(pooled)))
     least = [difference.least_p for difference in pooled]
     texts.append(explain_undecidable(least, units="splits" if has_several else "seeds"))

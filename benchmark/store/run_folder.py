@@ -27,11 +27,11 @@ from benchmark.store.attempts import (
     list_attempt_numbers,
     read_attempts,
 )
+from benchmark.store.counts_file import check_counts_file
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import (
     UnreadableError,
-    check_readable,
     describe_unreadable,
     format_json,
     has_content,
@@ -217,7 +217,7 @@ class RunFolder(RunPaths):
                 return RunSnapshot(self._read_unfinished_state())
             record = self.read_record()
             if record.state is RunState.DONE:
-                check_readable(self.counts_path)
+                check_counts_file(self.counts_path)
         except FileNotFoundError:
             return RunSnapshot(RunState.BROKEN, problem=self._describe_missing_counts())
         except ValueError as error:

@@ -131,8 +131,8 @@ def _load_included(name: str, base: Split, *, num_unseen: int) -> Split:
     """
     split = load_split(name)
     if (split.dataset, split.classes) != (base.dataset, base.classes):
-        what = "dataset" if split.dataset != base.dataset else "classes"
-        raise ValueError(f"resampled: split {name!r} of include has another {what} than {base.name!r}: remove it")
+        what = "another dataset" if split.dataset != base.dataset else "other classes"
+        raise ValueError(f"resampled: split {name!r} of include has {what} than {base.name!r}: remove it")
     used = [name for name in split.unseen if name in base.never_unseen]
     if used:
         raise ValueError(

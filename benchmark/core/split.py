@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from benchmark.core.prompts import Prompts
-from benchmark.core.split_draw import ANY_KIND, KIND_NAME, SplitDraw, draw_unseen, is_drawn, parse_draw
+from benchmark.core.split_draw import ANY_KIND, KIND_NAME, SplitDraw, check_single, draw_unseen, is_drawn, parse_draw
 from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.frozen_model import FrozenModel
 from benchmark.utils.paths import ROOT
@@ -161,6 +161,7 @@ def load_split(name: str) -> Split:
     if is_drawn(name):
         draw = parse_draw(name)
         return draw_split(load_split(draw.base), draw)
+    check_single(name)
     raise KeyError(explain_missing_yaml("split", name, list_splits(), key="classes"))
 
 

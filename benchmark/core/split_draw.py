@@ -69,10 +69,13 @@ def parse_draw(name: str) -> SplitDraw:
     base, _, suffix = name.rpartition("@")
     match = _DRAW.fullmatch(suffix)
     if match is None or not base:
+        check_single(name)
         raise ValueError(
             f"{name!r} is no name of a drawn split: expected SPLIT@COUNT-sSEED-NUMBER, such as "
-            f"{base or 'toybox'}@6-s0-00 or {base or 'toybox'}@stuff3+things3-s0-00"
+            f"{base or 'toybox'}@6-s0-00 or {base or 'toybox'}@stuff3+things3-s0-00; kinds have names of a-z and _"
         )
+    if "@" in Path(base).name:
+        check_single(name)
     check_base(base)
     parts = [_PART.fullmatch(part) for part in match["parts"].split("+")]
     unseen = tuple((part[1] or ANY_KIND, int(part[2])) for part in parts if part is not None)
@@ -80,6 +83,18 @@ def parse_draw(name: str) -> SplitDraw:
     if draw.suffix != suffix:  # a split with two names would be run twice
         raise ValueError(f"{name!r} is written {str(draw)!r}")
     return draw
+
+
+def check_single(name: str) -> None:
+    """Check that the name of an unknown split is not meant for several.
+
+    Raises:
+        ValueError: The name is a list or a pattern.
+    """
+    if "," in name:
+        raise ValueError(f"{name!r} is no split: name one split at a time, without commas")
+    if set(name) & set("*?["):
+        raise ValueError(f"{name!r} is a pattern, which only reports of finished runs take: name each split")
 
 
 def check_base(base: str) -> None:

@@ -121,7 +121,7 @@ def _list_given(part: StudyRow | Study) -> list[str]:
     """Return the fields of rows that a study or a row gives."""
     is_resampled = getattr(part, "resampled", None) is not None
     given = [key for key in (*ROW_KEYS, "seeds") if getattr(part, key, ())]
-    return [*given, "split"] if is_resampled else given
+    return [*given, "split", "resampled"] if is_resampled else given
 
 
 def _list_fixed(part: StudyRow | Study) -> list[str]:
@@ -132,7 +132,12 @@ def _list_fixed(part: StudyRow | Study) -> list[str]:
 def _refuse_both(sweep: Iterable[str], fixed: Collection[str], *, place: str) -> None:
     for key in sweep:
         if key in fixed:
-            raise ValueError(f"{key} is swept, and {place} gives it too: remove one of them")
+            raise ValueError(f"{key} is swept, and {place} gives it too{_name_field(key, fixed)}: remove one of them")
+
+
+def _name_field(key: str, fixed: Collection[str]) -> str:
+    """Return the field that gives splits in other words; empty if it is called as the key."""
+    return ", as resampled" if key == "split" and "resampled" in fixed else ""
 
 
 PartT = TypeVar("PartT", StudyRow, Study)

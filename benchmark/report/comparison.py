@@ -19,13 +19,17 @@ from benchmark.report.comparison_cautions import find_cautions, find_interval_ca
 from benchmark.report.comparison_sides import SplitRuns
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.pooled_rows import pool_members
-from benchmark.report.result_row import ResultRow
+from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
 from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits
 from benchmark.store.store import Store
 
 ADVICE = "name one split with --split, or several with a pattern such as 'toybox@*'"
+
+
+SHOWN_PROBLEMS = 3
+"""Different problems of runs that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,22 @@ def _read_side(
     rows = [read_row(store, row, convention=convention, jackknife=jackknife) for row in planned]
     spec = next((record.spec for row in rows for record in row.records), None)
     if spec is None:
-        problems = "; ".join(f"{run.run_id}: {run.problem}" for row in rows for run in row.runs)
+        problems = _name_problems([run for row in rows for run in row.runs])
         raise ValueError(f"{label or 'one side'} has no finished run to compare ({problems}): run it first")
     return [replace(row, label=label or f"{spec.method}/{spec.label}", method=spec.method) for row in rows]
+
+
+def _name_problems(runs: Sequence[RunResult]) -> str:
+    """Return why runs have no scores; of several with one problem, how many they are and the id of the first."""
+    problems: dict[str, list[str]] = {}
+    for run in runs:
+        problems.setdefault(run.problem, []).append(run.run_id)
+    texts = [
+        f"{ids[0]}: {problem}" if len(ids) == 1 else f"{len(ids)} runs, such as {ids[0]}: {problem}"
+        for problem, ids in problems.items()
+    ]
+    more = len(texts) - SHOWN_PROBLEMS
+    return "; ".join(texts[:SHOWN_PROBLEMS]) + (f"; and {more} more problems" if more > 0 else "")
 
 
 def _pair_splits(a: Sequence[Row], b: Sequence[Row]) -> list[tuple[Row, Row]]:

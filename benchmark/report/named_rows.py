@@ -75,7 +75,7 @@ def make_plan(
         row.model_copy(update={"study": ", ".join(named.names) if len(parts) > 1 else ""})
         for row, named in zip(labeled, kept, strict=True)
     ]
-    order = list(dict.fromkeys(row.split for row in planned))
+    order = _order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
     titles = dict.fromkeys(part.title for part in parts)
     return Plan(
         study=" ".join(part.name for part in parts),
@@ -84,6 +84,19 @@ def make_plan(
         baseline=next((part.baseline for part in parts if part.baseline), ""),
         max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
     )
+
+
+def _order_splits(splits: Sequence[str], *, is_mixed: bool) -> list[str]:
+    """Return different splits in their order; of several names' rows, drawn ones of one kind by their numbers."""
+    order = list(dict.fromkeys(splits))
+    if not is_mixed:
+        return order
+    stems = [split.rpartition("-")[0] if "@" in split else split for split in order]
+    return [split for stem in dict.fromkeys(stems) for split in sorted(_select(order, stems, stem))]
+
+
+def _select(order: Sequence[str], stems: Sequence[str], stem: str) -> list[str]:
+    return [split for split, own in zip(order, stems, strict=True) if own == stem]
 
 
 def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:

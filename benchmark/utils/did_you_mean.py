@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-SHOWN_NAMES = 24
+SHOWN_NAMES = 30
 """Largest number of known names that a message lists."""
 
 

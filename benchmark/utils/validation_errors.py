@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -178,12 +178,19 @@ def _is_misspelled(details: ErrorDetails, kind: type[BaseModel] | None) -> bool:
 
 
 def _describe_problems(error: ValidationError, kind: type[BaseModel] | None, path: Sequence[str]) -> Iterator[str]:
-    """Yield one text for each value with a problem; the members of a union are alternatives and share one."""
+    """Yield one text for each value with a problem; the members of a union are alternatives and share one.
+
+    A value that is no member of a union, and a part of it that alone keeps it from being one, are one problem of the
+    part.
+    """
     groups: dict[tuple[str, ...], list[ErrorDetails]] = {}
     for details in list_problems(error, kind):
         names = tuple(_find_names(details, kind)) or tuple(_find_names(details, None))
         groups.setdefault(names, []).append(details)
+    whole = {names[:length] for names in groups for length in range(len(names))}
     for names, group in groups.items():
+        if names and names in whole:
+            continue
         yield _describe_problem((*path, *names), group, kind)
 
 
@@ -214,12 +221,17 @@ def _format(template: str, details: ErrorDetails) -> str:
 def _find_names(details: ErrorDetails, kind: type[BaseModel] | None) -> Iterator[str]:
     """Yield the parts of the path to a value that users know: fields, keys and indices."""
     types: Sequence[Any] = () if kind is None else (kind,)
+    is_union = False
     for index, part in enumerate(details["loc"]):
+        if is_union and _LABEL.fullmatch(str(part)):
+            is_union = False
+            continue
         is_extra = details["type"] == "extra_forbidden" and index == len(details["loc"]) - 1
         inner = _enter(types, part) if kind is not None else None
         if inner is None and not is_extra and (kind is not None or _LABEL.fullmatch(str(part))):
             continue
         types = inner or ()
+        is_union = sum(each is not NoneType for each in types) > 1
         yield str(part)
 
 

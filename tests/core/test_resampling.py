@@ -51,6 +51,8 @@ def test_all_sets_that_exist_can_be_drawn_and_no_more(tmp_path: Path) -> None:
         ({"unseen": 7}, "has 6 classes that may be unseen, and 7 are asked for"),
         ({"unseen": 8, "balanced": ["stuff", "things"]}, "has 3 classes of kind 'stuff' that may be unseen, and 4"),
         ({"unseen": 0}, "draws no classes"),
+        ({"unseen": "6"}, "unseen='6': expected a whole number or a table"),
+        ({"unseen": {"stuff": "3"}}, "unseen.stuff='3': expected a whole number$"),
         ({"count": 0}, "count=0: expected a number of at least 1"),
         ({"count": 1001}, "count=1001: expected a number of at most 1000"),
         ({"seed": -1}, "seed=-1: expected a number of at least 0"),
@@ -79,7 +81,7 @@ def test_an_included_split_has_the_classes_and_the_number_of_unseen_ones_of_the_
     with pytest.raises(ValueError, match="has 1 unseen classes, and the drawn ones have 2: give unseen: 1"):
         resample(base, include=[one])
     other = write_base(tmp_path, "other", classes=[*THINGS, *STUFF])
-    with pytest.raises(ValueError, match="has another classes than 'base'"):
+    with pytest.raises(ValueError, match="has other classes than 'base'"):
         resample(base, include=[other])
     tuned = write_base(tmp_path, "tuned", unseen=["sky"])
     with pytest.raises(ValueError, match=r"withholds \['sky'\], which 'base' lists as never_unseen: remove it"):
@@ -114,7 +116,7 @@ def test_a_study_has_split_or_splits_or_resampled() -> None:
         make_study(split="a", splits="b")
     with pytest.raises(ValueError, match="both split and resampled are given"):
         make_study(split="a", resampled={"of": "a", "count": 1, "unseen": 1})
-    with pytest.raises(ValueError, match="split is swept, and the study gives it too"):
+    with pytest.raises(ValueError, match="split is swept, and the study gives it too, as resampled"):
         make_study(sweep={"split": ["a"]}, resampled={"of": "a", "count": 1, "unseen": 1})
     with pytest.raises(ValueError, match="splits cannot be swept: as a key of a sweep it is called split"):
         make_study(split="a", sweep={"splits": ["a"]})

@@ -100,7 +100,7 @@ def test_splits_of_one_side_alone_take_no_part() -> None:
     a, b = even_sides(RIGHT_A), even_sides(RIGHT_B)
     pooled = pool({split: a[split] for split in ("s0", "s1", "s3")}, b)
     assert pooled.splits == ("s0", "s1", "s3")
-    assert pooled.interval.caution == "over the three splits that both have, of three and four"
+    assert pooled.interval.caution == "over the three splits that both have, of its three and the reference's four"
     with pytest.raises(ValueError, match=r"no split has runs of both: a has \['s0'\], b has \['s1'\]"):
         pool({"s0": a["s0"]}, {"s1": b["s1"]})
 

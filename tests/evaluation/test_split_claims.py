@@ -48,6 +48,8 @@ def test_claims_are_told_in_a_sentence() -> None:
 def test_the_more_frequent_sign_is_named() -> None:
     assert describe_signs(compare(80, 70, 65, 50)) == "positive on 3 of 4 splits (sign test p = 0.62)"
     assert describe_signs(compare(55, 50, 65, 50)) == "negative on 3 of 4 splits (sign test p = 0.62)"
+    same = even_sides([[60, 61, 62]] * 3)
+    assert describe_signs(pool(same, same)) == "0 on all 3 splits"
 
 
 def test_the_spread_is_told_with_its_interval() -> None:
@@ -67,6 +69,12 @@ def test_an_unknown_spread_says_why() -> None:
     assert describe_spread(unknown).endswith("not known: the variation is unknown.")
     nothing = pool(*[even_sides([[60], [60], [60]], is_deterministic=True)] * 2)
     assert describe_spread(nothing).startswith("Nothing varies")
+
+
+def test_splits_that_differ_less_than_their_seeds_leave_the_share_unknown() -> None:
+    noisy = pool(even_sides([[40, 71], [70, 40], [40, 70]]), even_sides([[60, 60]] * 3))
+    text = "not known: differences vary less between splits than seeds and images alone would make them."
+    assert noisy.split_share == 0 and describe_spread(noisy).endswith(text)
 
 
 def test_margins_and_verdicts_hold_over_splits() -> None:

@@ -111,7 +111,7 @@ def test_pairs_are_those_of_splits_that_both_rows_have(tmp_path: Path) -> None:
     results = collect(store, save_splits(store, "paper", ALL), save_splits(store, "no SGD", {0: 10, 2: 20}))
     known = results.differences[1]
     assert known is not None and list(known.by_split) == ["toybox@2-s0-00", "toybox@2-s0-02"]
-    assert "over the two splits that both have, of two and three" in known.paired.interval.caution
+    assert "over the two splits that both have, of its two and the reference's three" in known.paired.interval.caution
     assert not get_pooled(results, 1).is_complete
 
 

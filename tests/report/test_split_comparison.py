@@ -162,3 +162,18 @@ def test_rows_that_share_a_label_and_a_split_are_told_apart_by_a_run(tmp_path: P
         KeyError, match=r"content of the split's file, so name one of the runs \('demo/paper' on toybox@2"
     ):
         find_runs(store, "demo/paper", split="toybox@2-s0-00")
+
+
+def test_runs_without_results_are_counted_and_not_all_listed(tmp_path: Path) -> None:
+    rows = [PlanRow(label="b", method="demo", split=f"s-{n}", ids={0: f"long-{n}", 1: f"id-{n}"}) for n in range(3)]
+    with pytest.raises(
+        ValueError, match=r"no finished run to compare \(6 runs, such as long-0: missing\): run it first"
+    ):
+        compare(Store(tmp_path), save_splits(Store(tmp_path), "a", ALL), tuple(rows))
+
+
+def test_splits_of_several_names_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    save_splits(store, "paper", {0: 0, 2: 0})
+    save_splits(store, "paper", ALL, method="other")
+    assert [row.split[-2:] for row in make_plan(store, ["demo", "other"]).rows] == ["00", "00", "01", "02", "02"]

@@ -13,6 +13,7 @@ from benchmark.report.alarms import describe_alarms
 from benchmark.report.imported import describe_imported
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting
+from benchmark.report.split_names import list_splits
 from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
 from benchmark.report.tables.split_notes import describe_pool
@@ -27,6 +28,8 @@ CONVENTION_TEXTS: dict[Convention, str] = {
     ),
 }
 
+MAX_PROBLEM = 400
+"""Characters of a problem of a run that a note shows."""
 NO_SUPERVISION = "none"
 """Supervision of a method that trains nothing, whatever its budget."""
 
@@ -42,13 +45,16 @@ def describe_settings(results: StudyResults) -> list[str]:
 
 
 def describe_limits(results: StudyResults) -> list[str]:
-    """Return one warning per group that was scored on the first images alone."""
-    place = "{}: " if len(results.groups) > 1 else ""
+    """Return one warning per number of first images that alone were scored, with its groups unless it is all."""
+    limits: dict[int, list[str]] = {}
+    for group in results.groups:
+        if group.setting is not None:
+            limits.setdefault(group.setting.max_images, []).append(group.name)
+    places = {limit: f"{list_splits(names)}: " if len(limits) > 1 else "" for limit, names in limits.items()}
     return [
-        f"{place.format(group.name)}TESTING ONLY: scored on the first {group.setting.max_images} images of the "
-        f"evaluation set."
-        for group in results.groups
-        if group.setting is not None and group.setting.max_images
+        f"{place}TESTING ONLY: scored on the first {limit} images of the evaluation set."
+        for limit, place in places.items()
+        if limit
     ]
 
 
@@ -208,7 +214,7 @@ def _describe_problems(row: ResultRow) -> list[str]:
     for run in row.runs:
         if run.scores is None:
             text = run.problem if run.state == run.problem else f"{run.state}: {run.problem}"
-            runs.setdefault(shorten(text, 200, placeholder=" …"), []).append(run)
+            runs.setdefault(shorten(text, MAX_PROBLEM, placeholder=" …"), []).append(run)
     return [f"{row.name_runs(some)} {text}" for text, some in runs.items()]
 
 

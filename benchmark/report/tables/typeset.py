@@ -78,7 +78,7 @@ def to_text(layout: TableLayout, *, width: int | None = WIDTH) -> str:
     for note in layout.notes:
         mark = f"{note.mark}: " if note.mark else ""
         text = mark + clean_text(note.text)
-        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False)
+        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines) + "\n"
 
 

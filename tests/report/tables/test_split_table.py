@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from scipy import sparse
 
@@ -106,8 +107,26 @@ def test_every_format_repeats_to_the_byte(tmp_path: Path, fmt: str) -> None:
 def test_a_row_that_lacks_a_split_says_so_and_is_not_the_best(tmp_path: Path) -> None:
     text = read(collect(Store(tmp_path), {**LOST, "short": {0: -10, 1: -10}}))
     assert "scores over 2 of 3 splits: means over different splits are not comparable" in text
-    assert "ΔhIoU: over the two splits that both have, of two and three" in text
+    assert "ΔhIoU: over the two splits that both have, of its two and the reference's three" in text
     assert next(part for part in text.split("short (") if "±" in part).split()[1].endswith("*") is False
+
+
+def test_a_limit_that_all_splits_share_is_said_once(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = save_splits(store, "paper", {0: 0, 1: 0}, max_images=4)
+    shared = collect_results(read_rows(store, plan_splits(rows)), is_by_split=True)
+    assert read(shared).count("TESTING ONLY") == 1 and ": TESTING ONLY" not in read(shared)
+    mixed = collect_results(read_rows(store, plan_splits(rows, save_splits(store, "paper", {2: 0}))), is_by_split=True)
+    assert "toybox@2-s0-00, 01: TESTING ONLY: scored on the first 4 images" in read(mixed)
+
+
+def test_a_path_in_a_note_is_not_cut(tmp_path: Path) -> None:
+    store = Store(tmp_path / "-".join(["folder"] * 20))
+    broken = save_splits(store, "torn", {0: 0}, seeds=1)[0].ids[0]
+    store.run(broken).record_path.write_text("{")
+    row = PlanRow(label="torn", method="demo", split="toybox@2-s0-00", ids={0: broken})
+    text = render(collect_results(read_rows(store, plan_splits([row]))))
+    assert str(store.run(broken).record_path) in text and "restore it, or move it away" in text
 
 
 def test_failed_and_missing_runs_are_named_with_their_split(tmp_path: Path) -> None:
@@ -138,3 +157,11 @@ def test_deterministic_rows_have_their_own_kind_of_interval(tmp_path: Path) -> N
     text = read(collect(store, LOST, *fixed))
     assert "of deterministic rows over splits and images" in text and "3 (det.)" in text
     assert "do not compare their widths" not in text
+
+
+def test_a_share_without_an_interval_is_a_dash() -> None:
+    (column,) = (column for column in SPLIT_COLUMNS if column.key == "hiou_difference_split_share")
+    known = {column.key: [0.0, 0.5], f"{column.key}_low": [None, 0.25], f"{column.key}_high": [None, 0.75]}
+    assert column.format is not None
+    cells = column.format(pd.DataFrame(known, dtype="float64"), 1)
+    assert [(cell.text, cell.spread) for cell in cells] == [("-", ""), ("50%", "[25, 75]")]

@@ -169,7 +169,7 @@ def _select_open(store: Store, specs: Sequence[RunSpec], *, retry_failed: bool) 
         print_note(f"{len(failed) - len(broken)} failed before, skipped; use --retry-failed to rerun")
     if broken:
         print_note(
-            f"{len(broken)} with a broken record, skipped; --retry-failed reruns them and keeps the files in attempts/"
+            f"{len(broken)} with broken files, skipped; --retry-failed reruns them and keeps the files in attempts/"
         )
     chosen = set(readable) - {*done, *failed}
     return [spec for spec in specs if spec.id in chosen], len(failed) + len(specs) - len(readable)

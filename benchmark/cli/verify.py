@@ -47,7 +47,7 @@ def verify(
     run: Annotated[
         bool,
         typer.Option(
-            "--run", help="With --against: run missing and failed runs first, and those with a broken record."
+            "--run", help="With --against: run missing and failed runs first, and those with broken files."
         ),
     ] = False,
     jobs: Jobs = None,

@@ -239,8 +239,8 @@ def _find_exchange(confusion: _Confusion, classes: Sequence[str]) -> tuple[float
     undone[exchanged] = values[exchanged]
     miou, before = (iou[confusion.occurs].mean() for iou in (undone, own))
     names = tuple(f"{classes[k]} as {classes[best[k]]}" for k in exchanged)
-    wording, values = "mIoU {} instead of {} if the exchange is undone", (100 * float(miou), 100 * float(before))
-    return (1 - TIE) * float(miou), Alarm("predicted class ids look exchanged", wording, values, names)
+    wording, scores = "mIoU {} instead of {} if the exchange is undone", (100 * float(miou), 100 * float(before))
+    return (1 - TIE) * float(miou), Alarm("predicted class ids look exchanged", wording, scores, names)
 
 
 def _is_exchange(gains: Flags) -> bool:

@@ -88,7 +88,7 @@ def test_a_broken_record_is_called_broken(
     store.run(started[0].id).record_path.write_text("{")
     code, _, err = run_command(capsys, "run", TINY)
     assert (code, len(started)) == (3, 1)
-    assert "1 with a broken record, skipped" in err and "failed before" not in err
+    assert "1 with broken files, skipped" in err and "failed before" not in err
 
 
 def test_an_interrupt_gives_exit_code_130_and_says_how_to_resume(

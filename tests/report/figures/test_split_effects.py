@@ -50,6 +50,13 @@ def test_splits_that_are_kept_apart_have_no_figure_of_the_effect(
     assert names == {"toybox-2-s0-00", "toybox-2-s0-01", "toybox-2-s0-02"}
 
 
+def test_the_cautions_of_the_mean_are_in_the_legend(tmp_path: Path) -> None:
+    rows = (save_splits(Store(tmp_path), label, LOST[label], seeds=2) for label in ("paper", "no SGD"))
+    (group,) = collect_results(read_rows(Store(tmp_path), plan_splits(*rows))).groups
+    (path,) = draw_effects(group, tmp_path, formats=["svg"])
+    assert "intervals of the mean: two" in path.read_text()
+
+
 def test_splits_are_sorted_by_the_first_comparison_and_those_without_it_are_last(results: StudyResults) -> None:
     known = [one.pooled for one in results.groups[0].differences if one is not None]
     first, short = (pooled for pooled in known if pooled is not None)

@@ -69,7 +69,7 @@ def apply_overrides(config: FrozenT, changes: Changes, *, path: tuple[str, ...] 
             raise KeyError(_explain_unknown_field(type(config), name, path))
         inner = {key[1:]: value for key, value in changes.items() if key[0] == name}
         if name == KIND and path and inner.get((), fields[name]) != fields[name]:
-            raise ValueError(_explain_kind(inner[()], path))
+            raise ValueError(_explain_kind(inner[()], fields[name], path))
         fields[name] = _change_field(fields[name], inner, path=(*path, name))
     return validate_fields(type(config), fields, path=path) if changes else config
 
@@ -97,11 +97,10 @@ def _explain_unknown_field(kind: type[FrozenModel], name: str, path: tuple[str, 
     return explain_unknown_name("setting", _join(path, name), [_join(path, field) for field in kind.model_fields])
 
 
-def _explain_kind(value: Any, path: tuple[str, ...]) -> str:
-    text = show_value(value)
+def _explain_kind(value: Any, kind: Any, path: tuple[str, ...]) -> str:
     return (
-        f"{_join(path, KIND)}={text}: another kind of part has other settings, so give the part as a whole, "
-        f"{_join(path)}={{{KIND}: {text}}}"
+        f"{_join(path, KIND)}={show_value(value)}: expected {show_value(kind)} here; a part of another kind has other "
+        f"settings and is given as a whole, {_join(path)}={{{KIND}: …}}"
     )
 
 

@@ -46,9 +46,7 @@ def verify(
     seed: Seeds = None,
     run: Annotated[
         bool,
-        typer.Option(
-            "--run", help="With --against: run missing and failed runs first, and those with broken files."
-        ),
+        typer.Option("--run", help="With --against: run missing and failed runs first, and those with broken files."),
     ] = False,
     jobs: Jobs = None,
     accept: Annotated[

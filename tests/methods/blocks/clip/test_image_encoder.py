@@ -53,7 +53,8 @@ def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) 
 @pytest.mark.parametrize("start", [0, 2])
 def test_attention_and_tail_apply_to_the_very_last_block(encoder: ClipImageEncoder, start: int) -> None:
     tokens = _random(1, 7, encoder.width)
-    entering, last = encoder.run_blocks(tokens, start=start, stop=encoder.depth - 1), encoder.visual.transformer.resblocks[-1]
+    entering = encoder.run_blocks(tokens, start=start, stop=encoder.depth - 1)
+    last = encoder.visual.transformer.resblocks[-1]
     last_tokens = run_block(last, entering, attend=ATTENTIONS["key-key"], tail="reduced")
     expected = encoder.visual.ln_post(last_tokens) @ encoder.visual.proj
     assert torch.equal(encoder.run_last_blocks(tokens, start=start, attention="key-key", tail="reduced"), expected)

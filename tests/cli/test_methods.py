@@ -38,7 +38,7 @@ def test_a_kept_contract_ends_with_the_next_command(capsys: pytest.CaptureFixtur
 
 def test_all_variants_are_tested_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run_command(capsys, "test", "maskclip")
-    assert (code, out.splitlines()[-2]) == (0, "3 variants: no rule is broken")
+    assert (code, out.splitlines()[-2]) == (0, "6 variants: no rule is broken")
 
 
 def test_json_has_every_rule_with_its_state(capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ from benchmark.api import Budget, Config, Method, Recipe, Supervision, Traits
 class Faulty(Method):
     def __init__(self):
         super().__init__()
-        self.linear = nn.Conv2d(3, 20, 1)
+        self.linear = nn.Conv2d(3, 32, 1)
 
     def set_classes(self, names):
         self.names = names
@@ -76,7 +76,7 @@ PREDICTIONS = {
     "return (logits, logits)": "MethodOutputError in faulty.py:21 (predict): returned a tuple of length 2, expected a",
     'return {"sem_seg": logits}': "MethodOutputError in faulty.py:21 (predict): returned a dict, expected a list with",
     "return []": "MethodOutputError in faulty.py:21 (predict): returned 0 predictions for one sample, expected a list",
-    "return [logits]": "MethodOutputError in faulty.py:21 (predict): prediction of image ID is a Tensor of shape (20, "
+    "return [logits]": "MethodOutputError in faulty.py:21 (predict): prediction of image ID is a Tensor of shape (32, "
     "64, 64), expected a dict with 'sem_seg'",
     'return [{"logits": logits}]': "MethodOutputError in faulty.py:21 (predict): prediction of image ID has no "
     "'sem_seg' (its keys: 'logits'): return the scores",
@@ -85,15 +85,15 @@ PREDICTIONS = {
     "logits = logits[:, ::2, ::2]": "MethodOutputError in faulty.py:21 (predict): prediction of image ID has height "
     "and width (32, 32), expected (64, 64)",
     "logits = logits[:3]": "MethodOutputError in faulty.py:21 (predict): logits of image ID have shape (3, 64, 64), "
-    "expected (20, H, W)",
+    "expected (32, H, W)",
     "logits = logits.argmax(0)": "MethodOutputError in faulty.py:21 (predict): prediction of image ID has torch.int64 "
     "as 'sem_seg', expected floats",
     "logits = logits.detach().numpy()": "MethodOutputError in faulty.py:21 (predict): prediction of image ID has a "
-    "ndarray of shape (20, 64, 64) as 'sem_seg', expected a tensor",
-    'logits = logits * float("inf")': "MethodOutputError in faulty.py:21 (predict): 81920 of 81920 logits of image "
+    "ndarray of shape (32, 64, 64) as 'sem_seg', expected a tensor",
+    'logits = logits * float("inf")': "MethodOutputError in faulty.py:21 (predict): 131072 of 131072 logits of image "
     "ID are not finite",
     '{}["x"]': "KeyError in faulty.py:24 (predict): missing key 'x'",
-    "self.linear(logits)": "RuntimeError in faulty.py:24 (predict): Given groups=1, weight of size [20, 3, 1, 1]",
+    "self.linear(logits)": "RuntimeError in faulty.py:24 (predict): Given groups=1, weight of size [32, 3, 1, 1]",
     'logits + torch.ones(1, device="meta")': "RuntimeError in faulty.py:24 (predict): Tensor on device meta is not "
     "on the expected device cpu!; hold tensors as parameters or buffers (register_buffer), or create them on the "
     "images' device",

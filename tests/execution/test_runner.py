@@ -179,12 +179,12 @@ def test_an_engine_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatc
 def test_operations_parameters_and_size_equal_those_computed_by_hand(tmp_path: Path) -> None:
     measured = execute(small_spec(budget__iterations=1), store=Store(tmp_path)).cost
     assert measured is not None
-    color_map, body, rows = 3 * 3 + 3 + 6, 6 * 27 + 6 + 12, 20 * 6
+    color_map, body, rows = 3 * 3 + 3 + 6, 6 * 27 + 6 + 12, 32 * 6
     assert (measured.trainable_parameters, measured.total_parameters) == (body + rows, color_map + body + rows)
     pixels = 64 * 64
-    assert measured.inference_flops == 2 * pixels * (9 + 6 * 27 + 20 * 6)
+    assert measured.inference_flops == 2 * pixels * (9 + 6 * 27 + 32 * 6)
     # backward: twice the forward if the input needs a gradient too, else once
-    assert measured.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 15 * 6)
+    assert measured.training_flops == 2 * pixels * (9 + 2 * 6 * 27 + 3 * 26 * 6)
     assert measured.image_size == (64, 64) and measured.latency_ms > 0 and measured.train_seconds > 0
 
 

@@ -51,7 +51,7 @@ def toy_body(
     workers: DrawingWorkers = 2,
     threads: CpuThreads = 1,
 ) -> None:
-    """Pre-train the toy body on single-class images. Only classes that every split has as seen ones."""
+    """Pre-train the toy body to classify random forms, none of which is a class of toybox."""
     from benchmark.execution.runner import prepare_torch
     from methods.pretrain.command import pretrain_toy_body
     from methods.pretrain.toy_body import BodyBudget

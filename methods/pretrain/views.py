@@ -41,7 +41,8 @@ def draw_view(image: NDArray[np.uint8], labels: NDArray[np.uint8], *, windows: i
     """Draw a view of an image.
 
     A window keeps neighboring patches, and its classes are those that it shows. The other views are whole images and
-    crops of which patches are kept at random, as in FLIP (arXiv 2212.00794); their classes are those of the whole.
+    crops of which patches are kept at random, as in FLIP (arXiv 2212.00794); their classes are all that the
+    whole image or crop shows.
 
     Args:
         image: (SIZE, SIZE, 3) RGB.

@@ -1,6 +1,7 @@
 """Bilinear resizing as two matrix products, whose gradient takes a fraction of the time of `F.interpolate`'s on a CPU.
 
-On a GPU, its gradient is deterministic, which that of `F.interpolate` is not.
+On a GPU, PyTorch documents the gradient of `F.interpolate` as not deterministic, see
+`torch.use_deterministic_algorithms`.
 """
 
 from __future__ import annotations

@@ -30,9 +30,9 @@ In the transductive settings, training takes pseudo labels for pixels without a 
 from void ones.
 """
 
-TrainImages = Literal["all", "labeled", "without unseen"]
-"""Training images: all of them (ZegCLIP family), those with a pixel of a seen class (zsseg), or those without any pixel
-of an unseen class (ZS3Net)."""
+TrainImages = Literal["all", "labeled", "without unseen"] | Annotated[int, Field(ge=1)]
+"""Training images: all of them (ZegCLIP family), those with a pixel of a seen class (zsseg), those without any pixel of
+an unseen class (ZS3Net), or a number of them, the first of the subset."""
 
 
 class RatioRange(FrozenModel):
@@ -165,7 +165,11 @@ class Protocol(FrozenModel):
 
     def describe(self) -> str:
         """Return one sentence for tables."""
-        words = [self.setting, f"training on {_IMAGES[self.train_images]}", _describe_training(self.train)]
+        words = [
+            self.setting,
+            f"training on {_describe_train_images(self.train_images)}",
+            _describe_training(self.train),
+        ]
         words += [f"test images {_describe_evaluation(self.test)}"]
         if self.prompts is not None:
             count = len(self.prompts.templates)
@@ -173,11 +177,16 @@ class Protocol(FrozenModel):
         return ", ".join(words)
 
 
-_IMAGES = {
-    "all": "all images",
-    "labeled": "images with a seen class",
-    "without unseen": "images without unseen classes",
-}
+def _describe_train_images(images: TrainImages) -> str:
+    match images:
+        case "all":
+            return "all images"
+        case "labeled":
+            return "images with a seen class"
+        case "without unseen":
+            return "images without unseen classes"
+        case int():
+            return f"the first {images} images"
 
 
 def list_protocols(folder: Path = PROTOCOLS) -> list[str]:

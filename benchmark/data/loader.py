@@ -240,11 +240,18 @@ def select_train_images(dataset: Dataset, split: Split, images: TrainImages) -> 
         images: Rule of the protocol.
 
     Raises:
-        ValueError: No image is selected.
+        ValueError: No image is selected, or there are fewer than the rule asks for.
     """
     size = dataset.size(split.train)
     if images == "all":
         return range(size)
+    if isinstance(images, int):
+        if images > size:
+            raise ValueError(
+                f"protocol trains on {images} images, but subset {split.train!r} of {dataset.name!r} has {size}: give "
+                f"train_images at most {size}"
+            )
+        return range(images)
     seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
     shown = [dataset.read_classes(split.train, index) for index in range(size)]
     is_selected = [bool(labels & seen) if images == "labeled" else not labels & unseen for labels in shown]

@@ -12,9 +12,10 @@ from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin
 from benchmark.evaluation.pooling import ONE_SPLIT, PooledDifference, compare_over_splits
-from benchmark.evaluation.scores import Convention, Floats, Metric
+from benchmark.evaluation.scores import Convention, Metric
 from benchmark.evaluation.sides import find_pool_obstacle
 from benchmark.evaluation.stats import PairedDifference, compare_sides, join_cautions
+from benchmark.report.class_differences import ClassDifference, compare_classes, compare_kinds
 from benchmark.report.comparison_cautions import find_cautions, find_interval_cautions
 from benchmark.report.comparison_sides import SplitRuns
 from benchmark.report.differences import AdjustedDifference
@@ -30,30 +31,6 @@ ADVICE = "name one split with --split, or several with a pattern such as 'toybox
 
 SHOWN_PROBLEMS = 3
 """Different problems of runs that a message lists."""
-
-
-@dataclass(frozen=True)
-class ClassDifference:
-    """IoU of one class in percent, means over the runs; nan if the convention leaves the class out.
-
-    Attributes:
-        name: Name of the class.
-        is_seen: Whether the IoU is that on splits on which the class has masks in training.
-        a: IoU of method A.
-        b: IoU of method B.
-        num_splits: Number of splits behind the means.
-    """
-
-    name: str
-    is_seen: bool
-    a: float
-    b: float
-    num_splits: int = 1
-
-    @property
-    def difference(self) -> float:
-        """The difference a - b."""
-        return self.a - self.b
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +65,7 @@ class MethodComparison:
         splits: Differences on every split; empty if there is only one.
         classes: IoU per class, in the order of the split; over several splits, first where it is seen, then where it is
             unseen.
+        kinds: Mean IoU of every kind of class that the split names, such as stuff and things, in the same order.
         cautions: Further differences between the two, one line each.
     """
 
@@ -98,6 +76,7 @@ class MethodComparison:
     margins: Mapping[Metric, MarginTest]
     splits: tuple[SplitDifference, ...]
     classes: tuple[ClassDifference, ...]
+    kinds: tuple[ClassDifference, ...]
     cautions: tuple[str, ...]
 
 
@@ -145,7 +124,8 @@ def compare_runs(
         differences=differences,
         margins=tests,
         splits=_list_splits(pairs, differences) if len(pairs) > 1 else (),
-        classes=_compare_classes(pairs),
+        classes=compare_classes(pairs),
+        kinds=compare_kinds(pairs),
         cautions=tuple(cautions),
     )
 
@@ -265,26 +245,3 @@ def _list_splits(
         )
         for a, b in pairs
     )
-
-
-def _compare_classes(pairs: Sequence[tuple[Row, Row]]) -> tuple[ClassDifference, ...]:
-    """Return the mean IoU of every class over the splits on which it is seen, and over those on which it is unseen."""
-    counts = [row.counts[0] for row, _ in pairs]
-    seen = np.array([some.seen for some in counts])  # (splits, K)
-    iou_a, iou_b = (np.array([_average_iou(pair[side]) for pair in pairs]) for side in (0, 1))
-    is_known = ~np.isnan(iou_a) & ~np.isnan(iou_b)
-    classes = []
-    for is_seen in (True, False):
-        for k, name in enumerate(counts[0].classes):
-            is_counted = (seen[:, k] == is_seen) & is_known[:, k]
-            if (seen[:, k] == is_seen).any():
-                a, b = (float(iou[is_counted, k].mean()) if is_counted.any() else np.nan for iou in (iou_a, iou_b))
-                classes.append(ClassDifference(name, is_seen, a, b, int(is_counted.sum())))
-    order = {name: k for k, name in enumerate(counts[0].classes)}
-    return tuple(classes if len(pairs) > 1 else sorted(classes, key=lambda one: order[one.name]))
-
-
-def _average_iou(row: Row) -> Floats:
-    """Return the (K,) IoU of every class."""
-    seen, unseen = (row.average_iou(is_seen=kind) for kind in (True, False))
-    return np.where(row.counts[0].seen, seen, unseen)

@@ -92,6 +92,17 @@ def test_images_that_are_not_selected_are_never_drawn(rule: str, kept: set[str])
     assert {sample["image_id"] for batch in loader.init_batches(99) for sample in batch} == kept
 
 
+def test_a_protocol_may_train_on_the_first_images_alone() -> None:
+    loader = TrainLoader(OneEach(), SPLIT, protocol=Protocol(train_images=3), batch_size=2, seed=0)
+    drawn = [sample["image_id"] for batch in loader.batches(0, 30) for sample in batch]
+    assert set(drawn) == {"0", "1", "2"} and len(loader) == 3
+
+
+def test_more_training_images_than_there_are_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"trains on 8 images, but subset 'train' of 'tiny' has 7: give .* at most 7"):
+        select_train_images(Tiny(), SPLIT, 8)
+
+
 @pytest.mark.parametrize("longest", [0, 10])
 def test_evaluation_images_are_resized_and_their_targets_are_not(longest: int) -> None:
     rules = Protocol(test=EvalTransform(short_side=16, longest=longest))

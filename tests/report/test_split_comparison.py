@@ -53,6 +53,21 @@ def test_a_class_has_its_gain_while_unseen_and_while_seen(comparison: MethodComp
     assert [row.is_seen for row in comparison.classes if row.name == "fish"] == [False]
 
 
+def test_a_kind_has_the_mean_of_its_classes_on_each_split(comparison: MethodComparison) -> None:
+    things = {row.is_seen: row for row in comparison.kinds if row.name == "things"}
+    unseen = [row.name for row in comparison.kinds if not row.is_seen]
+    assert unseen == ["stuff", "things"]
+    expected = []
+    for split in comparison.splits:
+        a, b = (row.average_iou(is_seen=False) for row in (split.a, split.b))
+        members = [k for k, name in ((2, "cup"), (3, "fish")) if name in split.unseen]
+        expected.append(fmean(a[members] - b[members]))
+    assert things[False].num_splits == 3
+    assert things[False].difference == pytest.approx(fmean(expected))
+    text = render(comparison)
+    assert text.index("all things") < text.index("\ncup")
+
+
 def test_text_has_every_split_with_its_unseen_classes_the_largest_gain_first(comparison: MethodComparison) -> None:
     text = render(comparison)
     parts = text.split("hIoU split by split (%)")[1].splitlines()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchmark.evaluation.margins import MarginTest, describe_margin_verdict, describe_verdict
 from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.stats import PairedDifference
+from benchmark.report.class_differences import ClassDifference
 from benchmark.report.comparison import MethodComparison, SplitDifference
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.frame import list_records
@@ -36,18 +37,16 @@ def to_frame(comparison: MethodComparison) -> DataFrame:
     """Return a comparison as a data frame: a line per score, per split and score, per class and per cost.
 
     Returns:
-        The columns kind ("score", "split", "class" or "cost"), name, split, unseen, seen, splits, a, b, difference,
-        low, high, p_value, p_adjusted and verdict. A line of a split names its unseen classes; that of a class says
-        whether it is the mean over splits on which the class is seen, and over how many. Classes and costs are not
-        tested.
+        The columns kind ("score", "split", "kind", "class" or "cost"), name, split, unseen, seen, splits, a, b,
+        difference, low, high, p_value, p_adjusted and verdict. A line of a split names its unseen classes; that of a
+        class, or of a kind such as things, says whether it is the mean over splits on which the class is seen, and over
+        how many. Classes, kinds and costs are not tested.
     """
     from pandas import DataFrame
 
     lines = [*_list_scores(comparison), *_list_split_scores(comparison)]
-    for row in comparison.classes:
-        place = {"seen": row.is_seen, "splits": row.num_splits}
-        values = {"a": row.a, "b": row.b, "difference": row.difference}
-        lines.append({"kind": "class", "name": row.name} | place | values)
+    groups = {"kind": comparison.kinds, "class": comparison.classes}
+    lines += [{"kind": group} | list_class_fields(row) for group, rows in groups.items() for row in rows]
     for key in COST_KEYS:
         a, b = (getattr(row.cost, key, None) for row in (comparison.a, comparison.b))
         difference = None if a is None or b is None else a - b
@@ -97,20 +96,17 @@ def to_json(comparison: MethodComparison) -> str:
             for metric, difference in comparison.differences.items()
         },
         "splits": [_describe_split(split) for split in comparison.splits],
-        "classes": [
-            {
-                "name": row.name,
-                "seen": row.is_seen,
-                "splits": row.num_splits,
-                "a": row.a,
-                "b": row.b,
-                "difference": row.difference,
-            }
-            for row in comparison.classes
-        ],
+        "kinds": [list_class_fields(row) for row in comparison.kinds],
+        "classes": [list_class_fields(row) for row in comparison.classes],
         "cautions": list(comparison.cautions),
     }
     return dump_json(value)
+
+
+def list_class_fields(row: ClassDifference) -> dict[str, Any]:
+    """Return the facts of the difference on a class or a kind of classes by name."""
+    place = {"name": row.name, "seen": row.is_seen, "splits": row.num_splits}
+    return place | {"a": row.a, "b": row.b, "difference": row.difference}
 
 
 def _describe_split(split: SplitDifference) -> dict[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from benchmark.evaluation.scores import Metric
-from benchmark.report.comparison import ClassDifference, MethodComparison, SplitDifference
+from benchmark.report.class_differences import ClassDifference
+from benchmark.report.comparison import MethodComparison, SplitDifference
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.split_names import list_splits, shorten_splits
 from benchmark.report.tables.cautions import name_cautions
@@ -69,9 +71,10 @@ def lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayout
     """Return the table of classes: unseen ones first, then by the gain of A."""
     if comparison.splits:
         return _lay_out_roles(comparison, digits=digits)
+    kinds = [replace(row, name=f"all {row.name}") for row in comparison.kinds]
     cells = [
         (TableCell(row.name + ("" if row.is_seen else UNSEEN_MARK)), *_format_class(row, digits=digits)[:3])
-        for row in sorted(comparison.classes, key=_rank)
+        for row in [*sorted(kinds, key=_rank), *sorted(comparison.classes, key=_rank)]
     ]
     mark = f"{UNSEEN_MARK} unseen in training. " if not all(row.is_seen for row in comparison.classes) else ""
     note = TableNote(f"{mark}Means over the runs; single classes are not tested.")
@@ -80,11 +83,23 @@ def lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayout
 
 def _lay_out_roles(comparison: MethodComparison, *, digits: int) -> TableLayout:
     """Return the table of classes over several splits: what A gains on a class that is unseen, and on one seen."""
-    seen = {row.name: row for row in comparison.classes if row.is_seen}
-    unseen = {row.name: row for row in comparison.classes if not row.is_seen}
+    kinds = [replace(row, name=f"all {row.name}") for row in comparison.kinds]
+    cells = [cells for rows in (kinds, comparison.classes) for cells in _list_roles(rows, digits=digits)]
+    header = ("Class", *_name_columns("unseen"), *_name_columns("seen"))
+    note = TableNote(
+        "Means over the splits on which a class is unseen, and over those on which it is seen; n: number of these "
+        "splits. Single classes are not tested."
+    )
+    return TableLayout("IoU per class (%)", header, (True, *[False] * 8), tuple(cells), (note,))
+
+
+def _list_roles(rows: Sequence[ClassDifference], *, digits: int) -> list[tuple[TableCell, ...]]:
+    """Return a line for each name: what A gains where it is unseen, and where it is seen."""
+    seen = {row.name: row for row in rows if row.is_seen}
+    unseen = {row.name: row for row in rows if not row.is_seen}
     order = sorted(unseen.values(), key=_rank)
     order += sorted((row for name, row in seen.items() if name not in unseen), key=_rank)
-    cells = [
+    return [
         (
             TableCell(row.name),
             *_format_class(unseen.get(row.name), digits=digits),
@@ -92,12 +107,6 @@ def _lay_out_roles(comparison: MethodComparison, *, digits: int) -> TableLayout:
         )
         for row in order
     ]
-    header = ("Class", *_name_columns("unseen"), *_name_columns("seen"))
-    note = TableNote(
-        "Means over the splits on which a class is unseen, and over those on which it is seen; n: number of these "
-        "splits. Single classes are not tested."
-    )
-    return TableLayout("IoU per class (%)", header, (True, *[False] * 8), tuple(cells), (note,))
 
 
 def _name_columns(role: str) -> Sequence[str]:

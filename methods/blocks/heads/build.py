@@ -52,6 +52,7 @@ def _build_csh(config: CshConfig, *, image_encoder: ClipImageEncoder, channels: 
         class_token=_build_class_token(config, image_encoder=image_encoder, channels=channels),
         positions=config.positions,
         blocks=config.blocks,
+        block_weights=config.block_weights,
         attention=config.attention,
         tail=config.tail,
     )

@@ -14,6 +14,11 @@ ClassToken = Literal["mean feature", "learned"]
 """Token that stands for CLIP's class token in CSH: a trained linear map of the mean feature, or one learned vector."""
 
 
+BlockWeights = Literal["CLIP", "CLIP, trained", "random", "random, trained"]
+"""Weights of the last blocks, the final norm and the projection of CSH: frozen as in CLIP, or CLIP's as the start of
+training, or random ones, which stay as they are or are trained."""
+
+
 class CshConfig(Config):
     """CLIP Semantic Head: the last blocks of CLIP, frozen, after a trained adapter.
 
@@ -22,6 +27,7 @@ class CshConfig(Config):
 
     Attributes:
         blocks: Number of CLIP's last blocks; None for all of them (the full-CLIP head).
+        block_weights: Weights of these blocks, the final norm and the projection. All but "CLIP" are for comparison.
         attention: Attention of the very last block.
         tail: What follows that attention: residual and MLP ("full"), or nothing ("reduced").
         norm: Norm of the features before the adapter; None for no norm.
@@ -36,6 +42,7 @@ class CshConfig(Config):
 
     kind: Literal["csh"] = "csh"
     blocks: int | None = Field(default=1, ge=1)
+    block_weights: BlockWeights = "CLIP"
     attention: Attention = "vanilla"
     tail: Tail = "full"
     norm: Literal["channel"] | None = "channel"

@@ -11,7 +11,9 @@ from methods.blocks.clip.attention import Attention, Tail
 from methods.blocks.clip.image_encoder import ClipImageEncoder, resize_positions, to_map
 from methods.blocks.heads.adapter import Adapter, set_linear
 from methods.blocks.heads.class_token import ClassTokenSource
+from methods.blocks.heads.config import BlockWeights
 from methods.blocks.heads.head import Head, pool_to_grid
+from methods.blocks.heads.own_blocks import provide_blocks
 from methods.blocks.padding import Grid
 from methods.blocks.ridge import Ridge
 
@@ -29,6 +31,7 @@ class ClipSemanticHead(Head):
         class_token: Source of the class token.
         positions: Whether CLIP's positional embedding is added to the tokens.
         blocks: Number of CLIP's last blocks; None for all of them.
+        block_weights: Weights of these blocks, see `CshConfig`.
         attention: Attention of the very last block.
         tail: What follows that attention.
 
@@ -45,6 +48,7 @@ class ClipSemanticHead(Head):
         class_token: ClassTokenSource,
         positions: bool = True,
         blocks: int | None,
+        block_weights: BlockWeights = "CLIP",
         attention: Attention = "vanilla",
         tail: Tail = "full",
     ) -> None:
@@ -52,6 +56,7 @@ class ClipSemanticHead(Head):
         self.image_encoder, self.attention, self.tail = image_encoder, attention, tail
         check_depth(blocks or 0, depth=image_encoder.depth)
         self.start = 0 if blocks is None else image_encoder.depth - blocks
+        self.last_blocks = provide_blocks(image_encoder, start=self.start, tail=tail, weights=block_weights)
         self.norm, self.adapter, self.class_token = norm, adapter, class_token
         self.has_positions = positions
 
@@ -66,7 +71,7 @@ class ClipSemanticHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
         grid = (features.shape[2], features.shape[3])
-        dense = self.image_encoder.run_last_blocks(
+        dense = self.last_blocks.run_last_blocks(
             self.compute_tokens(features), start=self.start, attention=self.attention, tail=self.tail
         )
         return to_map(dense[:, self.class_token.count :], grid)

@@ -46,6 +46,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    Alignment,
     AlignmentConfig,
     Body,
     BodyConfig,
@@ -137,7 +138,7 @@ class ChimeraSeg(Method):
         text: TextBank,
         body: Body,
         head: Head,
-        alignment: nn.Module,
+        alignment: Alignment,
         distillation: SelectiveGlobalDistillation | None,
         pixel_text: PixelTextLoss,
         logit_scale: float,

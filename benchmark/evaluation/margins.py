@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from benchmark.evaluation.pooling import PooledDifference
-from benchmark.evaluation.stats import Interval, PairedDifference
+from benchmark.evaluation.stats import Difference, Interval
 from benchmark.evaluation.variation import compute_t_quantile, compute_upper_p
-
-Difference: TypeAlias = PairedDifference | PooledDifference
-"""Difference of two methods on one split, or over several."""
 
 
 @dataclass(frozen=True)

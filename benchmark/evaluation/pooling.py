@@ -27,7 +27,7 @@ from benchmark.evaluation.sides import Side, check_pool, check_sides
 from benchmark.evaluation.stats import (
     NO_VARIATION,
     ONE_IMAGE,
-    Interval,
+    Difference,
     PairedDifference,
     compare_sides,
     join_cautions,
@@ -40,40 +40,20 @@ ONE_SPLIT = "one split: the choice of classes is not covered"
 
 
 @dataclass(frozen=True)
-class PooledDifference:
-    """Difference of two methods, a - b, over several splits of one data set.
+class PooledDifference(Difference):
+    """Difference over several splits of one data set, the mean of those by split; every split counts the same.
+
+    The interval of a single split covers the seeds and the images alone. The exact test of `least_p` flips the signs of
+    splits; of a single split, it is that of its seeds.
 
     Attributes:
-        metric: Score that is compared.
-        convention: Convention of that score.
-        difference: Mean of the differences by split, in percentage points; every split counts the same.
-        interval: Interval of the difference. Of a single split, it covers the seeds and the images alone.
-        p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `families`). It is below
-            1 - level exactly when the interval excludes 0.
-        standard_error: Standard error of the difference; infinite if the variation is unknown.
-        images: Number of images that all runs were evaluated on.
         by_split: Difference on each split, with the interval that this split alone would have.
         components: Variances of a difference of two runs on one split; None if there is one split, or the variation is
             unknown.
-        least_p: Least two-sided p value that an exact test with this number of splits could give, by flips of signs; of
-            a single split, that of its seeds.
     """
 
-    metric: Metric
-    convention: Convention
-    difference: float
-    interval: Interval
-    p_value: float
-    standard_error: float
-    images: int
     by_split: Mapping[str, PairedDifference]
     components: VarianceComponents | None
-    least_p: float | None
-
-    @property
-    def df(self) -> float:
-        """Degrees of freedom of the standard error."""
-        return self.interval.df
 
     @property
     def splits(self) -> tuple[str, ...]:

@@ -58,23 +58,19 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class PairedDifference:
-    """Difference of two methods, a - b, on the same images.
+class Difference:
+    """Difference of the mean scores of two methods, a - b, on the same images.
 
     Attributes:
         metric: Score that is compared.
         convention: Convention of that score.
-        difference: Mean over the seeds of a minus that of b, in percentage points and of unrounded scores; over the
-            shared seeds if `pairing` is "shared seeds".
+        difference: Mean of a minus that of b, in percentage points and of unrounded scores.
         interval: Interval of the difference.
         p_value: Two-sided, of no difference; not corrected for the number of comparisons (see `families`). It is below
             1 - level exactly when the interval excludes 0.
         standard_error: Standard error of the difference; infinite if the variation is unknown.
-        images: Number of images both were evaluated on.
-        seeds: Numbers of runs of a and of b that took part.
-        pairing: Seeds that are compared pair by pair: all, the shared ones, or none.
-        least_p: Least two-sided p value that an exact test with this number of seeds could give: sign flips of pairs,
-            or permutations of unpaired runs. None if the seeds take no part.
+        images: Number of images that all runs were evaluated on.
+        least_p: Least two-sided p value that an exact test with these runs could give; None if there is none.
     """
 
     metric: Metric
@@ -84,14 +80,27 @@ class PairedDifference:
     p_value: float
     standard_error: float
     images: int
-    seeds: tuple[int, int]
-    pairing: Pairing
     least_p: float | None
 
     @property
     def df(self) -> float:
         """Degrees of freedom of the standard error."""
         return self.interval.df
+
+
+@dataclass(frozen=True)
+class PairedDifference(Difference):
+    """Difference on one split: means over the seeds, over the shared ones if `pairing` is "shared seeds".
+
+    The exact test of `least_p` flips the signs of pairs, or permutes unpaired runs.
+
+    Attributes:
+        seeds: Numbers of runs of a and of b that took part.
+        pairing: Seeds that are compared pair by pair: all, the shared ones, or none.
+    """
+
+    seeds: tuple[int, int]
+    pairing: Pairing
 
 
 def estimate_means(

@@ -13,7 +13,14 @@
 
 from __future__ import annotations
 
-from methods.blocks.alignment import AlignmentConfig, PrototypeConfig, SamConfig, build_alignment, check_alignment_fits
+from methods.blocks.alignment import (
+    Alignment,
+    AlignmentConfig,
+    PrototypeConfig,
+    SamConfig,
+    build_alignment,
+    check_alignment_fits,
+)
 from methods.blocks.bodies import Body, BodyConfig, SmpBodyConfig, build_body
 from methods.blocks.calibration import calibrate_batch_norms
 from methods.blocks.class_embeddings import (
@@ -46,6 +53,7 @@ from methods.blocks.padding import (
 from methods.blocks.toy import toy_presets
 
 __all__ = [
+    "Alignment",
     "AlignmentConfig",
     "Attention",
     "Body",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -49,7 +50,24 @@ AlignmentConfig = Annotated[
 """Config of an alignment."""
 
 
-class SemanticAlignment(nn.Module):
+class Alignment(nn.Module, ABC):
+    """Adaptation of class embeddings to an image."""
+
+    @abstractmethod
+    def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
+        """Adapt the class embeddings to each image.
+
+        Args:
+            text: (K, D) unit vectors of K classes.
+            dense: (B, N, D) unit vectors of N positions.
+            is_valid: (B, N) bool, positions to attend to; None for all.
+
+        Returns:
+            (B, K, D) unit vectors.
+        """
+
+
+class SemanticAlignment(Alignment):
     """Residual cross-attention from classes to pixels, zero at the start (Chimera-Seg's SAM, reconstructed).
 
     Every class attends independently, so adding classes at test time changes no logits of the other classes.
@@ -73,16 +91,7 @@ class SemanticAlignment(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
-        """Adapt the class embeddings to each image.
-
-        Args:
-            text: (K, D) unit vectors of K classes.
-            dense: (B, N, D) unit vectors of N positions.
-            is_valid: (B, N) bool, positions to attend to; None for all.
-
-        Returns:
-            (B, K, D) unit vectors.
-        """
+        """Attend from the classes to the positions; see `Alignment.forward`."""
         per_head = (self.heads, text.shape[1] // self.heads)
         scale = math.sqrt(text.shape[1])  # unit vectors have entries of about 1/√D
 
@@ -97,7 +106,7 @@ class SemanticAlignment(nn.Module):
         return F.normalize(text + self.output(attended) / scale, dim=2)
 
 
-class PrototypeAlignment(nn.Module):
+class PrototypeAlignment(Alignment):
     """Residual attention from classes to pixels whose queries, keys and values are the embeddings as they are.
 
     Only the temperature of the attention and the length of the step are learned, so nothing can adapt to the seen
@@ -113,16 +122,7 @@ class PrototypeAlignment(nn.Module):
         self.step = nn.Parameter(torch.zeros(()))
 
     def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
-        """Adapt the class embeddings to each image.
-
-        Args:
-            text: (K, D) unit vectors of K classes.
-            dense: (B, N, D) unit vectors of N positions.
-            is_valid: (B, N) bool, positions to attend to; None for all.
-
-        Returns:
-            (B, K, D) unit vectors.
-        """
+        """Attend from the classes to the positions; see `Alignment.forward`."""
         logits = self.log_scale.exp() * torch.einsum("kd,bnd->bkn", text, dense)
         if is_valid is not None:
             logits = logits.masked_fill(~is_valid.unsqueeze(1), -math.inf)
@@ -130,24 +130,15 @@ class PrototypeAlignment(nn.Module):
         return F.normalize(text + self.step * prototypes, dim=2)
 
 
-class NoAlignment(nn.Module):
+class NoAlignment(Alignment):
     """Unchanged class embeddings: the plain cosine classifier."""
 
     def forward(self, text: Tensor, dense: Tensor, is_valid: Tensor | None) -> Tensor:
-        """Repeat the class embeddings for each image.
-
-        Args:
-            text: (K, D) unit vectors of K classes.
-            dense: (B, N, D) unit vectors of N positions; only B is used.
-            is_valid: Not used.
-
-        Returns:
-            (B, K, D).
-        """
+        """Repeat the class embeddings for each of the B images; see `Alignment.forward`."""
         return text.expand(len(dense), *text.shape)
 
 
-def build_alignment(config: SamConfig | PrototypeConfig | None, *, dimension: int) -> nn.Module:
+def build_alignment(config: SamConfig | PrototypeConfig | None, *, dimension: int) -> Alignment:
     """Build the alignment that a config describes.
 
     Args:

@@ -12,11 +12,13 @@ frozen text encoder. Alternatives to our choices are variants of this file:
 
 - Body: DeepLabV3 on any encoder, or a body of Detectron2 (no variant; see `body.*`).
 - CSH: adapter = channel norm + 1x1 convolution; CLIP's positions, resized; class token = trained linear map of the mean
-  feature; last k = 1 block as trained ("vanilla"). Alternatives: other k, the value path, trained layers instead; and,
-  as settings of `head.*`, self-self attention, the reduced tail, a deeper adapter, other class tokens, no positions.
+  feature; last k = 1 block, of which only the attention is run, from queries to queries (ClearCLIP, arXiv 2407.12442).
+  Alternatives: other k, the block as CLIP was trained, the value path, other self-self attention, trained layers
+  instead, a block that is trained or random; and, as settings of `head.*`, a deeper adapter, other class tokens, no
+  positions.
 - Initialization: the adapter regresses CLIP's tokens in closed form on `budget.init_images` training images, with the
   batch norms of the body as they are in training (`Method.initialize`). The replacements of CSH start from the same
-  dense map of CLIP: that of the last block as trained, or, as a variant of its own, of the value path.
+  dense map of CLIP as CSH.
 - Padding of crops is no part of the image for head, SGD, SAM and teacher; in the body it is CLIP's mean color.
 - SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share.
 - SAM: residual cross-attention from classes to pixels, zero at the start. Alternative: the same without projections.
@@ -249,10 +251,14 @@ VARIANTS: dict[str, ChimeraConfig] = {
     "no CSH, two-layer MLP": ChimeraConfig(head=MlpConfig()),
     "CSH k=2": ChimeraConfig(head=CshConfig(blocks=2)),
     "CSH k=3": ChimeraConfig(head=CshConfig(blocks=3)),
-    "CSH value path": ChimeraConfig(head=CshConfig(attention="value")),
-    "CSH key-key attention, reduced tail": ChimeraConfig(head=CshConfig(attention="key-key", tail="reduced")),
-    "no CSH, value-path start": ChimeraConfig(head=LinearConfig(start="value")),
-    "no CSH, two-layer MLP, value-path start": ChimeraConfig(head=MlpConfig(start="value")),
+    "CSH vanilla attention": ChimeraConfig(head=CshConfig(attention="vanilla", tail="full")),
+    "CSH value path": ChimeraConfig(head=CshConfig(attention="value", tail="full")),
+    "CSH key-key attention": ChimeraConfig(head=CshConfig(attention="key-key")),
+    "CSH trained block": ChimeraConfig(head=CshConfig(block_weights="CLIP, trained")),
+    "CSH random block": ChimeraConfig(head=CshConfig(block_weights="random")),
+    "CSH trained random block": ChimeraConfig(head=CshConfig(block_weights="random, trained")),
+    "no CSH, value-path start": ChimeraConfig(head=LinearConfig(start="value", start_tail="full")),
+    "no CSH, two-layer MLP, value-path start": ChimeraConfig(head=MlpConfig(start="value", start_tail="full")),
     "SGD fixed share": ChimeraConfig(sgd=SgdConfig(keep_start=0.5, keep_end=0.5)),
     "SGD random positions": ChimeraConfig(sgd=SgdConfig(select="random")),
     "SGD bottom positions": ChimeraConfig(sgd=SgdConfig(select="bottom")),
@@ -274,7 +280,7 @@ RECIPE = Recipe(
     variants=VARIANTS,
     build=build,
     budgets={
-        "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3, init_images=256),
+        "toybox": Budget(iterations=300, batch_size=16, learning_rate=4e-3, init_images=256),
         "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, init_images=256),
     },
     presets=toy_presets(),

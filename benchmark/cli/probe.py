@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmark.cli import completion
 from benchmark.cli.console import open_store, print_columns, print_json
 from benchmark.cli.image_progress import show_image_progress
-from benchmark.cli.options import AsJson, RunId
+from benchmark.cli.options import AsJson
 from benchmark.cli.report_options import Convention, find_convention
 from benchmark.core.run_state import RunState
 
-METRICS = {"miou_seen": "S", "miou_unseen": "U", "hiou": "hIoU"}
+if TYPE_CHECKING:
+    from benchmark.store.run_folder import RunFolder
+    from benchmark.store.store import Store
+    from methods.probes.summary import StageMean
+
+HEADERS = {"miou_seen": "S", "miou_unseen": "U", "hiou": "hIoU"}
+
+RunIds = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID …",
+        help="ID of a finished run, or an unambiguous part of it; several for means over runs.",
+        autocompletion=completion.complete_runs,
+    ),
+]
 
 
 def probe(
     context: typer.Context,
-    run_id: RunId,
+    run_ids: RunIds,
     *,
     fit_images: Annotated[
         int, typer.Option("--fit-images", min=1, help="Training images that the linear maps are fitted to.")
@@ -26,28 +41,42 @@ def probe(
     convention: Convention = "d2-main",
     as_json: AsJson = False,
 ) -> None:
-    """Score a finished run of Chimera-Seg before and after its frozen blocks.
+    """Score finished runs of Chimera-Seg before and after their frozen blocks.
 
     Linear maps of the body's features and of the tokens before the frozen blocks are fitted without labels. Those to
     CLIP's dense map show how much of CLIP is there; those in the head's place show what the frozen blocks add to them.
     """
     from benchmark.execution.runner import prepare_torch
     from methods.probes.command import measure_alignment
+    from methods.probes.summary import average_stages
 
-    store = open_store(context)
+    store, rule = open_store(context), find_convention(convention)
+    runs = [_find_run(store, run_id) for run_id in dict.fromkeys(run_ids)]
+    scores = {}
+    for run in runs:
+        prepare_torch(run.read_record().environment.threads)
+        scores[run.id] = measure_alignment(
+            store,
+            run.read_spec(),
+            fit_images=fit_images,
+            convention=rule,
+            report=show_image_progress(f"{run.id}: probed"),
+        )
+    if as_json:
+        print_json({run: {stage: asdict(result) for stage, result in some.items()} for run, some in scores.items()})
+        return
+    is_mean = len(scores) > 1
+    header = ["stage", *HEADERS.values(), *(["hIoU gained after it"] if is_mean else [])]
+    print_columns(header, [_format_stage(mean, has_gain=is_mean) for mean in average_stages([*scores.values()])])
+
+
+def _find_run(store: Store, run_id: str) -> RunFolder:
     run = store.run(store.find(run_id))
     if run.read_state() is not RunState.DONE:
         raise ValueError(f"{run.read_spec().id} is {run.read_state()}: only a finished run can be probed")
-    prepare_torch(run.read_record().environment.threads)
-    scores = measure_alignment(
-        store,
-        run.read_spec(),
-        fit_images=fit_images,
-        convention=find_convention(convention),
-        report=show_image_progress("probed"),
-    )
-    if as_json:
-        print_json({stage: asdict(result) for stage, result in scores.items()})
-        return
-    rows = [[stage, *(f"{getattr(result, name):.1f}" for name in METRICS)] for stage, result in scores.items()]
-    print_columns(["stage", *METRICS.values()], rows)
+    return run
+
+
+def _format_stage(mean: StageMean, *, has_gain: bool) -> list[str]:
+    scores = [f"{mean.means[metric]:.1f}" for metric in mean.means]
+    return [mean.stage, *scores, *([f"{mean.gain:+.1f} ±{mean.gain_half_width:.1f}"] if has_gain else [])]

@@ -20,7 +20,7 @@ def test_the_last_stage_has_the_scores_of_the_run(tmp_path: Path, capsys: pytest
     assert run_command(capsys, *store, "run", "chimera_seg/no SGD", *SHORT, *budget).code == 0
     (run_id,) = Store(tmp_path).list_ids()
     result = run_command(capsys, *store, "probe", run_id, "--fit-images", "8", "--json")
-    stages = json.loads(result.out)
+    stages = json.loads(result.out)[run_id]
     expected = score(Store(tmp_path).run(run_id).read_counts(), "d2-main")
     assert stages["prediction"]["miou"] == pytest.approx(expected.miou)
     assert stages["linear map of tokens in place of the head"]["miou"] >= 0

@@ -20,7 +20,7 @@ from benchmark.engine.device import move_to_device
 from benchmark.engine.initialization import initialize_method
 from benchmark.planning.method_setup import load_protocol_of
 from benchmark.planning.resolve import build, resolve
-from methods.blocks import stack_images, to_map
+from methods.blocks import CshConfig, stack_images, to_map
 from methods.chimera_seg import ChimeraSeg
 
 SPLIT, CPU = load_split("toybox"), torch.device("cpu")
@@ -44,10 +44,11 @@ def make_initialized(variant: str) -> ChimeraSeg:
 
 @torch.no_grad()
 def compute_target(method: ChimeraSeg, batch: Batch) -> Tensor:
-    """Return CLIP's dense map as trained, (B, D, h, w) unit vectors."""
-    encoder = method.image_encoder
+    """Return the dense map of CLIP that CSH imitates, (B, D, h, w) unit vectors."""
+    encoder, csh = method.image_encoder, CshConfig()
     tokens, grid = encoder.embed(method.normalize(stack_images(batch, stride=encoder.patch_size)))
-    return F.normalize(to_map(encoder.run_last_blocks(tokens, start=0)[:, 1:], grid), dim=1)
+    dense = encoder.run_last_blocks(tokens, start=0, attention=csh.attention, tail=csh.tail)
+    return F.normalize(to_map(dense[:, 1:], grid), dim=1)
 
 
 @torch.no_grad()

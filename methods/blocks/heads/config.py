@@ -43,8 +43,8 @@ class CshConfig(Config):
     kind: Literal["csh"] = "csh"
     blocks: int | None = Field(default=1, ge=1)
     block_weights: BlockWeights = "CLIP"
-    attention: Attention = "vanilla"
-    tail: Tail = "full"
+    attention: Attention = "query-query"
+    tail: Tail = "reduced"
     norm: Literal["channel"] | None = "channel"
     layers: Literal[1, 2] = 1
     class_token: ClassToken | None = "mean feature"
@@ -76,8 +76,8 @@ class _ReplacementConfig(Config):
     """
 
     norm: Literal["channel"] | None = "channel"
-    start: Attention | Literal["random"] = "vanilla"
-    start_tail: Tail = "full"
+    start: Attention | Literal["random"] = "query-query"
+    start_tail: Tail = "reduced"
 
     def check_plan(self, budget: Budget) -> None:
         """Refuse a tail of a dense map that nothing is fitted to.
@@ -86,7 +86,7 @@ class _ReplacementConfig(Config):
             ValueError: The start is random, but the tail is not the default.
         """
         super().check_plan(budget)
-        if self.start == "random" and self.start_tail != "full":
+        if self.start == "random" and self.start_tail != "reduced":
             raise ValueError(
                 f"head.start_tail is {self.start_tail!r}, but head.start=random fits nothing to CLIP: leave out one of "
                 "them"

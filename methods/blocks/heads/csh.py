@@ -49,8 +49,8 @@ class ClipSemanticHead(Head):
         positions: bool = True,
         blocks: int | None,
         block_weights: BlockWeights = "CLIP",
-        attention: Attention = "vanilla",
-        tail: Tail = "full",
+        attention: Attention,
+        tail: Tail,
     ) -> None:
         super().__init__()
         self.image_encoder, self.attention, self.tail = image_encoder, attention, tail

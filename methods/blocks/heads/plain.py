@@ -35,8 +35,8 @@ class PlainHead(Head):
         norm: nn.Module,
         hidden: nn.Module,
         project: Adapter,
-        attention: Attention = "vanilla",
-        tail: Tail = "full",
+        attention: Attention,
+        tail: Tail,
     ) -> None:
         super().__init__()
         self._image_encoder = (image_encoder,)  # in a tuple, so that it is no submodule

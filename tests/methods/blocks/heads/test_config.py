@@ -28,5 +28,5 @@ def test_the_value_path_goes_with_class_tokens_that_other_blocks_read(options: d
 
 @pytest.mark.parametrize("config", [LinearConfig, MlpConfig])
 def test_a_tail_without_a_fitted_start_is_refused(config: Any) -> None:
-    with pytest.raises(ValueError, match=r"head\.start_tail is 'reduced', but head\.start=random fits nothing"):
-        config(start="random", start_tail="reduced").check_plan(BUDGET)
+    with pytest.raises(ValueError, match=r"head\.start_tail is 'full', but head\.start=random fits nothing"):
+        config(start="random", start_tail="full").check_plan(BUDGET)

@@ -56,10 +56,10 @@ def test_a_head_on_clips_own_tokens_gives_clips_dense_output(
 @pytest.mark.parametrize(
     "options",
     [
-        {"attention": "value"},
+        {"attention": "value", "tail": "full"},
         {"attention": "key-key", "tail": "reduced"},
-        {"attention": "query-query", "layers": 2},
-        {"attention": "vanilla", "class_token": "learned", "positions": False},
+        {"attention": "query-query", "tail": "full", "layers": 2},
+        {"attention": "vanilla", "tail": "full", "class_token": "learned", "positions": False},
     ],
     ids=str,
 )
@@ -69,7 +69,7 @@ def test_an_initialized_head_reproduces_clip_if_the_features_are_clips_tokens(
     features, tokens, grid = make_pairs(image_encoder, images)
     head = make_csh(image_encoder, channels=image_encoder.width, norm=None, **options)
     head.start_from([(features, tokens, grid)])
-    last_block = {name: options[name] for name in ("attention", "tail") if name in options}
+    last_block = {name: options[name] for name in ("attention", "tail")}
     expected = to_map(image_encoder.run_last_blocks(tokens, start=0, **last_block)[:, 1:], grid)
     assert torch.cosine_similarity(head(features), expected).mean() > 0.95
 
@@ -97,7 +97,7 @@ def test_without_class_token_the_patches_attend_to_patches_only(image_encoder: C
     with_token = make_csh(image_encoder)
     with_token.load_state_dict(head.state_dict(), strict=False)
     assert torch.equal(patches, with_token.compute_tokens(features)[:, 1:])
-    expected = image_encoder.run_last_blocks(patches, start=head.start)
+    expected = image_encoder.run_last_blocks(patches, start=head.start, attention=head.attention, tail=head.tail)
     assert torch.equal(head(features), to_map(expected, (3, 5)))
 
 

@@ -37,7 +37,7 @@ class SgdConfig(Config):
     weight: float = Field(default=1.0, gt=0)
     select: Selection = "top"
     keep_start: float = Field(default=1.0, gt=0, le=1)
-    keep_end: float = Field(default=0.2, gt=0, le=1)
+    keep_end: float = Field(default=0.5, gt=0, le=1)
     schedule: Literal["cosine", "linear"] = "cosine"
     temperature: float = Field(default=0.07, gt=0)
     bank: int = Field(default=24, ge=0)

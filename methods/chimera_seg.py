@@ -281,7 +281,7 @@ RECIPE = Recipe(
     variants=VARIANTS,
     build=build,
     budgets={
-        "toybox": Budget(iterations=300, batch_size=16, learning_rate=4e-3, init_images=256),
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=4e-3, init_images=256),
         "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, init_images=256),
     },
     presets=toy_presets(),

@@ -52,7 +52,7 @@ def test_the_same_settings_are_accepted_where_nothing_is_trained() -> None:
 
 
 def test_a_method_that_is_trained_needs_iterations_or_images_for_its_start() -> None:
-    message = "budget.iterations=0: 'SPNet' is trained (300 iterations by default), and would be scored with random"
+    message = "budget.iterations=0: 'SPNet' is trained (600 iterations by default), and would be scored with random"
     assert explain("spnet", budget__iterations=0).startswith(message)
     plan("spnet", budget__iterations=0, budget__init_images=1)
 

@@ -128,7 +128,7 @@ def test_compare_takes_methods_without_a_study_and_writes_csv(runs: str, capsys:
     lines = list(csv.DictReader(io.StringIO(out)))
     assert code == 0 and [line["name"] for line in lines[:3]] == ["miou_seen", "miou_unseen", "hiou"]
     assert float(lines[2]["difference"]) == pytest.approx(float(lines[2]["a"]) - float(lines[2]["b"]), abs=1e-5)
-    assert {line["kind"] for line in lines} == {"score", "class", "cost"}
+    assert {line["kind"] for line in lines} == {"score", "kind", "class", "cost"}
 
 
 def test_compare_leaves_out_notes_and_folding(runs: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,9 +20,12 @@ frozen text encoder. Alternatives to our choices are variants of this file:
   batch norms of the body as they are in training (`Method.initialize`). The replacements of CSH start from the same
   dense map of CLIP as CSH.
 - Padding of crops is no part of the image for head, SGD, SAM and teacher; in the body it is CLIP's mean color.
-- SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share.
+- SGD: InfoNCE over the batch and a bank of 24 CLS tokens; cosine decay of the selected share from all to one half.
 - SAM: residual cross-attention from classes to pixels, zero at the start. Alternative: the same without projections.
 - Loss: cross-entropy + focal + dice over scaled cosines, labeled pixels only; the scale is learned.
+
+The settings of head, SGD and scale are the best of tuning on `toybox_tune` (results/toybox/tuning.md), where distilling
+all positions instead of selected ones was better still ("SGD all positions").
 """
 
 from __future__ import annotations

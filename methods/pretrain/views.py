@@ -11,9 +11,11 @@ from torch import Tensor
 from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.canvas import SIZE
 from benchmark.data.toybox.scene import list_tags
+from methods.blocks.clip.assets import TOY_MODEL
+from methods.blocks.clip.plan_checks import read_architecture
 from methods.pretrain.images import resize_crop
 
-GRID = 8
+GRID = SIZE // read_architecture(TOY_MODEL).patch_size
 """Patches of an image in each direction."""
 
 WINDOW = GRID // 2

@@ -24,8 +24,8 @@ frozen text encoder. Alternatives to our choices are variants of this file:
 - SAM: residual cross-attention from classes to pixels, zero at the start. Alternative: the same without projections.
 - Loss: cross-entropy + focal + dice over scaled cosines, labeled pixels only; the scale is learned.
 
-The settings of head, SGD and scale are the best of tuning on `toybox_tune` (results/toybox/tuning.md), where distilling
-all positions instead of selected ones was better still ("SGD all positions").
+The settings of head, SGD and scale were chosen by tuning on `toybox_tune` (results/toybox/tuning.md). Distilling all
+positions was better there than any selection; it is a variant ("SGD all positions"), because the paper's SGD selects.
 """
 
 from __future__ import annotations

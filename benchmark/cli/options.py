@@ -15,11 +15,11 @@ from benchmark.cli.console import print_note
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
 
-RunId = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID", help="ID of a run, or an unambiguous part of it.", autocompletion=completion.complete_runs
-    ),
+_ONE_RUN = "ID of a run, or an unambiguous part of it"
+RunId = Annotated[str, typer.Argument(metavar="ID", help=f"{_ONE_RUN}.", autocompletion=completion.complete_runs)]
+RunIds = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help=f"{_ONE_RUN}; may be repeated.", autocompletion=completion.complete_runs),
 ]
 RunNames = Annotated[
     list[str],

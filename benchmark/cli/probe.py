@@ -7,28 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli import completion
-from benchmark.cli.console import open_store, print_columns, print_json
+from benchmark.cli.console import open_store, print_columns, print_json, print_note
 from benchmark.cli.image_progress import show_image_progress
-from benchmark.cli.options import AsJson
+from benchmark.cli.options import AsJson, RunIds
 from benchmark.cli.report_options import Convention, find_convention
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
+    from benchmark.evaluation.scores import Scores
     from benchmark.store.run_folder import RunFolder
     from benchmark.store.store import Store
     from methods.probes.summary import StageMean
 
 HEADERS = {"miou_seen": "S", "miou_unseen": "U", "hiou": "hIoU"}
-
-RunIds = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="ID …",
-        help="ID of a finished run, or an unambiguous part of it; several for means over runs.",
-        autocompletion=completion.complete_runs,
-    ),
-]
 
 
 def probe(
@@ -41,33 +32,36 @@ def probe(
     convention: Convention = "d2-main",
     as_json: AsJson = False,
 ) -> None:
-    """Score finished runs of Chimera-Seg before and after their frozen blocks.
+    """Score finished runs of Chimera-Seg before and after their frozen blocks; means if there are several.
 
     Linear maps of the body's features and of the tokens before the frozen blocks are fitted without labels. Those to
     CLIP's dense map show how much of CLIP is there; those in the head's place show what the frozen blocks add to them.
     """
     from benchmark.execution.runner import prepare_torch
     from methods.probes.command import measure_alignment
-    from methods.probes.summary import average_stages
+    from methods.probes.summary import average_stages, check_same_stages
 
     store, rule = open_store(context), find_convention(convention)
-    runs = [_find_run(store, run_id) for run_id in dict.fromkeys(run_ids)]
-    scores = {}
-    for run in runs:
+    runs = {run.id: run for run in (_find_run(store, run_id) for run_id in run_ids)}
+    scores: dict[str, dict[str, Scores]] = {}
+    for name, run in runs.items():
         prepare_torch(run.read_record().environment.threads)
-        scores[run.id] = measure_alignment(
+        scores[name] = measure_alignment(
             store,
             run.read_spec(),
             fit_images=fit_images,
             convention=rule,
-            report=show_image_progress(f"{run.id}: probed"),
+            report=show_image_progress(f"{name}: probed"),
         )
+        check_same_stages([*scores.values()])  # now, not when the last run is probed
     if as_json:
-        print_json({run: {stage: asdict(result) for stage, result in some.items()} for run, some in scores.items()})
+        print_json({name: {stage: asdict(result) for stage, result in run.items()} for name, run in scores.items()})
         return
     is_mean = len(scores) > 1
     header = ["stage", *HEADERS.values(), *(["hIoU gained after it"] if is_mean else [])]
     print_columns(header, [_format_stage(mean, has_gain=is_mean) for mean in average_stages([*scores.values()])])
+    if is_mean:
+        print_note(f"means over {len(scores)} runs; ±: 95 % interval over such runs (Student's t), not over images")
 
 
 def _find_run(store: Store, run_id: str) -> RunFolder:

@@ -65,7 +65,7 @@ def compare_kinds(pairs: Pairs) -> tuple[ClassDifference, ...]:
     """
     try:
         kinds = load_split(pairs[0][0].split).kinds
-    except (KeyError, ValueError):  # the file of whoever computed the runs need not be here
+    except (KeyError, ValueError):  # runs can be compared without the file of their split
         kinds = {}
     return tuple(_compare_groups(pairs, kinds))
 

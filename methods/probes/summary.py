@@ -35,21 +35,29 @@ class StageMean:
     gain_half_width: float
 
 
-def average_stages(runs: Sequence[dict[str, Scores]]) -> list[StageMean]:
-    """Return the means of every stage over runs.
+def check_same_stages(runs: Sequence[dict[str, Scores]]) -> None:
+    """Check that means over runs can be taken.
 
     Args:
-        runs: Scores by stage of each run, the prediction last.
+        runs: Scores by stage of each run.
 
     Raises:
         ValueError: Runs have different stages, as those with and without CSH have.
     """
-    stages, *others = ([*scores] for scores in runs)
-    if any(other != stages for other in others):
+    first, *others = map(list, runs)
+    if any(other != first for other in others):
         raise ValueError("the runs have different stages, such as with and without CSH: probe them one after the other")
+
+
+def average_stages(runs: Sequence[dict[str, Scores]]) -> list[StageMean]:
+    """Return the means of every stage over runs.
+
+    Args:
+        runs: Scores by stage of each run, the prediction last; all with the same stages, see `check_same_stages`.
+    """
     predicted = _list_values(runs, LAST_STAGE, "hiou")
     means = []
-    for stage in stages:
+    for stage in runs[0]:
         gains = predicted - _list_values(runs, stage, "hiou")
         means.append(
             StageMean(

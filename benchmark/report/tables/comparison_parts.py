@@ -71,10 +71,10 @@ def lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayout
     """Return the table of classes: unseen ones first, then by the gain of A."""
     if comparison.splits:
         return _lay_out_roles(comparison, digits=digits)
-    kinds = [replace(row, name=f"all {row.name}") for row in comparison.kinds]
     cells = [
         (TableCell(row.name + ("" if row.is_seen else UNSEEN_MARK)), *_format_class(row, digits=digits)[:3])
-        for row in [*sorted(kinds, key=_rank), *sorted(comparison.classes, key=_rank)]
+        for rows in (_name_kinds(comparison), comparison.classes)
+        for row in sorted(rows, key=_rank)
     ]
     mark = f"{UNSEEN_MARK} unseen in training. " if not all(row.is_seen for row in comparison.classes) else ""
     note = TableNote(f"{mark}Means over the runs; single classes are not tested.")
@@ -83,14 +83,19 @@ def lay_out_classes(comparison: MethodComparison, *, digits: int) -> TableLayout
 
 def _lay_out_roles(comparison: MethodComparison, *, digits: int) -> TableLayout:
     """Return the table of classes over several splits: what A gains on a class that is unseen, and on one seen."""
-    kinds = [replace(row, name=f"all {row.name}") for row in comparison.kinds]
-    cells = [cells for rows in (kinds, comparison.classes) for cells in _list_roles(rows, digits=digits)]
+    cells = [
+        cells for rows in (_name_kinds(comparison), comparison.classes) for cells in _list_roles(rows, digits=digits)
+    ]
     header = ("Class", *_name_columns("unseen"), *_name_columns("seen"))
     note = TableNote(
         "Means over the splits on which a class is unseen, and over those on which it is seen; n: number of these "
         "splits. Single classes are not tested."
     )
     return TableLayout("IoU per class (%)", header, (True, *[False] * 8), tuple(cells), (note,))
+
+
+def _name_kinds(comparison: MethodComparison) -> list[ClassDifference]:
+    return [replace(row, name=f"all {row.name}") for row in comparison.kinds]
 
 
 def _list_roles(rows: Sequence[ClassDifference], *, digits: int) -> list[tuple[TableCell, ...]]:

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from benchmark.evaluation.scores import Scores
-from methods.probes.summary import average_stages
+from methods.probes.summary import average_stages, check_same_stages
 
 
 def make_run(**hiou: float) -> dict[str, Scores]:
@@ -37,4 +37,4 @@ def test_one_run_has_no_interval() -> None:
 
 def test_runs_with_other_stages_are_refused() -> None:
     with pytest.raises(ValueError, match="the runs have different stages"):
-        average_stages([make_run(features=1, tokens=40, prediction=50), make_run(features=1, prediction=50)])
+        check_same_stages([make_run(features=1, tokens=40, prediction=50), make_run(features=1, prediction=50)])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from benchmark.core.environment import Environment
 from benchmark.core.run_spec import RunSpec
@@ -161,15 +161,27 @@ class TableFile(RowGroupFacts):
 
     Attributes:
         convention: Convention of the scores.
+        code: Digest of each source file, by the `code_digest` of the runs that used it.
         groups: Facts of the groups if there are several.
         pooled: Rows over several splits.
         rows: Rows on one split.
     """
 
     convention: Convention
+    code: dict[str, dict[str, str]]
     groups: list[RowGroupFacts] = []
     pooled: list[PoolFacts] = []
     rows: list[SplitRow]
+
+    @model_validator(mode="after")
+    def _assign_code(self) -> Self:
+        """Give every run the source files of its `code_digest`; a run without them lacks the entry `code`."""
+        for row in self.rows:
+            row.runs = [run | self._find_code(run.get("code_digest")) for run in row.runs]
+        return self
+
+    def _find_code(self, digest: str | None) -> dict[str, dict[str, str]]:
+        return {"code": self.code[digest]} if digest in self.code else {}
 
     def list_rows(self) -> list[SplitRow]:
         """Return the rows, with their split behind the label if there are several splits."""

@@ -68,6 +68,16 @@ def test_seeds_that_no_row_has_are_refused(table: Path) -> None:
         read_listed_table(table, seeds=[9])
 
 
+def test_runs_have_the_source_files_of_their_code_digest(table: Path) -> None:
+    value = json.loads(table.read_text())
+    done = [run for row in value["rows"] for run in row["runs"] if run["state"] == "done"]
+    for index, run in enumerate(done):
+        run["code_digest"] = f"digest {index}"
+    value["code"] = {run["code_digest"]: {"method.py": run["counts_digest"]} for run in done}
+    table.write_text(json.dumps(value))
+    assert [run.code for _, run in read_listed_table(table).runs] == list(value["code"].values())
+
+
 def test_means_that_the_file_leaves_out_are_not_checked(table: Path) -> None:
     value = json.loads(table.read_text())
     for row in value["rows"]:
@@ -88,7 +98,11 @@ def break_convention(value: Any) -> None:
     value["convention"] = "mine"
 
 
-@pytest.mark.parametrize("damage", [break_run, break_rows, break_convention])
+def break_code(value: Any) -> None:
+    value["code"] = {}
+
+
+@pytest.mark.parametrize("damage", [break_run, break_rows, break_convention, break_code])
 def test_another_json_file_is_refused_in_one_line(table: Path, damage: Any) -> None:
     value = json.loads(table.read_text())
     damage(value)

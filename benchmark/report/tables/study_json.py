@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchmark.core.run_record import digest_code
 from benchmark.evaluation.scores import DATASET_METRICS
 from benchmark.report.frame import COST_METRICS, ROW_FACTS, list_records, read_facts
 from benchmark.report.result_row import ResultRow, RunResult
@@ -36,6 +37,7 @@ def to_json(results: StudyResults, *, frame: DataFrame, split_frame: DataFrame, 
         "convention": results.rows[0].convention,
         **(groups[0] if len(groups) == 1 else {"groups": groups}),
         "runs_digest": digest_runs(results.rows),
+        "code": _list_code(results),
         **({"pooled": _list_pooled(results, frame)} if results.has_pools else {}),
         "rows": [
             fields | {"runs": _list_runs(row, group.find_classes()[0])}
@@ -62,6 +64,11 @@ def _list_pooled(results: StudyResults, frame: DataFrame) -> list[dict[str, Any]
                 }
             )
     return pooled
+
+
+def _list_code(results: StudyResults) -> dict[str, dict[str, str]]:
+    """Return the digests of source files by the `code_digest` of the runs that used them."""
+    return {digest_code(record.code): record.code for row in results.rows for record in row.records}
 
 
 def _list_runs(row: ResultRow, classes: Sequence[str]) -> list[dict[str, Any]]:
@@ -101,6 +108,5 @@ def _read_inputs(run: RunResult) -> dict[str, Any]:
         "environment": record.environment.model_dump(mode="json") if record is not None else None,
         "continued_from": list(record.continued_from) if record is not None else [],
         "is_deterministic": record.is_deterministic if record is not None else None,
-        "code": record.code if record is not None else {},
         "inputs": record.inputs if record is not None else {},
     }

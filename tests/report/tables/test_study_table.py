@@ -184,6 +184,16 @@ def test_csv_and_json_trace_every_row_to_its_runs(tmp_path: Path) -> None:
     assert (table["convention"], table["gamma"], lines[0]["gamma"]) == ("d2-main", 0.0, "0.0")
 
 
+def test_json_lists_the_source_files_of_each_code_once(tmp_path: Path) -> None:
+    store, old, new = Store(tmp_path), {"benchmark/engine/base.py": "1"}, {"benchmark/engine/base.py": "2"}
+    codes = {0: old, 1: old, 2: new}
+    ids = {seed: save(store, spec_of(seed=seed), even(80, 60), code=code) for seed, code in codes.items()}
+    table = json.loads(render(read_rows(store, plan_of({"paper": ids})), fmt="json"))
+    runs = table["rows"][0]["runs"]
+    assert [table["code"][run["code_digest"]] for run in runs] == list(codes.values())
+    assert len(table["code"]) == 2
+
+
 def test_every_format_names_the_gamma_of_the_runs(tmp_path: Path) -> None:
     store = Store(tmp_path)
     run = save(store, spec_of(protocol=Protocol(gamma=0.1)), even(80, 60))

@@ -52,9 +52,17 @@ def make_setting(split: str, protocol: str) -> str:
     return _cut(re.sub(r"[^A-Za-z0-9._]+", "-", "-".join(names)), MAX_SETTING)
 
 
-def format_changes(overrides: Mapping[str, Any]) -> str:
-    """Return overrides for a label, sorted by key, paths as given: "budget.iterations=20, clip.weights=a/w.pt"."""
-    return ", ".join(f"{key}={format_value(value, num_parts=None)}" for key, value in sorted(overrides.items()))
+def format_changes(overrides: Mapping[str, Any], *, num_parts: int | None = None) -> str:
+    """Return overrides for a label, sorted by key: "budget.iterations=20, clip.weights=a/w.pt, head.norm=null".
+
+    Args:
+        overrides: Values by dotted key.
+        num_parts: Last parts of a path to keep; None for all.
+    """
+    texts = {
+        key: "null" if value is None else format_value(value, num_parts=num_parts) for key, value in overrides.items()
+    }
+    return ", ".join(f"{key}={text}" for key, text in sorted(texts.items()))
 
 
 def format_value(value: Any, *, num_parts: int | None = 1) -> str:

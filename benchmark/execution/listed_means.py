@@ -52,17 +52,17 @@ class _FinishedRuns:
         key = (row.label, row.method, group)
         return next((runs for one, runs in self._rows if (one.label, one.method, one.group) == key), ())
 
-    def find_reference(self, row: StatedRow, groups: Sequence[str], baseline: str | None) -> StatedRow | None:
-        """Return the row of a baseline's label in these groups; None if it is this row, or several or none have it."""
+    def list_references(self, groups: Sequence[str], baseline: str | None) -> list[StatedRow]:
+        """Return the rows of a baseline's label in these groups, one for each method that has such a row."""
         named = {one.method: one for one, _ in self._rows if one.group in groups and one.label == baseline}
-        reference = next(iter(named.values())) if len(named) == 1 else None
-        return None if reference is None or row.label == baseline else reference
+        return list(named.values())
 
 
 def _describe_wrong(row: StatedRow, finished: _FinishedRuns, *, groups: Sequence[str], baseline: str | None) -> str:
     """Name the means of a row over its groups, one a split, that it states otherwise than its runs give.
 
-    A difference that it does not state, or whose baseline is not known, is not checked.
+    A difference is not checked if the row states none, is the baseline, or if rows of several methods have the
+    baseline's label.
     """
     members = [finished.find(row, group) for group in groups]
     pairs: dict[str, tuple[float | None, float | None]] = {
@@ -70,12 +70,19 @@ def _describe_wrong(row: StatedRow, finished: _FinishedRuns, *, groups: Sequence
         for metric, heading in METRICS.items()
         if metric in row.model_fields_set
     }
-    reference = finished.find_reference(row, groups, baseline)
-    if row.hiou_difference is not None and reference is not None:
-        others = [finished.find(reference, group) for group in groups]
-        differences = [_compute_difference(*pair) for pair in zip(members, others, strict=True)]
-        pairs["ΔhIoU"] = row.hiou_difference, _average(differences)
-    return _describe_unequal(pairs)
+    unknown = ""
+    if row.hiou_difference is not None and row.label != baseline:
+        references = finished.list_references(groups, baseline)
+        unknown = "" if references else f"ΔhIoU from {_name_baseline(baseline)}"
+        if len(references) == 1:
+            others = [finished.find(references[0], group) for group in groups]
+            differences = [_compute_difference(*pair) for pair in zip(members, others, strict=True)]
+            pairs["ΔhIoU"] = row.hiou_difference, _average(differences)
+    return ", ".join(text for text in (_describe_unequal(pairs), unknown) if text)
+
+
+def _name_baseline(baseline: str | None) -> str:
+    return "a baseline that it does not name" if baseline is None else f"{baseline!r}, which is no row of it"
 
 
 def _select_counted(finished: Sequence[ListedRun]) -> Sequence[ListedRun]:

@@ -94,7 +94,9 @@ class TableCheck:
             lines += [f"{row}: {text}" for label, text in notes if label == row]
         numbers = {outcome: sum(run.outcome is outcome for run in self.runs) for outcome in Outcome}
         counted = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
-        return [*lines, *_format_changes(self.runs), f"{len(self.runs)} runs: {counted}"]
+        wrong = len(self.contradictions)
+        verdict = f"; wrong statements of the table: {wrong}" if wrong else ""
+        return [*lines, *_format_changes(self.runs), f"{len(self.runs)} runs: {counted}{verdict}"]
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as JSON values."""

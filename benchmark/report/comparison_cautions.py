@@ -18,6 +18,7 @@ from benchmark.report.tables.provenance import (
     describe_row_arithmetic,
     join_distinct,
 )
+from benchmark.report.tables.row_settings import describe_own_settings
 
 UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")
 """Properties of runs that are not known of imported predictions."""
@@ -45,6 +46,9 @@ def find_cautions(a: ResultRow, b: ResultRow) -> tuple[str, ...]:
         for name, describe in properties.items()
         if describe(a) != describe(b) and not (is_any_imported and name in UNKNOWN_OF_IMPORTS)
     ]
+    settings = describe_own_settings([a, b])
+    if any(settings):
+        cautions.append("different settings: A {}; B {}".format(*(text or "those of its variant" for text in settings)))
     cautions += [f"{side}: {text}" for side, row in (("A", a), ("B", b)) for text in describe_imported(row)]
     cautions += _describe_shared_runs(a, b)
     if not is_any_imported:

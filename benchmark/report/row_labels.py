@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from benchmark.core.run_name import format_value
+from benchmark.core.run_name import format_changes, format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import PlanRow
 from benchmark.store.method_code import name_code
@@ -43,7 +43,7 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
             for index, label in enumerate(labels)
         ]
     rows = [row.model_copy(update={"label": label}) for (row, _, _), label in zip(candidates, labels, strict=True)]
-    return rows, _format_changes(shared)
+    return rows, format_changes(shared, num_parts=1)
 
 
 def _find_shared(specs: Sequence[RunSpec]) -> dict[str, Any]:
@@ -56,12 +56,9 @@ def _find_shared(specs: Sequence[RunSpec]) -> dict[str, Any]:
 
 def _describe(spec: RunSpec | None, shared: Mapping[str, Any]) -> str:
     assert spec is not None  # only a study has rows without a readable spec, and they have labels
-    changes = _format_changes({key: value for key, value in spec.overrides.items() if key not in shared})
+    own = {key: value for key, value in spec.overrides.items() if key not in shared}
+    changes = format_changes(own, num_parts=1)
     return f"{spec.variant} [{changes}]" if changes else spec.variant
-
-
-def _format_changes(overrides: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={format_value(value)}" for key, value in sorted(overrides.items()))
 
 
 def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str], kinds: Sequence[Hashable]) -> list[list[int]]:

@@ -155,6 +155,20 @@ def test_a_stated_difference_that_the_runs_do_not_give_is_no_success(pooled: Pat
     assert "b on toybox@2-s0-00: the table states other means than those of its runs: ΔhIoU 99.000000" in text
 
 
+@pytest.mark.parametrize(
+    ("baseline", "reason"), [("nope", "'nope', which is no row of it"), (None, "a baseline that it does not name")]
+)
+def test_a_stated_difference_from_an_unknown_row_is_no_success(
+    pooled: Path, store: Store, baseline: str | None, reason: str
+) -> None:
+    value = json.loads(pooled.read_text())
+    value["pooled"][0]["baseline"] = baseline
+    pooled.write_text(json.dumps(value))
+    _, code, text = compare(pooled, store)
+    assert code == ExitCode.DIFFERENT
+    assert f"the table states other means than those of its splits: ΔhIoU from {reason}" in text
+
+
 def test_stated_unseen_classes_that_the_counts_do_not_have_are_no_success(pooled: Path, store: Store) -> None:
     value = json.loads(pooled.read_text())
     value["pooled"][0]["splits"][1]["unseen"] = ["water", "cup"]

@@ -16,6 +16,7 @@ from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits
 from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
+from benchmark.report.tables.row_settings import describe_own_settings
 from benchmark.report.tables.split_notes import describe_pool
 from benchmark.store.staleness import summarize_changes
 
@@ -120,9 +121,9 @@ def describe_rows(rows: Sequence[ResultRow]) -> list[list[str]]:
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
     shared = _find_shared(rows, _describe_reconstruction)
     notes = []
-    for row in rows:
+    for row, settings in zip(rows, describe_own_settings(rows), strict=True):
         reconstruction = _describe_reconstruction(row)
-        texts = describe_imported(row)
+        texts = describe_imported(row) + ([f"with {settings}"] if settings else [])
         texts += [reconstruction] if reconstruction != shared and not row.is_imported else []
         for describe, prefix in PREFIXES.items():
             text = describe(row)

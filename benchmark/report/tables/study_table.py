@@ -23,6 +23,7 @@ from benchmark.report.tables.notes import (
     describe_stale,
 )
 from benchmark.report.tables.provenance import describe_inputs, describe_machines
+from benchmark.report.tables.row_settings import describe_shared_settings
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_json import to_json
 from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
@@ -143,6 +144,7 @@ def lay_out(
     texts += describe_baseline(results)
     texts += (
         describe_contracts(results.rows)
+        + describe_shared_settings(results.rows, title=title)
         + describe_sources(results.rows)
         + describe_machines(results.rows)
         + describe_inputs(results.rows)

@@ -43,12 +43,13 @@ def probe(
 
     store, rule = open_store(context), find_convention(convention)
     runs = {run.id: run for run in (_find_run(store, run_id) for run_id in run_ids)}
+    specs = {name: run.read_spec() for name, run in runs.items()}
     scores: dict[str, dict[str, Scores]] = {}
     for name, run in runs.items():
         prepare_torch(run.read_record().environment.threads)
         scores[name] = measure_alignment(
             store,
-            run.read_spec(),
+            specs[name],
             fit_images=fit_images,
             convention=rule,
             report=show_image_progress(f"{name}: probed"),
@@ -57,11 +58,15 @@ def probe(
     if as_json:
         print_json({name: {stage: asdict(result) for stage, result in run.items()} for name, run in scores.items()})
         return
-    is_mean = len(scores) > 1
-    header = ["stage", *HEADERS.values(), *(["hIoU gained after it"] if is_mean else [])]
-    print_columns(header, [_format_stage(mean, has_gain=is_mean) for mean in average_stages([*scores.values()])])
+    is_mean, splits = len(scores) > 1, [spec.split for spec in specs.values()]
+    header = ["stage", *HEADERS.values(), *(["hIoU of prediction - stage"] if is_mean else [])]
+    means = average_stages([*scores.values()], splits=splits)
+    print_columns(header, [_format_stage(mean, has_gain=is_mean) for mean in means])
     if is_mean:
-        print_note(f"means over {len(scores)} runs; ±: 95 % interval over such runs (Student's t), not over images")
+        several = len(set(splits))
+        level = f"{several} splits" if several > 1 else "runs"
+        means_over = f"{several} splits of means over their runs" if several > 1 else f"{len(scores)} runs"
+        print_note(f"means over {means_over}; ±: 95 % interval over the {level} (Student's t), not over images")
 
 
 def _find_run(store: Store, run_id: str) -> RunFolder:
@@ -72,5 +77,8 @@ def _find_run(store: Store, run_id: str) -> RunFolder:
 
 
 def _format_stage(mean: StageMean, *, has_gain: bool) -> list[str]:
+    from methods.probes.summary import LAST_STAGE
+
     scores = [f"{mean.means[metric]:.1f}" for metric in mean.means]
-    return [mean.stage, *scores, *([f"{mean.gain:+.1f} ±{mean.gain_half_width:.1f}"] if has_gain else [])]
+    gain = "-" if mean.stage == LAST_STAGE else f"{mean.gain:+.1f} ±{mean.gain_half_width:.1f}"
+    return [mean.stage, *scores, *([gain] if has_gain else [])]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
+from statistics import median
 
 from benchmark.core.run_name import make_text
 from benchmark.core.run_record import RunRecord
@@ -41,7 +42,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Pace:
-    """Mean pace of finished runs on one kind of machine.
+    """Median pace of finished runs on one kind of machine, which a few slow runs do not change.
 
     Attributes:
         ids: Ids of the runs.
@@ -188,19 +189,19 @@ def _measure(records: Iterable[RunRecord], *, size: int) -> list[Measurement]:
 
 
 def _compute_pace(measured: Sequence[Measurement], *, has_same_config: bool) -> Pace:
-    """Return the mean pace of the runs on the machine of the latest one."""
+    """Return the median pace of the runs on the machine of the latest one."""
     machine = _get_machine(max(measured, key=lambda item: item.record.finished))
     device, is_gpu, threads = machine
     chosen = [item for item in measured if _get_machine(item) == machine]
-    trained = sum(item.trained_images for item in chosen)
+    trained = [item.train_s / item.trained_images for item in chosen if item.trained_images]
     return Pace(
         ids=tuple(item.record.spec.id for item in chosen),
         has_same_config=has_same_config,
         device=device,
         is_gpu=is_gpu,
         threads=threads,
-        train_s=sum(item.train_s for item in chosen) / trained if trained else None,
-        rest_s=sum(item.rest_s for item in chosen) / max(sum(item.scored_images for item in chosen), 1),
+        train_s=median(trained) if trained else None,
+        rest_s=median(item.rest_s / max(item.scored_images, 1) for item in chosen),
         trained_images=max(item.trained_images for item in chosen),
         scored_images=max(item.scored_images for item in chosen),
     )

@@ -10,11 +10,12 @@ from typing import Any
 
 from benchmark.core.method import Config, Method, Recipe
 from benchmark.core.overrides import validate_fields
+from benchmark.core.protocol import TrainImages
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, Split, find_split_file, load_split
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.discovery import list_data_folders
-from benchmark.data.loader import check_fits
+from benchmark.data.loader import check_fits, select_train_images
 from benchmark.planning.method_setup import (
     MethodSetup,
     normalize_overrides,
@@ -77,6 +78,7 @@ def resolve(
         "budget": setup.budget,
         "max_images": max_images,
     }
+    check_train_images(setup.protocol.train_images, original)
     with locate_own_errors(split_method(method)[0], setup.variant):
         check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
     return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
@@ -138,6 +140,16 @@ def compute_fingerprint(data: SplitData) -> str:
     dataset = open_dataset(split.dataset)
     check_fits(dataset, split)
     return dataset.fingerprint(split.train, split.evaluate)
+
+
+def check_train_images(images: TrainImages, split: Split) -> None:
+    """Check that a split has as many training images as a protocol asks for; other rules need the masks.
+
+    Raises:
+        ValueError: It has fewer.
+    """
+    if isinstance(images, int):
+        select_train_images(open_dataset(split.dataset), split, images)
 
 
 def load_recipe_of(spec: RunSpec) -> Recipe[Any]:

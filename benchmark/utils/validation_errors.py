@@ -204,7 +204,8 @@ def _describe_problem(names: Sequence[str], group: Sequence[ErrorDetails], kind:
     if first["type"] in STATEMENTS:
         return f"{key or 'the value'} {_format(STATEMENTS[first['type']], first)}"
     if first["type"] in EXPECTATIONS:
-        text = f"expected {' or '.join(dict.fromkeys(expectations))}"
+        *others, last = dict.fromkeys(expectations)
+        text = f"expected {' or '.join([*(one.replace(' or ', ', ') for one in others), last])}"
     else:  # raised by a validator of ours, or an error type of a newer pydantic
         text = " ".join(first["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ").split())
         text = text.replace("Input should be", "expected") or "is not allowed"

@@ -36,6 +36,8 @@ from benchmark.report.figures.style import (
 )
 from benchmark.report.result_row import ResultRow
 
+SHORTEST = 0.005
+"""Shortest line of equal hIoU that is drawn if it enters from the left, as a share of the width."""
 LEVELS = range(10, 100, 10)
 ENTRY_IN, AXES_LABELS_IN = 0.175, 0.5
 """Height of a line of the legend beside the points, and width of the labels on their other side."""
@@ -156,15 +158,13 @@ def _draw_levels(axes: Axes) -> None:
     for level in LEVELS:
         pole = level / 2  # here the other side is infinite
         entry = level * top / (2 * top - level) if top > pole else right
+        end = min(right, level * bottom / (2 * bottom - level)) if bottom > pole else right
         start = max(left, entry)
-        if start >= right:
+        if end <= start or (entry < left and end - start < SHORTEST * (right - left)):
             continue
-        unseen = pole + np.geomspace(start - pole, right - pole, 200)
+        unseen = pole + np.geomspace(start - pole, end - pole, 200)
         seen = level * unseen / (2 * unseen - level)
-        if seen[0] < bottom:
-            continue
-        inside = seen >= bottom
-        axes.plot(unseen[inside], seen[inside], color=PALE, linewidth=0.6, zorder=0)
+        axes.plot(unseen, seen, color=PALE, linewidth=0.6, zorder=0)
         _draw_level_text(axes, f"{level}", (unseen[0], seen[0]), is_above=entry >= left)
     axes.set(xlim=(left, right), ylim=(bottom, top))
 

@@ -172,7 +172,7 @@ def check_kinds(kinds: Iterable[str], known: Collection[str], *, base: str) -> N
     if unknown is not None and not known:
         raise ValueError(f"split {base!r} has no kinds of classes, such as {unknown!r}: draw without, or add kinds")
     if unknown is not None:
-        raise KeyError(explain_unknown_name(f"kind of classes of split {base!r} named", unknown, known))
+        raise KeyError(explain_unknown_name(f"kind of classes in split {base!r}", unknown, known))
 
 
 def _check_count(draw: SplitDraw, kind: str, count: int, *, available: int) -> None:

@@ -63,10 +63,10 @@ def probe(
     means = average_stages([*scores.values()], splits=splits)
     print_columns(header, [_format_stage(mean, has_gain=is_mean) for mean in means])
     if is_mean:
-        several = len(set(splits))
-        level = f"{several} splits" if several > 1 else "runs"
-        means_over = f"{several} splits of means over their runs" if several > 1 else f"{len(scores)} runs"
-        print_note(f"means over {means_over}; ±: 95 % interval over the {level} (Student's t), not over images")
+        number = len(set(splits))
+        level = f"{number} splits" if number > 1 else f"{len(scores)} runs"
+        inner = " of means over their runs" if number > 1 else ""
+        print_note(f"means over {level}{inner}; ±: 95 % interval over the {level} (Student's t), not over images")
 
 
 def _find_run(store: Store, run_id: str) -> RunFolder:

@@ -32,7 +32,7 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
         The rows with their labels, and the overrides that all rows share, for the caption; empty if a study labels any.
     """
     specs = [spec for _, spec, study in candidates if spec is not None and not study]
-    shared = _find_shared(specs) if len(specs) == len(candidates) else {}
+    shared = find_shared_overrides([spec.overrides for spec in specs]) if len(specs) == len(candidates) else {}
     kinds = [_identify_kind(candidate) for candidate in candidates]
     known = {kind: row.label for kind, (row, _, _) in reversed(list(zip(kinds, candidates, strict=True))) if row.label}
     labels = [known.get(kind) or _describe(spec, shared) for kind, (_, spec, _) in zip(kinds, candidates, strict=True)]
@@ -46,11 +46,15 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
     return rows, format_changes(shared, num_parts=1)
 
 
-def _find_shared(specs: Sequence[RunSpec]) -> dict[str, Any]:
-    """Return the overrides that all of several specs have."""
-    if len(specs) < 2:
+def find_shared_overrides(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the overrides that all of several rows have; none of a single row.
+
+    Args:
+        rows: Overrides of each row by dotted key.
+    """
+    if len(rows) < 2:
         return {}
-    first, *others = (spec.overrides for spec in specs)
+    first, *others = rows
     return {key: value for key, value in first.items() if all(key in some and some[key] == value for some in others)}
 
 
@@ -64,7 +68,7 @@ def _describe(spec: RunSpec | None, shared: Mapping[str, Any]) -> str:
 def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str], kinds: Sequence[Hashable]) -> list[list[int]]:
     """Return for every row the rows with the same name, itself included; nothing for a row whose name is its own.
 
-    A row whose name is shared on one split is told apart on all of its splits.
+    A row whose name is shared on one split gets a name of its own on all of its splits.
     """
     keys = [(*_read_setting(row, spec), label) for (row, spec, _), label in zip(candidates, labels, strict=True)]
     places: dict[tuple[object, ...], list[int]] = {}

@@ -77,8 +77,8 @@ def _list_values(
     """Return the means of a score of a stage on each split, (splits,); on a single split its values, (runs,)."""
     values = np.array([getattr(scores[stage], metric) for scores in runs])
     names = np.array(splits)
-    several = np.unique(names)
-    return values if len(several) == 1 else np.array([values[names == name].mean() for name in several])
+    distinct = np.unique(names)
+    return values if len(distinct) == 1 else np.array([values[names == name].mean() for name in distinct])
 
 
 def _compute_half_width(values: NDArray[np.float64]) -> float:

@@ -86,6 +86,13 @@ def test_runs_of_several_machines_are_not_mixed(store: Store) -> None:
     assert row.compute_hours(1) == pytest.approx(4 * 300 / 3600)
 
 
+def test_a_few_slow_runs_do_not_change_the_estimate(store: Store) -> None:
+    for spec, train_s in zip(select(store, seeds=(0, 1, 2)).specs, (100, 110, 900), strict=True):
+        measure(store, spec, train_s=train_s)
+    row = estimate(store, select(store))
+    assert row.pace is not None and row.pace.train_s == pytest.approx(110 / row.pace.trained_images)
+
+
 def test_a_resumed_run_is_measured_by_its_training_and_its_latency(store: Store) -> None:
     selection = select(store, fields={"max_images": 40})
     measure(store, selection.specs[0], attempts=2)

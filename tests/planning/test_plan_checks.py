@@ -63,6 +63,21 @@ def test_more_images_than_the_subset_has_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            1601,
+            "protocol trains on 1601 images, but subset 'train' of 'toybox' has 1600: give train_images at most 1600",
+        ),
+        ("some", "expected 'all', 'labeled', 'without unseen' or a whole number"),
+    ],
+)
+def test_training_images_that_there_are_not_are_refused(images: int | str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve("maskclip", split="toybox", seed=0, overrides={"protocol.train_images": images})
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [(b"", "the file is empty"), (b"<html>", "it is a web page"), (b"version https://git-lfs", "pointer of Git LFS")],
 )

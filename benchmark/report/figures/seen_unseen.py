@@ -59,7 +59,7 @@ def draw_scatter(
         axes.margins(0.12)
         axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
-        _draw_levels(axes)
+        draw_levels(axes)
         drawn = [row.estimates[side].interval for row, *_ in shown for side in SIDES]
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
         flags = make_flag_handles([row for row, *_ in shown], SIDES)
@@ -94,7 +94,7 @@ def draw_gamma(
         right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
         right.axvline(shown[0][0].gamma, color=GRAY, linewidth=0.6, linestyle=DASHES)
         draw_grid(right)
-        _draw_levels(left)
+        draw_levels(left)
         draw_legend_below(figure, [*lines, _make_gamma_handle(), _make_level_handle()])
     return list_paths(out, "gamma", formats)
 
@@ -152,7 +152,7 @@ def _draw_curves(
     return line
 
 
-def _draw_levels(axes: Axes) -> None:
+def draw_levels(axes: Axes) -> None:
     """Draw lines of equal hIoU, each with its value where the line enters from above or from the left."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     for level in LEVELS:

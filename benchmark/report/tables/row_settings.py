@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmark.core.run_name import format_changes
 from benchmark.report.result_row import ResultRow
+from benchmark.report.row_labels import find_shared_overrides
 
 NOTED_ELSEWHERE = ("budget.", "protocol.")
 """Beginnings of keys that the notes on training and protocol show."""
@@ -31,11 +32,7 @@ def describe_shared_settings(rows: Sequence[ResultRow], *, title: str) -> list[s
 
 def _find_shared(rows: Sequence[ResultRow]) -> dict[str, Any]:
     """Return the settings that all of several rows with results have."""
-    settings = [_read_settings(row) for row in rows if row.records and not row.is_imported]
-    if len(settings) < 2:
-        return {}
-    first, *others = settings
-    return {key: value for key, value in first.items() if all(key in some and some[key] == value for some in others)}
+    return find_shared_overrides([_read_settings(row) for row in rows if row.records and not row.is_imported])
 
 
 def _read_settings(row: ResultRow) -> Mapping[str, Any]:

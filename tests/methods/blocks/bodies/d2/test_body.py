@@ -152,7 +152,7 @@ def test_weights_of_another_body_are_refused(tmp_path: Path) -> None:
 
 def test_a_checkpoint_with_settings_of_its_training_code_is_read(tmp_path: Path) -> None:
     file = _imagenet_file(tmp_path, _body(tmp_path), suffix="pth")
-    torch.save(torch.load(file) | {"best": np.float64(3.5), "args": argparse.Namespace(lr=1)}, file)
+    torch.save(torch.load(file, weights_only=True) | {"best": np.float64(3.5), "args": argparse.Namespace(lr=1)}, file)
     assert _body(tmp_path, weights=str(file)).backbone is not None
 
 

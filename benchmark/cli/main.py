@@ -19,6 +19,7 @@ from benchmark.cli import (
     housekeeping,
     methods,
     plots,
+    points,
     predict,
     pretrain,
     probe,
@@ -70,6 +71,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "verify": verify.verify,
         "predict": predict.predict,
         "probe": probe.probe,
+        "points": points.points,
     },
     "Exchange and storage": {
         "import": exchange.import_predictions,

@@ -126,11 +126,12 @@ def _measure_engines(
 
 def _load_batches(spec: RunSpec) -> list[Batch]:
     from benchmark.data.catalog import open_dataset
-    from benchmark.data.loader import TrainLoader
-    from benchmark.planning.resolve import load_split_of
+    from benchmark.data.run_loaders import make_train_loader
+    from benchmark.planning.resolve import load_recipe_of, load_split_of
 
-    split, size = load_split_of(spec), spec.budget.batch_size
-    loader = TrainLoader(open_dataset(split.dataset), split, protocol=spec.protocol, batch_size=size, seed=spec.seed)
+    split = load_split_of(spec)
+    supervision = load_recipe_of(spec).traits.supervision
+    loader = make_train_loader(spec, open_dataset(split.dataset), split, supervision=supervision)
     return list(loader.batches(0, DIFFERENT_BATCHES))
 
 

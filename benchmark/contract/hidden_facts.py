@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.contract.point_samples import make_raw_points
+from benchmark.contract.samples import make_caption
 from benchmark.core.seeding import KeyedRandom
 from benchmark.core.split import Split
 from benchmark.core.types import get_ignore_label
-from benchmark.data.base import ImageRef, RawSample
+from benchmark.data.base import ImageRef, RawPoints, RawSample
 
 SIDE, BLOCK, NUM_IMAGES = 32, 4, 4
 """Height and width of an image in pixels, those of the blocks of one label, and the number of images."""
@@ -26,11 +28,13 @@ class TinyDataset:
         name: Name of the dataset that it stands for.
         classes: Class names in label order.
         labels: (N, H, W) labels.
+        captions: One caption of each image. No change of hidden facts changes them, since they are given in training.
     """
 
     name: str
     classes: tuple[str, ...]
     labels: NDArray[Any]
+    captions: tuple[str, ...] = ()
 
     def size(self, subset: str) -> int:
         """Return the number of images."""
@@ -40,6 +44,14 @@ class TinyDataset:
         """Return an image (H, W, 3) with its labels (H, W)."""
         image = KeyedRandom("leak image", index).draw_integers(0, 256, shape=(SIDE, SIDE, 3)).astype(np.uint8)
         return RawSample(image, self.labels[index], *self.get_image_ref(subset, index))
+
+    def read_captions(self, subset: str, index: int) -> tuple[str, ...]:
+        """Return the caption of an image."""
+        return (self.captions[index],)
+
+    def read_points(self, subset: str, index: int) -> RawPoints:
+        """Return the points of an image, with the labels of their pixels."""
+        return make_raw_points(self.labels[index], name=str(index))
 
     def get_image_ref(self, subset: str, index: int) -> ImageRef:
         """Return the names of an image."""
@@ -69,7 +81,9 @@ def make_training_data(split: Split) -> TrainingData:
     blocks = KeyedRandom("leak labels").draw_integers(0, count + 2, shape=(NUM_IMAGES, SIDE // BLOCK, SIDE // BLOCK))
     labels = np.where(blocks < count, blocks, ignore).astype(np.uint8 if ignore <= 255 else np.uint16)
     labels = labels.repeat(BLOCK, axis=1).repeat(BLOCK, axis=2)
-    return TrainingData(split.model_copy(update={"images": {}}), TinyDataset(split.dataset, split.classes, labels))
+    captions = tuple(_describe_labels(image, split.classes) for image in labels)
+    dataset = TinyDataset(split.dataset, split.classes, labels, captions)
+    return TrainingData(split.model_copy(update={"images": {}}), dataset)
 
 
 def rename_unseen(data: TrainingData) -> TrainingData:
@@ -94,6 +108,11 @@ def swap_unseen_and_void(data: TrainingData) -> TrainingData:
 
 
 Change = Callable[[TrainingData], TrainingData]
+
+
+def _describe_labels(labels: NDArray[Any], classes: tuple[str, ...]) -> str:
+    """Return a caption that names the first classes of a label map (H, W)."""
+    return make_caption([classes[label] for label in dict.fromkeys(labels.ravel().tolist()) if label < len(classes)])
 
 
 def _list_unseen_labels(data: TrainingData) -> list[int]:

@@ -62,7 +62,7 @@ def _find_permission(name: str, subject: Subject) -> str:
     kind = subject.setup.recipe.traits.supervision
     if not subject.split.unseen:
         return f"split {subject.split.name} has no unseen class"
-    allowed = {"unseen-names": kind.includes_unseen_names}.get(name, kind in (Supervision.TAGS, Supervision.POINTS))
+    allowed = {"unseen-names": kind.includes_unseen_names}.get(name, kind is Supervision.TAGS)
     return f"supervision is {kind.value}, which includes it" if allowed else ""
 
 

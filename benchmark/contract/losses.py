@@ -9,6 +9,7 @@ import torch
 from benchmark.contract.comparison import GENERATORS, find_different_loss, get_random_states
 from benchmark.contract.culprit import find_culprit, locate_function
 from benchmark.contract.errors import add_circumstances
+from benchmark.contract.point_samples import replace_labels
 from benchmark.contract.rule import BrokenRuleError, Rule, require_training
 from benchmark.contract.settings import refuse_new_settings
 from benchmark.contract.subject import Subject
@@ -59,7 +60,7 @@ def _list_partial_batches(subject: Subject) -> Iterator[tuple[str, str, Batch]]:
     """Yield batches in which labels are missing, each with a description and what to do if it is not handled."""
     ignore, last = get_ignore_label(len(subject.split.seen)), len(subject.split.seen) - 1
     half = subject.make_training_batch()
-    half[1]["sem_seg"] = torch.full_like(half[1]["sem_seg"], ignore)  # it shows nothing but unseen classes
+    replace_labels(half[1], torch.full_like(half[1]["sem_seg"], ignore))  # it shows nothing but unseen classes
     yield "a batch with an image without labels", UNLABELED_ADVICE, half
     for label in sorted({0, last}):
         name = subject.split.seen[label]
@@ -71,7 +72,7 @@ def _fill_labels(subject: Subject, label: int) -> Batch:
     """Return a batch in which every labeled pixel has one label."""
     batch, ignore = subject.make_training_batch(), get_ignore_label(len(subject.split.seen))
     for sample in batch:
-        sample["sem_seg"] = sample["sem_seg"].masked_fill(sample["sem_seg"] != ignore, label)
+        replace_labels(sample, sample["sem_seg"].masked_fill(sample["sem_seg"] != ignore, label))
     return batch
 
 

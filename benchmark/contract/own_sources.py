@@ -12,7 +12,6 @@ from pathlib import Path
 
 from benchmark.contract.comparison import predict
 from benchmark.contract.rule import BrokenRuleError, Rule
-from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.split_files import watch_split_files
 from benchmark.contract.subject import Subject
 
@@ -31,7 +30,7 @@ def _check_sources(subject: Subject) -> None:
         method = subject.build()
         method.set_classes(subject.split.seen)
         method.train().losses(subject.make_training_batch())
-        predict(method.eval(), make_prediction_batch())
+        predict(method.eval(), subject.make_prediction_batch())
     for item in [*subject.opened, *opened]:
         raise BrokenRuleError(f"opens {item.name}, which holds the unseen names: {ADVICE}", item.place)
 

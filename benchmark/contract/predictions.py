@@ -19,7 +19,6 @@ from benchmark.contract.comparison import (
 from benchmark.contract.culprit import find_culprit, locate_function
 from benchmark.contract.losses import find_used_generators, locate_random_draw
 from benchmark.contract.rule import BrokenRuleError, Rule
-from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.settings import refuse_new_settings
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
@@ -32,7 +31,7 @@ NEIGHBOR_TOLERANCE = 1e-3
 
 
 def _check_shapes(subject: Subject) -> None:
-    method, batch = subject.in_evaluation(), make_prediction_batch()
+    method, batch = subject.in_evaluation(), subject.make_prediction_batch()
     with torch.no_grad():
         predictions = check_predictions(method.predict(batch), batch, method)
     place = locate_function(method, "predict")
@@ -48,9 +47,9 @@ def _check_shapes(subject: Subject) -> None:
 
 
 def _check_neighbors(subject: Subject) -> None:
-    method, batch = subject.in_evaluation(), make_prediction_batch()
+    method, batch = subject.in_evaluation(), subject.make_prediction_batch()
     together = predict(method, batch)
-    for index, sample in enumerate(make_prediction_batch()):
+    for index, sample in enumerate(subject.make_prediction_batch()):
         alone = predict(method, [sample])[0]
         if not torch.allclose(together[index], alone, atol=NEIGHBOR_TOLERANCE):
             raise BrokenRuleError(
@@ -64,9 +63,9 @@ def _check_neighbors(subject: Subject) -> None:
 def _check_repetition(subject: Subject) -> None:
     method = subject.in_evaluation()
     seed_globals("one stream")
-    first = predict(method, make_prediction_batch())
+    first = predict(method, subject.make_prediction_batch())
     others = list[list[Tensor]]()
-    used = find_used_generators(lambda: others.append(predict(method, make_prediction_batch())))
+    used = find_used_generators(lambda: others.append(predict(method, subject.make_prediction_batch())))
     difference = find_difference(first, others[0])
     if difference or used:
         seen = (
@@ -76,7 +75,7 @@ def _check_repetition(subject: Subject) -> None:
         )
         raise BrokenRuleError(
             f"{seen}: draw nothing at random, or only with self.step_context.generator(...), and remember nothing",
-            locate_random_draw(subject, subject.in_evaluation(), make_prediction_batch()),
+            locate_random_draw(subject, subject.in_evaluation(), subject.make_prediction_batch()),
         )
     _check_memory(subject, first)
 
@@ -84,8 +83,8 @@ def _check_repetition(subject: Subject) -> None:
 def _check_memory(subject: Subject, expected: list[Tensor]) -> None:
     """Predict after another batch: a method that remembers the last batch predicts differently."""
     method = subject.in_evaluation()
-    predict(method, make_prediction_batch(name="other requests"))
-    difference = find_difference(expected, predict(method, make_prediction_batch()))
+    predict(method, subject.make_prediction_batch(name="other requests"))
+    difference = find_difference(expected, predict(method, subject.make_prediction_batch()))
     if difference:
         raise BrokenRuleError(
             f"images get other scores after another batch was predicted ({difference}): remember nothing from batch "
@@ -98,10 +97,10 @@ def _check_side_effects(subject: Subject) -> None:
     method = subject.in_evaluation()
     before = copy_state(method)
     with torch.no_grad():
-        refuse_new_settings(subject, method, lambda: method.predict(make_prediction_batch()))
+        refuse_new_settings(subject, method, lambda: method.predict(subject.make_prediction_batch()))
     changed = list_changes(before, method)
     if changed:
-        fresh, batch = subject.in_evaluation(), make_prediction_batch()
+        fresh, batch = subject.in_evaluation(), subject.make_prediction_batch()
         place = find_culprit(
             lambda: predict(fresh, batch), files=subject.files, observe=lambda: get_state_versions(fresh)
         )
@@ -113,7 +112,7 @@ def _check_side_effects(subject: Subject) -> None:
 
 def _check_samples(subject: Subject) -> None:
     _refuse_modified(subject, subject.in_training, subject.make_training_batch)
-    _refuse_modified(subject, subject.in_evaluation, make_prediction_batch)
+    _refuse_modified(subject, subject.in_evaluation, subject.make_prediction_batch)
 
 
 def _refuse_modified(subject: Subject, get_method: Callable[[], Method], make_batch: Callable[[], Batch]) -> None:
@@ -146,7 +145,7 @@ def _check_determinism(subject: Subject) -> None:
     for seed in (0, 1):
         method = subject.build(seed=seed)
         method.set_classes(subject.split.classes)
-        scores.append(predict(method.eval(), make_prediction_batch()))
+        scores.append(predict(method.eval(), subject.make_prediction_batch()))
     difference = find_difference(*scores)
     if difference:
         raise BrokenRuleError(

@@ -10,7 +10,6 @@ from torch import Tensor
 from benchmark.contract.comparison import find_difference, find_different_loss, predict
 from benchmark.contract.culprit import locate_function
 from benchmark.contract.rule import BrokenRuleError, Rule, require_training
-from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
 from benchmark.engine.checkpoint import get_trainable_state, list_misfits
@@ -92,7 +91,7 @@ def _compare_predictions(subject: Subject, *methods: Method) -> str:
     scores = list[list[Tensor]]()
     for method in methods:
         method.set_classes(subject.split.classes)
-        scores.append(predict(method.eval(), make_prediction_batch()))
+        scores.append(predict(method.eval(), subject.make_prediction_batch()))
     return find_difference(*scores)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from benchmark.core.seeding import torch_generator
@@ -9,6 +11,15 @@ from benchmark.core.types import Batch, get_ignore_label
 
 SIDE, BLOCK = 32, 8
 """Height and width of a training image in pixels, and of the blocks of one label."""
+
+
+CAPTION_NAMES = 3
+"""Largest number of classes that a caption names, so that it fits into the text encoder of any CLIP."""
+
+
+def make_caption(names: Sequence[str]) -> str:
+    """Return a caption that names the first of some classes."""
+    return f"a photo of {', '.join(names[:CAPTION_NAMES])}"
 
 
 def make_training_batch(num_seen: int, *, name: str = "training batch") -> Batch:

@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from benchmark.contract.hidden_facts import TrainingData, make_training_data
-from benchmark.contract.samples import make_training_batch
+from benchmark.contract.point_samples import add_random_points
+from benchmark.contract.samples import make_caption, make_prediction_batch, make_training_batch
 from benchmark.contract.split_files import OpenedFile
 from benchmark.contract.training import Learned, train_briefly
-from benchmark.core.method import Method, StepContext
+from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.protocol import Protocol
 from benchmark.core.split import Split
-from benchmark.core.types import Batch
+from benchmark.core.types import Batch, Sample
 from benchmark.planning.method_setup import MethodSetup
 
 
@@ -64,11 +65,26 @@ class Subject:
 
     def make_training_batch(self, *, name: str = "training batch") -> Batch:
         """Return a labeled batch, see `benchmark.contract.samples`."""
-        return make_training_batch(len(self.split.seen), name=name)
+        batch = make_training_batch(len(self.split.seen), name=name)
+        if self._supervision.includes_captions:
+            return [self._add_caption(sample) for sample in batch]
+        return [add_random_points(sample) for sample in batch] if self._supervision.includes_points else batch
+
+    def make_prediction_batch(self, *, name: str = "requests") -> Batch:
+        """Return a batch without targets, see `benchmark.contract.samples`, with tags or points as the supervision."""
+        batch = self.add_tags(make_prediction_batch(name=name))
+        return [add_random_points(sample) for sample in batch] if self._supervision.includes_points else batch
+
+    def add_tags(self, batch: Batch) -> Batch:
+        """Return samples as the method gets them in evaluation: with tags if they are the supervision."""
+        if not self._supervision.includes_tags:
+            return batch
+        classes, step = self.split.classes, len(batch)
+        return [{**sample, "tags": classes[index::step]} for index, sample in enumerate(batch)]
 
     def learn(self, data: TrainingData) -> Learned:
         """Train the method briefly on tiny data, see `train_briefly`."""
-        return train_briefly(self.build, data, budget=self.setup.budget)
+        return train_briefly(self.build, data, budget=self.setup.budget, supervision=self._supervision)
 
     @cached_property
     def learned(self) -> Learned:
@@ -79,6 +95,16 @@ class Subject:
         """Return the positions of the first, a middle and the last iteration of the budget, each once."""
         iterations = max(1, self.setup.budget.iterations)
         return [StepContext(0, index, iterations) for index in sorted({0, iterations // 2, iterations - 1})]
+
+    @property
+    def _supervision(self) -> Supervision:
+        return self.setup.recipe.traits.supervision
+
+    def _add_caption(self, sample: Sample) -> Sample:
+        """Return a sample with a caption that names the first classes of its labels."""
+        labels, seen = dict.fromkeys(sample["sem_seg"].flatten().tolist()), self.split.seen
+        caption = make_caption([seen[label] for label in labels if label < len(seen)])
+        return {**sample, "captions": (caption,)}
 
     @cached_property
     def _initialized(self) -> Method:

@@ -15,7 +15,7 @@ from torch import Tensor
 from benchmark.contract.hidden_facts import TrainingData
 from benchmark.core import split as split_module
 from benchmark.core.budget import Budget
-from benchmark.core.method import Method
+from benchmark.core.method import Method, Supervision
 from benchmark.core.protocol import Protocol
 from benchmark.core.split import Split
 from benchmark.data.loader import TrainLoader
@@ -39,7 +39,12 @@ class Learned:
 
 
 def train_briefly(
-    build: Callable[[Split], Method], data: TrainingData, *, budget: Budget, is_withheld: bool = True
+    build: Callable[[Split], Method],
+    data: TrainingData,
+    *,
+    budget: Budget,
+    is_withheld: bool = True,
+    supervision: Supervision = Supervision.NONE,
 ) -> Learned:
     """Train a method for two iterations on tiny data.
 
@@ -48,9 +53,10 @@ def train_briefly(
         data: Split and dataset; `load_split` finds this split under its name meanwhile.
         budget: Budget of the method, of which only a little is used.
         is_withheld: Whether unseen labels are withheld, as they should be; for tests of the leak checks.
+        supervision: Supervision of the method.
     """
     shown = data.split if is_withheld else Split.model_validate(data.split.model_dump() | {"unseen": ()})
-    loader = TrainLoader(data.dataset, shown, protocol=Protocol(), batch_size=2, seed=0)
+    loader = TrainLoader(data.dataset, shown, protocol=Protocol(), batch_size=2, seed=0, supervision=supervision)
     brief = Budget(iterations=min(ITERATIONS, budget.iterations), batch_size=2, init_images=min(2, budget.init_images))
     losses = list[dict[str, float]]()
     with tempfile.TemporaryDirectory() as folder, _replace_split_file(data.split):

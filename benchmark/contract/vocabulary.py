@@ -11,7 +11,6 @@ from benchmark.contract.comparison import find_difference, predict
 from benchmark.contract.culprit import locate_function
 from benchmark.contract.predictions import VALUES_SENTENCE
 from benchmark.contract.rule import BrokenRuleError, Rule
-from benchmark.contract.samples import make_prediction_batch
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
 
@@ -19,16 +18,16 @@ ORDER_TOLERANCE = 0.02
 """Accepted difference of scores in another order of names, as a share of the largest; half precision is coarse."""
 
 
-def _predict_classes(method: Method, names: Sequence[str]) -> list[Tensor]:
+def _predict_classes(subject: Subject, method: Method, names: Sequence[str]) -> list[Tensor]:
     method.set_classes(names)
-    return predict(method, make_prediction_batch())
+    return predict(method, subject.make_prediction_batch())
 
 
 def _check_count(subject: Subject) -> None:
     method = subject.in_evaluation()
     names = subject.split.classes
     for vocabulary in (names[:3], names[-2:], names):
-        for scores in _predict_classes(method, vocabulary):
+        for scores in _predict_classes(subject, method, vocabulary):
             if len(scores) != len(vocabulary):
                 raise BrokenRuleError(
                     f"after set_classes with {len(vocabulary)} names, predict returned {len(scores)} maps of scores: "
@@ -40,7 +39,7 @@ def _check_count(subject: Subject) -> None:
 def _check_unknown_names(subject: Subject) -> None:
     method = subject.in_evaluation()
     vocabulary = (subject.split.classes[0], "a thing without a name")
-    counts = [len(scores) for scores in _predict_classes(method, vocabulary)]
+    counts = [len(scores) for scores in _predict_classes(subject, method, vocabulary)]
     if counts != [2, 2]:
         raise BrokenRuleError(
             f"with a name that is not in the split, predict returned {counts[0]} maps of scores for 2 names: make the "
@@ -52,7 +51,7 @@ def _check_unknown_names(subject: Subject) -> None:
 def _check_order(subject: Subject) -> None:
     method, names = subject.in_evaluation(), subject.split.classes
     for scores, reversed_scores in zip(
-        _predict_classes(method, names), _predict_classes(method, names[::-1]), strict=True
+        _predict_classes(subject, method, names), _predict_classes(subject, method, names[::-1]), strict=True
     ):
         size = max(1.0, float(scores.abs().max()))
         if not torch.allclose(scores.flip(0), reversed_scores, atol=ORDER_TOLERANCE * size):
@@ -65,10 +64,10 @@ def _check_order(subject: Subject) -> None:
 
 def _check_leftovers(subject: Subject) -> None:
     method, names = subject.in_evaluation(), subject.split.classes
-    first = _predict_classes(method, names)
+    first = _predict_classes(subject, method, names)
     for other in (names, subject.split.seen, names[:2], names[::-1]):
-        _predict_classes(method, other)
-        difference = find_difference(first, _predict_classes(method, names))
+        _predict_classes(subject, method, other)
+        difference = find_difference(first, _predict_classes(subject, method, names))
         if difference:
             kind = "reversed " if other == names[::-1] else ""
             raise BrokenRuleError(

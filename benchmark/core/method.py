@@ -64,8 +64,15 @@ class Config(FrozenModel):
 ConfigT = TypeVar("ConfigT", bound=Config)
 
 
+POINT_KEYS = ("points", "points_uv", "points_valid")
+"""Fields of a sample that hold the points of its scene."""
+
+
 class Supervision(StrEnum):
-    """Targets that a method uses in training. Tables never rank across kinds without saying so."""
+    """Targets that a method uses in training, tags also in evaluation. Tables never rank across kinds tacitly.
+
+    Points are labeled with seen classes only, as masks are, and come with the names of unseen classes.
+    """
 
     NONE = "none"
     TAGS = "tags"
@@ -76,8 +83,33 @@ class Supervision(StrEnum):
 
     @property
     def includes_unseen_names(self) -> bool:
-        """Whether training may know the names of unseen classes: tags and points of all classes carry them."""
+        """Whether training may know the names of unseen classes: tags of all classes carry them."""
         return self in (Supervision.SEEN_MASKS_UNSEEN_NAMES, Supervision.TAGS, Supervision.POINTS)
+
+    @property
+    def includes_captions(self) -> bool:
+        """Whether training samples have captions; these may name unseen classes."""
+        return self is Supervision.CAPTIONS
+
+    @property
+    def includes_tags(self) -> bool:
+        """Whether evaluation samples have tags, those of unseen classes included."""
+        return self is Supervision.TAGS
+
+    @property
+    def includes_points(self) -> bool:
+        """Whether samples have the points of their scene, those for training with labels of seen classes."""
+        return self is Supervision.POINTS
+
+    @property
+    def train_keys(self) -> tuple[str, ...]:
+        """Fields of a training sample that other methods do not get."""
+        return ("captions",) * self.includes_captions + (*POINT_KEYS, "point_sem_seg") * self.includes_points
+
+    @property
+    def eval_keys(self) -> tuple[str, ...]:
+        """Fields of an evaluation sample that other methods do not get."""
+        return ("tags",) * self.includes_tags + POINT_KEYS * self.includes_points
 
 
 @dataclass(frozen=True)
@@ -85,14 +117,16 @@ class Traits:
     """Facts that a table shows next to the numbers of a method.
 
     Attributes:
-        supervision: Targets that are used in training.
+        supervision: Targets that are used in training, or tags or points that are used in evaluation.
         reconstruction: Deviations from the paper, one sentence; empty if official code was followed.
         is_deterministic: Whether a run without training draws nothing; see `gives_one_result`.
+        cost: Passes of networks that the prediction of one image takes, such as "CLIP once"; empty if not declared.
     """
 
     supervision: Supervision
     reconstruction: str = ""
     is_deterministic: bool = False
+    cost: str = ""
 
     def gives_one_result(self, budget: Budget) -> bool:
         """Return whether every seed gives the same result, so that a study runs the row once.

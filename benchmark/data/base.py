@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,25 @@ class RawSample:
     labels: NDArray[np.integer]
     image_id: str
     file_name: str
+
+
+@dataclass(frozen=True)
+class RawPoints:
+    """Points of the scene that an image shows, with the labels of their dataset, before any split is applied.
+
+    Attributes:
+        points: (N, 7) float32: x to the right, y down and z forward from the camera of the image, in meters, then
+            reflectance, red, green and blue in 0-1, zeros for what the sensor does not measure.
+        uv: (N, 2) float32, column and row in pixels from the upper left corner of the image. The first pixel is
+            [0, 1) in both directions. Points that are not visible may have any finite values.
+        is_visible: (N,) bool, whether the point projects into the image and nothing in front of it hides it.
+        labels: (N,) integers, as the labels of `RawSample`.
+    """
+
+    points: NDArray[np.float32]
+    uv: NDArray[np.float32]
+    is_visible: NDArray[np.bool_]
+    labels: NDArray[np.integer]
 
 
 class Dataset(Protocol):
@@ -90,4 +109,31 @@ class Dataset(Protocol):
 
         Raises:
             KeyError: A subset is unknown.
+        """
+
+
+@runtime_checkable
+class CaptionSource(Protocol):
+    """A dataset whose images have captions, in addition to what `Dataset` asks for."""
+
+    def read_captions(self, subset: str, index: int) -> tuple[str, ...]:
+        """Return the captions of an image, at least one.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+
+
+@runtime_checkable
+class PointSource(Protocol):
+    """A dataset whose images have point clouds, in addition to what `Dataset` asks for."""
+
+    def read_points(self, subset: str, index: int) -> RawPoints:
+        """Return the points of the scene that an image shows.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+            ValueError: A file is missing or broken; the message names the file.
         """

@@ -1,4 +1,4 @@
-"""Catalog of datasets by name: the built-in synthetic dataset (toybox) and those that are read from folders."""
+"""Catalog of datasets by name: the built-in synthetic dataset (toybox), and those of images and scans in folders."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from benchmark.data.base import Dataset
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.folders.dataset_spec import DatasetSpec, list_dataset_specs, load_dataset_spec
 from benchmark.data.folders.discovery import DATA_VARIABLE, list_data_folders, locate_dataset
+from benchmark.data.points.lidar_catalog import LIDAR_SOURCES, open_lidar_dataset
 from benchmark.data.toybox.dataset import ToyBox
 from benchmark.utils.did_you_mean import explain_unknown_name
 
@@ -18,7 +19,7 @@ DATASETS: dict[str, Callable[[], Dataset]] = {"toybox": ToyBox}
 
 def list_datasets() -> list[str]:
     """Return the names that `open_dataset` accepts, sorted."""
-    return sorted({*DATASETS, *list_dataset_specs()})
+    return sorted({*DATASETS, *LIDAR_SOURCES, *list_dataset_specs()})
 
 
 def open_dataset(name: str) -> Dataset:
@@ -30,6 +31,8 @@ def open_dataset(name: str) -> Dataset:
     """
     if name in DATASETS:
         return DATASETS[name]()
+    if name in LIDAR_SOURCES:
+        return open_lidar_dataset(name, list_data_folders())
     if name not in list_dataset_specs():
         raise KeyError(explain_unknown_name("dataset", name, list_datasets()))
     spec = load_dataset_spec(name)

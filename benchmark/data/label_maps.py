@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmark.core.types import get_ignore_label
@@ -46,12 +47,23 @@ class LabelMap:
             ValueError: The labels have values that are neither a class nor the ignore label, or another size than the
                 image.
         """
-        labels = raw.labels
-        if labels.shape != raw.image.shape[:2]:
+        if raw.labels.shape != raw.image.shape[:2]:
             raise ValueError(
-                f"{raw.file_name}: the mask has (rows, columns) {labels.shape} but the image has "
+                f"{raw.file_name}: the mask has (rows, columns) {raw.labels.shape} but the image has "
                 f"{raw.image.shape[:2]}; expected equal sizes"
             )
+        return self.map_labels(raw.labels, f"{raw.file_name}: the mask has")
+
+    def map_labels(self, labels: NDArray[np.integer], owner: str) -> Tensor:
+        """Return labels of the split in the shape of labels of the dataset, int16, or int32 if the labels need it.
+
+        Args:
+            labels: Labels of the dataset.
+            owner: Beginning of an error message, such as "points have".
+
+        Raises:
+            ValueError: The labels have values that are neither a class nor the ignore label.
+        """
         # bytes are always within the table
         outside = self._dataset_ignore + 1
         is_byte = labels.dtype == np.uint8
@@ -60,7 +72,7 @@ class LabelMap:
         if mapped.min(initial=0) == _UNDEFINED:
             illegal = np.unique(labels[mapped == _UNDEFINED]).tolist()
             raise ValueError(
-                f"{raw.file_name}: the mask has labels {illegal[:10]}, expected a class (0 to "
-                f"{self._num_classes - 1}) or {self._dataset_ignore} for ignore"
+                f"{owner} labels {illegal[:10]}, expected a class (0 to {self._num_classes - 1}) or "
+                f"{self._dataset_ignore} for ignore"
             )
         return torch.from_numpy(mapped)

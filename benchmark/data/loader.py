@@ -8,24 +8,29 @@ changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 
-from benchmark.core.protocol import EvalTransform, Protocol, TrainImages
+from benchmark.core.method import Supervision
+from benchmark.core.protocol import EvalTransform, Protocol
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Sample
-from benchmark.data.base import Dataset, RawSample
+from benchmark.data.base import CaptionSource, Dataset, PointSource, RawSample
 from benchmark.data.batches import load_batches
 from benchmark.data.label_maps import LabelMap
+from benchmark.data.pixel_frame import WHOLE_IMAGE
+from benchmark.data.placed_points import add_points
 from benchmark.data.resize import fit_size, resize_image
 from benchmark.data.samplers import EndlessOrder, SampleKey
+from benchmark.data.split_checks import check_fits, require_captions, require_points
+from benchmark.data.tags import add_tags
+from benchmark.data.train_images import select_train_images
 from benchmark.data.transforms import Augmentation, make_train_transforms
-from benchmark.utils.did_you_mean import explain_unknown_name
 
 _PADDING_LABEL, _UNSEEN_LABEL = -2, -3
 """Labels of padding and of unseen classes while a transductive sample is built; they do not leave this module."""
@@ -41,6 +46,8 @@ class _TrainSamples(TorchDataset[Sample]):
         label_map: Map from labels of the dataset to labels of the split.
         augmentation: Transforms of images and labels.
         pseudo_label_area: Label of the pixels that pseudo labels may fill; None in the inductive setting.
+        captions: Source of captions; None for samples without captions.
+        points: Source of points; None for samples without points.
     """
 
     dataset: Dataset
@@ -48,6 +55,8 @@ class _TrainSamples(TorchDataset[Sample]):
     label_map: LabelMap
     augmentation: Augmentation
     pseudo_label_area: int | None = None
+    captions: CaptionSource | None = None
+    points: PointSource | None = None
 
     def __getitem__(self, key: SampleKey) -> Sample:
         raw = self.dataset.read(self.subset, key.image)
@@ -62,6 +71,13 @@ class _TrainSamples(TorchDataset[Sample]):
             "sem_seg": view.labels,
             "valid_size": view.size,
         }
+        if self.captions is not None:
+            sample["captions"] = self.captions.read_captions(self.subset, key.image)
+        if self.points is not None:
+            points = self.points.read_points(self.subset, key.image)
+            labels = self.label_map.map_labels(points.labels, f"{raw.file_name}: points have")
+            labels = labels.masked_fill(labels < 0, self.label_map.ignore)  # unseen classes that a protocol locates
+            sample = add_points(sample, points, frame=view.frame, size=view.size, labels=labels)
         if self.pseudo_label_area is None:
             return sample
         return _mark_unlabeled(sample, self.pseudo_label_area, ignore=self.label_map.ignore)
@@ -80,6 +96,7 @@ class _EvalSamples(TorchDataset[Sample]):
     label_map: LabelMap
     transform: EvalTransform
     antialias: bool
+    points: PointSource | None = None
 
     def __getitem__(self, key: SampleKey) -> Sample:
         raw = self.dataset.read(self.subset, key.image)
@@ -87,7 +104,7 @@ class _EvalSamples(TorchDataset[Sample]):
         height, width = target.shape
         image, side = _to_tensor(raw), self.transform.short_side
         size = fit_size((height, width), short_side=side, longest=self.transform.longest) if side else (height, width)
-        return {
+        sample: Sample = {
             "image": resize_image(image, size, antialias=self.antialias).contiguous(),
             "height": height,
             "width": width,
@@ -95,6 +112,10 @@ class _EvalSamples(TorchDataset[Sample]):
             "image_id": raw.image_id,
             "sem_seg": target,
         }
+        if self.points is None:
+            return sample
+        points, frame = self.points.read_points(self.subset, key.image), WHOLE_IMAGE.resize((height, width), size)
+        return add_points(sample, points, frame=frame, size=size)
 
     def describe(self, key: SampleKey) -> str:
         """Return the file name of an image."""
@@ -113,14 +134,24 @@ class TrainLoader:
         batch_size: Images per batch.
         seed: Seed of order and augmentation.
         workers: Number of worker processes; 0 reads in this process.
+        supervision: Supervision of the method; samples have captions or points if it includes them.
 
     Raises:
-        ValueError: The split does not fit the dataset, no image is selected, or a number is out of range.
+        ValueError: The split does not fit the dataset, the dataset has no captions or points, no image is selected, or
+            a number is out of range.
         KeyError: The dataset does not have the subset.
     """
 
     def __init__(
-        self, dataset: Dataset, split: Split, *, protocol: Protocol, batch_size: int, seed: int, workers: int = 0
+        self,
+        dataset: Dataset,
+        split: Split,
+        *,
+        protocol: Protocol,
+        batch_size: int,
+        seed: int,
+        workers: int = 0,
+        supervision: Supervision = Supervision.NONE,
     ) -> None:
         check_fits(dataset, split)
         _check_at_least(1, batch_size=batch_size)
@@ -128,8 +159,13 @@ class TrainLoader:
         self._images = select_train_images(dataset, split, protocol.train_images)
         self._batch_size, self._workers = batch_size, workers
         self._order = EndlessOrder(len(self._images), seed=seed)
-        self._init_samples = _make_train_samples(dataset, split, protocol, seed=seed, purpose="initial")
-        self._samples = _make_train_samples(dataset, split, protocol, seed=seed, purpose="augment")
+        samples = _make_train_samples(dataset, split, protocol, seed=seed)
+        self._samples = replace(
+            samples,
+            captions=require_captions(dataset) if supervision.includes_captions else None,
+            points=require_points(dataset) if supervision.includes_points else None,
+        )
+        self._init_samples = replace(self._samples, augmentation=replace(samples.augmentation, purpose="initial"))
 
     def __len__(self) -> int:
         """Return the number of training images."""
@@ -187,22 +223,32 @@ class EvalLoader:
         protocol: Size of the images.
         max_images: Number of images; the first of the subset. 0 for all.
         workers: Number of worker processes; 0 reads in this process.
+        supervision: Supervision of the method; samples have tags or points if it includes them.
 
     Raises:
-        ValueError: The split does not fit the dataset, or a number is out of range.
+        ValueError: The split does not fit the dataset, the dataset has no points, or a number is out of range.
         KeyError: The dataset does not have the subset.
     """
 
     def __init__(
-        self, dataset: Dataset, split: Split, *, protocol: Protocol, max_images: int = 0, workers: int = 0
+        self,
+        dataset: Dataset,
+        split: Split,
+        *,
+        protocol: Protocol,
+        max_images: int = 0,
+        workers: int = 0,
+        supervision: Supervision = Supervision.NONE,
     ) -> None:
         check_fits(dataset, split)
         _check_at_least(0, max_images=max_images, workers=workers)
+        self._tagged_classes = split.classes if supervision.includes_tags else None
         size = dataset.size(split.evaluate)
         self._size = min(max_images, size) if max_images else size
         self._workers = workers
         label_map = LabelMap(dataset.classes, kept=split.classes)
-        self._samples = _EvalSamples(dataset, split.evaluate, label_map, protocol.test, protocol.antialias)
+        points = require_points(dataset) if supervision.includes_points else None
+        self._samples = _EvalSamples(dataset, split.evaluate, label_map, protocol.test, protocol.antialias, points)
 
     def __len__(self) -> int:
         """Return the number of evaluation images."""
@@ -224,72 +270,24 @@ class EvalLoader:
         keys = ([SampleKey(0, 0, index)] for index in range(first, self._size, step))
         describe = self._samples.describe
         for (sample,) in load_batches(self._samples, keys, workers=self._workers, describe=describe):
-            yield _split_off_target(sample)
+            yield self._finish(sample)
 
     def sample(self, index: int) -> tuple[Sample, Tensor]:
         """Return one image of the subset and its target (H, W), as `images` yields them."""
-        return _split_off_target(self._samples[SampleKey(0, 0, index)])
+        return self._finish(self._samples[SampleKey(0, 0, index)])
+
+    def read_point_target(self, index: int) -> Tensor:
+        """Return the labels (N,) long of the points of one image, as those of a target; `sample` gives the points."""
+        points = require_points(self._samples.dataset).read_points(self._samples.subset, index)
+        return self._samples.label_map.map_labels(points.labels, "points have").long()
+
+    def _finish(self, sample: Sample) -> tuple[Sample, Tensor]:
+        """Return a sample without its target, with its tags if there are any, and the target: (H, W) long."""
+        target = sample.pop("sem_seg").long()
+        return (sample if self._tagged_classes is None else add_tags(sample, target, self._tagged_classes)), target
 
 
-def select_train_images(dataset: Dataset, split: Split, images: TrainImages) -> Sequence[int]:
-    """Return the indices of the images in the training subset that a protocol trains on, ascending.
-
-    Args:
-        dataset: Dataset that the split names.
-        split: Classes, and the subset to train on.
-        images: Rule of the protocol.
-
-    Raises:
-        ValueError: No image is selected, or there are fewer than the rule asks for.
-    """
-    size = dataset.size(split.train)
-    if images == "all":
-        return range(size)
-    if isinstance(images, int):
-        if images > size:
-            raise ValueError(
-                f"protocol trains on {images} images, but subset {split.train!r} of {dataset.name!r} has {size}: give "
-                f"train_images at most {size}"
-            )
-        return range(images)
-    seen, unseen = ({dataset.classes.index(name) for name in names} for names in (split.seen, split.unseen))
-    shown = [dataset.read_classes(split.train, index) for index in range(size)]
-    is_selected = [bool(labels & seen) if images == "labeled" else not labels & unseen for labels in shown]
-    if not any(is_selected):
-        raise ValueError(
-            f"protocol selects none of the {size} images in subset {split.train!r} of {dataset.name!r} "
-            f"(train_images: {images}); use another split or protocol"
-        )
-    return tuple(np.flatnonzero(is_selected).tolist())
-
-
-def check_fits(dataset: Dataset, split: Split) -> None:
-    """Check that a split can be run on a dataset.
-
-    Raises:
-        ValueError: The dataset lacks a class of the split, or a subset is empty or has another size than in the split.
-        KeyError: The dataset does not have a subset of the split.
-    """
-    missing = [name for name in split.classes if name not in dataset.classes]
-    if missing:
-        reason = explain_unknown_name("class", missing[0], dataset.classes)
-        more = f" Also missing: {', '.join(missing[1:])}." if missing[1:] else ""
-        raise ValueError(f"split {split.name!r} does not fit dataset {dataset.name!r}: {reason}.{more}")
-    for subset in (split.train, split.evaluate):
-        size, expected = dataset.size(subset), split.images.get(subset)
-        if size < 1:
-            raise ValueError(f"subset {subset!r} of dataset {dataset.name!r} is empty")
-        if expected not in (None, size):
-            raise ValueError(
-                f"split {split.name!r} expects {expected} images in subset {subset!r} of {dataset.name!r}, found "
-                f"{size}: complete the dataset (chimera-bench data check {dataset.name}), or run a copy of the split "
-                f"file with images: {{{subset}: {size}}}"
-            )
-
-
-def _make_train_samples(
-    dataset: Dataset, split: Split, protocol: Protocol, *, seed: int, purpose: str
-) -> _TrainSamples:
+def _make_train_samples(dataset: Dataset, split: Split, protocol: Protocol, *, seed: int) -> _TrainSamples:
     is_inductive = protocol.setting == "inductive"
     is_located = protocol.setting == "transductive, unseen located"
     marked = dict.fromkeys(split.unseen, _UNSEEN_LABEL) if is_located else {}
@@ -298,13 +296,7 @@ def _make_train_samples(
     padding = ignore if is_inductive else _PADDING_LABEL
     area = None if is_inductive else _UNSEEN_LABEL if is_located else ignore
     transforms = make_train_transforms(protocol.train, antialias=protocol.antialias, ignore=ignore, padding=padding)
-    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, purpose, transforms), area)
-
-
-def _split_off_target(sample: Sample) -> tuple[Sample, Tensor]:
-    """Return a sample without its target, and the target: (H, W) long."""
-    target = sample.pop("sem_seg")
-    return sample, target.long()
+    return _TrainSamples(dataset, split.train, label_map, Augmentation(seed, "augment", transforms), area)
 
 
 def _to_tensor(raw: RawSample) -> Tensor:

@@ -22,6 +22,7 @@ from torch import Tensor
 from benchmark.core.protocol import Resize, TrainTransform
 from benchmark.core.seeding import torch_generator
 from benchmark.core.types import IGNORE
+from benchmark.data.pixel_frame import WHOLE_IMAGE, PixelFrame
 from benchmark.data.resize import Size, draw_size, resize_image, resize_labels
 from benchmark.data.samplers import SampleKey
 
@@ -34,11 +35,13 @@ class CropView:
         image: (3, H, W) RGB in 0-255, bytes or float, in any memory order.
         labels: (H, W) of any integer type.
         size: Height and width that `ResizeAndPad` resizes the region to; afterwards those of the image without padding.
+        frame: Position of the region in the whole image.
     """
 
     image: Tensor
     labels: Tensor
     size: Size
+    frame: PixelFrame = WHOLE_IMAGE
 
 
 class Transform(Protocol):
@@ -75,7 +78,8 @@ class RandomFlip:
         """Return a view of the same size."""
         if _draw_integer(0, 2, generator) == 0:
             return view
-        return replace(view, image=view.image.flip(-1), labels=view.labels.flip(-1))
+        frame = view.frame.flip(view.labels.shape[1])
+        return replace(view, image=view.image.flip(-1), labels=view.labels.flip(-1), frame=frame)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class RandomCrop:
             rows, columns = slice(top, top + source[0]), slice(left, left + source[1])
             if self.largest_share == 1 or self._is_mixed(coarse_labels[_coarsen(rows), _coarsen(columns)]):
                 break
-        return CropView(view.image[:, rows, columns], view.labels[rows, columns], size)
+        frame = view.frame.crop(top=top, left=left)
+        return CropView(view.image[:, rows, columns], view.labels[rows, columns], size, frame)
 
     def _is_mixed(self, labels: NDArray[np.integer]) -> bool:
         """Return whether labels (h, w) have several classes, none with more than the largest share."""
@@ -211,9 +216,10 @@ class ResizeAndPad:
         # resize image and labels
         image = resize_image(view.image, view.size, antialias=self.antialias)
         labels = resize_labels(view.labels, view.size)
+        frame = view.frame.resize((view.labels.shape[0], view.labels.shape[1]), view.size)
         (height, width), size = view.size, (max(view.size[0], self.side), max(view.size[1], self.side))
         if size == view.size:
-            return CropView(image, labels, view.size)
+            return CropView(image, labels, view.size, frame)
         # pad the image with CLIP's mean color: (3, height, width) to (3, *size)
         mean = torch.tensor(CLIP_MEAN_RGB)
         mean = mean if image.is_floating_point() else mean.round().to(image.dtype)
@@ -221,7 +227,7 @@ class ResizeAndPad:
         canvas[:, :height, :width] = image
         # pad the labels: (height, width) to size
         padded = F.pad(labels, (0, size[1] - width, 0, size[0] - height), value=self.padding)
-        return CropView(canvas, padded, view.size)
+        return CropView(canvas, padded, view.size, frame)
 
 
 @dataclass(frozen=True)
@@ -253,7 +259,7 @@ class Augmentation:
         for transform in self.transforms:
             generator = torch_generator(self.seed, self.purpose, key.iteration, key.slot, transform.rng_key)
             view = transform(view, generator)
-        return CropView(view.image.contiguous(), view.labels.contiguous(), view.size)
+        return replace(view, image=view.image.contiguous(), labels=view.labels.contiguous())
 
 
 def make_train_transforms(

@@ -17,11 +17,11 @@ def move_to_device(batch: Batch, device: torch.device) -> Batch:
 
     Args:
         batch: Samples as a loader returns them: image (3, H, W) of any type, sem_seg (H, W) of any integer type and
-            unlabeled (H, W) bool, the last two only if present.
+            unlabeled (H, W) bool, the last two only if present, and points as in `Sample`, if present.
         device: Device of the returned tensors.
 
     Returns:
-        New samples with image as float and sem_seg as long.
+        New samples with image as float and labels as long.
     """
     return [_move_sample(sample, device) for sample in batch]
 
@@ -33,4 +33,10 @@ def _move_sample(sample: Sample, device: torch.device) -> Sample:
         moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True).long()
     if "unlabeled" in sample:
         moved["unlabeled"] = sample["unlabeled"].to(device, non_blocking=True)
+    if "points" in sample:
+        moved["points"] = sample["points"].to(device, non_blocking=True)
+        moved["points_uv"] = sample["points_uv"].to(device, non_blocking=True)
+        moved["points_valid"] = sample["points_valid"].to(device, non_blocking=True)
+    if "point_sem_seg" in sample:
+        moved["point_sem_seg"] = sample["point_sem_seg"].to(device, non_blocking=True).long()
     return moved

@@ -13,7 +13,7 @@ from benchmark.core.types import get_ignore_label
 from benchmark.data.base import Dataset
 from benchmark.data.catalog import open_dataset
 from benchmark.data.label_maps import LabelMap
-from benchmark.data.loader import check_fits
+from benchmark.data.split_checks import check_fits
 
 
 @dataclass(frozen=True)

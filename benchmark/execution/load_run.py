@@ -10,6 +10,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.data.run_loaders import make_train_loader
 from benchmark.planning.resolve import load_split_of, restore_setup
 
 
@@ -47,14 +48,15 @@ def load_run(spec: RunSpec, recipe: Recipe[Any], *, workers: int = 0) -> LoadedR
     dataset = open_dataset(split.dataset)
     if dataset.fingerprint(split.train, split.evaluate) != spec.dataset_fingerprint:
         raise ValueError(f"dataset {split.dataset!r} changed since this run was planned: plan it again")
-    train_loader = TrainLoader(
+    supervision = recipe.traits.supervision
+    train_loader = make_train_loader(spec, dataset, split, supervision=supervision, workers=workers)
+    eval_loader = EvalLoader(
         dataset,
         split,
         protocol=spec.protocol,
-        batch_size=spec.budget.batch_size,
-        seed=spec.seed,
+        max_images=spec.max_images,
         workers=workers,
+        supervision=supervision,
     )
-    eval_loader = EvalLoader(dataset, split, protocol=spec.protocol, max_images=spec.max_images, workers=workers)
     method = restore_setup(spec, recipe=recipe, split=split).build(spec.seed)
     return LoadedRun(spec, split, train_loader, eval_loader, method)

@@ -15,7 +15,8 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, Split, find_split_file, load_split
 from benchmark.data.catalog import open_dataset
 from benchmark.data.folders.discovery import list_data_folders
-from benchmark.data.loader import check_fits, select_train_images
+from benchmark.data.split_checks import check_fits, require_captions, require_points
+from benchmark.data.train_images import select_train_images
 from benchmark.planning.method_setup import (
     MethodSetup,
     normalize_overrides,
@@ -78,10 +79,24 @@ def resolve(
         "budget": setup.budget,
         "max_images": max_images,
     }
-    check_train_images(setup.protocol.train_images, original)
+    _check_training_data(setup, original)
     with locate_own_errors(split_method(method)[0], setup.variant):
         check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
     return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
+
+
+def _check_training_data(setup: MethodSetup, split: Split) -> None:
+    """Check that the dataset of a split has what the training needs.
+
+    Raises:
+        ValueError: It has too few images, or they have no captions or points.
+    """
+    check_train_images(setup.protocol.train_images, split)
+    supervision = setup.recipe.traits.supervision
+    if supervision.includes_captions:
+        require_captions(open_dataset(split.dataset))
+    if supervision.includes_points:
+        require_points(open_dataset(split.dataset))
 
 
 def build(spec: RunSpec) -> Method:

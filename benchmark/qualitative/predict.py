@@ -15,13 +15,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmark.core.method import Method, StepContext
+from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split
 from benchmark.core.types import Sample
+from benchmark.data.base import PointSource
 from benchmark.data.catalog import open_dataset
-from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.data.loader import EvalLoader
+from benchmark.data.placed_points import remove_points
 from benchmark.data.resize import resize_image
+from benchmark.data.run_loaders import make_train_loader
+from benchmark.data.tags import add_tags
 from benchmark.engine.checkpoint import Checkpoint
 from benchmark.engine.distributed import Rank
 from benchmark.engine.evaluation_loop import Predict, predict_image
@@ -29,7 +33,7 @@ from benchmark.engine.fabric_setup import open_fabric
 from benchmark.engine.initialization import initialize_method
 from benchmark.engine.optimizer import is_trained
 from benchmark.evaluation.counter import Counter
-from benchmark.planning.resolve import build, load_split_of
+from benchmark.planning.resolve import build, load_recipe_of, load_split_of
 from benchmark.store.store import Store
 
 
@@ -81,7 +85,13 @@ class ScoredImages:
         self.dataset = open_dataset(self.split.dataset)
         if self.dataset.fingerprint(self.split.train, self.split.evaluate) != spec.dataset_fingerprint:
             raise ValueError(f"dataset {self.split.dataset!r} is not the one of {spec.id}: use the same data (--data)")
-        self._loader = EvalLoader(self.dataset, self.split, protocol=spec.protocol, max_images=spec.max_images)
+        self._loader = EvalLoader(
+            self.dataset,
+            self.split,
+            protocol=spec.protocol,
+            max_images=spec.max_images,
+            supervision=Supervision.POINTS if isinstance(self.dataset, PointSource) else Supervision.NONE,
+        )
         refs = (self.dataset.get_image_ref(self.split.evaluate, index) for index in range(len(self._loader)))
         self._indices = {ref.image_id: index for index, ref in enumerate(refs)}
 
@@ -136,10 +146,14 @@ class RunPredictor:
         self._spec, self._split = spec, load_split_of(spec)
         self._device = _choose_device(store, spec)
         self._method = restore_method(store, spec, device=self._device)
+        self._supervision = load_recipe_of(spec).traits.supervision
 
     def predict(self, image: ScoredImage) -> NDArray[np.int64]:
         """Return the class of every pixel, (H, W) indices of classes of the split."""
-        prediction = predict_image(self._forward, self._method, image.sample, device=self._device)
+        sample = image.sample if self._supervision.includes_points else remove_points(image.sample)
+        if self._supervision.includes_tags:
+            sample = add_tags(sample, image.target, self._split.classes)
+        prediction = predict_image(self._forward, self._method, sample, device=self._device)
         return self._counter.predict_labels(prediction)
 
     @cached_property
@@ -207,8 +221,8 @@ def _initialize(method: Method, spec: RunSpec, split: Split, *, device: torch.de
     """Initialize a method that is not trained from training images, as the engine does."""
     if not spec.budget.init_images:
         return
-    dataset, batch_size = open_dataset(split.dataset), spec.budget.batch_size
-    data = TrainLoader(dataset, split, protocol=spec.protocol, batch_size=batch_size, seed=spec.seed)
+    supervision = load_recipe_of(spec).traits.supervision
+    data = make_train_loader(spec, open_dataset(split.dataset), split, supervision=supervision)
     initialize_method(method, data, budget=spec.budget, seed=spec.seed, device=device)
 
 

@@ -76,6 +76,8 @@ class SlidingWindow(Method):
         window = sample.copy()
         window["image"] = sample["image"][:, rows, columns]
         window["height"], window["width"] = window["image"].shape[1:]
+        if "points" in sample:
+            window = _move_points(window, box)
         return check_predictions(self.method.predict([window]), [window], self.method)[0]
 
 
@@ -132,6 +134,15 @@ def iterate_windows(height: int, width: int, *, side: int, stride: int) -> Itera
     for top in _compute_starts(height, side=side, stride=stride):
         for left in _compute_starts(width, side=side, stride=stride):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def _move_points(window: Sample, box: Box) -> Sample:
+    """Return a copy of the sample of a window, with its points in pixels of the window instead of the image."""
+    rows, columns = box
+    moved, uv = window.copy(), window["points_uv"] - window["points_uv"].new_tensor([columns.start, rows.start])
+    is_inside = ((uv >= 0) & (uv < uv.new_tensor([window["width"], window["height"]]))).all(dim=1)
+    moved["points_uv"], moved["points_valid"] = uv, window["points_valid"] & is_inside
+    return moved
 
 
 def _compute_starts(length: int, *, side: int, stride: int) -> list[int]:

@@ -45,6 +45,9 @@ def test_random_weights_are_not_deterministic() -> None:
 def test_names_and_labels_of_unseen_classes_are_allowed_where_the_supervision_includes_them() -> None:
     names = _check(_change(traits=Traits(supervision=Supervision.SEEN_MASKS_UNSEEN_NAMES)))
     points = _check(_change(traits=Traits(supervision=Supervision.POINTS)))
+    tags = _check(_change(traits=Traits(supervision=Supervision.TAGS)))
     assert names["unseen-names"].state is RuleState.NOT_APPLICABLE
     assert names["unseen-labels"].state is RuleState.OK
-    assert points["unseen-labels"].state is RuleState.NOT_APPLICABLE
+    assert points["unseen-names"].state is RuleState.NOT_APPLICABLE
+    assert points["unseen-labels"].state is RuleState.OK
+    assert tags["unseen-labels"].state is RuleState.NOT_APPLICABLE

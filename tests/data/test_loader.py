@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmark.core.method import Supervision
 from benchmark.core.protocol import Protocol, TrainTransform
 from benchmark.core.split import Split
 from benchmark.data.loader import EvalLoader, TrainLoader
@@ -83,6 +84,14 @@ def test_targets_cover_every_class_of_the_split_by_name() -> None:
         assert "sem_seg" not in sample and target.dtype == torch.long
 
 
+def test_only_samples_of_methods_with_tags_name_the_classes_that_they_show() -> None:
+    pairs = list(EvalLoader(Tiny(), SPLIT, protocol=PLAIN, supervision=Supervision.TAGS))
+    for sample, target in pairs:
+        assert sample["tags"] == tuple(name for index, name in enumerate(SPLIT.classes) if (target == index).any())
+    assert any(sample["tags"] for sample, _ in pairs)
+    assert all("tags" not in sample for sample, _ in EvalLoader(Tiny(), SPLIT, protocol=PLAIN))
+
+
 def test_evaluation_images_are_unchanged() -> None:
     sample, _ = list(EvalLoader(Tiny(), SPLIT, protocol=PLAIN))[3]
     assert sample["image"].permute(1, 2, 0).tolist() == Tiny().read("test", 3).image.tolist()
@@ -154,9 +163,10 @@ def test_an_empty_subset_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [{"batch_size": 0}, {"workers": -1}])
 def test_numbers_out_of_range_are_refused_by_name(wrong: dict[str, int]) -> None:
+    sizes = {"batch_size": 1, "workers": 0} | wrong
     ((name, value),) = wrong.items()
     with pytest.raises(ValueError, match=f"{name} is {value}, expected at least"):
-        TrainLoader(Tiny(), SPLIT, protocol=PLAIN, **({"batch_size": 1, "seed": 0, "workers": 0} | wrong))
+        TrainLoader(Tiny(), SPLIT, protocol=PLAIN, seed=0, batch_size=sizes["batch_size"], workers=sizes["workers"])
 
 
 def test_batches_that_end_before_they_start_are_refused() -> None:

@@ -11,7 +11,8 @@ import torch
 from benchmark.core.protocol import EvalTransform, Protocol, RatioRange, TrainTransform
 from benchmark.core.types import Batch
 from benchmark.data.base import RawSample
-from benchmark.data.loader import EvalLoader, TrainLoader, select_train_images
+from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.data.train_images import select_train_images
 from tests.data.tiny_dataset import SIDE, SIZE, SPLIT, Relabeled, Tiny, same
 
 GEOMETRY = TrainTransform(

@@ -14,6 +14,8 @@ from benchmark.core.method import Config
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, load_split
 from benchmark.core.split_file import write_splits
+from benchmark.data.catalog import DATASETS
+from benchmark.data.toybox.dataset import ToyBox
 from benchmark.planning import method_setup
 from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe
@@ -30,6 +32,17 @@ def spec(method: str = METHOD, /, **overrides: Any) -> RunSpec:
 def test_presets_of_the_dataset_apply_before_overrides() -> None:
     assert spec().config == {"width": 6, "drop": {"kind": "drop", "rate": 0.2}}
     assert spec(width=5).config["width"] == 5
+
+
+class _WithoutCaptions(ToyBox):
+    read_captions = None
+
+
+def test_a_method_with_captions_is_refused_on_a_dataset_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(DATASETS, "toybox", _WithoutCaptions)
+    with pytest.raises(ValueError, match=r"^dataset 'toybox' has no captions, .*, or another method$"):
+        spec("pacl")
+    assert spec("pacl_sup").method == "pacl_sup"
 
 
 def test_presets_do_not_change_what_a_variant_changes() -> None:

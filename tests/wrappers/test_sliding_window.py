@@ -119,3 +119,27 @@ def test_training_vocabulary_and_step_context_reach_the_inner_method() -> None:
 def test_the_inner_method_changes_mode_with_the_outer_one(mode: bool) -> None:
     outer = SlidingWindow(RedAndMean(), side=4, stride=4).train(mode)
     assert outer.method.training is mode
+
+
+class PointRecorder(RedAndMean):
+    """Method that keeps the points of the windows that it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.windows: list[Sample] = []
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        self.windows += batch
+        return super().predict(batch)
+
+
+def test_points_are_in_the_pixels_of_each_window() -> None:
+    inner, sample = PointRecorder(), make_sample(make_image(4, 6))
+    sample["points"] = torch.zeros(3, 7)
+    sample["points_uv"] = torch.tensor([[0.5, 0.5], [4.5, 1.5], [5.5, 3.5]])
+    sample["points_valid"] = torch.tensor([True, True, False])
+    SlidingWindow(inner, side=4, stride=2).predict([sample])
+    first, second = inner.windows
+    assert first["points_valid"].tolist() == [True, False, False]
+    assert (second["points_uv"][1].tolist(), second["points_valid"].tolist()) == ([2.5, 1.5], [False, True, False])
+    assert sample["points_uv"][1].tolist() == [4.5, 1.5]

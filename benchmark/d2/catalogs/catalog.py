@@ -29,7 +29,8 @@ from benchmark.data.base import Dataset, RawSample
 from benchmark.data.catalog import DATASETS, open_dataset
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.data.label_maps import LabelMap
-from benchmark.data.loader import check_fits, select_train_images
+from benchmark.data.split_checks import check_fits
+from benchmark.data.train_images import select_train_images
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 PREFIX = "chimera://"

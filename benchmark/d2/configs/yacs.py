@@ -18,15 +18,13 @@ def format_yacs_config(request: ConfigRequest) -> str:
     """Format a yacs config file.
 
     Raises:
-        ValueError: Detectron2's mapper cannot provide the labels that training needs.
+        ValueError: Detectron2's mapper cannot provide what training or evaluation needs.
     """
-    setting = request.setting
-    obstacles = ["needs the mask of pixels to fill"] if setting.protocol.setting != "inductive" else []
-    obstacles += ["has labels of more than 8 bits"] if request.train.is_wide else []
-    if obstacles and setting.budget.iterations:
+    obstacles = _list_obstacles(request)
+    if obstacles:
         raise ValueError(
-            f"{request.split!r} under protocol {setting.protocol.name!r} {obstacles[0]}, which "
-            "Detectron2's mapper does not support: write a LazyConfig (--out FILE.py), which uses SplitMapper"
+            f"{obstacles[0]}, which Detectron2's mapper does not support: write a LazyConfig (--out FILE.py), which "
+            "uses SplitMapper"
         )
     text = format_header(
         request,
@@ -36,6 +34,20 @@ def format_yacs_config(request: ConfigRequest) -> str:
         differences=[*_list_trainer_differences(request), *list_training_differences(request)],
     )
     return text + yaml.safe_dump(_make_values(request), sort_keys=False, default_flow_style=None, width=LINE_LENGTH)
+
+
+def _list_obstacles(request: ConfigRequest) -> list[str]:
+    """Return what training and evaluation need and Detectron2's mapper does not provide."""
+    setting = request.setting
+    supervision, rules = setting.recipe.traits.supervision, f"{request.split!r} under {setting.protocol.name!r}"
+    obstacles = {
+        f"{request.architecture!r} is scored with tags": supervision.includes_tags,
+        f"{request.architecture!r} is trained with captions": supervision.includes_captions,
+    }
+    if setting.budget.iterations:
+        obstacles[f"{rules} needs the mask of pixels to fill"] = setting.protocol.setting != "inductive"
+        obstacles[f"{rules} has labels of more than 8 bits"] = request.train.is_wide
+    return [text for text, applies in obstacles.items() if applies]
 
 
 def _make_values(request: ConfigRequest) -> dict[str, Any]:

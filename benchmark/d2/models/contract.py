@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Literal, get_args
@@ -13,7 +13,7 @@ from detectron2.utils.events import get_event_storage
 from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
-from benchmark.core.method import Method, StepContext
+from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.types import Losses, Prediction, Sample, get_ignore_label
 from benchmark.d2.catalogs.catalog import open_shared_dataset
 from benchmark.data.loader import TrainLoader
@@ -86,6 +86,10 @@ class MetaArchitecture(nn.Module):
         """Device of the method."""
         return next(chain(self.method.parameters(), self.method.buffers())).device
 
+    @property
+    def _supervision(self) -> Supervision:
+        return self.setup.setting.recipe.traits.supervision
+
     def train(self, mode: bool = True) -> MetaArchitecture:
         """Set the mode and the vocabulary: seen classes in training, all classes in evaluation."""
         super().train(mode)
@@ -135,6 +139,7 @@ class MetaArchitecture(nn.Module):
             protocol=setting.protocol,
             batch_size=budget.batch_size,
             seed=seed,
+            supervision=self._supervision,
         )
         initialize_method(self.method, data, budget=budget, seed=seed, device=self.device)
         self.train()
@@ -158,6 +163,9 @@ class MetaArchitecture(nn.Module):
             "file_name": file_name,
             "image_id": str(record.get("image_id", file_name or position)),
         }
+        keys = self._supervision.train_keys if self.training else self._supervision.eval_keys
+        self._check_keys(sample, record, keys)
+        sample.update({key: record[key] for key in keys})  # type: ignore[typeddict-item]
         return self._add_labels(sample, record) if self.training else sample
 
     def _add_labels(self, sample: Sample, record: InputDict) -> Sample:
@@ -168,16 +176,21 @@ class MetaArchitecture(nn.Module):
             sample["unlabeled"] = record["unlabeled"]
         return sample
 
+    def _check_keys(self, sample: Sample, record: InputDict, required: Sequence[str]) -> None:
+        kind = "training" if self.training else "evaluation"
+        for key in required:
+            if key not in record:
+                raise ValueError(
+                    f"{kind} image {sample['image_id']!r} has no {key!r}: use the split's {kind} subset, and "
+                    "benchmark.d2.catalogs.mapper.SplitMapper with the name of the method if Detectron2's mapper does "
+                    "not return it"
+                )
+
     def _check_labels(self, sample: Sample, record: InputDict) -> None:
         required = ["sem_seg"]
         if self.setup.setting.protocol.setting != "inductive":
             required.append("unlabeled")
-        for key in required:
-            if key not in record:
-                raise ValueError(
-                    f"training image {sample['image_id']!r} has no {key!r}: train on the split's training subset, "
-                    "and use benchmark.d2.catalogs.mapper.SplitMapper if Detectron2's mapper does not return it"
-                )
+        self._check_keys(sample, record, required)
         seen = self.setup.setting.split.seen
         labels: Tensor = record["sem_seg"]
         labeled = labels[labels != get_ignore_label(len(seen))]

@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.seeding import KeyedRandom
-from benchmark.data.base import ImageRef, RawSample
+from benchmark.data.base import ImageRef, RawPoints, RawSample
 from benchmark.data.toybox.captions import draw_caption
-from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene
+from benchmark.data.toybox.depth import DepthMaps
+from benchmark.data.toybox.points import scan_scene
+from benchmark.data.toybox.scene import CLASSES, TOYBOX_VERSION, ToyScene, draw_scene, list_tags
 from benchmark.utils.array_cache import Arrays, load_arrays, save_arrays
 from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.frozen_model import format_canonical_json
@@ -99,7 +101,26 @@ class ToyBox:
 
     def caption(self, subset: str, index: int) -> str:
         """Return the caption of a scene: a sentence that names every tag, the same at each call."""
-        return caption_scene(subset, index, tags=self.scene(subset, index).tags)
+        return caption_scene(subset, index, tags=list_tags(self._get(subset).pixels(index)[1]))
+
+    def read_captions(self, subset: str, index: int) -> tuple[str, ...]:
+        """Return the one caption of a scene.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        return (self.caption(subset, index),)
+
+    def read_points(self, subset: str, index: int) -> RawPoints:
+        """Return the points of a scene, all of them visible.
+
+        Raises:
+            KeyError: The subset is unknown.
+            IndexError: The index is out of range.
+        """
+        scenes = self._get(subset)
+        return scan_scene(*scenes.pixels(index), scenes.depth.read(index))
 
     def read_classes(self, subset: str, index: int) -> frozenset[int]:
         """Return the indices of the classes that a scene shows.
@@ -135,6 +156,7 @@ class _Subset:
 
     def __init__(self, name: str, size: int) -> None:
         self.size = size
+        self.depth = DepthMaps(name, size, key=make_subset_key(name, size))
         self._name = name
         self._singles: dict[int, Pixels] = {}
         self._whole: Arrays | None = None

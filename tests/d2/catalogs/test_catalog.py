@@ -66,7 +66,7 @@ def test_both_subsets_of_every_split_are_registered() -> None:
 def test_training_labels_index_seen_classes_and_unseen_pixels_are_ignored() -> None:
     split, dataset = load_split("toybox"), open_dataset("toybox")
     record = DatasetCatalog.get("chimera_toybox_train")[4]
-    names = [dataset.classes[label] for label in range(20)]
+    names = [dataset.classes[label] for label in range(len(dataset.classes))]
     table = np.array([split.seen.index(name) if name in split.seen else 255 for name in names])
     expected = table[dataset.read("train", 4).labels]
     assert (expected == 255).any()
@@ -96,7 +96,7 @@ def test_every_class_has_its_own_color_in_both_subsets() -> None:
     train, test = (MetadataCatalog.get(f"chimera_toybox_{subset}") for subset in ("train", "test"))
     colors = dict(zip(test.stuff_classes, test.stuff_colors, strict=True))
     assert [colors[name] for name in train.stuff_classes] == train.stuff_colors
-    assert len(set(colors.values())) == 20
+    assert len(set(colors.values())) == len(load_split("toybox").classes)
 
 
 def test_metadata_flag_the_seen_classes() -> None:
@@ -138,6 +138,16 @@ def test_our_mapper_applies_the_overrides_of_the_protocol() -> None:
     mapper = SplitMapper("chimera_toybox_train", overrides=["protocol.train.crop=48", "sgd.keep_end=0.1"])
     record = DatasetCatalog.get("chimera_toybox_train")[0]
     assert mapper(record)["image"].shape == (3, 48, 48)
+
+
+@pytest.mark.parametrize(
+    ("method", "keys"), [("", set()), ("pacl_sup", set()), ("pacl", {"captions"}), ("clip_es/with CRF", {"tags"})]
+)
+def test_our_mapper_adds_what_the_supervision_of_the_method_includes(method: str, keys: set[str]) -> None:
+    added = set[str]()
+    for name in ("chimera_toybox_train", "chimera_toybox_test"):
+        added |= SplitMapper(name, method=method)(DatasetCatalog.get(name)[0]).keys() & {"captions", "tags"}
+    assert added == keys
 
 
 def test_our_mapper_draws_from_the_global_generator_of_numpy() -> None:

@@ -175,9 +175,11 @@ def test_evaluation_images_have_the_size_of_the_protocol() -> None:
     [
         ({"split": "ade20k_847"}, "labels of more than 8 bits"),
         ({"overrides": ["protocol.setting=transductive"]}, "needs the mask of pixels to fill"),
+        ({"method": "pacl"}, "'pacl/PACL' is trained with captions"),
+        ({"method": "clip_es"}, "'clip_es/CLIP-ES' is scored with tags"),
     ],
 )
-def test_labels_that_detectron2s_mapper_does_not_support_need_a_lazy_config(fields: Fields, message: str) -> None:
+def test_what_detectron2s_mapper_does_not_support_needs_a_lazy_config(fields: Fields, message: str) -> None:
     request = request_for(**fields)
     assert "SplitMapper" in format_lazy_config(request)
     with pytest.raises(ValueError, match=rf"{message}.*--out FILE\.py"):
@@ -266,4 +268,4 @@ def test_the_command_lists_all_registered_names(capsys: pytest.CaptureFixture[st
     assert (listed["architectures"], listed["datasets"]) == (list_architectures(), list_datasets())
     out = run_command(capsys, "d2", "list").out
     assert all(f"  {name}\n" in out for name in list_architectures())
-    assert "  chimera_toybox_test: evaluation subset of toybox, 20 classes\n" in out
+    assert "  chimera_toybox_test: evaluation subset of toybox, 32 classes\n" in out

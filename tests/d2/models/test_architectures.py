@@ -140,7 +140,7 @@ def test_evaluation_mode_returns_scores_of_all_classes_at_the_requested_size() -
     inputs = [record | {"height": 5, "width": 11} for record in make_inputs(2)]
     with torch.no_grad():
         scores = [prediction["sem_seg"] for prediction in model(inputs)]
-    assert [tuple(score.shape) for score in scores] == [(20, 5, 11)] * 2
+    assert [tuple(score.shape) for score in scores] == [(len(TOYBOX.classes), 5, 11)] * 2
 
 
 def test_random_draws_for_an_image_do_not_depend_on_other_images(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,13 +175,24 @@ def test_an_unknown_image_format_is_refused() -> None:
 
 
 def test_labels_outside_the_seen_classes_are_refused() -> None:
-    with EventStorage(0), pytest.raises(ValueError, match="labels 17 to 17, expected 0 to 14"):
-        build_small()(make_inputs(labels=17))
+    count = len(TOYBOX.seen)
+    with EventStorage(0), pytest.raises(ValueError, match=f"labels {count} to {count}, expected 0 to {count - 1}"):
+        build_small()(make_inputs(labels=count))
 
 
 def test_a_training_image_without_labels_is_refused() -> None:
     with EventStorage(0), pytest.raises(ValueError, match="training image '0' has no 'sem_seg'"):
         build_small()([{"image": make_inputs(1)[0]["image"]}])
+
+
+def test_only_methods_with_these_supervisions_get_captions_and_need_tags() -> None:
+    given = [record | {"captions": ("a caption",), "tags": ("a tag",)} for record in make_inputs(1)]
+    for method, keys in {"pacl_sup": (False, False), "pacl": (True, False), "clip_es": (False, True)}.items():
+        model = build(method, split="toybox", device="cpu")
+        trained, scored = (model.train(mode)._to_sample(given[0], 0) for mode in (True, False))
+        assert ("captions" in trained, "tags" in scored) == keys and "tags" not in trained and "captions" not in scored
+    with pytest.raises(ValueError, match=r"evaluation image '0' has no 'tags'.*SplitMapper with the name"):
+        model(make_inputs(1))
 
 
 def test_transductive_protocols_need_the_mask_of_pixels_to_fill() -> None:

@@ -1,0 +1,1 @@
+"""Point clouds: the pinhole camera, and readers of LiDAR datasets with their cameras."""

@@ -12,11 +12,13 @@ FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 @lru_cache(maxsize=32)
-def check_imagenet_weights(encoder: str) -> None:
+def check_imagenet_weights(encoder: str, *, setting: str = "body.weights", untrained: str = "null") -> None:
     """Check that the weights of an encoder are in the cache of the Hugging Face Hub or on the Hub.
 
     Args:
         encoder: Name of segmentation-models-pytorch, or "tu-" and a name of timm; one that exists.
+        setting: Setting that asked for them, for the error message.
+        untrained: Value of that setting for random weights.
 
     Raises:
         ValueError: There are no such weights, or they are not cached and the Hub cannot be reached.
@@ -30,7 +32,9 @@ def check_imagenet_weights(encoder: str) -> None:
 
     repository, revision = _find_repository(encoder)
     if not repository:
-        raise ValueError(f"encoder {encoder!r} has no weights 'imagenet': set body.weights to null or to a weight file")
+        raise ValueError(
+            f"encoder {encoder!r} has no pretrained weights: set {setting} to {untrained} or to a weight file"
+        )
     if any(isinstance(try_to_load_from_cache(repository, name, revision=revision), str) for name in FILES):
         return
     reason = "the repository has none of these files"
@@ -47,8 +51,9 @@ def check_imagenet_weights(encoder: str) -> None:
             reason = str(error).strip().partition("\n")[0][:80] or type(error).__name__
             break
     raise ValueError(
-        f"weights 'imagenet' of encoder {encoder!r} cannot be downloaded ({reason}): load the Hub repository "
-        f"{repository} into the cache of this machine, set body.weights to a weight file, or to null for random weights"
+        f"pretrained weights of encoder {encoder!r} cannot be downloaded ({reason}): load the Hub repository "
+        f"{repository} into the cache of this machine, set {setting} to a weight file, or to {untrained} for random "
+        "weights"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -15,6 +15,7 @@ from benchmark.core.prompts import Prompts
 from benchmark.core.train_split import ClassTexts
 from benchmark.utils.array_cache import load_arrays, save_arrays
 from benchmark.utils.frozen_model import format_canonical_json
+from methods.blocks.class_embeddings.tokenizers import ClipTokenizer, TokenizedTexts, Tokenizer, get_text_dimension
 from methods.blocks.clip.config import Clip
 
 BATCH = 256
@@ -25,7 +26,9 @@ PROBES = ("a photo of a cat", "grass", "the quick brown fox jumps over the lazy 
 
 
 @torch.no_grad()
-def encode_class_names(clip: Clip, names: Sequence[str], *, prompts: Prompts | ClassTexts) -> Tensor:
+def encode_class_names(
+    clip: Clip, names: Sequence[str], *, prompts: Prompts | ClassTexts, tokenizer: Tokenizer | None = None
+) -> Tensor:
     """Encode class names: normalize the embeddings of all texts of a class, average them, normalize the mean.
 
     The embedding of a class with a single text is not normalized a second time.
@@ -34,6 +37,7 @@ def encode_class_names(clip: Clip, names: Sequence[str], *, prompts: Prompts | C
         clip: A frozen open_clip CLIP.
         names: K class names.
         prompts: Texts of each class name.
+        tokenizer: Tokenizer of the CLIP; None for that of OpenAI's.
 
     Returns:
         (K, D) float32 unit vectors.
@@ -46,30 +50,29 @@ def encode_class_names(clip: Clip, names: Sequence[str], *, prompts: Prompts | C
     counts = owners.bincount(minlength=len(names))
     if not counts.all():
         raise ValueError(f"class {names[int(counts.argmin())]!r} has no text: its alias is empty")
-    sums = torch.zeros(len(names), clip.text_projection.shape[1])
+    sums = torch.zeros(len(names), get_text_dimension(clip))
     for start in range(0, len(texts), BATCH):
         batch = texts[start : start + BATCH]
-        tokens = _tokenize(clip, [text for _, text in batch], classes=[names[owner] for owner, _ in batch])
-        sums.index_add_(0, owners[start : start + BATCH], _encode(clip, tokens))
+        tokenized = (tokenizer or ClipTokenizer()).tokenize([text for _, text in batch], length=clip.context_length)
+        _check_length(tokenized, clip, batch=[(names[owner], text) for owner, text in batch])
+        sums.index_add_(0, owners[start : start + BATCH], _encode(clip, tokenized.ids))
     return torch.where(counts[:, None] > 1, F.normalize(sums, dim=-1), sums)
 
 
-def _tokenize(clip: Clip, texts: Sequence[str], *, classes: Sequence[str]) -> Tensor:
-    """Return token ids (T, L) of T texts.
+def _check_length(tokenized: TokenizedTexts, clip: Clip, *, batch: Sequence[tuple[str, str]]) -> None:
+    """Refuse texts that a text encoder does not read to the end.
 
-    open_clip truncates long texts silently, so each text gets one column more than the encoder reads.
+    Args:
+        tokenized: T texts.
+        clip: CLIP of the text encoder.
+        batch: Class and text of each.
     """
-    import open_clip  # not above: importing takes seconds, and planning encodes nothing
-
-    tokens: Tensor = open_clip.tokenize(list(texts), context_length=clip.context_length + 1)
-    too_long = tokens[:, -1] != 0
-    if too_long.any():
-        first = int(too_long.int().argmax())
+    if tokenized.is_too_long.any():
+        name, text = batch[int(tokenized.is_too_long.int().argmax())]
         raise ValueError(
-            f"class {classes[first]!r}: the text {texts[first]!r} is longer than the {clip.context_length} tokens this "
+            f"class {name!r}: the text {text!r} is longer than the {clip.context_length} tokens this "
             "CLIP reads: shorten its alias or the template"
         )
-    return tokens[:, :-1]
 
 
 def _encode(clip: Clip, tokens: Tensor) -> Tensor:
@@ -83,21 +86,23 @@ class ClipTextEncoder:
     """Class embeddings from a CLIP's text encoder, cached on disk across runs.
 
     The encoder runs on the CPU, once for each vocabulary. The cache key contains the SHA-256 of the encoder's weights,
-    its embeddings of probe texts (which depend on the activation function, the number of heads and the arithmetic of
+    its embeddings of probe texts (which depend on tokenizer, activation function, number of heads and the arithmetic of
     the machine), and all texts by class. A cached embedding is therefore bit-identical to a newly computed one.
 
     Attributes:
         clip: A frozen open_clip CLIP.
         prompts: Texts of each class name.
+        tokenizer: Tokenizer of the CLIP.
     """
 
     clip: Clip
     prompts: Prompts | ClassTexts
+    tokenizer: Tokenizer = field(default_factory=ClipTokenizer)
 
     @property
     def dimension(self) -> int:
         """Length D of a vector."""
-        return int(self.clip.text_projection.shape[1])
+        return get_text_dimension(self.clip)
 
     def embed(self, names: Sequence[str]) -> Tensor:
         """Return the embeddings of K class names, (K, D) unit vectors.
@@ -109,7 +114,7 @@ class ClipTextEncoder:
         cached = load_arrays(key)
         if cached is not None:
             return torch.from_numpy(cached["vectors"])
-        vectors = encode_class_names(self.clip, names, prompts=self.prompts)
+        vectors = encode_class_names(self.clip, names, prompts=self.prompts, tokenizer=self.tokenizer)
         save_arrays(key, {"vectors": vectors.numpy()})
         return vectors
 
@@ -126,5 +131,6 @@ class ClipTextEncoder:
             if not name.startswith("visual."):
                 digest.update(f"{name} {value.dtype} {tuple(value.shape)}\0".encode())
                 digest.update(value.numpy(force=True).tobytes())
-        digest.update(encode_class_names(self.clip, PROBES, prompts=Prompts(templates=("{}",))).numpy().tobytes())
+        probes = encode_class_names(self.clip, PROBES, prompts=Prompts(templates=("{}",)), tokenizer=self.tokenizer)
+        digest.update(probes.numpy().tobytes())
         return digest.hexdigest()

@@ -6,5 +6,6 @@ from methods.blocks.clip.attention import Attention, Tail
 from methods.blocks.clip.config import ClipConfig
 from methods.blocks.clip.image_encoder import ClipImageEncoder, to_map
 from methods.blocks.clip.loading import load_clip
+from methods.blocks.clip.plan_checks import check_class_embedding
 
-__all__ = ["Attention", "ClipConfig", "ClipImageEncoder", "Tail", "load_clip", "to_map"]
+__all__ = ["Attention", "ClipConfig", "ClipImageEncoder", "Tail", "check_class_embedding", "load_clip", "to_map"]

@@ -2,15 +2,22 @@
 
 An attention and a tail are independent parts. Notation of the docstrings: y are the normalized tokens that enter the
 block, [q, k, v] = y·W_in + b_in in each head of dimension d, s = 1/√d, and the attention returns (A v)·W_o + b_o.
+
+Image encoders other than OpenAI's may normalize or rotate q and k, or normalize A v. The products are those of q and k
+after norm and rotation. With rotary positions (EVA-02, PE), self-self attentions therefore depend on the distance of
+tokens, of which their papers, written for CLIP, say nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
+
+from methods.blocks.clip.attention_layers import AttentionLayer
+from methods.blocks.clip.residual_blocks import ResidualBlock
 
 Attention = Literal["vanilla", "value", "query-query", "key-key", "query-query+key-key"]
 """Attention of the last block: as trained (A = softmax(s·qkᵀ)), the value path of MaskCLIP (A = I), or the self-self
@@ -20,14 +27,11 @@ of the last two, so that rows of A sum to 2)."""
 Tail = Literal["full", "reduced"]
 """What follows that attention: residual and MLP as trained, or nothing (as in ClearCLIP)."""
 
-Attend = Callable[[nn.MultiheadAttention, Tensor], Tensor]
+Attend = Callable[[AttentionLayer, Tensor], Tensor]
 """Function from an attention layer and the tokens y, (B, L, C), to the attended tokens, (B, L, C)."""
 
-Block = Any
-"""An open_clip `ResidualAttentionBlock`, whose submodules have no type annotations."""
 
-
-def project_heads(layer: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def project_heads(layer: AttentionLayer, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Compute queries, keys and values of all heads.
 
     Args:
@@ -35,14 +39,19 @@ def project_heads(layer: nn.MultiheadAttention, tokens: Tensor) -> tuple[Tensor,
         tokens: (B, L, C) normalized.
 
     Returns:
-        Queries, keys and values, each (B, H, L, d).
+        Queries, keys and values, each (B, H, L, d); queries and keys with the layer's norms and rotary positions.
     """
-    projected = F.linear(tokens, layer.in_proj_weight, layer.in_proj_bias)  # (B, L, 3·H·d)
-    query, key, value = projected.unflatten(2, (3, layer.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    query, key, value = layer.project(tokens)
     return query, key, value
 
 
-def merge_heads(layer: nn.MultiheadAttention, attended: Tensor) -> Tensor:
+def project_values(layer: AttentionLayer, tokens: Tensor) -> Tensor:
+    """Compute the values of all heads alone: tokens (B, L, C) to (B, H, L, d)."""
+    (values,) = layer.project(tokens, start=2)
+    return values
+
+
+def merge_heads(layer: AttentionLayer, attended: Tensor) -> Tensor:
     """Apply the output projection of an attention layer to its heads.
 
     Args:
@@ -52,50 +61,66 @@ def merge_heads(layer: nn.MultiheadAttention, attended: Tensor) -> Tensor:
     Returns:
         (B, L, C).
     """
-    merged: Tensor = layer.out_proj(attended.transpose(1, 2).flatten(2))
-    return merged
+    return layer.merge(attended)
 
 
-def attend_as_trained(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_as_trained(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend with A = softmax(s·qkᵀ), as CLIP was trained; shapes as in `Attend`."""
     query, key, value = project_heads(layer, tokens)
     return merge_heads(layer, F.scaled_dot_product_attention(query, key, value))
 
 
-def attend_from_first(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_from_first(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend as trained, but from the first token only: (B, L, C) to (B, 1, C)."""
-    weight, bias, width = layer.in_proj_weight, layer.in_proj_bias, layer.embed_dim
-    query = F.linear(tokens[:, :1], weight[:width], bias[:width]).unflatten(2, (layer.num_heads, -1)).transpose(1, 2)
-    projected = F.linear(tokens, weight[width:], bias[width:])  # (B, L, 2·H·d)
-    key, value = projected.unflatten(2, (2, layer.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    (query,) = layer.project(tokens[:, :1], stop=1)
+    key, value = layer.project(tokens, start=1)
     return merge_heads(layer, F.scaled_dot_product_attention(query, key, value))
 
 
-def attend_to_itself(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_to_itself(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend with A = I, so that every token keeps its own value (MaskCLIP, arXiv 2112.01071, section 3.2)."""
-    weight, bias = layer.in_proj_weight, layer.in_proj_bias
-    width = weight.shape[1]
-    attended: Tensor = layer.out_proj(F.linear(tokens, weight[2 * width :], bias[2 * width :]))
-    return attended
+    return merge_heads(layer, project_values(layer, tokens))
 
 
-def attend_query_query(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_query_query(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend with A = softmax(s·qqᵀ) (ClearCLIP, arXiv 2407.12442)."""
     query, _, value = project_heads(layer, tokens)
     return merge_heads(layer, F.scaled_dot_product_attention(query, query, value))
 
 
-def attend_key_key(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_key_key(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend with A = softmax(s·kkᵀ) (NACLIP, arXiv 2404.08181, without its Gaussian)."""
     _, key, value = project_heads(layer, tokens)
     return merge_heads(layer, F.scaled_dot_product_attention(key, key, value))
 
 
-def attend_query_query_and_key_key(layer: nn.MultiheadAttention, tokens: Tensor) -> Tensor:
+def attend_query_query_and_key_key(layer: AttentionLayer, tokens: Tensor) -> Tensor:
     """Attend with A = softmax(s·qqᵀ) + softmax(s·kkᵀ) (SCLIP, arXiv 2312.01597)."""
     query, key, value = project_heads(layer, tokens)
     by_query = F.scaled_dot_product_attention(query, query, value)
     return merge_heads(layer, by_query + F.scaled_dot_product_attention(key, key, value))
+
+
+def attend_with(layer: AttentionLayer, tokens: Tensor, *, weights: Tensor) -> Tensor:
+    """Attend with given weights A.
+
+    Args:
+        layer: Attention layer with H heads of dimension d.
+        tokens: (B, L, C) normalized.
+        weights: A, (B, H, M, L) or with 1 for B or H.
+
+    Returns:
+        (B, M, C).
+    """
+    value = project_values(layer, tokens)
+    return merge_heads(layer, weights.to(value.dtype) @ value)
+
+
+def compute_weights(query: Tensor, key: Tensor) -> Tensor:
+    """Compute A = softmax(s·qkᵀ) of all heads: queries and keys (B, H, L, d) to (B, H, L, L)."""
+    scale = query.shape[-1] ** -0.5
+    weights: Tensor = (query * scale @ key.transpose(2, 3)).softmax(dim=3)
+    return weights
 
 
 ATTENTIONS: Mapping[Attention, Attend] = {
@@ -107,11 +132,11 @@ ATTENTIONS: Mapping[Attention, Attend] = {
 }
 
 
-def run_block(block: Block, tokens: Tensor, *, attend: Attend, tail: Tail) -> Tensor:
+def run_block(block: ResidualBlock, tokens: Tensor, *, attend: Attend, tail: Tail) -> Tensor:
     """Run one residual block with another attention or tail.
 
     Args:
-        block: An open_clip `ResidualAttentionBlock`.
+        block: Block of an image encoder.
         tokens: (B, L, C) before the block.
         attend: Attention in place of the block's own.
         tail: Whether residual and MLP follow the attention.
@@ -119,9 +144,5 @@ def run_block(block: Block, tokens: Tensor, *, attend: Attend, tail: Tail) -> Te
     Returns:
         (B, L, C), or (B, 1, C) of the first token if the attention is `attend_from_first`.
     """
-    attended = attend(block.attn, block.ln_1(tokens))
-    if tail == "reduced":
-        return attended
-    tokens = tokens[:, : attended.shape[1]] + block.ls_1(attended)
-    mixed: Tensor = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
-    return mixed
+    attended = attend(block.attention, block.normalize(tokens))
+    return attended if tail == "reduced" else block.finish(tokens[:, : attended.shape[1]], attended)

@@ -11,7 +11,8 @@ from __future__ import annotations
 import open_clip
 
 from benchmark.utils.did_you_mean import explain_unknown_name
-from methods.blocks.clip.assets import ASSETS, RANDOM, TOY, TOY_MODEL
+from methods.blocks.clip.architecture import check_support, find_architecture_file, read_architecture
+from methods.blocks.clip.assets import RANDOM, TOY, TOY_MODEL
 from methods.blocks.clip.user_folder import SUFFIXES
 from methods.blocks.clip.weights import check_weights_exist, look_up_pretraining
 
@@ -37,33 +38,16 @@ def check_tag(model: str, tag: str) -> None:
 def check_architecture(name: str) -> None:
     """Refuse unknown architectures, and those that `ClipImageEncoder` or `ClipTextEncoder` would run incorrectly.
 
+    An architecture that is not open_clip's own is added to its list.
+
     Raises:
         KeyError: open_clip has no such architecture.
-        ValueError: The architecture has no plain ViT or no plain tokenizer.
+        ValueError: Something of the architecture is not supported.
     """
-    open_clip.add_model_config(ASSETS / f"{TOY_MODEL}.json")
+    file = find_architecture_file(name)
     if name not in open_clip.list_models():
-        raise KeyError(explain_unknown_name("open_clip model", name, open_clip.list_models()))
-    architecture = open_clip.get_model_config(name)
-    image, text = architecture["vision_cfg"], architecture["text_cfg"]
-    if "timm_model_name" in image or not isinstance(image.get("layers"), int) or architecture.get("custom_text"):
-        raise ValueError(f"open_clip model {name!r} has no plain ViT image encoder: choose one such as ViT-B-16")
-    unsupported = image.keys() & {
-        "attentional_pool",
-        "final_ln_after_pool",
-        "no_ln_pre",
-        "output_tokens",
-        "pool_type",
-        "pos_embed_type",
-    }
-    if unsupported:
-        raise ValueError(
-            f"the image encoder of open_clip model {name!r} is no plain ViT ({', '.join(sorted(unsupported))}): choose "
-            "one such as ViT-B-16"
-        )
-    tokenizer = text.get("hf_tokenizer_name") or text.get("hf_model_name")
-    if tokenizer:
-        raise ValueError(f"open_clip model {name!r} has its own tokenizer, {tokenizer}: choose one with CLIP's")
+        open_clip.add_model_config(file)
+    check_support(read_architecture(name), model=name)
 
 
 def check_activation(model: str, weights: str, *, is_quick: bool) -> None:

@@ -1,8 +1,8 @@
 """Config of a CLIP model that open_clip can build; reading it does not import open_clip.
 
-Supported is any open_clip model with a plain ViT, by name and tag, with weights from the user's folder, the cache of
-the Hugging Face Hub, the Hub itself (`methods.blocks.clip.weights`) or a file. The toy model that is included in the
-package is one more configuration (`toy-ViT-8`, weights `toy`); see its model card.
+Supported is any open_clip model with a ViT, see methods/blocks/CLIP_TOWERS.md, by name and tag, with weights from the
+user's folder, the cache of the Hugging Face Hub, the Hub itself (`methods.blocks.clip.weights`) or a file. The toy
+model that is included in the package is one more configuration (`toy-ViT-8`, weights `toy`); see its model card.
 """
 
 from __future__ import annotations

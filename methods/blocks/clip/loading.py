@@ -10,8 +10,8 @@ def load_clip(config: ClipConfig) -> Clip:
 
     Raises:
         KeyError: open_clip has no such architecture.
-        ValueError: The architecture has no plain ViT or no plain tokenizer; or the weights are unknown, cannot be
-            fetched, are broken, belong to another architecture, or were trained with another activation function.
+        ValueError: Something of the architecture is not supported; or the weights are unknown, cannot be fetched, are
+            broken, belong to another architecture, or were trained with another activation function.
     """
     from methods.blocks.clip.pretrained import build_clip  # not above: open_clip takes seconds to import
 

@@ -1,38 +1,17 @@
 """Checks of a CLIP before anything is built: architecture, weights and what other parts need to know of it.
 
-Architectures are read from the files of open_clip, whose import takes seconds; it is imported only to look for weights
-that are given by their tag.
+open_clip, whose import takes seconds, is imported only to look for weights that are given by their tag.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
-from benchmark.utils.did_you_mean import explain_unknown_name
-from methods.blocks.clip.assets import ASSETS, RANDOM, TOY, TOY_MODEL
+from methods.blocks.clip.architecture import Architecture, check_support, read_architecture
+from methods.blocks.clip.assets import RANDOM, TOY, TOY_MODEL
 from methods.blocks.clip.user_folder import find_user_file
 from methods.blocks.weight_files import compare_shapes, find_problem_of_file, read_shapes
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """Sizes of a CLIP.
-
-    Attributes:
-        embed_dim: Length of an embedding that images and texts share.
-        depth: Number of blocks of the image encoder; 0 if it is no plain ViT.
-        width: Length of a token of the image encoder; 0 if it is no plain ViT.
-        patch_size: Side of a patch in pixels; 0 if it is no plain ViT.
-    """
-
-    embed_dim: int
-    depth: int
-    width: int
-    patch_size: int
 
 
 def check_clip(model: str, weights: str) -> None:
@@ -44,9 +23,10 @@ def check_clip(model: str, weights: str) -> None:
 
     Raises:
         KeyError: open_clip has no such architecture; the message names the nearest.
-        ValueError: The weights are missing or belong to another architecture.
+        ValueError: The architecture is not supported, or the weights are missing or belong to another one.
     """
     architecture = read_architecture(model)
+    check_support(architecture, model=model)
     if weights == RANDOM:
         return
     if weights == TOY:
@@ -60,26 +40,18 @@ def check_clip(model: str, weights: str) -> None:
         _check_tag(model, weights)
 
 
-@lru_cache(maxsize=64)
-def read_architecture(model: str) -> Architecture:
-    """Return the sizes of a CLIP by the name of its architecture.
+def check_class_embedding(model: str, *, needed_by: str) -> None:
+    """Check that images are embedded by their class token, for methods that use it.
+
+    Args:
+        model: Name of the architecture.
+        needed_by: What needs it, and how to do without it if that is possible: the begin of the message.
 
     Raises:
-        KeyError: open_clip has no such architecture; the message names the nearest.
+        ValueError: They are embedded by attention pooling or an average.
     """
-    files = {path.stem: path for folder in _list_folders() for path in folder.glob("*.json")}
-    if model not in files:
-        raise KeyError(explain_unknown_name("open_clip model", model, sorted(files)))
-    fields = json.loads(files[model].read_text(encoding="utf-8"))
-    image = fields.get("vision_cfg", {})
-    sizes = [image.get(name, 0) for name in ("layers", "width", "patch_size")]
-    return Architecture(fields["embed_dim"], *(size if isinstance(size, int) else 0 for size in sizes))
-
-
-def _list_folders() -> list[Path]:
-    spec = find_spec("open_clip")
-    locations = spec.submodule_search_locations if spec is not None else None
-    return [*(Path(location) / "model_configs" for location in locations or ()), ASSETS]
+    if not read_architecture(model).has_class_embedding:
+        raise ValueError(f"{needed_by}, but {model} pools patches and has no class token that embeds an image")
 
 
 def _check_file(file: Path, architecture: Architecture, *, model: str) -> None:
@@ -89,6 +61,8 @@ def _check_file(file: Path, architecture: Architecture, *, model: str) -> None:
     found = read_shapes(file)
     patch, width = architecture.patch_size, architecture.width
     shapes = {"visual.conv1.weight": (width, 3, patch, patch), "visual.proj": (width, architecture.embed_dim)}
+    if architecture.is_timm:
+        shapes = {"visual.trunk.patch_embed.proj.weight": (width, 3, patch, patch)}
     expected = {name: shape for name, shape in shapes.items() if name in found}
     problem = compare_shapes({name: found[name] for name in expected}, expected) if width else ""
     if problem:

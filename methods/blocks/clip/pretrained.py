@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import open_clip
 import torch
+from torch import Tensor
 
 from benchmark.core.seeding import hash_rng_key
 from benchmark.utils.input_files import record_input
@@ -16,7 +17,13 @@ from methods.blocks.clip.assets import RANDOM, TOY, TOY_WEIGHTS
 from methods.blocks.clip.checkpoint import read_checkpoint
 from methods.blocks.clip.compatibility import check_activation, check_architecture, describe_unknown_weights
 from methods.blocks.clip.config import Clip, ClipConfig
-from methods.blocks.clip.weights import Pretraining, find_weights, look_up_pretraining, recognize_weights
+from methods.blocks.clip.weights import (
+    Pretraining,
+    find_pixel_statistics,
+    find_weights,
+    look_up_pretraining,
+    recognize_weights,
+)
 from methods.blocks.weight_files import load_tensors
 
 
@@ -41,10 +48,26 @@ def _build_pretrained(config: ClipConfig) -> Clip:
     if checkpoint.is_openai:
         check_activation(config.model, config.weights, is_quick=True)
     model = _build_without_weights(config.model)
-    load_tensors(model, checkpoint.tensors, description=f"{file} and model {config.model!r}")
+    load_tensors(model, rename_tensors(checkpoint.tensors, model), description=f"{file} and model {config.model!r}")
     if pretraining is not None:
         model.visual.image_mean, model.visual.image_std = pretraining.mean, pretraining.std
     return model
+
+
+def rename_tensors(tensors: Mapping[str, Tensor], model: Clip) -> dict[str, Tensor]:
+    """Return the tensors of a file by the names that a model has for them.
+
+    Older files have the text encoder's tensors beside those of the image encoder, where a model with a text encoder of
+    its own has them in `text`; and files of models that were not trained with a sigmoid loss have no bias of logits,
+    which no score uses.
+    """
+    renamed = dict(tensors)
+    if hasattr(model, "text") and "text_projection" in tensors:
+        own = ("visual.", "logit_")
+        renamed = {name if name.startswith(own) else f"text.{name}": value for name, value in tensors.items()}
+    if getattr(model, "logit_bias", None) is not None and "logit_bias" not in renamed:
+        renamed["logit_bias"] = torch.zeros_like(model.logit_bias)
+    return renamed
 
 
 def _locate_weights(config: ClipConfig) -> tuple[Path, Pretraining | None]:
@@ -62,8 +85,13 @@ def _locate_weights(config: ClipConfig) -> tuple[Path, Pretraining | None]:
 
 
 def _build_without_weights(name: str) -> Clip:
+    """Build a model with the pixel statistics that all listed weights of it share; open_clip's defaults otherwise."""
     with _silence_logging():
-        return open_clip.create_model(name, pretrained=None, load_weights=False)
+        model = open_clip.create_model(name, pretrained=None, load_weights=False)
+    statistics = find_pixel_statistics(name)
+    if statistics is not None:
+        model.visual.image_mean, model.visual.image_std = statistics
+    return model
 
 
 @contextmanager

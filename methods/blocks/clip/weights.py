@@ -70,6 +70,16 @@ def look_up_pretraining(model: str, tag: str) -> Pretraining | None:
     )
 
 
+def find_pixel_statistics(model: str) -> tuple[Rgb, Rgb] | None:
+    """Return the pixel means and deviations of all listed weights of a model; None if there are none or they differ.
+
+    SigLIP's are 0.5. Random weights, and files that are not recognized, then see the pixels that the model expects.
+    """
+    listed = [look_up_pretraining(model, tag) for tag in open_clip.list_pretrained_tags_by_model(model)]
+    statistics = [(some.mean, some.std) for some in listed if some is not None]
+    return statistics[0] if statistics and all(pair == statistics[0] for pair in statistics) else None
+
+
 def recognize_weights(file: Path) -> Pretraining | None:
     """Return the entry of a weight file judging from its name and its folders; None if they are not recognized.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.config import ClipConfig
 from methods.blocks.clip.image_encoder import ClipImageEncoder
-from methods.blocks.clip.plan_checks import read_architecture
 from methods.blocks.heads.adapter import Adapter, build_norm
 from methods.blocks.heads.class_token import ClassTokenSource, LearnedToken, MeanFeatureToken, NoClassToken
 from methods.blocks.heads.config import CshConfig, LinearConfig, MlpConfig
@@ -16,17 +16,31 @@ from methods.blocks.heads.plain import PlainHead
 
 
 def check_head_fits(config: CshConfig | LinearConfig | MlpConfig, clip_config: ClipConfig) -> None:
-    """Check that a CLIP has as many blocks as its head needs.
+    """Check that a CLIP has the blocks and tokens that its head needs.
 
     Args:
         config: Kind and size of the head.
         clip_config: CLIP that the head is taken from.
 
     Raises:
-        ValueError: CLIP has fewer blocks.
+        ValueError: CLIP has fewer blocks, no class token or registers, or its blocks cannot be trained.
     """
-    if isinstance(config, CshConfig) and config.blocks is not None:
-        check_depth(config.blocks, depth=read_architecture(clip_config.model).depth)
+    if not isinstance(config, CshConfig):
+        return
+    clip = read_architecture(clip_config.model)
+    if config.blocks is not None:
+        check_depth(config.blocks, depth=clip.depth)
+    if clip.num_prefix > 1:
+        raise ValueError(f"CSH makes one class token, but {clip_config.model} also has registers: choose another head")
+    if clip.num_prefix == 0 and config.class_token is not None:
+        raise ValueError(
+            f"head.class_token is {config.class_token!r}, but {clip_config.model} has no class token: set it to null"
+        )
+    if clip.is_timm and config.block_weights != "CLIP":
+        raise ValueError(
+            f"head.block_weights is {config.block_weights!r}, but open_clip builds the blocks of {clip_config.model} "
+            "through timm: only those of its own ViT can be trained or random"
+        )
 
 
 def build_head(config: CshConfig | LinearConfig | MlpConfig, *, image_encoder: ClipImageEncoder, channels: int) -> Head:
@@ -63,7 +77,7 @@ def _build_class_token(config: CshConfig, *, image_encoder: ClipImageEncoder, ch
         case "mean feature":
             return MeanFeatureToken(channels, image_encoder.width)
         case "learned":
-            return LearnedToken(image_encoder.visual.class_embedding)
+            return LearnedToken(image_encoder.tower.get_prefix()[0])
         case None:
             return NoClassToken(image_encoder.width)
 

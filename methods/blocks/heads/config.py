@@ -52,13 +52,13 @@ class CshConfig(Config):
     start: Literal["fitted", "random"] = "fitted"
 
     def check_plan(self, budget: Budget) -> None:
-        """Refuse class tokens that no patch attends to.
+        """Refuse a learned class token that no patch attends to; None is needed for a CLIP without class token.
 
         Raises:
-            ValueError: The class token is not the default, although it influences nothing.
+            ValueError: The class token is learned, although it influences nothing.
         """
         super().check_plan(budget)
-        if self.attention == "value" and self.blocks == 1 and self.class_token != "mean feature":
+        if self.attention == "value" and self.blocks == 1 and self.class_token == "learned":
             raise ValueError(
                 f"head.class_token is {self.class_token!r}, but with head.attention=value and head.blocks=1 no patch "
                 "attends to the class token: leave it at its default, or choose another attention or more blocks"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from methods.blocks.clip.attention import Attention, Tail
-from methods.blocks.clip.image_encoder import ClipImageEncoder, resize_positions, to_map
+from methods.blocks.clip.image_encoder import ClipImageEncoder, to_map
 from methods.blocks.heads.adapter import Adapter, set_linear
 from methods.blocks.heads.class_token import ClassTokenSource
 from methods.blocks.heads.config import BlockWeights
@@ -66,13 +66,14 @@ class ClipSemanticHead(Head):
         patches = self.adapter(features).flatten(2).transpose(1, 2)  # (B, h·w, width)
         class_token = self.class_token(features.mean(dim=(2, 3)))  # (B, T, width), T = 1 or 0
         positions = self._compute_positions((features.shape[2], features.shape[3]))
-        return torch.cat([class_token, patches], dim=1) + positions[1 - self.class_token.count :]
+        start = self.image_encoder.num_prefix - self.class_token.count
+        return torch.cat([class_token, patches], dim=1) + positions[start:]
 
     def forward(self, features: Tensor) -> Tensor:
         """Map features (B, C, h, w) to dense embeddings (B, D, h, w), not normalized."""
         grid = (features.shape[2], features.shape[3])
         dense = self.last_blocks.run_last_blocks(
-            self.compute_tokens(features), start=self.start, attention=self.attention, tail=self.tail
+            self.compute_tokens(features), start=self.start, attention=self.attention, tail=self.tail, grid=grid
         )
         return to_map(dense[:, self.class_token.count :], grid)
 
@@ -81,26 +82,24 @@ class ClipSemanticHead(Head):
         """Regress CLIP's tokens before the first frozen block on the features under each patch.
 
         Args:
-            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
+            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, P + H·W, width) and their
                 grid (H, W).
         """
         patches, class_tokens = Ridge(), []
         for features, tokens, grid in pairs:
             features = self.norm(features)
-            entering = self.image_encoder.run_blocks(tokens, start=0, stop=self.start) if self.start else tokens
+            encoder = self.image_encoder
+            entering = encoder.run_blocks(tokens, start=0, stop=self.start, grid=grid) if self.start else tokens
             target = entering - self._compute_positions(grid)
-            patches.add(pool_to_grid(features, grid), target[:, 1:].flatten(0, 1))
+            patches.add(pool_to_grid(features, grid), target[:, encoder.num_prefix :].flatten(0, 1))
             class_tokens.append((features.mean(dim=(2, 3)), target[:, 0]))
         set_linear(self.adapter.linear, *patches.solve())
         self.class_token.fit(class_tokens)
 
     def _compute_positions(self, grid: Grid) -> Tensor:
-        """Return what is added to the tokens of a grid (h, w): (1 + h·w, width), zeros without positions."""
-        encoder = self.image_encoder
-        positions: Tensor = encoder.visual.positional_embedding
-        if not self.has_positions:
-            return positions.new_zeros(1 + grid[0] * grid[1], encoder.width)
-        return resize_positions(positions, trained=encoder.trained_grid, grid=grid)
+        """Return what is added to the tokens of a grid (h, w): (P + h·w, width), zeros without positions."""
+        positions = self.image_encoder.tower.compute_positions(grid, interpolation="bilinear")
+        return positions if self.has_positions else torch.zeros_like(positions)
 
 
 def check_depth(blocks: int, *, depth: int) -> None:

@@ -33,7 +33,7 @@ class Head(nn.Module, ABC):
 
         Args:
             pairs: Features (B, C, h, w) as they are in training, CLIP's tokens before the first block
-                (B, 1 + H·W, width) and their grid (H, W), of the same images without padding.
+                (B, P + H·W, width) and their grid (H, W), of the same images without padding.
         """
 
 

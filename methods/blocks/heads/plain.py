@@ -53,14 +53,16 @@ class PlainHead(Head):
         """Regress CLIP's dense embeddings, scaled to unit length, on the features under each patch.
 
         Args:
-            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, 1 + H·W, width) and their
+            pairs: Features (B, C, h, w), CLIP's tokens before the first block (B, P + H·W, width) and their
                 grid (H, W).
         """
         (image_encoder,) = self._image_encoder
         ridge = Ridge()
         for features, tokens, grid in pairs:
             dense = F.normalize(
-                image_encoder.run_last_blocks(tokens, start=0, attention=self.attention, tail=self.tail), dim=-1
+                image_encoder.run_last_blocks(tokens, start=0, attention=self.attention, tail=self.tail, grid=grid),
+                dim=-1,
             )
-            ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), dense[:, 1:].flatten(0, 1))
+            patches = dense[:, image_encoder.num_prefix :].flatten(0, 1)
+            ridge.add(pool_to_grid(self.hidden(self.norm(features)), grid), patches)
         set_linear(self.project.linear, *ridge.solve())

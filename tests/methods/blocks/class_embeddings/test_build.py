@@ -17,9 +17,9 @@ from benchmark.planning.resolve import build, resolve
 from methods.blocks.class_embeddings import FileEmbeddings, build_class_embeddings
 from methods.blocks.class_embeddings import build as module
 from methods.blocks.clip import ClipConfig, load_clip
+from methods.blocks.dense_clip import DenseClipConfig
 from methods.blocks.toy import TOY_CLIP_CONFIG
 from methods.chimera_seg import ChimeraConfig
-from methods.maskclip import MaskClipConfig
 from methods.spnet import SpNetConfig
 from tests.methods.blocks.class_embeddings.vectors import (
     NAMES,
@@ -68,7 +68,7 @@ def test_a_missing_file_is_refused_when_the_run_is_planned() -> None:
         _resolve_spnet({"kind": "file", "file": "nowhere.npy"})
 
 
-@pytest.mark.parametrize("config", [SpNetConfig, MaskClipConfig, ChimeraConfig])
+@pytest.mark.parametrize("config", [SpNetConfig, DenseClipConfig, ChimeraConfig])
 def test_the_former_name_of_the_config_key_is_answered_with_the_current_one(config: type[Config]) -> None:
     with pytest.raises(ValueError, match="'words' is now called 'class_embeddings'"):
         config.model_validate({"words": {"kind": "file", "file": "x.npy"}})

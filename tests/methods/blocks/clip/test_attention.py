@@ -13,8 +13,10 @@ from torch import Tensor
 from benchmark.core.seeding import torch_generator
 from methods.blocks.clip import Attention, ClipConfig, Tail, load_clip
 from methods.blocks.clip.attention import ATTENTIONS, attend_from_first, run_block
+from methods.blocks.clip.residual_blocks import OpenClipBlock
 
-BLOCK: Any = load_clip(ClipConfig(model="toy-ViT-8", weights="random")).visual.transformer.resblocks[-1]
+OWN: Any = load_clip(ClipConfig(model="toy-ViT-8", weights="random")).visual.transformer.resblocks[-1]
+BLOCK = OpenClipBlock(OWN)
 KINDS: list[Attention] = list(ATTENTIONS)
 TAILS: list[Tail] = ["full", "reduced"]
 FROM_FIRST_AND_ALL = (attend_from_first, ATTENTIONS["vanilla"])
@@ -23,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 def _random_tokens(*shape: int) -> Tensor:
-    return torch.randn(*shape, BLOCK.attn.embed_dim, generator=torch_generator("attention", *shape))
+    return torch.randn(*shape, OWN.attn.embed_dim, generator=torch_generator("attention", *shape))
 
 
 @pytest.mark.parametrize("tail", TAILS)
@@ -31,17 +33,17 @@ def _random_tokens(*shape: int) -> Tensor:
 def test_each_attention_with_each_tail_equals_its_formula(kind: Attention, tail: Tail) -> None:
     tokens = _random_tokens(2, 1 + 6)
     outputs = run_block(BLOCK, tokens, attend=ATTENTIONS[kind], tail=tail)
-    attended = np.stack([_attend(kind, BLOCK.ln_1(image).double().numpy()) for image in tokens])
+    attended = np.stack([_attend(kind, OWN.ln_1(image).double().numpy()) for image in tokens])
     expected = torch.tensor(attended, dtype=torch.float32)
     if tail == "full":
         expected = tokens + expected
-        expected = expected + BLOCK.mlp(BLOCK.ln_2(expected))
+        expected = expected + OWN.mlp(OWN.ln_2(expected))
     torch.testing.assert_close(outputs, expected, rtol=0, atol=1e-5)
 
 
 def _attend(kind: Attention, tokens: Array) -> Array:
     """Attend with the formula of one image's tokens (L, C), one head after another."""
-    layer = BLOCK.attn
+    layer = OWN.attn
     width, size = layer.embed_dim, layer.embed_dim // layer.num_heads
     query, key, value = np.split(tokens @ _array(layer.in_proj_weight).T + _array(layer.in_proj_bias), 3, axis=1)
     heads = []
@@ -72,20 +74,20 @@ def _array(tensor: Tensor) -> Array:
 def test_vanilla_with_the_full_tail_is_open_clips_own_block() -> None:
     tokens = _random_tokens(2, 1 + 6)
     outputs = run_block(BLOCK, tokens, attend=ATTENTIONS["vanilla"], tail="full")
-    torch.testing.assert_close(outputs, BLOCK(tokens), rtol=0, atol=1e-6)
+    torch.testing.assert_close(outputs, OWN(tokens), rtol=0, atol=1e-6)
 
 
 def test_attention_from_the_first_token_is_its_row_of_the_attention() -> None:
     tokens = _random_tokens(2, 1 + 6)
     first, expected = (run_block(BLOCK, tokens, attend=attend, tail="full") for attend in FROM_FIRST_AND_ALL)
-    assert first.shape == (2, 1, BLOCK.attn.embed_dim)
+    assert first.shape == (2, 1, OWN.attn.embed_dim)
     torch.testing.assert_close(first, expected[:, :1], rtol=0, atol=1e-6)
 
 
 def test_the_value_path_is_the_block_applied_to_every_token_separately() -> None:
     """Attention over a single token is the identity, so open_clip's own block is the reference."""
     tokens = _random_tokens(2, 5)
-    alone = BLOCK(tokens.reshape(10, 1, -1)).reshape(2, 5, -1)
+    alone = OWN(tokens.reshape(10, 1, -1)).reshape(2, 5, -1)
     torch.testing.assert_close(
         run_block(BLOCK, tokens, attend=ATTENTIONS["value"], tail="full"), alone, rtol=0, atol=1e-5
     )

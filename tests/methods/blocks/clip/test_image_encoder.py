@@ -14,7 +14,7 @@ from torch import Tensor
 from benchmark.core.seeding import torch_generator
 from methods.blocks.clip import ClipConfig, ClipImageEncoder, load_clip, to_map
 from methods.blocks.clip.attention import ATTENTIONS, run_block
-from methods.blocks.clip.image_encoder import resize_positions
+from methods.blocks.clip.positions import resize_positions
 from methods.blocks.padding import Grid
 
 CLIP = load_clip(ClipConfig(model="toy-ViT-8", weights="random"))
@@ -54,7 +54,7 @@ def test_running_blocks_in_two_steps_equals_one_step(encoder: ClipImageEncoder) 
 def test_attention_and_tail_apply_to_the_very_last_block(encoder: ClipImageEncoder, start: int) -> None:
     tokens = _random(1, 7, encoder.width)
     entering = encoder.run_blocks(tokens, start=start, stop=encoder.depth - 1)
-    last = encoder.visual.transformer.resblocks[-1]
+    last = encoder.list_blocks()[-1]
     last_tokens = run_block(last, entering, attend=ATTENTIONS["key-key"], tail="reduced")
     expected = encoder.visual.ln_post(last_tokens) @ encoder.visual.proj
     assert torch.equal(encoder.run_last_blocks(tokens, start=start, attention="key-key", tail="reduced"), expected)

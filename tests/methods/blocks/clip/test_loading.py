@@ -14,6 +14,7 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from benchmark.core.budget import Budget
 from methods.blocks.clip import weights
 from methods.blocks.clip.assets import TOY_MODEL
 from methods.blocks.clip.checkpoint import OPENAI_EXTRAS, read_checkpoint
@@ -127,14 +128,17 @@ def test_a_misspelled_model_is_answered_with_the_closest_match() -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ("RN50", "no plain ViT"),
-        ("ViT-B-16-SigLIP", "no plain ViT"),
-        ("coca_ViT-B-32", "no plain ViT"),
+        ("RN50", r"no ViT image encoder \(a ResNet\)"),
+        ("convnext_base", r"no ViT image encoder \(convnext_base\)"),
+        ("ViTamin-B", r"no ViT image encoder \(vitamin_base_224\)"),
+        ("coca_ViT-B-32", r"\(attentional_pool, .*, output_tokens\), a multimodal decoder; choose another"),
         ("ViT-H-14-CLIPA", "no_ln_pre"),
-        ("ViT-H-14-worldwide", "its own tokenizer"),
+        ("roberta-ViT-B-32", "the text encoder roberta-base of transformers"),
     ],
 )
 def test_unsupported_architectures_are_refused(model: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ClipConfig(model=model, weights="random").check_plan(Budget())
     with pytest.raises(ValueError, match=reason):
         load_clip(ClipConfig(model=model, weights="random"))
 
@@ -266,7 +270,16 @@ def test_pixel_statistics_come_from_the_weights(state: State, folder: Path) -> N
     _saved(state, folder / f"{TOY_MODEL}.mine.pt")
     encoder = ClipImageEncoder(load_clip(ClipConfig(model=TOY_MODEL, weights="mine")).visual)
     assert (encoder.mean, encoder.std) == (HALF, HALF)
-    assert ClipImageEncoder(load_clip(ClipConfig(model=TOY_MODEL, weights="random")).visual).mean != HALF
+
+
+def test_random_weights_have_the_pixel_statistics_that_all_listed_weights_share(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = ClipConfig(model=TOY_MODEL, weights="random")
+    assert ClipImageEncoder(load_clip(config).visual).mean == HALF
+    other = {**open_clip.get_pretrained_cfg(TOY_MODEL, "mine"), "mean": (0.4, 0.4, 0.4)}
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED[TOY_MODEL], "other", other)
+    assert ClipImageEncoder(load_clip(config).visual).mean == open_clip.OPENAI_DATASET_MEAN
 
 
 def test_without_network_one_line_says_what_to_download_and_where_to_save_it(tmp_path: Path) -> None:

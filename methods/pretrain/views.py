@@ -11,8 +11,8 @@ from torch import Tensor
 from benchmark.core.seeding import KeyedRandom
 from benchmark.data.toybox.canvas import SIZE
 from benchmark.data.toybox.scene import list_tags
+from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.assets import TOY_MODEL
-from methods.blocks.clip.plan_checks import read_architecture
 from methods.pretrain.images import resize_crop
 
 GRID = SIZE // read_architecture(TOY_MODEL).patch_size

@@ -89,9 +89,9 @@ def fit_probes(method: ChimeraSeg, batches: Iterable[Batch]) -> Probes:
     for batch in batches:
         for features, tokens, grid in method.extract_pairs(batch):
             dense = method.image_encoder.run_last_blocks(
-                tokens, start=0, attention=method.head.attention, tail=method.head.tail
+                tokens, start=0, attention=method.head.attention, tail=method.head.tail, grid=grid
             )
-            of_clip = F.normalize(dense[:, 1:], dim=2).flatten(0, 1)  # (B·h·w, D)
+            of_clip = F.normalize(dense[:, method.image_encoder.num_prefix :], dim=2).flatten(0, 1)  # (B·h·w, D)
             of_head = pool_to_grid(F.normalize(method.head(features), dim=1), grid)  # (B·h·w, D)
             for name, stage in stages.items():
                 ridges[name].add(pool_to_grid(stage(features), grid), torch.cat([of_clip, of_head], dim=1))
@@ -139,8 +139,8 @@ def _predict_by_clip(method: ChimeraSeg, sample: Sample) -> Prediction:
     """Classify CLIP's dense map of an image under the attention and tail that the head imitates."""
     tokens, grid = method.compute_clip_tokens(sample["image"].unsqueeze(0))
     head, encoder = method.head, method.image_encoder
-    dense = encoder.run_last_blocks(tokens, start=0, attention=head.attention, tail=head.tail)
-    unit_vectors = F.normalize(to_map(dense[:, 1:], grid).float(), dim=1)
+    dense = encoder.run_last_blocks(tokens, start=0, attention=head.attention, tail=head.tail, grid=grid)
+    unit_vectors = F.normalize(to_map(dense[:, encoder.num_prefix :], grid).float(), dim=1)
     return to_predictions(_classify(method, unit_vectors, None), [sample], padded=sample["image"].shape[1:])[0]
 
 

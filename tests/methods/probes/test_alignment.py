@@ -10,8 +10,8 @@ from torch import Tensor
 
 from benchmark.core.types import Batch, Sample
 from benchmark.planning.resolve import build, resolve
+from methods.blocks.dense_clip.method import DenseClip
 from methods.chimera_seg import ChimeraSeg
-from methods.maskclip import MaskClip
 from methods.probes.alignment import Probes, fit_probes, make_predictors
 
 NO_PROBES = Probes({}, {})
@@ -80,7 +80,9 @@ def test_the_head_predicts_what_the_method_predicts(variant: str, last: str) -> 
 def test_clips_dense_map_is_that_of_the_method_without_training() -> None:
     method, sample = make_method("CSH value path"), make_sample(0)
     cosines = get_logits(make_predictors(method, NO_PROBES)["CLIP's dense map"](sample)) / method.log_scale.exp()
-    mask_clip = cast(MaskClip, build(resolve("maskclip", split="toybox", seed=0, overrides={"clip.weights": "random"})))
-    mask_clip.image_encoder, mask_clip.text = method.image_encoder, method.text
+    mask_clip = cast(
+        DenseClip, build(resolve("maskclip", split="toybox", seed=0, overrides={"clip.weights": "random"}))
+    )
+    mask_clip.scores.encoder, mask_clip.text = method.image_encoder, method.text
     expected = get_logits(mask_clip.eval().predict([sample])[0]) / 100
     torch.testing.assert_close(cosines, expected, rtol=0, atol=1e-5)

@@ -13,10 +13,10 @@ import yaml
 from benchmark.core.prompts import FOLDER, read_aliases, read_templates
 from benchmark.core.protocol import list_protocols
 from benchmark.core.split import Split, list_splits, load_split
-from benchmark.data.folders.dataset_spec import load_dataset_spec
+from benchmark.data.folders.dataset_spec import list_dataset_specs, load_dataset_spec
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "splits"
-REAL = [name for name in list_splits() if not name.startswith("toybox")]
+REAL = [name for name in list_splits() if load_split(name).dataset in list_dataset_specs()]
 ZS3 = [load_split(f"voc12_zs3_{count}") for count in (2, 4, 6, 8, 10)]
 
 
@@ -152,6 +152,7 @@ LINES = {
     "otseg-voc6": 6,
     "otseg8": 8,
     "sculpture": 1,
+    "origami": 1,
 }
 
 
@@ -184,6 +185,7 @@ def test_imagenet80_is_the_list_of_open_clip() -> None:
         ("otseg-voc6", 6),
         ("otseg8", 8),
         ("sculpture", 1),
+        ("origami", 1),
     ],
 )
 def test_periods_are_those_published(name: str, with_period: int) -> None:
@@ -194,6 +196,7 @@ def test_similar_lists_of_prompts_are_distinguished() -> None:
     assert read_templates("single") == ("a photo of a {}",)
     assert read_templates("single-period") == ("a photo of a {}.",)
     assert read_templates("sculpture") == ("a sculpture of a {}.",)
+    assert read_templates("origami") == ("a clean origami {}.",)
     assert read_templates("scene") == ("A photo of a {} in the scene",) == read_templates("zegformer8")[-1:]
     assert read_templates("otseg-voc6") == read_templates("otseg8")[:6]
 

@@ -80,6 +80,7 @@ from methods.blocks import (
     build_head,
     calibrate_batch_norms,
     check_alignment_fits,
+    check_class_embedding,
     check_embeddings_fit,
     check_head_fits,
     compute_inner_products,
@@ -124,11 +125,14 @@ class ChimeraConfig(Config):
     logit_scale: float = 15.0
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, and that class embeddings, head and alignment fit CLIP."""
+        """Check the parts, that class embeddings, head and alignment fit CLIP, and that SGD has a class token."""
         super().check_plan(budget)
         check_embeddings_fit(self.class_embeddings, self.clip)
         check_head_fits(self.head, self.clip)
         check_alignment_fits(self.sam, self.clip)
+        if self.sgd is not None:
+            advice = "SGD distills CLIP's class token (sgd=null switches it off)"
+            check_class_embedding(self.clip.model, needed_by=advice)
 
 
 class ChimeraSeg(Method):
@@ -198,11 +202,11 @@ class ChimeraSeg(Method):
     @torch.no_grad()
     def encode_cls(self, images: Tensor) -> Tensor:
         """Compute CLIP's CLS tokens of images (B, 3, H, W), RGB in 0-255: (B, D) unit vectors."""
-        tokens, _ = self.compute_clip_tokens(images)
-        return F.normalize(self.image_encoder.encode_class_token(tokens).float(), dim=1)
+        tokens, grid = self.compute_clip_tokens(images)
+        return F.normalize(self.image_encoder.encode_class_token(tokens, grid=grid).float(), dim=1)
 
     def compute_clip_tokens(self, images: Tensor) -> tuple[Tensor, Grid]:
-        """Compute CLIP's tokens before the first block, (B, 1 + h·w, width), and their grid (h, w)."""
+        """Compute CLIP's tokens before the first block, (B, P + h·w, width), and their grid (h, w)."""
         patch = self.image_encoder.patch_size
         height, width = (max(1, round(side / patch)) * patch for side in images.shape[2:])
         if (height, width) != tuple(images.shape[2:]):
@@ -280,6 +284,7 @@ RECIPE = Recipe(
     traits=Traits(
         supervision=Supervision.SEEN_MASKS,
         reconstruction="Chimera-Seg and its ablations are our reconstruction from the paper's abstract.",
+        cost="body once, last block of CLIP once",
     ),
     variants=VARIANTS,
     build=build,

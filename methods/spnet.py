@@ -129,6 +129,7 @@ RECIPE = Recipe(
     traits=Traits(
         supervision=Supervision.SEEN_MASKS,
         reconstruction="SPNet uses CLIP's class embeddings and the body and optimizer of this benchmark.",
+        cost="body once",
     ),
     variants=VARIANTS,
     build=build,

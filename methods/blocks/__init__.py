@@ -1,6 +1,6 @@
 """Building blocks shared by several methods; a method file imports them from here.
 
-- CLIP: `ClipConfig`, `load_clip`, `ClipImageEncoder`.
+- CLIP: `ClipConfig`, `load_clip`, `ClipImageEncoder`; `check_class_embedding` for `Config.check_plan`.
 - Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`;
   `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
@@ -31,10 +31,12 @@ from methods.blocks.class_embeddings import (
     TextBank,
     TextEncoderEmbeddings,
     build_class_embeddings,
+    build_tokenizer,
     check_embeddings_fit,
+    check_tokenizer,
     shuffle_class_embeddings,
 )
-from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, load_clip, to_map
+from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, check_class_embedding, load_clip, to_map
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
@@ -85,10 +87,13 @@ __all__ = [
     "build_body",
     "build_class_embeddings",
     "build_head",
+    "build_tokenizer",
     "calibrate_batch_norms",
     "check_alignment_fits",
+    "check_class_embedding",
     "check_embeddings_fit",
     "check_head_fits",
+    "check_tokenizer",
     "compute_inner_products",
     "count_valid_positions",
     "crop_to_image",

@@ -13,8 +13,8 @@ from pydantic import Discriminator, Field, Tag
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
+from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.config import ClipConfig
-from methods.blocks.clip.plan_checks import read_architecture
 
 
 class SamConfig(Config):

@@ -40,7 +40,6 @@ from methods.blocks import (
     predict_each,
     stack_images,
     stack_labels,
-    to_map,
     toy_presets,
 )
 
@@ -93,9 +92,7 @@ class StartingMethod(Method):
 
     def compute_logits(self, images: Tensor) -> Tensor:
         """Compute scaled cosines: images (B, 3, H, W), RGB in 0-255, to (B, K, H/patch, W/patch)."""
-        tokens, grid = self.encoder.embed(self.normalize(images))
-        tokens = self.encoder.run_last_blocks(tokens, start=0, attention="value")  # (B, 1 + h·w, D)
-        patches = to_map(tokens[:, 1:], grid)  # (B, D, h, w)
+        patches = self.encoder.encode_patches(self.normalize(images), attention="value")  # (B, D, h, w)
         dense = F.normalize(patches + self.adapter(patches), dim=1)
         return self.scale * compute_inner_products(dense, self.text())
 

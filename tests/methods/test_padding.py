@@ -12,24 +12,26 @@ from benchmark.core.seeding import torch_generator
 from benchmark.core.types import IGNORE, Batch
 from methods.blocks.padding import encode_without_padding
 from methods.chimera_seg import ChimeraSeg
-from tests.methods.cases import CASES, in_evaluation, in_training, training_batch
+from tests.methods.cases import CASES, in_evaluation, in_training, subject_of
 
-TRAINED = [case for case in CASES if not case.startswith("maskclip")]
+TRAINED = [case for case in CASES if subject_of(case).setup.budget.iterations]
 
 
-def make_padded_batch(content: str = "") -> Batch:
+def make_padded_batch(case: str, content: str = "") -> Batch:
     """Return a batch whose first image is padded: to 13 x 32 valid pixels of 32 x 32, with content of that name."""
-    first, second = training_batch()
+    first, second = subject_of(case).make_training_batch()
     noise = 255 * torch.rand(3, 32, 32, generator=torch_generator("padding", content))
     image, labels = noise.clone(), first["sem_seg"].clone()
     image[:, :13] = first["image"][:, :13]
     labels[13:] = IGNORE
+    if "points_uv" in first:
+        first = {**first, "points_valid": first["points_valid"] & (first["points_uv"][:, 1] < 13)}
     return [{**first, "image": image, "sem_seg": labels, "valid_size": (13, 32)}, {**second, "valid_size": (32, 32)}]
 
 
 @pytest.mark.parametrize("case", TRAINED)
 def test_the_content_of_padding_changes_no_loss(case: str) -> None:
-    first, second = (in_training(case).losses(make_padded_batch(content)) for content in ("one", "other"))
+    first, second = (in_training(case).losses(make_padded_batch(case, content)) for content in ("one", "other"))
     assert first.keys() == second.keys()
     assert all(torch.equal(loss, second[name]) for name, loss in first.items())
 
@@ -37,8 +39,9 @@ def test_the_content_of_padding_changes_no_loss(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_the_content_of_padding_changes_no_prediction(case: str) -> None:
     def predict(content: str) -> Tensor:
+        batch = subject_of(case).add_tags(make_padded_batch(case, content))
         with torch.no_grad():
-            return in_evaluation(case).predict(make_padded_batch(content))[0]["sem_seg"]
+            return in_evaluation(case).predict(batch)[0]["sem_seg"]
 
     assert torch.equal(predict("one"), predict("other"))
 
@@ -48,7 +51,7 @@ def test_the_content_of_padding_changes_no_initial_value(case: str) -> None:
     def initialize(content: str) -> dict[str, Tensor]:
         method = in_training(case)
         with torch.no_grad():
-            method.initialize([make_padded_batch(content)])
+            method.initialize([make_padded_batch(case, content)])
         return cast(dict[str, Tensor], method.state_dict())
 
     first, second = initialize("one"), initialize("other")
@@ -56,7 +59,7 @@ def test_the_content_of_padding_changes_no_initial_value(case: str) -> None:
 
 
 def test_the_teacher_sees_the_image_without_its_padding() -> None:
-    method = cast(ChimeraSeg, in_training("chimera_seg/Chimera-Seg"))
-    batch = make_padded_batch()
+    case = "chimera_seg/Chimera-Seg"
+    method, batch = cast(ChimeraSeg, in_training(case)), make_padded_batch(case)
     cls = encode_without_padding(method.encode_cls, batch)
     torch.testing.assert_close(cls[0], method.encode_cls(batch[0]["image"][None, :, :13])[0])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from methods import blocks
+from methods.blocks import clip_es, dense_clip, mcfa, pacl, point_clouds, refinement
 
 PAGE = (Path(blocks.__file__).parent / "README.md").read_text(encoding="utf-8")
 ROWS = [line.strip("|").split(" | ") for line in PAGE.splitlines() if line.startswith("| `")]
@@ -27,7 +28,9 @@ def names() -> dict[str, Any]:
 
 def test_every_block_is_on_the_page_and_nothing_else_is() -> None:
     listed = [name for row in ROWS for name in re.findall(r"`(\w+)`", row[0])]
-    assert sorted(listed) == sorted(blocks.__all__)
+    packages = (blocks, clip_es, dense_clip, mcfa, pacl, point_clouds, refinement)
+    names = [name for package in packages for name in package.__all__]
+    assert sorted(listed) == sorted([*names, "ConditionedEncoder", "ReplacementConfig"])
 
 
 def test_every_block_has_a_description_and_an_example_that_names_it() -> None:

@@ -20,7 +20,7 @@ STRIDE = 4
 """Distance of neighboring points in pixels, less than the blocks of one label."""
 
 HIDDEN_EVERY = 5
-"""One of so many points is not visible."""
+"""Distance of the indices of points that are not visible."""
 
 
 def make_raw_points(labels: NDArray[Any], *, name: str) -> RawPoints:

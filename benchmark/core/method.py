@@ -83,7 +83,7 @@ class Supervision(StrEnum):
 
     @property
     def includes_unseen_names(self) -> bool:
-        """Whether training may know the names of unseen classes: tags of all classes carry them."""
+        """Whether training may know the names of unseen classes: tags carry them, and points come with them."""
         return self in (Supervision.SEEN_MASKS_UNSEEN_NAMES, Supervision.TAGS, Supervision.POINTS)
 
     @property

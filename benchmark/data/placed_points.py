@@ -40,11 +40,3 @@ def add_points(
     if labels is not None:
         placed["point_sem_seg"] = labels
     return placed
-
-
-def remove_points(sample: Sample) -> Sample:
-    """Return a copy of a sample without points, for a method that must not have them."""
-    plain = sample.copy()
-    for key in ("points", "points_uv", "points_valid", "point_sem_seg"):
-        plain.pop(key, None)  # type: ignore[misc]
-    return plain

@@ -19,13 +19,10 @@ from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split
 from benchmark.core.types import Sample
-from benchmark.data.base import PointSource
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader
-from benchmark.data.placed_points import remove_points
 from benchmark.data.resize import resize_image
 from benchmark.data.run_loaders import make_train_loader
-from benchmark.data.tags import add_tags
 from benchmark.engine.checkpoint import Checkpoint
 from benchmark.engine.distributed import Rank
 from benchmark.engine.evaluation_loop import Predict, predict_image
@@ -67,7 +64,7 @@ class ScoredImage:
 
 
 class ScoredImages:
-    """The images that a run was scored on, read one by one.
+    """The images that a run was scored on, read one by one, with the tags or points that its method gets.
 
     Args:
         spec: Spec of the run.
@@ -90,7 +87,7 @@ class ScoredImages:
             self.split,
             protocol=spec.protocol,
             max_images=spec.max_images,
-            supervision=Supervision.POINTS if isinstance(self.dataset, PointSource) else Supervision.NONE,
+            supervision=_get_supervision(spec),
         )
         refs = (self.dataset.get_image_ref(self.split.evaluate, index) for index in range(len(self._loader)))
         self._indices = {ref.image_id: index for index, ref in enumerate(refs)}
@@ -146,14 +143,10 @@ class RunPredictor:
         self._spec, self._split = spec, load_split_of(spec)
         self._device = _choose_device(store, spec)
         self._method = restore_method(store, spec, device=self._device)
-        self._supervision = load_recipe_of(spec).traits.supervision
 
     def predict(self, image: ScoredImage) -> NDArray[np.int64]:
         """Return the class of every pixel, (H, W) indices of classes of the split."""
-        sample = image.sample if self._supervision.includes_points else remove_points(image.sample)
-        if self._supervision.includes_tags:
-            sample = add_tags(sample, image.target, self._split.classes)
-        prediction = predict_image(self._forward, self._method, sample, device=self._device)
+        prediction = predict_image(self._forward, self._method, image.sample, device=self._device)
         return self._counter.predict_labels(prediction)
 
     @cached_property
@@ -217,12 +210,16 @@ def restore_method(store: Store, spec: RunSpec, *, device: torch.device | None =
     return method
 
 
+def _get_supervision(spec: RunSpec) -> Supervision:
+    """Return what the samples of a run include; nothing for imported labels, which have no method."""
+    return Supervision.NONE if spec.is_imported else load_recipe_of(spec).traits.supervision
+
+
 def _initialize(method: Method, spec: RunSpec, split: Split, *, device: torch.device) -> None:
     """Initialize a method that is not trained from training images, as the engine does."""
     if not spec.budget.init_images:
         return
-    supervision = load_recipe_of(spec).traits.supervision
-    data = make_train_loader(spec, open_dataset(split.dataset), split, supervision=supervision)
+    data = make_train_loader(spec, open_dataset(split.dataset), split, supervision=_get_supervision(spec))
     initialize_method(method, data, budget=spec.budget, seed=spec.seed, device=device)
 
 

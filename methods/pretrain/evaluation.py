@@ -46,7 +46,7 @@ DENSE: Mapping[str, tuple[Attention, Tail]] = {
 
 
 @dataclass(frozen=True)
-class DenseScores:
+class DenseMetrics:
     """Scores of dense labels without training on the test subset, in percent.
 
     Attributes:
@@ -77,8 +77,8 @@ class ClipMetrics:
 
     accuracy: Mapping[str, float]
     ranking: Mapping[str, float]
-    dense: Mapping[str, DenseScores]
-    chance: DenseScores
+    dense: Mapping[str, DenseMetrics]
+    chance: DenseMetrics
 
 
 @torch.no_grad()
@@ -174,7 +174,7 @@ def _read_test_subset(split: Split) -> tuple[Tensor, Tensor]:
     return torch.stack([sample["image"] for sample, _ in pairs]).float(), torch.stack([target for _, target in pairs])
 
 
-def _score_dense(cosines: Tensor, targets: Tensor, *, split: Split) -> DenseScores:
+def _score_dense(cosines: Tensor, targets: Tensor, *, split: Split) -> DenseMetrics:
     """Score logits (N, K, H, W) against targets (N, H, W)."""
     iou = np.array(score(_count(cosines, targets, split=split), "d2-main").iou)
     draws = [
@@ -183,7 +183,7 @@ def _score_dense(cosines: Tensor, targets: Tensor, *, split: Split) -> DenseScor
     ]
     means = [(iou[seen].mean(), iou[~seen].mean()) for seen in draws]
     is_thing = np.array([name in THINGS for name in split.classes])
-    return DenseScores(
+    return DenseMetrics(
         iou=dict(zip(split.classes, iou.tolist(), strict=True)),
         hiou=float(np.mean([2 * seen * unseen / (seen + unseen) for seen, unseen in means])),
         unseen_things=float(np.mean([iou[~seen & is_thing].mean() for seen in draws])),

@@ -10,7 +10,7 @@ from benchmark.data.toybox.stuff import STUFF
 from benchmark.data.toybox.things import THINGS
 from benchmark.utils.atomic_files import write_text
 from methods.blocks.clip.assets import TOY_MODEL
-from methods.pretrain.evaluation import NUM_DRAWS, SPLIT, ClipMetrics, DenseScores
+from methods.pretrain.evaluation import NUM_DRAWS, SPLIT, ClipMetrics, DenseMetrics
 from methods.pretrain.forms import NUM_FORMS, NUM_OBJECTS, NUM_TEXTURES
 
 
@@ -107,7 +107,7 @@ def _format_image_level(metrics: ClipMetrics) -> list[str]:
     return ["| % | all | stuff | things |", "|---|---|---|---|", *rows]
 
 
-def _format_dense(name: str, scores: DenseScores) -> str:
+def _format_dense(name: str, scores: DenseMetrics) -> str:
     values = [scores.average(group) for group in (CLASSES, tuple(STUFF), tuple(THINGS))]
     return f"| {name} | {' | '.join(f'{value:.1f}' for value in (*values, scores.unseen_things, scores.hiou))} |"
 

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.core.run_state import RunState
 from benchmark.execution.runner import execute
+from benchmark.planning.resolve import resolve
 from benchmark.qualitative.predict import ScoredImages, predict_labels, read_images
 from benchmark.store.store import Store
 from tests.engine.runs import small_spec
@@ -24,6 +25,15 @@ def test_predictions_equal_those_that_were_counted(tmp_path: Path) -> None:
         assert image.rgb.shape == (*labels.shape, 3)
         predicted = np.bincount(labels[image.target_map != 255], minlength=len(counts.classes))
         assert predicted.tolist() == counts.prediction[[row]].toarray()[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("method", "extras"),
+    [("clip_es", {"tags"}), ("clip_points", {"points", "points_uv", "points_valid"}), ("naclip", set())],
+)
+def test_images_have_what_the_method_of_the_run_gets(method: str, extras: set[str]) -> None:
+    (image,) = read_images(resolve(method, split="toybox", seed=0, max_images=1), ["000000"])
+    assert {"tags", "points", "points_uv", "points_valid", "captions"} & set(image.sample) == extras
 
 
 def test_a_trained_run_without_its_checkpoint_cannot_predict(tmp_path: Path) -> None:

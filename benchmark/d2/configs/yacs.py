@@ -43,6 +43,7 @@ def _list_obstacles(request: ConfigRequest) -> list[str]:
     obstacles = {
         f"{request.architecture!r} is scored with tags": supervision.includes_tags,
         f"{request.architecture!r} is trained with captions": supervision.includes_captions,
+        f"{request.architecture!r} is trained with points": supervision.includes_points,
     }
     if setting.budget.iterations:
         obstacles[f"{rules} needs the mask of pixels to fill"] = setting.protocol.setting != "inductive"

@@ -22,6 +22,9 @@ from benchmark.utils.frozen_model import format_canonical_json
 class ScanFrame(Protocol):
     """A scan and the image of one camera, on disk."""
 
+    def __hash__(self) -> int:
+        """Return a hash, by which the last scan is kept."""
+
     @property
     def image_id(self) -> str:
         """Id, unique in the subset."""
@@ -88,7 +91,7 @@ class LidarDataset:
         frame = self._get_frame(subset, index)
         image = _read_image(frame.image_path)
         size = (image.shape[0], image.shape[1])
-        points = keep_inside(frame.read_points(size), size=size)
+        points = _read_inside(frame, size)
         shown = points.is_visible
         labels = draw_labels(points.uv[shown], points.points[shown, 2], points.labels[shown], size=size, ignore=IGNORE)
         return RawSample(image, labels, *self.get_image_ref(subset, index))
@@ -102,8 +105,7 @@ class LidarDataset:
             ValueError: A file is missing or broken; the message names the file.
         """
         frame = self._get_frame(subset, index)
-        size = _read_size(frame.image_path)
-        return keep_inside(frame.read_points(size), size=size)
+        return _read_inside(frame, _read_size(frame.image_path))
 
     def get_image_ref(self, subset: str, index: int) -> ImageRef:
         """Return the identity of an image without reading it.
@@ -166,6 +168,12 @@ def keep_inside(points: RawPoints, *, size: tuple[int, int]) -> RawPoints:
     is_inside = (points.uv >= 0).all(axis=1) & (points.uv < np.array(size[::-1])).all(axis=1)
     kept = is_inside & (points.points[:, 2] > 0)
     return RawPoints(points.points[kept], points.uv[kept], points.is_visible[kept], points.labels[kept])
+
+
+@lru_cache(maxsize=1)
+def _read_inside(frame: ScanFrame, size: tuple[int, int]) -> RawPoints:
+    """Read the points in an image; the last scan is kept, because a sample asks for its mask and for its points."""
+    return keep_inside(frame.read_points(size), size=size)
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:

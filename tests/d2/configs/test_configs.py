@@ -176,6 +176,7 @@ def test_evaluation_images_have_the_size_of_the_protocol() -> None:
         ({"split": "ade20k_847"}, "labels of more than 8 bits"),
         ({"overrides": ["protocol.setting=transductive"]}, "needs the mask of pixels to fill"),
         ({"method": "pacl"}, "'pacl/PACL' is trained with captions"),
+        ({"method": "clip_points"}, "'clip_points/CLIP points' is trained with points"),
         ({"method": "clip_es"}, "'clip_es/CLIP-ES' is scored with tags"),
     ],
 )

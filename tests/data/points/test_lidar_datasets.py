@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from benchmark.core.split import Split, load_split
 from benchmark.data.base import PointSource
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.data.points import nuscenes, semantic_kitti
+from benchmark.data.points import nuscenes, nuscenes_dataset, semantic_kitti, semantic_kitti_dataset
 from benchmark.data.points.lidar_dataset import LidarDataset
 from benchmark.data.points.nuscenes_dataset import open_nuscenes
 from benchmark.data.points.semantic_kitti_dataset import open_semantic_kitti
@@ -74,6 +75,41 @@ def test_a_fingerprint_does_not_depend_on_the_folder_and_notices_a_missing_scan(
     assert first == second
     (tmp_path / "a" / "sequences" / "08" / "labels" / "000001.label").unlink()
     assert open_semantic_kitti(tmp_path / "a").fingerprint() != first
+
+
+@pytest.mark.parametrize("edited", ["labels/000000.label", "calib.txt"])
+def test_a_fingerprint_notices_labels_and_calibrations_that_were_edited(tmp_path: Path, edited: str) -> None:
+    (tmp_path / "a").mkdir()
+    before = _open("semantic_kitti", tmp_path / "a").fingerprint()
+    changed = _open("semantic_kitti", tmp_path / "b")
+    file = tmp_path / "b" / "sequences" / "08" / edited
+    file.write_bytes(file.read_bytes().replace(b"1", b"2") if edited == "calib.txt" else bytes(file.stat().st_size))
+    assert changed.fingerprint() != before
+
+
+@pytest.mark.parametrize("kind", ["semantic_kitti", "nuscenes"])
+def test_a_scan_is_read_once_for_a_sample_and_its_points(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, read = _open(kind, tmp_path), list[Path]()
+    module = semantic_kitti_dataset if kind == "semantic_kitti" else nuscenes_dataset
+    original = module.read_scan
+
+    def note(path: Path) -> Any:
+        read.append(path)
+        return original(path)
+
+    monkeypatch.setattr(module, "read_scan", note)
+    dataset.read("val", 0)
+    dataset.read_points("val", 0)
+    dataset.read_points("val", 1)
+    assert len(read) == 2
+
+
+def test_a_camera_that_the_tables_lack_is_named(tmp_path: Path) -> None:
+    dataset = open_nuscenes(write_nuscenes(tmp_path, "scene-a"), scenes={"val": ("scene-a",)}, camera="CAM_BACK")
+    with pytest.raises(ValueError, match=r"the tables in .* lack .*CAM_BACK"):
+        dataset.size("val")
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

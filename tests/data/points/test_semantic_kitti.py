@@ -62,8 +62,24 @@ def test_broken_and_missing_files_are_named(tmp_path: Path) -> None:
         read_scan(tmp_path / "0.bin")
     with pytest.raises(ValueError, match=r"1\.bin cannot be read"):
         read_scan(tmp_path / "1.bin")
-    (tmp_path / "calib.txt").write_text("P2: 1 2 3\n")
-    with pytest.raises(ValueError, match="no line 'P2:' with 12 numbers"):
+    (tmp_path / "2.bin").write_bytes(np.full(4, np.nan, dtype="<f4").tobytes())
+    with pytest.raises(ValueError, match=r"2\.bin has numbers that are not finite"):
+        read_scan(tmp_path / "2.bin")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"P2: 1 2 3\n", "no line 'P2:' with 12 numbers"),
+        (b"P2: " + b"a " * 12, "no line 'P2:' with 12 numbers"),
+        (b"P2: " + b"nan " * 12, "no line 'P2:' with 12 numbers"),
+        (b"P2: " + b"0 " * 12 + b"\nTr: " + b"1 " * 12, "a line 'P2:' of no camera"),
+        (b"\xff\xfe\x00", "cannot be read as text"),
+    ],
+)
+def test_a_broken_calibration_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "calib.txt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"calib\.txt .*{message}"):
         read_calibration(tmp_path / "calib.txt")
 
 

@@ -63,12 +63,12 @@ from methods.blocks import (
     toy_presets,
 )
 from methods.blocks.mcfa import (
+    TOY_MCFA,
     FeatureAlignment,
     LabeledPixels,
     McfaConfig,
     StudentFeatures,
     build_feature_alignment,
-    make_toy_mcfa_presets,
 )
 from methods.blocks.point_clouds import PointEncoder, PointEncoderConfig, collect_points, rasterize
 
@@ -188,8 +188,6 @@ VARIANTS: dict[str, ClipPointsConfig] = {
 TOY_ENCODER = {"encoder.channels": 48, "encoder.cell": 1 / 16, "encoder.levels": 3}
 """Sizes of the encoder on toybox: neighboring points are 1/32 apart, a thing is about 1/2 wide."""
 
-TOY_PRESETS = {**toy_presets(body=False)["toybox"], **TOY_ENCODER, **make_toy_mcfa_presets()}
-
 RECIPE = Recipe(
     title="CLIP points",
     paper="arXiv 2312.07221",
@@ -205,5 +203,5 @@ RECIPE = Recipe(
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=4e-3),
         "*": Budget(iterations=50_000, batch_size=8, learning_rate=1e-3),
     },
-    presets={"toybox": TOY_PRESETS},
+    presets=toy_presets(body=False, settings={**TOY_ENCODER, **TOY_MCFA}),
 )

@@ -264,7 +264,6 @@ VARIANTS: dict[str, ClsClipConfig] = {
     "8 likeliest classes": ClsClipConfig(prefilter=8),
 }
 
-TOY_PRESETS = toy_presets(body=False)
 TOY_SETTINGS = {"decoder.channels": 64, "replacement.start": 4, "replacement.stop": 12, "absent_share": 0.2}
 """Sizes for the toy CLIP, see the docstring of this file, and the share that was chosen on `toybox_tune`."""
 
@@ -283,5 +282,5 @@ RECIPE = Recipe(
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=9e-3, weight_decay=1e-4),
         "*": Budget(iterations=20_000, batch_size=8, learning_rate=5e-5, weight_decay=1e-4),
     },
-    presets={name: {**fields, **TOY_SETTINGS} for name, fields in TOY_PRESETS.items()},
+    presets=toy_presets(body=False, settings=TOY_SETTINGS),
 )

@@ -55,12 +55,12 @@ from methods.blocks import (
     toy_presets,
 )
 from methods.blocks.mcfa import (
+    TOY_MCFA,
     FeatureAlignment,
     McfaConfig,
     StudentFeatures,
     build_feature_alignment,
     make_lattice,
-    make_toy_mcfa_presets,
     read_lattice,
 )
 
@@ -177,5 +177,5 @@ RECIPE = Recipe(
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=4e-3, init_images=256),
         "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4, init_images=256),
     },
-    presets={"toybox": {**toy_presets()["toybox"], **make_toy_mcfa_presets(), "lattice": 2}},
+    presets=toy_presets(settings={**TOY_MCFA, "lattice": 2}),
 )

@@ -188,8 +188,6 @@ VARIANTS: dict[str, PaclConfig] = {
     "stride of a patch": PaclConfig(patches=AlignedPatchesConfig(shifts=1)),
 }
 
-TOY_PRESETS = toy_presets(body=False)
-
 RECIPE = Recipe(
     title="PACL",
     paper="arXiv 2212.04994",
@@ -205,5 +203,5 @@ RECIPE = Recipe(
         "toybox": Budget(iterations=600, batch_size=16, learning_rate=1.6e-2, weight_decay=0.2),
         "*": Budget(iterations=20_000, batch_size=256, learning_rate=5e-4, weight_decay=0.2),
     },
-    presets={name: {**fields, "pooling_scale": 0.3} for name, fields in TOY_PRESETS.items()},
+    presets=toy_presets(body=False, settings={"pooling_scale": 0.3}),
 )

@@ -128,7 +128,6 @@ def make_clip_es_recipe(
         variants: Row label to config; the first one is the method itself.
         toy: Further overrides on toybox, by dotted key.
     """
-    presets = toy_presets(body=False)
     return Recipe(
         title=title,
         paper="arXiv 2212.09506",
@@ -136,7 +135,7 @@ def make_clip_es_recipe(
         variants=variants,
         build=build,
         budgets={"*": Budget(iterations=0)},
-        presets={name: {**fields, **(toy or {})} for name, fields in presets.items()},
+        presets=toy_presets(body=False, settings=toy),
     )
 
 

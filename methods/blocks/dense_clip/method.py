@@ -84,7 +84,6 @@ def make_dense_clip_recipe(
         variants: Row label to config; the first one is the method itself.
         toy: Further overrides on toybox, by dotted key.
     """
-    presets = toy_presets(body=False)
     return Recipe(
         title=title,
         paper=paper,
@@ -92,5 +91,5 @@ def make_dense_clip_recipe(
         variants=variants,
         build=build,
         budgets={"*": Budget(iterations=0)},
-        presets={name: {**fields, **(toy or {})} for name, fields in presets.items()},
+        presets=toy_presets(body=False, settings=toy),
     )

@@ -17,9 +17,10 @@ from methods.blocks.mcfa.loss_terms import (
     compute_local_distance,
 )
 from methods.blocks.mcfa.teacher import DenseTeacher
-from methods.blocks.mcfa.toy import make_toy_mcfa_presets
+from methods.blocks.mcfa.toy import TOY_MCFA
 
 __all__ = [
+    "TOY_MCFA",
     "DenseTeacher",
     "FeatureAlignment",
     "LabeledPixels",
@@ -31,6 +32,5 @@ __all__ = [
     "compute_global_distance",
     "compute_local_distance",
     "make_lattice",
-    "make_toy_mcfa_presets",
     "read_lattice",
 ]

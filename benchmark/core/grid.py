@@ -28,6 +28,7 @@ class GridRow:
         shown: Values that the label shows by key: those of the row itself, or of its sweeps only if it has a label.
         number: Number of the row in the study, from 1.
         swept: Values of its sweeps by key.
+        weights: Path of a published checkpoint; empty for none.
     """
 
     method: str
@@ -39,6 +40,7 @@ class GridRow:
     shown: Mapping[str, Any] = field(default_factory=dict)
     number: int = 1
     swept: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
 
     def __str__(self) -> str:
         return f"row {self.number} ({self.describe_swept()})"
@@ -102,6 +104,7 @@ def _sweep_row(study: Study, index: int, *, splits: tuple[str, ...]) -> Iterator
         changes = {key: value for key, value in swept.items() if key not in ROW_KEYS}
         protocol = swept.get("protocol", row.protocol)
         own = {**row.set, **changes} | ({"protocol": protocol} if protocol else {})
+        own |= {"weights": row.weights} if row.weights else {}
         for split in (swept["split"],) if "split" in swept else row.split or splits:
             yield GridRow(
                 method=swept.get("method", row.method),
@@ -113,4 +116,5 @@ def _sweep_row(study: Study, index: int, *, splits: tuple[str, ...]) -> Iterator
                 shown={key: own[key] for key in own if not row.label or key in swept},
                 number=index + 1,
                 swept=swept,
+                weights=row.weights,
             )

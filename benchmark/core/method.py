@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
 from benchmark.core.seeding import Part, torch_generator
@@ -264,6 +264,9 @@ class Recipe(Generic[ConfigT]):
             set. It must not ask for the names of unseen classes, unless the supervision includes them.
         budgets: Training budget by dataset name; "*" for any other dataset.
         presets: By dataset name, overrides by dotted key that replace the paper's setting on that dataset.
+        convert_official: Function from the tensors of a published checkpoint by their official names, and the method
+            that they are for, to tensors by name in the method's state dict. Every official name is used or left out on
+            purpose; a ValueError says in one line which are unknown or missing. None if no checkpoint can be read.
     """
 
     title: str
@@ -273,6 +276,7 @@ class Recipe(Generic[ConfigT]):
     build: Callable[[ConfigT, TrainSplit], Method]
     budgets: Mapping[str, Budget]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    convert_official: Callable[[Mapping[str, Tensor], Any], Mapping[str, Tensor]] | None = None
 
     def make_train_split(self, split: Split) -> TrainSplit:
         """Return what `build` may know about a split."""

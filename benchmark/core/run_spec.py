@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
+from pathlib import PurePath
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
@@ -12,12 +13,34 @@ from pydantic import Field
 from benchmark.core.budget import Budget
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_name import format_changes, make_setting, make_text
-from benchmark.utils.frozen_model import VersionedModel, format_canonical_json
+from benchmark.utils.frozen_model import FrozenModel, VersionedModel, format_canonical_json
 from benchmark.utils.identity import identify
 
 EngineName = Literal["fabric", "detectron2"]
 IMPORTED: Final = "imported"
 """Method and engine of runs whose label maps were made elsewhere and imported, see `benchmark.exchange`."""
+
+
+class OfficialWeights(FrozenModel):
+    """A published checkpoint, whose tensors a method starts from in place of random ones.
+
+    Attributes:
+        file: Absolute path of the file where the run was planned.
+        sha256: Digest of the file, which identifies it wherever it is.
+        num_tensors: Number of tensors in it.
+    """
+
+    file_fields: ClassVar[Mapping[str, str]] = {"file": "sha256"}
+    descriptive_fields: ClassVar[frozenset[str]] = frozenset({"num_tensors"})
+
+    file: str
+    sha256: str
+    num_tensors: int
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folder."""
+        return PurePath(self.file).name
 
 
 class RunSpec(VersionedModel):
@@ -33,6 +56,7 @@ class RunSpec(VersionedModel):
             empty for an included method.
         variant: Label of the variant, one of the method's rows.
         overrides: Overrides by dotted key that have an effect; `config`, `protocol` and `budget` contain them already.
+            The path of `weights` is among them as it was given, so that every label shows it.
         config: Complete configuration of the method.
         config_identity: Part of the config that identifies the run, see `identify`.
         split: Name of the split; the stem of its file.
@@ -46,6 +70,7 @@ class RunSpec(VersionedModel):
         seed: Seed of all random draws.
         budget: Training budget.
         max_images: Number of evaluation images to score (testing only); 0 for all.
+        weights: Published checkpoint that the run starts from; None for the method's own initial values.
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
@@ -70,6 +95,7 @@ class RunSpec(VersionedModel):
     seed: int = Field(ge=0)
     budget: Budget
     max_images: int = Field(default=0, ge=0)
+    weights: OfficialWeights | None = None
 
     @cached_property
     def id(self) -> str:
@@ -81,6 +107,11 @@ class RunSpec(VersionedModel):
     def is_imported(self) -> bool:
         """Whether the label maps were made elsewhere: the run has no method that could be run again."""
         return self.engine == IMPORTED
+
+    @property
+    def is_published_result(self) -> bool:
+        """Whether a published checkpoint is scored as it is, without training: every seed gives the same result."""
+        return self.weights is not None and not self.budget.iterations
 
     @property
     def label(self) -> str:

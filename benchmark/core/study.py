@@ -36,6 +36,7 @@ class StudyRow(SplitChoice):
         split: Splits of this row; if empty, the study's.
         protocol: Protocol of this row; if empty, the study's.
         seeds: Seeds of this row; if empty, the study's.
+        weights: Path of a published checkpoint that this row starts from; empty for the method's own initial values.
         sweep: Lists of values by dotted key, or by method, split or protocol: a row for every combination of them.
     """
 
@@ -44,6 +45,7 @@ class StudyRow(SplitChoice):
     label: Text = ""
     protocol: str = ""
     seeds: Seeds = ()
+    weights: str = ""
     sweep: Sweep = Field(default_factory=dict)
 
 
@@ -259,9 +261,14 @@ def load_study(name: str, folder: Path = STUDIES) -> Study:
 
 def _anchor_paths(study: Study, folder: Path) -> Study:
     """Return a study whose paths do not depend on the current folder."""
-    rows = tuple(_anchor_fields(row, folder, method=anchor_method(row.method, folder)) for row in study.rows)
+    rows = tuple(_anchor_row(row, folder) for row in study.rows)
     resampled = study.resampled and study.resampled.with_paths_in(folder)
     return _anchor_fields(study, folder, rows=rows, resampled=resampled)
+
+
+def _anchor_row(row: StudyRow, folder: Path) -> StudyRow:
+    weights = str(folder / Path(row.weights).expanduser()) if row.weights else ""
+    return _anchor_fields(row, folder, method=anchor_method(row.method, folder), weights=weights)
 
 
 def _anchor_fields(part: PartT, folder: Path, **fields: Any) -> PartT:

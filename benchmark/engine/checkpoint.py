@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmark.core.method import Method
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.utils.atomic_files import open_draft
 
 FORMAT_FAMILY = "chimera-bench checkpoint"
@@ -148,26 +149,6 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     raise ValueError(_describe_broken(path, f"expected the format {FORMAT!r}"))
 
 
-def get_trainable_state(method: Method) -> dict[str, Any]:
-    """Return the entries of a method's state that training can change, by name.
-
-    Frozen parameters are left out, and so are the persistent buffers of modules whose parameters are all frozen. The
-    buffers of a `Method`, and of a module without parameters (a memory bank, running statistics), are always included.
-
-    Returns:
-        Parameters and buffers of any shape, by their names in the state dict.
-    """
-    parameters = method.named_parameters(remove_duplicate=False)
-    modules = method.named_modules(remove_duplicate=False)
-    frozen_names = {name for name, parameter in parameters if not parameter.requires_grad}
-    frozen_prefixes = tuple(f"{name}." for name, module in modules if _is_frozen(module))
-    return {
-        name: value
-        for name, value in method.state_dict().items()
-        if name not in frozen_names and not name.startswith(frozen_prefixes)
-    }
-
-
 @dataclass(frozen=True)
 class Misfit:
     """An entry of a checkpoint that does not fit a method.
@@ -211,13 +192,6 @@ def digest_state(method: Method) -> str:
             value.cpu().contiguous().flatten().view(torch.uint8).numpy() if is_tensor else repr(value).encode()
         )
     return digest.hexdigest()
-
-
-def _is_frozen(module: nn.Module) -> bool:
-    if any(isinstance(inner, Method) for inner in module.modules()):
-        return False
-    parameters = list(module.parameters())
-    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
 
 
 def _load_state(method: Method, state: dict[str, Any], *, path: Path) -> None:

@@ -7,8 +7,8 @@ import torch
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
 from benchmark.core.seeding import seed_globals
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.data.loader import TrainLoader
-from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.device import move_to_device
 
 

@@ -20,8 +20,8 @@ from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
 from benchmark.core.method_outputs import check_losses
 from benchmark.core.seeding import seed_globals
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.core.types import Batch, Losses
-from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.device import move_to_device
 from benchmark.engine.distributed import ProcessGroup, Rank
 from benchmark.engine.optimizer import compute_learning_rate

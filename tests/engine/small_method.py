@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -80,6 +80,22 @@ def build(config: SmallConfig, split: TrainSplit) -> Small:
     return Small(width=config.width, drop=drop, classes=split.classes)
 
 
+OFFICIAL_NAMES = {"backbone.": "body.", "classifier": "rows", "memory": "memory", "pixel_mean": "mean"}
+"""Beginnings of names in published checkpoints, and ours."""
+
+
+def convert_official(official: Mapping[str, Tensor], method: Small) -> dict[str, Tensor]:
+    """Rename the tensors of a published checkpoint; its "epoch" is left out."""
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in official.items():
+        old = next((old for old in OFFICIAL_NAMES if name.startswith(old)), "")
+        if not old and name != "epoch":
+            raise ValueError(f"1 of {len(official)} tensors is unknown ({name})")
+        if old:
+            tensors[OFFICIAL_NAMES[old] + name.removeprefix(old)] = tensor
+    return tensors
+
+
 VARIANTS: dict[str, SmallConfig] = {
     "Small": SmallConfig(),
     "no drop": SmallConfig(drop=None),
@@ -94,4 +110,5 @@ RECIPE = Recipe(
     build=build,
     budgets={"*": Budget(iterations=12, batch_size=2, learning_rate=1e-2, init_images=3)},
     presets={"toybox": {"width": 6, "drop.rate": 0.2}},
+    convert_official=convert_official,
 )

@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmark.engine.checkpoint import Checkpoint, get_trainable_state, read_checkpoint
+from benchmark.core.trainable_state import get_trainable_state
+from benchmark.engine.checkpoint import Checkpoint, read_checkpoint
 from benchmark.planning.resolve import build
 from tests.engine.runs import fit, small_spec
 from tests.engine.small_method import Small

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from methods.blocks.weight_files import compare_shapes, load_tensors, read_tensors
+from benchmark.core.weight_files import compare_shapes, load_tensors, read_tensors
 
 STATE = {"a": torch.arange(3.0), "b.weight": torch.ones(2, 2)}
 

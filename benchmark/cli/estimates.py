@@ -1,50 +1,69 @@
-"""Estimated hours of the runs of a plan, printed and as JSON."""
+"""Estimated hours and memory of the runs of a plan, printed and as JSON."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchmark.cli.console import format_count, print_columns, print_line
+from benchmark.cli.console import print_columns, print_line
 
 if TYPE_CHECKING:
-    from benchmark.planning.estimate import Pace, RowEstimate
+    from benchmark.planning.estimate import RowEstimate
+    from benchmark.planning.run_time import RunTime
 
-LARGE_SCALE = 10
-"""Size of a run over that of the measured ones from which on an estimate says so."""
-UNMEASURED = "not measured"
+UNKNOWN = "not measured"
 MANY_SPLITS = 3
 """Number of splits from which on rows are not named one by one."""
+HEADS = ("row", "runs", "left", "s per run", "hours", "hours left", "unit", "memory", "basis")
+
+
+def parse_memory_gb(text: str) -> float:
+    """Return the number of GB that a text such as "80GB" or "80" stands for.
+
+    Raises:
+        ValueError: The text is something else.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:GB|GiB|G)?", text.strip(), flags=re.IGNORECASE)
+    if match is None or not float(match[1]):
+        raise ValueError(f"--device-memory {text}: expected a size in GB, such as 80GB")
+    return float(match[1])
 
 
 def print_estimates(rows: Sequence[RowEstimate]) -> None:
-    """Print hours per row and in total, what they are measured from, and which rows have no measurement."""
+    """Print hours and memory per row, hours in total, what they are based on, and which rows have no estimate."""
     from benchmark.planning.estimate import sum_hours
 
     has_splits = len({row.split for row in rows}) > 1
-    heads = [*(["split"] if has_splits else []), "row", "runs", "left", "s per run", "hours", "hours left", "unit"]
+    heads = [*(["split"] if has_splits else []), *HEADS]
     print_columns(heads, [[*([row.split] if has_splits else []), *_list_cells(row)] for row in rows])
-    for unit, (hours, left) in sum_hours(rows).items():
-        print_line(f"{_format_hours(hours)} {unit} in total, {_format_hours(left)} left")
-    for pace in dict.fromkeys(row.pace for row in rows if row.pace is not None):
-        print_line(_describe_pace(pace, [row for row in rows if row.pace == pace], has_splits=has_splits))
-    unmeasured = _name_rows([row for row in rows if row.pace is None], has_splits=has_splits)
-    if unmeasured:
+    left = sum_hours(rows, only_left=True)
+    for unit, hours in sum_hours(rows).items():
+        print_line(f"{_format_range(hours)} {unit} in total, {_format_range(left[unit])} left")
+    explained = [(row.time.kind, row.time.explanation) for row in rows if row.time is not None]
+    for kind, explanation in dict.fromkeys(explained):
+        alike = [row for row in rows if row.time is not None and row.time.explanation == explanation]
+        print_line(f"{kind} for {', '.join(_name_rows(alike, has_splits=has_splits))}: {explanation}")
+    unknown = _name_rows([row for row in rows if row.time is None], has_splits=has_splits)
+    if unknown:
         print_line(
-            f"{UNMEASURED}, and in no total: {', '.join(unmeasured)}; no run of these variants is finished here on "
-            "this data, protocol and engine: run one seed of each first"
+            f"{UNKNOWN}, and in no total: {', '.join(unknown)}; no run of these variants is finished here on this "
+            "data, protocol and engine, and no pace is measured with this code: chimera-bench speed pace measures it"
         )
 
 
 def describe_estimates(rows: Sequence[RowEstimate]) -> dict[str, Any]:
-    """Return estimates as JSON values; None for what was not measured."""
+    """Return estimates as JSON values; None for what was not measured. A computed value is a range."""
     from benchmark.planning.estimate import sum_hours
 
-    has_splits = len({row.split for row in rows}) > 1
+    has_splits, left = len({row.split for row in rows}) > 1, sum_hours(rows, only_left=True)
     return {
         "rows": [_describe_row(row) for row in rows],
-        "totals": {unit: {"hours": hours, "hours_left": left} for unit, (hours, left) in sum_hours(rows).items()},
-        "not_measured": _name_rows([row for row in rows if row.pace is None], has_splits=has_splits),
+        "totals": {
+            unit: {"hours": _get_value(hours), "hours_left": _get_value(left[unit])}
+            for unit, hours in sum_hours(rows).items()
+        },
+        "not_measured": _name_rows([row for row in rows if row.time is None], has_splits=has_splits),
     }
 
 
@@ -60,51 +79,47 @@ def _name_rows(rows: Sequence[RowEstimate], *, has_splits: bool) -> list[str]:
 
 
 def _list_cells(row: RowEstimate) -> list[str]:
-    if row.pace is None or row.seconds is None:
-        return [row.label, str(row.runs), str(row.left), UNMEASURED, "-", "-", "-"]
-    hours = [_format_hours(row.compute_hours(count)) for count in (row.runs, row.left)]
-    return [row.label, str(row.runs), str(row.left), f"{row.seconds:.3g}", *hours, row.pace.unit]
+    counts, time = [row.label, str(row.runs), str(row.left)], row.time
+    if time is None:
+        return [*counts, UNKNOWN, "-", "-", "-", "-", "-"]
+    hours = [_format_range(time.compute_hours(count)) for count in (row.runs, row.left)]
+    return [*counts, _format_range(time.seconds), *hours, time.unit, _format_memory(time), time.basis]
 
 
 def _describe_row(row: RowEstimate) -> dict[str, Any]:
-    pace = row.pace
-    known = {"label": row.label, "split": row.split, "runs": row.runs, "runs_left": row.left}
-    measured = (
-        None
-        if pace is None
-        else {
-            "runs": list(pace.ids),
-            "has_same_config": pace.has_same_config,
-            "device": pace.device,
-            "threads": pace.threads,
-            "seconds_per_training_image": pace.train_s,
-            "seconds_per_scored_image": pace.rest_s,
-            "scale": row.scale,
-        }
-    )
+    known, time = {"label": row.label, "split": row.split, "runs": row.runs, "runs_left": row.left}, row.time
+    if time is None:
+        names = ("seconds_per_run", "hours", "hours_left", "unit", "memory_gb", "basis", "measured")
+        return known | dict.fromkeys(names)
     return known | {
-        "seconds_per_run": row.seconds,
-        "hours": row.compute_hours(row.runs),
-        "hours_left": row.compute_hours(row.left),
-        "unit": None if pace is None else pace.unit,
-        "measured": measured,
+        "seconds_per_run": _get_value(time.seconds),
+        "hours": _get_value(time.compute_hours(row.runs)),
+        "hours_left": _get_value(time.compute_hours(row.left)),
+        "unit": time.unit,
+        "memory_gb": None if time.memory_gb is None else _get_value(time.memory_gb),
+        "verdict": time.verdict,
+        "kind": time.kind,
+        "basis": time.basis,
+        "explanation": time.explanation,
+        "measured": time.facts,
     }
 
 
-def _describe_pace(pace: Pace, rows: Sequence[RowEstimate], *, has_splits: bool) -> str:
-    """Return one line about the runs that some rows are estimated from."""
-    from benchmark.store.row_labels import shorten_id
-
-    some = ", ".join(shorten_id(run_id) for run_id in pace.ids[:3]) + (", …" if len(pace.ids) > 3 else "")
-    likeness = "" if pace.has_same_config else " of the variant with other settings"
-    scale = max(row.scale or 0.0 for row in rows)
-    note = f"; runs of the plan are up to {scale:.0f} times as long" if scale > LARGE_SCALE else ""
-    names = ", ".join(_name_rows(rows, has_splits=has_splits))
-    return (
-        f"measured for {names}: {format_count(len(pace.ids), 'run')}{likeness} on "
-        f"{pace.device}, {format_count(pace.threads, 'thread')} ({some}){note}"
-    )
+def _get_value(ends: tuple[float, float]) -> float | list[float]:
+    """Return a value, or both ends of a range."""
+    return ends[0] if ends[0] == ends[1] else list(ends)
 
 
-def _format_hours(hours: float | None) -> str:
-    return "-" if hours is None else f"{hours:.3g}"
+def _format_memory(time: RunTime) -> str:
+    if time.memory_gb is None:
+        return "-"
+    return ", ".join(filter(None, (f"{_format_range(time.memory_gb)} GB", time.verdict)))
+
+
+def _format_range(ends: tuple[float, float]) -> str:
+    low, high = (_format_number(end) for end in ends)
+    return low if low == high else f"{low} to {high}"
+
+
+def _format_number(number: float) -> str:
+    return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"

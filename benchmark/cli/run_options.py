@@ -57,6 +57,12 @@ class RunOptions:
     engine: EngineName = None
     max_images: MaxImages = None
     plan_name: PlanName = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights", metavar="FILE", help="Start from a published checkpoint; score it: --set budget.iterations=0."
+        ),
+    ] = None
 
     def make_request(self) -> Request:
         """Return what the options ask for."""
@@ -75,6 +81,7 @@ class RunOptions:
             sweep=sweep,
             plan_name=self.plan_name,
             fields={"protocol": self.protocol, "engine": self.engine, "max_images": self.max_images},
+            weights=self.weights or "",
         )
 
     def list_words(self) -> list[str]:
@@ -87,6 +94,7 @@ class RunOptions:
             "--engine": _list_one(self.engine),
             "--max-images": _list_one(self.max_images),
             "--name": _list_one(self.plan_name),
+            "--weights": _list_one(self.weights),
         }
         return [self.name, *(word for key, items in values.items() for item in items for word in (key, str(item)))]
 

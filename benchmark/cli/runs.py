@@ -102,8 +102,9 @@ def demo(
     from benchmark.cli.plots import write_figures, write_segmentations
     from benchmark.cli.reports import print_table
     from benchmark.core.study import load_study
+    from benchmark.planning.modified_study import modify_study
     from benchmark.planning.plan_cache import plan_study
-    from benchmark.planning.selection import modify_study, select_study
+    from benchmark.planning.selection import select_study
 
     store = open_store(context)
     study = modify_study(load_study("demo"), overrides=read_overrides(overrides))

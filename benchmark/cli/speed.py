@@ -11,6 +11,7 @@ import typer
 
 from benchmark.cli.console import print_columns, print_json, print_note
 from benchmark.cli.options import AsJson, Overrides, read_overrides
+from benchmark.cli.paces import pace
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from benchmark.profiling.label_maps import Case, ChunkingComparison
 
 app = typer.Typer(help="Measure what parts of the benchmark cost on this machine.", no_args_is_help=True)
+app.command("pace", epilog=getattr(pace, "epilog", None))(pace)
 
 LABEL_HEADS = (
     *("result", "classes", "size", "all scores first", "a few at a time", "times as fast"),

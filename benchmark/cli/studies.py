@@ -19,7 +19,7 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
-from benchmark.cli.estimates import describe_estimates, print_estimates
+from benchmark.cli.estimates import describe_estimates, parse_memory_gb, print_estimates
 from benchmark.cli.options import AsJson
 from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.utils.paths import ROOT
@@ -27,7 +27,7 @@ from benchmark.utils.plain_text import clean_text
 
 if TYPE_CHECKING:
     from benchmark.planning.estimate import RowEstimate
-    from benchmark.planning.selection import Selection
+    from benchmark.planning.selection import Request, Selection
     from benchmark.store.store import Store
 
 SHOWN_SEEDS = 10
@@ -68,16 +68,25 @@ def plan(
     options: RunOptions,
     *,
     estimate: Annotated[
-        bool, typer.Option("--estimate", help="Estimate GPU- or CPU-hours from finished runs of the same methods.")
+        bool, typer.Option("--estimate", help="Estimate hours and memory from finished runs and measured paces.")
+    ] = False,
+    device_memory: Annotated[
+        str | None,
+        typer.Option("--device-memory", metavar="GB", help="Estimate for a GPU with this memory, such as 80GB."),
+    ] = None,
+    without_files: Annotated[
+        bool,
+        typer.Option("--without-files", help="Estimate before data and weights are there; saves nothing."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Print the runs that `run` would start. Saves the plan of a study or a sweep; starts nothing."""
     from benchmark.planning.selection import select_runs
 
-    store = open_store(context)
-    selection = select_runs(options.make_request(), store=store, notify=print_note)
-    resolved, rows = selection.named_plan, _estimate(selection, store) if estimate else None
+    _check_options(estimate=estimate, device_memory=device_memory, without_files=without_files)
+    store, request = open_store(context), options.make_request()
+    selection = _outline(request) if without_files else select_runs(request, store=store, notify=print_note)
+    resolved, rows = selection.named_plan, _estimate(selection, store, device_memory) if estimate else None
     if as_json:
         extra = {} if rows is None else {"estimate": describe_estimates(rows)}
         print_json(_describe_selection(selection, store) | extra)
@@ -90,10 +99,29 @@ def plan(
     print_note(f"{saved}run it with: {format_command(store, 'run', *options.list_words())}")
 
 
-def _estimate(selection: Selection, store: Store) -> list[RowEstimate]:
-    from benchmark.planning.estimate import estimate_rows
+def _check_options(*, estimate: bool, device_memory: str | None, without_files: bool) -> None:
+    """Check that options of an estimate come with one.
 
-    return estimate_rows(selection, store)
+    Raises:
+        ValueError: They do not.
+    """
+    if not estimate and (device_memory is not None or without_files):
+        given = "--device-memory" if device_memory is not None else "--without-files"
+        raise ValueError(f"{given} is an option of an estimate: add --estimate")
+
+
+def _outline(request: Request) -> Selection:
+    from benchmark.planning.outline import outline_runs
+
+    return outline_runs(request)
+
+
+def _estimate(selection: Selection, store: Store, device_memory: str | None) -> list[RowEstimate]:
+    from benchmark.planning.estimate import estimate_rows
+    from benchmark.planning.pace_times import Gpu
+
+    gpu = None if device_memory is None else Gpu(parse_memory_gb(device_memory))
+    return estimate_rows(selection, store, gpu=gpu)
 
 
 def print_selection(selection: Selection, store: Store) -> None:

@@ -12,7 +12,7 @@ from benchmark.contract.culprit import find_culprit, locate_function
 from benchmark.contract.rule import BrokenRuleError
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
-from benchmark.engine.checkpoint import get_trainable_state
+from benchmark.core.trainable_state import get_trainable_state
 
 
 def copy_frozen(method: Method) -> dict[str, Tensor]:

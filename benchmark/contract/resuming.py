@@ -12,7 +12,8 @@ from benchmark.contract.culprit import locate_function
 from benchmark.contract.rule import BrokenRuleError, Rule, require_training
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
-from benchmark.engine.checkpoint import get_trainable_state, list_misfits
+from benchmark.core.trainable_state import get_trainable_state
+from benchmark.engine.checkpoint import list_misfits
 
 LOSSES_ADVICE = "keep what the next iteration needs in a buffer (register_buffer), not in an attribute"
 INITIALIZE_ADVICE = "a resumed run does not call initialize again: keep what it finds in a buffer (register_buffer)"

@@ -45,6 +45,7 @@ def train_briefly(
     budget: Budget,
     is_withheld: bool = True,
     supervision: Supervision = Supervision.NONE,
+    protocol: Protocol | None = None,
 ) -> Learned:
     """Train a method for two iterations on tiny data.
 
@@ -54,9 +55,12 @@ def train_briefly(
         budget: Budget of the method, of which only a little is used.
         is_withheld: Whether unseen labels are withheld, as they should be; for tests of the leak checks.
         supervision: Supervision of the method.
+        protocol: Protocol of the training samples; None for the default one, which is inductive.
     """
     shown = data.split if is_withheld else Split.model_validate(data.split.model_dump() | {"unseen": ()})
-    loader = TrainLoader(data.dataset, shown, protocol=Protocol(), batch_size=2, seed=0, supervision=supervision)
+    loader = TrainLoader(
+        data.dataset, shown, protocol=protocol or Protocol(), batch_size=2, seed=0, supervision=supervision
+    )
     brief = Budget(iterations=min(ITERATIONS, budget.iterations), batch_size=2, init_images=min(2, budget.init_images))
     losses = list[dict[str, float]]()
     with tempfile.TemporaryDirectory() as folder, _replace_split_file(data.split):

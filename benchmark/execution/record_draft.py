@@ -54,7 +54,7 @@ class RecordDraft:
             paper=recipe.paper,
             supervision=supervision,
             reconstruction=traits.reconstruction,
-            is_deterministic=traits.gives_one_result(self.spec.budget),
+            is_deterministic=self.spec.is_published_result or traits.gives_one_result(self.spec.budget),
         )
 
     def finish(self, counts_digest: str, *, cost: Cost, continued_from: tuple[str, ...]) -> RunRecord:

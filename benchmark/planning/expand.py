@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from benchmark.core.grid import GridRow, make_grid
 from benchmark.core.run_name import format_value
@@ -15,12 +15,13 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 from benchmark.utils.method_names import split_method
 
 
-def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
+def expand(study: Study, *, place: str | None = None, resolve_run: Callable[..., RunSpec] = resolve) -> PlannedStudy:
     """Resolve every row of a study once; its runs differ in the seed only; a deterministic row has one.
 
     Args:
         study: Study with all its overrides.
         place: Beginning of error messages; by default, the study is named.
+        resolve_run: Function that resolves a run: `resolve`, or `outline` for an estimate without files.
 
     Raises:
         KeyError: A name is unknown, that of the baseline included; the message names the row.
@@ -28,7 +29,7 @@ def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
     """
     place = f"study {study.name!r}" if place is None else place
     given = make_grid(study)
-    specs = tuple(_resolve_row(study, row, place=place) for row in given)
+    specs = tuple(_resolve_row(study, row, place=place, resolve_run=resolve_run) for row in given)
     _check_splits_differ(given, specs, place=place)
     rows = label_rows(given, [_plan_row(row, spec) for row, spec in zip(given, specs, strict=True)])
     _check_rows_differ(rows, place=place)
@@ -43,10 +44,10 @@ def expand(study: Study, *, place: str | None = None) -> PlannedStudy:
     return PlannedStudy(plan, specs)
 
 
-def _resolve_row(study: Study, row: GridRow, *, place: str) -> RunSpec:
+def _resolve_row(study: Study, row: GridRow, *, place: str, resolve_run: Callable[..., RunSpec]) -> RunSpec:
     """Return the spec of a row with its first seed."""
     try:
-        return resolve(
+        return resolve_run(
             row.method,
             split=row.split,
             protocol=row.protocol,
@@ -54,6 +55,7 @@ def _resolve_row(study: Study, row: GridRow, *, place: str) -> RunSpec:
             overrides=row.overrides,
             engine=study.engine,
             max_images=study.max_images,
+            weights=row.weights,
         )
     except KeyError as error:
         raise KeyError(_add_place(place, row, str(error.args[0]))) from error
@@ -70,7 +72,7 @@ def _plan_row(row: GridRow, first: RunSpec) -> PlanRow:
     """Return the runs of a row, labeled by its variant; of one whose seeds give the same result, the first run only."""
     name, label = split_method(row.method)
     recipe = load_recipe(simplify_name(name))
-    is_deterministic = recipe.traits.gives_one_result(first.budget)
+    is_deterministic = first.is_published_result or recipe.traits.gives_one_result(first.budget)
     seeds = row.seeds[:1] if is_deterministic else row.seeds
     ids = {seed: first.with_seed(seed).id for seed in seeds}
     variant = find_variant(recipe, label, name=name)  # as given: `first` may name another one that is the same

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Config, Method, Recipe
+from benchmark.core.official_weights import load_official_weights
 from benchmark.core.overrides import apply_overrides, select_prefix, split_keys, validate_fields
 from benchmark.core.protocol import Protocol, Schedule, load_protocol
+from benchmark.core.run_spec import OfficialWeights
 from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split, load_split
 from benchmark.planning.own_checks import locate_own_errors
@@ -41,6 +44,7 @@ class MethodSetup:
         protocol: Complete protocol, including overrides.
         budget: Budget of the recipe, the protocol and the overrides.
         effective: Dotted keys of the overrides that change a value.
+        weights: Published checkpoint that the method starts from; None for its own initial values.
     """
 
     recipe: Recipe[Any]
@@ -50,17 +54,21 @@ class MethodSetup:
     protocol: Protocol
     budget: Budget
     effective: frozenset[str] = frozenset()
+    weights: OfficialWeights | None = None
 
     def build(self, seed: int) -> Method:
-        """Return the method, initialized from a seed, before its vocabulary is set.
+        """Return the method, initialized from a seed or a published checkpoint, before its vocabulary is set.
 
         Raises:
             KeyError: A part of the config lacks a class of the split.
-            ValueError: A part of the config does not fit the split, or the method asks for names that it must not know.
+            ValueError: A part of the config does not fit the split, the method asks for names that it must not know, or
+                the checkpoint does not fit the method.
         """
         check_parts(self.config, self.split)
         seed_globals(seed, "init")
         method = self.recipe.build(self.config, self.recipe.make_train_split(self.split))
+        if self.weights is not None:
+            load_official_weights(method, Path(self.weights.file), recipe=self.recipe)
         return wrap_method(method, self.split, self.protocol)
 
 

@@ -8,8 +8,9 @@ valid while nothing has changed in
 - the code of the suite, Python, and the packages that results may depend on;
 - method files outside the suite, and the data.
 
-The dependencies of a plan are unknown in two cases, in which the study is resolved every time: a config names a file,
-which a method may use in any way, or an external method imports a package that is neither among those nor its own.
+The dependencies of a plan are unknown in two cases, in which the study is resolved every time: a config or a row names
+a file, which a method may use in any way, or an external method imports a package that is neither among those nor its
+own.
 """
 
 from __future__ import annotations
@@ -151,7 +152,9 @@ def _is_covered(specs: Sequence[RunSpec]) -> bool:
 
 
 def _name_files(specs: Sequence[RunSpec]) -> bool:
-    """Return whether a text in a config or an override is the path of an existing file."""
+    """Return whether a row has weights, or a text in a config or an override is the path of an existing file."""
+    if any(spec.weights is not None for spec in specs):
+        return True
     texts = {text for spec in specs for text in _list_texts([spec.config, spec.overrides])}
     return any(os.path.isfile(os.path.expanduser(text)) for text in texts)
 

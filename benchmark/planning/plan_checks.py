@@ -10,6 +10,8 @@ from benchmark.planning.method_setup import MethodSetup
 def check_run(setup: MethodSetup, *, max_images: int) -> None:
     """Check that a run can be built from its settings, is trained if it must be, and has the images to score.
 
+    A method with a published checkpoint is built, as only its own tensors say whether the file is that of the method.
+
     Args:
         setup: All settings of the method.
         max_images: Number of evaluation images to score; 0 for all.
@@ -21,15 +23,18 @@ def check_run(setup: MethodSetup, *, max_images: int) -> None:
     """
     _check_training(setup)
     setup.config.check_plan(setup.budget)
+    if setup.weights is not None:
+        setup.build(seed=0)
     _check_size(setup.split, max_images)
 
 
 def _check_training(setup: MethodSetup) -> None:
     usual = setup.recipe.budget_for(setup.split.dataset).iterations
-    if usual and not setup.budget.iterations and not setup.budget.init_images:
+    if usual and not setup.budget.iterations and not setup.budget.init_images and setup.weights is None:
         raise ValueError(
             f"budget.iterations=0: {setup.variant!r} is trained ({usual} iterations by default), and would be scored "
             "with random weights: set budget.iterations to 1 or more"
+            + (", or give a published checkpoint as weights" if setup.recipe.convert_official is not None else "")
         )
 
 

@@ -31,9 +31,21 @@ def plan_aloud(
         count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
         kept = "its runs are kept: `table METHOD` shows them"
         notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; {kept}")
-    for line in _describe_equal_rows(planned):
+    for line in (*_describe_equal_rows(planned), *describe_weights(planned)):
         notify(line)
     return planned
+
+
+def describe_weights(planned: PlannedStudy) -> Iterator[str]:
+    """Yield one line about each published checkpoint that rows start from, and whether they are trained further."""
+    for spec in {spec.weights: spec for spec in planned.first_specs if spec.weights is not None}.values():
+        assert spec.weights is not None
+        further = (
+            f"then trained for {spec.budget.iterations} iterations (--set budget.iterations=0 scores it as published)"
+            if spec.budget.iterations
+            else "scored as published"
+        )
+        yield f"{spec.method} starts from {spec.weights.name}, {further}: what it was trained on is not known here"
 
 
 def _describe_equal_rows(planned: PlannedStudy) -> Iterator[str]:

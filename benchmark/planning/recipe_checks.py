@@ -38,6 +38,11 @@ def _list_problems(recipe: Any) -> Iterator[str]:
         yield f"has the supervision {recipe.traits.supervision!r}: {expected}"
     if not callable(recipe.build):
         yield f"has {recipe.build!r} as build, expected a function of a config and a split that returns the method"
+    if recipe.convert_official is not None and not callable(recipe.convert_official):
+        yield (
+            f"has {recipe.convert_official!r} as convert_official, expected a function of the tensors of a published "
+            "checkpoint and a method, or None"
+        )
     yield from _list_problems_of_tables(recipe)
 
 

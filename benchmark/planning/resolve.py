@@ -23,6 +23,7 @@ from benchmark.planning.method_setup import (
     replace_prompts,
     set_up_method,
 )
+from benchmark.planning.official_weights import add_weights, find_weights
 from benchmark.planning.own_checks import locate_own_errors
 from benchmark.planning.plan_checks import check_run
 from benchmark.planning.registry import compute_source_digest, is_path, load_recipe, simplify_name
@@ -43,6 +44,7 @@ def resolve(
     overrides: Mapping[str, Any] | None = None,
     engine: str = "fabric",
     max_images: int = 0,
+    weights: str = "",
 ) -> RunSpec:
     """Resolve one run.
 
@@ -56,33 +58,43 @@ def resolve(
             a field of the protocol. A value may replace a whole part. It is converted to the type of the field.
         engine: Name of the trainer.
         max_images: Number of images to score; 0 for all.
+        weights: Path of a published checkpoint that the method starts from; empty for its own initial values.
 
     Raises:
         KeyError: A method, variant, split, protocol, engine or key is unknown; the message names the nearest.
-        ValueError: A value is invalid, the data are missing, broken or not those of the split, or the run would fail,
-            see `benchmark.planning.plan_checks`.
+        ValueError: A value is invalid, the data are missing, broken or not those of the split, the weights are no
+            checkpoint of the method, or the run would fail, see `benchmark.planning.plan_checks`.
     """
-    values, original = normalize_overrides(overrides), load_split(split)
-    setup = set_up_method(method, original, protocol=protocol, overrides=values)
-    if engine not in ENGINES:
-        raise KeyError(explain_unknown_name("engine", engine, ENGINES))
-    digest = original.digest()
-    fields = {
-        "split": original.name,
-        "split_source": find_split_source(split),
-        "split_digest": digest,
-        "unseen": original.unseen,
-        "protocol": setup.protocol,
-        "dataset_fingerprint": compute_fingerprint(SplitData(digest, list_data_folders(), original)),
-        "engine": engine,
-        "seed": seed,
-        "budget": setup.budget,
-        "max_images": max_images,
-    }
+    setup, original, fields = _describe_run(
+        method, split, protocol, overrides=overrides, engine=engine, weights=weights
+    )
+    data = SplitData(fields["split_digest"], list_data_folders(), original)
+    fields |= {"dataset_fingerprint": compute_fingerprint(data), "seed": seed, "max_images": max_images}
     _check_training_data(setup, original)
     with locate_own_errors(split_method(method)[0], setup.variant):
         check_run(setup, max_images=max_images)  # after the data, without which weights are of no use
-    return validate_fields(RunSpec, _make_method_fields(method, setup, overrides=values) | fields, path=())
+    return validate_fields(RunSpec, fields, path=())
+
+
+def outline(
+    method: str,
+    *,
+    split: str,
+    seed: int,
+    protocol: str = "",
+    overrides: Mapping[str, Any] | None = None,
+    engine: str = "fabric",
+    max_images: int = 0,
+    weights: str = "",
+) -> RunSpec:
+    """Resolve one run without its data and weight files, to estimate it before they are there; it cannot be run.
+
+    Arguments and errors are those of `resolve`, without the errors about files. The fingerprint of the data is empty,
+    and a published checkpoint, which changes no time, is left out.
+    """
+    _, _, fields = _describe_run(method, split, protocol, overrides=overrides, engine=engine, weights="")
+    fields |= {"dataset_fingerprint": "", "seed": seed, "max_images": max_images}
+    return validate_fields(RunSpec, fields, path=())
 
 
 def _check_training_data(setup: MethodSetup, split: Split) -> None:
@@ -117,14 +129,16 @@ def restore_setup(spec: RunSpec, *, recipe: Recipe[Any], split: Split) -> Method
         split: Split of the spec, see `load_split_of`.
 
     Raises:
-        ValueError: The recipe does not have the variant or the fields of the config, or its defaults changed.
+        ValueError: The recipe does not have the variant or the fields of the config, its defaults changed, or the
+            published checkpoint changed or is not found.
     """
     if spec.variant not in recipe.variants:
         raise ValueError(f"{explain_unknown_name('variant', spec.variant, recipe.variants)}: resolve this run again")
     config = validate_fields(type(recipe.variants[spec.variant]), spec.config, path=())
     if identify(config) != spec.config_identity:
         raise ValueError(f"defaults of {spec.method!r} changed since this run was planned: plan it again")
-    return MethodSetup(recipe, spec.variant, config, split, spec.protocol, spec.budget)
+    weights = find_weights(spec.weights)
+    return MethodSetup(recipe, spec.variant, config, split, spec.protocol, spec.budget, weights=weights)
 
 
 @dataclass(frozen=True)
@@ -232,6 +246,30 @@ def find_split_source(split: str) -> str:
     file = find_split_file(split)
     is_included = file is None or file.resolve().parent == SPLITS
     return "" if is_included else str(make_absolute(split))
+
+
+def _describe_run(
+    method: str, split: str, protocol: str, *, overrides: Mapping[str, Any] | None, engine: str, weights: str
+) -> tuple[MethodSetup, Split, dict[str, Any]]:
+    """Return the settings of a run, its split, and the fields of its spec that take no files of data."""
+    values, original = normalize_overrides(overrides), load_split(split)
+    setup = add_weights(set_up_method(method, original, protocol=protocol, overrides=values), weights)
+    if engine not in ENGINES:
+        raise KeyError(explain_unknown_name("engine", engine, ENGINES))
+    fields: dict[str, Any] = {
+        "split": original.name,
+        "split_source": find_split_source(split),
+        "split_digest": original.digest(),
+        "unseen": original.unseen,
+        "protocol": setup.protocol,
+        "engine": engine,
+        "budget": setup.budget,
+        "weights": setup.weights,
+    }
+    fields = _make_method_fields(method, setup, overrides=values) | fields
+    if weights:
+        fields["overrides"] = {**fields["overrides"], "weights": weights}
+    return setup, original, fields
 
 
 def _make_method_fields(method: str, setup: MethodSetup, *, overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchmark.core.grid import check_size, count_runs
-from benchmark.core.overrides import validate_fields
-from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
 from benchmark.planning.missing_method import explain_missing_method
-from benchmark.planning.plan_notes import plan_aloud
+from benchmark.planning.modified_study import format_changes, make_name, make_study, modify_study
+from benchmark.planning.plan_notes import describe_weights, plan_aloud
 from benchmark.planning.registry import list_methods, load_recipe, simplify_name
 from benchmark.store.store import Store
 from benchmark.utils.method_names import INIT, is_method_path, is_path_like, name_method_file, split_method
 
-MAX_NAME = 120
-"""Largest length of a modified study's name."""
 LARGE = 2000
 """Number of runs from which on a study says its size before it is planned, which may take minutes."""
 
@@ -38,6 +33,7 @@ class Request:
         sweep: Lists of values by dotted key, for every row.
         plan_name: Name to save the plan under; None for one made from the changes.
         fields: Values of protocol, engine and max_images; None for the value of the study or the default.
+        weights: Path of a published checkpoint that the method starts from; empty for none.
     """
 
     name: str
@@ -47,6 +43,7 @@ class Request:
     sweep: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     plan_name: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,11 +130,25 @@ def select_runs(
     if request.plan_name in {*list_studies(), *list_methods()} - {request.name}:
         raise ValueError(f"{request.plan_name!r} is the name of another study or method: give another --name")
     if is_study(request.name):
-        study = _modify(load_study(request.name), request)
+        study = make_requested_study(request)
         _check_own_name(study.name, request.name)
         _notify_size(study, notify)
         return select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
     return _select_method(request, store=store, keep=keep, notify=notify)
+
+
+def make_requested_study(request: Request) -> Study:
+    """Return the study of a request with its changes; of a method, the study whose only row it is.
+
+    Raises:
+        KeyError: The name is unknown; the message names the nearest.
+        ValueError: A study is given a checkpoint, or a change is invalid.
+    """
+    if not is_study(request.name):
+        return _make_method_study(request)
+    if request.weights:
+        raise ValueError(f"--weights is for a method: give rows of {request.name} their own, weights: FILE")
+    return _modify(load_study(request.name), request)
 
 
 def _check_own_name(name: str, source: str) -> None:
@@ -166,7 +177,7 @@ def _modify(study: Study, request: Request) -> Study:
 
 def _select_method(request: Request, *, store: Store, keep: bool, notify: Callable[[str], None]) -> Selection:
     """Return the runs of a method."""
-    study = _make_method_study(request)
+    study = make_requested_study(request)
     _notify_size(study, notify)
     is_named = bool(request.sweep) or request.plan_name is not None
     if is_named:
@@ -175,6 +186,8 @@ def _select_method(request: Request, *, store: Store, keep: bool, notify: Callab
         from benchmark.planning.expand import expand  # needs torch
 
         planned = expand(study, place="")
+        for line in describe_weights(planned):
+            notify(line)
     selection = select_study(planned)
     if len(study.seeds) > 1 and all(row.is_deterministic for row in planned.plan.rows):
         notify(f"{request.name} gives the same result with every seed: only seed {study.seeds[0]} is run")
@@ -197,15 +210,16 @@ def _make_method_study(request: Request) -> Study:
     fields = {key: value for key, value in request.fields.items() if value is not None}
     given = {"split": request.splits, "seeds": request.seeds}
     general = {key: value for key, value in given.items() if value} | fields
-    changes = _format_changes({}, {"set": request.overrides, "sweep": request.sweep})
-    words = [*_format_changes(general, {"set": {}, "sweep": {}}), *changes]
+    weights = {"weights": request.weights} if request.weights else {}
+    changes = format_changes(weights, {"set": request.overrides, "sweep": request.sweep})
+    words = [*format_changes(general, {"set": {}, "sweep": {}}), *changes]
     method = _shorten_method(request.name)
-    return _make_study(
+    return make_study(
         fields
         | {
-            "name": request.plan_name or _make_name(method.replace(".py", "", 1), words),
+            "name": request.plan_name or make_name(method.replace(".py", "", 1), words),
             "title": f"{method} [{', '.join(changes)}]" if changes else method,
-            "rows": [{"method": request.name}],
+            "rows": [{"method": request.name} | weights],
             "split": request.splits or ("toybox",),
             "seeds": request.seeds or (0,),
             "set": request.overrides,
@@ -251,75 +265,3 @@ def is_study(name: str) -> bool:
         return True
     is_whole = is_path_like(name) or Path(name).is_dir()
     raise KeyError(explain_missing_method("method or study", name if is_whole else method, [*methods, *studies]))
-
-
-def modify_study(
-    study: Study,
-    *,
-    overrides: Mapping[str, Any],
-    sweep: Mapping[str, tuple[Any, ...]] | None = None,
-    name: str | None = None,
-    **fields: Any,
-) -> Study:
-    """Return a study with other settings, under another name, so that its table is not mistaken for the original's.
-
-    Args:
-        study: Study to start from; it is not modified.
-        overrides: Values by dotted key, for every row.
-        sweep: Lists of values by dotted key, for every row.
-        name: Name of the modified study; None for one made from the changes.
-        fields: Other fields of the study and of all its rows; None keeps the study's own.
-    """
-    changes = {key: value for key, value in fields.items() if value is not None and _is_change(study, key, value)}
-    changed = {"set": overrides, "sweep": sweep or {}}
-    words = _format_changes(changes, changed)
-    old = study.model_dump(exclude_defaults=True)
-    if not words:
-        return _make_study(old | {"name": name or study.name})
-    keys = {*changes, *overrides, *changed["sweep"], *(["resampled"] if "split" in changes else [])}
-    rows = [_remove_keys(row.model_dump(exclude_defaults=True), keys) for row in study.rows]
-    new = _add_values(_remove_keys(old, keys), changed) | changes
-    return _make_study(
-        new
-        | {"rows": rows, "title": f"{study.title} [{', '.join(words)}]", "name": name or _make_name(study.name, words)}
-    )
-
-
-def _is_change(study: Study, key: str, value: Any) -> bool:
-    """Return whether a value of a field is another one for the study or for a row that has its own."""
-    is_swept = any(key in sweep for sweep in (study.sweep, *(row.sweep for row in study.rows)))
-    rows = [getattr(row, key, None) for row in study.rows]
-    return is_swept or value != getattr(study, key) or any(own not in ((), "", None, value) for own in rows)
-
-
-def _remove_keys(part: Mapping[str, Any], keys: Collection[str]) -> dict[str, Any]:
-    """Return the fields of a study or a row without keys, nor overrides and sweeps of these keys."""
-    fields = {key: value for key, value in part.items() if key not in keys}
-    for name in ("set", "sweep"):
-        if left := {key: value for key, value in fields.pop(name, {}).items() if key not in keys}:
-            fields[name] = left
-    return fields
-
-
-def _add_values(part: Mapping[str, Any], values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the fields of a study with more overrides and sweeps."""
-    return {**part, **{name: {**part.get(name, {}), **more} for name, more in values.items() if more}}
-
-
-def _format_changes(fields: Mapping[str, Any], changed: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return changes of fields, overrides and sweeps as texts for a title."""
-    values = {**fields, **changed["set"], **changed["sweep"]}
-    return [f"{key}={_format_value(value)}" for key, value in values.items()]
-
-
-def _format_value(value: Any) -> str:
-    return ",".join(format_value(item) for item in value) if isinstance(value, tuple) else format_value(value)
-
-
-def _make_study(fields: Mapping[str, Any]) -> Study:
-    return validate_fields(Study, fields, path=())
-
-
-def _make_name(study: str, words: Sequence[str]) -> str:
-    text = re.sub(r"[^A-Za-z0-9_.=+-]+", "-", "+".join([study, *words])).strip("-")
-    return text if len(text) <= MAX_NAME else f"{text[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -125,9 +125,14 @@ def compute_typical_s(seconds: Sequence[float]) -> float:
 
 def count_flops(action: Callable[[], Any]) -> int:
     """Count the floating point operations of an action."""
+    return sum(count_flops_by_operator(action).values())
+
+
+def count_flops_by_operator(action: Callable[[], Any]) -> dict[str, int]:
+    """Count the floating point operations of an action by the name of the operator, such as "aten.convolution"."""
     with _disable_attention_fast_path(), FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION) as counter:
         action()
-    return int(counter.get_total_flops())
+    return {str(operator): int(count) for operator, count in counter.get_flop_counts().get("Global", {}).items()}
 
 
 def count_training_flops(method: Method, batch: Batch) -> int:

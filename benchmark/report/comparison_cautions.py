@@ -8,6 +8,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.imported import describe_imported
+from benchmark.report.official_weights import describe_weights
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.tables.cautions import name_cautions
 from benchmark.report.tables.headers import SCORE_HEADERS
@@ -49,7 +50,8 @@ def find_cautions(a: ResultRow, b: ResultRow) -> tuple[str, ...]:
     settings = describe_own_settings([a, b])
     if any(settings):
         cautions.append("different settings: A {}; B {}".format(*(text or "those of its variant" for text in settings)))
-    cautions += [f"{side}: {text}" for side, row in (("A", a), ("B", b)) for text in describe_imported(row)]
+    for side, row in (("A", a), ("B", b)):
+        cautions += [f"{side}: {text}" for text in describe_imported(row) + describe_weights(row)]
     cautions += _describe_shared_runs(a, b)
     if not is_any_imported:
         cautions += [f"different {text}" for text in describe_conflicts([*a.records, *b.records])]

@@ -54,7 +54,8 @@ def _name(key: str) -> str:
 def _list_settings(spec: RunSpec) -> dict[str, Any]:
     """Return the settings of a run by dotted key, digests of files last."""
     fields = spec.model_dump(mode="json", include={*_FIELDS, *_DIGESTS})
-    return {key: value for field in (*_FIELDS, *_DIGESTS) for key, value in _flatten(field, fields[field])}
+    weights = {} if spec.weights is None else {"weights file": spec.weights.sha256}
+    return weights | {key: value for field in (*_FIELDS, *_DIGESTS) for key, value in _flatten(field, fields[field])}
 
 
 def _flatten(key: str, value: Any) -> Iterator[tuple[str, Any]]:

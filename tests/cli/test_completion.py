@@ -58,7 +58,7 @@ def complete(runs: Path, words: str, *, shell: str = "bash") -> list[str]:
         ("splits head_s", ["head_start"]),
         ("status d", ["demo"]),
         ("show demo-other", ["demo-other-toybox-s7-"]),
-        ("archive de", ["demo", "demo-no-sgd-toybox-s0-"]),
+        ("archive dem", ["demo", "demo-no-sgd-toybox-s0-"]),
     ],
 )
 def test_names_are_completed(runs: Path, words: str, offered: list[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benchmark.cli.estimates import parse_memory_gb
 from benchmark.core.study import load_study
 from benchmark.planning.expand import expand
 from benchmark.store.store import Store
@@ -85,3 +86,27 @@ def test_rows_without_a_measurement_are_named_with_their_split(tmp_path: Path, c
     options = ("--split", "toybox", "--split", "toybox_tune", "--estimate")
     lines = run_command(capsys, "--runs", str(tmp_path), "plan", TINY, *options).out.splitlines()
     assert any(line.startswith("not measured, and in no total: Tiny on toybox, Tiny on toybox_tune;") for line in lines)
+
+
+def test_an_estimate_for_a_gpu_needs_no_files_and_names_what_is_unknown(tmp_path: Path, capsys: Capsys) -> None:
+    options = ("--split", "voc12", "--estimate", "--without-files", "--device-memory", "80GB")
+    result = run_command(capsys, "--runs", str(tmp_path), "plan", "spnet", *options)
+    assert result.code == 0 and not (tmp_path / "plans").exists()
+    assert any(line.startswith("not measured, and in no total: SPNet;") for line in result.out.splitlines())
+
+
+@pytest.mark.parametrize("options", [("--device-memory", "80GB"), ("--without-files",)])
+def test_options_of_an_estimate_need_one(options: tuple[str, ...], tmp_path: Path, capsys: Capsys) -> None:
+    result = run_command(capsys, "--runs", str(tmp_path), "plan", "spnet", *options)
+    assert result.code != 0 and f"{options[0]} is an option of an estimate: add --estimate" in result.err
+
+
+@pytest.mark.parametrize(("text", "size"), [("80GB", 80), ("80", 80), (" 24.5 gb", 24.5), ("40GiB", 40)])
+def test_a_memory_is_read_in_gb(text: str, size: float) -> None:
+    assert parse_memory_gb(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "0GB", "80TB", "-3"])
+def test_another_memory_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a size in GB, such as 80GB"):
+        parse_memory_gb(text)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from benchmark.cli.speed import app
-from tests.cli.shell import TINY
+from benchmark.execution import measure_pace
+from benchmark.execution.measure_pace import PaceRequest
+from benchmark.store.paces import EvalPace, Flops, MeasuredPace, read_paces
+from benchmark.store.store import Store
+from tests.cli.shell import TINY, run_command
 
 
 def test_the_cost_of_installed_engines_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +27,24 @@ def test_the_cost_of_installed_engines_is_printed(monkeypatch: pytest.MonkeyPatc
     overheads = json.loads(done.stdout)
     assert overheads.keys() == {"fabric"}
     assert [len(overhead["bare_ms"]) for overhead in overheads["fabric"].values()] == [2, 2]
+
+
+def test_a_row_that_fails_does_not_lose_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flops = Flops(matrix=10**12, convolution=0)
+    evaluation = EvalPace(images=2, image_s=3, cpu_s=3, process_mb=2048, peak_mb=1, flops=flops)
+    fields: dict[str, Any] = dict.fromkeys(("key", "code", "device", "data", "weights", "measured"), "x")
+    fields |= {"is_gpu": False, "threads": 1, "parameters": 2_000_000, "trained": 0, "start_s": 1.0}
+
+    def measure(request: PaceRequest) -> MeasuredPace | str:
+        if not request.spec.overrides:
+            return "ValueError: too large"
+        return MeasuredPace(row="tiny", training=None, evaluation=evaluation, **fields)
+
+    monkeypatch.setattr(measure_pace, "measure_apart", measure)
+    arguments = ("speed", "pace", TINY, "--set", "scale=0.01,0.5")
+    result = run_command(capsys, "--runs", str(tmp_path), *arguments)
+    assert result.code == 1 and "failed: ValueError: too large" in result.err
+    assert result.out.splitlines()[1].split("  ")[0] == "tiny" and "2.00 GB" in result.out
+    assert len(read_paces(Store(tmp_path), {"tiny"})) == 1

@@ -21,7 +21,7 @@ import benchmark.d2.register  # noqa: F401  # first, as it loads Detectron2 with
 # isort: split
 from detectron2.data import DatasetCatalog
 
-from benchmark.engine.checkpoint import get_trainable_state
+from benchmark.core.trainable_state import get_trainable_state
 from tests.cli.shell import run_command
 
 # Detectron2 makes arrays from tensors in a way that numpy deprecated

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext, Supervision
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.core.types import Losses, Prediction, Sample, get_ignore_label
 from benchmark.d2.catalogs.catalog import open_shared_dataset
 from benchmark.data.loader import TrainLoader
-from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.device import move_to_device
 from benchmark.engine.evaluation_loop import predict_image
 from benchmark.engine.initialization import initialize_method

@@ -8,6 +8,7 @@ from benchmark.evaluation.margins import describe_margin_verdict, describe_verdi
 from benchmark.evaluation.scores import Metric
 from benchmark.report.comparison import MethodComparison
 from benchmark.report.imported import describe_imported
+from benchmark.report.official_weights import describe_weights
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cells import format_change, format_estimate
@@ -93,7 +94,7 @@ def _lay_out_scores(comparison: MethodComparison, *, digits: int) -> TableLayout
     warnings = {
         f"Caution: {name}: {text}."
         for name, row in sides_by_name
-        for text in describe_imported(row) + describe_stale(row)
+        for text in describe_imported(row) + describe_weights(row) + describe_stale(row)
     }
     return TableLayout(
         title=f"A: {comparison.a.label} ({numbers[0]})   B: {comparison.b.label} ({numbers[1]}){place}",

@@ -11,6 +11,7 @@ from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
 from benchmark.report.alarms import describe_alarms
 from benchmark.report.imported import describe_imported
+from benchmark.report.official_weights import TRAINED_ELSEWHERE, describe_weights
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits
@@ -123,11 +124,11 @@ def describe_rows(rows: Sequence[ResultRow]) -> list[list[str]]:
     notes = []
     for row, settings in zip(rows, describe_own_settings(rows), strict=True):
         reconstruction = _describe_reconstruction(row)
-        texts = describe_imported(row) + ([f"with {settings}"] if settings else [])
+        texts = describe_imported(row) + describe_weights(row) + ([f"with {settings}"] if settings else [])
         texts += [reconstruction] if reconstruction != shared and not row.is_imported else []
         for describe, prefix in PREFIXES.items():
             text = describe(row)
-            texts += [prefix + text] if text not in ("", usual[describe]) else []
+            texts += [prefix + text] if text not in ("", TRAINED_ELSEWHERE, usual[describe]) else []
         problems = _describe_problems(row) + describe_stale(row) + describe_continued(row) + describe_alarms(row)
         notes.append([text for text in texts if text] + problems)
     return notes
@@ -146,6 +147,8 @@ def describe_budget(row: ResultRow) -> str:
     """Return the training of the row's runs in words, whatever budget trains nothing; empty if it is not known."""
     if not row.records or row.is_imported:
         return ""
+    if row.records[0].spec.is_published_result:
+        return TRAINED_ELSEWHERE
     budget = row.records[0].spec.budget
     if not budget.iterations or row.supervision == NO_SUPERVISION:
         return "no training"

@@ -39,5 +39,6 @@ def _read_settings(row: ResultRow) -> Mapping[str, Any]:
     """Return the overrides of a row's runs by dotted key, without those that other notes show."""
     if not row.records or row.is_imported:
         return {}
-    overrides = row.records[0].spec.overrides
-    return {key: value for key, value in overrides.items() if not key.startswith(NOTED_ELSEWHERE)}
+    spec = row.records[0].spec
+    noted = (*NOTED_ELSEWHERE, *([] if spec.weights is None else ["weights"]))
+    return {key: value for key, value in spec.overrides.items() if not key.startswith(noted)}

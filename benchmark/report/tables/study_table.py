@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from benchmark.evaluation.scores import Metric
 from benchmark.report.imported import describe_imported
+from benchmark.report.official_weights import describe_weights
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables import typeset
 from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncertainty, describe_shared_cautions
@@ -132,7 +133,9 @@ def lay_out(
     cells = [column.format(frame, digits) for column in printed]
     metrics, keys = columns.list_printed_metrics(frame), [column.key for column in printed]
     pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
-    warnings = {text for row in results.rows for text in describe_imported(row) + describe_stale(row)}
+    warnings = {
+        text for row in results.rows for text in describe_imported(row) + describe_weights(row) + describe_stale(row)
+    }
     marks, row_notes = assign_marks([first + second for first, second in pairs], warnings=warnings)
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
     texts = describe_settings(results)

@@ -25,13 +25,13 @@ from detectron2.utils.events import EventStorage
 
 from benchmark.core.budget import Budget
 from benchmark.core.split import load_split
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.core.types import Batch, Prediction
 from benchmark.d2.catalogs.mapper import SplitMapper
 from benchmark.d2.evaluator import CountsEvaluator
 from benchmark.d2.models.architectures import add_chimera_config, build, register_method, register_methods
 from benchmark.d2.models.contract import MetaArchitecture
 from benchmark.data.loader import EvalLoader, TrainLoader
-from benchmark.engine.checkpoint import get_trainable_state
 from benchmark.engine.fabric import FabricEngine
 from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import clip_gradients, set_learning_rate

@@ -1,0 +1,136 @@
+"""Measurement of the pace of a row at full size, in a process of its own, so that its memory is its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from benchmark.core.run_record import digest_code
+from benchmark.core.run_spec import RunSpec
+from benchmark.core.split import Split
+from benchmark.data.base import Dataset
+from benchmark.data.catalog import open_dataset
+from benchmark.data.loader import EvalLoader, TrainLoader
+from benchmark.data.run_loaders import make_train_loader
+from benchmark.execution.runner import open_engine, prepare_torch
+from benchmark.planning.pace_key import make_pace_key
+from benchmark.planning.random_weights import use_random_weights
+from benchmark.planning.resolve import load_recipe_of, load_split_of, restore_setup
+from benchmark.planning.run_code import describe_code
+from benchmark.profiling.pace import Workload, measure_evaluation, measure_training
+from benchmark.profiling.synthetic_images import SyntheticImages, make_synthetic_images
+from benchmark.store.environment import get_device_name
+from benchmark.store.exceptions import explain_exception
+from benchmark.store.paces import MeasuredPace
+
+
+@dataclass(frozen=True)
+class PaceRequest:
+    """What to measure.
+
+    Attributes:
+        spec: Spec of the row, of any seed; data and weights need not be there.
+        passes: Number of training passes to time.
+        images: Number of evaluation images to time.
+        threads: CPU threads.
+        memory_mb: Memory that the process may take; None for a share of what is free.
+        has_random_weights: Whether weights that are not files on this machine are replaced by random ones.
+    """
+
+    spec: RunSpec
+    passes: int = 2
+    images: int = 2
+    threads: int = 1
+    memory_mb: float | None = None
+    has_random_weights: bool = False
+
+
+def measure_apart(request: PaceRequest) -> MeasuredPace | str:
+    """Measure a row in a new process; returns the reason in one line if it fails."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            return pool.submit(_try_to_measure, request).result()
+        except BrokenProcessPool:
+            return "its process was killed, as the kernel does if the memory is full: lower --memory"
+
+
+def measure_row(request: PaceRequest) -> MeasuredPace:
+    """Measure a row in this process.
+
+    Raises:
+        Exception: The row cannot be built or run.
+    """
+    spec = request.spec
+    prepare_torch(request.threads)
+    single = spec.budget.model_copy(update={"micro_batches": 1})
+    engine = open_engine(spec.model_copy(update={"budget": single}))
+    begin = time.perf_counter()
+    work, data = _load(request)
+    start_s = time.perf_counter() - begin
+    tensors = [*work.method.parameters(), *work.method.buffers()]
+    trained = sum(parameter.numel() for parameter in work.method.parameters() if parameter.requires_grad)
+    training = measure_training(work, engine, passes=request.passes, memory_mb=request.memory_mb)
+    evaluation = measure_evaluation(work, engine)
+    return MeasuredPace(
+        key=make_pace_key(spec),
+        code=digest_code(describe_code(spec)),
+        row=f"{spec.method}/{spec.label}",
+        device=get_device_name(),
+        is_gpu=engine.device.type == "cuda",
+        threads=request.threads,
+        parameters=sum(tensor.numel() for tensor in tensors),
+        trained=trained,
+        start_s=start_s,
+        training=training,
+        evaluation=evaluation,
+        data=data,
+        weights="random" if request.has_random_weights else "as configured",
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _try_to_measure(request: PaceRequest) -> MeasuredPace | str:
+    try:
+        return measure_row(request)
+    except Exception as error:
+        return explain_exception(error).summary
+
+
+def _load(request: PaceRequest) -> tuple[Workload, str]:
+    """Build the method and open the data, or their stand-in; returns what the data are, too."""
+    spec, recipe = request.spec, load_recipe_of(request.spec)
+    split = load_split_of(spec)
+    setup = restore_setup(spec, recipe=recipe, split=split)
+    if request.has_random_weights:
+        setup = replace(setup, config=use_random_weights(setup.config))
+    dataset = _open_images(split)
+    split = split.model_copy(update={"images": {}})  # a part of the data is enough
+    supervision = recipe.traits.supervision
+    eval_loader = EvalLoader(
+        dataset, split, protocol=spec.protocol, max_images=request.images + 1, supervision=supervision
+    )
+
+    def make_loader(batch_size: int) -> TrainLoader:
+        budget = spec.budget.model_copy(update={"batch_size": batch_size, "micro_batches": 1})
+        part = spec.model_copy(update={"budget": budget})
+        return make_train_loader(part, dataset, split, supervision=supervision)
+
+    work = Workload(setup.build(spec.seed), split, spec.budget, make_loader, eval_loader, spec.protocol.gamma)
+    return work, _describe_images(dataset)
+
+
+def _open_images(split: Split) -> Dataset:
+    try:
+        return open_dataset(split.dataset)
+    except FileNotFoundError:
+        return make_synthetic_images(split)
+
+
+def _describe_images(dataset: Dataset) -> str:
+    if isinstance(dataset, SyntheticImages):
+        return f"synthetic images of {dataset.height} x {dataset.width}"
+    return f"images of {dataset.name}"

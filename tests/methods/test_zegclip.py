@@ -1,0 +1,108 @@
+"""ZegCLIP beside its official code, its number of parameters, and its converter."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from methods.blocks.mask_decoder import MaskDecoderConfig
+from methods.blocks.prompted_clip import (
+    PromptedClip,
+    PromptedClipConfig,
+    PromptedSegmenter,
+    PromptsConfig,
+    SigmoidConfig,
+    build_mask_objective,
+)
+from methods.zegclip import ZegClipHead, convert_official
+from tests.methods.cases import in_training, training_batch
+from tests.methods.official_prompted import (
+    DIMENSION,
+    PROMPTS,
+    FixedText,
+    build_image_encoder,
+    compute_losses,
+    load_official,
+    make_official_weights,
+    predict_probabilities,
+    read_outputs,
+)
+from tests.methods.parameter_counts import SELF_ATTENTION, build_vit_b_16, count_trained, count_unused
+
+
+def build_tiny(depth: int = 3) -> PromptedSegmenter:
+    config = PromptedClipConfig(prompts=PromptsConfig(count=PROMPTS))
+    return PromptedSegmenter(
+        encoder=PromptedClip(build_image_encoder(depth), config),
+        text=FixedText(read_outputs("zegclip")["text"]),
+        head=ZegClipHead(DIMENSION, MaskDecoderConfig()),
+        objective=build_mask_objective(SigmoidConfig()),
+    )
+
+
+@pytest.fixture
+def method() -> PromptedSegmenter:
+    return load_official("zegclip", build_tiny(), convert_official)
+
+
+@pytest.mark.parametrize("side", [32, 48])
+def test_probabilities_are_those_of_the_official_code(method: PromptedSegmenter, side: int) -> None:
+    expected = read_outputs("zegclip")[f"probabilities_{side}"]
+    assert expected.std() > 0.1
+    torch.testing.assert_close(predict_probabilities("zegclip", method, side), expected, rtol=0, atol=1e-5)
+
+
+def test_losses_are_those_of_the_official_code(method: PromptedSegmenter) -> None:
+    expected = read_outputs("zegclip")["losses_48"].flatten().tolist()
+    assert compute_losses("zegclip", method) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("prompts", "expected"), [(10, 13.82), (100, 14.65)])
+def test_the_published_number_of_trained_parameters_counts_unused_weights(prompts: int, expected: float) -> None:
+    with torch.device("meta"):
+        encoder = PromptedClip(build_vit_b_16(), PromptedClipConfig(prompts=PromptsConfig(count=prompts)))
+        head = ZegClipHead(512, MaskDecoderConfig())
+    without_self_attention = count_trained(encoder, head) + count_unused()
+    assert round(without_self_attention / 1e6, 2) == round(expected - 3.15, 2)
+    assert round((without_self_attention + 3 * SELF_ATTENTION) / 1e6, 2) == expected
+
+
+def test_positions_of_larger_crops_are_recognized_as_those_of_clip() -> None:
+    weights, method = make_official_weights("zegclip"), build_tiny()
+    name = "backbone.positional_embedding"
+    visual = method.encoder.encoder.visual
+    visual.positional_embedding.data = weights[name]
+    patches = weights[name][1:].T.reshape(1, -1, 4, 4)
+    resized = nn.functional.interpolate(patches, size=(6, 6), mode="bilinear")[0].flatten(1).T
+    converted = convert_official({**weights, name: torch.cat([weights[name][:1], resized])}, method)
+    assert torch.equal(converted["encoder.encoder.visual.positional_embedding"], weights[name])
+
+
+def test_positions_of_another_clip_are_refused() -> None:
+    weights = make_official_weights("zegclip")
+    larger = {**weights, "backbone.positional_embedding": torch.zeros(37, 16)}
+    with pytest.raises(ValueError, match="its positions differ from those of"):
+        convert_official(larger, build_tiny())
+
+
+@pytest.mark.parametrize("change", [{"decode_head.extra": torch.zeros(1)}, {"backbone.prompt_embeddings": None}])
+def test_a_wrong_or_partial_file_is_refused_in_one_line(change: dict[str, Tensor | None]) -> None:
+    weights = {name: value for name, value in (make_official_weights("zegclip") | change).items() if value is not None}
+    with pytest.raises(ValueError, match=r"^the file is not a checkpoint of ZegCLIP: .*$"):
+        convert_official(weights, build_tiny())
+
+
+def test_losses_of_an_iteration_are_the_same_again_and_those_of_another_differ() -> None:
+    method = cast(PromptedSegmenter, in_training("zegclip/ZegCLIP"))
+    first, again = (method.losses(training_batch())["loss_focal"] for _ in range(2))
+    assert torch.equal(first, again)
+    method.step_context = type(method.step_context)(iteration=7, iterations=100)
+    assert not torch.equal(first, method.losses(training_batch())["loss_focal"])
+
+
+def test_the_variant_with_a_trained_clip_trains_its_image_encoder() -> None:
+    method = cast(PromptedSegmenter, in_training("zegclip/trained CLIP, cross-entropy, no descriptor"))
+    assert all(value.requires_grad for value in method.encoder.encoder.parameters())

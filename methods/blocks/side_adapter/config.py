@@ -1,0 +1,87 @@
+"""Configs of a side adapter network and of the recognition of its masks (SAN, arXiv 2302.12242)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from benchmark.core.budget import Budget
+from benchmark.core.method import Config
+
+TWELFTHS = 12
+"""Number of parts of CLIP's depth in which its blocks are given; the depth of ViT-B."""
+
+
+class SideAdapterConfig(Config):
+    """Sizes of the side network, a small ViT, and what it takes from CLIP.
+
+    Attributes:
+        width: Length C' of its tokens.
+        depth: Number of its layers.
+        heads: Attention heads of a layer, a divisor of the width.
+        patch: Side of its patches in pixels.
+        image_size: Side of the images in pixels that its positions are learned for; they are resized for others.
+        queries: Number Q of its queries, each of which proposes a mask.
+        channels: Length E of the embeddings of masks and pixels.
+        fusion: Pairs of a block of CLIP, in twelfths of its depth, and a side layer, counted from 0: the tokens that
+            enter the block are added to those that enter the layer. Empty for a side network without CLIP.
+        supervised: Number of the last layers whose masks are trained; predictions come from the last one.
+    """
+
+    width: int = Field(default=240, ge=1)
+    depth: int = Field(default=8, ge=1)
+    heads: int = Field(default=6, ge=1)
+    patch: int = Field(default=16, ge=1)
+    image_size: int = Field(default=640, ge=1)
+    queries: int = Field(default=100, ge=1)
+    channels: int = Field(default=256, ge=1)
+    fusion: tuple[tuple[int, int], ...] = ((0, 0), (3, 1), (6, 2), (9, 3))
+    supervised: int = Field(default=2, ge=1)
+
+    def check_plan(self, budget: Budget) -> None:
+        """Check that the numbers fit each other.
+
+        Raises:
+            ValueError: They do not; the message names the two that disagree.
+        """
+        if self.width % self.heads:
+            raise ValueError(f"side.heads is {self.heads}, expected a divisor of side.width, {self.width}")
+        if self.image_size % self.patch:
+            raise ValueError(f"side.image_size is {self.image_size}, expected a multiple of side.patch, {self.patch}")
+        if self.supervised > self.depth:
+            raise ValueError(f"side.supervised is {self.supervised}, expected at most side.depth, {self.depth}")
+        layers = [layer for _, layer in self.fusion]
+        if any(not 0 <= block < TWELFTHS for block, _ in self.fusion):
+            raise ValueError(f"side.fusion is {self.fusion}, expected blocks of 0 to {TWELFTHS - 1} twelfths of CLIP")
+        if any(not 0 <= layer < self.depth for layer in layers) or len(set(layers)) < len(layers):
+            raise ValueError(f"side.fusion is {self.fusion}, expected different layers of 0 to {self.depth - 1}")
+
+
+class BiasedTokensConfig(Config):
+    """Recognition by copies of CLIP's class token, one for each query, with attention biases of that query.
+
+    Attributes:
+        start: First block that the copies pass, in twelfths of CLIP's depth.
+        biases: Whether the biases have a head of their own with a map for each head of CLIP's attention, or are the
+            masks, the same for all heads.
+    """
+
+    kind: Literal["biased tokens"] = "biased tokens"
+    start: int = Field(default=9, ge=0, lt=TWELFTHS)
+    biases: Literal["own head", "masks"] = "own head"
+
+
+class MaskPoolingConfig(Config):
+    """Recognition by the average of CLIP's dense embeddings under each mask, without attention biases."""
+
+    kind: Literal["mask pooling"] = "mask pooling"
+
+
+RecognitionConfig = Annotated[BiasedTokensConfig | MaskPoolingConfig, Field(discriminator="kind")]
+"""Config of the recognition of masks."""
+
+
+def find_block(twelfths: int, depth: int) -> int:
+    """Return the block of a CLIP of some depth at that number of twelfths, rounded."""
+    return min((twelfths * depth + TWELFTHS // 2) // TWELFTHS, depth - 1)

@@ -12,10 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.split import load_split
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.core.types import Batch
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import TrainLoader
-from benchmark.engine.checkpoint import digest_state, get_trainable_state
+from benchmark.engine.checkpoint import digest_state
 from benchmark.engine.device import move_to_device
 from benchmark.engine.initialization import initialize_method
 from benchmark.planning.method_setup import load_protocol_of

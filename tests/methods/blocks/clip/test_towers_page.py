@@ -44,7 +44,7 @@ def test_a_method_works_with_a_tower_as_the_page_says(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(ARCHITECTURES))
     if cell != "yes":
-        with pytest.raises(ValueError, match=r"class token|registers"):
+        with pytest.raises(ValueError, match=r"class token|registers|tokenizer"):
             _make(method, tower, [])
     if cell == "no":
         return

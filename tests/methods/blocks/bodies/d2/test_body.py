@@ -17,7 +17,7 @@ from torch import nn
 pytest.importorskip("detectron2", reason="Detectron2 is not installed")
 
 from benchmark.core.method import Method
-from benchmark.engine.checkpoint import get_trainable_state
+from benchmark.core.trainable_state import get_trainable_state
 from benchmark.planning.resolve import build, resolve
 from methods.blocks.bodies import build_body
 from methods.blocks.bodies.d2.body import D2Body

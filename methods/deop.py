@@ -51,6 +51,7 @@ from benchmark.api import (
 from methods.blocks import (
     ClipConfig,
     ClipImageEncoder,
+    Mlp,
     Normalize,
     TextBank,
     load_clip,
@@ -82,7 +83,6 @@ from methods.blocks.mask_classification import (
     MaskFormerOutput,
     MaskMatchingConfig,
     MaskTargets,
-    Mlp,
     PyramidConfig,
     TemplatePromptsConfig,
     build_text,

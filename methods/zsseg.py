@@ -54,6 +54,7 @@ from benchmark.api import (
 )
 from methods.blocks import (
     ClipConfig,
+    Mlp,
     TextBank,
     crop_to_image,
     get_valid_size,
@@ -72,7 +73,6 @@ from methods.blocks.mask_classification import (
     MaskFormerConfig,
     MaskMatchingConfig,
     MaskTargets,
-    Mlp,
     TemplatePromptsConfig,
     TextPromptsConfig,
     build_text,

@@ -6,6 +6,7 @@
 - Segmentation bodies: `BodyConfig`, `build_body`.
 - Chimera-Seg's modules: `build_head`, `build_alignment`, `SelectiveGlobalDistillation`.
 - Classifier and losses: `compute_inner_products`, `PixelTextLoss`.
+- Parts of networks: `Mlp`, `Dropout`.
 - Conversion of samples: `stack_images`, `stack_labels`, `predict_each`.
 - Padding of samples: `count_valid_positions`, `map_without_padding`, `encode_without_padding`.
 - Small backbones for toybox: `toy_presets`.
@@ -38,10 +39,12 @@ from methods.blocks.class_embeddings import (
 )
 from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, check_class_embedding, load_clip, to_map
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
+from methods.blocks.dropout import Dropout
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
 from methods.blocks.inner_products import compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
+from methods.blocks.mlp import Mlp
 from methods.blocks.padding import (
     Grid,
     count_valid_positions,
@@ -65,11 +68,13 @@ __all__ = [
     "ClipConfig",
     "ClipImageEncoder",
     "CshConfig",
+    "Dropout",
     "FileEmbeddings",
     "Grid",
     "Head",
     "HeadConfig",
     "LinearConfig",
+    "Mlp",
     "MlpConfig",
     "Normalize",
     "PixelTextConfig",

@@ -6,29 +6,33 @@ import torch
 from torch import Tensor
 
 
-def make_device_generator(generator: torch.Generator, device: torch.device) -> torch.Generator:
-    """Return a generator on a device that a generator on the CPU seeds: masks on a GPU need not be copied to it.
+class Dropout:
+    """Dropout of one pass of one part; without a generator or a rate, values pass unchanged.
+
+    Masks are drawn on the device of the values, by a generator that one number of the given generator seeds: drawing
+    tens of millions of numbers on the CPU would take as long as the forward pass.
 
     Args:
-        generator: CPU generator, such as `StepContext.generator` gives; one number is drawn from it.
-        device: Device of the values to drop.
+        rate: Probability that a value is dropped, in [0, 1).
+        generator: CPU generator of the step, such as `StepContext.generator` gives; None outside training.
+        device: Device of the values.
     """
-    seed = int(torch.randint(2**62, (), generator=generator))
-    return torch.Generator(device).manual_seed(seed)
 
+    def __init__(self, rate: float, generator: torch.Generator | None, *, device: torch.device) -> None:
+        self._rate = rate
+        self._generator: torch.Generator | None = None
+        if generator is not None and rate > 0:
+            seed = int(torch.randint(2**62, (), generator=generator))
+            self._generator = torch.Generator(device).manual_seed(seed)
 
-def drop_values(values: Tensor, rate: float, generator: torch.Generator | None) -> Tensor:
-    """Set each value to 0 with a probability, and scale the others so that their mean stays the same.
+    @property
+    def is_active(self) -> bool:
+        """Whether anything is dropped."""
+        return self._generator is not None
 
-    Args:
-        values: Tensor of any shape.
-        rate: Probability, below 1.
-        generator: Generator on the device of the values; None if nothing is dropped, as in evaluation.
-
-    Returns:
-        The values, in the same shape.
-    """
-    if generator is None or rate == 0:
-        return values
-    keep = torch.rand(values.shape, generator=generator, device=values.device) >= rate
-    return values * keep / (1 - rate)
+    def __call__(self, values: Tensor) -> Tensor:
+        """Set values to 0 at random, and scale the others so that their mean stays the same; keeps the shape."""
+        if self._generator is None:
+            return values
+        keep = torch.empty(values.shape, dtype=torch.bool, device=values.device)
+        return values * keep.bernoulli_(1 - self._rate, generator=self._generator) / (1 - self._rate)

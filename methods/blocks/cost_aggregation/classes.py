@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.blocks.cost_aggregation.spatial import GuidedProjections
+from methods.blocks.mlp import Mlp
 from methods.blocks.padding import Grid
 
 EPSILON = 1e-6
@@ -36,7 +37,7 @@ class ClassAggregation(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.project = GuidedProjections(width, guidance)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.ReLU(), nn.Linear(4 * width, width))
+        self.mlp = Mlp(width, 4 * width, width, layers=2)
         self.empty = nn.Parameter(torch.zeros(width))
         self.empty_guidance = nn.Parameter(torch.zeros(guidance)) if guidance else None
         self._heads, self._pool, self._slots = heads, pool, slots

@@ -26,7 +26,7 @@ def _list_swin_rules(block: int) -> list[Rule]:
 def _list_class_rules() -> list[Rule]:
     """Return the rules of the attention over classes of a layer."""
     names = {"attention.q": "project.query", "attention.k": "project.key", "attention.v": "project.value"}
-    names |= {"MLP.0": "mlp.0", "MLP.2": "mlp.2", "norm1": "norm1", "norm2": "norm2"}
+    names |= {"MLP.0": "mlp.layers.0", "MLP.2": "mlp.layers.1", "norm1": "norm1", "norm2": "norm2"}
     rules: list[Rule] = [
         (rf"{_LAYER}attention\.{re.escape(old)}\.(\w+)", rf"{_OURS}classes.{new}.\2") for old, new in names.items()
     ]

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.blocks.deop.config import AnchorsConfig
-from methods.blocks.mask_former.dropout import Dropout
+from methods.blocks.dropout import Dropout
 from methods.blocks.mask_former.transformer import Attention, DecoderLayer, encode_positions
 from methods.blocks.resizing import resize_maps
 
@@ -78,7 +78,7 @@ class AnchorDecoder(RegionVectors):
 
     def forward(self, dense: Tensor, masks: Tensor, *, generator: torch.Generator | None) -> Tensor:
         """Compute region vectors; see `RegionVectors`."""
-        dropout = Dropout(self._dropout, generator)
+        dropout = Dropout(self._dropout, generator, device=dense.device)
         memory = dense.flatten(2).transpose(1, 2)  # (B, L, D)
         positions = encode_positions((dense.shape[2], dense.shape[3]), width=dense.shape[1], like=dense)[None]
         anchors = self.anchors[None]

@@ -17,11 +17,9 @@ from methods.blocks.mask_classification.prompts import (
 )
 from methods.blocks.mask_former import (
     TOY_MASK_FORMER,
-    Dropout,
     MaskFormer,
     MaskFormerConfig,
     MaskFormerOutput,
-    Mlp,
     PyramidConfig,
     list_mask_former_rules,
     rename_encoder,
@@ -55,7 +53,6 @@ from methods.blocks.prompt_texts import (
 __all__ = [
     "SCULPTURE",
     "TOY_MASK_FORMER",
-    "Dropout",
     "LearnedPrompts",
     "LearnedPromptsConfig",
     "MaskFormer",
@@ -66,7 +63,6 @@ __all__ = [
     "MaskedCropConfig",
     "MaskedCropEncoder",
     "Matches",
-    "Mlp",
     "PointSamplingConfig",
     "PyramidConfig",
     "RegionEmbeddings",

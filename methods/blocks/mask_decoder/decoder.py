@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.blocks.dropout import drop_values
+from methods.blocks.dropout import Dropout
 from methods.blocks.mask_decoder.config import MaskDecoderConfig
+from methods.blocks.mask_decoder.query_update import QueryUpdate
 
 
 class MaskScores(nn.Module):
@@ -34,39 +35,33 @@ class MaskScores(nn.Module):
 
 
 class MaskDecoderLayer(nn.Module):
-    """Cross-attention and MLP, each followed by a residual and a norm.
+    """Cross-attention, and the update of the queries.
 
     Args:
         dimension: Length D of a query and a patch.
-        config: Heads, width of the MLP and dropout.
+        config: Heads and width of the MLP.
     """
 
     def __init__(self, dimension: int, config: MaskDecoderConfig) -> None:
         super().__init__()
-        self.rate = config.dropout
         self.scores = MaskScores(dimension, heads=config.heads)
-        self.value, self.merge = nn.Linear(dimension, dimension), nn.Linear(dimension, dimension)
-        self.attention_norm = nn.LayerNorm(dimension)
-        self.expand = nn.Linear(dimension, config.hidden * dimension)
-        self.contract = nn.Linear(config.hidden * dimension, dimension)
-        self.mlp_norm = nn.LayerNorm(dimension)
+        self.value = nn.Linear(dimension, dimension)
+        self.update = QueryUpdate(dimension, hidden=config.hidden * dimension)
 
-    def forward(self, queries: Tensor, patches: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, queries: Tensor, patches: Tensor, *, dropout: Dropout) -> Tensor:
         """Update the queries.
 
         Args:
             queries: (B, K, D).
             patches: (B, N, D).
-            generator: Generator of the dropout; None for no dropout.
+            dropout: Dropout of the pass.
 
         Returns:
             (B, K, D).
         """
-        weights = drop_values(self.scores(queries, patches).softmax(dim=3), self.rate, generator)  # (B, H, K, N)
+        weights = dropout(self.scores(queries, patches).softmax(dim=3))  # (B, H, K, N)
         attended = (weights @ _split(self.value(patches), self.scores.heads)).transpose(1, 2).flatten(2)  # (B, K, D)
-        queries = self.attention_norm(queries + drop_values(self.merge(attended), self.rate, generator))
-        hidden = drop_values(self.expand(queries).relu(), self.rate, generator)
-        updated: Tensor = self.mlp_norm(queries + drop_values(self.contract(hidden), self.rate, generator))
+        updated: Tensor = self.update(queries, attended, dropout=dropout)
         return updated
 
 
@@ -83,6 +78,7 @@ class MaskDecoder(nn.Module):
     def __init__(self, dimension: int, config: MaskDecoderConfig) -> None:
         super().__init__()
         config.check_width(dimension)
+        self.rate = config.dropout
         self.layers = nn.ModuleList(MaskDecoderLayer(dimension, config) for _ in range(config.layers - 1))
         self.scores = MaskScores(dimension, heads=config.heads)
 
@@ -92,13 +88,14 @@ class MaskDecoder(nn.Module):
         Args:
             queries: (B, K, D).
             patches: (B, N, D).
-            generator: Generator of the dropout; None for no dropout.
+            generator: CPU generator of the dropout; None for no dropout.
 
         Returns:
             (B, K, N).
         """
+        dropout = Dropout(self.rate, generator, device=patches.device)
         for layer in self.layers:
-            queries = layer(queries, patches, generator)
+            queries = layer(queries, patches, dropout=dropout)
         logits: Tensor = self.scores(queries, patches).mean(dim=1)
         return logits
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from methods.blocks.mask_former.config import MaskFormerConfig, PyramidConfig
-from methods.blocks.mask_former.dropout import Dropout
-from methods.blocks.mask_former.model import MaskFormer, MaskFormerOutput, Mlp, stack_for_pyramid
+from methods.blocks.mask_former.model import MaskFormer, MaskFormerOutput, stack_for_pyramid
 from methods.blocks.mask_former.official import list_mask_former_rules, rename_encoder
 from methods.blocks.mask_former.toy import TOY_MASK_FORMER, toy_mask_former
 
 __all__ = [
     "TOY_MASK_FORMER",
-    "Dropout",
     "MaskFormer",
     "MaskFormerConfig",
     "MaskFormerOutput",
-    "Mlp",
     "PyramidConfig",
     "list_mask_former_rules",
     "rename_encoder",

@@ -13,10 +13,8 @@ would make an optional package a necessary one. What is left of it is shorter th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchmark.core.types import Batch
@@ -25,6 +23,7 @@ from methods.blocks.mask_former.config import MaskFormerConfig
 from methods.blocks.mask_former.pixel_decoder import PixelDecoder, initialize_convolution
 from methods.blocks.mask_former.pyramid import Pyramid
 from methods.blocks.mask_former.transformer import QueryDecoder
+from methods.blocks.mlp import Mlp
 from methods.blocks.padding import get_valid_size, mark_valid_positions
 
 
@@ -61,29 +60,6 @@ def stack_for_pyramid(batch: Batch, *, stride: int) -> tuple[Tensor, Tensor | No
     is_image = marks.unflatten(1, size)
     color = 255 * torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1)
     return torch.where(is_image[:, None], images, color), is_image
-
-
-class Mlp(nn.Module):
-    """Linear layers with ReLU between them.
-
-    Args:
-        in_features: Length of an input.
-        hidden: Width of the hidden layers.
-        out_features: Length of an output.
-        layers: Number of linear layers.
-    """
-
-    def __init__(self, in_features: int, hidden: int, out_features: int, *, layers: int) -> None:
-        super().__init__()
-        widths = [in_features, *[hidden] * (layers - 1), out_features]
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Map (…, in_features) to (…, out_features)."""
-        for layer in list(self.layers)[:-1]:
-            values = F.relu(layer(values))
-        result: Tensor = self.layers[-1](values)
-        return result
 
 
 class MaskFormer(nn.Module):

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.blocks.mask_former.dropout import Dropout
+from methods.blocks.dropout import Dropout
 
 TEMPERATURE = 10_000.0
 
@@ -124,7 +124,7 @@ class QueryDecoder(nn.Module):
         Returns:
             (L, B, Q, C), one for each layer.
         """
-        dropout = Dropout(self.dropout, generator)
+        dropout = Dropout(self.dropout, generator, device=features.device)
         memory = self.project(features).flatten(2).transpose(1, 2)  # (B, h·w, C)
         size = (features.shape[2], features.shape[3])
         positions = encode_positions(size, width=memory.shape[2], like=memory)[None]

@@ -62,7 +62,7 @@ class PromptedClip(nn.Module):
 
         Args:
             images: (B, 3, H, W), RGB in 0-255, H and W multiples of the patch size.
-            generator: Generator of the dropout; None for no dropout.
+            generator: CPU generator of the dropout; None for no dropout.
         """
         tokens, grid = self.encoder.embed(self.normalize(images))
         if self.doubled:
@@ -70,11 +70,15 @@ class PromptedClip(nn.Module):
             tokens = torch.cat([tokens[:, :1] + first, tokens[:, 1:]], dim=1)
         tokens, num_patches = self.encoder.enter(tokens), grid[0] * grid[1]
         inner: dict[int, Tensor] = {}
-        for index in range(self.encoder.depth):
-            tokens = self._run_block(index, tokens, grid, generator)
+        prompts = None if self.prompts is None else self.prompts(len(tokens), generator)
+        for index, block in enumerate(self.encoder.list_blocks(grid)):
+            if prompts is not None:
+                tokens = self._exchange_prompts(tokens, prompts[index], num_patches)
+            tokens = run_block(block, tokens, attend=attend_as_trained, tail="full")
             if index in self.keep:
                 inner[index] = self.norm(tokens[:, -num_patches:])
-        normalized = self.encoder.tower.normalize(self.norm(self._drop_prompts(tokens, num_patches)))
+        tokens = self._exchange_prompts(tokens, tokens[:, :0], num_patches)
+        normalized = self.encoder.tower.normalize(self.norm(tokens))
         return PromptedFeatures(
             image=F.normalize(self.encoder.tower.pool(normalized), dim=1),
             patches=F.normalize(self.encoder.tower.project(normalized[:, -num_patches:]), dim=2),
@@ -82,16 +86,7 @@ class PromptedClip(nn.Module):
             grid=grid,
         )
 
-    def _run_block(self, index: int, tokens: Tensor, grid: Grid, generator: torch.Generator | None) -> Tensor:
-        """Replace the prompts in tokens (B, P + M + N, C) by those of a block, and run it."""
-        if self.prompts is not None:
-            num_patches = grid[0] * grid[1]
-            prompts = self.prompts(index, len(tokens), generator).to(tokens.dtype)
-            prefix = tokens[:, : self.encoder.num_prefix]
-            tokens = torch.cat([prefix, prompts, tokens[:, -num_patches:]], dim=1)
-        block = self.encoder.list_blocks(grid)[index]
-        return run_block(block, tokens, attend=attend_as_trained, tail="full")
-
-    def _drop_prompts(self, tokens: Tensor, num_patches: int) -> Tensor:
-        """Remove the prompts from tokens: (B, P + M + N, C) to (B, P + N, C)."""
-        return torch.cat([tokens[:, : self.encoder.num_prefix], tokens[:, -num_patches:]], dim=1)
+    def _exchange_prompts(self, tokens: Tensor, prompts: Tensor, num_patches: int) -> Tensor:
+        """Replace the prompts of tokens (B, P + L + N, C) by others (B, M, C), or none: (B, P + M + N, C)."""
+        prefix, patches = tokens[:, : self.encoder.num_prefix], tokens[:, -num_patches:]
+        return torch.cat([prefix, prompts.to(tokens.dtype), patches], dim=1)

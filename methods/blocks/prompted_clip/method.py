@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from benchmark.core.method import Method
 from benchmark.core.types import Batch, Losses, Prediction
 from methods.blocks.class_embeddings import TextBank
-from methods.blocks.dropout import make_device_generator
 from methods.blocks.images import stack_images, stack_labels
 from methods.blocks.prompted_clip.encoder import PromptedClip, PromptedFeatures
 from methods.blocks.prompted_clip.objective import MaskObjective
@@ -29,7 +28,7 @@ class MaskHead(nn.Module, ABC):
         Args:
             features: Features of B images.
             text: Embeddings of K classes, (K, D), or what else the text bank of the method returns.
-            generator: Generator of the dropout; None for no dropout.
+            generator: CPU generator of the dropout; None for no dropout.
 
         Returns:
             Logits (B, K, h, w) of each path through the head, by what its losses are named after; "" for a single one.
@@ -72,7 +71,7 @@ class PromptedSegmenter(Method):
     def losses(self, batch: Batch) -> Losses:
         """Compute the losses of every path through the head."""
         images = stack_images(batch, stride=self.encoder.encoder.patch_size)
-        generator = make_device_generator(self.step_context.generator("dropout"), images.device)
+        generator = self.step_context.generator("dropout")
         losses: Losses = {}
         for path, logits in self.compute_paths(images, generator).items():
             labels = stack_labels(batch, size=images.shape[2:], num_classes=logits.shape[1])

@@ -41,15 +41,15 @@ def make_decoder_rules(official: str, ours: str, *, layers: int) -> tuple[Rule, 
     """
     last = rf"{official}\.layers\.{layers - 1}"
     attention, names = r"multihead_attn\.{}\.(weight|bias)", {"q": "scores.query", "k": "scores.key"}
-    inner = {"v": "value", "proj": "merge", **names}
-    norms = {r"norm2": "attention_norm", r"norm3": "mlp_norm", "linear1": "expand", "linear2": "contract"}
+    inner = {"v": "value", "proj": "update.merge", **names}
+    others = {"norm2": "attention_norm", "norm3": "mlp_norm", "linear1": "expand", "linear2": "contract"}
     layer = rf"{official}\.layers\.(\d+)"
     return (
         (rf"{official}\.layers\.\d+\.(self_attn|norm1)\..+", None),  # the layers have no self-attention
         *((rf"{last}\.{attention.format(name)}", rf"{ours}.{new}.\1") for name, new in names.items()),
         (rf"{last}\..+", None),  # what follows the attention of the last layer influences nothing
         *((rf"{layer}\.{attention.format(name)}", rf"{ours}.layers.\1.{new}.\2") for name, new in inner.items()),
-        *((rf"{layer}\.{name}\.(weight|bias)", rf"{ours}.layers.\1.{new}.\2") for name, new in norms.items()),
+        *((rf"{layer}\.{name}\.(weight|bias)", rf"{ours}.layers.\1.update.{new}.\2") for name, new in others.items()),
     )
 
 

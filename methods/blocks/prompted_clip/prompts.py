@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.blocks.dropout import drop_values
+from methods.blocks.dropout import Dropout
 from methods.blocks.prompted_clip.config import PromptsConfig
 
 
@@ -25,21 +25,24 @@ class DeepPrompts(nn.Module):
     def __init__(self, config: PromptsConfig, *, width: int, depth: int, patch_size: int) -> None:
         super().__init__()
         config.check_depth(depth)
-        self.rate, self.count, self.depth = config.dropout, config.count, config.depth or depth
+        self.rate, self.num_blocks = config.dropout, depth
         bound = (6 / (3 * patch_size**2 + width)) ** 0.5  # Xavier's, of the patch embedding
-        self.vectors = nn.Parameter(torch.empty(self.depth, self.count, width).uniform_(-bound, bound))
+        vectors = torch.empty(config.depth or depth, config.count, width)
+        self.vectors = nn.Parameter(vectors.uniform_(-bound, bound))
         self.project = nn.Linear(width, width)
         nn.init.kaiming_normal_(self.project.weight, mode="fan_out")
 
-    def forward(self, block: int, batch_size: int, generator: torch.Generator | None) -> Tensor:
-        """Return the prompts of a block, (B, M, C), or (B, 0, C) for a block without.
+    def forward(self, batch_size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """Return the prompts of every block.
 
         Args:
-            block: Index of the block.
             batch_size: Number B of images.
-            generator: Generator of the dropout; None for no dropout.
+            generator: CPU generator of the dropout; None for no dropout.
+
+        Returns:
+            (B, M, C) for each block with prompts, then (B, 0, C) for each block without.
         """
-        if block >= self.depth:
-            return self.vectors.new_empty(batch_size, 0, self.vectors.shape[2])
-        prompts = self.project(self.vectors[block]).expand(batch_size, -1, -1)
-        return drop_values(prompts, self.rate, generator)
+        dropout = Dropout(self.rate, generator, device=self.vectors.device)
+        prompts = dropout(self.project(self.vectors)[:, None].expand(-1, batch_size, -1, -1))  # (blocks, B, M, C)
+        nothing = prompts.new_empty(batch_size, 0, prompts.shape[3])
+        return [*prompts, *[nothing] * (self.num_blocks - len(prompts))]

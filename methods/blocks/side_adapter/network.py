@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 
 from methods.blocks.clip.image_encoder import to_map
 from methods.blocks.clip.positions import resize_positions
+from methods.blocks.mlp import Mlp
 from methods.blocks.padding import Grid
 from methods.blocks.resizing import resize_maps
 from methods.blocks.side_adapter.config import SideAdapterConfig, find_block
@@ -42,29 +42,6 @@ class Proposals:
     queries: Tensor
     patches: Tensor
     masks: Tensor
-
-
-class Mlp(nn.Module):
-    """Linear layers with rectifiers in between.
-
-    Args:
-        sizes: Length of the input, of the hidden values and of the output.
-        layers: Number of linear layers.
-    """
-
-    def __init__(self, sizes: tuple[int, int, int], *, layers: int = MLP_LAYERS) -> None:
-        super().__init__()
-        start, hidden, stop = sizes
-        lengths = [start, *[hidden] * (layers - 1), stop]
-        self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(lengths))
-
-    def forward(self, values: Tensor) -> Tensor:
-        """Map the last axis: (..., start) to (..., stop)."""
-        *hidden, last = self.layers
-        for layer in hidden:
-            values = F.relu(layer(values))
-        mapped: Tensor = last(values)
-        return mapped
 
 
 class Fusion(nn.Module):
@@ -112,8 +89,8 @@ class SideAdapter(nn.Module):
         self.query_positions = _make_vectors(config.queries, config.width)
         self.fusions = nn.ModuleDict({str(layer): Fusion(clip_width, config.width) for layer in self.blocks_of_layers})
         self.layers = nn.ModuleList(_make_layer(config) for _ in range(config.depth))
-        self.query_mlp = Mlp((config.width, config.channels, config.channels))
-        self.pixel_mlp = Mlp((config.width, config.channels, config.channels))
+        self.query_mlp = Mlp(config.width, config.channels, config.channels, layers=MLP_LAYERS)
+        self.pixel_mlp = Mlp(config.width, config.channels, config.channels, layers=MLP_LAYERS)
 
     def forward(self, images: Tensor, clip_patches: Mapping[int, Tensor], clip_grid: Grid) -> list[Proposals]:
         """Propose masks.

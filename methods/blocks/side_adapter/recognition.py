@@ -18,6 +18,7 @@ from methods.blocks.clip.attention import attend_as_trained, run_block
 from methods.blocks.clip.attention_layers import AttentionLayer
 from methods.blocks.clip.image_encoder import ClipImageEncoder
 from methods.blocks.clip.residual_blocks import ResidualBlock
+from methods.blocks.mlp import Mlp
 from methods.blocks.padding import Grid
 from methods.blocks.resizing import resize_maps
 from methods.blocks.side_adapter.config import (
@@ -26,7 +27,7 @@ from methods.blocks.side_adapter.config import (
     SideAdapterConfig,
     find_block,
 )
-from methods.blocks.side_adapter.network import Mlp, Proposals
+from methods.blocks.side_adapter.network import MLP_LAYERS, Proposals
 
 
 class Recognition(nn.Module, ABC):
@@ -67,7 +68,7 @@ class BiasHead(nn.Module):
         super().__init__()
         self.channels, self.mlp = config.channels, None
         if heads is not None:
-            self.mlp = Mlp((config.width, config.channels, config.channels * heads))
+            self.mlp = Mlp(config.width, config.channels, config.channels * heads, layers=MLP_LAYERS)
         self.scale = nn.Linear(1, 1)
 
     def forward(self, proposals: Proposals) -> Tensor:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from methods.blocks.dropout import drop_values
+from methods.blocks.dropout import Dropout
+from methods.blocks.mask_decoder import QueryUpdate
 from methods.blocks.transport_decoder.config import TransportConfig, TransportDecoderConfig
 from methods.blocks.transport_decoder.sinkhorn import score_transport
 
@@ -32,40 +33,33 @@ class TransportScores(nn.Module):
 
 
 class TransportDecoderLayer(nn.Module):
-    """Cross-attention by a transport plan and MLP, each followed by a residual and a norm.
+    """Cross-attention by a transport plan, and the update of the queries.
 
     Args:
         dimension: Length D of a query and a patch.
-        config: Transport, width of the MLP and dropout.
+        config: Transport and width of the MLP.
     """
 
     def __init__(self, dimension: int, config: TransportDecoderConfig) -> None:
         super().__init__()
-        self.rate = config.dropout
         self.scores = TransportScores(dimension, config.transport)
-        self.value, self.merge = nn.Linear(dimension, dimension), nn.Linear(dimension, dimension)
-        self.attention_norm = nn.LayerNorm(dimension)
-        self.expand = nn.Linear(dimension, config.hidden * dimension)
-        self.contract = nn.Linear(config.hidden * dimension, dimension)
-        self.mlp_norm = nn.LayerNorm(dimension)
+        self.value = nn.Linear(dimension, dimension)
+        self.update = QueryUpdate(dimension, hidden=config.hidden * dimension)
 
-    def forward(self, queries: Tensor, patches: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def forward(self, queries: Tensor, patches: Tensor, *, dropout: Dropout) -> tuple[Tensor, Tensor]:
         """Update the queries.
 
         Args:
             queries: (B, K, T, D).
             patches: (B, N, D).
-            generator: Generator of the dropout; None for no dropout.
+            dropout: Dropout of the pass.
 
         Returns:
             Queries (B, K, T, D), and scores (B, K, N).
         """
         scores, plan = self.scores(queries, patches)
-        weights = drop_values(plan, self.rate, generator)
-        attended = torch.einsum("bknt,bnd->bktd", weights, self.value(patches))
-        queries = self.attention_norm(queries + drop_values(self.merge(attended), self.rate, generator))
-        hidden = drop_values(self.expand(queries).relu(), self.rate, generator)
-        return self.mlp_norm(queries + drop_values(self.contract(hidden), self.rate, generator)), scores
+        attended = torch.einsum("bknt,bnd->bktd", dropout(plan), self.value(patches))
+        return self.update(queries, attended, dropout=dropout), scores
 
 
 class TransportDecoder(nn.Module):
@@ -78,6 +72,7 @@ class TransportDecoder(nn.Module):
 
     def __init__(self, dimension: int, config: TransportDecoderConfig) -> None:
         super().__init__()
+        self.rate = config.dropout
         self.layers = nn.ModuleList(TransportDecoderLayer(dimension, config) for _ in range(config.layers - 1))
         self.scores = TransportScores(dimension, config.transport)
 
@@ -87,14 +82,15 @@ class TransportDecoder(nn.Module):
         Args:
             queries: (B, K, T, D).
             patches: (B, N, D).
-            generator: Generator of the dropout; None for no dropout.
+            generator: CPU generator of the dropout; None for no dropout.
 
         Returns:
             (B, K, N): the scores of the last layer times the geometric mean of the sigmoids of the others' scores.
         """
         gates: list[Tensor] = []
+        dropout = Dropout(self.rate, generator, device=patches.device)
         for layer in self.layers:
-            queries, scores = layer(queries, patches, generator)
+            queries, scores = layer(queries, patches, dropout=dropout)
             gates.append(scores.sigmoid() ** (1 / len(self.layers)))
         masks, _ = self.scores(queries, patches)
         for gate in gates:

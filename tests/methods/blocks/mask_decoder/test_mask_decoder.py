@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from methods.blocks import Dropout
 from methods.blocks.mask_decoder import ClassQueries, MaskDecoder, MaskDecoderConfig, QueryFormat
 from methods.blocks.mask_decoder.decoder import MaskDecoderLayer, MaskScores
 
@@ -50,10 +51,11 @@ def test_a_layer_is_a_cross_attention_of_torch_and_an_mlp() -> None:
     parts = (layer.scores.query, layer.scores.key, layer.value)
     attention.in_proj_weight.data = torch.cat([part.weight.data for part in parts])
     attention.in_proj_bias.data = torch.cat([part.bias.data for part in parts])
-    attention.out_proj.load_state_dict(layer.merge.state_dict())
-    attended = layer.attention_norm(queries + attention(queries, patches, patches)[0])
-    expected = layer.mlp_norm(attended + layer.contract(layer.expand(attended).relu()))
-    torch.testing.assert_close(layer(queries, patches, None), expected)
+    attention.out_proj.load_state_dict(layer.update.merge.state_dict())
+    update, dropout = layer.update, Dropout(0, None, device=queries.device)
+    attended = update.attention_norm(queries + attention(queries, patches, patches)[0])
+    expected = update.mlp_norm(attended + update.contract(update.expand(attended).relu()))
+    torch.testing.assert_close(layer(queries, patches, dropout=dropout), expected)
 
 
 def test_mask_scores_are_scaled_products_of_queries_and_keys() -> None:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
-from methods.blocks.mask_former import TOY_MASK_FORMER, Dropout, MaskFormer, MaskFormerConfig, Mlp, PyramidConfig
+from methods.blocks import Dropout
+from methods.blocks.mask_former import TOY_MASK_FORMER, MaskFormer, MaskFormerConfig, PyramidConfig
 from methods.blocks.mask_former.transformer import Attention, encode_positions
 
 IMAGES = 255 * torch.rand(2, 3, 32, 64, generator=torch.Generator().manual_seed(0))
@@ -54,13 +55,6 @@ def test_dropout_draws_from_the_given_generator_alone(segmenter: MaskFormer) -> 
     assert torch.equal(state, torch.random.get_rng_state())
 
 
-def test_dropout_keeps_the_mean_and_without_a_generator_every_value() -> None:
-    ones = torch.ones(100_000)
-    dropped = Dropout(0.2, torch.Generator().manual_seed(0))(ones)
-    assert set(dropped.unique().tolist()) == {0.0, 1.25} and float(dropped.mean()) == pytest.approx(1, abs=0.01)
-    assert Dropout(0.2, None)(ones) is ones
-
-
 @pytest.mark.parametrize("rate", [0.0, 1e-12])
 def test_the_attention_is_that_of_torch_with_and_without_dropout(rate: float) -> None:
     ours, theirs = Attention(8, heads=2), nn.MultiheadAttention(8, 2, batch_first=True)
@@ -68,7 +62,7 @@ def test_the_attention_is_that_of_torch_with_and_without_dropout(rate: float) ->
     ours.load_state_dict(theirs.state_dict())
     query, memory = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
     expected = theirs(query, memory, 2 * memory)[0]
-    found = ours(query, memory, 2 * memory, dropout=Dropout(rate, torch.Generator()))
+    found = ours(query, memory, 2 * memory, dropout=Dropout(rate, torch.Generator(), device=query.device))
     torch.testing.assert_close(found, expected)
 
 
@@ -113,10 +107,3 @@ def test_a_multi_grid_dilates_the_blocks_of_the_last_stage() -> None:
 def test_what_cannot_be_built_is_refused_when_it_is_planned(config: MaskFormerConfig, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         config.check_plan(Budget())
-
-
-def test_an_mlp_has_relus_between_its_layers_alone() -> None:
-    mlp = Mlp(1, 1, 1, layers=2)
-    for parameter, value in zip(mlp.parameters(), (1.0, -2.0, -3.0, 0.0), strict=True):
-        nn.init.constant_(parameter, value)
-    assert mlp(torch.tensor([[1.0], [3.0]])).tolist() == [[0.0], [-3.0]]

@@ -55,7 +55,7 @@ def test_prompts_are_replaced_before_every_block() -> None:
 def test_blocks_beyond_the_depth_have_no_prompts() -> None:
     prompts = with_fields(prompts=PromptsConfig(count=3, depth=2)).prompts
     assert prompts is not None
-    assert [prompts(block, 2, None).shape[1] for block in range(3)] == [3, 3, 0]
+    assert [vectors.shape[:2] for vectors in prompts(2, None)] == [(2, 3), (2, 3), (2, 0)]
 
 
 def test_the_trained_norm_precedes_that_of_clip_and_acts_on_inner_tokens() -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from methods.blocks import Dropout
 from methods.blocks.transport_decoder import (
     TransportConfig,
     TransportDecoder,
@@ -63,6 +64,6 @@ def test_scores_are_cosines_of_the_texts_that_are_transported_to_a_patch() -> No
 def test_the_last_scores_of_a_decoder_are_gated_by_the_others() -> None:
     decoder = TransportDecoder(8, TransportDecoderConfig(layers=2))
     queries, patches = torch.randn(1, 3, 2, 8), torch.randn(1, 5, 8)
-    updated, first = decoder.layers[0](queries, patches, None)
+    updated, first = decoder.layers[0](queries, patches, dropout=Dropout(0, None, device=queries.device))
     last, _ = decoder.scores(updated, patches)
     torch.testing.assert_close(decoder(queries, patches), last * first.sigmoid())

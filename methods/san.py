@@ -75,6 +75,7 @@ from methods.blocks.side_adapter import (
     SideAdapter,
     SideAdapterConfig,
     build_recognition,
+    compute_stride,
     get_positions,
     rename_official,
     run_to_blocks,
@@ -146,9 +147,7 @@ class San(Method):
         self.normalize = Normalize(image_encoder.mean, image_encoder.std)
         self.no_object = nn.Parameter(torch.randn(1, text.dimension) * text.dimension**-0.5)
         self.register_buffer("log_scale", log_scale.detach().clone())
-        self.stride = side.patch
-        while int(self.stride * clip_scale) < image_encoder.patch_size:
-            self.stride += side.patch  # until it holds a patch of CLIP, too: 32 with ViT-B, as in the official code
+        self.stride = compute_stride(side.patch, image_encoder.patch_size, clip_scale=clip_scale)
 
     def set_classes(self, names: Sequence[str]) -> None:
         """Set the vocabulary of the next calls of `losses` and `predict`."""

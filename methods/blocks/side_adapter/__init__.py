@@ -7,6 +7,7 @@ from methods.blocks.side_adapter.config import (
     MaskPoolingConfig,
     RecognitionConfig,
     SideAdapterConfig,
+    compute_stride,
 )
 from methods.blocks.side_adapter.network import Proposals, SideAdapter
 from methods.blocks.side_adapter.official import rename_official
@@ -28,6 +29,7 @@ __all__ = [
     "SideAdapter",
     "SideAdapterConfig",
     "build_recognition",
+    "compute_stride",
     "embed_copies",
     "get_positions",
     "pool_by_maximum",

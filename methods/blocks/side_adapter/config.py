@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -85,3 +86,16 @@ RecognitionConfig = Annotated[BiasedTokensConfig | MaskPoolingConfig, Field(disc
 def find_block(twelfths: int, depth: int) -> int:
     """Return the block of a CLIP of some depth at that number of twelfths, rounded."""
     return min((twelfths * depth + TWELFTHS // 2) // TWELFTHS, depth - 1)
+
+
+def compute_stride(side_patch: int, clip_patch: int, *, clip_scale: float) -> int:
+    """Return the divisor of the sides of images: the fewest patches of the side network that hold a patch of CLIP.
+
+    It is 32 for ViT-B/16 at half the size and for ViT-L/14 at 0.7 of it, as in the official code.
+
+    Args:
+        side_patch: Side of a patch of the side network in pixels.
+        clip_patch: Side of a patch of CLIP in pixels of its own images.
+        clip_scale: Size of CLIP's images as a share of the side network's.
+    """
+    return side_patch * ceil(clip_patch / (clip_scale * side_patch))

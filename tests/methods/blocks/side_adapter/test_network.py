@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmark.api import Budget
-from methods.blocks.side_adapter import SideAdapter, SideAdapterConfig
+from methods.blocks.side_adapter import SideAdapter, SideAdapterConfig, compute_stride
 from tests.methods.blocks.side_adapter.tiny_san import SIDE
 
 IMAGES = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -36,6 +36,23 @@ def test_the_last_layers_are_supervised_and_the_last_one_predicts() -> None:
     assert [some.shape for some in trained] == [(2, 6, 8, 8)] * 2
     assert len(predicted) == 1
     torch.testing.assert_close(predicted[0], trained[1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("side_patch", "clip_patch", "clip_scale", "expected"),
+    [
+        (16, 16, 0.5, 32),  # ViT-B/16, as in the official code
+        (16, 14, 0.7, 32),  # ViT-L/14, as in the official code
+        (16, 32, 0.5, 64),
+        (8, 8, 1.0, 8),
+        (16, 8, 1.0, 16),  # a patch of the side network holds more than one of CLIP
+        (20, 14, 0.7, 20),
+    ],
+)
+def test_the_stride_is_the_fewest_side_patches_that_hold_a_patch_of_clip(
+    side_patch: int, clip_patch: int, clip_scale: float, expected: int
+) -> None:
+    assert compute_stride(side_patch, clip_patch, clip_scale=clip_scale) == expected
 
 
 @pytest.mark.parametrize("block", CLIP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,22 @@ from open_clip.transformer import QuickGELU, VisionTransformer
 from torch import Tensor
 
 from benchmark.core.types import Batch
+from methods import cascade_clip, otseg, zegclip
 from methods.blocks.clip import ClipImageEncoder
-from methods.blocks.prompted_clip import PromptedSegmenter, Vocabulary
+from methods.blocks.mask_decoder import MaskDecoderConfig
+from methods.blocks.prompted_clip import (
+    MaskHead,
+    PromptedClip,
+    PromptedClipConfig,
+    PromptedSegmenter,
+    PromptsConfig,
+    SigmoidConfig,
+    Vocabulary,
+    build_mask_objective,
+)
+from methods.cascade_clip import CascadeClipConfig, CascadeClipHead
+from methods.otseg import OtSegConfig, OtSegHead
+from methods.zegclip import ZegClipHead
 
 FOLDER = Path(__file__).parent / "official"
 SEEN = ["0", "1", "3"]
@@ -71,12 +86,60 @@ def build_image_encoder(depth: int) -> ClipImageEncoder:
     return ClipImageEncoder(visual.requires_grad_(False))
 
 
-def load_official(
-    name: str, method: PromptedSegmenter, convert: Callable[[Mapping[str, Tensor], Any], Mapping[str, Tensor]]
-) -> PromptedSegmenter:
-    """Load the official weights into a method, every tensor of it."""
-    method.load_state_dict(convert(make_official_weights(name), method))
-    return method.eval()
+def build_zegclip() -> PromptedSegmenter:
+    """Return ZegCLIP with random weights."""
+    return _build("zegclip", build_image_encoder(3), ZegClipHead(DIMENSION, MaskDecoderConfig()))
+
+
+def build_cascade_clip(**fields: Any) -> PromptedSegmenter:
+    """Return Cascade-CLIP with random weights, with some fields of its config."""
+    encoder = build_image_encoder(12)
+    return _build("cascade_clip", encoder, CascadeClipHead(encoder, CascadeClipConfig(**fields)), keep=range(5, 12))
+
+
+def build_otseg() -> PromptedSegmenter:
+    """Return OTSeg with random weights."""
+    return _build("otseg", build_image_encoder(3), OtSegHead(DIMENSION, OtSegConfig()))
+
+
+def _build(name: str, encoder: ClipImageEncoder, head: MaskHead, *, keep: Sequence[int] = ()) -> PromptedSegmenter:
+    config = PromptedClipConfig(prompts=PromptsConfig(count=PROMPTS))
+    return PromptedSegmenter(
+        encoder=PromptedClip(encoder, config, keep=keep),
+        text=FixedText(read_outputs(name)["text"]),
+        head=head,
+        objective=build_mask_objective(SigmoidConfig()),
+    )
+
+
+@dataclass(frozen=True)
+class OfficialCase:
+    """A method whose official code has outputs.
+
+    Attributes:
+        name: Name of the method and its files.
+        build: Function that builds the tiny method with random weights.
+        convert: Converter of its official weights.
+        least_deviation: Lower bound of the standard deviation of the official probabilities.
+    """
+
+    name: str
+    build: Callable[[], PromptedSegmenter]
+    convert: Callable[[Mapping[str, Tensor], PromptedSegmenter], Mapping[str, Tensor]]
+    least_deviation: float
+
+    def load(self) -> PromptedSegmenter:
+        """Load the official weights into a method, every tensor of it."""
+        method = self.build()
+        method.load_state_dict(self.convert(make_official_weights(self.name), method))
+        return method.eval()
+
+
+OFFICIAL_CASES = (
+    OfficialCase("zegclip", build_zegclip, zegclip.convert_official, least_deviation=0.1),
+    OfficialCase("cascade_clip", build_cascade_clip, cascade_clip.convert_official, least_deviation=0.1),
+    OfficialCase("otseg", build_otseg, otseg.convert_official, least_deviation=0.05),
+)
 
 
 def predict_probabilities(name: str, method: PromptedSegmenter, side: int) -> Tensor:

@@ -1,8 +1,6 @@
-"""Cascade-CLIP beside its official code and ZegCLIP, its number of parameters, and its converter."""
+"""Cascade-CLIP: its stages and projections, ZegCLIP as a special case, its number of parameters and converter."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 import torch
@@ -15,54 +13,19 @@ from methods.blocks.prompted_clip import (
     PromptedClip,
     PromptedClipConfig,
     PromptedFeatures,
-    PromptedSegmenter,
     PromptsConfig,
-    SigmoidConfig,
-    build_mask_objective,
 )
 from methods.cascade_clip import CascadeClipConfig, CascadeClipHead, convert_official
 from methods.zegclip import ZegClipHead
 from tests.methods.cases import in_training
 from tests.methods.official_prompted import (
     DIMENSION,
-    PROMPTS,
-    FixedText,
+    build_cascade_clip,
     build_image_encoder,
-    compute_losses,
-    load_official,
     make_official_weights,
-    predict_probabilities,
     read_outputs,
 )
 from tests.methods.parameter_counts import SELF_ATTENTION, build_vit_b_16, count_trained, count_unused
-
-
-def build_tiny(**fields: Any) -> PromptedSegmenter:
-    config, encoder = CascadeClipConfig(**fields), build_image_encoder(12)
-    prompted = PromptedClipConfig(prompts=PromptsConfig(count=PROMPTS))
-    return PromptedSegmenter(
-        encoder=PromptedClip(encoder, prompted, keep=range(5, 12)),
-        text=FixedText(read_outputs("cascade_clip")["text"]),
-        head=CascadeClipHead(encoder, config),
-        objective=build_mask_objective(SigmoidConfig()),
-    )
-
-
-@pytest.fixture
-def method() -> PromptedSegmenter:
-    return load_official("cascade_clip", build_tiny(), convert_official)
-
-
-@pytest.mark.parametrize("side", [32, 48])
-def test_probabilities_are_those_of_the_official_code(method: PromptedSegmenter, side: int) -> None:
-    expected = read_outputs("cascade_clip")[f"probabilities_{side}"]
-    assert expected.std() > 0.1
-    torch.testing.assert_close(predict_probabilities("cascade_clip", method, side), expected, rtol=0, atol=1e-5)
-
-
-def test_losses_are_those_of_the_official_code(method: PromptedSegmenter) -> None:
-    expected = read_outputs("cascade_clip")["losses_48"].flatten().tolist()
-    assert compute_losses("cascade_clip", method) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize(("projection", "expected"), [("random", 40.46), ("trained", 42.83)])
@@ -101,7 +64,7 @@ def test_weights_of_a_stage_start_at_a_gaussian_of_the_distance_to_its_last_bloc
 
 
 def test_the_projection_of_clip_is_that_of_its_last_block() -> None:
-    method = build_tiny(stages=((11,),), projection="CLIP", aggregation="sum")
+    method = build_cascade_clip(stages=((11,),), projection="CLIP", aggregation="sum")
     encoder, tokens = method.encoder.encoder, torch.randn(1, 4, 16)
     (stage,) = method.head.stages  # type: ignore[misc]
     torch.testing.assert_close(stage.projections["10"](tokens), encoder.project(tokens))
@@ -126,4 +89,4 @@ def test_random_projections_are_buffers_which_checkpoints_have() -> None:
 
 def test_a_checkpoint_of_zegclip_is_refused_in_one_line() -> None:
     with pytest.raises(ValueError, match=r"^the file is not a checkpoint of Cascade-CLIP: .*$"):
-        convert_official(make_official_weights("zegclip"), build_tiny())
+        convert_official(make_official_weights("zegclip"), build_cascade_clip())

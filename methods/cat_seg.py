@@ -35,7 +35,7 @@ from __future__ import annotations
 
 from benchmark.api import Budget, Recipe, Supervision, Traits
 from methods.blocks import toy_presets
-from methods.blocks.cost_aggregation import AggregatorConfig, DecoderConfig, FineTuningConfig
+from methods.blocks.cost_aggregation import AggregatorConfig, CostDecoderConfig, FineTuningConfig
 from methods.blocks.cost_aggregation.method import CatSegConfig, build, convert_official
 
 VARIANTS: dict[str, CatSegConfig] = {
@@ -43,7 +43,7 @@ VARIANTS: dict[str, CatSegConfig] = {
     "no spatial aggregation": CatSegConfig(aggregator=AggregatorConfig(spatial=None)),
     "no class aggregation": CatSegConfig(aggregator=AggregatorConfig(classes=None)),
     "aggregation without guidance": CatSegConfig(aggregator=AggregatorConfig(image_guidance=None, text_guidance=None)),
-    "decoder without guidance": CatSegConfig(decoder=DecoderConfig(guidance=None)),
+    "decoder without guidance": CatSegConfig(decoder=CostDecoderConfig(guidance=None)),
     "frozen CLIP": CatSegConfig(fine_tuning=None),
     "all tensors of CLIP's blocks trained": CatSegConfig(fine_tuning=FineTuningConfig(tensors="blocks")),
     "positions of CLIP trained": CatSegConfig(fine_tuning=FineTuningConfig(positions=True)),

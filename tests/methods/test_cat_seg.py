@@ -24,7 +24,7 @@ from methods.blocks.class_embeddings.trained_text_bank import TrainedTextBank, t
 from methods.blocks.cost_aggregation import (
     AggregatorConfig,
     CostAggregator,
-    DecoderConfig,
+    CostDecoderConfig,
     FineTuningConfig,
     fine_tune_image_encoder,
     fine_tune_text_encoder,
@@ -35,7 +35,7 @@ from methods.blocks.images import CLIP_MEAN, CLIP_STD
 
 OFFICIAL = np.load(Path(__file__).parent / "official" / "cat_seg.npz")
 NAMES = [str(index) for index in range(5)]
-DECODER = DecoderConfig(widths=(16, 16), guidance=(4, 4), upsampled=(8, 6))
+DECODER = CostDecoderConfig(widths=(16, 16), guidance=(4, 4), upsampled=(8, 6))
 
 
 class StoredTokens(Tokenizer):

@@ -1,4 +1,4 @@
-"""Cost aggregation (CAT-Seg): cosines of image features and class embeddings, aggregated as maps of their own."""
+"""Cost aggregation (CAT-Seg): cosines of image features and class embeddings, refined as maps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from methods.blocks.cost_aggregation.aggregator import CostAggregator
 from methods.blocks.cost_aggregation.config import (
     AggregatorConfig,
     ClassConfig,
-    DecoderConfig,
+    CostDecoderConfig,
     SpatialConfig,
     ViewsConfig,
 )
@@ -21,7 +21,7 @@ __all__ = [
     "AggregatorConfig",
     "ClassConfig",
     "CostAggregator",
-    "DecoderConfig",
+    "CostDecoderConfig",
     "FineTuningConfig",
     "SpatialConfig",
     "ViewsConfig",

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from methods.blocks.cost_aggregation.classes import ClassAggregation
-from methods.blocks.cost_aggregation.config import AggregatorConfig, DecoderConfig
+from methods.blocks.cost_aggregation.config import AggregatorConfig, CostDecoderConfig
 from methods.blocks.cost_aggregation.costs import (
     CostEmbedding,
     compute_costs,
@@ -62,7 +62,14 @@ class CostAggregator(nn.Module):
     """
 
     def __init__(
-        self, config: AggregatorConfig, decoder: DecoderConfig, *, dimension: int, width: int, side: int, texts: int = 1
+        self,
+        config: AggregatorConfig,
+        decoder: CostDecoderConfig,
+        *,
+        dimension: int,
+        width: int,
+        side: int,
+        texts: int = 1,
     ) -> None:
         super().__init__()
         self._slots = config.slots

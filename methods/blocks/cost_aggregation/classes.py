@@ -23,13 +23,13 @@ class ClassAggregation(nn.Module):
     """Attention from every class to all classes at the same position, then an MLP, at a lower resolution.
 
     Costs of fewer classes than slots are filled up with a learned token, so that the attention always has as many
-    keys. All these tokens are equal, so that one is computed and counts as often as it is needed.
+    keys. All these tokens are equal, so one is computed, and its term is multiplied by their number.
 
     Args:
         width: Channels C.
         guidance: Channels G of the guidance; 0 if there is none.
         heads: Heads of the attention.
-        pool: Side of the squares of positions that are averaged before.
+        pool: Side of the squares of positions that are averaged before the attention.
         slots: Number of classes up to which the learned token fills up.
     """
 

@@ -26,7 +26,7 @@ class ClassConfig(Config):
     """Aggregation over classes, position by position: linear attention.
 
     Attributes:
-        pool: Side of the squares of positions that are averaged before.
+        pool: Side of the squares of positions that are averaged before the attention.
     """
 
     pool: int = Field(default=2, ge=1)
@@ -41,8 +41,8 @@ class AggregatorConfig(Config):
         heads: Heads of both attentions.
         spatial: Aggregation over positions.
         classes: Aggregation over classes.
-        image_guidance: Channels of the projected image features that queries and keys of the first see.
-        text_guidance: Channels of the projected class embeddings that queries and keys of the second see.
+        image_guidance: Channels of the projected image features, which queries and keys over positions see.
+        text_guidance: Channels of the projected class embeddings, which queries and keys over classes see.
         slots: Number of classes that are aggregated at once. Fewer classes are filled up with a learned token; of more
             classes, those with the highest costs are taken, and the others get the lowest score.
     """
@@ -66,7 +66,7 @@ class AggregatorConfig(Config):
         """Check that windows and pooled squares divide a grid of `side` x `side` positions.
 
         Raises:
-            ValueError: They do not.
+            ValueError: One of them does not.
         """
         if self.spatial is not None and side > self.spatial.window and side % self.spatial.window:
             raise ValueError(
@@ -78,11 +78,11 @@ class AggregatorConfig(Config):
             )
 
 
-class DecoderConfig(Config):
+class CostDecoderConfig(Config):
     """Stages that double the resolution, each with features of a block of CLIP as guidance.
 
     Attributes:
-        widths: Channels after each stage, multiples of 16, or less than that.
+        widths: Channels after each stage, multiples of 16 or less than 16.
         guidance: Channels of the guidance of each stage; None for a decoder without guidance.
         upsampled: Channels of the learned upsampling of CLIP's features in front of each guidance.
     """
@@ -106,8 +106,8 @@ class ViewsConfig(Config):
 
     Attributes:
         side: Height and width that the image is resized to, whatever its shape.
-        window: Side of a window in its pixels.
-        stride: Distance of windows in its pixels.
+        window: Side of a window in pixels of the resized image.
+        stride: Distance of windows in pixels of the resized image.
     """
 
     side: int = Field(default=640, ge=1)

@@ -11,7 +11,7 @@ LOWEST_SCORE = -100.0
 
 
 def compute_costs(dense: Tensor, embeddings: Tensor) -> Tensor:
-    """Compute cosines, in float32 or, if the features are, in float64.
+    """Compute cosines in float32, or in float64 if the features are float64.
 
     Args:
         dense: (B, D, h, w) of any length.
@@ -27,11 +27,14 @@ def compute_costs(dense: Tensor, embeddings: Tensor) -> Tensor:
 
 
 def select_classes(costs: Tensor, *, slots: int) -> Tensor | None:
-    """Return the classes of each image whose highest cost is highest, (B, slots); None if there are no more than that.
+    """Select the classes of each image whose largest cost over all positions is highest.
 
     Args:
         costs: (B, K, T, h, w).
         slots: Number of classes to select.
+
+    Returns:
+        (B, slots) indices; None if there are no more classes than slots.
     """
     if costs.shape[1] <= slots:
         return None
@@ -39,7 +42,7 @@ def select_classes(costs: Tensor, *, slots: int) -> Tensor | None:
 
 
 def gather_classes(values: Tensor, classes: Tensor | None) -> Tensor:
-    """Take selected classes of each image: (B, K, …) and (B, N) to (B, N, …); all classes if None are selected."""
+    """Take selected classes of each image: (B, K, …) and (B, N) to (B, N, …); all classes if the selection is None."""
     if classes is None:
         return values
     index = classes.view(*classes.shape, *[1] * (values.ndim - 2)).expand(-1, -1, *values.shape[2:])

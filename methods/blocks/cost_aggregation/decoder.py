@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from methods.blocks.cost_aggregation.config import GROUP, DecoderConfig
+from methods.blocks.cost_aggregation.config import GROUP, CostDecoderConfig
 
 
 class GuidanceUpsampling(nn.Module):
@@ -79,7 +79,7 @@ class CostDecoder(nn.Module):
         factor: Factor between the resolution of the logits and that of the costs.
     """
 
-    def __init__(self, config: DecoderConfig, *, channels: int, width: int) -> None:
+    def __init__(self, config: CostDecoderConfig, *, channels: int, width: int) -> None:
         super().__init__()
         guidance = config.guidance or (0,) * len(config.widths)
         inputs = (channels, *config.widths[:-1])

@@ -5,7 +5,7 @@ is therefore computed as W = W0 + r·U: W0 is CLIP's frozen tensor, U is trained
 the rate. The gradient of U is that of W, not multiplied by r, so that AdamW's moments, its epsilon and the clipping of
 the gradient norm are those of training W itself. A step of AdamW moves U by the learning rate, and so W by r times it.
 
-What differs from a rate of its own: weight decay pulls W towards W0 in place of 0, and 1 / r times as fast, which is
+Weight decay differs from that of training W: it pulls W towards W0 in place of 0, and 1 / r times as fast, which is
 little (0.08 % of U over the 80,000 iterations of the paper).
 """
 
@@ -36,7 +36,7 @@ PARAMETRIZED = re.compile(r"(?P<owner>.*\.)parametrizations\.(?P<name>\w+)\.(ori
 
 
 class FineTuningConfig(Config):
-    """Parts of CLIP that are trained, and how fast.
+    """Parts of CLIP that are trained, and their learning rate.
 
     Attributes:
         tensors: "query and value" trains the weights of these projections in every block, as `CLIP_FINETUNE: attention`
@@ -144,7 +144,7 @@ def add_updates(targets: Sequence[Target], *, rate: float) -> None:
 
 
 def store_as_frozen(tensors: Mapping[str, Tensor], method: nn.Module) -> dict[str, Tensor]:
-    """Return tensors by plain names as those of a state dict in which some have updates: the updates are zeros.
+    """Rename tensors for a state dict in which some tensors have updates, and add updates of zero.
 
     Args:
         tensors: Tensors by the names that they would have without updates.

@@ -44,7 +44,7 @@ from methods.blocks.clip.config import Clip
 from methods.blocks.cost_aggregation import (
     AggregatorConfig,
     CostAggregator,
-    DecoderConfig,
+    CostDecoderConfig,
     FineTuningConfig,
     ViewsConfig,
     fine_tune_image_encoder,
@@ -56,7 +56,7 @@ from methods.blocks.cost_aggregation.official_names import convert_official as c
 from methods.blocks.resizing import resize_maps
 
 Residual = Literal["class token", "own"]
-"""Token that the last block adds to the value of each patch: the class token, as official code does, or its own."""
+"""Token that the last block adds to the value of a patch: the class token, as in the official code, or its own."""
 
 
 class CatSegConfig(Config):
@@ -65,13 +65,13 @@ class CatSegConfig(Config):
     Attributes:
         clip: CLIP of image features and class embeddings.
         class_embeddings: Source of class embeddings: CLIP's text encoder, fine-tuned as the image encoder is, or a file
-            that must fit it, whose embeddings stay as they are.
+            that must fit it, whose embeddings are not trained.
         fine_tuning: Tensors of CLIP that are trained; None for a frozen CLIP.
         side: Height and width of the image that CLIP sees, in pixels.
         residual: Residual of CLIP's last block.
         aggregator: Layers on the cost volume.
-        decoder: Stages after them.
-        unlabeled: Pixels without a label are "negative" examples of all classes, or "ignored".
+        decoder: Stages after the aggregator.
+        unlabeled: Whether pixels without a label are "negative" examples of all classes, or "ignored".
         views: Views of an image at evaluation; None for the image alone, resized to a square.
     """
 
@@ -81,7 +81,7 @@ class CatSegConfig(Config):
     side: int = 384
     residual: Residual = "class token"
     aggregator: AggregatorConfig = AggregatorConfig()
-    decoder: DecoderConfig = DecoderConfig()
+    decoder: CostDecoderConfig = CostDecoderConfig()
     unlabeled: Literal["negative", "ignored"] = "negative"
     views: ViewsConfig | None = ViewsConfig()
 
@@ -184,7 +184,7 @@ def compute_bce(logits: Tensor, labels: Tensor, *, ignores_unlabeled: bool) -> T
     Args:
         logits: (B, K, h, w).
         labels: (B, H, W) long, `get_ignore_label(K)` at unlabeled pixels.
-        ignores_unlabeled: Whether unlabeled pixels are left out; else, they are negative examples of all classes.
+        ignores_unlabeled: Whether unlabeled pixels are left out; otherwise, they are negatives of all classes.
 
     Returns:
         Scalar (); 0 if unlabeled pixels are left out and there are no others.
@@ -218,7 +218,7 @@ def build(config: CatSegConfig, split: TrainSplit) -> CatSeg:
 
 
 def build_text(config: CatSegConfig, split: TrainSplit, clip: Clip) -> TextBank | TrainedTextBank:
-    """Build the class embeddings: from a text encoder that is trained, or from a source that stays as it is.
+    """Build the class embeddings: from a text encoder that is trained, or from a source that is not.
 
     Args:
         config: Source, and tensors that are trained.

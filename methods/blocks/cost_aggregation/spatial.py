@@ -14,7 +14,7 @@ from methods.blocks.padding import Grid
 
 
 class GuidedProjections(nn.Module):
-    """Queries, keys and values of maps; queries and keys also see a guidance that many maps share.
+    """Queries, keys and values of maps, with a guidance of queries and keys that many maps share.
 
     Equal to linear maps of input and guidance concatenated, but the guidance is mapped once for all maps of an image.
 

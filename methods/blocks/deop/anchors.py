@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from methods.blocks.deop.config import AnchorsConfig
 from methods.blocks.dropout import Dropout
-from methods.blocks.mask_former.transformer import Attention, DecoderLayer, encode_positions
+from methods.blocks.mask_former.transformer import MultiHeadAttention, QueryDecoderLayer, encode_positions
 from methods.blocks.resizing import resize_maps
 
 
@@ -68,11 +68,11 @@ class AnchorDecoder(RegionVectors):
         self._dropout, hidden = config.dropout, round(config.hidden * dimension)
         self.anchors = nn.Parameter(torch.randn(num_anchors, dimension))
         self.layers = nn.ModuleList(
-            DecoderLayer(dimension, heads=config.heads, hidden=hidden) for _ in range(config.layers)
+            QueryDecoderLayer(dimension, heads=config.heads, hidden=hidden) for _ in range(config.layers)
         )
-        self.exchange, self.norm = Attention(dimension, heads=config.heads), nn.LayerNorm(dimension)
+        self.exchange, self.norm = MultiHeadAttention(dimension, heads=config.heads), nn.LayerNorm(dimension)
         for module in self.modules():
-            if isinstance(module, Attention):
+            if isinstance(module, MultiHeadAttention):
                 nn.init.xavier_uniform_(module.in_proj_weight)
         self.select = PositionWeights(dimension, heads=config.heads)
 

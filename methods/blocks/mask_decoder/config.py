@@ -9,7 +9,7 @@ from pydantic import Field
 from benchmark.core.method import Config
 
 QueryFormat = Literal["product, text", "product", "difference, text", "difference", "image, text", "text"]
-"""Input of the queries, of the embedding g of an image and that of a class, t: products g·t, absolute differences
+"""Input of the queries, made from the embedding g of an image and t of a class: products g·t, absolute differences
 |g - t| or g, value by value, with or without t; or t alone, which is the same for every image."""
 
 
@@ -34,7 +34,7 @@ class MaskDecoderConfig(Config):
         """Check that the heads divide the length of an embedding.
 
         Raises:
-            ValueError: They do not.
+            ValueError: The heads do not divide it.
         """
         if dimension % self.heads:
             raise ValueError(f"decoder.heads={self.heads} does not divide {dimension}, the length of an embedding")

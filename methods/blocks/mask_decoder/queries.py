@@ -21,7 +21,7 @@ RELATIONS: Mapping[str, Relation] = {
 
 
 class ClassQueries(nn.Module):
-    """A linear map of class embeddings and what they have in common with an image.
+    """Linear map of class embeddings and their relation to the embedding of an image.
 
     Args:
         dimension: Length D of an embedding and a query.

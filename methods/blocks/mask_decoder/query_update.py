@@ -1,4 +1,4 @@
-"""Update of queries by what they attended to, the second half of a decoder layer of ZegCLIP and OTSeg."""
+"""Update of queries by the values that they attended to: the second half of the decoder layers of ZegCLIP and OTSeg."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Value = TypeVar("Value")
 
 
 class PyramidConfig(Config):
-    """Encoder of a feature pyramid: the last `levels` stages of an encoder, each at half the resolution of the former.
+    """Encoder of a feature pyramid: the last `levels` stages of an encoder, each of which halves the resolution.
 
     Attributes:
         encoder: Encoder name of segmentation-models-pytorch ("resnet50") or timm ("tu-resnet101s", which is the R101c
@@ -65,7 +65,7 @@ class PyramidConfig(Config):
         """Build the encoder; weights of a file are not read.
 
         Raises:
-            ValueError: There is no such encoder, it has not as many stages or blocks, or its weights cannot be fetched.
+            ValueError: There is no such encoder, it has fewer stages or blocks, or its weights cannot be fetched.
         """
         return build_encoder(
             self.encoder, weights=self.weights, depth=self.depth, levels=self.levels, multi_grid=self.multi_grid
@@ -135,6 +135,6 @@ def _check_encoder(config: PyramidConfig) -> None:
 
 
 def select_encoder(tensors: Mapping[str, Value]) -> dict[str, Value]:
-    """Return what a weight file has of an encoder: the part of a body's file after "encoder.", or all of it."""
+    """Return the tensors of an encoder in a weight file: those after "encoder." in a body's file, else all of them."""
     parts = {name.removeprefix("encoder."): value for name, value in tensors.items() if name.startswith("encoder.")}
     return parts or dict(tensors)

@@ -25,7 +25,7 @@ def build_encoder(
         multi_grid: Dilations of the blocks of the last stage; empty for no change.
 
     Raises:
-        ValueError: There is no such encoder, it has not as many stages or blocks, or its weights cannot be fetched.
+        ValueError: There is no such encoder, it has fewer stages or blocks, or its weights cannot be fetched.
     """
     import segmentation_models_pytorch as smp  # not above: importing takes seconds, and planning builds no network
 

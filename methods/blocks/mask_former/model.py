@@ -4,10 +4,10 @@ The structure is that of the official code as zsseg and DeOP use it, so that the
 an encoder's pyramid, an FPN with group norms, DETR's decoder on the coarsest level, and mask logits as inner products
 of mask embeddings with per-pixel features. The classifier is left to the method, since it differs between methods.
 
-Why not the MaskFormer of transformers: its dropout draws from the global random state, which a run that must resume
-bit for bit cannot use; its pixel decoder returns no features that a method could change before the masks (Split
-Matching does); its classifier and its losses, made for a closed set of classes, would have to be taken out; and it
-would make an optional package a necessary one. What is left of it is shorter than an adapter to it.
+The MaskFormer of the package transformers is not used, for four reasons. Its dropout draws from the global random
+state, so that runs could not resume bit for bit. Its pixel decoder returns no features that a method could change
+before the masks are computed, as Split Matching does. Its classifier and losses are made for a closed set of classes.
+And every installation would need the package. The code of this folder is shorter than an adapter would be.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def stack_for_pyramid(batch: Batch, *, stride: int) -> tuple[Tensor, Tensor | No
         stride: Divisor of the height and width of the result.
 
     Returns:
-        Images (B, 3, H, W), RGB in 0-255, and which pixels are not padding, (B, H, W) bool or None if no pixel is.
+        Images (B, 3, H, W), RGB in 0-255, and which pixels are not padding, (B, H, W) bool; None without padding.
     """
     images = stack_images(batch, stride=stride)
     size = (images.shape[2], images.shape[3])
@@ -105,7 +105,7 @@ class MaskFormer(nn.Module):
         Args:
             images: (B, 3, H, W) RGB in 0-255, H and W multiples of the stride.
             generator: CPU generator of the dropout; None outside training.
-            only_last: Whether the last decoder layer alone is returned, L = 1, as prediction needs it.
+            only_last: Whether the last decoder layer alone is returned, L = 1, which suffices for prediction.
 
         Returns:
             Embeddings and masks; h and w are H and W divided by `mask_stride`.

@@ -26,7 +26,7 @@ _DEEPLAB_STEM = {
 
 
 def list_mask_former_rules(segmenter: MaskFormer, *, into: str) -> list[Rule]:
-    """Return rules for all of an official MaskFormer but its encoder, classifier and criterion.
+    """Return rules for an official MaskFormer without its encoder, classifier and criterion.
 
     Args:
         segmenter: Our MaskFormer.

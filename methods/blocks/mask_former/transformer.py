@@ -13,8 +13,8 @@ from methods.blocks.dropout import Dropout
 TEMPERATURE = 10_000.0
 
 
-class Attention(nn.Module):
-    """Multi-head attention with the parameters of `nn.MultiheadAttention`, whose dropout draws globally.
+class MultiHeadAttention(nn.Module):
+    """Multi-head attention with the parameters of `nn.MultiheadAttention`, whose dropout takes no generator.
 
     Args:
         width: Width C of all tokens.
@@ -55,12 +55,13 @@ class Attention(nn.Module):
         return merged
 
 
-class DecoderLayer(nn.Module):
+class QueryDecoderLayer(nn.Module):
     """Self-attention of queries, attention to the map and MLP, each followed by a norm."""
 
     def __init__(self, width: int, *, heads: int, hidden: int) -> None:
         super().__init__()
-        self.self_attention, self.attention = Attention(width, heads=heads), Attention(width, heads=heads)
+        self.self_attention = MultiHeadAttention(width, heads=heads)
+        self.attention = MultiHeadAttention(width, heads=heads)
         self.linear_1, self.linear_2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
         self.norm_1, self.norm_2, self.norm_3 = nn.LayerNorm(width), nn.LayerNorm(width), nn.LayerNorm(width)
 
@@ -72,8 +73,8 @@ class DecoderLayer(nn.Module):
         Args:
             tokens: (B, Q, C).
             memory: (B, N, C) map.
-            queries: (1, Q, C) learned queries, added where tokens are compared.
-            positions: (1, N, C) positions of the map, added where the map is compared.
+            queries: (1, Q, C) learned queries, added to tokens that are queries or keys of an attention.
+            positions: (1, N, C) positions of the map, added to its keys.
             dropout: Dropout of the step.
 
         Returns:
@@ -89,7 +90,7 @@ class DecoderLayer(nn.Module):
 
 
 class QueryDecoder(nn.Module):
-    """Decoder layers, which begin with zeros as tokens, and a norm of what each of them returns.
+    """Decoder layers, whose tokens are zeros at the start, and a norm of the tokens after each layer.
 
     Args:
         in_channels: Channels of the map.
@@ -107,7 +108,7 @@ class QueryDecoder(nn.Module):
         super().__init__()
         self.dropout = dropout
         self.queries = nn.Parameter(torch.randn(queries, width))
-        self.layers = nn.ModuleList(DecoderLayer(width, heads=heads, hidden=hidden) for _ in range(layers))
+        self.layers = nn.ModuleList(QueryDecoderLayer(width, heads=heads, hidden=hidden) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
         for parameter in self.layers.parameters():
             if parameter.ndim > 1:

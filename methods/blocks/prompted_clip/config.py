@@ -16,7 +16,7 @@ class PromptsConfig(Config):
     Attributes:
         count: Number of prompts.
         depth: Number of first blocks that have prompts, new ones in each; None for all blocks.
-        dropout: Share of their values that are dropped in training.
+        dropout: Share of prompt values that are dropped in training.
     """
 
     count: int = Field(default=10, ge=1)
@@ -24,23 +24,23 @@ class PromptsConfig(Config):
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     def check_depth(self, depth: int) -> None:
-        """Check that an encoder has as many blocks as have prompts.
+        """Check that an encoder has enough blocks.
 
         Args:
             depth: Number of blocks of the encoder.
 
         Raises:
-            ValueError: It has fewer.
+            ValueError: More blocks are to have prompts than the encoder has.
         """
         if self.depth is not None and self.depth > depth:
             raise ValueError(f"prompts.depth={self.depth} is more than the {depth} blocks of the image encoder")
 
 
 class PromptedClipConfig(Config):
-    """How CLIP's image encoder is adapted and entered; the defaults are those of ZegCLIP's official code.
+    """Adaptation of CLIP's image encoder; the defaults are those of ZegCLIP's official code.
 
     Attributes:
-        prompts: Learned prompts; None for none.
+        prompts: Learned prompts; None if there are none.
         weights: Whether CLIP's own weights stay frozen, or are trained, too.
         final_norm: Whether a trained norm precedes CLIP's own final norm.
         doubled_class_embedding: Whether the class token enters twice, as itself and as a part of its position.

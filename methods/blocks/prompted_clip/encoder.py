@@ -42,8 +42,8 @@ class PromptedClip(nn.Module):
 
     Args:
         encoder: CLIP's image encoder.
-        config: Prompts and how the encoder is entered.
-        keep: Indices of blocks whose tokens are returned.
+        config: Prompts and other changes of the encoder.
+        keep: Indices of the blocks whose tokens are returned.
     """
 
     def __init__(self, encoder: ClipImageEncoder, config: PromptedClipConfig, *, keep: Collection[int] = ()) -> None:

@@ -1,4 +1,4 @@
-"""What the configs of ZegCLIP's family share, and the parts that are built from it."""
+"""Configs that the members of ZegCLIP's family share, and the parts that are built from them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from methods.blocks.prompted_clip.objective import MaskObjectiveConfig, SigmoidC
 
 
 class PromptedSegmenterConfig(Config):
-    """Parts that all members of the family have.
+    """Config of the parts that all members of the family have.
 
     Attributes:
         clip: CLIP.
         class_embeddings: Source of class embeddings: CLIP's text encoder, or a file that must fit it.
-        encoder: How CLIP's image encoder is adapted.
+        encoder: Adaptation of CLIP's image encoder.
         loss: Loss of the masks.
     """
 
@@ -43,7 +43,7 @@ class PromptedSegmenterConfig(Config):
 
 
 class MaskSegmenterConfig(PromptedSegmenterConfig):
-    """Members of the family with ZegCLIP's decoder.
+    """Config of the members of the family that have ZegCLIP's decoder.
 
     Attributes:
         decoder: Queries and decoder of masks.
@@ -52,7 +52,7 @@ class MaskSegmenterConfig(PromptedSegmenterConfig):
     decoder: MaskDecoderConfig = MaskDecoderConfig()
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, and that they and the heads of the decoder fit CLIP."""
+        """Check the parts, and that the heads of the decoder fit CLIP."""
         super().check_plan(budget)
         self.decoder.check_width(read_architecture(self.clip.model).embed_dim)
 

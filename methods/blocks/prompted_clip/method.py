@@ -27,12 +27,12 @@ class MaskHead(nn.Module, ABC):
 
         Args:
             features: Features of B images.
-            text: Embeddings of K classes, (K, D), or what else the text bank of the method returns.
+            text: Embeddings of K classes, (K, D), or (K, T, D) if the text bank of the method returns T for each class.
             generator: CPU generator of the dropout; None for no dropout.
 
         Returns:
-            Logits (B, K, h, w) of each path through the head, by what its losses are named after; "" for a single one.
-            Each path is trained; a prediction uses their mean.
+            Logits (B, K, h, w) by the name of a path through the head, which ends the names of its losses; "" for a
+            single path. Each path is trained; predictions use the mean of all paths.
         """
 
 

@@ -16,7 +16,7 @@ VISUAL = "encoder.encoder.visual."
 """Prefix of CLIP's image encoder in the state dict of `PromptedSegmenter`."""
 
 TOLERANCE = 1e-3
-"""Largest difference of positions that are those of one CLIP, which may have been rounded to half precision."""
+"""Largest difference between the same positions in two files, one of which may be in half precision."""
 
 ENCODER_RULES: tuple[Rule, ...] = (
     (r"backbone\.prompt_embeddings", "first prompts"),
@@ -56,11 +56,11 @@ def make_decoder_rules(official: str, ours: str, *, layers: int) -> tuple[Rule, 
 def convert_prompted_clip(
     official: Mapping[str, Tensor], method: PromptedSegmenter, *, head_rules: Sequence[Rule], source: str
 ) -> dict[str, Tensor]:
-    """Translate the names of an official checkpoint, with CLIP's image encoder and the prompts.
+    """Translate the names of an official checkpoint, including those of CLIP's image encoder and the prompts.
 
     Args:
         official: Tensors by official name.
-        method: Method that they are for.
+        method: Method that the tensors are for.
         head_rules: Rules of the head.
         source: Description of the expected file for error messages.
 
@@ -79,10 +79,10 @@ def convert_prompted_clip(
 
 
 def _restore_positions(resized: Tensor, encoder: ClipImageEncoder, *, source: str) -> Tensor:
-    """Return the positions (1 + h·w, C) of CLIP's own grid for those that a file has on a square grid of its crops.
+    """Return positions on CLIP's own grid, (1 + h·w, C), for those of a file, which may be on the grid of its crops.
 
     Raises:
-        ValueError: The positions of the encoder, resized to that grid, are others than those of the file.
+        ValueError: The positions of the encoder, resized to that grid, differ from those of the file.
     """
     positions: Tensor = encoder.visual.positional_embedding.detach()
     if resized.shape == positions.shape:

@@ -1,4 +1,4 @@
-"""Deep visual prompts (arXiv 2203.12119): learned tokens that every block gets anew."""
+"""Deep visual prompts (arXiv 2203.12119): learned tokens, new ones in every block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class DeepPrompts(nn.Module):
         config: Number of prompts and blocks, and dropout.
         width: Length C of a token.
         depth: Number of blocks of the encoder.
-        patch_size: Side of a patch in pixels, which decides how large the prompts are at the start.
+        patch_size: Side of a patch in pixels, which determines the range of the prompts at the start.
 
     Raises:
         ValueError: More blocks are to have prompts than there are.

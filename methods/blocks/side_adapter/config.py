@@ -11,19 +11,19 @@ from benchmark.core.budget import Budget
 from benchmark.core.method import Config
 
 TWELFTHS = 12
-"""Number of parts of CLIP's depth in which its blocks are given; the depth of ViT-B."""
+"""Number of equal parts of CLIP's depth, by which configs name its blocks; the depth of ViT-B."""
 
 
 class SideAdapterConfig(Config):
-    """Sizes of the side network, a small ViT, and what it takes from CLIP.
+    """Sizes of the side network, a small ViT, and the tokens that it takes from CLIP.
 
     Attributes:
-        width: Length C' of its tokens.
-        depth: Number of its layers.
+        width: Length C' of a token.
+        depth: Number of layers.
         heads: Attention heads of a layer, a divisor of the width.
-        patch: Side of its patches in pixels.
-        image_size: Side of the images in pixels that its positions are learned for; they are resized for others.
-        queries: Number Q of its queries, each of which proposes a mask.
+        patch: Side of a patch in pixels.
+        image_size: Side in pixels of the images that positions are learned for; positions are resized for other images.
+        queries: Number Q of queries, each of which proposes a mask.
         channels: Length E of the embeddings of masks and pixels.
         fusion: Pairs of a block of CLIP, in twelfths of its depth, and a side layer, counted from 0: the tokens that
             enter the block are added to those that enter the layer. Empty for a side network without CLIP.
@@ -44,7 +44,7 @@ class SideAdapterConfig(Config):
         """Check that the numbers fit each other.
 
         Raises:
-            ValueError: They do not; the message names the two that disagree.
+            ValueError: Two numbers do not fit each other; the message names both.
         """
         if self.width % self.heads:
             raise ValueError(f"side.heads is {self.heads}, expected a divisor of side.width, {self.width}")
@@ -84,7 +84,7 @@ RecognitionConfig = Annotated[BiasedTokensConfig | MaskPoolingConfig, Field(disc
 
 
 def find_block(twelfths: int, depth: int) -> int:
-    """Return the block of a CLIP of some depth at that number of twelfths, rounded."""
+    """Return the index of the block at a number of twelfths of a CLIP's depth, rounded."""
     return min((twelfths * depth + TWELFTHS // 2) // TWELFTHS, depth - 1)
 
 

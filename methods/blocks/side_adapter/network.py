@@ -31,7 +31,7 @@ STANDARD_DEVIATION = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Proposals:
-    """Masks that a layer of the side network proposes, and what they were computed from.
+    """Masks that a layer of the side network proposes, and the vectors that they are computed from.
 
     Attributes:
         queries: (B, Q, E) embeddings of the masks.
@@ -69,7 +69,7 @@ class SideAdapter(nn.Module):
     """The side network.
 
     Args:
-        config: Sizes, and what the network takes from CLIP.
+        config: Sizes, and the tokens that the network takes from CLIP.
         clip_width: Length C of CLIP's tokens.
         clip_depth: Number of CLIP's blocks.
 
@@ -143,7 +143,7 @@ def _make_vectors(count: int, width: int) -> nn.Parameter:
 
 
 def _make_layer(config: SideAdapterConfig) -> nn.TransformerEncoderLayer:
-    """Make a layer as ViTs have them: norms before attention and MLP, GELU."""
+    """Make a layer of a ViT: norms before attention and MLP, GELU."""
     layer = nn.TransformerEncoderLayer(
         config.width,
         config.heads,

@@ -51,8 +51,8 @@ def rename_official(
 
     Args:
         official: Tensors by official name.
-        expected: State dict of our method; tensors of as many numbers get its shapes, since layers that are
-            convolutions of 1x1 there are linear here.
+        expected: State dict of our method. Its shapes replace official ones that differ in axes of length 1 alone,
+            since 1x1 convolutions of the official code are linear layers here.
         start: First block of CLIP that the copies of the class token pass.
         depth: Number of CLIP's blocks.
 

@@ -48,7 +48,7 @@ class Recognition(nn.Module, ABC):
         Args:
             encoder: CLIP's image encoder.
             tokens: CLIP's tokens before block `start`, (B, P + N, C).
-            grid: Grid of their patches.
+            grid: Grid of the patches.
             proposals: Masks of S layers.
 
         Returns:
@@ -107,7 +107,7 @@ class BiasedTokens(Recognition):
         return list(embed_copies(encoder, tokens, biases, grid=grid, start=self.start).chunk(len(proposals), dim=1))
 
 
-class MaskPooling(Recognition):
+class MaskPoolingRecognition(Recognition):
     """The average of CLIP's dense embeddings under each mask.
 
     Args:
@@ -210,7 +210,7 @@ def build_recognition(config: RecognitionConfig, *, side: SideAdapterConfig, enc
         encoder: CLIP's image encoder.
     """
     if not isinstance(config, BiasedTokensConfig):
-        return MaskPooling(depth=encoder.depth)
+        return MaskPoolingRecognition(depth=encoder.depth)
     heads = count_heads(encoder) if config.biases == "own head" else None
     return BiasedTokens(BiasHead(side, heads=heads), start=find_block(config.start, encoder.depth))
 

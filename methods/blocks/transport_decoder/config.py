@@ -14,7 +14,7 @@ class TransportConfig(Config):
     Attributes:
         epsilon: Weight of the entropy; above 0.03, since smaller ones leave the range of float32.
         iterations: Largest number of iterations.
-        tolerance: Mean change of a potential that ends them earlier.
+        tolerance: Mean change of a potential below which the iterations end early.
     """
 
     epsilon: float = Field(default=0.05, gt=0.03)

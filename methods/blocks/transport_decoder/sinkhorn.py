@@ -1,4 +1,4 @@
-"""Multi-Prompts Sinkhorn of OTSeg (arXiv 2403.14183): texts of a class share the patches of an image among them.
+"""Multi-Prompts Sinkhorn of OTSeg (arXiv 2403.14183): the texts of a class divide the patches of an image.
 
 Notation: N patches, T texts, both with uniform masses, cost 1 - cosine.
 """
@@ -12,7 +12,7 @@ from torch import Tensor
 from methods.blocks.transport_decoder.config import TransportConfig
 
 MASS_MARGIN = 1e-8
-"""Addition to the masses in the official code, which takes their logarithm."""
+"""Number that the official code adds to the masses before it takes their logarithm."""
 
 
 def compute_transport(similarity: Tensor, config: TransportConfig | None) -> Tensor:
@@ -23,8 +23,8 @@ def compute_transport(similarity: Tensor, config: TransportConfig | None) -> Ten
 
     Args:
         similarity: Cosines, (..., N, T).
-        config: Entropy and iterations; None for a softmax over the texts with the temperature 0.05, each patch by
-            itself, scaled to the masses of a plan.
+        config: Entropy and iterations; None for a softmax of each patch over the texts with the temperature 0.05,
+            scaled to the masses of a plan.
 
     Returns:
         (..., N, T) masses, whose sum over N and T is 1.

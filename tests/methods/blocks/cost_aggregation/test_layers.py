@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from benchmark.core.types import Sample
-from methods.blocks.cost_aggregation import AggregatorConfig, DecoderConfig, ViewsConfig, join_views, make_views
+from methods.blocks.cost_aggregation import AggregatorConfig, CostDecoderConfig, ViewsConfig, join_views, make_views
 from methods.blocks.cost_aggregation.classes import ClassAggregation, resize_corners
 from methods.blocks.cost_aggregation.costs import compute_costs, gather_classes, scatter_classes, select_classes
 from methods.blocks.cost_aggregation.spatial import SpatialAggregation, SwinBlock, join_windows, split_windows
@@ -84,8 +84,8 @@ def test_views_are_averaged_where_they_overlap_and_with_the_whole_image() -> Non
     [
         (lambda: AggregatorConfig(width=10, heads=4), "heads=4 do not divide width=10"),
         (lambda: AggregatorConfig().check_side(30), "windows of 12 do not divide a grid of 30"),
-        (lambda: DecoderConfig(widths=(20, 32)), "give multiples of 16"),
-        (lambda: DecoderConfig(widths=(16,)), "differ in number"),
+        (lambda: CostDecoderConfig(widths=(20, 32)), "give multiples of 16"),
+        (lambda: CostDecoderConfig(widths=(16,)), "differ in number"),
         (lambda: ViewsConfig(stride=500), "each must be at most the next"),
     ],
 )

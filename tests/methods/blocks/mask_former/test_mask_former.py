@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmark.core.budget import Budget
 from methods.blocks import Dropout
 from methods.blocks.mask_former import TOY_MASK_FORMER, MaskFormer, MaskFormerConfig, PyramidConfig
-from methods.blocks.mask_former.transformer import Attention, encode_positions
+from methods.blocks.mask_former.transformer import MultiHeadAttention, encode_positions
 
 IMAGES = 255 * torch.rand(2, 3, 32, 64, generator=torch.Generator().manual_seed(0))
 SMALL = TOY_MASK_FORMER.model_copy(update={"queries": 5, "layers": 2, "dropout": 0.5})
@@ -57,7 +57,7 @@ def test_dropout_draws_from_the_given_generator_alone(segmenter: MaskFormer) -> 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-12])
 def test_the_attention_is_that_of_torch_with_and_without_dropout(rate: float) -> None:
-    ours, theirs = Attention(8, heads=2), nn.MultiheadAttention(8, 2, batch_first=True)
+    ours, theirs = MultiHeadAttention(8, heads=2), nn.MultiheadAttention(8, 2, batch_first=True)
     theirs.load_state_dict({name: torch.randn_like(value) for name, value in theirs.state_dict().items()})
     ours.load_state_dict(theirs.state_dict())
     query, memory = torch.randn(2, 3, 8), torch.randn(2, 5, 8)

@@ -195,12 +195,14 @@ def _check_records(root: Path) -> list[Check]:
 
 
 def _check_cache() -> list[Check]:
-    from benchmark.utils.array_cache import VARIABLE, find_cache_folder
+    from benchmark.utils.paths import CACHE_VARIABLE, find_cache_folder
 
     check = _check_space("cache", find_cache_folder())
     if check.level != "error":
         return [check]
-    return [Check("cache", "warning", f"{check.text}: text is embedded again by each run; set {VARIABLE} to a folder")]
+    return [
+        Check("cache", "warning", f"{check.text}: text is embedded again by each run; set {CACHE_VARIABLE} to a folder")
+    ]
 
 
 def _check_space(name: str, folder: Path) -> Check:

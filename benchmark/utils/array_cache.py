@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.utils.atomic_files import open_draft
-from benchmark.utils.paths import find_home
-
-VARIABLE = "CHIMERA_BENCH_CACHE"
-"""Environment variable that names the folder of the cache."""
+from benchmark.utils.paths import CACHE_VARIABLE, find_cache_folder
 
 Arrays = dict[str, NDArray[Any]]
 """Arrays of any shape by name."""
@@ -31,21 +26,6 @@ Arrays = dict[str, NDArray[Any]]
 _HASH_BYTES = 32
 
 _log = logging.getLogger(__name__)
-
-
-def find_cache_folder() -> Path:
-    """Return the folder of the cache.
-
-    The folder is $CHIMERA_BENCH_CACHE, else chimera-bench below $XDG_CACHE_HOME, else below ~/.cache, else below the
-    folder for temporary files if the user has no home.
-    """
-    own, shared = os.environ.get(VARIABLE), os.environ.get("XDG_CACHE_HOME")
-    if own:
-        return Path(own)
-    if shared:
-        return Path(shared) / "chimera-bench"
-    home = find_home()
-    return (home / ".cache" if home else Path(tempfile.gettempdir())) / "chimera-bench"
 
 
 def load_arrays(name: str) -> Arrays | None:
@@ -82,7 +62,7 @@ def save_arrays(name: str, arrays: Mapping[str, NDArray[Any]]) -> bool:
         with open_draft(_make_path(name)) as draft:
             draft.write_bytes(hashlib.sha256(content).digest() + content)
     except OSError as error:
-        _log.warning("nothing is cached: %s; set %s to a folder with space", error.strerror, VARIABLE)
+        _log.warning("nothing is cached: %s; set %s to a folder with space", error.strerror, CACHE_VARIABLE)
         return False
     return True
 

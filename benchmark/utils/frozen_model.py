@@ -30,7 +30,9 @@ class FrozenModel(IdentifiedModel):
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), defer_build=True
+    )
     renamed_fields: ClassVar[Mapping[str, str]] = {}
 
     def canonical(self) -> str:

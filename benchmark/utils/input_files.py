@@ -13,9 +13,8 @@ from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
-from benchmark.utils.array_cache import find_cache_folder
 from benchmark.utils.atomic_files import write_text
-from benchmark.utils.paths import ROOT, expand_path, find_home
+from benchmark.utils.paths import ROOT, expand_path, find_cache_folder, find_home
 
 FOLDER_VARIABLES = ("CHIMERA_BENCH_WEIGHTS", "HF_HUB_CACHE", "HF_HOME", "TORCH_HOME", "FVCORE_CACHE")
 """Environment variables that name folders of weights: files below them are named by the variable."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 """Folder that contains `benchmark`, `methods`, `splits` and `slurm`, in a checkout and when installed."""
+CACHE_VARIABLE = "CHIMERA_BENCH_CACHE"
+"""Environment variable that names the folder of the cache."""
 
 
 def find_home() -> Path | None:
@@ -15,6 +18,21 @@ def find_home() -> Path | None:
         return None
     home = Path(os.path.expanduser("~"))  # unlike `Path.home`, which raises an error without a home
     return home if home.is_absolute() else None
+
+
+def find_cache_folder() -> Path:
+    """Return the folder of the cache.
+
+    The folder is $CHIMERA_BENCH_CACHE, else chimera-bench below $XDG_CACHE_HOME, else below ~/.cache, else below the
+    folder for temporary files if the user has no home.
+    """
+    own, shared = os.environ.get(CACHE_VARIABLE), os.environ.get("XDG_CACHE_HOME")
+    if own:
+        return Path(own)
+    if shared:
+        return Path(shared) / "chimera-bench"
+    home = find_home()
+    return (home / ".cache" if home else Path(tempfile.gettempdir())) / "chimera-bench"
 
 
 def make_absolute(path: str | Path) -> Path:

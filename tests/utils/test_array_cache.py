@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.utils.array_cache import find_cache_folder, load_arrays, save_arrays
+from benchmark.utils.array_cache import load_arrays, save_arrays
 
 ARRAYS = {"numbers": np.arange(250, dtype=np.uint8)}
 
@@ -57,21 +57,3 @@ def test_a_full_disk_causes_a_warning_and_leaves_no_draft(
     monkeypatch.setattr(Path, "write_bytes", full)
     assert not save_arrays("a", ARRAYS) and "No space left" in caplog.text
     assert list(folder.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("variables", "expected"),
-    [
-        ({"CHIMERA_BENCH_CACHE": "/own", "XDG_CACHE_HOME": "/shared"}, "/own"),
-        ({"XDG_CACHE_HOME": "/shared"}, "/shared/chimera-bench"),
-        ({"HOME": "/people/me"}, "/people/me/.cache/chimera-bench"),
-    ],
-)
-def test_the_folder_follows_the_environment(
-    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("CHIMERA_BENCH_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-    assert find_cache_folder() == Path(expected)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.utils.array_cache import find_cache_folder
 from benchmark.utils.input_files import locate_file, name_file
-from benchmark.utils.paths import ROOT, expand_path, find_home, make_absolute
+from benchmark.utils.paths import ROOT, expand_path, find_cache_folder, find_home, make_absolute
 from slurm.requests.profile import find_profile_folder, list_profiles
 
 
@@ -59,3 +58,21 @@ def test_an_absolute_path_has_no_steps_back_except_through_links(
 def test_an_empty_home_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "")
     assert find_home() is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"CHIMERA_BENCH_CACHE": "/own", "XDG_CACHE_HOME": "/shared"}, "/own"),
+        ({"XDG_CACHE_HOME": "/shared"}, "/shared/chimera-bench"),
+        ({"HOME": "/people/me"}, "/people/me/.cache/chimera-bench"),
+    ],
+)
+def test_the_folder_of_the_cache_follows_the_environment(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CHIMERA_BENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert find_cache_folder() == Path(expected)

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.core.method import Config, StepContext
+from methods.blocks.embedding_bank import EmbeddingBank
 
 Selection = Literal["top", "random", "bottom", "soft"]
 
@@ -101,14 +102,9 @@ class SelectiveGlobalDistillation(nn.Module):
         dimension: Length D of features and CLS tokens.
     """
 
-    bank: Tensor
-    filled: Tensor
-
     def __init__(self, config: SgdConfig, *, dimension: int) -> None:
         super().__init__()
-        self.config = config
-        self.register_buffer("bank", torch.zeros(config.bank, dimension))
-        self.register_buffer("filled", torch.zeros((), dtype=torch.long))
+        self.config, self.bank = config, EmbeddingBank(config.bank, dimension=dimension)
 
     def forward(
         self, dense: Tensor, cls: Tensor, *, is_valid: Tensor | None = None, step_context: StepContext
@@ -131,7 +127,7 @@ class SelectiveGlobalDistillation(nn.Module):
                 loss = 1 - torch.einsum("bn,bnd,bd->b", weights, dense, cls).mean()
             else:
                 loss = self._contrast(F.normalize(torch.einsum("bn,bnd->bd", weights, dense), dim=1), cls)
-        self._remember(cls)
+        self.bank.add(cls)
         return self.config.weight * loss
 
     def _weigh(self, dense: Tensor, cls: Tensor, is_valid: Tensor | None, step_context: StepContext) -> Tensor:
@@ -151,13 +147,6 @@ class SelectiveGlobalDistillation(nn.Module):
 
     def _contrast(self, pooled: Tensor, cls: Tensor) -> Tensor:
         """Compute InfoNCE between pooled features (B, D) and CLS tokens (B, D)."""
-        candidates = torch.cat([cls, self.bank[: int(self.filled)]])  # the positives come first
+        candidates = torch.cat([cls, self.bank()])  # the positives come first
         logits = pooled @ candidates.T / self.config.temperature
         return F.cross_entropy(logits, torch.arange(len(cls), device=cls.device))
-
-    @torch.no_grad()
-    def _remember(self, cls: Tensor) -> None:
-        """Put CLS tokens (B, D) at the front of the bank and drop the oldest ones."""
-        size = len(self.bank)
-        self.bank.copy_(torch.cat([cls, self.bank])[:size])
-        self.filled.copy_((self.filled + len(cls)).clamp_max(size))

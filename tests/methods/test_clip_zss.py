@@ -93,7 +93,7 @@ def test_glm_attends_from_the_class_token_and_contrasts_with_the_batch(method: C
     tokens = F.normalize(torch.randn(2, 64, generator=torch.Generator().manual_seed(1)), dim=1)
     glm = method.glm
     assert glm is not None
-    glm.filled.zero_()
+    glm.bank.filled.zero_()
     long = dense * 8  # vectors of length √64
     weights = (torch.einsum("bd,bnd->bn", tokens * 8, long) / 8).softmax(dim=1)
     pooled = F.normalize(torch.einsum("bn,bnd->bd", weights, long), dim=1)

@@ -194,7 +194,7 @@ def test_overrides_reach_the_model_and_the_mappers_of_a_lazy_config(tmp_path: Pa
     record = instantiate(config.dataloader.train.dataset)[0]
     assert instantiate(config.dataloader.train.mapper)(record)["image"].shape == (3, 24, 24)
     config.model.device = "cpu"
-    assert instantiate(config.model).method.distillation.bank.shape[0] == 12
+    assert instantiate(config.model).method.distillation.bank.vectors.shape[0] == 12
 
 
 def test_a_lazy_config_has_the_gamma_of_the_protocol(tmp_path: Path) -> None:

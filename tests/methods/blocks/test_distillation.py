@@ -85,8 +85,7 @@ def test_the_bank_keeps_the_newest_tokens() -> None:
     first, second = unit(3, 8, seed=1), unit(3, 8, seed=2)
     for cls in (first, second):
         sgd(unit(3, 6, 8), cls, step_context=StepContext())
-    assert int(sgd.filled) == 5
-    assert torch.equal(sgd.bank, torch.cat([second, first[:2]]))
+    assert torch.equal(sgd.bank(), torch.cat([second, first[:2]]))
 
 
 def test_the_student_gets_a_gradient_from_a_constant_teacher() -> None:

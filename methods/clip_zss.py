@@ -50,6 +50,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    EXCLUDED_LOGIT,
     Body,
     BodyConfig,
     ClassEmbeddingsConfig,
@@ -85,9 +86,6 @@ from methods.blocks.region_clustering import (
     mark_unlabeled,
     pool_by_region,
 )
-
-EXCLUDED_LOGIT = -1e4
-"""Logit of a region that an image lacks: a probability of zero, without a gradient."""
 
 GLM = SgdConfig(select="soft", keep_start=1, keep_end=1)
 """The Global Learning Module: attention from the CLS token to all positions, and a bank of 24 tokens."""
@@ -280,9 +278,9 @@ VARIANTS: dict[str, ClipZssConfig] = {
     "no bank": ClipZssConfig(glm=GLM.model_copy(update={"bank": 0})),
 }
 
-TOY_SETTINGS = {"plm.regions.merge_above": 0.8, "plm.regions.max_regions": 8, "nel.focal": 10.0}
-"""Regions of the toy CLIP's 8 x 8 patches, whose embeddings differ more than those of a real CLIP; a focal loss that
-leaves the other losses some of the clipped gradient (chosen on `toybox_tune`)."""
+TOY_SETTINGS = {"plm.regions.max_regions": 8, "nel.focal": 10.0}
+"""Number of regions for the toy CLIP's 8 x 8 patches, and a focal loss that leaves the other losses some of the clipped
+gradient (chosen on `toybox_tune`)."""
 
 RECIPE = Recipe(
     title="CLIP-ZSS",

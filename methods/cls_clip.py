@@ -49,6 +49,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    EXCLUDED_LOGIT,
     ClassEmbeddingsConfig,
     ClipConfig,
     ClipImageEncoder,
@@ -71,9 +72,6 @@ from methods.blocks.conditioned_encoder import ConditionedEncoder, ReplacementCo
 
 CHUNK = 16
 """Classes that pass through the encoder together."""
-
-EXCLUDED_SCORE = -1e4
-"""Score of classes that the prefilter leaves out, below any log-odds."""
 
 TWO_CLASS_IGNORE = 255
 """Label of pixels that `PixelTextLoss` leaves out if there are two classes."""
@@ -220,7 +218,7 @@ class ClsClip(Method):
             return self.score(tokens, classes, grid)
         likely = self.encoder.rank(tokens, classes, grid=grid, count=self.prefilter)
         scores = self.score(tokens, classes[likely], grid)
-        return scores.new_full((1, len(classes), *grid), EXCLUDED_SCORE).index_copy(1, likely, scores)
+        return scores.new_full((1, len(classes), *grid), EXCLUDED_LOGIT).index_copy(1, likely, scores)
 
     def score(self, tokens: Tensor, classes: Tensor, grid: Grid) -> Tensor:
         """Compute the log-odds of classes in one image.

@@ -50,6 +50,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    EXCLUDED_LOGIT,
     ClassEmbeddingsConfig,
     ClipConfig,
     ClipImageEncoder,
@@ -89,9 +90,6 @@ from methods.blocks.mask_classification import (
 
 LOGIT_SCALE = 100.0
 """Inverse temperature of the cosines of queries and class embeddings, CLIP's own."""
-
-EXCLUDED_LOGIT = -1e4
-"""Logit of a region that an image lacks."""
 
 
 class SplitMatchingConfig(Config):
@@ -304,7 +302,6 @@ TOY_SETTINGS = {
     "candidates.count": 5,
     "candidates.crop_size": 32,
     "candidates.regions.max_regions": 4,
-    "candidates.regions.merge_above": 0.8,
 }
 """Sizes for the toy CLIP and 64 x 64 images."""
 

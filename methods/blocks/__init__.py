@@ -5,7 +5,7 @@
   `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
 - Chimera-Seg's modules: `build_head`, `build_alignment`, `SelectiveGlobalDistillation`.
-- Classifier and losses: `compute_inner_products`, `PixelTextLoss`.
+- Classifier and losses: `compute_inner_products`, `EXCLUDED_LOGIT`, `PixelTextLoss`.
 - Parts of networks: `Mlp`, `Dropout`.
 - Conversion of samples: `stack_images`, `stack_labels`, `predict_each`.
 - Padding of samples: `count_valid_positions`, `map_without_padding`, `encode_without_padding`.
@@ -42,7 +42,7 @@ from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.dropout import Dropout
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
 from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
-from methods.blocks.inner_products import compute_inner_products
+from methods.blocks.inner_products import EXCLUDED_LOGIT, compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 from methods.blocks.mlp import Mlp
 from methods.blocks.padding import (
@@ -58,6 +58,7 @@ from methods.blocks.padding import (
 from methods.blocks.toy import toy_presets
 
 __all__ = [
+    "EXCLUDED_LOGIT",
     "Alignment",
     "AlignmentConfig",
     "Attention",

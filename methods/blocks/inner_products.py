@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+EXCLUDED_LOGIT = -1e4
+"""Logit of a class or region that is left out: below all others, with a probability of zero and no gradient."""
+
 
 def compute_inner_products(dense: Tensor, text: Tensor) -> Tensor:
     """Compute the inner product of every position with every class, in float32 even under autocast.

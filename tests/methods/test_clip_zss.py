@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from benchmark.api import Losses
 from benchmark.core.budget import Budget
 from benchmark.core.types import get_ignore_label
-from methods.blocks import ClipImageEncoder
+from methods.blocks import EXCLUDED_LOGIT, ClipImageEncoder
 from methods.blocks.region_clustering import Regions, Synthesizer, add_regions
-from methods.clip_zss import EXCLUDED_LOGIT, ClipZss, ClipZssConfig, tie_to_text
+from methods.clip_zss import ClipZss, ClipZssConfig, tie_to_text
 from tests.methods.cases import in_evaluation, in_training, prediction_batch, training_batch
 
 CASE = "clip_zss/CLIP-ZSS"

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from benchmark.api import Batch
-from methods.blocks import TextBank
+from methods.blocks import EXCLUDED_LOGIT, TextBank
 from methods.blocks.conditioned_encoder import ConditionedEncoder, ReplacementConfig
-from methods.cls_clip import CHUNK, EXCLUDED_SCORE, ClsClip, Decoder, DecoderConfig
+from methods.cls_clip import CHUNK, ClsClip, Decoder, DecoderConfig
 from tests.methods.blocks.dense_clip.tiny_clip import build_tiny_encoder
 
 SEEN, IGNORE = 20, 255
@@ -89,7 +89,7 @@ def test_the_score_of_a_class_is_its_log_odds_whatever_classes_are_beside_it() -
 def test_the_prefilter_changes_no_score_of_the_classes_that_it_keeps() -> None:
     images = torch.rand(1, 3, 32, 48, generator=torch.Generator().manual_seed(2)) * 255
     scores, filtered = _make().compute_logits(images)[0], _make(prefilter=4).compute_logits(images)[0]
-    is_kept = (filtered != EXCLUDED_SCORE).flatten(1).all(dim=1)
+    is_kept = (filtered != EXCLUDED_LOGIT).flatten(1).all(dim=1)
     assert int(is_kept.sum()) == 4
     torch.testing.assert_close(filtered[is_kept], scores[is_kept], atol=1e-4, rtol=1e-4)
     assert bool((filtered[~is_kept] < scores.min()).all())
@@ -102,5 +102,5 @@ def test_the_prefilter_keeps_the_classes_nearest_to_clip_s_class_token() -> None
     encoder = method.encoder.encoder
     tokens, _ = encoder.embed(method.encoder.normalize(images))
     cosines = method.text() @ encoder.encode_class_token(tokens)[0]
-    kept = (method.compute_logits(images)[0, :, 0, 0] != EXCLUDED_SCORE).nonzero()[:, 0]
+    kept = (method.compute_logits(images)[0, :, 0, 0] != EXCLUDED_LOGIT).nonzero()[:, 0]
     assert set(kept.tolist()) == set(cosines.topk(4).indices.tolist())

@@ -56,19 +56,20 @@ class MaskedCropEncoder(nn.Module):
     Args:
         clip: A frozen CLIP.
         config: Regions and how CLIP sees them.
+        side: Height and width S of a crop, which the image encoder must accept; None for those of CLIP's input.
 
     Attributes:
-        size: Height and width of CLIP's input.
+        size: Height and width of a crop.
         dimension: Length D of an embedding.
     """
 
     visual: Any
 
-    def __init__(self, clip: Clip, config: MaskedCropConfig) -> None:
+    def __init__(self, clip: Clip, config: MaskedCropConfig, *, side: int | None = None) -> None:
         super().__init__()
         self.visual, self.config, self.dimension = clip.visual, config, get_text_dimension(clip)
         self.normalize = Normalize(self.visual.image_mean, self.visual.image_std)
-        size = self.visual.image_size
+        size = self.visual.image_size if side is None else side
         self.size: tuple[int, int] = (size, size) if isinstance(size, int) else tuple(size)
 
     @torch.no_grad()

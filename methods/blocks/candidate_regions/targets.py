@@ -62,10 +62,9 @@ class CandidateRegions(nn.Module):
         super().__init__()
         self.encoder, self.config = encoder, config
         self.teacher = RegionTeacher(encoder, config.regions)
-        self.cropper = MaskedCropEncoder(clip, MaskedCropConfig())
-        if config.crop_size is not None:
-            side = max(1, round(config.crop_size / encoder.patch_size)) * encoder.patch_size
-            self.cropper.size = (side, side)
+        side, patch = config.crop_size, encoder.patch_size
+        whole_patches = None if side is None else max(1, round(side / patch)) * patch
+        self.cropper = MaskedCropEncoder(clip, MaskedCropConfig(), side=whole_patches)
 
     @torch.no_grad()
     def forward(self, batch: Batch, images: Tensor, is_unlabeled: Tensor) -> tuple[Regions, MaskTargets]:

@@ -30,6 +30,12 @@ def test_the_crop_of_a_full_mask_is_the_resized_image() -> None:
     assert torch.equal(crop(torch.ones(1, 40, 64)), expected)
 
 
+def test_crops_have_the_side_that_is_asked_for() -> None:
+    encoder = MaskedCropEncoder(CLIP, MaskedCropConfig(), side=24)
+    assert encoder.crop(IMAGE, BOX)[0].shape == (1, 3, 24, 24)
+    assert encoder.crop(IMAGE, BOX[:0])[0].shape == (0, 3, 24, 24)
+
+
 def test_the_crop_of_a_box_sees_nothing_outside_of_it() -> None:
     inside = crop(BOX)
     changed = torch.where(BOX > 0.5, IMAGE, 255 - IMAGE)

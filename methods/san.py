@@ -45,6 +45,7 @@ from benchmark.api import (
     TrainSplit,
     Traits,
 )
+from benchmark.core.lazy_scores import resize_without_padding
 from methods.blocks import (
     ClassEmbeddingsConfig,
     ClipConfig,
@@ -206,16 +207,13 @@ class San(Method):
         images = stack_images([sample], stride=self.stride)
         masks, logits = self.segment(images)
         classes = logits[-1][0].softmax(dim=1)[:, :-1]  # (Q, K)
-        pixels = resize_to_sample(masks[-1], sample, padded=images.shape[2:]).sigmoid()
-        return {"sem_seg": torch.einsum("qk,qhw->khw", classes, pixels[0])}
-
-
-def resize_to_sample(maps: Tensor, sample: Sample, *, padded: Sequence[int]) -> Tensor:
-    """Resize maps (1, Q, h, w) of a padded image to the size that its sample requests: (1, Q, height, width)."""
-    height, width = sample["image"].shape[1:]
-    maps = F.interpolate(maps.float(), size=tuple(padded), mode="bilinear", align_corners=False)[..., :height, :width]
-    requested = (sample["height"], sample["width"])
-    return F.interpolate(maps, size=requested, mode="bilinear", align_corners=False)
+        resized = resize_without_padding(
+            masks[-1].float(),
+            padded_size=images.shape[2:],
+            image_size=sample["image"].shape[1:],
+            output_size=(sample["height"], sample["width"]),
+        )
+        return {"sem_seg": torch.einsum("qk,qhw->khw", classes, resized[0].contiguous().sigmoid())}
 
 
 def build(config: SanConfig, split: TrainSplit) -> San:

@@ -94,14 +94,38 @@ class LowResPrediction(LazyPrediction):
         Returns:
             (k, height, width) scores, bilinear.
         """
-        low_res, (height, width) = self["low_res"], self["image_size"]
+        low_res = self["low_res"]
         chunk = low_res[:, classes]  # (1, k, h, w)
         if low_res.is_contiguous(memory_format=torch.channels_last):  # torch resizes this layout in its own way
             chunk = chunk.contiguous(memory_format=torch.channels_last)
-        padded = F.interpolate(chunk, size=self["padded_size"], mode="bilinear", align_corners=False)
-        image = padded[:, :, :height, :width]
-        has_output_size = image.shape[2:] == self["output_size"]
-        return image[0] if has_output_size else F.interpolate(image, size=self["output_size"], mode="bilinear")[0]
+        sizes = self["padded_size"], self["image_size"], self["output_size"]
+        return resize_without_padding(chunk, padded_size=sizes[0], image_size=sizes[1], output_size=sizes[2])[0]
+
+
+def resize_without_padding(
+    maps: Tensor, *, padded_size: Sequence[int], image_size: Sequence[int], output_size: Sequence[int]
+) -> Tensor:
+    """Resize maps of a padded image to its size, remove the padding, and resize them to the size of a prediction.
+
+    Args:
+        maps: (B, C, h, w), covering the padded image.
+        padded_size: Height and width of the padded image.
+        image_size: Height and width of the image in its upper left corner.
+        output_size: Height H and width W of the prediction.
+
+    Returns:
+        (B, C, H, W), bilinear.
+    """
+    height, width = image_size
+    padded = F.interpolate(maps, size=tuple(padded_size), mode="bilinear", align_corners=False)
+    return resize_to_output(padded[:, :, :height, :width], output_size)
+
+
+def resize_to_output(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize maps (B, C, h, w) of an image bilinearly to the size (H, W) of a prediction, if they have another one."""
+    if tuple(maps.shape[2:]) == tuple(size):
+        return maps
+    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 AnyPrediction = Tensor | Prediction | LazyPrediction

@@ -8,7 +8,7 @@ from typing import cast
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmark.core.lazy_scores import LazyPrediction
+from benchmark.core.lazy_scores import LazyPrediction, resize_to_output
 from benchmark.core.types import Batch, Prediction
 from methods.blocks.images import stack_images
 
@@ -41,8 +41,7 @@ class ClassMaskPrediction(LazyPrediction):
         chunk, (height, width) = self["low_res"][:, classes].contiguous(), self["image_size"]
         padded = F.interpolate(chunk, size=self["padded_size"], mode="bilinear", align_corners=False)
         image = padded.sigmoid()[:, :, :height, :width].contiguous()
-        has_output_size = image.shape[2:] == self["output_size"]
-        return image[0] if has_output_size else F.interpolate(image, size=self["output_size"], mode="bilinear")[0]
+        return resize_to_output(image, self["output_size"])[0]
 
 
 def predict_class_masks(compute_logits: Callable[[Tensor], Tensor], batch: Batch, *, stride: int) -> list[Prediction]:

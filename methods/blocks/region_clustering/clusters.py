@@ -97,8 +97,8 @@ def merge_similar_clusters(centroids: Tensor, sizes: Tensor, *, threshold: float
     order = sizes.argsort(dim=1, descending=True, stable=True)
     by_size = centroids.gather(1, order.unsqueeze(2).expand_as(centroids))
     is_used = sizes.gather(1, order) > 0  # (B, S), in the order of size, as all that follow
-    is_similar = torch.einsum("bid,bjd->bij", by_size, by_size) > threshold
-    is_similar &= is_used.unsqueeze(1) & is_used.unsqueeze(2)
+    itself = torch.eye(sizes.shape[1], dtype=torch.bool, device=sizes.device)
+    is_similar = (torch.einsum("bid,bjd->bij", by_size, by_size) > threshold) | itself  # rounded, it may be below 1
     is_larger = torch.ones_like(is_similar[0]).tril(-1)  # [i, j]: j comes before i
     leads, is_undecided = torch.zeros_like(is_used), is_used
     while is_undecided.any():

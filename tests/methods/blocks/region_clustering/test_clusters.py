@@ -67,6 +67,12 @@ def test_merging_gives_what_going_through_the_clusters_one_by_one_gives() -> Non
         assert merged[image].tolist() == expected
 
 
+def test_above_a_cosine_of_one_every_cluster_stays_alone() -> None:
+    centroids = F.normalize(torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0)), dim=2)
+    merged = merge_similar_clusters(centroids, torch.tensor([[3, 1, 0, 2, 1]]), threshold=1.0)
+    assert merged.tolist() == [[0, 1, 2, 3, 4]]
+
+
 def test_four_quadrants_are_four_clusters() -> None:
     clusters = cluster_patches(make_blocks(), windows=(3, 5, 7), iterations=10, merge_above=0.9)[0]
     quadrants = clusters.view(2, 4, 2, 4).permute(0, 2, 1, 3).flatten(2).flatten(0, 1)

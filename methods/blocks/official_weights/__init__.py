@@ -7,8 +7,7 @@ and that nothing which training would change keeps its random initial value.
 
 from __future__ import annotations
 
-from methods.blocks.official_weights.copies import rename_copy
 from methods.blocks.official_weights.packing import split_rows, stack_rows
 from methods.blocks.official_weights.renaming import Rule, rename_tensors
 
-__all__ = ["Rule", "rename_copy", "rename_tensors", "split_rows", "stack_rows"]
+__all__ = ["Rule", "rename_tensors", "split_rows", "stack_rows"]

@@ -15,6 +15,10 @@ SHOWN_NAMES = 3
 """Number of unknown names that an error shows."""
 CUTOFF = 0.5
 """Least similarity of the nearest expected name, from 0 to 1."""
+GROUP = re.compile(
+    r"\((?:\?:|\?P<\w+>)?(?P<text>(?:\\.|[^()\\|])*)(?P<choice>\|(?:\\.|[^()\\])*)?\)(?P<repeated>[*+?])?"
+)
+"""An innermost group of a regular expression."""
 
 
 def rename_tensors(
@@ -84,7 +88,10 @@ def _find_nearest(name: str, patterns: Iterable[str]) -> str:
 
 
 def _write_plainly(pattern: str) -> str:
-    """Return a regular expression as a name that people read, with N for a number and … for any text."""
-    text = re.sub(r"\(?\\d\+?\)?", "N", pattern)
-    text = re.sub(r"\(?\.[*+]\)?", "…", text)
-    return text.replace("\\", "").replace("(", "").replace(")", "")
+    """Return a regular expression as a name that people read, with N for a number and … for any other text."""
+    text = re.sub(r"\\d[+*]?", "N", pattern)
+    text = re.sub(r"(\\[wWsSD]|\[[^\]]*\]|(?<!\\)\.(?=[*+?]))[*+?]?", "…", text)
+    while GROUP.search(text):
+        text = GROUP.sub(lambda group: "…" if group["choice"] or group["repeated"] else group["text"], text)
+    text = re.sub(r"\\?[^…][*+?]", "…", text)  # a character that is optional or repeated
+    return re.sub("…+", "…", re.sub(r"\\(.)", r"\1", text))

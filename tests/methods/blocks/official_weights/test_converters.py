@@ -6,9 +6,11 @@ import re
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from methods.blocks.official_weights import rename_copy, rename_tensors, split_rows, stack_rows
+from methods.blocks.cost_aggregation.official_names import RULES as CAT_SEG_RULES
+from methods.blocks.deop.official import ANCHOR_RULES, ENCODER_RULES
+from methods.blocks.official_weights import Rule, rename_tensors, split_rows, stack_rows
 
 RULES = (
     (r"decode_head\.layers\.(\d+)\.weight", r"decoder.\1.weight"),
@@ -58,6 +60,28 @@ def test_a_partial_file_is_refused_with_what_it_lacks() -> None:
         rename_tensors(make_file("decode_head.layers.0.weight"), RULES)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        (r"blocks\.(\w+)\.weight", "blocks.….weight"),
+        (r"layers\.(\d+)\.norm(\d)\.(weight|bias)", "layers.N.normN.…"),
+        (r"(?:_region_)?clip\.(token|transformer)(\..+)?", "…clip.…"),
+        (r"head\.((?:mlp|mlp\.fc)\d?)\.[ab]", "head.….…"),
+        (r"module\.?(?P<name>prompt)", "module…prompt"),
+    ],
+)
+def test_missing_names_are_shown_without_signs_of_regular_expressions(pattern: str, name: str) -> None:
+    with pytest.raises(ValueError) as error:
+        rename_tensors({}, [(pattern, "ours")], source="ZegCLIP's")
+    assert str(error.value) == f"the file is not ZegCLIP's: nothing is named {name}"
+
+
+@pytest.mark.parametrize("rule", [*CAT_SEG_RULES, *ENCODER_RULES, *ANCHOR_RULES])
+def test_rules_of_methods_are_shown_as_names(rule: Rule) -> None:
+    with pytest.raises(ValueError, match=r"nothing is named [\w.…]+$"):
+        rename_tensors({}, [(rule[0], "ours")])
+
+
 def test_another_model_is_refused_with_both() -> None:
     with pytest.raises(ValueError, match=r"1 of 1 tensors are unknown \(conv\), and nothing is named decode_head"):
         rename_tensors(make_file("conv"), RULES)
@@ -93,13 +117,3 @@ def test_a_packed_tensor_that_is_missing_or_does_not_fit_is_named() -> None:
         split_rows({"w": torch.zeros(4)}, "w", into=["q", "k", "v"])
     with pytest.raises(ValueError, match=r"a and b have different shapes: \(1,\), \(2,\)"):
         stack_rows({"a": torch.zeros(1), "b": torch.zeros(2)}, ["a", "b"], into="c")
-
-
-def test_a_copy_of_a_network_gets_our_names_if_every_shape_is_ours() -> None:
-    file = {"backbone.weight": torch.ones(3, 2), "backbone.bias": torch.zeros(3), "head": torch.zeros(1)}
-    copy = rename_copy(file, nn.Linear(2, 3), prefix="backbone.", into="encoder.")
-    assert copy == {"encoder.weight": file["backbone.weight"], "encoder.bias": file["backbone.bias"]}
-    with pytest.raises(ValueError, match=r"^the tensors backbone\.\* of the file .* differ in architecture: weight"):
-        rename_copy(file, nn.Linear(4, 3), prefix="backbone.", into="encoder.")
-    with pytest.raises(ValueError, match=r"1 of 2 tensors are missing \(first bias\)"):
-        rename_copy({"backbone.weight": torch.ones(3, 2)}, nn.Linear(2, 3), prefix="backbone.", into="encoder.")

@@ -65,7 +65,7 @@ from methods.blocks.deop import (
     ClassMapConfig,
     ClassMapLoss,
     ExtraPositionsConfig,
-    MaskPooling,
+    MaskAverage,
     PixelStatistics,
     RegionVectors,
     SeveranceConfig,
@@ -240,7 +240,7 @@ def build(config: DeopConfig, split: TrainSplit) -> Deop:
 
 def _build_regions(config: DeopConfig, *, dimension: int) -> RegionVectors:
     if config.anchors is None:
-        return MaskPooling()
+        return MaskAverage()
     return AnchorDecoder(config.anchors, num_anchors=config.segmenter.queries, dimension=dimension)
 
 

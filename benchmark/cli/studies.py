@@ -118,9 +118,9 @@ def _outline(request: Request) -> Selection:
 
 def _estimate(selection: Selection, store: Store, device_memory: str | None) -> list[RowEstimate]:
     from benchmark.planning.estimate import estimate_rows
-    from benchmark.planning.pace_times import Gpu
+    from benchmark.planning.pace_times import TargetGpu
 
-    gpu = None if device_memory is None else Gpu(parse_memory_gb(device_memory))
+    gpu = None if device_memory is None else TargetGpu(parse_memory_gb(device_memory))
     return estimate_rows(selection, store, gpu=gpu)
 
 

@@ -10,7 +10,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.planning.finished_runs import estimate_from_runs, extrapolate_from_runs, read_finished
 from benchmark.planning.pace_key import make_pace_key
-from benchmark.planning.pace_times import Gpu, compute_for_gpu, estimate_from_pace
+from benchmark.planning.pace_times import TargetGpu, compute_for_gpu, estimate_from_pace
 from benchmark.planning.run_code import describe_code
 from benchmark.planning.run_time import RunTime
 from benchmark.planning.selection import Selection
@@ -40,7 +40,7 @@ class RowEstimate:
     time: RunTime | None = None
 
 
-def estimate_rows(selection: Selection, store: Store, *, gpu: Gpu | None = None) -> list[RowEstimate]:
+def estimate_rows(selection: Selection, store: Store, *, gpu: TargetGpu | None = None) -> list[RowEstimate]:
     """Estimate the runs of each row of a selection.
 
     A row is estimated from finished runs of its config that are as long, on the same data under the same protocol and
@@ -101,7 +101,7 @@ class _KnownPaces:
         return next((pace for pace in reversed(known) if pace.code == self._code[key]), None)
 
 
-def _list_sources(store: Store, methods: set[str], *, gpu: Gpu | None) -> list[Source]:
+def _list_sources(store: Store, methods: set[str], *, gpu: TargetGpu | None) -> list[Source]:
     """Return the sources of estimates, the best one first."""
     records, paces = read_finished(store, methods), _KnownPaces(read_paces(store, methods))
 

@@ -25,7 +25,7 @@ _BUSY = "; others used the machine, so the time is between that of its threads a
 
 
 @dataclass(frozen=True)
-class Gpu:
+class TargetGpu:
     """A GPU that is not on this machine. The default peaks are those of the A100 in its data sheet, without sparsity.
 
     Attributes:
@@ -55,7 +55,7 @@ class Gpu:
         return f"{self.fp32_tflops:g} TFLOP/s fp32 peak in matrix products, {self.tf32_tflops:g} TF32 in convolutions"
 
 
-def estimate_from_pace(spec: RunSpec, pace: MeasuredPace, *, gpu: Gpu | None = None) -> RunTime:
+def estimate_from_pace(spec: RunSpec, pace: MeasuredPace, *, gpu: TargetGpu | None = None) -> RunTime:
     """Return the time of a run on the device of a measurement.
 
     Args:
@@ -90,7 +90,7 @@ def estimate_from_pace(spec: RunSpec, pace: MeasuredPace, *, gpu: Gpu | None = N
     )
 
 
-def compute_for_gpu(spec: RunSpec, pace: MeasuredPace, gpu: Gpu) -> RunTime:
+def compute_for_gpu(spec: RunSpec, pace: MeasuredPace, gpu: TargetGpu) -> RunTime:
     """Return the time and memory of a run on a GPU that nothing was measured on.
 
     Args:
@@ -141,7 +141,7 @@ def _bound_memory(spec: RunSpec, pace: MeasuredPace, *, images: int, extra_gb: f
     return states_gb + saved_gb, states_gb + FRAGMENTATION * peak_gb + extra_gb
 
 
-def _advise(spec: RunSpec, pace: MeasuredPace, gpu: Gpu, memory_gb: tuple[float, float]) -> str:
+def _advise(spec: RunSpec, pace: MeasuredPace, gpu: TargetGpu, memory_gb: tuple[float, float]) -> str:
     """Return the smallest number of micro-batches with which a run surely fits; empty if it fits without more."""
     if memory_gb[1] <= gpu.memory_gb or pace.training is None:
         return ""

@@ -13,7 +13,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.planning.estimate import estimate_rows
 from benchmark.planning.outline import outline_runs
 from benchmark.planning.pace_key import make_pace_key
-from benchmark.planning.pace_times import Gpu, compute_for_gpu, estimate_from_pace
+from benchmark.planning.pace_times import TargetGpu, compute_for_gpu, estimate_from_pace
 from benchmark.planning.run_code import describe_code
 from benchmark.planning.run_time import RunTime
 from benchmark.planning.selection import Request, Selection, select_runs
@@ -23,7 +23,7 @@ from tests.core.machines import GPU, make_environment
 from tests.report.world import even, save
 
 GB = 1024.0
-A100 = Gpu(memory_gb=80)
+A100 = TargetGpu(memory_gb=80)
 FLOPS = Flops(matrix=39 * 10**12, convolution=156 * 10**12)
 """2 + 1 seconds at the peaks of the A100 in float32."""
 TRAINING = TrainPace(
@@ -63,7 +63,7 @@ def make_pace(spec: RunSpec, **changes: Any) -> MeasuredPace:
     return MeasuredPace(**fields | changes)
 
 
-def estimate(store: Store, selection: Selection, *, gpu: Gpu | None = None) -> RunTime | None:
+def estimate(store: Store, selection: Selection, *, gpu: TargetGpu | None = None) -> RunTime | None:
     (row,) = estimate_rows(selection, store, gpu=gpu)
     return row.time
 
@@ -116,7 +116,7 @@ def test_memory_is_between_what_must_exist_and_what_was_measured_with_reserves()
 )
 def test_what_may_not_fit_is_told_how_it_does(memory_gb: float, verdict: str) -> None:
     spec = outline_spnet().specs[0]
-    assert compute_for_gpu(spec, make_pace(spec), Gpu(memory_gb)).verdict == verdict
+    assert compute_for_gpu(spec, make_pace(spec), TargetGpu(memory_gb)).verdict == verdict
 
 
 def test_a_pace_of_other_code_is_not_used(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methods.blocks.deop.anchors import AnchorDecoder, MaskPooling, RegionVectors
+from methods.blocks.deop.anchors import AnchorDecoder, MaskAverage, RegionVectors
 from methods.blocks.deop.class_maps import ClassMapLoss, compute_class_maps
 from methods.blocks.deop.config import (
     AnchorsConfig,
@@ -21,7 +21,7 @@ __all__ = [
     "ClassMapConfig",
     "ClassMapLoss",
     "ExtraPositionsConfig",
-    "MaskPooling",
+    "MaskAverage",
     "PixelStatistics",
     "RegionVectors",
     "SeveranceConfig",

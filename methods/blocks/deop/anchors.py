@@ -34,7 +34,7 @@ class RegionVectors(nn.Module, ABC):
         """
 
 
-class MaskPooling(RegionVectors):
+class MaskAverage(RegionVectors):
     """The mean of the embeddings, weighted by the mask."""
 
     def forward(self, dense: Tensor, masks: Tensor, *, generator: torch.Generator | None) -> Tensor:

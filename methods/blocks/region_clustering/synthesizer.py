@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 
-class DecoderLayer(nn.Module):
+class SynthesizerLayer(nn.Module):
     """Attention between the regions of an image, the CLS token, and a two-layer network.
 
     Args:
@@ -51,7 +51,7 @@ class Synthesizer(nn.Module):
         if dimension % heads:
             raise ValueError(f"plm.heads is {heads}, expected a divisor of the embedding dimension, {dimension}")
         self.heads = heads
-        self.layers = nn.ModuleList(DecoderLayer(dimension, heads=heads) for _ in range(layers))
+        self.layers = nn.ModuleList(SynthesizerLayer(dimension, heads=heads) for _ in range(layers))
 
     def forward(self, regions: Tensor, class_tokens: Tensor, is_present: Tensor) -> Tensor:
         """Compute classifier rows.

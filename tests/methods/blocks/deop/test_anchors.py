@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methods.blocks.deop import AnchorDecoder, AnchorsConfig, MaskPooling
+from methods.blocks.deop import AnchorDecoder, AnchorsConfig, MaskAverage
 
 DENSE = F.normalize(torch.randn(2, 8, 3, 4, generator=torch.Generator().manual_seed(0)), dim=1)
 MASKS = torch.randn(2, 5, 3, 4, generator=torch.Generator().manual_seed(1))
@@ -27,7 +27,7 @@ def mask_position(row: int, column: int) -> Tensor:
 
 
 def test_a_mask_of_one_position_pools_its_embedding() -> None:
-    vectors = MaskPooling()(DENSE, mask_position(1, 2), generator=None)
+    vectors = MaskAverage()(DENSE, mask_position(1, 2), generator=None)
     torch.testing.assert_close(vectors, DENSE[:, None, :, 1, 2].expand(-1, 5, -1))
 
 

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2
-"""Weight of pixels inside a mask, and strength of the down-weighting of easy pixels (arXiv 1708.02002, eq. 5); the
-formulas below hold for this strength."""
+from methods.blocks.binary_focal import BinaryFocal, compute_sigmoid_slope
+
+FOCAL = BinaryFocal()
 NEGATIVE, NOT_COUNTED = -1, -2
 """Labels of pixels outside the mask of every class, and of pixels that are left out."""
 
@@ -80,7 +79,7 @@ class _ClassMaskFunction(torch.autograd.Function):
         sums = [_sum_image(logits[index], None if counts is None else counts[index]) for index in each]
         negative, areas = (torch.stack(some) for some in zip(*sums, strict=True))
         areas = areas + mask_area
-        correction = (_focal_of_positive(at_label) - _focal_of_negative(at_label)) * is_labeled
+        correction = (FOCAL.of_positives(at_label) - FOCAL.of_negatives(at_label)) * is_labeled
         focal = ((negative + correction.sum(dim=(1, 2, 3))) / pixels).sum() / masks
         dice = ((1 - (2 * overlap + 1) / (areas + 1)) * is_present).sum() / masks
         ctx.pixels, ctx.counts = pixels, counts
@@ -101,14 +100,14 @@ class _ClassMaskFunction(torch.autograd.Function):
 
         gradient = torch.empty_like(logits)
         for index, image in enumerate(logits):
-            slope = _slope_of_negative(image).mul_(by_focal[index])
-            slope.addcmul_(common[index, :, None, None], _slope_of_sigmoid(image))
+            slope = FOCAL.slope_of_negatives(image).mul_(by_focal[index])
+            slope.addcmul_(common[index, :, None, None], compute_sigmoid_slope(image))
             gradient[index] = slope if ctx.counts is None else slope.mul_(ctx.counts[index])
 
         at_label = logits.gather(1, label)
         own_at_label = own.gather(1, label.flatten(1)).view_as(at_label)  # (B, 1, H, W)
-        correction = (_slope_of_positive(at_label) - _slope_of_negative(at_label)) * by_focal
-        correction = (correction + own_at_label * _slope_of_sigmoid(at_label)) * is_labeled
+        correction = (FOCAL.slope_of_positives(at_label) - FOCAL.slope_of_negatives(at_label)) * by_focal
+        correction = (correction + own_at_label * compute_sigmoid_slope(at_label)) * is_labeled
         return gradient.scatter_add_(1, label, correction), None
 
 
@@ -119,38 +118,10 @@ def _sum_image(logits: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
         logits: (K, H, W).
         counts: (1, H, W) bool, whether a pixel counts; None if all do.
     """
-    probabilities, focal = logits.sigmoid(), _focal_of_negative(logits)
+    probabilities, focal = logits.sigmoid(), FOCAL.of_negatives(logits)
     if counts is not None:
         probabilities, focal = probabilities * counts, focal * counts
     return focal.sum(), probabilities.sum(dim=(1, 2))
-
-
-def _focal_of_negative(logits: Tensor) -> Tensor:
-    """Compute the focal loss of pixels outside the mask, in the shape of the logits."""
-    return F.logsigmoid(-logits).mul_(logits.sigmoid().square_()).mul_(FOCAL_ALPHA - 1)
-
-
-def _focal_of_positive(logits: Tensor) -> Tensor:
-    """Compute the focal loss of pixels inside the mask, in the shape of the logits."""
-    return _focal_of_negative(-logits) * (FOCAL_ALPHA / (1 - FOCAL_ALPHA))
-
-
-def _slope_of_negative(logits: Tensor) -> Tensor:
-    """Compute the derivative of `_focal_of_negative`."""
-    probability = logits.sigmoid()
-    slope = F.logsigmoid(-logits).mul_(1 - probability).mul_(-FOCAL_GAMMA).add_(probability)
-    return slope.mul_(probability.square_()).mul_(1 - FOCAL_ALPHA)
-
-
-def _slope_of_positive(logits: Tensor) -> Tensor:
-    """Compute the derivative of `_focal_of_positive`."""
-    return _slope_of_negative(-logits) * (-FOCAL_ALPHA / (1 - FOCAL_ALPHA))
-
-
-def _slope_of_sigmoid(logits: Tensor) -> Tensor:
-    """Compute the derivative of the sigmoid."""
-    probability = logits.sigmoid()
-    return probability * (1 - probability)
 
 
 def _sum_by_class(values: Tensor, label: Tensor, *, num_classes: int) -> Tensor:

@@ -11,18 +11,16 @@ from math import log
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from benchmark.core.types import Losses, get_ignore_label
+from methods.blocks.binary_focal import BinaryFocal, compute_sigmoid_slope
 from methods.blocks.deop.config import ClassMapConfig
 from methods.blocks.resizing import resize_maps
 
-FOCAL_ALPHA = 0.25
-"""Weight of pixels of a class in the focal loss (arXiv 1708.02002, eq. 5), whose gamma is 2."""
-LEAST_LOG, LARGEST_LOG = -log(1 - 1e-4), -log(1e-4)
-"""Bounds of -log p, for probabilities from 1e-4 to 1 - 1e-4."""
+FOCAL = BinaryFocal(bounds=(-log(1 - 1e-4), -log(1e-4)))
+"""Focal loss with probabilities from 1e-4 to 1 - 1e-4 in its logarithm."""
 
 
 def compute_class_maps(masks: Tensor, probabilities: Tensor, *, size: Sequence[int]) -> Tensor:
@@ -93,8 +91,8 @@ class _ClassMapFunction(torch.autograd.Function):
         is_object = counts & (label < logits.shape[1] - 1)
         at_label = logits.gather(1, label)
 
-        focal = (_focal_of_negative(logits) * counts).sum()
-        focal = focal + ((_focal_of_positive(at_label) - _focal_of_negative(at_label)) * counts).sum()
+        focal = (FOCAL.of_negatives(logits) * counts).sum()
+        focal = focal + ((FOCAL.of_positives(at_label) - FOCAL.of_negatives(at_label)) * counts).sum()
         total = counts.sum().clamp_min(1) * logits.shape[1]
 
         # overlap and area of prediction and labels in each image, (B,)
@@ -113,40 +111,11 @@ class _ClassMapFunction(torch.autograd.Function):
         common = by_dice * (2 * overlap + 1) / (area + 1) ** 2  # (B,), at every pixel of all maps but the last
         own = -2 * by_dice / (area + 1)  # (B,), in addition at the label
 
-        gradient = _slope_of_negative(logits).mul_(by_focal)
-        gradient[:, :-1].addcmul_(common[:, None, None, None], _slope_of_sigmoid(logits[:, :-1]))
+        gradient = FOCAL.slope_of_negatives(logits).mul_(by_focal)
+        gradient[:, :-1].addcmul_(common[:, None, None, None], compute_sigmoid_slope(logits[:, :-1]))
         gradient.mul_(counts)
 
         at_label = logits.gather(1, label)
-        correction = by_focal * (_slope_of_positive(at_label) - _slope_of_negative(at_label)) * counts
-        correction = correction + own[:, None, None, None] * _slope_of_sigmoid(at_label) * is_object
+        correction = by_focal * (FOCAL.slope_of_positives(at_label) - FOCAL.slope_of_negatives(at_label)) * counts
+        correction = correction + own[:, None, None, None] * compute_sigmoid_slope(at_label) * is_object
         return gradient.scatter_add_(1, label, correction), None
-
-
-def _focal_of_negative(logits: Tensor) -> Tensor:
-    """Compute the focal loss of pixels outside of a class, in the shape of the logits."""
-    return logits.sigmoid().square_().mul_(F.softplus(logits).clamp_(LEAST_LOG, LARGEST_LOG)).mul_(1 - FOCAL_ALPHA)
-
-
-def _focal_of_positive(logits: Tensor) -> Tensor:
-    """Compute the focal loss of pixels of a class, in the shape of the logits."""
-    return _focal_of_negative(-logits) * (FOCAL_ALPHA / (1 - FOCAL_ALPHA))
-
-
-def _slope_of_negative(logits: Tensor) -> Tensor:
-    """Compute the derivative of `_focal_of_negative`: y²·(2·(1 - y)·n + y), without y if n = -log(1 - y) is bounded."""
-    share, bounded = logits.sigmoid(), F.softplus(logits)
-    is_free = (bounded > LEAST_LOG) & (bounded < LARGEST_LOG)
-    slope = (1 - share).mul_(2).mul_(bounded.clamp_(LEAST_LOG, LARGEST_LOG)).addcmul_(share, is_free.to(share.dtype))
-    return slope.mul_(share.square_()).mul_(1 - FOCAL_ALPHA)
-
-
-def _slope_of_positive(logits: Tensor) -> Tensor:
-    """Compute the derivative of `_focal_of_positive`."""
-    return _slope_of_negative(-logits) * (-FOCAL_ALPHA / (1 - FOCAL_ALPHA))
-
-
-def _slope_of_sigmoid(logits: Tensor) -> Tensor:
-    """Compute the derivative of the sigmoid."""
-    share = logits.sigmoid()
-    return share * (1 - share)

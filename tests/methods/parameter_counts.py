@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import open_clip
+import torch
 from open_clip.transformer import VisionTransformer
 from torch import nn
 
@@ -19,6 +21,21 @@ def build_vit_b_16() -> ClipImageEncoder:
     visual: Any = VisionTransformer(**sizes, mlp_ratio=4, output_dim=512)
     visual.image_mean = visual.image_std = (0.5, 0.5, 0.5)
     return ClipImageEncoder(visual.requires_grad_(False))
+
+
+def build_clip(model: str) -> Any:
+    """Return a CLIP of open_clip with both encoders and random weights, frozen, on the device of the caller."""
+    return open_clip.create_model(model, device=torch.get_default_device()).requires_grad_(False)
+
+
+def count_linear(inputs: int, outputs: int) -> int:
+    """Count the weights and biases of a linear map."""
+    return (inputs + 1) * outputs
+
+
+def count_all(module: nn.Module) -> int:
+    """Count all parameters."""
+    return sum(value.numel() for value in module.parameters())
 
 
 def count_trained(*modules: nn.Module) -> int:

@@ -32,6 +32,7 @@ from methods.blocks.cost_aggregation import (
 from methods.blocks.cost_aggregation.method import CatSeg, CatSegConfig, compute_bce, find_taps
 from methods.blocks.cost_aggregation.official_names import convert_official
 from methods.blocks.images import CLIP_MEAN, CLIP_STD
+from tests.methods.parameter_counts import build_clip, count_all, count_linear, count_trained
 
 OFFICIAL = np.load(Path(__file__).parent / "official" / "cat_seg.npz")
 NAMES = [str(index) for index in range(5)]
@@ -154,6 +155,53 @@ def test_unlabeled_pixels_are_negatives_of_every_class_or_left_out() -> None:
     loss, ignored = (compute_bce(logits, labels, ignores_unlabeled=flag) for flag in (False, True))
     torch.testing.assert_close(loss, terms.mean())
     torch.testing.assert_close(ignored, terms[:2].mean())
+
+
+def count_aggregator(dimension: int, width: int) -> int:
+    """Count the parameters of the paper's layers: C = 128, two layers, decoder widths 64 and 32.
+
+    A convolution of side s is a linear map of s² times the channels; a transposed one without overlap is a linear map
+    to s² times the channels whose biases are shared.
+
+    Args:
+        dimension: Length of embeddings.
+        width: Channels of CLIP's tokens.
+    """
+    embedding = count_linear(49, 128) + count_linear(9 * dimension, 128) + count_linear(dimension, 128)
+    mlp_and_norms = count_linear(128, 512) + count_linear(512, 128) + 2 * 256
+    projections = 2 * count_linear(128 + 128, 128) + count_linear(128, 128)  # queries and keys, values
+    spatial = 2 * (projections + count_linear(128, 128) + mlp_and_norms) + 256  # the last one is of the guidance
+    classes = projections + mlp_and_norms + 2 * 128  # the last ones are of the learned token
+    guidance = width * 4 * 256 + 256 + count_linear(9 * 256, 32) + width * 16 * 128 + 128 + count_linear(9 * 128, 16)
+    first = 128 * 4 * 96 + 96 + 9 * (96 + 32) * 64 + 9 * 64 * 64 + 4 * 64
+    second = 64 * 4 * 48 + 48 + 9 * (48 + 16) * 32 + 9 * 32 * 32 + 4 * 32
+    return embedding + 2 * (spatial + classes) + guidance + first + second + count_linear(9 * 32, 1)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "width", "expected"), [(512, 768, 4_668_641), (768, 1024, 5_782_753)], ids=["ViT-B/16", "ViT-L/14"]
+)
+def test_the_aggregator_has_the_parameters_of_the_paper_s_layers(dimension: int, width: int, expected: int) -> None:
+    with torch.device("meta"):
+        aggregator = CostAggregator(AggregatorConfig(), CostDecoderConfig(), dimension=dimension, width=width, side=24)
+    assert count_trained(aggregator) == count_all(aggregator) == count_aggregator(dimension, width) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "image", "text", "expected"),
+    [("ViT-B-16", (12, 768), (12, 512), 19_857_408), ("ViT-L-14-336", (24, 1024), (12, 768), 63_438_848)],
+)
+def test_queries_and_values_of_clip_are_trained_but_for_the_last_queries(
+    model: str, image: tuple[int, int], text: tuple[int, int], expected: int
+) -> None:
+    with torch.device("meta"):
+        clip = build_clip(model)
+        encoder, text_encoder = ClipImageEncoder(clip.visual), take_text_encoder(clip)
+        fine_tune_image_encoder(encoder, FineTuningConfig())
+        fine_tune_text_encoder(text_encoder, FineTuningConfig())
+    (depth, width), (text_depth, text_width) = image, text
+    assert (2 * depth - 1) * width**2 + 2 * text_depth * text_width**2 == expected
+    assert count_trained(encoder, text_encoder) == expected
 
 
 def test_the_decoder_is_guided_by_the_blocks_of_the_paper() -> None:

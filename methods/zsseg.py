@@ -1,29 +1,37 @@
-"""zsseg, "A Simple Baseline for Zero-Shot Semantic Segmentation" (arXiv 2112.14757, ECCV 2022).
+"""zsseg: "A Simple Baseline for Zero-Shot Semantic Segmentation" (arXiv 2112.14757, ECCV 2022).
 
-Idea: a MaskFormer that is trained with masks of seen classes proposes masks, which are classified twice: by the
-embeddings of its queries, and by CLIP, which looks at a crop of each mask.
+Idea: a MaskFormer that is trained with masks of seen classes proposes masks. Each mask is classified twice: by the
+embedding of its query, and by CLIP from a crop of the mask. Their geometric mean trusts queries with seen classes and
+CLIP with unseen ones.
 
-Official code: MendelXu/zsseg.baseline, commit d77c3af. Exact, compared with random weights (tests/methods/test_zsseg):
-embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and the losses of MaskFormer. A
-published checkpoint is loaded by `convert_official`.
+Supervision: masks of seen classes.
 
-Supervision: masks of seen classes. The paper's two stages train in one run here. Stage 1 learns prompts: CLIP
-classifies crops of labeled regions, and only the prompts are trained. Stage 2 trains the segmenter, which classifies
-with those prompts. No gradient passes from one to the other, as in the official code: `query_prompts` are detached. At
-once instead of one after the other, so that a run is one schedule of one optimizer; the price is that the segmenter's
-classifier follows prompts that still change in the beginning.
+Official code: MendelXu/zsseg.baseline, commit d77c3af. With the same weights, these are the same as there
+(tests/methods/test_zsseg): embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and
+the losses of MaskFormer. The ensemble is official: weight 0.8 on COCO-Stuff and 0.7 on VOC, and probabilities of 1
+by CLIP for a mask without a pixel. `convert_official` loads a published checkpoint.
 
-Where we differ:
+Official are also two training stages. Stage 1 learns prompts: CLIP classifies crops of labeled regions, and only the
+prompts are trained. Stage 2 trains the segmenter, which classifies its queries with these prompts, or with one fixed
+prompt on VOC. It does not change the prompts.
 
-- Prompts: AdamW with the segmenter's rate in place of SGD 0.02; regions of the batch's images in place of a balanced
-  set of 32 (COCO-Stuff) or 128 (VOC) regions per class. Around the region there is the mean color, as at test time; the
-  official stage 1 fills with the normalized mean, 0.48 units brighter. Aliases of the split replace class names.
-- Segmenter: one learning rate for all, where the official backbone has a tenth; cosine decay in place of polynomial;
-  the augmentation of this benchmark. Padding of crops is no part of the image, officially it is outside every mask.
+Ours:
 
-Prompts are a field of the method, not those of the protocol, because they are what the paper's ablation varies:
-`templates: []` gives those of the split. The ensemble already weighs seen against unseen classes, so calibration on top
-counts twice: gamma = 0 is the paper's setting.
+- One run trains prompts and segmenter at the same time, with one optimizer and one schedule. Prompts learn only from
+  crops: the embeddings that queries are compared with are detached. The price is that the segmenter learns beside
+  prompts that still change.
+- Prompts: AdamW with the segmenter's learning rate in place of SGD with 0.02; regions of the batch in place of a
+  balanced set of 32 (COCO-Stuff) or 128 (VOC) regions per class. The color around a region is CLIP's mean, as in
+  official prediction; official stage 1 fills with the normalized mean, which is 0.48 units brighter. Aliases of the
+  split replace class names.
+- Segmenter: one learning rate for all parts, of which the official backbone gets a tenth; cosine decay in place of
+  polynomial decay; this benchmark's augmentation. Padding of training crops is left out of the losses; officially, it
+  is outside every mask.
+- `skip_no_object` is an option of ours, off by default.
+
+Prompts are fields of the config and not those of the protocol, because the paper's ablation varies them;
+`templates: []` selects the prompts of the split. The ensemble already weighs seen against unseen classes, so that
+calibration would count twice: the paper's setting is gamma = 0.
 
 Cost: body once, CLIP once for each mask that has a pixel, up to 100.
 """

@@ -61,7 +61,7 @@ class _ClassMaskFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
         """Compute the terms; labels are NEGATIVE or NOT_COUNTED at unlabeled pixels."""
-        # label of every pixel, 0 where there is none, whether there is one, and whether it counts: (B, 1, H, W)
+        # label of every pixel, 0 if it has none, whether there is one, and whether it counts: (B, 1, H, W)
         is_labeled, label = (labels >= 0).unsqueeze(1), labels.clamp_min(0).unsqueeze(1)
         is_counted = (labels != NOT_COUNTED).unsqueeze(1)
         counts = None if bool(is_counted.all()) else is_counted

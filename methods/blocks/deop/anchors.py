@@ -46,7 +46,7 @@ class AnchorDecoder(RegionVectors):
     """Anchors that attend to the embeddings, and at last only under the mask of their proposal.
 
     The layers before are those of DETR. The last attention averages the embeddings themselves, so that a region vector
-    stays in CLIP's space: r_n = normalize(Σ_l A_n(l) · sigmoid(m_n(l)) · u_l), where each head has its own A and a part
+    stays in CLIP's space: r_n = normalize(Σ_l A_n(l) · sigmoid(m_n(l)) · u_l), and each head has its own A and a part
     of u.
 
     Args:

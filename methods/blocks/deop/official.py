@@ -70,7 +70,7 @@ def rename_deop(official: Mapping[str, Tensor], *, segmenter: MaskFormer, learns
         *ENCODER_RULES,
         *ANCHOR_RULES,
         *(list_learned_prompt_rules(r"clip_adapter\.", into="text.") if learns_prompts else []),
-        # tokens of CLIP, its temperature, and its text encoder where the embeddings are given
+        # tokens of CLIP, its temperature, and its text encoder if the prompts are fixed
         (r"clip_adapter\.(?:prompt_learner|clip_model)\..+", None),
     ]
     renamed = rename_with_segmenter(official, segmenter, rules=rules, source="a checkpoint of DeOP")

@@ -7,19 +7,19 @@ prediction there is no image encoder of CLIP, only the network and class embeddi
 
 Supervision: masks of seen classes. Void pixels count as unknown regions like those of unseen classes.
 
-RECONSTRUCTION. No official code was found, and the paper was read in its abstract and a summary. Theirs: GLM attends
-from the CLS token to the dense features, and contrasts the result with CLS tokens of earlier images; regions are
-windows, K-means and merging by cosine; labels override regions; a transformer decoder that attends to the CLS token
-turns the mean features of the regions into classifier rows, those of seen regions tied to class embeddings by binary
-cross-entropy; logits are inner products with class embeddings beside cosines with the rows; the loss is GLM, ZegCLIP's
-focal and dice loss (NEL), cross-entropy and binary cross-entropy, equally weighted. Ours:
+RECONSTRUCTION. No official code was found, and only the paper's abstract and a summary were available. Theirs: GLM
+attends from the CLS token to the dense features, and contrasts the result with CLS tokens of earlier images; regions
+come from windows, K-means and merging by cosine; labels override regions; a transformer decoder that attends to the CLS
+token turns the mean features of the regions into classifier rows, those of seen regions tied to class embeddings by
+binary cross-entropy; logits are inner products with class embeddings beside cosines with the rows; the loss is GLM,
+ZegCLIP's focal and dice loss (NEL), cross-entropy and binary cross-entropy, equally weighted. Ours:
 
 - Student: the body that the methods of this benchmark share and a 1x1 convolution.
 - GLM: the other images of the batch are negatives, too. Bank of 24 tokens, temperature 0.07.
 - Regions: windows of 3, 5 and 7 patches, at most 10 iterations, merging above a cosine of 0.9 from the largest cluster
-  on, at least 0.5% of the image, at most 16. CLIP's last block takes the value path. They are found anew in each step.
+  on, at least 0.5% of the image, at most 16. CLIP's last block takes the value path. Each step computes new regions.
 - Decoder: one layer, self-attention within an image. An attention to one token returns the value of that token whatever
-  the query, so that the attention to the CLS token is a linear map. Gradients reach the rows of unknown regions.
+  the query, so that the attention to the CLS token is a linear map here. Gradients reach the rows of unknown regions.
 - Scales: 2 of the inner products (1/√D learns too slowly), 10 of the cosines. Logits of regions that an image lacks
   are left out.
 - Pixels in neither a label nor a region are ignored by the cross-entropy, and outside every class for NEL.

@@ -19,12 +19,13 @@ two transformer layers and a convolution as decoder, cross-entropy of two channe
 - Absent classes: the class of a training image is drawn from those that it shows, with probability 0.3 from the other
   seen classes; without them, a decoder asked for a class that is not there learns to find it anyway.
 - Class embeddings of length 1, lengthened to the root of their dimension before they are projected.
-- AdamW with a cosine decay (the benchmark's) for a polynomial one.
+- AdamW with cosine decay (the benchmark's) in place of polynomial decay.
 
 ClsCLIP+ is left out: it crops the proposals of a detector that was trained on the unseen classes.
 
 Cost: the blocks before the replacement run once per image, all others once for each class, CHUNK classes together.
-`prefilter` asks only for the classes that are likeliest by CLIP's own class token; the others get one low score.
+With `prefilter`, only the classes that are likeliest by CLIP's own class token are segmented; the others get one low
+score.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class ClsClipConfig(Config):
     Attributes:
         clip: Frozen CLIP.
         class_embeddings: Source of class embeddings: CLIP's text encoder, or a file that must fit it.
-        replacement: Blocks that the class token is replaced before.
+        replacement: Blocks before which the class token is replaced.
         decoder: Sizes of the decoder.
         absent_share: Probability that the class of a training image is one that the image does not show.
         prefilter: Number of classes that are segmented in an image; None for all.

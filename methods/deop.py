@@ -15,14 +15,15 @@ The paper trains three stages one after the other: learned prompts, proposals on
 frozen proposals. Here, one run trains them at once, with gradients cut between them. The losses of proposals reach the
 segmenter alone, because the class embeddings that its queries are compared with are detached; the loss of class maps
 reaches prompts, extra positions and anchors, because masks are detached. Each part has the loss of its stage, all the
-time; what differs is that it learns beside parts that still change. Stages in shares of a run would leave each a third
-of the iterations, and all parts of the others without a gradient meanwhile. The first stage by itself, CLIP on crops of
-labeled regions, is left out: its prompts are only the start of those of the third stage, which are trained by the loss
-of class maps, as here. The embedding of no object is trained by both losses, as it is in the second and third stage.
+time; what differs is that it learns beside parts that still change. With stages one after the other, each would get a
+third of the iterations of a run, and the parts of the other stages would have no gradients meanwhile. The first stage,
+CLIP on crops of labeled regions, is left out: its prompts are only the start of those of the third stage, which are
+trained by the loss of class maps, as here. The embedding of no object is trained by both losses, as it is in the second
+and third stage.
 
-Ours, too: the benchmark's optimizer and schedule (AdamW, cosine), with one learning rate for all; no padding of crops
-in the losses, which is unlabeled officially; aliases of the split in place of class names. Anchors and proposals are of
-the same number, as in the code, so that `segmenter.queries` varies both. The paper's comparison with masked crops is
+Also ours: the benchmark's optimizer and schedule (AdamW, cosine), with one learning rate for all; losses without the
+padding of crops, which is unlabeled officially; aliases of the split in place of class names. There are as many anchors
+as proposals, as in the code, so that `segmenter.queries` varies both. The paper's comparison with masked crops is
 zsseg, which has the same segmenter.
 """
 
@@ -98,7 +99,7 @@ R101C = PyramidConfig(encoder="tu-resnet101s", multi_grid=(1, 2, 4))
 
 
 class DeopConfig(Config):
-    """Parts of a DeOP. A part that is None is switched off.
+    """Parts of DeOP. A part that is None is switched off.
 
     Attributes:
         clip: Frozen CLIP.

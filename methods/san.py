@@ -6,13 +6,13 @@ predicts for each mask make copies of CLIP's class token recognize what the mask
 Supervision: masks of seen classes. The paper trains on all 171 classes of COCO-Stuff; here, the unseen ones of the
 split are left out, so that the published weights must be marked as having seen them.
 
-Official code: MendelXu/SAN e19262d (MIT). The same as there, with equal weights: outputs, losses, gradients and number
-of trained parameters (tests compare them). The side network starts with random weights, as in the official code.
-Prompts of the paper: `--set 'protocol.prompts={templates: vild14}'`. For ViT-L: `clip_scale=0.7`.
+Official code: MendelXu/SAN e19262d (MIT). With equal weights, outputs, losses, gradients and the number of trained
+parameters are the same as there, which tests compare. The side network starts with random weights, as in the official
+code. Prompts of the paper: `--set 'protocol.prompts={templates: vild14}'`. For ViT-L: `clip_scale=0.7`.
 
 Differences:
 
-- The benchmark's optimizer: cosine decay for a polynomial one, and weight decay also on queries and positions.
+- The benchmark's optimizer: cosine decay in place of polynomial decay, and weight decay also on queries and positions.
 - Padding of training crops has the mean color of CLIP, not gray; it belongs to no mask, as there.
 - Positions of the side network are resized for every grid but theirs; there, only if the number of patches differs.
 - Blocks of CLIP are given in twelfths of its depth, so that a config fits each CLIP.
@@ -97,7 +97,7 @@ class SanConfig(Config):
         side: Side network.
         recognition: Recognition of masks by CLIP.
         matching: Weights of matching and losses.
-        clip_scale: Size of the images that CLIP gets, as a share of that of the side network's.
+        clip_scale: Size of CLIP's images as a share of that of the side network's images.
         trained_positions: Whether CLIP's positional embedding is trained, the only part of CLIP that is.
     """
 
@@ -125,7 +125,7 @@ class San(Method):
         side: Side network.
         recognition: Recognition of masks.
         matching: Weights of matching and losses.
-        clip_scale: Size of the images that CLIP gets, as a share of that of the side network's.
+        clip_scale: Size of CLIP's images as a share of that of the side network's images.
         log_scale: Logarithm of CLIP's inverse temperature, ().
     """
 
@@ -189,7 +189,7 @@ class San(Method):
         patches = {block: entering[block][:, self.image_encoder.num_prefix :] for block in fused}
         proposals = self.side(normalized, patches, grid)
         embeddings = self.recognition(self.image_encoder, entering[start], grid=grid, proposals=proposals)
-        return [some.masks for some in proposals], [self.classify(some) for some in embeddings]
+        return [layer.masks for layer in proposals], [self.classify(layer) for layer in embeddings]
 
     def embed(self, images: Tensor) -> tuple[Tensor, tuple[int, int]]:
         """Compute CLIP's tokens before the first block and their grid from normalized images of the side network."""

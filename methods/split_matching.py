@@ -12,8 +12,8 @@ clusters and CLS tokens as pseudo annotations, and MFE are the paper's. Ours is 
 
 - Segmenter: MaskFormer as in zsseg, with 100 seen and 50 candidate queries; a two-layer network gives the embeddings of
   queries. Cosines times 100 with class embeddings, and with a trained one of no-object, are logits.
-- Regions: as in `methods/clip_zss.py`, at most 16, found anew in each step. Embeddings: masked crops as in zsseg, the
-  bounding box with CLIP's mean color outside the region.
+- Regions: as in `methods/clip_zss.py`, at most 16, computed anew in each step. Embeddings: masked crops as in zsseg,
+  the bounding box with CLIP's mean color outside the region.
 - Costs: class probability, focal and dice with the weights 1, 20 and 1 of zsseg in both matchings; the classes of
   candidates are the regions of the image and no-object.
 - Losses of seen queries: those of zsseg, with 0.1 for no-object, but masks on labeled pixels only. Losses of candidate
@@ -161,15 +161,15 @@ class SplitMatching(Method):
         if self.candidates is None:
             return self.match_seen(embeddings, output.masks, targets)
         is_unlabeled = mark_unlabeled(labels, num_classes=num_seen)
-        regions, found = self.candidates(batch, images, is_unlabeled if is_image is None else is_unlabeled & is_image)
+        regions, pseudo = self.candidates(batch, images, is_unlabeled if is_image is None else is_unlabeled & is_image)
         if self.candidates.config.queries == "joined":
             return self.match_jointly(
-                embeddings, output.masks, seen=targets, regions=regions, found=found, is_image=is_image
+                embeddings, output.masks, seen=targets, regions=regions, pseudo=pseudo, is_image=is_image
             )
         seen = self.match_seen(
             embeddings[:, :, : self.num_seen_queries], output.masks[:, :, : self.num_seen_queries], targets
         )
-        return seen | self.match_candidates(embeddings, output.masks, regions=regions, targets=found)
+        return seen | self.match_candidates(embeddings, output.masks, regions=regions, targets=pseudo)
 
     def match_seen(self, embeddings: Tensor, masks: Tensor, targets: MaskTargets) -> Losses:
         """Compute the losses of the first matching: embeddings (L, B, Q, D), mask logits (L, B, Q, h, w)."""
@@ -185,7 +185,7 @@ class SplitMatching(Method):
         *,
         seen: MaskTargets,
         regions: Regions,
-        found: MaskTargets,
+        pseudo: MaskTargets,
         is_image: Tensor | None,
     ) -> Losses:
         """Compute the losses of one matching with all masks, in which regions are classes of an image.
@@ -195,16 +195,16 @@ class SplitMatching(Method):
             masks: (L, B, Q, h, w) mask logits.
             seen: Masks of seen classes.
             regions: Pseudo regions of the images.
-            found: Masks of the regions.
+            pseudo: Masks of the regions.
             is_image: (B, H, W) bool, pixels that count; None for all.
         """
         text, num_images = self.text(), len(regions.is_present)
-        counts = list(zip(seen.counts, found.counts, strict=True))
+        counts = list(zip(seen.counts, pseudo.counts, strict=True))
         logits = self.classify(embeddings, torch.cat([text.expand(num_images, -1, -1), regions.embeddings], dim=1))
         is_absent = F.pad(~regions.is_present, (len(text), 1))  # seen classes and no-object are never absent
         targets = stack_mask_targets(
-            [torch.cat([seen.classes[b, :n], len(text) + found.classes[b, :m]]) for b, (n, m) in enumerate(counts)],
-            [torch.cat([seen.masks[b, :n], found.masks[b, :m]]) for b, (n, m) in enumerate(counts)],
+            [torch.cat([seen.classes[b, :n], len(text) + pseudo.classes[b, :m]]) for b, (n, m) in enumerate(counts)],
+            [torch.cat([seen.masks[b, :n], pseudo.masks[b, :m]]) for b, (n, m) in enumerate(counts)],
             size=seen.masks.shape[2:],
             valid=is_image,
         )

@@ -25,7 +25,7 @@ Queries = Literal["split", "shared", "joined"]
 
 
 class CandidateConfig(Config):
-    """The second matching.
+    """Settings of the second matching.
 
     Attributes:
         queries: Which queries each matching has.
@@ -52,10 +52,10 @@ class CandidateRegions(nn.Module):
     Args:
         clip: A frozen CLIP, the teacher.
         encoder: Its image encoder.
-        config: The second matching.
+        config: Settings of the second matching.
 
     Attributes:
-        config: The second matching.
+        config: Settings of the second matching.
     """
 
     def __init__(self, clip: Any, encoder: ClipImageEncoder, config: CandidateConfig) -> None:
@@ -107,9 +107,9 @@ class CandidateRegions(nn.Module):
 
 
 class RegionContrast(nn.Module):
-    """InfoNCE between queries and regions, in which other regions of the batch and a bank of earlier ones repel.
+    """InfoNCE between queries and their regions; negatives are other regions of the batch and a bank of earlier ones.
 
-    Not a part of `CandidateRegions`, which is frozen and hence in no checkpoint: the bank must be in them.
+    It is no part of `CandidateRegions`, which is frozen and hence not in checkpoints, because the bank must be in them.
 
     Args:
         config: Temperature and size of the bank.

@@ -56,7 +56,7 @@ def compute_class_mask_terms(
 
 
 class _ClassMaskFunction(torch.autograd.Function):
-    """Both terms (2,) of logits (B, K, H, W), image by image: what one needs fits into the cache of a processor."""
+    """Both terms (2,) of logits (B, K, H, W), image by image, because one image fits into the cache of a processor."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, labels: Tensor) -> Tensor:
@@ -75,9 +75,9 @@ class _ClassMaskFunction(torch.autograd.Function):
         masks = is_present.sum().clamp_min(1)
 
         # focal loss of each image, (B,): as if all pixels were negatives, then corrected at the label
-        each = range(len(logits))
-        sums = [_sum_image(logits[index], None if counts is None else counts[index]) for index in each]
-        negative, areas = (torch.stack(some) for some in zip(*sums, strict=True))
+        images = zip(logits, [None] * len(logits) if counts is None else counts, strict=True)
+        sums = [_sum_image(image, image_counts) for image, image_counts in images]
+        negative, areas = (torch.stack(values) for values in zip(*sums, strict=True))
         areas = areas + mask_area
         correction = (FOCAL.of_positives(at_label) - FOCAL.of_negatives(at_label)) * is_labeled
         focal = ((negative + correction.sum(dim=(1, 2, 3))) / pixels).sum() / masks

@@ -85,8 +85,8 @@ class CostDecoder(nn.Module):
         inputs = (channels, *config.widths[:-1])
         self.factor = 2 ** len(config.widths)
         self.stages = nn.ModuleList(
-            DecoderStage(some, own, guidance=extra)
-            for some, own, extra in zip(inputs, config.widths, guidance, strict=True)
+            DecoderStage(channels_in, channels_out, guidance=extra)
+            for channels_in, channels_out, extra in zip(inputs, config.widths, guidance, strict=True)
         )
         self.guidance = nn.ModuleList(
             GuidanceUpsampling(width, upsampled=upsampled, guidance=extra, factor=2 ** (stage + 1))

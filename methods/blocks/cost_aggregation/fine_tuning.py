@@ -155,10 +155,10 @@ def store_as_frozen(tensors: Mapping[str, Tensor], method: nn.Module) -> dict[st
     """
     stored = dict(tensors)
     for name, value in method.state_dict().items():
-        found = PARAMETRIZED.fullmatch(name)
-        if found is None:
+        match = PARAMETRIZED.fullmatch(name)
+        if match is None:
             continue
-        plain = found.group("owner") + found.group("name")
+        plain = match.group("owner") + match.group("name")
         if name.endswith(".update"):
             stored[name] = torch.zeros_like(value)
         elif plain in stored:

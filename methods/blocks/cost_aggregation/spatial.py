@@ -102,7 +102,8 @@ class SpatialAggregation(nn.Module):
         shift, window = (0, side) if side <= window else (window // 2, window)
         self.norm = nn.LayerNorm(guidance) if guidance else None
         self.blocks = nn.ModuleList(
-            SwinBlock(width, guidance, heads=heads, grid=(side, side), window=window, shift=some) for some in (0, shift)
+            SwinBlock(width, guidance, heads=heads, grid=(side, side), window=window, shift=offset)
+            for offset in (0, shift)
         )
 
     def forward(self, maps: Tensor, guidance: Tensor | None) -> Tensor:

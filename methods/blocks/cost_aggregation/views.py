@@ -68,7 +68,7 @@ class ViewedPrediction(LazyPrediction):
         """Average the probabilities of some classes over the views and resize them bilinearly to the output size.
 
         Args:
-            classes: Range of class indices; N of them.
+            classes: Slice of N classes.
 
         Returns:
             (N, height, width) log-odds.

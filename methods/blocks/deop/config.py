@@ -76,8 +76,8 @@ def check_blocks(model: str, *, severance: SeveranceConfig | None, positions: Ex
 
     Args:
         model: Name of the architecture.
-        severance: Severed blocks, if any.
-        positions: Blocks with extra positions, if any.
+        severance: Severed blocks; None for none.
+        positions: Blocks with extra positions; None for none.
 
     Raises:
         ValueError: There are fewer blocks.

@@ -1,6 +1,6 @@
 """Patch severance: what takes the place of the attention from patch to patch in CLIP's last blocks (DeOP).
 
-A patch that attends to others carries what they show, so that a mask selects no longer what it covers. Here, m_n(l) are
+A patch that attends to others carries what they show, so that a mask no longer selects what it covers. Here, m_n(l) are
 the probabilities of mask n at token l, which are 1 at the tokens before the patches, and v_l are the values of CLIP.
 """
 

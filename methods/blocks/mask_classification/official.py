@@ -1,4 +1,4 @@
-"""Names in official checkpoints of what zsseg and DeOP share: the segmenter and learned prompts."""
+"""Official names of the parts that zsseg and DeOP share: the segmenter and learned prompts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Clusters of the patches of an image: seeds from windows of several sizes, cosine K-means, merging by cosine.
 
-Everything works on B images at once and draws nothing. The result for one image does not depend on the others.
+All functions work on B images at once and draw no random numbers. The result for an image does not depend on others.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def assign_to_seeds(points: Tensor, seeds: Tensor, *, iterations: int) -> tuple[
 def merge_similar_clusters(centroids: Tensor, sizes: Tensor, *, threshold: float) -> Tensor:
     """Merge clusters greedily: the largest one takes all that are similar to it, then the largest of the rest, ...
 
-    Each cluster is used once, so that similarity is no chain. A cluster leads as soon as no undecided larger one is
-    similar to it, which decides many of them at once and gives what going through them one by one would give.
+    A cluster that was taken takes none, so that clusters do not chain. A cluster leads as soon as no undecided larger
+    one is similar to it, which decides many clusters at once and gives the result of a loop from the largest one on.
 
     Args:
         centroids: (B, S, D) unit vectors.
@@ -97,8 +97,9 @@ def merge_similar_clusters(centroids: Tensor, sizes: Tensor, *, threshold: float
     order = sizes.argsort(dim=1, descending=True, stable=True)
     by_size = centroids.gather(1, order.unsqueeze(2).expand_as(centroids))
     is_used = sizes.gather(1, order) > 0  # (B, S), in the order of size, as all that follow
+    # a cluster is similar to itself, even if its cosine is rounded below the threshold
     itself = torch.eye(sizes.shape[1], dtype=torch.bool, device=sizes.device)
-    is_similar = (torch.einsum("bid,bjd->bij", by_size, by_size) > threshold) | itself  # rounded, it may be below 1
+    is_similar = (torch.einsum("bid,bjd->bij", by_size, by_size) > threshold) | itself
     is_larger = torch.ones_like(is_similar[0]).tril(-1)  # [i, j]: j comes before i
     leads, is_undecided = torch.zeros_like(is_used), is_used
     while is_undecided.any():

@@ -31,7 +31,7 @@ class RegionConfig(Config):
         min_share: Share of the image below which a region is dropped.
         max_regions: Number of regions of an image, the largest ones.
         attention: Attention of CLIP's last block for the dense embeddings.
-        tail: What follows it.
+        tail: Rest of the last block, after its attention.
     """
 
     windows: tuple[int, ...] = Field(default=(3, 5, 7), min_length=1)
@@ -92,9 +92,9 @@ class RegionTeacher(nn.Module):
             clusters = cluster_patches(
                 dense, windows=config.windows, iterations=config.iterations, merge_above=config.merge_above
             )
-            found = select_unlabeled(clusters, is_unlabeled[indices, :height, :width], config=config)
-            ids[indices, :height, :width] = found
-            embeddings[indices] = F.normalize(pool_by_region(dense, found, num_regions=config.max_regions)[0], dim=2)
+            numbers = select_unlabeled(clusters, is_unlabeled[indices, :height, :width], config=config)
+            ids[indices, :height, :width] = numbers
+            embeddings[indices] = F.normalize(pool_by_region(dense, numbers, num_regions=config.max_regions)[0], dim=2)
             class_tokens[indices] = F.normalize(whole, dim=1)
         counts = ids.flatten(1).amax(dim=1) + 1
         num_regions = int(counts.max())
@@ -163,7 +163,7 @@ def _locate_cells(size: torch.Size, grid: torch.Size | tuple[int, int], *, devic
 
 
 def mark_unlabeled(labels: Tensor, *, num_classes: int) -> Tensor:
-    """Return which pixels of labels (B, H, W) have none: (B, H, W) bool."""
+    """Mark the pixels of labels (B, H, W) that are unlabeled: (B, H, W) bool."""
     return labels == get_ignore_label(num_classes)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 
 class SynthesizerLayer(nn.Module):
-    """Attention between the regions of an image, the CLS token, and a two-layer network.
+    """Attention between the regions of an image, a linear map of the class token, and a two-layer network.
 
     Args:
         dimension: Length D of all vectors.
@@ -26,7 +26,16 @@ class SynthesizerLayer(nn.Module):
         )
 
     def forward(self, regions: Tensor, class_tokens: Tensor, is_hidden: Tensor) -> Tensor:
-        """Decode regions (B, M, D) with class tokens (B, D); is_hidden (B·heads, M, M) bool, pairs apart."""
+        """Decode regions.
+
+        Args:
+            regions: (B, M, D).
+            class_tokens: (B, D).
+            is_hidden: (B·heads, M, M) bool, pairs of a query and a key between which there is no attention.
+
+        Returns:
+            (B, M, D).
+        """
         normed = self.norm(regions)
         regions = regions + self.attention(normed, normed, normed, attn_mask=is_hidden, need_weights=False)[0]
         regions = regions + self.from_class_token(class_tokens).unsqueeze(1)

@@ -86,6 +86,7 @@ from methods.blocks.region_clustering import (
     mark_unlabeled,
     pool_by_region,
 )
+from methods.blocks.softplus import compute_binary_cross_entropy
 
 GLM = SgdConfig(select="soft", keep_start=1, keep_end=1)
 """The Global Learning Module: attention from the CLS token to all positions, and a bank of 24 tokens."""
@@ -251,7 +252,7 @@ def tie_to_text(rows: Tensor, text: Tensor, is_present: Tensor) -> Tensor:
     """
     logits = torch.einsum("bld,cd->blc", rows.float(), text.float())
     is_own = torch.eye(len(text), device=text.device).expand_as(logits)
-    terms = F.binary_cross_entropy_with_logits(logits, is_own, reduction="none").mean(dim=2)  # (B, K)
+    terms = compute_binary_cross_entropy(logits, is_own).mean(dim=2)  # (B, K)
     return (terms * is_present).sum() / is_present.sum().clamp_min(1)
 
 

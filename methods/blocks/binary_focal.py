@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor
+
+from methods.blocks.softplus import compute_softplus
 
 ALPHA, GAMMA = 0.25, 2
 """Weight of positives, and strength of the down-weighting of easy elements; the formulas hold for this strength."""
@@ -25,10 +26,10 @@ class BinaryFocal:
 
     def of_negatives(self, logits: Tensor) -> Tensor:
         """Compute the loss of negatives, in the shape of the logits."""
-        log = F.logsigmoid(-logits)  # -n
+        log = compute_softplus(logits)  # n
         if self.bounds is not None:
-            log.clamp_(-self.bounds[1], -self.bounds[0])
-        return log.mul_(logits.sigmoid().square_()).mul_(ALPHA - 1)
+            log.clamp_(*self.bounds)
+        return log.mul_(logits.sigmoid().square_()).mul_(1 - ALPHA)
 
     def of_positives(self, logits: Tensor) -> Tensor:
         """Compute the loss of positives, in the shape of the logits."""
@@ -36,12 +37,12 @@ class BinaryFocal:
 
     def slope_of_negatives(self, logits: Tensor) -> Tensor:
         """Compute the derivative of `of_negatives`: 0.75·y²·(2·(1 - y)·n + y), without the last y if n is constant."""
-        probability, log = logits.sigmoid(), F.logsigmoid(-logits)
+        probability, log = logits.sigmoid(), compute_softplus(logits)
         by_log = probability
         if self.bounds is not None:
-            by_log = probability * ((log > -self.bounds[1]) & (log < -self.bounds[0]))
-            log.clamp_(-self.bounds[1], -self.bounds[0])
-        slope = log.mul_(1 - probability).mul_(-GAMMA).add_(by_log)
+            by_log = probability * ((log > self.bounds[0]) & (log < self.bounds[1]))
+            log.clamp_(*self.bounds)
+        slope = log.mul_(1 - probability).mul_(GAMMA).add_(by_log)
         return slope.mul_(probability.square_()).mul_(1 - ALPHA)
 
     def slope_of_positives(self, logits: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ from methods.blocks.cost_aggregation import (
 )
 from methods.blocks.cost_aggregation.official_names import convert_official as convert_official
 from methods.blocks.resizing import resize_maps
+from methods.blocks.softplus import compute_binary_cross_entropy
 
 Residual = Literal["class token", "own"]
 """Token that the last block adds to the value of a patch: the class token, as in the official code, or its own."""
@@ -195,8 +196,8 @@ def compute_bce(logits: Tensor, labels: Tensor, *, ignores_unlabeled: bool) -> T
     targets = torch.zeros_like(resized)
     targets.scatter_(1, labels.masked_fill(~is_labeled, 0)[:, None], is_labeled[:, None].to(targets))
     if not ignores_unlabeled:
-        return F.binary_cross_entropy_with_logits(resized, targets)
-    terms = F.binary_cross_entropy_with_logits(resized, targets, reduction="none").mean(dim=1)  # (B, H, W)
+        return compute_binary_cross_entropy(resized, targets).mean()
+    terms = compute_binary_cross_entropy(resized, targets).mean(dim=1)  # (B, H, W)
     return (terms * is_labeled).sum() / is_labeled.sum().clamp_min(1)
 
 

@@ -6,10 +6,10 @@ The pairwise form, without gradients, is the cost of a match; the paired form is
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from methods.blocks.mask_matching.config import MaskTerm
+from methods.blocks.softplus import compute_binary_cross_entropy, compute_softplus
 
 ALPHA, GAMMA = 0.25, 2.0
 """Weight of positive pixels and exponent of the focal loss (arXiv 1708.02002)."""
@@ -27,7 +27,7 @@ def compute_pairwise_pixel_term(logits: Tensor, targets: Tensor, *, term: MaskTe
     Returns:
         (B, Q, M).
     """
-    inside, outside = F.softplus(-logits), F.softplus(logits)
+    inside, outside = compute_softplus(-logits), compute_softplus(logits)
     if term == "focal":
         probabilities = logits.sigmoid()
         inside = ALPHA * (1 - probabilities) ** GAMMA * inside
@@ -60,7 +60,7 @@ def compute_pixel_term(logits: Tensor, targets: Tensor, *, term: MaskTerm, valid
     Returns:
         (N,).
     """
-    losses = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    losses = compute_binary_cross_entropy(logits, targets)
     if term == "focal":
         probabilities = logits.sigmoid()
         error = probabilities + targets - 2 * probabilities * targets  # 1 - probability of the target

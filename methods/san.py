@@ -45,7 +45,6 @@ from benchmark.api import (
     TrainSplit,
     Traits,
 )
-from benchmark.core.lazy_scores import resize_without_padding
 from methods.blocks import (
     ClassEmbeddingsConfig,
     ClipConfig,
@@ -57,6 +56,7 @@ from methods.blocks import (
     check_class_embedding,
     check_embeddings_fit,
     load_clip,
+    resize_to_sample,
     stack_images,
     stack_labels,
     toy_presets,
@@ -207,13 +207,8 @@ class San(Method):
         images = stack_images([sample], stride=self.stride)
         masks, logits = self.segment(images)
         classes = logits[-1][0].softmax(dim=1)[:, :-1]  # (Q, K)
-        resized = resize_without_padding(
-            masks[-1].float(),
-            padded_size=images.shape[2:],
-            image_size=sample["image"].shape[1:],
-            output_size=(sample["height"], sample["width"]),
-        )
-        return {"sem_seg": torch.einsum("qk,qhw->khw", classes, resized[0].contiguous().sigmoid())}
+        pixels = resize_to_sample(masks[-1], sample, padded=images.shape[2:]).sigmoid()
+        return {"sem_seg": torch.einsum("qk,qhw->khw", classes, pixels[0])}
 
 
 def build(config: SanConfig, split: TrainSplit) -> San:

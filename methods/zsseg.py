@@ -1,37 +1,29 @@
 """zsseg: "A Simple Baseline for Zero-Shot Semantic Segmentation" (arXiv 2112.14757, ECCV 2022).
 
-Idea: a MaskFormer that is trained with masks of seen classes proposes masks. Each mask is classified twice: by the
-embedding of its query, and by CLIP from a crop of the mask. Their geometric mean trusts queries with seen classes and
-CLIP with unseen ones.
+Idea: a MaskFormer that is trained with masks of seen classes proposes masks. Each is classified by the embedding of its
+query and by CLIP on its crop; their geometric mean trusts queries with seen classes and CLIP with unseen ones.
 
 Supervision: masks of seen classes.
 
-Official code: MendelXu/zsseg.baseline, commit d77c3af. With the same weights, these are the same as there
-(tests/methods/test_zsseg): embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and
-the losses of MaskFormer. The ensemble is official: weight 0.8 on COCO-Stuff and 0.7 on VOC, and probabilities of 1
-by CLIP for a mask without a pixel. `convert_official` loads a published checkpoint.
+Official code: MendelXu/zsseg.baseline, commit d77c3af. Equal to it with the same weights (tests/methods/test_zsseg):
+embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and the losses of MaskFormer. The
+ensemble is official, too, with weight 0.8 (0.7 on VOC) and CLIP's probabilities of 1 for a mask without a pixel.
 
-Official are also two training stages. Stage 1 learns prompts: CLIP classifies crops of labeled regions, and only the
-prompts are trained. Stage 2 trains the segmenter, which classifies its queries with these prompts, or with one fixed
-prompt on VOC. It does not change the prompts.
+Official training has two stages. The first learns prompts, by which CLIP classifies crops of labeled regions. The
+second trains the segmenter alone, whose queries are compared with these prompts, or with a fixed one on VOC.
 
 Ours:
 
-- One run trains prompts and segmenter at the same time, with one optimizer and one schedule. Prompts learn only from
-  crops: the embeddings that queries are compared with are detached. The price is that the segmenter learns beside
-  prompts that still change.
+- One run trains prompts and segmenter at once, with one optimizer and schedule. Prompts still learn from crops alone:
+  for queries, their embeddings are detached. The price is that the segmenter learns beside prompts that still change.
 - Prompts: AdamW with the segmenter's learning rate in place of SGD with 0.02; regions of the batch in place of a
-  balanced set of 32 (COCO-Stuff) or 128 (VOC) regions per class. The color around a region is CLIP's mean, as in
-  official prediction; official stage 1 fills with the normalized mean, which is 0.48 units brighter. Aliases of the
-  split replace class names.
-- Segmenter: one learning rate for all parts, of which the official backbone gets a tenth; cosine decay in place of
-  polynomial decay; this benchmark's augmentation. Padding of training crops is left out of the losses; officially, it
-  is outside every mask.
-- `skip_no_object` is an option of ours, off by default.
+  balanced set of 32 (COCO-Stuff) or 128 (VOC) per class. The color around a region is CLIP's mean, as in official
+  prediction; the official first stage is 0.48 units brighter. Aliases of the split replace class names.
+- Segmenter: one learning rate, of which the official backbone has a tenth; cosine decay in place of polynomial decay;
+  this benchmark's augmentation. Padding of crops is left out of the losses; officially, it is outside every mask.
 
-Prompts are fields of the config and not those of the protocol, because the paper's ablation varies them;
-`templates: []` selects the prompts of the split. The ensemble already weighs seen against unseen classes, so that
-calibration would count twice: the paper's setting is gamma = 0.
+Prompts are fields of the config, because the paper's ablation varies them; empty `templates` select the split's. The
+ensemble already weighs seen against unseen classes; calibration would do so twice, so the paper's setting is gamma = 0.
 
 Cost: body once, CLIP once for each mask that has a pixel, up to 100.
 """
@@ -109,7 +101,7 @@ class ZsSegConfig(Config):
         crops: Regions and how CLIP sees them.
         ensemble: Weight of the segmenter's probabilities for seen classes, and of CLIP's for unseen ones, in their
             geometric mean; 0 for CLIP alone, None for the segmenter alone.
-        skip_no_object: Whether CLIP does not look at masks that are most likely no object, which saves time.
+        skip_no_object: Whether CLIP skips masks that are most likely no object; ours, it saves time.
         hidden: Width of the hidden layer between a query and its embedding in the space of CLIP.
         scale: Inverse temperature of all classifiers.
     """

@@ -41,7 +41,14 @@ from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, c
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.dropout import Dropout
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
-from methods.blocks.images import Normalize, predict_each, stack_images, stack_labels, to_predictions
+from methods.blocks.images import (
+    Normalize,
+    predict_each,
+    resize_to_sample,
+    stack_images,
+    stack_labels,
+    to_predictions,
+)
 from methods.blocks.inner_products import EXCLUDED_LOGIT, compute_inner_products
 from methods.blocks.losses import PixelTextConfig, PixelTextLoss
 from methods.blocks.mlp import Mlp
@@ -110,6 +117,7 @@ __all__ = [
     "map_without_padding",
     "mark_valid_positions",
     "predict_each",
+    "resize_to_sample",
     "shuffle_class_embeddings",
     "stack_images",
     "stack_labels",

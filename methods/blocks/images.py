@@ -8,8 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from benchmark.core.lazy_scores import LowResPrediction
-from benchmark.core.types import Batch, Prediction, get_ignore_label
+from benchmark.core.lazy_scores import LowResPrediction, resize_without_padding
+from benchmark.core.types import Batch, Prediction, Sample, get_ignore_label
 from methods.blocks.padding import crop_to_image
 
 CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -105,6 +105,22 @@ def to_predictions(logits: Tensor, batch: Batch, *, padded: Sequence[int]) -> li
         for low_res, sample in zip(logits.float().split(1), batch, strict=True)
     ]
     return cast(list[Prediction], predictions)
+
+
+def resize_to_sample(maps: Tensor, sample: Sample, *, padded: Sequence[int]) -> Tensor:
+    """Resize maps of one padded image at once to the size that its sample requests, as reading a prediction does.
+
+    Args:
+        maps: (1, C, h, w), covering the padded image.
+        sample: Sample of the image.
+        padded: Height and width of the padded image.
+
+    Returns:
+        (1, C, height, width) in float32.
+    """
+    size, requested = sample["image"].shape[1:], (sample["height"], sample["width"])
+    resized = resize_without_padding(maps.float(), padded_size=padded, image_size=size, output_size=requested)
+    return resized.contiguous()
 
 
 def predict_each(compute_logits: Callable[[Tensor], Tensor], batch: Batch, *, stride: int) -> list[Prediction]:

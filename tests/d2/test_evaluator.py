@@ -35,10 +35,11 @@ from benchmark.evaluation.scores import score
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 NAME = "chimera_toybox_test"
+NUM_CLASSES = len(load_split("toybox").classes)
 
 
 def make_predictions(
-    inputs: Sequence[dict[str, Any]], *, seed: int = 0, classes: int = 20, side: int = 64
+    inputs: Sequence[dict[str, Any]], *, seed: int = 0, classes: int = NUM_CLASSES, side: int = 64
 ) -> list[dict]:
     """Return scores with few levels: many pixels have several best classes, and some classes are rarely predicted."""
     noise = torch.Generator().manual_seed(seed)

@@ -17,11 +17,12 @@ INCLUDED = ("toy", "random")
 def use_random_weights(config: ConfigT) -> ConfigT:
     """Return a config in which every part whose weights are not an existing file has random ones.
 
-    A part says which weights it loads in its field `weights`; random are None if the field allows it, else "random".
+    A part says which weights it loads in its field `weights`, a text; random are None if the field allows it, else
+    "random". A field of this name that is a choice, such as "frozen" or "trained", names no file.
     """
     fields = {name: _replace_parts(getattr(config, name)) for name in type(config).model_fields}
-    if not _is_available(fields.get(FIELD)):
-        options = get_args(type(config).model_fields[FIELD].annotation)
+    options = _list_types(config)
+    if str in options and not _is_available(fields[FIELD]):
         fields[FIELD] = None if type(None) in options else "random"
         fields |= {DIGEST: ""} if DIGEST in fields else {}
     return type(config).model_validate(fields)
@@ -37,6 +38,12 @@ def _replace_parts(value: Any) -> Any:
     return value
 
 
-def _is_available(weights: Any) -> bool:
-    """Return whether weights need no file that is missing here; of a field of another meaning, too."""
-    return not isinstance(weights, str) or weights in INCLUDED or Path(weights).expanduser().is_file()
+def _list_types(config: Config) -> tuple[Any, ...]:
+    """Return the types that the field with the weights accepts; none if there is no such field."""
+    field = type(config).model_fields.get(FIELD)
+    return () if field is None else (field.annotation, *get_args(field.annotation))
+
+
+def _is_available(weights: str | None) -> bool:
+    """Return whether weights need no file that is missing here."""
+    return weights is None or weights in INCLUDED or Path(weights).expanduser().is_file()

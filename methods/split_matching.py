@@ -51,14 +51,15 @@ from benchmark.api import (
 )
 from methods.blocks import (
     EXCLUDED_LOGIT,
+    AnyClipConfig,
     ClassEmbeddingsConfig,
-    ClipConfig,
     ClipImageEncoder,
     Mlp,
     TextBank,
     TextEncoderEmbeddings,
     build_class_embeddings,
     check_embeddings_fit,
+    check_patches,
     load_clip,
     stack_labels,
     to_predictions,
@@ -104,7 +105,7 @@ class SplitMatchingConfig(Config):
         matching: Weights of costs and losses.
     """
 
-    clip: ClipConfig = ClipConfig()
+    clip: AnyClipConfig = AnyClipConfig()
     class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     segmenter: MaskFormerConfig = MaskFormerConfig(queries=150)
     candidates: CandidateConfig | None = CandidateConfig()
@@ -112,7 +113,7 @@ class SplitMatchingConfig(Config):
     matching: MaskMatchingConfig = MaskMatchingConfig(unlabeled="ignored")
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, that class embeddings fit CLIP, and that both groups have queries.
+        """Check the parts, that class embeddings and candidates fit CLIP, and that both groups have queries.
 
         Raises:
             ValueError: They do not fit, or all queries are candidates.
@@ -123,6 +124,9 @@ class SplitMatchingConfig(Config):
                 f"candidates.count is {candidates.count}, expected less than segmenter.queries, {queries}: "
                 "the other queries are matched with seen classes"
             )
+        if candidates is not None:
+            advice = "candidates are regions of CLIP's patches (candidates=null switches them off)"
+            check_patches(self.clip.model, needed_by=advice)
         super().check_plan(budget)
         check_embeddings_fit(self.class_embeddings, self.clip)
 

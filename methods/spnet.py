@@ -34,10 +34,10 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
+    AnyClipConfig,
     Body,
     BodyConfig,
     ClassEmbeddingsConfig,
-    ClipConfig,
     PixelTextConfig,
     PixelTextLoss,
     ShuffleConfig,
@@ -67,7 +67,7 @@ class SpNetConfig(Config):
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"words": "class_embeddings"}
 
-    clip: ClipConfig = ClipConfig()
+    clip: AnyClipConfig = AnyClipConfig()
     class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     shuffle: ShuffleConfig | None = None
     body: BodyConfig = SmpBodyConfig()

@@ -3,7 +3,7 @@
 Idea: a MaskFormer that is trained with masks of seen classes proposes masks. Each is classified by the embedding of its
 query and by CLIP on its crop; their geometric mean trusts queries with seen classes and CLIP with unseen ones.
 
-Supervision: masks of seen classes.
+Supervision: masks of seen classes. Cost: body once, CLIP once for each mask that has a pixel, up to 100.
 
 Official code: MendelXu/zsseg.baseline, commit d77c3af. Equal to it with the same weights (tests/methods/test_zsseg):
 embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and the losses of MaskFormer. The
@@ -19,13 +19,12 @@ Ours:
 - Prompts: AdamW with the segmenter's learning rate in place of SGD with 0.02; regions of the batch in place of a
   balanced set of 32 (COCO-Stuff) or 128 (VOC) per class. The color around a region is CLIP's mean, as in official
   prediction; the official first stage is 0.48 units brighter. Aliases of the split replace class names.
+- Crops have the size of CLIP's input; officially 224, to which the positions of RN50x4 and RN50x16 are resized.
 - Segmenter: one learning rate, of which the official backbone has a tenth; cosine decay in place of polynomial decay;
   this benchmark's augmentation. Padding of crops is left out of the losses; officially, it is outside every mask.
 
 Prompts are fields of the config, because the paper's ablation varies them; empty `templates` select the split's. The
 ensemble already weighs seen against unseen classes; calibration would do so twice, so the paper's setting is gamma = 0.
-
-Cost: body once, CLIP once for each mask that has a pixel, up to 100.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from benchmark.api import (
     Traits,
 )
 from methods.blocks import (
-    ClipConfig,
+    AnyClipConfig,
     Mlp,
     TextBank,
     crop_to_image,
@@ -92,7 +91,7 @@ class ZsSegConfig(Config):
     """Parts of zsseg; the defaults are those of COCO-Stuff.
 
     Attributes:
-        clip: Frozen CLIP.
+        clip: Frozen CLIP, with any image encoder.
         segmenter: MaskFormer.
         matching: Weights of matching and losses.
         region_prompts: Prompts by which CLIP classifies regions.
@@ -106,7 +105,7 @@ class ZsSegConfig(Config):
         scale: Inverse temperature of all classifiers.
     """
 
-    clip: ClipConfig = ClipConfig()
+    clip: AnyClipConfig = AnyClipConfig()
     segmenter: MaskFormerConfig = MaskFormerConfig()
     matching: MaskMatchingConfig = MaskMatchingConfig()
     region_prompts: TextPromptsConfig = LearnedPromptsConfig()

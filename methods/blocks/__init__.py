@@ -1,6 +1,7 @@
 """Building blocks shared by several methods; a method file imports them from here.
 
-- CLIP: `ClipConfig`, `load_clip`, `ClipImageEncoder`; `check_class_embedding` for `Config.check_plan`.
+- CLIP: `ClipConfig`, `AnyClipConfig`, `load_clip`, `ClipImageEncoder`; `check_class_embedding` and `check_patches` for
+  `Config.check_plan`.
 - Class embeddings: `ClassEmbeddingsConfig`, `build_class_embeddings`, `TextBank`, `shuffle_class_embeddings`;
   `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
@@ -37,7 +38,17 @@ from methods.blocks.class_embeddings import (
     check_tokenizer,
     shuffle_class_embeddings,
 )
-from methods.blocks.clip import Attention, ClipConfig, ClipImageEncoder, Tail, check_class_embedding, load_clip, to_map
+from methods.blocks.clip import (
+    AnyClipConfig,
+    Attention,
+    ClipConfig,
+    ClipImageEncoder,
+    Tail,
+    check_class_embedding,
+    check_patches,
+    load_clip,
+    to_map,
+)
 from methods.blocks.distillation import SelectiveGlobalDistillation, SgdConfig
 from methods.blocks.dropout import Dropout
 from methods.blocks.heads import CshConfig, Head, HeadConfig, LinearConfig, MlpConfig, build_head, check_head_fits
@@ -68,6 +79,7 @@ __all__ = [
     "EXCLUDED_LOGIT",
     "Alignment",
     "AlignmentConfig",
+    "AnyClipConfig",
     "Attention",
     "Body",
     "BodyConfig",
@@ -106,6 +118,7 @@ __all__ = [
     "check_class_embedding",
     "check_embeddings_fit",
     "check_head_fits",
+    "check_patches",
     "check_tokenizer",
     "compute_inner_products",
     "count_valid_positions",

@@ -18,7 +18,7 @@ from benchmark.core.method import Config
 from benchmark.core.train_split import ClassTexts
 from methods.blocks.class_embeddings.tokenizers import ClipTokenizer, get_text_dimension
 from methods.blocks.clip.architecture import read_architecture
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 from methods.blocks.prompt_texts import find_nouns
 
 INITIAL_STD = 0.02
@@ -126,7 +126,7 @@ class LearnedPrompts(nn.Module):
         return row
 
 
-def check_learned_prompts_fit(config: LearnedPromptsConfig, clip_config: ClipConfig) -> None:
+def check_learned_prompts_fit(config: LearnedPromptsConfig, clip_config: AnyClipConfig) -> None:
     """Check that a CLIP has the tokenizer that learned prompts need.
 
     Args:

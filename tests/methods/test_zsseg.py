@@ -11,15 +11,19 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmark.contract.check import check_variant, make_subjects
+from benchmark.contract.rule import RuleState
 from benchmark.core.budget import Budget
 from benchmark.core.prompts import Prompts
 from benchmark.core.split import Split
 from benchmark.core.train_split import make_train_split
 from benchmark.core.types import Sample
-from methods.blocks import ClipConfig
+from methods.blocks import AnyClipConfig
+from methods.blocks.clip.user_folder import VARIABLE
 from methods.blocks.mask_former import MaskFormer, MaskFormerConfig, PyramidConfig, rename_encoder
 from methods.blocks.masked_crops import combine_probabilities
 from methods.zsseg import RECIPE, ZsSeg, ZsSegConfig, build, convert_official
+from tests.methods.blocks.clip.tiny_towers import ARCHITECTURES, RESNET
 from tests.methods.official_tensors import draw_official_tensors
 
 OFFICIAL = Path(__file__).parent / "official" / "zsseg"
@@ -32,7 +36,7 @@ TINY_CLIP = {
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
 }
 TINY = ZsSegConfig(
-    clip=ClipConfig(model="tiny-zsseg", weights="random"),
+    clip=AnyClipConfig(model="tiny-zsseg", weights="random"),
     segmenter=MaskFormerConfig(
         pyramid=PyramidConfig(encoder="resnet18", weights=None),
         pixel_channels=32,
@@ -194,12 +198,22 @@ def test_weight_one_half_treats_both_groups_alike() -> None:
 @pytest.mark.parametrize(
     ("update", "message"),
     [
-        ({"clip": ClipConfig(model="ViT-B-16-SigLIP", weights="random")}, "OpenAI's tokenizer"),
+        ({"clip": AnyClipConfig(model="ViT-B-16-SigLIP", weights="random")}, "OpenAI's tokenizer"),
         ({"segmenter": TINY.segmenter.model_copy(update={"heads": 5})}, "must divide width"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused_when_a_run_is_planned(update: dict[str, Any], message: str) -> None:
     config = RECIPE.variants["zsseg"].model_copy(update={"segmenter": TINY.segmenter, **update})
-    config = config if "clip" in update else config.model_copy(update={"clip": ClipConfig(weights="random")})
+    config = config if "clip" in update else config.model_copy(update={"clip": AnyClipConfig(weights="random")})
     with pytest.raises(ValueError, match=message):
         config.check_plan(Budget())
+
+
+@pytest.mark.parametrize("variant", ["zsseg", "single prompt"])
+def test_every_rule_of_the_contract_is_kept_with_a_resnet_as_image_encoder(
+    variant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(ARCHITECTURES))
+    settings = {"clip.model": RESNET, "clip.weights": "random", "segmenter.queries": 4}
+    outcomes = check_variant(next(make_subjects(f"zsseg/{variant}", overrides=settings)))
+    assert {outcome.state for outcome in outcomes} <= {RuleState.OK, RuleState.NOT_APPLICABLE}

@@ -37,6 +37,10 @@ def explain(method: str, **overrides: Any) -> str:
         ({"body__encoder": "resnet18"}, "body.weights=toy belong to a body with body.encoder=tu-test_resnet"),
         ({"clip__model": "ViT-B-16"}, "clip.weights=toy belong to toy-ViT-8, and clip.model is ViT-B-16: set both"),
         ({"clip__model": "toy-Vit-8"}, "no open_clip model 'toy-Vit-8'; did you mean 'toy-ViT-8'?"),
+        (
+            {"clip__model": "RN50-quickgelu", "clip__weights": "random"},
+            "uses CLIP's embeddings of patches, but the image encoder of RN50-quickgelu is a ResNet",
+        ),
         ({"head__blocks": 9}, "head.blocks is 9, but this CLIP has only 3 blocks"),
         ({"body__weights": "gone.pt"}, "body.weights: gone.pt: there is no such file"),
         ({"body__depth": 9, "body__weights": None}, "depth should be in range"),
@@ -49,6 +53,10 @@ def test_settings_that_cannot_be_built_or_trained_are_refused(overrides: dict[st
 
 def test_the_same_settings_are_accepted_where_nothing_is_trained() -> None:
     plan("chimera_seg", budget__batch_size=1, budget__iterations=0)
+
+
+def test_a_clip_with_a_resnet_is_accepted_where_whole_images_are_embedded() -> None:
+    plan("zsseg", clip__model="RN50-quickgelu", clip__weights="random")
 
 
 def test_a_method_that_is_trained_needs_iterations_or_images_for_its_start() -> None:

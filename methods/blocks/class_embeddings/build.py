@@ -10,14 +10,14 @@ from methods.blocks.class_embeddings.text_encoder import ClipTextEncoder
 from methods.blocks.class_embeddings.tokenizers import build_tokenizer
 from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.assets import RANDOM
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 from methods.blocks.clip.loading import load_clip
 
 
 def build_class_embeddings(
     config: TextEncoderEmbeddings | FileEmbeddings,
     *,
-    clip_config: ClipConfig,
+    clip_config: AnyClipConfig,
     split: TrainSplit,
     clip: Clip | None = None,
 ) -> ClassEmbeddings:

@@ -7,10 +7,10 @@ from methods.blocks.class_embeddings.row_order import explain_dimension
 from methods.blocks.class_embeddings.tokenizer_files import check_hub_tokenizer
 from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.assets import RANDOM
-from methods.blocks.clip.config import ClipConfig
+from methods.blocks.clip.config import AnyClipConfig
 
 
-def check_embeddings_fit(config: TextEncoderEmbeddings | FileEmbeddings, clip_config: ClipConfig) -> None:
+def check_embeddings_fit(config: TextEncoderEmbeddings | FileEmbeddings, clip_config: AnyClipConfig) -> None:
     """Check that embeddings from a file have the length of a CLIP's, or that its own tokenizer can be loaded.
 
     Args:
@@ -29,7 +29,7 @@ def check_embeddings_fit(config: TextEncoderEmbeddings | FileEmbeddings, clip_co
         check_tokenizer(clip_config)
 
 
-def check_tokenizer(clip_config: ClipConfig) -> None:
+def check_tokenizer(clip_config: AnyClipConfig) -> None:
     """Check that the tokenizer of a CLIP can be loaded.
 
     Raises:

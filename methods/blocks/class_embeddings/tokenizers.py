@@ -12,7 +12,7 @@ from torch import Tensor
 from methods.blocks.class_embeddings.tokenizer_files import load_hub_tokenizer
 from methods.blocks.clip.architecture import read_architecture
 from methods.blocks.clip.assets import RANDOM
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 
 EOS = 2
 """Id that ends a text in `ByteTokenizer`; models that look for the end of a text expect this one."""
@@ -90,7 +90,7 @@ class ByteTokenizer(Tokenizer):
         return TokenizedTexts(ids, torch.tensor([len(numbers) >= length for numbers in rows]))
 
 
-def build_tokenizer(clip_config: ClipConfig) -> Tokenizer:
+def build_tokenizer(clip_config: AnyClipConfig) -> Tokenizer:
     """Return the tokenizer of a CLIP.
 
     Raises:

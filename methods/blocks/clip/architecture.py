@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,8 +12,7 @@ from typing import Any
 
 from benchmark.utils.did_you_mean import explain_unknown_name
 from methods.blocks.clip.assets import ASSETS
-from methods.blocks.clip.support import find_unsupported
-from methods.blocks.clip.timm_sizes import TimmSizes
+from methods.blocks.clip.support import find_unsupported, is_resnet
 from methods.blocks.clip.timm_table import look_up_sizes
 from methods.blocks.clip.user_folder import get_user_folder
 
@@ -30,19 +29,26 @@ class Architecture:
         num_prefix: Number of tokens before the patches: 1 for a class token, more with registers, 0 for SigLIP.
         has_class_embedding: Whether the embedding of an image is that of its class token alone.
         is_timm: Whether open_clip builds the image encoder through timm.
+        tensor_shapes: Shapes of some tensors of the image encoder, by their names in weight files.
         tokenizer: Repository of the model's own tokenizer on the Hub; empty for CLIP's.
         unsupported: What is not supported, each in a few words.
     """
 
     embed_dim: int
-    depth: int
-    width: int
-    patch_size: int
-    num_prefix: int = 1
-    has_class_embedding: bool = True
+    depth: int = 0
+    width: int = 0
+    patch_size: int = 0
+    num_prefix: int = 0
+    has_class_embedding: bool = False
     is_timm: bool = False
+    tensor_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     tokenizer: str = ""
     unsupported: tuple[str, ...] = ()
+
+    @property
+    def has_patches(self) -> bool:
+        """Whether the image encoder embeds patches, as a ViT; CLIP's ResNets are run on whole images alone."""
+        return self.depth > 0
 
 
 def read_architecture(model: str) -> Architecture:
@@ -69,29 +75,46 @@ def find_architecture_file(model: str) -> Path:
 @lru_cache(maxsize=64)
 def _parse_architecture(file: Path) -> Architecture:
     fields = json.loads(file.read_text(encoding="utf-8"))
-    image, text = fields.get("vision_cfg", {}), fields.get("text_cfg", {})
-    tokenizer, unsupported = text.get("hf_tokenizer_name", ""), tuple(find_unsupported(fields))
-    if "timm_model_name" not in image:
-        depth, width, patch_size = (_read_number(image, name) for name in ("layers", "width", "patch_size"))
-        return Architecture(fields["embed_dim"], depth, width, patch_size, tokenizer=tokenizer, unsupported=unsupported)
-    found = look_up_sizes(image["timm_model_name"]) or TimmSizes(0, 0, 0, num_prefix=0, pool="")
+    image = fields.get("vision_cfg", {})
+    parse = _parse_timm if "timm_model_name" in image else _parse_resnet if is_resnet(image) else _parse_vit
+    tokenizer = fields.get("text_cfg", {}).get("hf_tokenizer_name", "")
+    return replace(parse(image, fields["embed_dim"]), tokenizer=tokenizer, unsupported=tuple(find_unsupported(fields)))
+
+
+def _parse_vit(image: Mapping[str, Any], embed_dim: int) -> Architecture:
+    depth, width, patch_size = (image.get(name) or 0 for name in ("layers", "width", "patch_size"))
+    shapes = {"visual.conv1.weight": (width, 3, patch_size, patch_size), "visual.proj": (width, embed_dim)}
     return Architecture(
-        fields["embed_dim"],
-        found.depth,
-        found.width,
-        found.patch_size,
-        num_prefix=found.num_prefix,
-        has_class_embedding=(image.get("timm_pool", "avg") or found.pool) == "token",
-        is_timm=True,
-        tokenizer=tokenizer,
-        unsupported=unsupported,
+        embed_dim,
+        depth=depth,
+        width=width,
+        patch_size=patch_size,
+        num_prefix=1,
+        has_class_embedding=True,
+        tensor_shapes=shapes if width and patch_size else {},
     )
 
 
-def _read_number(image: Mapping[str, Any], name: str) -> int:
-    """Return a size of an image encoder; 0 if it is missing or, as the stages of a ResNet, more than one number."""
-    size = image.get(name, 0)
-    return size if isinstance(size, int) else 0
+def _parse_resnet(image: Mapping[str, Any], embed_dim: int) -> Architecture:
+    width = image.get("width", 0)  # number of channels of the stem; the last stage has 32 times as many
+    shapes = {"visual.conv1.weight": (width // 2, 3, 3, 3), "visual.attnpool.c_proj.weight": (embed_dim, 32 * width)}
+    return Architecture(embed_dim, tensor_shapes=shapes if width else {})
+
+
+def _parse_timm(image: Mapping[str, Any], embed_dim: int) -> Architecture:
+    sizes = look_up_sizes(image["timm_model_name"])
+    if sizes is None:
+        return Architecture(embed_dim, is_timm=True)
+    return Architecture(
+        embed_dim,
+        depth=sizes.depth,
+        width=sizes.width,
+        patch_size=sizes.patch_size,
+        num_prefix=sizes.num_prefix,
+        has_class_embedding=(image.get("timm_pool", "avg") or sizes.pool) == "token",
+        is_timm=True,
+        tensor_shapes={"visual.trunk.patch_embed.proj.weight": (sizes.width, 3, sizes.patch_size, sizes.patch_size)},
+    )
 
 
 def _list_folders() -> list[Path]:
@@ -102,7 +125,7 @@ def _list_folders() -> list[Path]:
 
 
 def check_support(architecture: Architecture, *, model: str) -> None:
-    """Check that image and text encoder of an architecture can be run.
+    """Check that images and texts can be embedded by an architecture.
 
     Args:
         architecture: What is known of it.

@@ -36,7 +36,7 @@ def check_tag(model: str, tag: str) -> None:
 
 
 def check_architecture(name: str) -> None:
-    """Refuse unknown architectures, and those that `ClipImageEncoder` or `ClipTextEncoder` would run incorrectly.
+    """Refuse unknown architectures, and those whose images or texts would not be embedded correctly.
 
     An architecture that is not open_clip's own is added to its list.
 

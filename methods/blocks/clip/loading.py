@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 
 
-def load_clip(config: ClipConfig) -> Clip:
+def load_clip(config: AnyClipConfig) -> Clip:
     """Build a CLIP, load its weights and freeze it.
 
     Raises:

@@ -40,6 +40,26 @@ def check_clip(model: str, weights: str) -> None:
         _check_tag(model, weights)
 
 
+def check_patches(model: str, *, needed_by: str) -> None:
+    """Check that a CLIP embeds the patches of images, for methods that use them.
+
+    Args:
+        model: Name of the architecture.
+        needed_by: What needs them, and how to do without them if that is possible: the begin of the message.
+
+    Raises:
+        KeyError: open_clip has no such architecture; the message names the nearest.
+        ValueError: The architecture is not supported, or only for whole images.
+    """
+    architecture = read_architecture(model)
+    check_support(architecture, model=model)
+    if not architecture.has_patches:
+        raise ValueError(
+            f"{needed_by}, but the image encoder of {model} is a ResNet, which is supported for whole images alone: "
+            "choose a clip.model with a ViT, as ViT-B-16-quickgelu"
+        )
+
+
 def check_class_embedding(model: str, *, needed_by: str) -> None:
     """Check that images are embedded by their class token, for methods that use it.
 
@@ -59,12 +79,8 @@ def _check_file(file: Path, architecture: Architecture, *, model: str) -> None:
     if problem:
         raise ValueError(f"clip.weights: {file}: {problem}")
     found = read_shapes(file)
-    patch, width = architecture.patch_size, architecture.width
-    shapes = {"visual.conv1.weight": (width, 3, patch, patch), "visual.proj": (width, architecture.embed_dim)}
-    if architecture.is_timm:
-        shapes = {"visual.trunk.patch_embed.proj.weight": (width, 3, patch, patch)}
-    expected = {name: shape for name, shape in shapes.items() if name in found}
-    problem = compare_shapes({name: found[name] for name in expected}, expected) if width else ""
+    expected = {name: shape for name, shape in architecture.tensor_shapes.items() if name in found}
+    problem = compare_shapes({name: found[name] for name in expected}, expected)
     if problem:
         raise ValueError(f"clip.weights: {file} and model {model!r} {problem}")
 

@@ -16,7 +16,7 @@ from benchmark.utils.input_files import record_input
 from methods.blocks.clip.assets import RANDOM, TOY, TOY_WEIGHTS
 from methods.blocks.clip.checkpoint import read_checkpoint
 from methods.blocks.clip.compatibility import check_activation, check_architecture, describe_unknown_weights
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 from methods.blocks.clip.weights import (
     Pretraining,
     find_pixel_statistics,
@@ -27,7 +27,7 @@ from methods.blocks.clip.weights import (
 from methods.blocks.weight_files import load_tensors
 
 
-def build_clip(config: ClipConfig) -> Clip:
+def build_clip(config: AnyClipConfig) -> Clip:
     """Build a CLIP and load its weights; arguments and errors as in `methods.blocks.clip.load_clip`."""
     check_architecture(config.model)
     return _build_random(config.model) if config.weights == RANDOM else _build_pretrained(config)
@@ -39,7 +39,7 @@ def _build_random(name: str) -> Clip:
         return _build_without_weights(name)
 
 
-def _build_pretrained(config: ClipConfig) -> Clip:
+def _build_pretrained(config: AnyClipConfig) -> Clip:
     file, pretraining = _locate_weights(config)
     if pretraining is not None:
         check_activation(config.model, config.weights, is_quick=pretraining.is_quick)
@@ -58,8 +58,8 @@ def rename_tensors(tensors: Mapping[str, Tensor], model: Clip) -> dict[str, Tens
     """Return the tensors of a file by the names that a model has for them.
 
     Older files have the text encoder's tensors beside those of the image encoder, where a model with a text encoder of
-    its own has them in `text`; and files of models that were not trained with a sigmoid loss have no bias of logits,
-    which no score uses.
+    its own has them in `text`; files of models that were not trained with a sigmoid loss have no bias of logits, which
+    no score uses; and files of ResNets may lack the numbers of batches that their batch norms have seen.
     """
     renamed = dict(tensors)
     if hasattr(model, "text") and "text_projection" in tensors:
@@ -67,10 +67,11 @@ def rename_tensors(tensors: Mapping[str, Tensor], model: Clip) -> dict[str, Tens
         renamed = {name if name.startswith(own) else f"text.{name}": value for name, value in tensors.items()}
     if getattr(model, "logit_bias", None) is not None and "logit_bias" not in renamed:
         renamed["logit_bias"] = torch.zeros_like(model.logit_bias)
-    return renamed
+    counts = {name: value for name, value in model.state_dict().items() if name.endswith(".num_batches_tracked")}
+    return counts | renamed
 
 
-def _locate_weights(config: ClipConfig) -> tuple[Path, Pretraining | None]:
+def _locate_weights(config: AnyClipConfig) -> tuple[Path, Pretraining | None]:
     """Return the weight file, and its pretraining if that is known."""
     if config.weights == TOY:
         return TOY_WEIGHTS, None

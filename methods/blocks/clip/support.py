@@ -8,8 +8,17 @@ from typing import Any
 from methods.blocks.clip.timm_table import look_up_sizes
 
 _SIZES = ("image_size", "layers", "width", "head_width", "mlp_ratio", "patch_size")
-PLAIN_VIT_FIELDS = frozenset([*_SIZES, "ls_init_value", "patch_dropout", "act_kwargs", "norm_kwargs"])
-"""Fields of an image encoder that a ViT with a class token and standard blocks may have."""
+PLAIN_FIELDS = frozenset([*_SIZES, "ls_init_value", "patch_dropout", "act_kwargs", "norm_kwargs"])
+"""Fields of an image encoder that CLIP's ResNets, and a ViT with a class token and standard blocks, may have."""
+
+
+def is_resnet(image: Mapping[str, Any]) -> bool:
+    """Return whether an image encoder is one of CLIP's ResNets, which have a number of layers for each stage.
+
+    Args:
+        image: Fields of the image encoder.
+    """
+    return isinstance(image.get("layers"), list)
 
 
 def find_unsupported(fields: Mapping[str, Any]) -> list[str]:
@@ -33,7 +42,7 @@ def _find_unsupported_image(image: Mapping[str, Any]) -> list[str]:
     if "timm_model_name" in image:
         name = image["timm_model_name"]
         return [] if look_up_sizes(name) else [f"no ViT image encoder ({name})"]
-    if not isinstance(image.get("layers"), int):
-        return ["no ViT image encoder (a ResNet)"]
-    others = ", ".join(sorted(image.keys() - PLAIN_VIT_FIELDS))
-    return [f"no plain ViT image encoder ({others})"] if others else []
+    if not isinstance(image.get("layers"), int | list):
+        return ["an image encoder without a number of layers"]
+    others = ", ".join(sorted(image.keys() - PLAIN_FIELDS))
+    return [f"no plain {'ResNet' if is_resnet(image) else 'ViT'} image encoder ({others})"] if others else []

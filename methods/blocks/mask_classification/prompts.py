@@ -9,7 +9,7 @@ from pydantic import Field
 from benchmark.core.train_split import ClassTexts
 from methods.blocks.class_embeddings import TextBank, build_tokenizer
 from methods.blocks.class_embeddings.text_encoder import ClipTextEncoder
-from methods.blocks.clip.config import Clip, ClipConfig
+from methods.blocks.clip.config import AnyClipConfig, Clip
 from methods.blocks.learned_prompts import LearnedPrompts, LearnedPromptsConfig
 from methods.blocks.prompt_texts import TemplatePromptsConfig, select_texts
 
@@ -18,7 +18,7 @@ TextPromptsConfig = Annotated[TemplatePromptsConfig | LearnedPromptsConfig, Fiel
 
 
 def build_text(
-    prompts: TemplatePromptsConfig | LearnedPromptsConfig, *, clip: Clip, clip_config: ClipConfig, texts: ClassTexts
+    prompts: TemplatePromptsConfig | LearnedPromptsConfig, *, clip: Clip, clip_config: AnyClipConfig, texts: ClassTexts
 ) -> LearnedPrompts | TextBank:
     """Build the class embeddings of a vocabulary.
 

@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from methods.blocks.clip import load_clip
+from methods.blocks.clip.config import Clip
 from methods.blocks.masked_crops import MaskedCropConfig, MaskedCropEncoder, expand_side
 from methods.blocks.toy import TOY_CLIP_CONFIG
+from tests.methods.blocks.clip.tiny_towers import RESNET, load_tiny
 
 IMAGE = 255 * torch.rand(3, 40, 64, generator=torch.Generator().manual_seed(0))
 BOX = torch.zeros(1, 40, 64)
@@ -28,6 +30,20 @@ def test_the_crop_of_a_full_mask_is_the_resized_image() -> None:
     encoder = make_encoder()
     expected = torch.nn.functional.interpolate(encoder.normalize(IMAGE)[None], size=encoder.size, mode="bicubic")
     assert torch.equal(crop(torch.ones(1, 40, 64)), expected)
+
+
+@pytest.mark.parametrize(("clip", "side"), [(CLIP, 64), (load_tiny(RESNET), 64), (load_tiny("tiny-pe"), 32)])
+def test_the_embedding_of_a_region_is_open_clips_own_of_its_pixels(clip: Clip, side: int) -> None:
+    image = 255 * torch.rand(3, side, side, generator=torch.Generator().manual_seed(1))
+    left = (torch.arange(side) < side // 2).expand(side, side)
+    encoder = MaskedCropEncoder(clip, MaskedCropConfig(fill="image"))
+    vectors = encoder(image, torch.stack([torch.ones_like(left), left])).vectors
+    mean, std = (torch.tensor(values)[:, None, None] for values in (clip.visual.image_mean, clip.visual.image_std))
+    pixels = (image / 255 - mean) / std
+    wide = torch.nn.functional.interpolate(pixels[None, :, :, : side // 2], size=(side, side), mode="bicubic")
+    expected = clip.encode_image(torch.cat([pixels[None], wide]), normalize=True)
+    assert (expected[0] - expected[1]).abs().max() > 1e-4
+    torch.testing.assert_close(vectors, expected, rtol=0, atol=1e-6)
 
 
 def test_crops_have_the_side_that_is_asked_for() -> None:

@@ -128,7 +128,6 @@ def test_a_misspelled_model_is_answered_with_the_closest_match() -> None:
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ("RN50", r"no ViT image encoder \(a ResNet\)"),
         ("convnext_base", r"no ViT image encoder \(convnext_base\)"),
         ("ViTamin-B", r"no ViT image encoder \(vitamin_base_224\)"),
         ("coca_ViT-B-32", r"\(attentional_pool, .*, output_tokens\), a multimodal decoder; choose another"),

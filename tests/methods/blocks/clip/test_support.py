@@ -12,6 +12,7 @@ import open_clip
 import pytest
 
 from methods.blocks.clip.architecture import read_architecture
+from methods.blocks.clip.assets import TOY_MODEL
 from methods.blocks.clip.plan_checks import check_class_embedding
 from methods.blocks.clip.pretrained import rename_tensors
 from methods.blocks.clip.support import find_unsupported
@@ -19,7 +20,7 @@ from methods.blocks.clip.timm_sizes import TimmSizes
 from methods.blocks.clip.timm_table import TABLE, look_up_sizes
 from methods.blocks.clip.timm_tower import measure_tower
 from methods.blocks.clip.user_folder import VARIABLE
-from tests.methods.blocks.clip.tiny_towers import ARCHITECTURES, MODELS, load_tiny
+from tests.methods.blocks.clip.tiny_towers import ARCHITECTURES, MODELS, RESNET, load_tiny
 
 CONFIGS = Path(open_clip.__file__).parent / "model_configs"
 IMAGES = [json.loads(file.read_text())["vision_cfg"] for file in sorted(CONFIGS.glob("*.json"))]
@@ -50,17 +51,27 @@ def test_a_network_that_no_architecture_of_open_clip_names_is_measured(
     assert architecture.has_class_embedding == (trunk.global_pool == "token")
 
 
+@pytest.mark.parametrize("model", [*MODELS, RESNET, TOY_MODEL])
+def test_the_shapes_that_plans_compare_with_files_are_those_of_the_network(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, str(ARCHITECTURES))
+    shapes, tensors = read_architecture(model).tensor_shapes, load_tiny(model).state_dict()
+    assert shapes and {name: tuple(tensors[name].shape) for name in shapes} == shapes
+
+
 def test_planning_with_a_listed_model_imports_neither_open_clip_nor_timm() -> None:
-    script = PLANNING.format(models=["ViT-B-16-SigLIP", "EVA02-B-16", "ViT-H-14-worldwide", "PE-Core-B-16"])
+    script = PLANNING.format(models=["ViT-B-16-SigLIP", "EVA02-B-16", "ViT-H-14-worldwide", "PE-Core-B-16", "RN50"])
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == ""
 
 
 def test_everything_that_is_not_supported_is_listed() -> None:
-    image = {"layers": [3, 4, 6, 3], "width": 64}
+    image = {"layers": [3, 4, 6, 3], "width": 64, "output_tokens": True}
     fields = {"vision_cfg": image, "text_cfg": {"hf_model_name": "roberta-base"}, "multimodal_cfg": {}}
     assert [problem.split()[0] for problem in find_unsupported(fields)] == ["no", "a", "the"]
     assert find_unsupported({"vision_cfg": {"layers": 12, "qk_norm": True}}) == ["no plain ViT image encoder (qk_norm)"]
+    assert find_unsupported({"vision_cfg": {"width": 64}}) == ["an image encoder without a number of layers"]
 
 
 def test_a_network_that_timm_does_not_have_is_named() -> None:

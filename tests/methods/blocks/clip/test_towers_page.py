@@ -15,12 +15,13 @@ from benchmark.contract.subject import Subject
 from benchmark.planning.registry import list_methods
 from methods import blocks
 from methods.blocks.clip.user_folder import VARIABLE
-from tests.methods.blocks.clip.tiny_towers import ARCHITECTURES
+from tests.methods.blocks.clip.tiny_towers import ARCHITECTURES, RESNET
 
 PAGE = (Path(blocks.__file__).parent / "CLIP_TOWERS.md").read_text(encoding="utf-8")
-TOWERS = ("tiny-siglip", "tiny-eva02", "tiny-pe", "tiny-registers")
+TOWERS = ("tiny-siglip", "tiny-eva02", "tiny-pe", "tiny-registers", RESNET)
 TABLE = {
-    row[0].strip("`"): row[2:] for row in re.findall(r"^\| (`\w+`) \| (yes) " + 4 * r"\| (.*?) " + r"\|$", PAGE, re.M)
+    row[0].strip("`"): row[2:]
+    for row in re.findall(r"^\| (`\w+`) \| (yes) " + len(TOWERS) * r"\| (.*?) " + r"\|$", PAGE, re.M)
 }
 CELLS = [(method, tower, cell) for method, row in TABLE.items() for tower, cell in zip(TOWERS, row, strict=True)]
 
@@ -44,7 +45,7 @@ def test_a_method_works_with_a_tower_as_the_page_says(
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(ARCHITECTURES))
     if cell != "yes":
-        with pytest.raises(ValueError, match=r"class token|registers|tokenizer"):
+        with pytest.raises(ValueError, match=r"class token|registers|tokenizer|whole images alone"):
             _make(method, tower, [])
     if cell == "no":
         return

@@ -1,4 +1,4 @@
-"""Tiny networks of timm in the image encoders of tiny open_clip models, whose architectures lie in `towers/`."""
+"""Tiny open_clip models with architectures in `towers/`: with networks of timm as image encoders, and with a ResNet."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ from methods.blocks.clip.config import Clip
 from methods.blocks.clip.user_folder import VARIABLE
 
 ARCHITECTURES = Path(__file__).parent / "towers"
-MODELS = sorted(file.stem for file in ARCHITECTURES.glob("*.json"))
+RESNET = "tiny-resnet"
+MODELS = sorted(file.stem for file in ARCHITECTURES.glob("*.json") if file.stem != RESNET)
+"""Models whose image encoders are networks of timm."""
 
-__all__ = ["ARCHITECTURES", "MODELS", "load_tiny"]  # timm adds the names of the networks
+__all__ = ["ARCHITECTURES", "MODELS", "RESNET", "load_tiny"]  # timm adds the names of the networks
 
 SIZES: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "depth": 3, "num_heads": 2}
 Norm = partial(nn.LayerNorm, eps=1e-6)

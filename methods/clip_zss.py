@@ -67,6 +67,7 @@ from methods.blocks import (
     build_class_embeddings,
     calibrate_batch_norms,
     check_embeddings_fit,
+    compute_binary_cross_entropy,
     compute_inner_products,
     count_valid_positions,
     load_clip,
@@ -86,7 +87,6 @@ from methods.blocks.region_clustering import (
     mark_unlabeled,
     pool_by_region,
 )
-from methods.blocks.softplus import compute_binary_cross_entropy
 
 GLM = SgdConfig(select="soft", keep_start=1, keep_end=1)
 """The Global Learning Module: attention from the CLS token to all positions, and a bank of 24 tokens."""

@@ -6,7 +6,7 @@
   `check_embeddings_fit` for `Config.check_plan`.
 - Segmentation bodies: `BodyConfig`, `build_body`.
 - Chimera-Seg's modules: `build_head`, `build_alignment`, `SelectiveGlobalDistillation`.
-- Classifier and losses: `compute_inner_products`, `EXCLUDED_LOGIT`, `PixelTextLoss`.
+- Classifier and losses: `compute_inner_products`, `EXCLUDED_LOGIT`, `PixelTextLoss`, `compute_binary_cross_entropy`.
 - Parts of networks: `Mlp`, `Dropout`.
 - Conversion of samples: `stack_images`, `stack_labels`, `predict_each`.
 - Padding of samples: `count_valid_positions`, `map_without_padding`, `encode_without_padding`.
@@ -73,6 +73,7 @@ from methods.blocks.padding import (
     map_without_padding,
     mark_valid_positions,
 )
+from methods.blocks.softplus import compute_binary_cross_entropy
 from methods.blocks.toy import toy_presets
 
 __all__ = [
@@ -120,6 +121,7 @@ __all__ = [
     "check_head_fits",
     "check_patches",
     "check_tokenizer",
+    "compute_binary_cross_entropy",
     "compute_inner_products",
     "count_valid_positions",
     "crop_to_image",

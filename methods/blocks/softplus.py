@@ -20,7 +20,7 @@ def compute_softplus(logits: Tensor) -> Tensor:
     Returns:
         Numbers >= 0 in the same shape, with the gradient sigmoid(x).
     """
-    return _Softplus.apply(logits)  # type: ignore[no-any-return, no-untyped-call]
+    return _Softplus.apply(logits)  # type: ignore[no-any-return]
 
 
 def compute_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
@@ -49,5 +49,5 @@ class _Softplus(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         """Multiply the gradient by sigmoid(x)."""
-        (logits,) = ctx.saved_tensors
+        logits: Tensor = ctx.saved_tensors[0]
         return logits.sigmoid().mul_(gradients[0])

@@ -1,7 +1,6 @@
 """Weight files that people give us: read completely, without running any code in them, or refused with the reason.
 
-Of a training checkpoint, the tensors are used, and every other object in it (settings, numbers of NumPy, optimizers of
-other libraries) is replaced by a stand-in that holds nothing.
+Of a training checkpoint, the tensors of the model are used, and the name of the model if the file says it.
 """
 
 from __future__ import annotations
@@ -13,20 +12,24 @@ import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from benchmark.core.pickled_files import StandIn, read_pickled
+
 TABLES = ("state_dict", "model", "model_state_dict", "model_state", "module", "network", "net", "params", "weights")
 """Keys under which training checkpoints keep the tensors of a model."""
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """Prefixes that data-parallel training, `torch.compile` and Lightning add to every name."""
-CODE_MODULES = ("builtins", "importlib", "nt", "os", "posix", "runpy", "shutil", "subprocess", "sys", "webbrowser")
-"""Modules whose functions have no place in a checkpoint."""
-MAX_FOREIGN_TYPES = 200
+MAX_DEPTH = 4
+"""Number of tables within each other in which tensors are looked for."""
+
+SAVE_TENSORS = "save its tensors instead, torch.save(model.state_dict(), file)"
+"""Advice for a file that holds objects of classes."""
 
 _UNREADABLE = (
     AttributeError,
@@ -40,8 +43,8 @@ _UNREADABLE = (
     pickle.UnpicklingError,
 )
 """Errors of reading a file that is no checkpoint: unpickling arbitrary bytes may raise any of these."""
-_FOREIGN = re.compile(r"Unsupported global: GLOBAL (\S+) was not an allowed global")
-_BLOCKED = re.compile(r"unsupported GLOBAL (\S+) whose module \S+ is blocked")
+_MODEL = re.compile(r"^model\s*=\s*dict\(\s*type=(['\"])(\w+)\1", re.MULTILINE)
+"""Beginning of a model in the text of a config of mmseg."""
 
 
 def find_problem_of_file(file: Path) -> str:
@@ -70,8 +73,25 @@ def find_problem_of_file(file: Path) -> str:
     return ""
 
 
+class WeightFile(NamedTuple):
+    """Content of a weight file.
+
+    Attributes:
+        tensors: Tensors by name.
+        model: Name of the model, which training checkpoints of mmseg have in the text of their config; else empty.
+    """
+
+    tensors: dict[str, Tensor]
+    model: str
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read the tensors of a weight file by name.
+    """Read the tensors of a weight file by name; see `read_weight_file`."""
+    return read_weight_file(file).tensors
+
+
+def read_weight_file(file: Path) -> WeightFile:
+    """Read the tensors of a weight file by name, and the name of its model.
 
     The content decides on the format, whatever the suffix: safetensors, a TorchScript archive, or a file written by
     `torch.save`. Tensors may be in a table of a training checkpoint, and prefixes that all names share are removed.
@@ -86,7 +106,10 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         content = _read(file)
     except _UNREADABLE as error:
         raise ValueError(f"cannot load weights: {file} {_explain(error)}") from error
-    return _remove_prefixes(_find_table(content, file))
+    tensors = _find_tensors(content)
+    if not tensors:
+        raise ValueError(f"cannot load weights: {file} holds no tensors by name but {_describe_content(content)}")
+    return WeightFile(_remove_prefixes(tensors), _find_model(content))
 
 
 def read_shapes(file: Path) -> dict[str, tuple[int, ...]]:
@@ -154,7 +177,7 @@ def _read(file: Path) -> Any:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*torch.jit.load", category=FutureWarning)
             return torch.jit.load(file, map_location="cpu").state_dict()
-    return _read_pickled(file)
+    return read_pickled(file)
 
 
 def _is_safetensors(file: Path) -> bool:
@@ -172,40 +195,14 @@ def _is_torchscript(file: Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
-class _StandIn:
-    """Stand-in for an object of a type that is neither known nor needed; it ignores what it is made from."""
-
-    def __new__(cls, *_: Any, **__: Any) -> Self:
-        return super().__new__(cls)
-
-    def __setstate__(self, _: object) -> None:
-        pass
-
-
-def _read_pickled(file: Path) -> Any:
-    """Read a file of `torch.save`, with stand-ins for all objects that are no plain data."""
-    stand_ins: list[Any] = []
-    while True:
-        try:
-            # a stream, as torch judges paths by their suffix
-            with file.open("rb") as stream, torch.serialization.safe_globals(stand_ins):
-                return torch.load(stream, map_location="cpu", weights_only=True)
-        except pickle.UnpicklingError as error:
-            blocked, foreign = _BLOCKED.search(str(error)), _FOREIGN.search(str(error))
-            name = (blocked or foreign or [""])[1 if blocked or foreign else 0].rstrip(".")
-            if blocked or name.partition(".")[0] in CODE_MODULES:
-                raise ValueError(f"runs the function {name} when it is read") from error
-            if not name or len(stand_ins) == MAX_FOREIGN_TYPES:
-                raise
-            stand_ins.append((_StandIn, name))
-
-
 def _explain(error: BaseException) -> str:
     """Return the predicate of a sentence about a file that could not be read."""
     if "when it is read" in str(error):
         return f"{error}, so it is refused: give a file that holds tensors alone, such as .safetensors"
-    if isinstance(error, pickle.UnpicklingError):
-        line = "it holds no pickled tensors"  # torch's own text is a page about its options
+    if "persistent_load of storage" in str(error):
+        return f"is a pickle of modules, which torch reads by running code alone: {SAVE_TENSORS}"
+    if isinstance(error, pickle.UnpicklingError | LookupError | TypeError | AttributeError):
+        line = "it holds no pickled tensors"  # torch's own text is a page about its options, or a number
     elif "central directory" in str(error):
         line = "its zip archive has no end"  # torch's own text speaks of its reader
     else:
@@ -214,22 +211,29 @@ def _explain(error: BaseException) -> str:
     return f"is truncated or no checkpoint ({line[:150]}): {advice}"
 
 
-def _find_table(content: Any, file: Path) -> dict[str, Tensor]:
-    """Return the table of tensors in the content of a file."""
-    if isinstance(content, _StandIn):
-        advice = "save its tensors instead, torch.save(model.state_dict(), file)"
-        raise ValueError(f"cannot load weights: {file} holds no tensors by name but a whole object: {advice}")
-    table = content
-    while isinstance(table, Mapping) and not _has_tensors(table):
-        table = next((table[key] for key in TABLES if isinstance(table.get(key), Mapping)), None)
-    if isinstance(table, Mapping):
-        return {str(name): value for name, value in table.items() if isinstance(value, Tensor)}
+def _find_tensors(content: Any, *, depth: int = MAX_DEPTH) -> dict[str, Tensor]:
+    """Return the tensors of a table, or of a table in it, which comes before tensors beside it; empty if none are."""
+    if not isinstance(content, Mapping) or not depth:
+        return {}
+    tables = (_find_tensors(content.get(key), depth=depth - 1) for key in TABLES)
+    own = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
+    return next(filter(None, tables), own)
+
+
+def _find_model(content: Any) -> str:
+    """Return the name of a model that the config in a checkpoint of mmseg begins with; empty if there is none."""
+    meta = content.get("meta") if isinstance(content, Mapping) else None
+    texts = [meta.get(key) for key in ("config", "cfg")] if isinstance(meta, Mapping) else []
+    found = [match[2] for text in texts if isinstance(text, str) and (match := _MODEL.search(text))]
+    return found[0] if found else ""
+
+
+def _describe_content(content: Any) -> str:
+    """Return what a file without tensors holds, and what to do."""
+    if isinstance(content, StandIn):
+        return f"a whole object: {SAVE_TENSORS}"
     keys = ", ".join(map(str, list(content)[:8])) if isinstance(content, Mapping) else type(content).__name__
-    raise ValueError(f"cannot load weights: {file} holds no tensors by name but {keys or 'nothing'}: give a state dict")
-
-
-def _has_tensors(table: Mapping[Any, Any]) -> bool:
-    return any(isinstance(value, Tensor) for value in table.values())
+    return f"{keys or 'nothing'}: give a state dict"
 
 
 def _remove_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

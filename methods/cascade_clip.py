@@ -199,20 +199,20 @@ def convert_official(official: Mapping[str, Tensor], method: PromptedSegmenter) 
         (r"decode_head\.q_projs\.(\d+)\.(weight|bias)", r"head.stages.\1.queries.project.\2"),
         (r"decode_head\.weights_s1", "head.stages.0.weights"),
         (r"decode_head\.weights_s2", "head.stages.1.weights"),
-        (r"backbone\.ln_layers\.(\d+)\.(weight|bias)", r"inner \1 \2"),
-        (r"backbone\.proj_layers", "inner matrices"),
+        (r"backbone\.proj_layers", "backbone.proj_layers"),
     ]
+    projections = [f"head.stages.{number // 3}.projections.{number + 5}" for number in range(6)]
+    for number, name in enumerate(projections):
+        rules.append((rf"backbone\.ln_layers\.{number}\.(weight|bias)", rf"{name}.\1"))
     for stage in range(3):
         name = rf"decode_head\.cascade_decoders\.{stage}"
         rules += make_decoder_rules(name, f"head.stages.{stage}.decoder", layers=3)
     source = "a checkpoint of Cascade-CLIP"
     tensors = convert_prompted_clip(official, method, head_rules=rules, source=source)
-    for number, matrix in enumerate(tensors.pop("inner matrices")):
-        name = f"head.stages.{number // 3}.projections.{number + 5}"
-        tensors[f"{name}.matrix"] = matrix
-        tensors[f"{name}.weight"] = tensors.pop(f"inner {number} weight")
-        tensors[f"{name}.bias"] = tensors.pop(f"inner {number} bias")
-    return tensors
+    matrices = tensors.pop("backbone.proj_layers")
+    if matrices.shape[:1] != (len(projections),):
+        raise ValueError(f"backbone.proj_layers is {tuple(matrices.shape)}, expected {len(projections)} matrices")
+    return tensors | {f"{name}.matrix": matrix for name, matrix in zip(projections, matrices, strict=True)}
 
 
 VARIANTS: dict[str, CascadeClipConfig] = {

@@ -90,3 +90,10 @@ def test_random_projections_are_buffers_which_checkpoints_have() -> None:
 def test_a_checkpoint_of_zegclip_is_refused_in_one_line() -> None:
     with pytest.raises(ValueError, match=r"^the file is not a checkpoint of Cascade-CLIP: .*$"):
         convert_official(make_official_weights("zegclip"), build_cascade_clip())
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (7, 16, 16)])
+def test_another_number_of_projections_is_refused_in_one_line(shape: tuple[int, ...]) -> None:
+    official = make_official_weights("cascade_clip") | {"backbone.proj_layers": torch.zeros(shape)}
+    with pytest.raises(ValueError, match=r"^backbone\.proj_layers is \(.*\), expected 6 matrices$"):
+        convert_official(official, build_cascade_clip())

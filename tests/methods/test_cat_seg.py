@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from functools import cache
@@ -141,6 +142,15 @@ def test_files_of_another_model_are_refused_in_one_line(change: str) -> None:
     with pytest.raises(ValueError, match=r"is not a checkpoint of CAT-Seg: .*(stem|upsample1)") as error:
         convert_official(official, load_tiny())
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("part", "qkv")
+def test_a_projection_without_one_of_its_parts_is_named_as_in_the_file(part: str) -> None:
+    official = load_official()
+    name = f"sem_seg_head.predictor.clip_model.visual.transformer.resblocks.0.attn.{part}_proj_weight"
+    del official[name]
+    with pytest.raises(ValueError, match=f"^the file has no tensor {re.escape(name)}$"):
+        convert_official(official, load_tiny())
 
 
 def test_a_method_without_its_own_text_encoder_refuses_official_files() -> None:

@@ -87,6 +87,11 @@ def test_a_checkpoint_of_another_model_or_a_part_of_one_is_refused_in_one_line()
         convert_official(part, method)
 
 
+def test_an_empty_tensor_is_not_taken_for_one_with_axes_of_length_1() -> None:
+    official = read_official_state() | {"ov_classifier.logit_scale": torch.zeros(0)}
+    assert convert_official(official, build_tiny_san())["log_scale"].shape == (0,)
+
+
 def test_the_published_model_trains_8_37_million_parameters() -> None:
     config = SideAdapterConfig()
     side, biases = SideAdapter(config, clip_width=768, clip_depth=12), BiasHead(config, heads=12)

@@ -49,7 +49,14 @@ def test_positions_of_another_clip_are_refused() -> None:
         convert_official(larger, build_zegclip())
 
 
-@pytest.mark.parametrize("change", [{"decode_head.extra": torch.zeros(1)}, {"backbone.prompt_embeddings": None}])
+@pytest.mark.parametrize("shape", [(), (0,), (0, 16), (1, 16), (18, 16), (26, 17), (2, 17, 16)])
+def test_positions_of_no_square_grid_are_refused(shape: tuple[int, ...]) -> None:
+    weights = {**make_official_weights("zegclip"), "backbone.positional_embedding": torch.zeros(shape)}
+    with pytest.raises(ValueError, match=r"with this CLIP: its positions are .*, expected 1 \+ n² rows of 16 numbers"):
+        convert_official(weights, build_zegclip())
+
+
+@pytest.mark.parametrize("change", [{"decode_head.extra": torch.zeros(1)}, {"backbone.positional_embedding": None}])
 def test_a_wrong_or_partial_file_is_refused_in_one_line(change: dict[str, Tensor | None]) -> None:
     weights = {name: value for name, value in (make_official_weights("zegclip") | change).items() if value is not None}
     with pytest.raises(ValueError, match=r"^the file is not a checkpoint of ZegCLIP: .*$"):

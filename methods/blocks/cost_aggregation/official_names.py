@@ -13,6 +13,7 @@ from methods.blocks.official_weights import Rule, rename_tensors, stack_rows
 _HEAD = r"sem_seg_head\.predictor\.transformer\."
 _LAYER, _OURS = _HEAD + r"layers\.(\d+)\.", r"aggregator.layers.\1."
 _CLIP = r"sem_seg_head\.predictor\.clip_model\."
+_PROJECTION = re.compile(rf"({_CLIP}.+\.)[qkv]_proj_weight")
 
 
 def _list_swin_rules(block: int) -> list[Rule]:
@@ -86,10 +87,10 @@ def convert_official(official: Mapping[str, Tensor], method: nn.Module) -> dict[
             "checkpoints of CAT-Seg hold a fine-tuned text encoder, and this variant has none: give a variant whose "
             "class embeddings come from a text encoder with fine_tuning"
         )
-    tensors = rename_tensors(official, RULES, source="a checkpoint of CAT-Seg")
-    for name in [name for name in tensors if name.endswith("attn.q_proj_weight")]:
-        layer = name.removesuffix("q_proj_weight")
-        stack_rows(tensors, [f"{layer}{part}_proj_weight" for part in "qkv"], into=f"{layer}in_proj_weight")
+    packed = dict(official)
+    for layer in dict.fromkeys(match[1] for name in official if (match := _PROJECTION.fullmatch(name))):
+        stack_rows(packed, [f"{layer}{part}_proj_weight" for part in "qkv"], into=f"{layer}in_proj_weight")
+    tensors = rename_tensors(packed, RULES, source="a checkpoint of CAT-Seg")
     for name in [name for name in tensors if re.search(r"\.classes\.empty(_guidance)?$", name)]:
         tensors[name] = tensors[name].flatten()
     return store_as_frozen(tensors, method)

@@ -40,6 +40,6 @@ def rename_with_segmenter(
         ValueError: A name is unknown or missing.
     """
     into = "segmenter."
-    rest = {name: value for name, value in official.items() if not name.startswith("backbone.")}
-    renamed = rename_tensors(rest, [*list_mask_former_rules(segmenter, into=into), *rules], source=source)
+    all_rules = [(r"backbone\..+", None), *list_mask_former_rules(segmenter, into=into), *rules]
+    renamed = rename_tensors(official, all_rules, source=source)
     return {**rename_encoder(official, segmenter, into=into), **renamed}

@@ -20,8 +20,9 @@ def split_rows(tensors: dict[str, Tensor], name: str, *, into: Sequence[str]) ->
         ValueError: There is no such tensor, or its rows cannot be divided into n parts.
     """
     packed = _take(tensors, name)
-    if len(packed) % len(into):
-        raise ValueError(f"{name} has {len(packed)} rows, which cannot be divided into {len(into)} parts")
+    num_rows = len(packed) if packed.ndim else 0
+    if not num_rows or num_rows % len(into):
+        raise ValueError(f"{name} has {num_rows} rows, which cannot be divided into {len(into)} parts")
     tensors.update(zip(into, packed.chunk(len(into)), strict=True))
 
 

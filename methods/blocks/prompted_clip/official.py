@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isqrt
 
 import torch
 from torch import Tensor
@@ -23,7 +24,8 @@ ENCODER_RULES: tuple[Rule, ...] = (
     (r"backbone\.deep_prompt_embeddings", "deep prompts"),
     (r"backbone\.prompt_proj\.(weight|bias)", r"encoder.prompts.project.\1"),
     (r"backbone\.prompt_norm\.(weight|bias)", r"encoder.norm.\1"),
-    (r"backbone\.(conv1\.weight|class_embedding|positional_embedding|proj)", rf"{VISUAL}\1"),
+    (r"backbone\.positional_embedding", rf"{VISUAL}positional_embedding"),
+    (r"backbone\.(conv1\.weight|class_embedding|proj)", rf"{VISUAL}\1"),
     (r"backbone\.(ln_pre|ln_post)\.(weight|bias)", rf"{VISUAL}\1.\2"),
     (r"backbone\.(transformer\.resblocks\..+)", rf"{VISUAL}\1"),
     (r"text_encoder\..+", None),  # never trained, hence CLIP's own
@@ -87,8 +89,8 @@ def _restore_positions(resized: Tensor, encoder: ClipImageEncoder, *, source: st
     positions: Tensor = encoder.visual.positional_embedding.detach()
     if resized.shape == positions.shape:
         return resized
-    side = round((len(resized) - 1) ** 0.5)
-    if (1 + side**2, positions.shape[1]) != tuple(resized.shape):
+    side = isqrt(max(resized.shape[:1].numel() - 1, 0))
+    if not side or (1 + side**2, positions.shape[1]) != tuple(resized.shape):
         found, rows = tuple(resized.shape), f"1 + n² rows of {positions.shape[1]} numbers"
         raise ValueError(f"the file is not {source} with this CLIP: its positions are {found}, expected {rows}")
     expected = resize_positions(positions, trained=encoder.trained_grid, grid=(side, side))

@@ -72,5 +72,5 @@ def rename_official(
 
 def _fit(value: Tensor, expected: Tensor) -> Tensor:
     """Drop or add axes of length 1, if nothing else differs from the expected shape."""
-    sides, wanted = ([side for side in some.shape if side > 1] for some in (value, expected))
+    sides, wanted = ([side for side in some.shape if side != 1] for some in (value, expected))
     return value.reshape(expected.shape) if sides == wanted else value

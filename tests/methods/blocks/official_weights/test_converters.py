@@ -113,7 +113,8 @@ def test_packed_rows_are_split_in_their_order_and_stacked_again() -> None:
 def test_a_packed_tensor_that_is_missing_or_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match="the file has no tensor in_proj_bias"):
         split_rows({}, "in_proj_bias", into=["q", "k", "v"])
-    with pytest.raises(ValueError, match="w has 4 rows, which cannot be divided into 3 parts"):
-        split_rows({"w": torch.zeros(4)}, "w", into=["q", "k", "v"])
+    for tensor, count in ((torch.zeros(4), 4), (torch.zeros(0, 2), 0), (torch.zeros(()), 0)):
+        with pytest.raises(ValueError, match=f"w has {count} rows, which cannot be divided into 3 parts"):
+            split_rows({"w": tensor}, "w", into=["q", "k", "v"])
     with pytest.raises(ValueError, match=r"a and b have different shapes: \(1,\), \(2,\)"):
         stack_rows({"a": torch.zeros(1), "b": torch.zeros(2)}, ["a", "b"], into="c")

@@ -150,4 +150,5 @@ RECIPE = Recipe(
     },
     presets=toy_presets(body=False),
     convert_official=convert_official,
+    official_model="OTSeg",
 )

@@ -129,4 +129,5 @@ RECIPE = Recipe(
     },
     presets=toy_presets(body=False),
     convert_official=convert_official,
+    official_model="ZegCLIP",
 )

@@ -267,6 +267,8 @@ class Recipe(Generic[ConfigT]):
         convert_official: Function from the tensors of a published checkpoint by their official names, and the method
             that they are for, to tensors by name in the method's state dict. Every official name is used or left out on
             purpose; a ValueError says in one line which are unknown or missing. None if no checkpoint can be read.
+        official_model: Name of the official model in the configs of mmseg, for methods whose checkpoints have the
+            tensors of another method's: a checkpoint that says another name is refused. Empty if there is none.
     """
 
     title: str
@@ -277,6 +279,7 @@ class Recipe(Generic[ConfigT]):
     budgets: Mapping[str, Budget]
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     convert_official: Callable[[Mapping[str, Tensor], Any], Mapping[str, Tensor]] | None = None
+    official_model: str = ""
 
     def make_train_split(self, split: Split) -> TrainSplit:
         """Return what `build` may know about a split."""

@@ -68,7 +68,8 @@ class MethodSetup:
         seed_globals(seed, "init")
         method = self.recipe.build(self.config, self.recipe.make_train_split(self.split))
         if self.weights is not None:
-            load_official_weights(method, Path(self.weights.file), recipe=self.recipe)
+            file, sha256 = Path(self.weights.file), self.weights.sha256
+            load_official_weights(method, file, recipe=self.recipe, sha256=sha256)
         return wrap_method(method, self.split, self.protocol)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from benchmark.core.official_weights import describe_change
 from benchmark.core.run_spec import OfficialWeights
 from benchmark.core.weight_files import find_problem_of_file, read_shapes
 from benchmark.planning.method_setup import MethodSetup
@@ -58,10 +59,7 @@ def find_weights(weights: OfficialWeights | None) -> OfficialWeights | None:
         if hash_file(path) == weights.sha256:
             return weights.model_copy(update={"file": str(path)})
     if existing:
-        raise ValueError(
-            f"weights {existing[0]} changed since this run was planned, SHA-256 {weights.sha256[:12]} was expected: "
-            "plan it again"
-        )
+        raise ValueError(describe_change(existing[0], weights.sha256))
     raise ValueError(f"no weights {weights.file}: go to the folder that holds {weights.name} now")
 
 

@@ -43,6 +43,8 @@ def _list_problems(recipe: Any) -> Iterator[str]:
             f"has {recipe.convert_official!r} as convert_official, expected a function of the tensors of a published "
             "checkpoint and a method, or None"
         )
+    if not isinstance(recipe.official_model, str):
+        yield f"has {recipe.official_model!r} as official_model, expected the name of a model in checkpoints of mmseg"
     yield from _list_problems_of_tables(recipe)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,10 @@ WRONG: dict[str, tuple[Change, str]] = {
         "shapes differ of 1 of 10 (rows), of the first (8, 8) in the file and (32, 6) here: choose the variant and the "
         "config of the file",
     ),
+    "another type": (
+        lambda file: file.update({"classifier": torch.zeros(32, 6, dtype=torch.int8)}),
+        "types differ of 1 of 10 (rows), of the first torch.int8 in the file and torch.float32 here",
+    ),
     "not finite": (
         lambda file: file["memory"].fill_(float("nan")),
         "numbers are not finite in 1 of 10 (memory): download it again",
@@ -119,8 +124,59 @@ def test_names_that_a_converter_asks_for_or_invents_are_errors_of_one_line(tmp_p
     file = save_official(tmp_path / "official.pth")
     with pytest.raises(ValueError, match=r"cannot be loaded into Small: the file has no tensor 'head'$"):
         load(file, build(), convert_official=lambda official, method: {"rows": official["head"]})
-    with pytest.raises(ValueError, match=r"its converter gives names that the method does not have, 1 of 1 \(rwos\)"):
+    with pytest.raises(
+        ValueError, match=r"the converter gives names that the method does not have, 1 of 1 \(rwos\): c"
+    ):
         load(file, build(), convert_official=lambda official, method: {"rwos": official["classifier"]})
+
+
+def convert_nothing(official: Mapping[str, Tensor], method: Method) -> dict[str, Tensor]:
+    return dict(official)
+
+
+def test_frozen_tensors_of_a_part_are_in_the_file_or_not(tmp_path: Path) -> None:
+    tensors = build_published().state_dict()
+    del tensors["color_map.0.bias"]
+    torch.save(tensors, tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"it lacks some frozen tensors, 1 of 7 \(color_map.0.bias\): it is a part of"):
+        load(tmp_path / "a.pth", build(), convert_official=convert_nothing)
+
+
+@pytest.mark.parametrize(
+    "fail",
+    [lambda: torch.cat([torch.zeros(1, 2), torch.zeros(3)]), lambda: len(torch.zeros(())), lambda: torch.zeros(1)[2]],
+)
+def test_shapes_that_a_converter_does_not_expect_are_errors_of_one_line(
+    fail: Callable[[], Any], tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"Small: its converter fails \([^\n]+\): it is another model's file$"):
+        load(save_official(tmp_path / "a.pth"), build(), convert_official=lambda official, method: fail())
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_loaded(tmp_path: Path) -> None:
+    file, method = save_official(tmp_path / "a.pth"), build()
+    sha256 = hash_file(file)
+
+    def replace_file(official: Mapping[str, Tensor], method: Method) -> Mapping[str, Tensor]:
+        file.write_bytes(file.read_bytes() + b" ")
+        return load_recipe(METHOD).convert_official(official, method)  # type: ignore[misc]
+
+    with pytest.raises(ValueError, match=r"a.pth changed since this run was planned, SHA-256 .*: plan it again$"):
+        load_official_weights(
+            method, file, recipe=replace(load_recipe(METHOD), convert_official=replace_file), sha256=sha256
+        )
+    assert same_state(method, build())
+
+
+@pytest.mark.parametrize(("model", "is_loaded"), [("Small", True), ("Other", False), ("", True)])
+def test_a_checkpoint_that_names_another_model_is_refused(model: str, is_loaded: bool, tmp_path: Path) -> None:
+    meta = {"config": f"model = dict(\n    type='{model}',\n"} if model else {}
+    torch.save({"meta": meta, "state_dict": rename_to_official(build_published())}, tmp_path / "a.pth")
+    expected = (
+        nullcontext() if is_loaded else pytest.raises(ValueError, match="it is a checkpoint of Other, expected Sm")
+    )
+    with expected:
+        load(tmp_path / "a.pth", build(), official_model="Small")
 
 
 def test_a_method_without_a_converter_loads_nothing(tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_a_recipe_without_mistakes_is_accepted() -> None:
         ({"budgets": {"*": Budget(), "voc2012": Budget()}}, "budget for an unknown dataset: no dataset 'voc2012'; did"),
         ({"presets": {"toy_box": {}}}, "has a preset for an unknown dataset: no dataset 'toy_box'; did you mean 'toyb"),
         ({"build": None}, "has None as build, expected a function"),
+        ({"official_model": None}, "has None as official_model, expected the name of a model"),
         ({"variants": {}}, "has no variants"),
         ({"variants": {"a": Config}}, "has the class Config as variant 'a', expected an instance: Config()"),
         ({"variants": {"a": {"width": 3}}}, "has {'width': 3} as variant 'a', expected a value such as MyConfig()"),

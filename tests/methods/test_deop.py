@@ -55,8 +55,7 @@ TINY = DeopConfig(
 EMBED_QUERIES = "sem_seg_head.predictor.class_embed.layers."
 
 
-@pytest.fixture(scope="module")
-def official() -> dict[str, Tensor]:
+def make_official_weights() -> dict[str, Tensor]:
     """Return a checkpoint: the tensors that the outputs were computed with, and those of its segmenter."""
     file = Path(__file__).parent / "official" / "zsseg" / "shapes.json"
     shapes = json.loads(file.read_text(encoding="utf-8"))
@@ -66,6 +65,11 @@ def official() -> dict[str, Tensor]:
     shapes["sem_seg_head.predictor.query_embed.weight"] = [NUM_PROPOSALS, 32]
     rest = {"criterion.empty_weight": torch.ones(5), "clip_adapter.prompt_learner.dot_signal": torch.zeros(1, 64)}
     return {**official_tensors.draw_official_tensors(shapes), **draw_official_tensors(), **rest}
+
+
+@pytest.fixture(scope="module")
+def official() -> dict[str, Tensor]:
+    return make_official_weights()
 
 
 @pytest.fixture(scope="module")

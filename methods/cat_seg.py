@@ -62,7 +62,9 @@ TOY_SETTINGS = {
     "decoder.guidance": [4],
     "decoder.upsampled": [32],
     "views": None,
+    "fine_tuning.rate": 0.1,
 }
+"""Sizes for images of 64 pixels and the toy CLIP, and a rate of CLIP that was chosen on `toybox_tune`."""
 
 RECIPE = Recipe(
     title="CAT-Seg",
@@ -71,7 +73,7 @@ RECIPE = Recipe(
     variants=VARIANTS,
     build=build,
     budgets={
-        "toybox": Budget(iterations=600, batch_size=16, learning_rate=4e-3),
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=8e-3),
         "*": Budget(iterations=80_000, batch_size=4, learning_rate=2e-4, weight_decay=1e-4, warmup=0.0, clip_norm=0.01),
     },
     presets=toy_presets(body=False, settings=TOY_SETTINGS),

@@ -278,7 +278,7 @@ RECIPE = Recipe(
     build=build,
     convert_official=convert_official,
     budgets={
-        "toybox": Budget(iterations=600, batch_size=16, learning_rate=1e-3),
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3),
         "voc12": Budget(
             iterations=20_000, batch_size=16, learning_rate=2e-4, weight_decay=1e-4, warmup=0, clip_norm=0.01
         ),
@@ -292,6 +292,7 @@ RECIPE = Recipe(
             "positions.grid": 8,
             "anchors.heads": 4,
             "anchors.dropout": 0.0,
+            "temperature": 30.0,  # chosen on `toybox_tune`
         },
     ),
 )

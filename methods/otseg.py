@@ -145,10 +145,10 @@ RECIPE = Recipe(
     variants=VARIANTS,
     build=build,
     budgets={
-        "toybox": Budget(iterations=600, batch_size=16, learning_rate=2e-3),
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=8e-3),
         "*": Budget(iterations=20_000, batch_size=16, learning_rate=2e-4, warmup=0.075, clip_norm=1e6),
     },
-    presets=toy_presets(body=False),
+    presets=toy_presets(body=False, settings={"loss.focal": 20.0}),  # chosen on `toybox_tune`
     convert_official=convert_official,
     official_model="OTSeg",
 )

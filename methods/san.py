@@ -255,8 +255,10 @@ TOY_SETTINGS: Mapping[str, object] = {
     "side.channels": 32,
     "matching.sampling.points": 128,
     "clip_scale": 1.0,
+    "matching.no_object_weight": 0.01,
 }
-"""Sizes for images of 64 pixels and the toy CLIP, whose last block is the one with biases."""
+"""Sizes for images of 64 pixels and the toy CLIP, whose last block is the one with biases; the weight of no-object was
+chosen on `toybox_tune`."""
 
 RECIPE = Recipe(
     title="SAN",

@@ -306,8 +306,9 @@ TOY_SETTINGS = {
     "candidates.count": 5,
     "candidates.crop_size": 32,
     "candidates.regions.max_regions": 4,
+    "candidates.regions.merge_above": 0.8,
 }
-"""Sizes for the toy CLIP and 64 x 64 images."""
+"""Sizes for the toy CLIP and 64 x 64 images, and a threshold of merging that was chosen on `toybox_tune`."""
 
 RECIPE = Recipe(
     title="Split Matching",

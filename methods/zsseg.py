@@ -308,6 +308,8 @@ VARIANTS: dict[str, ZsSegConfig] = {
     "CLIP on regions alone": ZsSegConfig(ensemble=0.0),
 }
 
+TOY_SETTINGS = {"hidden": 128, "prompt_regions": 8, "ensemble": 0.6}  # the weight was chosen on `toybox_tune`
+
 RECIPE = Recipe(
     title="zsseg",
     paper="arXiv 2112.14757",
@@ -326,6 +328,6 @@ RECIPE = Recipe(
         ),
         "*": Budget(iterations=60_000, batch_size=32, learning_rate=1e-4, weight_decay=1e-4, warmup=0, clip_norm=0.01),
     },
-    presets=toy_presets(body=False, settings={**toy_mask_former("segmenter"), "hidden": 128, "prompt_regions": 8})
+    presets=toy_presets(body=False, settings=toy_mask_former("segmenter") | TOY_SETTINGS)
     | {"voc12": {"ensemble": 0.7, "query_prompts": SCULPTURE.model_dump(mode="json")}},
 )

@@ -8,7 +8,6 @@ Supervision: masks of seen classes. Cost: body once, CLIP once for each mask tha
 Official code: MendelXu/zsseg.baseline, commit d77c3af. Equal to it with the same weights (tests/methods/test_zsseg):
 embeddings and masks of the segmenter, class scores with and without CLIP, score maps, and the losses of MaskFormer. The
 ensemble is official, too, with weight 0.8 (0.7 on VOC) and CLIP's probabilities of 1 for a mask without a pixel.
-
 Official training has two stages. The first learns prompts, by which CLIP classifies crops of labeled regions. The
 second trains the segmenter alone, whose queries are compared with these prompts, or with a fixed one on VOC.
 

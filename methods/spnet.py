@@ -134,7 +134,7 @@ RECIPE = Recipe(
     variants=VARIANTS,
     build=build,
     budgets={
-        "toybox": Budget(iterations=600, batch_size=16, learning_rate=4e-3),
+        "toybox": Budget(iterations=600, batch_size=16, learning_rate=1.6e-2, weight_decay=0.0),
         "*": Budget(iterations=20_000, batch_size=16, learning_rate=1e-4),
     },
     presets=toy_presets(),

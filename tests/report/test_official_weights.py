@@ -27,13 +27,13 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def save_published(store: Store, **changes: Any) -> str:
+def save_published(store: Store, *, reconstruction: str = "", **changes: Any) -> str:
     fields: dict[str, Any] = {
         "weights": WEIGHTS,
         "overrides": {"weights": "official.pth"},
         "budget": Budget(iterations=0),
     }
-    return save(store, spec_of(**fields | changes), even(70, 50))
+    return save(store, spec_of(**fields | changes), even(70, 50), reconstruction=reconstruction)
 
 
 def render_both(store: Store, published: str, **options: Any) -> str:
@@ -56,6 +56,14 @@ def test_a_row_that_is_trained_further_says_so(store: Store) -> None:
     text = render_both(store, save_published(store, budget=Budget(iterations=20)))
     assert "trained elsewhere, then trained further here: its training data" in text
     assert "20 iterations" in text
+
+
+@pytest.mark.parametrize(("iterations", "is_said"), [(0, False), (20, True)])
+def test_deviations_of_training_are_those_of_rows_that_are_trained_here(
+    store: Store, iterations: int, is_said: bool
+) -> None:
+    published = save_published(store, reconstruction="stages at once.", budget=Budget(iterations=iterations))
+    assert ("Reconstruction: stages at once" in render_both(store, published)) is is_said
 
 
 def test_a_comparison_warns_of_the_side_that_was_trained_elsewhere(store: Store) -> None:

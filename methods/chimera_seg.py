@@ -35,6 +35,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.api import (
@@ -122,15 +123,17 @@ class ChimeraConfig(Config):
     sgd: SgdConfig | None = SgdConfig()
     sam: AlignmentConfig | None = SamConfig()
     loss: PixelTextConfig = PixelTextConfig()
-    logit_scale: float = 15.0
+    logit_scale: float = Field(default=15.0, gt=0)
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, that class embeddings, head and alignment fit CLIP, and that SGD has a class token."""
+        """Check the parts, that class embeddings, head and alignment fit CLIP, and that losses have what they need."""
         super().check_plan(budget)
         check_embeddings_fit(self.class_embeddings, self.clip)
         check_head_fits(self.head, self.clip)
         check_alignment_fits(self.sam, self.clip)
-        if self.sgd is not None:
+        if self.sgd is None:
+            self.loss.check_has_a_term()
+        else:
             advice = "SGD distills CLIP's class token (sgd=null switches it off)"
             check_class_embedding(self.clip.model, needed_by=advice)
 

@@ -84,6 +84,7 @@ from methods.blocks.region_clustering import (
     RegionTeacher,
     Synthesizer,
     add_regions,
+    check_synthesizer_fits,
     mark_unlabeled,
     pool_by_region,
 )
@@ -143,6 +144,8 @@ class ClipZssConfig(Config):
             raise ValueError("nel is null and cross_entropy is 0, expected at least one loss of labeled pixels")
         super().check_plan(budget)
         check_embeddings_fit(self.class_embeddings, self.clip)
+        if self.plm is not None:
+            check_synthesizer_fits(self.plm.heads, self.clip)
 
 
 class ClipZss(Method):

@@ -122,15 +122,18 @@ class DeopConfig(Config):
     positions: ExtraPositionsConfig | None = ExtraPositionsConfig()
     anchors: AnchorsConfig | None = AnchorsConfig()
     loss: ClassMapConfig = ClassMapConfig()
-    temperature: float = 100.0
+    temperature: float = Field(default=100.0, gt=0)
     pixel_statistics: PixelStatistics = "ImageNet"
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, and that CLIP has the tokenizer, the severed blocks and those with positions."""
+        """Check the parts, and that learned tokens, severed blocks, positions and anchors fit CLIP."""
         super().check_plan(budget)
         if self.learned_tokens is not None:
-            check_learned_prompts_fit(LearnedPromptsConfig(prefix=self.learned_tokens), self.clip)
+            prompts = LearnedPromptsConfig(prefix=self.learned_tokens)
+            check_learned_prompts_fit(prompts, self.clip, setting="learned_tokens")
         check_blocks(self.clip.model, severance=self.severance, positions=self.positions)
+        if self.anchors is not None:
+            self.anchors.check_clip(self.clip.model)
 
 
 class Deop(Method):

@@ -16,9 +16,10 @@ count as one text.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from benchmark.api import Budget, Recipe, Supervision, TrainSplit, Traits
@@ -47,6 +48,7 @@ from methods.blocks.transport_decoder import (
     TransportConfig,
     TransportDecoder,
     TransportDecoderConfig,
+    check_templates,
     score_transport,
 )
 
@@ -73,6 +75,11 @@ class OtSegConfig(PromptedSegmenterConfig):
     templates: tuple[str, ...] = Field(default=TEMPLATES, min_length=1)
     transport: TransportConfig | None = TransportConfig()
     decoder: TransportDecoderConfig = TransportDecoderConfig()
+
+    @model_validator(mode="after")
+    def _check_templates(self) -> Self:
+        check_templates(self.templates)
+        return self
 
 
 class OtSegHead(MaskHead):

@@ -59,8 +59,9 @@ class PaclSupConfig(Config):
     loss: PixelTextConfig = PixelTextConfig(focal=0, dice=0)
 
     def check_plan(self, budget: Budget) -> None:
-        """Check the parts, and that class embeddings and shifts fit CLIP."""
+        """Check the parts, that class embeddings and shifts fit CLIP, and that there is a loss."""
         super().check_plan(budget)
+        self.loss.check_has_a_term()
         check_embeddings_fit(self.class_embeddings, self.clip)
         check_shifts_fit(self.patches, self.clip)
 

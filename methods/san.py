@@ -4,7 +4,7 @@ Idea: a small network beside a frozen CLIP, which reads CLIP's features, propose
 predicts for each mask make copies of CLIP's class token recognize what the mask covers.
 
 Supervision: masks of seen classes. The paper trains on all 171 classes of COCO-Stuff; here, the unseen ones of the
-split are left out, so that the published weights must be marked as having seen them.
+split are left out, and masks of these may have been among the training data of the published weights.
 
 Official code: MendelXu/SAN e19262d (MIT). With equal weights, outputs, losses, gradients and the number of trained
 parameters are the same as there, which tests compare. The side network starts with random weights, as in the official

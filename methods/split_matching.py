@@ -31,9 +31,11 @@ operations of a ViT-B/16 on an image of 512 x 512.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.api import (
@@ -109,7 +111,7 @@ class SplitMatchingConfig(Config):
     class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     segmenter: MaskFormerConfig = MaskFormerConfig(queries=150)
     candidates: CandidateConfig | None = CandidateConfig()
-    enhancement: tuple[int, ...] = (1, 2, 4)
+    enhancement: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (1, 2, 4)
     matching: MaskMatchingConfig = MaskMatchingConfig(unlabeled="ignored")
 
     def check_plan(self, budget: Budget) -> None:

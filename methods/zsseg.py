@@ -113,14 +113,14 @@ class ZsSegConfig(Config):
     crops: MaskedCropConfig = MaskedCropConfig()
     ensemble: float | None = Field(default=0.8, ge=0, le=1)
     skip_no_object: bool = False
-    hidden: int = 1024
-    scale: float = 100.0
+    hidden: int = Field(default=1024, ge=1)
+    scale: float = Field(default=100.0, gt=0)
 
     def check_plan(self, budget: Budget) -> None:
         """Check the parts, and that learned prompts fit CLIP."""
         super().check_plan(budget)
         if isinstance(self.region_prompts, LearnedPromptsConfig):
-            check_learned_prompts_fit(self.region_prompts, self.clip)
+            check_learned_prompts_fit(self.region_prompts, self.clip, setting="region_prompts.prefix")
 
 
 class ZsSeg(Method):

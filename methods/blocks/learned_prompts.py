@@ -22,6 +22,8 @@ from methods.blocks.clip.config import AnyClipConfig, Clip
 from methods.blocks.prompt_texts import find_nouns
 
 INITIAL_STD = 0.02
+NUM_OTHER_TOKENS = 4
+"""Least number of tokens beside the learned ones: start, one of a class name, period and end."""
 
 
 class LearnedPromptsConfig(Config):
@@ -121,23 +123,31 @@ class LearnedPrompts(nn.Module):
         if len(row) > self.length:
             raise ValueError(
                 f"class {name!r}: {len(words)} tokens of {noun!r} after {len(self.prefix)} learned ones are more than "
-                f"the {self.length} that this CLIP reads: shorten its alias or lower prefix"
+                f"the {self.length} that this CLIP reads: shorten its alias or learn fewer tokens"
             )
         return row
 
 
-def check_learned_prompts_fit(config: LearnedPromptsConfig, clip_config: AnyClipConfig) -> None:
-    """Check that a CLIP has the tokenizer that learned prompts need.
+def check_learned_prompts_fit(config: LearnedPromptsConfig, clip_config: AnyClipConfig, *, setting: str) -> None:
+    """Check that a CLIP has the tokenizer that learned prompts need, and reads as many tokens.
 
     Args:
         config: Learned prompts.
         clip_config: CLIP whose text encoder reads them.
+        setting: Name of the number of learned tokens in the config of the method, for the message.
 
     Raises:
-        ValueError: The CLIP has its own tokenizer.
+        ValueError: The CLIP has its own tokenizer, or reads fewer tokens.
     """
-    if read_architecture(clip_config.model).tokenizer:
+    architecture = read_architecture(clip_config.model)
+    if architecture.tokenizer:
         raise ValueError(
             f"{config.prefix} learned tokens need a CLIP with OpenAI's tokenizer, and {clip_config.model} has its own: "
             "choose another clip.model, or kind: templates"
+        )
+    most = architecture.context_length - NUM_OTHER_TOKENS
+    if config.prefix > most:
+        raise ValueError(
+            f"{setting} is {config.prefix}, expected at most {most}: {clip_config.model} reads "
+            f"{architecture.context_length} tokens, {NUM_OTHER_TOKENS} or more of them for a class name and around it"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
@@ -20,9 +21,18 @@ class PixelTextConfig(Config):
         dice: 1 - dice on softmax probabilities, averaged over the classes in the batch.
     """
 
-    cross_entropy: float = 1.0
-    focal: float = 0.5
-    dice: float = 0.5
+    cross_entropy: float = Field(default=1.0, ge=0)
+    focal: float = Field(default=0.5, ge=0)
+    dice: float = Field(default=0.5, ge=0)
+
+    def check_has_a_term(self) -> None:
+        """Check, for the `check_plan` of methods without another loss, that a term is part of the loss.
+
+        Raises:
+            ValueError: All weights are 0.
+        """
+        if not (self.cross_entropy or self.focal or self.dice):
+            raise ValueError("loss.cross_entropy, loss.focal and loss.dice are all 0, expected one above 0")
 
 
 class PixelTextLoss(nn.Module):

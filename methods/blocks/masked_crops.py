@@ -32,7 +32,7 @@ class MaskedCropConfig(Config):
         min_area: Regions of a smaller share of the image are not embedded; 0 for all that have a pixel.
     """
 
-    threshold: float = 0.5
+    threshold: float = Field(default=0.5, ge=0, lt=1)
     fill: Literal["mean", "black", "image"] = "mean"
     expansion: float = Field(default=1.0, gt=0)
     min_area: float = Field(default=0.0, ge=0, lt=1)

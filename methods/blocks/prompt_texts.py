@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import model_validator
@@ -32,10 +32,19 @@ class TemplatePromptsConfig(Config):
 
     @model_validator(mode="after")
     def _check_templates(self) -> TemplatePromptsConfig:
-        wrong = [template for template in self.templates if template.count("{}") != 1]
-        if wrong:
-            raise ValueError(f"template {wrong[0]!r} needs exactly one {{}}, the position of the class name")
+        check_templates(self.templates)
         return self
+
+
+def check_templates(templates: Iterable[str]) -> None:
+    """Check that each template has one position of the class name.
+
+    Raises:
+        ValueError: A template has none, or several.
+    """
+    for template in templates:
+        if template.count("{}") != 1:
+            raise ValueError(f"template {template!r} needs exactly one {{}}, the position of the class name")
 
 
 class OtherTemplates(ClassTexts):

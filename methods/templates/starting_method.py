@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor, nn
 
 from benchmark.api import (
@@ -58,8 +59,8 @@ class StartingConfig(Config):
     clip: ClipConfig = ClipConfig()
     class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     loss: PixelTextConfig = PixelTextConfig()
-    window: int = 1
-    scale: float = 20.0
+    window: int = Field(default=1, ge=1)
+    scale: float = Field(default=20.0, gt=0)
 
 
 class StartingMethod(Method):

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
@@ -29,6 +29,8 @@ TOY_FIELDS = {"encoder": "tu-test_resnet", "depth": 3, "channels": 96}
 """Fields of the body that the toy weights belong to."""
 CLASSIFIER = "segmentation_head."
 """Prefix of the classifier in checkpoints of segmentation-models-pytorch."""
+Rate = Annotated[int, Field(ge=1)]
+"""Dilation of a convolution."""
 
 
 class SmpBodyConfig(Config):
@@ -49,10 +51,10 @@ class SmpBodyConfig(Config):
 
     encoder: str = "resnet50"
     weights: str | None = "imagenet"
-    depth: int = 5
+    depth: int = Field(default=5, ge=1)
     stride: Literal[8, 16] = 8
-    channels: int = 256
-    rates: tuple[int, int, int] = (12, 24, 36)
+    channels: int = Field(default=256, ge=1)
+    rates: tuple[Rate, Rate, Rate] = (12, 24, 36)
     sha256: str = ""
 
     @model_validator(mode="before")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
@@ -25,6 +27,12 @@ class ClassMaskConfig(Config):
     focal: float = Field(default=100.0, ge=0)
     dice: float = Field(default=1.0, ge=0)
     ignore_as_negative: bool = True
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if not (self.focal or self.dice):
+            raise ValueError("focal and dice are both 0, expected one above 0")
+        return self
 
 
 class ClassMaskLoss(nn.Module):

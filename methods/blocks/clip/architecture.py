@@ -31,6 +31,7 @@ class Architecture:
         is_timm: Whether open_clip builds the image encoder through timm.
         tensor_shapes: Shapes of some tensors of the image encoder, by their names in weight files.
         tokenizer: Repository of the model's own tokenizer on the Hub; empty for CLIP's.
+        context_length: Number of tokens of a text, with start and end.
         unsupported: What is not supported, each in a few words.
     """
 
@@ -43,6 +44,7 @@ class Architecture:
     is_timm: bool = False
     tensor_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     tokenizer: str = ""
+    context_length: int = 77
     unsupported: tuple[str, ...] = ()
 
     @property
@@ -77,8 +79,13 @@ def _parse_architecture(file: Path) -> Architecture:
     fields = json.loads(file.read_text(encoding="utf-8"))
     image = fields.get("vision_cfg", {})
     parse = _parse_timm if "timm_model_name" in image else _parse_resnet if is_resnet(image) else _parse_vit
-    tokenizer = fields.get("text_cfg", {}).get("hf_tokenizer_name", "")
-    return replace(parse(image, fields["embed_dim"]), tokenizer=tokenizer, unsupported=tuple(find_unsupported(fields)))
+    text = fields.get("text_cfg", {})
+    return replace(
+        parse(image, fields["embed_dim"]),
+        tokenizer=text.get("hf_tokenizer_name", ""),
+        context_length=text.get("context_length", Architecture.context_length),
+        unsupported=tuple(find_unsupported(fields)),
+    )
 
 
 def _parse_vit(image: Mapping[str, Any], embed_dim: int) -> Architecture:

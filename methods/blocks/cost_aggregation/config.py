@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -10,6 +10,9 @@ from benchmark.core.method import Config
 
 GROUP = 16
 """Channels of the decoder that are normalized together."""
+
+Channels = Annotated[int, Field(ge=1)]
+"""Channels of a stage of the decoder."""
 
 
 class SpatialConfig(Config):
@@ -87,15 +90,15 @@ class CostDecoderConfig(Config):
         upsampled: Channels of the learned upsampling of CLIP's features in front of each guidance.
     """
 
-    widths: tuple[int, ...] = Field(default=(64, 32), min_length=1)
-    guidance: tuple[int, ...] | None = (32, 16)
-    upsampled: tuple[int, ...] = (256, 128)
+    widths: tuple[Channels, ...] = Field(default=(64, 32), min_length=1)
+    guidance: tuple[Channels, ...] | None = (32, 16)
+    upsampled: tuple[Channels, ...] = (256, 128)
 
     @model_validator(mode="after")
     def _check_stages(self) -> Self:
         if any(width > GROUP and width % GROUP for width in self.widths):
             raise ValueError(f"decoder widths are {list(self.widths)}: give multiples of {GROUP}, the size of groups")
-        sizes = {len(self.widths), len(self.upsampled), len(self.guidance or self.widths)}
+        sizes = {len(self.widths), len(self.upsampled), len(self.widths if self.guidance is None else self.guidance)}
         if len(sizes) > 1:
             raise ValueError("decoder widths, guidance and upsampled differ in number: give one of each for a stage")
         return self

@@ -7,6 +7,7 @@ from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from benchmark.api import (
@@ -79,7 +80,7 @@ class CatSegConfig(Config):
     clip: ClipConfig = ClipConfig()
     class_embeddings: ClassEmbeddingsConfig = TextEncoderEmbeddings()
     fine_tuning: FineTuningConfig | None = FineTuningConfig()
-    side: int = 384
+    side: int = Field(default=384, ge=1)
     residual: Residual = "class token"
     aggregator: AggregatorConfig = AggregatorConfig()
     decoder: CostDecoderConfig = CostDecoderConfig()

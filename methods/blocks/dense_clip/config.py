@@ -20,6 +20,9 @@ from methods.blocks.dense_clip.early_fusion import Sinkhorn
 from methods.blocks.dense_clip.proxy_models import ProxyModelConfig, TimmProxyConfig
 from methods.blocks.refinement import PamrConfig
 
+BlockIndex = Annotated[int, Field(ge=0)]
+"""Index of a block of CLIP, from 0."""
+
 
 class FixedAttentionConfig(Config):
     """The same attention for all images.
@@ -98,7 +101,7 @@ class SelfCalibrationConfig(Config):
     kind: Literal["self-calibration"] = "self-calibration"
     before: int = Field(default=8, ge=0)
     after: int | None = Field(default=3, ge=0)
-    levels: tuple[int, ...] = (3, 4, 5, 6, 7, 8, 9)
+    levels: tuple[BlockIndex, ...] = (3, 4, 5, 6, 7, 8, 9)
     outliers: float = Field(default=0.05, ge=0, lt=1)
     threshold: float = Field(default=0.4, ge=-1, le=1)
     class_share: float = Field(default=0.3, ge=0, le=100)
@@ -128,7 +131,7 @@ class ResidualAttentionConfig(Config):
     """
 
     kind: Literal["residual attention"] = "residual attention"
-    blocks: tuple[int, ...] = (5, 6, 7, 8)
+    blocks: tuple[BlockIndex, ...] = (5, 6, 7, 8)
     residual: BlendConfig = BlendConfig()
     feedback: BlendConfig | None = BlendConfig(scale=2.2, share=0.7)
     threshold: float = Field(default=0.5, ge=0, le=1)

@@ -60,11 +60,7 @@ class AnchorDecoder(RegionVectors):
 
     def __init__(self, config: AnchorsConfig, *, num_anchors: int, dimension: int) -> None:
         super().__init__()
-        if dimension % config.heads or dimension % 4:
-            raise ValueError(
-                f"anchors.heads is {config.heads}, and embeddings have {dimension} dimensions: "
-                "heads and 4 must divide them, give another number"
-            )
+        config.check_width(dimension)
         self._dropout, hidden = config.dropout, round(config.hidden * dimension)
         self.anchors = nn.Parameter(torch.randn(num_anchors, dimension))
         self.layers = nn.ModuleList(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -35,7 +35,7 @@ class ExtraPositionsConfig(Config):
         grid: Rows and columns of patches that they are trained for; they are resized to other grids.
     """
 
-    before: tuple[int, ...] = Field(default=(0, 1, 2, 3, 4, 5), min_length=1)
+    before: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0, 1, 2, 3, 4, 5), min_length=1)
     grid: int = Field(default=24, ge=1)
 
 
@@ -53,6 +53,26 @@ class AnchorsConfig(Config):
     heads: int = Field(default=8, ge=1)
     hidden: float = Field(default=2.0, gt=0)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    def check_clip(self, model: str) -> None:
+        """Check that the heads divide the length of the embeddings of a CLIP, by the name of its architecture.
+
+        Raises:
+            ValueError: The heads do not divide it.
+        """
+        self.check_width(read_architecture(model).embed_dim)
+
+    def check_width(self, dimension: int) -> None:
+        """Check that the heads divide the length of an embedding.
+
+        Raises:
+            ValueError: The heads, or the 4 of positions, do not divide it.
+        """
+        if dimension % self.heads or dimension % 4:
+            raise ValueError(
+                f"anchors.heads is {self.heads}, and embeddings have {dimension} dimensions: "
+                "heads and 4 must divide them, give another number"
+            )
 
 
 class ClassMapConfig(Config):

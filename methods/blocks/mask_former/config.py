@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field, model_validator
@@ -42,9 +42,9 @@ class PyramidConfig(Config):
 
     encoder: str = "resnet50"
     weights: str | None = "imagenet"
-    depth: int = 5
+    depth: int = Field(default=5, ge=1)
     levels: int = Field(default=4, ge=1)
-    multi_grid: tuple[int, ...] = ()
+    multi_grid: tuple[Annotated[int, Field(ge=1)], ...] = ()
     batch_norm: Literal["frozen", "trained"] = "frozen"
     sha256: str = ""
 
@@ -88,13 +88,13 @@ class MaskFormerConfig(Config):
     """
 
     pyramid: PyramidConfig = PyramidConfig()
-    pixel_channels: int = 256
-    mask_channels: int = 256
-    width: int = 256
+    pixel_channels: int = Field(default=256, ge=1)
+    mask_channels: int = Field(default=256, ge=1)
+    width: int = Field(default=256, ge=1)
     queries: int = Field(default=100, ge=1)
     layers: int = Field(default=6, ge=1)
     heads: int = Field(default=8, ge=1)
-    hidden: int = 2048
+    hidden: int = Field(default=2048, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 
     def check_plan(self, budget: Budget) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
 
 from benchmark.core.method import Config
 
@@ -25,9 +27,9 @@ class PointSamplingConfig(Config):
         uncertain: Share of the points that are the least certain candidates.
     """
 
-    points: int = 112 * 112
-    oversampling: float = 3.0
-    uncertain: float = 0.75
+    points: int = Field(default=112 * 112, ge=1)
+    oversampling: float = Field(default=3.0, ge=1)
+    uncertain: float = Field(default=0.75, ge=0, le=1)
 
 
 class MaskMatchingConfig(Config):
@@ -46,10 +48,16 @@ class MaskMatchingConfig(Config):
         unlabeled: What unlabeled pixels are.
     """
 
-    class_weight: float = 1.0
-    mask_weight: float = 20.0
-    dice_weight: float = 1.0
-    no_object_weight: float = 0.1
+    class_weight: float = Field(default=1.0, ge=0)
+    mask_weight: float = Field(default=20.0, ge=0)
+    dice_weight: float = Field(default=1.0, ge=0)
+    no_object_weight: float = Field(default=0.1, ge=0)
     mask_term: MaskTerm = "focal"
     sampling: PointSamplingConfig | None = None
     unlabeled: Unlabeled = "negative"
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if not (self.class_weight or self.mask_weight or self.dice_weight):
+            raise ValueError("class_weight, mask_weight and dice_weight are all 0, expected one above 0")
+        return self

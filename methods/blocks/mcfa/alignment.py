@@ -12,11 +12,11 @@ width of CLIP; the mean of both. L_glb is 1 - cos between the mean output of an 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from benchmark.core.method import Config
@@ -57,6 +57,14 @@ class McfaConfig(Config):
     attention: Attention = "value"
     tail: Tail = "full"
     temperature: float = Field(default=100.0, gt=0)
+
+    @model_validator(mode="after")
+    def _check_weights(self) -> Self:
+        if not (self.labels or self.has_teacher):
+            raise ValueError(
+                "labels, pseudo_labels, local_alignment and global_alignment are all 0, expected one above 0"
+            )
+        return self
 
     @property
     def has_teacher(self) -> bool:

@@ -19,7 +19,7 @@ class PromptsConfig(Config):
         dropout: Share of prompt values that are dropped in training.
     """
 
-    count: int = Field(default=10, ge=1)
+    count: int = Field(default=10, ge=1, le=10_000)
     depth: int | None = Field(default=None, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
 

@@ -18,7 +18,7 @@ from methods.blocks.region_clustering.regions import (
     pool_by_region,
     select_unlabeled,
 )
-from methods.blocks.region_clustering.synthesizer import Synthesizer
+from methods.blocks.region_clustering.synthesizer import Synthesizer, check_synthesizer_fits
 
 __all__ = [
     "NO_REGION",
@@ -28,6 +28,7 @@ __all__ = [
     "Synthesizer",
     "add_regions",
     "assign_to_seeds",
+    "check_synthesizer_fits",
     "cluster_patches",
     "compute_window_means",
     "mark_unlabeled",

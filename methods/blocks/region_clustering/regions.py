@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -34,7 +34,7 @@ class RegionConfig(Config):
         tail: Rest of the last block, after its attention.
     """
 
-    windows: tuple[int, ...] = Field(default=(3, 5, 7), min_length=1)
+    windows: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = Field(default=(3, 5, 7), min_length=1)
     iterations: int = Field(default=10, ge=1)
     merge_above: float | None = Field(default=0.9, ge=-1, le=1)
     min_share: float = Field(default=0.005, ge=0, lt=1)

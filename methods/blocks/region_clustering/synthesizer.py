@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from methods.blocks.clip.architecture import read_architecture
+from methods.blocks.clip.config import ClipConfig
+
 
 class SynthesizerLayer(nn.Module):
     """Attention between the regions of an image, a linear map of the class token, and a two-layer network.
@@ -57,8 +60,7 @@ class Synthesizer(nn.Module):
 
     def __init__(self, dimension: int, *, layers: int, heads: int) -> None:
         super().__init__()
-        if dimension % heads:
-            raise ValueError(f"plm.heads is {heads}, expected a divisor of the embedding dimension, {dimension}")
+        _check_heads(heads, dimension=dimension)
         self.heads = heads
         self.layers = nn.ModuleList(SynthesizerLayer(dimension, heads=heads) for _ in range(layers))
 
@@ -79,3 +81,21 @@ class Synthesizer(nn.Module):
         for layer in self.layers:
             regions = layer(regions, lengthened, is_hidden)
         return regions
+
+
+def check_synthesizer_fits(heads: int, clip_config: ClipConfig) -> None:
+    """Check that the heads of a synthesizer divide the embeddings of a CLIP.
+
+    Args:
+        heads: Attention heads of a layer.
+        clip_config: CLIP that the embeddings are those of.
+
+    Raises:
+        ValueError: The number of heads does not divide the dimension.
+    """
+    _check_heads(heads, dimension=read_architecture(clip_config.model).embed_dim)
+
+
+def _check_heads(heads: int, *, dimension: int) -> None:
+    if dimension % heads:
+        raise ValueError(f"plm.heads is {heads}, expected a divisor of the embedding dimension, {dimension}")

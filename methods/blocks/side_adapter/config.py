@@ -13,6 +13,9 @@ from benchmark.core.method import Config
 TWELFTHS = 12
 """Number of equal parts of CLIP's depth, by which configs name its blocks; the depth of ViT-B."""
 
+Index = Annotated[int, Field(ge=0)]
+"""Block of CLIP in twelfths of its depth, or layer of the side network, counted from 0."""
+
 
 class SideAdapterConfig(Config):
     """Sizes of the side network, a small ViT, and the tokens that it takes from CLIP.
@@ -37,7 +40,7 @@ class SideAdapterConfig(Config):
     image_size: int = Field(default=640, ge=1)
     queries: int = Field(default=100, ge=1)
     channels: int = Field(default=256, ge=1)
-    fusion: tuple[tuple[int, int], ...] = ((0, 0), (3, 1), (6, 2), (9, 3))
+    fusion: tuple[tuple[Index, Index], ...] = ((0, 0), (3, 1), (6, 2), (9, 3))
     supervised: int = Field(default=2, ge=1)
 
     def check_plan(self, budget: Budget) -> None:

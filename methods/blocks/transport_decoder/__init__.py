@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from methods.blocks.prompt_texts import check_templates
 from methods.blocks.transport_decoder.config import TransportConfig, TransportDecoderConfig
 from methods.blocks.transport_decoder.decoder import TransportDecoder
 from methods.blocks.transport_decoder.sinkhorn import compute_transport, score_transport
@@ -12,6 +13,7 @@ __all__ = [
     "TransportConfig",
     "TransportDecoder",
     "TransportDecoderConfig",
+    "check_templates",
     "compute_transport",
     "score_transport",
 ]

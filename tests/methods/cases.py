@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from benchmark.contract.check import make_subjects
 from benchmark.contract.samples import make_prediction_batch, make_training_batch
@@ -25,7 +25,7 @@ SMALLER = {"zsseg": {"segmenter.queries": 4}}
 """Settings of methods whose time goes to many parts of one kind: each of the 12 regions of an image passes CLIP."""
 
 
-@cache
+@lru_cache(maxsize=4)  # not all: the methods of every case would fill gigabytes
 def subject_of(case: str) -> Subject:
     """Return a variant under test, with the presets of toybox."""
     overrides = SMALLER.get(case.partition("/")[0], {}) | REPLACED.get(case, {})

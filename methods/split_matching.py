@@ -12,7 +12,7 @@ clusters and CLS tokens as pseudo annotations, and MFE are the paper's. Ours is 
 
 - Segmenter: MaskFormer as in zsseg, with 100 seen and 50 candidate queries; a two-layer network gives the embeddings of
   queries. Cosines times 100 with class embeddings, and with a trained one of no-object, are logits.
-- Regions: as in `methods/clip_zss.py`, at most 16, computed anew in each step. Embeddings: masked crops as in zsseg,
+- Regions: as in `methods/clip_zss.py`, at most 16, computed in each step. Embeddings: masked crops as in zsseg,
   the bounding box with CLIP's mean color outside the region.
 - Costs: class probability, focal and dice with the weights 1, 20 and 1 of zsseg in both matchings; the classes of
   candidates are the regions of the image and no-object.

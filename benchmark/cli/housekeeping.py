@@ -302,9 +302,8 @@ def retry_here(
         print_line("no failed runs to run again on this machine" if has_others else "no failed runs")
         return ExitCode.ERROR if has_others else ExitCode.SUCCESS
     labels = {run_id: str(label) for run_id, label in label_runs(store, here).items()}
-    print_note(
-        f"{format_count(len(here), 'failed run')} to run again on this machine, from the last checkpoint of each"
-    )
+    subject = f"{format_count(len(here), 'failed run')} to run again on this machine"
+    print_note(f"{subject}, from the last checkpoint of each if it has one")
     if dry_run:
         for run_id in here:
             print_line(f"{labels[run_id]}  {run_id}")

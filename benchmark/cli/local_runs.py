@@ -93,9 +93,7 @@ def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
         print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
     if failed:
         ids = failed if len(failed) <= SHOWN_FAILURES else ["NAME"]
-        has_checkpoint = any(store.run(run_id).checkpoint_path.exists() for run_id in failed)
-        start = "its last checkpoint" if has_checkpoint else "the start, as there is no checkpoint"
-        print_note(f"to run it again from {start}: {format_command(store, 'retry', *ids)}")
+        print_note(f"to run it again, from its last checkpoint if it has one: {format_command(store, 'retry', *ids)}")
     busy = sum(outcome.state is RunState.RUNNING for outcome in outcomes.values())
     if busy:
         subject = f"{format_count(busy, 'run')} without a result yet, running in another process"

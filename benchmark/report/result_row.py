@@ -171,8 +171,13 @@ class ResultRow(ABC):
 
     @property
     def reconstruction(self) -> str:
-        """Parts of the method that are ours and not the paper's; empty if official code was followed."""
-        return self._find_text("reconstruction")
+        """Parts of the method that are ours and not the paper's; empty if official code was followed.
+
+        Empty for published checkpoints, too: a method that reads them predicts as the official code does, and its
+        training, which may be ours, had no part in the results.
+        """
+        is_published = self.records and all(record.spec.is_published_result for record in self.records)
+        return "" if is_published else self._find_text("reconstruction")
 
     @property
     def gamma(self) -> float:

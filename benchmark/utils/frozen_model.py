@@ -30,6 +30,7 @@ class FrozenModel(IdentifiedModel):
         renamed_fields: Old name to new name, so that an old name is answered with the new one. A class attribute.
     """
 
+    # built when first used: a command that reads a few kinds of values does not wait for all others
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), defer_build=True
     )

@@ -197,8 +197,6 @@ def _find_shared(rows: Sequence[ResultRow], describe: Callable[[ResultRow], str]
 
 
 def _describe_reconstruction(row: ResultRow) -> str:
-    if row.records and all(record.spec.is_published_result for record in row.records):
-        return ""  # what reads published checkpoints predicts as the official code; ours is training, which had no part
     return f"Reconstruction: {row.reconstruction.rstrip('.')}" if row.reconstruction else ""
 
 

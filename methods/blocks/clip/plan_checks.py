@@ -45,7 +45,7 @@ def check_patches(model: str, *, needed_by: str) -> None:
 
     Args:
         model: Name of the architecture.
-        needed_by: What needs them, and how to do without them if that is possible: the begin of the message.
+        needed_by: What needs them, and how to do without them if that is possible: the beginning of the message.
 
     Raises:
         KeyError: open_clip has no such architecture; the message names the nearest.
@@ -65,7 +65,7 @@ def check_class_embedding(model: str, *, needed_by: str) -> None:
 
     Args:
         model: Name of the architecture.
-        needed_by: What needs it, and how to do without it if that is possible: the begin of the message.
+        needed_by: What needs it, and how to do without it if that is possible: the beginning of the message.
 
     Raises:
         ValueError: They are embedded by attention pooling or an average.

@@ -8,11 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from methods.blocks.binary_focal import ALPHA, GAMMA
 from methods.blocks.mask_matching.config import MaskTerm
 from methods.blocks.softplus import compute_binary_cross_entropy, compute_softplus
-
-ALPHA, GAMMA = 0.25, 2.0
-"""Weight of positive pixels and exponent of the focal loss (arXiv 1708.02002)."""
 
 
 def compute_pairwise_pixel_term(logits: Tensor, targets: Tensor, *, term: MaskTerm, valid: Tensor | None) -> Tensor:

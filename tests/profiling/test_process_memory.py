@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
-from benchmark.utils.paths import ROOT
+from tests.profiling.own_process import measure
 
 FREED = """
 import numpy as np
@@ -20,8 +17,6 @@ print(before, during, get_memory_mb(), get_peak_memory_mb())
 
 
 def test_freed_memory_is_still_in_the_peak() -> None:
-    # a process of its own: one that has freed memory before takes the array from what it kept
-    done = subprocess.run([sys.executable, "-c", FREED], cwd=ROOT, capture_output=True, text=True, check=True)
-    before, during, after, peak = map(float, done.stdout.split())
+    before, during, after, peak = measure(FREED)
     assert during > before + 60
     assert after <= peak and peak > before + 60

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from benchmark.core.types import IGNORE
 from methods.blocks.pixel_text_terms import compute_pixel_text_terms
+from tests.profiling.own_process import measure
 
 LOGITS = torch.tensor([[2.0, 0.0], [0.0, 0.0]]).T.reshape(1, 2, 1, 2)  # two pixels, two classes
 LABELS = torch.tensor([[[0, 1]]])
@@ -146,5 +145,5 @@ print(2**20 * (get_peak_memory_mb() - before) / (156 * 384**2))
 
 def test_at_most_10_bytes_per_score_are_needed_forward_and_backward() -> None:
     # everything at full size counts: resized logits, probabilities and gradient
-    result = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
-    assert 4 < float(result.stdout) < 10
+    (bytes_per_score,) = measure(MEASURE)
+    assert 4 < bytes_per_score < 10

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.grid import check_size, count_runs
+from benchmark.core.paper_tables import explain_missing_table, is_table, load_table, make_table_study
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
 from benchmark.planning.missing_method import explain_missing_method
@@ -26,8 +27,8 @@ class Request:
     """What a user asks to run.
 
     Attributes:
-        name: Name of a method or a study.
-        splits: Splits; if empty, those of the study, or toybox.
+        name: Name of a method, a study, or a table of a paper.
+        splits: Splits; if empty, those of the study or table, or toybox.
         seeds: Seeds; if empty, those of the study, or 0. For a study, those of its seeds that are wanted, or others.
         overrides: Values by dotted key, for every row.
         sweep: Lists of values by dotted key, for every row.
@@ -148,6 +149,8 @@ def make_requested_study(request: Request) -> Study:
         return _make_method_study(request)
     if request.weights:
         raise ValueError(f"--weights is for a method: give rows of {request.name} their own, weights: FILE")
+    if is_table(request.name):
+        return _modify(make_table_study(load_table(request.name), request.splits), replace(request, splits=()))
     return _modify(load_study(request.name), request)
 
 
@@ -244,13 +247,13 @@ def _notify_size(study: Study, notify: Callable[[str], None]) -> None:
 
 
 def is_study(name: str) -> bool:
-    """Return whether a name stands for a study and not for a method.
+    """Return whether a name stands for a study or a table of a paper, and not for a method.
 
     Raises:
         ValueError: The name stands for both.
         KeyError: The name stands for neither; the message names the nearest.
     """
-    if name.endswith((".yaml", ".yml")):
+    if name.endswith((".yaml", ".yml")) or is_table(name):
         return True
     method = name.partition("/")[0]
     methods, studies = list_methods(), list_studies()
@@ -264,4 +267,6 @@ def is_study(name: str) -> bool:
     if name in studies:
         return True
     is_whole = is_path_like(name) or Path(name).is_dir()
+    if missing := explain_missing_table(name):
+        raise KeyError(missing)
     raise KeyError(explain_missing_method("method or study", name if is_whole else method, [*methods, *studies]))

@@ -15,7 +15,8 @@ from benchmark.core.run_state import RunState
 from benchmark.report.result_row import compute_median_cost
 from benchmark.report.rows import Row, find_shared_setting, read_rows
 from benchmark.report.study_results import collect_results
-from benchmark.report.tables.study_table import FORMATS, render
+from benchmark.report.tables.formats import FORMATS
+from benchmark.report.tables.study_table import render
 from benchmark.store.staleness import digest_module
 from benchmark.store.store import Store
 from tests.report.world import COST, even, hand_counts, plan_of, save, spec_of, two_rows

@@ -19,6 +19,7 @@ from benchmark.report.tables.comparison_parts import HEADER, lay_out_classes, la
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.html_table import to_html
 from benchmark.report.tables.json_text import format_csv
+from benchmark.report.tables.latex_table import to_latex
 from benchmark.report.tables.layout import TableCell, TableLayout, TableNote, drop_notes
 from benchmark.report.tables.notes import describe_stale
 from benchmark.report.tables.numbers import NOTHING, format_three_digits
@@ -73,7 +74,7 @@ def render(
     shown = [layout if has_notes else drop_notes(layout) for layout in layouts if layout.cells]
     if fmt == "txt":
         return "\n".join(typeset.to_text(layout, width=width) for layout in shown)
-    write = {"md": typeset.to_markdown, "tex": typeset.to_latex, "html": to_html}[fmt]
+    write = {"md": typeset.to_markdown, "tex": to_latex, "html": to_html}[fmt]
     return "\n".join(map(write, shown))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import NamedTuple
 
 UNSEEN_MARK = "*"
 """Mark after the name of a class that has no masks in training."""
@@ -19,12 +20,35 @@ class TableCell:
         spread: Uncertainty behind the text, such as "±1.2".
         is_best: Whether the value is the best of those it may be compared with.
         marks: Letters of the notes that concern the cell.
+        is_second: Whether the value is the second best of them.
+        state: What the value is if it is not a plain result of ours, such as "missing" or "published"; empty otherwise.
     """
 
     text: str
     spread: str = ""
     is_best: bool = False
     marks: tuple[str, ...] = ()
+    is_second: bool = False
+    state: str = ""
+
+
+class HeaderGroup(NamedTuple):
+    """Neighboring columns with a header of their own above their headers; no header if it is empty."""
+
+    text: str
+    columns: int
+
+
+class Section(NamedTuple):
+    """Heading above a row of a table.
+
+    Attributes:
+        row: Index of the row.
+        text: Heading.
+    """
+
+    row: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +76,8 @@ class TableLayout:
         is_text: Whether each column holds text (aligned left) and not numbers (aligned right).
         cells: Rows by columns.
         notes: Notes below the table.
+        groups: Groups of columns, which cover all of them; none for a header of one line.
+        sections: Headings within the table, by ascending row.
     """
 
     title: str
@@ -59,6 +85,13 @@ class TableLayout:
     is_text: tuple[bool, ...]
     cells: tuple[tuple[TableCell, ...], ...]
     notes: tuple[TableNote, ...]
+    groups: tuple[HeaderGroup, ...] = ()
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def headings(self) -> dict[int, str]:
+        """Headings within the table by the index of the row that they precede."""
+        return dict(self.sections)
 
 
 def drop_notes(layout: TableLayout) -> TableLayout:

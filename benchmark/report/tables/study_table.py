@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from benchmark.evaluation.scores import Metric
 from benchmark.report.imported import describe_imported
 from benchmark.report.official_weights import describe_weights
 from benchmark.report.study_results import StudyResults
-from benchmark.report.tables import typeset
 from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncertainty, describe_shared_cautions
-from benchmark.report.tables.column import TableRow, build_row_frame
-from benchmark.report.tables.html_table import to_html
+from benchmark.report.tables.column import Column, TableRow, build_row_frame
+from benchmark.report.tables.formats import check_format, format_layout
 from benchmark.report.tables.json_text import format_csv
 from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks, drop_notes
 from benchmark.report.tables.notes import (
@@ -27,16 +26,14 @@ from benchmark.report.tables.provenance import describe_inputs, describe_machine
 from benchmark.report.tables.row_settings import describe_shared_settings
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_json import to_json
+from benchmark.report.tables.typeset import WIDTH
 from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
 from benchmark.report.tables.undefined import describe_undefined_scores
 from benchmark.report.tables.untested import describe_contracts
-from benchmark.utils.did_you_mean import explain_unknown_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-Format = Literal["md", "csv", "json", "tex", "txt", "html"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 HIOU_KEYS = DIFFERENCE_KEYS | {"hiou_rank"}
 """Columns that rest on hIoU, printed or not."""
 
@@ -48,14 +45,14 @@ def render(
     title: str = "",
     columns: SelectedColumns = DEFAULT,
     digits: int = 1,
-    width: int | None = typeset.WIDTH,
+    width: int | None = WIDTH,
     has_notes: bool = True,
 ) -> str:
     """Return the table of a study as text.
 
     Args:
         results: Results as `study_results.collect_results` returns them.
-        fmt: Format, one of `FORMATS`.
+        fmt: Format, one of `formats.FORMATS`.
         title: Caption.
         columns: Columns of the table.
         digits: Decimals of scores in printed formats; csv and json are not rounded to them.
@@ -65,8 +62,7 @@ def render(
     Raises:
         KeyError: The format is unknown; the message names the nearest.
     """
-    if fmt not in FORMATS:
-        raise KeyError(explain_unknown_name("table format", fmt, FORMATS))
+    check_format(fmt)
     columns = columns.add_splits() if results.has_pools else columns
     frame = build_results_frame(results, columns)
     if fmt == "csv":
@@ -76,11 +72,7 @@ def render(
     if fmt == "json":
         split_frame = build_results_frame(results.by_split, columns) if results.has_pools else frame
         return to_json(results, frame=frame, split_frame=split_frame, layout=layout)
-    if fmt == "tex":
-        return typeset.to_latex(layout, label=re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"))
-    if fmt == "html":
-        return to_html(layout)
-    return typeset.to_markdown(layout) if fmt == "md" else typeset.to_text(layout, width=width)
+    return format_layout(layout, fmt, width=width)
 
 
 def build_results_frame(results: StudyResults, columns: SelectedColumns) -> DataFrame:
@@ -131,35 +123,63 @@ def lay_out(
     """
     printed = columns.list_printed(frame)
     cells = [column.format(frame, digits) for column in printed]
-    metrics, keys = columns.list_printed_metrics(frame), [column.key for column in printed]
-    pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
-    warnings = {
-        text for row in results.rows for text in describe_imported(row) + describe_weights(row) + describe_stale(row)
-    }
-    marks, row_notes = assign_marks([first + second for first, second in pairs], warnings=warnings)
+    metrics = columns.list_printed_metrics(frame)
+    row_texts = describe_table_rows(results, metrics, [column.key for column in printed])
+    marks, row_notes = assign_marks(row_texts, warnings=list_warnings(results))
     cells[0] = [replace(cell, marks=mark) for cell, mark in zip(cells[0], marks, strict=True)]
-    texts = describe_settings(results)
-    texts += describe_scores(results.rows, metrics)
-    basis: list[Metric] = ["hiou"] if HIOU_KEYS & set(keys) else []
-    texts += describe_undefined_scores(results, [*metrics, *basis])
-    texts += describe_shared_cautions(results, metrics, keys)
-    texts += [text for column in printed for text in column.note(results)]
-    texts += describe_baseline(results)
-    texts += (
-        describe_contracts(results.rows)
-        + describe_shared_settings(results.rows, title=title)
-        + describe_sources(results.rows)
-        + describe_machines(results.rows)
-        + describe_inputs(results.rows)
-    )
     return TableLayout(
         title=title,
         header=tuple(column.find_header(frame) for column in printed),
         is_text=tuple(column.is_text for column in printed),
         cells=tuple(zip(*cells, strict=True)),
-        notes=(
-            *row_notes,
-            *(TableNote(text, is_warning=True) for text in describe_limits(results)),
-            *(TableNote(text) for text in texts),
-        ),
+        notes=(*row_notes, *describe_table(results, printed, metrics=metrics, title=title)),
     )
+
+
+def describe_table_rows(results: StudyResults, metrics: Sequence[Metric], keys: Sequence[str]) -> list[list[str]]:
+    """Return the notes on every row of a table.
+
+    Args:
+        results: Results of the table.
+        metrics: Printed metrics.
+        keys: Keys of the printed columns.
+    """
+    pairs = zip(describe_rows(results.rows), describe_row_uncertainty(results, metrics, keys), strict=True)
+    return [first + second for first, second in pairs]
+
+
+def list_warnings(results: StudyResults) -> set[str]:
+    """Return the notes on rows without which their numbers must not be read."""
+    return {
+        text for row in results.rows for text in describe_imported(row) + describe_weights(row) + describe_stale(row)
+    }
+
+
+def describe_table(
+    results: StudyResults, printed: Sequence[Column], *, metrics: Sequence[Metric], title: str
+) -> list[TableNote]:
+    """Return the notes on a whole table, warnings first.
+
+    Args:
+        results: Results of the table.
+        printed: Printed columns.
+        metrics: Printed metrics.
+        title: Caption.
+    """
+    keys = [column.key for column in printed]
+    basis: list[Metric] = ["hiou"] if HIOU_KEYS & set(keys) else []
+    texts = [
+        *describe_settings(results),
+        *describe_scores(results.rows, metrics),
+        *describe_undefined_scores(results, [*metrics, *basis]),
+        *describe_shared_cautions(results, metrics, keys),
+        *(text for column in printed for text in column.note(results)),
+        *describe_baseline(results),
+        *describe_contracts(results.rows),
+        *describe_shared_settings(results.rows, title=title),
+        *describe_sources(results.rows),
+        *describe_machines(results.rows),
+        *describe_inputs(results.rows),
+    ]
+    warnings = [TableNote(text, is_warning=True) for text in describe_limits(results)]
+    return warnings + [TableNote(text) for text in texts]

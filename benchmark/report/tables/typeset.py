@@ -1,4 +1,4 @@
-"""A `TableLayout` as Markdown, as LaTeX (booktabs), and as aligned text for a terminal."""
+"""A `TableLayout` as Markdown and as aligned text for a terminal."""
 
 from __future__ import annotations
 
@@ -7,13 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 
-from benchmark.report.tables.escaping import (
-    UNICODE_DEFINITION,
-    escape_latex,
-    escape_latex_number,
-    escape_markdown,
-    find_hidden_characters,
-)
+from benchmark.report.tables.escaping import escape_markdown
 from benchmark.report.tables.layout import TableCell, TableLayout
 from benchmark.utils.plain_text import clean_text
 
@@ -22,11 +16,17 @@ WIDTH = 120
 
 
 def to_markdown(layout: TableLayout) -> str:
-    """Return a pipe table; the best values are bold, marks are superscripts."""
+    """Return a pipe table; the best values are bold, the second best underlined, marks are superscripts.
+
+    Markdown has one line of headers, so groups of columns are named in front of each of their headers.
+    """
     lines = [f"**{escape_markdown(layout.title.strip())}**", ""] if layout.title else []
-    lines.append(_join_pipes(map(escape_markdown, layout.header)))
+    lines.append(_join_pipes(map(escape_markdown, join_headers(layout))))
     lines.append(_join_pipes(":--" if is_text else "--:" for is_text in layout.is_text))
-    lines += [_join_pipes(map(_typeset_markdown, row)) for row in layout.cells]
+    for index, row in enumerate(layout.cells):
+        if heading := layout.headings.get(index):
+            lines.append(_join_pipes([f"*{escape_markdown(heading)}*", *[""] * (len(row) - 1)]))
+        lines.append(_join_pipes(map(_typeset_markdown, row)))
     lines += [""] if layout.notes else []
     for note in layout.notes:
         mark = f"<sup>{note.mark}</sup> " if note.mark else ""
@@ -34,33 +34,10 @@ def to_markdown(layout: TableLayout) -> str:
     return "\n".join(lines) + "\n"
 
 
-def to_latex(layout: TableLayout, *, label: str = "") -> str:
-    """Return a `table*` environment for the package booktabs, as it is wider than a column."""
-    rows = [_join_ampersands(map(_typeset_latex, row)) for row in layout.cells]
-    marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
-    notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
-    lines = [
-        "% needs \\usepackage{booktabs}",
-        *_define_characters(layout),
-        "\\begin{table*}",
-        "  \\centering",
-        *([f"  \\caption{{{escape_latex(layout.title)}}}"] if layout.title else []),
-        *([f"  \\label{{tab:{label}}}"] if label else []),
-        f"  \\begin{{tabular}}{{{''.join('l' if is_text else 'r' for is_text in layout.is_text)}}}",
-        "    \\toprule",
-        _join_ampersands(map(escape_latex, layout.header)),
-        "    \\midrule",
-        *rows,
-        "    \\bottomrule",
-        "  \\end{tabular}",
-        *(["  \\par\\medskip\\footnotesize\\raggedright", " \\\\\n".join(notes)] if notes else []),
-        "\\end{table*}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def to_text(layout: TableLayout, *, width: int | None = WIDTH) -> str:
-    """Return columns padded with spaces, numbers and spreads each aligned; the best values have a star.
+    """Return columns padded with spaces, numbers and spreads each aligned.
+
+    The best values have a star, the second best a plus. Every group of columns is a block of its own.
 
     Args:
         layout: Table.
@@ -69,11 +46,15 @@ def to_text(layout: TableLayout, *, width: int | None = WIDTH) -> str:
     """
     first, *others = (_pad_column(*column) for column in _iterate_columns(layout))
     lines = [clean_text(layout.title)] if layout.title else []
-    blocks = _split_blocks(first, others, width=width)
-    rule = "─" * max(map(_measure_width, blocks))
-    for block in blocks:
+    blocks = [
+        (group, block)
+        for group, columns in _split_groups(layout, others)
+        for block in _split_blocks(first, columns, width=width)
+    ]
+    rule = "─" * max(_measure_width(block) for _, block in blocks)
+    for group, block in blocks:
         header, *body = ("  ".join(fields).rstrip() for fields in zip(*block, strict=True))
-        lines += [rule, header, rule, *body]
+        lines += [rule, *([clean_text(group)] if group else []), header, rule, *_insert_headings(layout, body)]
     lines.append(rule)
     for note in layout.notes:
         mark = f"{note.mark}: " if note.mark else ""
@@ -82,16 +63,46 @@ def to_text(layout: TableLayout, *, width: int | None = WIDTH) -> str:
     return "\n".join(lines) + "\n"
 
 
+def join_headers(layout: TableLayout) -> list[str]:
+    """Return a header per column in one line, with that of its group in front if there are several groups."""
+    groups = [group.text for group in layout.groups for _ in range(group.columns)] or [""] * len(layout.header)
+    has_several = len(set(groups) - {""}) > 1
+    return [
+        f"{group} {header}" if group and has_several else header
+        for group, header in zip(groups, layout.header, strict=True)
+    ]
+
+
+def _split_groups(layout: TableLayout, columns: list[list[str]]) -> list[tuple[str, list[list[str]]]]:
+    """Return the columns behind the first one by group, each with its header; those without one join the first."""
+    if len([group for group in layout.groups if group.text]) < 2:
+        return [("", columns)]
+    groups: list[tuple[str, list[list[str]]]] = []
+    rest, without = list(columns), layout.groups[0].columns - 1 if not layout.groups[0].text else 0
+    leading, rest = rest[:without], rest[without:]
+    for group in layout.groups:
+        if group.text:
+            groups.append((group.text, [*(leading if not groups else []), *rest[: group.columns]]))
+            rest = rest[group.columns :]
+    return groups
+
+
+def _insert_headings(layout: TableLayout, lines: Sequence[str]) -> list[str]:
+    """Return the lines of the rows with the headings of sections."""
+    headings = layout.headings
+    return [
+        text
+        for index, line in enumerate(lines)
+        for text in ([f"[{clean_text(headings[index])}]"] if index in headings else []) + [line]
+    ]
+
+
 def _typeset_markdown(cell: TableCell) -> str:
-    text = f"**{escape_markdown(cell.text)}**" if cell.is_best else escape_markdown(cell.text)
+    text = escape_markdown(cell.text)
+    text = f"**{text}**" if cell.is_best else f"<u>{text}</u>" if cell.is_second else text
+    text = f"*{text}*" if cell.state and not cell.is_best and text.strip() else text
     marks = f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else ""
-    return _append_spread(text + marks, cell, escape_markdown)
-
-
-def _typeset_latex(cell: TableCell) -> str:
-    text = f"\\textbf{{{escape_latex(cell.text)}}}" if cell.is_best else escape_latex_number(cell.text)
-    marks = f"\\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
-    return _append_spread(text + marks, cell, lambda spread: f"{{\\scriptsize {escape_latex_number(spread)}}}")
+    return append_spread(text + marks, cell, escape_markdown)
 
 
 def _iterate_columns(layout: TableLayout) -> Iterator[tuple[str, Sequence[TableCell], bool]]:
@@ -115,10 +126,10 @@ def _measure_width(columns: Sequence[list[str]]) -> int:
 
 def _pad_column(header: str, cells: Sequence[TableCell], is_text: bool) -> list[str]:
     """Return header and cells, all as wide as the widest; numbers are aligned right, text left."""
-    has_star = any(cell.is_best for cell in cells)
+    has_star = any(cell.is_best or cell.is_second for cell in cells)
     marks = [f" ({','.join(cell.marks)})" if cell.marks else "" for cell in cells]
     texts = [
-        clean_text(cell.text) + ("*" if cell.is_best else " " * has_star) + mark
+        clean_text(cell.text) + ("*" if cell.is_best else "+" if cell.is_second else " " * has_star) + mark
         for cell, mark in zip(cells, marks, strict=True)
     ]
     width, spread_width = max(map(cell_len, texts)), max(len(cell.spread) for cell in cells)
@@ -137,25 +148,10 @@ def _pad(text: str, width: int, is_text: bool) -> str:
     return text + spaces if is_text else spaces + text
 
 
-def _define_characters(layout: TableLayout) -> list[str]:
-    """Return the definition that characters beyond the fonts of pdfLaTeX need; none if there are none."""
-    texts = [layout.title, *(cell.text for row in layout.cells for cell in row), *(note.text for note in layout.notes)]
-    hidden = find_hidden_characters("".join((*texts, *layout.header)))
-    if not hidden:
-        return []
-    return [
-        f"% pdfLaTeX prints {' '.join(hidden)} as code points; LuaLaTeX and XeLaTeX need a font that has them",
-        UNICODE_DEFINITION,
-    ]
-
-
-def _append_spread(text: str, cell: TableCell, typeset: Callable[[str], str]) -> str:
+def append_spread(text: str, cell: TableCell, typeset: Callable[[str], str]) -> str:
+    """Return the text of a cell with its spread behind it, in the syntax that a function gives it."""
     return f"{text} {typeset(cell.spread)}" if cell.spread else text
 
 
 def _join_pipes(fields: Iterable[str]) -> str:
     return f"| {' | '.join(fields)} |"
-
-
-def _join_ampersands(fields: Iterable[str]) -> str:
-    return f"    {' & '.join(fields)} \\\\"

@@ -16,8 +16,9 @@ from markdown_it import MarkdownIt
 from rich.cells import cell_len
 
 from benchmark.report.tables.escaping import escape_latex, escape_markdown, find_hidden_characters
+from benchmark.report.tables.latex_table import to_latex
 from benchmark.report.tables.layout import TableCell, TableLayout, TableNote, drop_notes
-from benchmark.report.tables.typeset import to_latex, to_markdown, to_text
+from benchmark.report.tables.typeset import to_markdown, to_text
 from benchmark.utils.plain_text import clean_text
 
 LABELS = (

@@ -19,9 +19,10 @@ from benchmark.core.study import PlanRow
 from benchmark.evaluation.counts import Counts
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results
+from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.selection import select_columns
 from benchmark.report.tables.split_columns import SPLIT_COLUMNS
-from benchmark.report.tables.study_table import FORMATS, render, sort_results
+from benchmark.report.tables.study_table import render, sort_results
 from benchmark.store.store import Store
 from tests.report.world import SEEN_BY_SPLIT, hand_counts, plan_splits, save, save_splits, spec_of
 

@@ -18,8 +18,8 @@ from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import collect_results
+from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.layout import TableNote, assign_marks, spell_mark
-from benchmark.report.tables.study_table import FORMATS
 from benchmark.report.tables.study_table import render as render_results
 from benchmark.store.store import Store
 from tests.core.machines import make_environment

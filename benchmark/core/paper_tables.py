@@ -1,0 +1,167 @@
+"""Names of tables of papers, PAPER/TABLE: what they stand for, the study behind a table, and its plans in a store.
+
+`chimera-seg/main` is the table "main" of `benchmark/papers/chimera_seg.yaml`, `my_paper.yaml/main` that of a file. A
+change of its settings is written behind it, as it is behind the name of a study: `chimera-seg/main+max_images=40`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmark.core.paper import PAPERS, Paper, PaperRow, PaperTable, list_papers, load_paper
+from benchmark.core.study import Study, StudyRow
+from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.yaml_files import read_table
+
+FILE = re.compile(r"(?P<paper>.*\.ya?ml)/(?P<table>[^/]*)")
+
+
+@dataclass(frozen=True)
+class TableName:
+    """Name of a table.
+
+    Attributes:
+        paper: Name of the paper, or path of its file.
+        table: Name of the table.
+        change: Changed settings as in the names of plans, from the first + on; empty for the table as it is.
+    """
+
+    paper: str
+    table: str
+    change: str = ""
+
+    @property
+    def plan(self) -> str:
+        """Name of the plan of the table on its own splits."""
+        paper = Path(self.paper).stem if self.paper.endswith((".yaml", ".yml")) else self.paper
+        return f"{spell_paper(paper)}.{self.table}"
+
+    def __str__(self) -> str:
+        return f"{spell_paper(self.paper)}/{self.table}{self.change}"
+
+    def name_plan(self, splits: Sequence[str] = ()) -> str:
+        """Return the name of the plan on some splits; on those of the table if none are given."""
+        return ".".join([self.plan, *(re.sub(r"[^A-Za-z0-9_=-]+", "-", Path(split).stem) for split in splits)])
+
+    def select_plans(self, plans: Iterable[str]) -> list[str]:
+        """Return those of some plans that are of this table, the one on its own splits first."""
+        own = []
+        for plan in plans:
+            name, plus, change = plan.partition("+")
+            if f"{plus}{change}" == self.change and (name == self.plan or name.startswith(f"{self.plan}.")):
+                own.append(plan)
+        return sorted(own, key=lambda plan: (len(plan), plan))
+
+
+@dataclass(frozen=True)
+class NamedTable:
+    """A table with its paper and its name."""
+
+    name: TableName
+    paper: Paper
+    table: PaperTable
+
+    @property
+    def title(self) -> str:
+        """Caption."""
+        return f"{self.paper.title}: {self.table.title}"
+
+
+def spell_paper(name: str) -> str:
+    """Return a paper as it is named on the command line: "chimera-seg" for chimera_seg.yaml, a path as it is."""
+    return name if name.endswith((".yaml", ".yml")) else name.replace("_", "-")
+
+
+def list_tables(folder: Path = PAPERS) -> list[str]:
+    """Return the names of the tables of the included papers."""
+    return [f"{spell_paper(name)}/{table}" for name in list_papers(folder) for table in _list_own_tables(name, folder)]
+
+
+def is_table(text: str, folder: Path = PAPERS) -> bool:
+    """Return whether a text names a table: one of an included paper, or anything in a YAML file."""
+    if FILE.fullmatch(text):
+        return True
+    paper, _, rest = text.partition("/")
+    stem = paper.replace("-", "_")
+    return stem in list_papers(folder) and rest.partition("+")[0] in _list_own_tables(stem, folder)
+
+
+def explain_missing_table(text: str, folder: Path = PAPERS) -> str:
+    """Return one line about a table that an included paper does not have; empty if there is no such paper."""
+    paper, slash, table = text.partition("/")
+    stem = paper.replace("-", "_")
+    if not slash or stem not in list_papers(folder):
+        return ""
+    return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, _list_own_tables(stem, folder))
+
+
+def read_name(text: str) -> TableName:
+    """Return the name of a table in its parts; `is_table` must hold."""
+    match = FILE.fullmatch(text)
+    paper, rest = (match["paper"], match["table"]) if match else (text.partition("/")[0], text.partition("/")[2])
+    table, plus, change = rest.partition("+")
+    return TableName(paper, table, f"{plus}{change}")
+
+
+def load_table(text: str, folder: Path = PAPERS) -> NamedTable:
+    """Read a table by its name.
+
+    Raises:
+        KeyError: There is no such paper or table; the message names the nearest.
+        ValueError: The file is not a valid paper; the message says why.
+    """
+    name = read_name(text)
+    paper = load_paper(name.paper, folder)
+    if name.table not in paper.tables:
+        raise KeyError(explain_unknown_name(f"table of paper {spell_paper(name.paper)}", name.table, paper.tables))
+    return NamedTable(name, paper, paper.tables[name.table])
+
+
+def make_table_study(named: NamedTable, splits: Sequence[str] = ()) -> Study:
+    """Return the study that computes the rows of a table.
+
+    Args:
+        named: Table.
+        splits: Names or paths of other splits than those of the table.
+
+    Raises:
+        ValueError: No row of the table is a method, or the table has no split of its own and none is given.
+    """
+    table, places = named.table, tuple(splits) or named.table.splits
+    if not table.own_rows or not places:
+        what = "row with a method" if places else "split of ours: give --split NAME"
+        raise ValueError(f"table {named.name} has no {what}")
+    return Study(
+        name=named.name.name_plan(splits),
+        title=named.title,
+        rows=tuple(study_row for row in table.own_rows for study_row in _make_rows(row, places)),
+        baseline=table.baseline,
+        split=places,
+        seeds=table.seeds,
+        protocol=table.protocol,
+        set=table.set,
+    )
+
+
+def _make_rows(row: PaperRow, splits: Sequence[str]) -> list[StudyRow]:
+    """Return one study row for every different set of overrides."""
+    groups: list[tuple[dict[str, object], list[str]]] = []
+    for split in splits:
+        overrides = row.get_overrides(Path(split).stem if split.endswith(".yaml") else split)
+        same = next((places for known, places in groups if known == overrides), None)
+        if same is None:
+            groups.append((overrides, [split]))
+        else:
+            same.append(split)
+    return [
+        StudyRow(method=row.method, label=row.label, set=overrides, split=tuple(places), protocol=row.protocol)
+        for overrides, places in groups
+    ]
+
+
+def _list_own_tables(paper: str, folder: Path) -> list[str]:
+    tables = read_table(folder / f"{paper}.yaml", kind="paper").get("tables")
+    return list(tables) if isinstance(tables, dict) else []

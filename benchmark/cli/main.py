@@ -18,6 +18,7 @@ from benchmark.cli import (
     exchange,
     housekeeping,
     methods,
+    missing,
     plots,
     points,
     predict,
@@ -56,6 +57,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Runs on this machine": {
         "splits": splits.splits,
         "plan": studies.plan,
+        "missing": missing.missing,
         "run": runs.run,
         "retry": cluster.retry,
         "rerun": housekeeping.rerun,

@@ -129,6 +129,24 @@ def read_option(option: str, text: str | None, advice: str) -> str:
     return text or ""
 
 
+def refuse_options(context: typer.Context, names: Sequence[str], subject: str) -> None:
+    """Check that options which a table has no use for are not given.
+
+    Args:
+        context: Context of the command.
+        names: Parameters of the options.
+        subject: Name of the table.
+
+    Raises:
+        BadParameter: One of them is given.
+    """
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            option = f"--{name.replace('_', '-')}"
+            raise typer.BadParameter(f"{option} has no meaning for {subject}: leave it out", param_hint=option)
+
+
 def split_keys(option: str, text: str | None) -> list[str]:
     """Return the keys of an option, separated by commas; none if it is not given.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.core.paper import PAPERS, Paper, PaperRow, PaperTable, list_papers, load_paper
@@ -68,6 +68,12 @@ class NamedTable:
     def title(self) -> str:
         """Caption."""
         return f"{self.paper.title}: {self.table.title}"
+
+    def with_columns(self, keys: Sequence[str]) -> NamedTable:
+        """Return the table with other columns; with its own if there are no keys."""
+        if not keys:
+            return self
+        return replace(self, table=self.table.model_copy(update={"columns": tuple(keys)}))
 
 
 def spell_paper(name: str) -> str:

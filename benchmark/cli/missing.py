@@ -1,0 +1,128 @@
+"""`missing`: the runs that a study or a paper's table lacks, their cost, and a study that computes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.cli.completion import complete_names
+from benchmark.cli.console import (
+    format_command,
+    format_count,
+    format_states,
+    open_store,
+    print_json,
+    print_line,
+    print_note,
+)
+from benchmark.cli.estimates import describe_estimates, parse_memory_gb, print_estimates
+from benchmark.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from benchmark.core.study import Study
+    from benchmark.planning.estimate import RowEstimate
+    from benchmark.planning.missing_runs import MissingRuns
+    from benchmark.store.store import Store
+
+
+def missing(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="STUDY|PAPER/TABLE", autocompletion=complete_names, help="What may lack runs.")
+    ],
+    *,
+    splits: Annotated[list[str] | None, typer.Option("--split", help="Only these splits.")] = None,
+    device_memory: Annotated[
+        str | None,
+        typer.Option("--device-memory", metavar="GB", help="Estimate for a GPU with this memory, such as 80GB."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Study file (.yaml) of the missing runs.", dir_okay=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print which runs a study or a paper's table lacks and what they would cost; write them as a study."""
+    from benchmark.planning.missing_runs import join_missing
+
+    store = open_store(context)
+    parts = _find_parts(name, tuple(splits or ()), store)
+    rows = [row for part in parts for row in _estimate(part, store, device_memory)]
+    study = join_missing(parts, name=out.stem if out is not None else "missing", title=f"Missing runs of {name}")
+    if out is not None and study is not None:
+        write_study(study, out)
+    if as_json:
+        return print_json(_describe(name, parts, rows))
+    left, total = (
+        sum(len(ids) for ids in some) for some in zip(*((part.left, part.states) for part in parts), strict=True)
+    )
+    print_line(f"{name}: {left} of {format_count(total, 'run')} not done")
+    for part in parts:
+        print_line(f"  {', '.join(part.selection.splits)}: {format_states(list(part.states.values()))}")
+        if part.obstacle:
+            print_note(f"{', '.join(part.selection.splits)}: all runs count as missing, since {part.obstacle}")
+    if study is None:
+        return None
+    print_line()
+    print_estimates([row for row in rows if row.left])
+    if out is None:
+        words = [word for split in splits or () for word in ("--split", split)]
+        print_note(f"compute them: {format_command(store, 'run', name, *words)} (done runs are skipped)")
+        print_note(
+            f"as a study of their own: {format_command(store, 'missing', name, *words, '--out', 'missing.yaml')}"
+        )
+    else:
+        print_note(f"wrote {out}; compute them: {format_command(store, 'run', str(out))} (or submit)")
+    return None
+
+
+def _find_parts(name: str, splits: tuple[str, ...], store: Store) -> list[MissingRuns]:
+    """Return the missing runs; those of a table split by split, as not all of its datasets may be on this machine."""
+    from benchmark.core.paper_tables import is_table, load_table
+    from benchmark.planning.missing_runs import find_missing
+    from benchmark.planning.selection import Request
+
+    places = splits
+    if is_table(name) and not splits:
+        places = load_table(name).table.splits
+    requests = (
+        [Request(name, splits=(place,)) for place in places] if is_table(name) else [Request(name, splits=splits)]
+    )
+    return [find_missing(request, store) for request in requests]
+
+
+def _estimate(part: MissingRuns, store: Store, device_memory: str | None) -> list[RowEstimate]:
+    from benchmark.planning.estimate import estimate_rows
+    from benchmark.planning.pace_times import TargetGpu
+
+    gpu = None if device_memory is None else TargetGpu(parse_memory_gb(device_memory))
+    return estimate_rows(part.selection, store, gpu=gpu)
+
+
+def write_study(study: Study, path: Path) -> None:
+    """Write a study as a YAML file, under the name of the file.
+
+    Raises:
+        ValueError: The suffix is not that of a YAML file.
+        OSError: The file cannot be written.
+    """
+    import yaml
+
+    from benchmark.utils.atomic_files import write_text
+
+    if path.suffix not in (".yaml", ".yml"):
+        raise ValueError(f"{path} has not the suffix of a study: give a name that ends in .yaml")
+    fields: dict[str, Any] = study.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    write_text(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _describe(name: str, parts: list[MissingRuns], rows: list[RowEstimate]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "states": {run_id: state for part in parts for run_id, state in part.states.items()},
+        "missing": [run_id for part in parts for run_id in part.left],
+        "obstacles": [part.obstacle for part in parts if part.obstacle],
+        "estimate": describe_estimates(rows),
+    }

@@ -1,0 +1,1 @@
+"""Tables of papers: our results beside published numbers."""

@@ -1,0 +1,200 @@
+"""Results of a paper's table: our rows on every dataset of it, each with its published numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from benchmark.core.paper import PaperDataset, PaperRow
+from benchmark.core.paper_tables import NamedTable
+from benchmark.core.run_state import RunState
+from benchmark.core.split import name_split
+from benchmark.core.study import PlanRow
+from benchmark.evaluation.jackknife import ImageJackknife
+from benchmark.evaluation.scores import Convention, Metric
+from benchmark.published.published_row import PublishedRow
+from benchmark.published.read import read_published
+from benchmark.report.papers.published_match import Verdict, compare_with_published, match_published
+from benchmark.report.result_row import ResultRow, RunResult
+from benchmark.report.rows import TABLE_METRICS, Row, read_row
+from benchmark.report.study_results import GroupResults, StudyResults, collect_results
+from benchmark.report.tables.column import TableRow
+from benchmark.store.store import Store
+from benchmark.utils.method_names import split_method
+
+
+@dataclass(frozen=True, eq=False)
+class PaperCell:
+    """What a table says of one row on one dataset.
+
+    Attributes:
+        own: Our results with what depends on other rows; None for published numbers alone, or without a split of ours.
+        published: Published numbers; None if there are none.
+        obstacle: Reason why the two do not meet; empty if they do, or if one of them is missing.
+        verdict: What the published number of the compared metric says of ours; None if they do not meet.
+    """
+
+    own: TableRow | None = None
+    published: PublishedRow | None = None
+    obstacle: str = ""
+    verdict: Verdict | None = None
+
+    @property
+    def row(self) -> ResultRow | None:
+        """Our results; None if there are none."""
+        return None if self.own is None else self.own.row
+
+
+@dataclass(frozen=True, eq=False)
+class PaperResults:
+    """Results of a table.
+
+    Attributes:
+        named: Table.
+        datasets: Datasets of the columns.
+        study: Our results as those of a study; None if no row is ours or no dataset has a split.
+        cells: For every row, a cell per dataset.
+    """
+
+    named: NamedTable
+    datasets: tuple[PaperDataset, ...]
+    study: StudyResults | None
+    cells: tuple[tuple[PaperCell, ...], ...]
+
+    @property
+    def rows(self) -> tuple[PaperRow, ...]:
+        """Rows of the table."""
+        return self.named.table.rows
+
+    def get_column(self, index: int) -> list[PaperCell]:
+        """Return the cells of one dataset."""
+        return [cells[index] for cells in self.cells]
+
+
+def choose_datasets(named: NamedTable, split: str = "") -> tuple[PaperDataset, ...]:
+    """Return the datasets of a table, or those on a split.
+
+    Args:
+        named: Table.
+        split: Name or pattern of the only splits to take, also one that the table does not have: then our runs on it
+            are the only column. Empty for all datasets of the table.
+    """
+    if not split:
+        return named.table.datasets
+    wanted = split if set(split) & set("*?[") else name_split(split)
+    fitting = [dataset for dataset in named.table.datasets if any(fnmatchcase(name, wanted) for name in dataset.splits)]
+    return tuple(fitting) or (PaperDataset(label=wanted, split=split),)
+
+
+def collect_paper(
+    store: Store,
+    named: NamedTable,
+    plan_rows: Sequence[PlanRow],
+    *,
+    split: str = "",
+    convention: Convention = "d2-main",
+    metrics: Sequence[Metric] = TABLE_METRICS,
+) -> PaperResults:
+    """Return the results of a table.
+
+    Args:
+        store: Store that holds the runs.
+        named: Table.
+        plan_rows: Rows of its plans; rows without one are missing. Of two on one split, the first is taken.
+        split: Name or pattern of the splits to take, see `choose_datasets`.
+        convention: Convention of the scores.
+        metrics: Metrics that get estimates.
+
+    Raises:
+        KeyError: A published method or the baseline is unknown; the message suggests the nearest.
+        ValueError: Several published rows fit a cell, or a row holds runs of different settings.
+    """
+    datasets = choose_datasets(named, split)
+    jackknife = ImageJackknife(tuple(metrics))
+    planned = {(row.label, row.split): row for row in reversed(plan_rows)}
+    rows: dict[tuple[str, str], Row] = {}
+    for dataset in datasets:
+        for place in map(name_split, dataset.splits):
+            for row in named.table.own_rows:
+                known = planned.get((row.label, place)) or _make_missing(row, place)
+                rows[row.label, place] = (
+                    read_row(store, known, convention=convention, jackknife=jackknife)
+                    if known.ids
+                    else _fill_missing(known, named, convention=convention, jackknife=jackknife)
+                )
+    study = collect_results(list(rows.values()), baseline=named.table.baseline) if rows else None
+    published = read_published()
+    cells = tuple(
+        tuple(_make_cell(named, row, dataset, study=study, published=published) for dataset in datasets)
+        for row in named.table.rows
+    )
+    return PaperResults(named, datasets, study, cells)
+
+
+def _make_missing(row: PaperRow, split: str) -> PlanRow:
+    return PlanRow(label=row.label, method=split_method(row.method)[0], split=split, ids={})
+
+
+def _fill_missing(known: PlanRow, named: NamedTable, *, convention: Convention, jackknife: ImageJackknife) -> Row:
+    """Return a row that was never planned, with a missing run for every seed."""
+    runs = tuple(
+        RunResult(seed=seed, run_id="", state=RunState.MISSING, problem="missing") for seed in named.table.seeds
+    )
+    return Row(
+        label=known.label,
+        method=known.method,
+        split=known.split,
+        runs=runs,
+        convention=convention,
+        jackknife=jackknife,
+    )
+
+
+def _make_cell(
+    named: NamedTable,
+    row: PaperRow,
+    dataset: PaperDataset,
+    *,
+    study: StudyResults | None,
+    published: Sequence[PublishedRow],
+) -> PaperCell:
+    own = _find_own(study, row, dataset) if row.method and study is not None else None
+    numbers = None
+    if row.published is not None:
+        numbers = match_published(published, row.published, dataset, setting=named.table.setting)
+    if own is None or numbers is None:
+        return PaperCell(own, numbers)
+    obstacle = own.row.traits.find_obstacle(numbers.traits)
+    estimate = {str(metric): known for metric, known in own.row.estimates.items()}.get(named.table.compared)
+    verdict = None if obstacle else compare_with_published(estimate, numbers, named.table.compared)
+    return PaperCell(own, numbers, obstacle, verdict)
+
+
+def _find_own(study: StudyResults, row: PaperRow, dataset: PaperDataset) -> TableRow | None:
+    """Return our results of a row on a dataset.
+
+    Raises:
+        ValueError: They are on several splits of which no mean can be taken.
+    """
+    names = set(map(name_split, dataset.splits))
+    found = [
+        TableRow(result, group.setting, group.name, difference, rank)
+        for group in study.groups
+        for result, difference, rank in zip(group.rows, group.differences, group.ranks, strict=True)
+        if result.label == row.label and _list_splits(group, result) & names
+    ]
+    if len(found) > 1:
+        places = ", ".join(table_row.group for table_row in found)
+        reasons = "; ".join(study.obstacles)
+        raise ValueError(
+            f"row {row.label!r} on {dataset.label} is on splits that are no choices from one pool of classes ({places})"
+            + (f": {reasons}" if reasons else "")
+        )
+    return found[0] if found else None
+
+
+def _list_splits(group: GroupResults, row: ResultRow) -> set[str]:
+    if row.split:
+        return {row.split}
+    return {member.split for part in group.splits for member in part.rows if member.label == row.label}

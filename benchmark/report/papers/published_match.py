@@ -1,0 +1,105 @@
+"""Published numbers of a cell of a paper's table, and what they say of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from benchmark.core.paper import PaperDataset, PublishedName
+from benchmark.evaluation.scores import Metric
+from benchmark.published.find import find_rows, fold_name
+from benchmark.published.published_row import PublishedRow
+from benchmark.report.result_row import Estimate
+
+
+class Verdict(NamedTuple):
+    """What a published number says of ours.
+
+    Attributes:
+        difference: Ours minus the published number, in points.
+        text: "within the interval", "3.1 below" or "1.2 above".
+    """
+
+    difference: float
+    text: str
+
+
+def match_published(
+    rows: Sequence[PublishedRow], name: PublishedName, dataset: PaperDataset, *, setting: str
+) -> PublishedRow | None:
+    """Return the published numbers of a method on a dataset; None if there are none.
+
+    Only rows on the very split or benchmark of the dataset are taken, so that incompatible splits never meet. Among
+    several, those of exactly this name come first, then verified ones.
+
+    Args:
+        rows: All published rows.
+        name: Method, and what tells its numbers apart.
+        dataset: Dataset of the column.
+        setting: Setting of the table; empty for any.
+
+    Raises:
+        KeyError: No published method has this name; the message suggests the nearest.
+        ValueError: Several rows fit; the message says how to tell them apart.
+    """
+    wanted, place = name.setting or setting, dataset.benchmark or dataset.split
+    fitting = [
+        row
+        for row in find_rows(rows, method=name.method)
+        if place in ((row.benchmark,) if dataset.benchmark else (row.split,))
+        and (not wanted or row.traits.setting in ("", wanted))
+        and (not name.backbone or fold_name(row.traits.backbone) == fold_name(name.backbone))
+        and row.source.startswith(name.source)
+    ]
+    fitting = [row for row in fitting if fold_name(row.method) == fold_name(name.method)] or fitting
+    fitting = [row for row in fitting if row.is_verified] or fitting
+    if len(fitting) > 1:
+        ids = ", ".join(row.id for row in fitting)
+        raise ValueError(
+            f"{name.method!r} has several published rows on {place} ({ids}): give the row's backbone, setting or source"
+        )
+    return fitting[0] if fitting else None
+
+
+def compare_with_published(estimate: Estimate | None, published: PublishedRow | None, metric: str) -> Verdict | None:
+    """Return how our mean lies to a published number; None if one of them is missing.
+
+    A published number is known up to half a unit of its last decimal, by which the interval is widened.
+
+    Args:
+        estimate: Our mean with its interval.
+        published: Published numbers.
+        metric: Metric to compare.
+    """
+    value = None if published is None else {str(key): number for key, number in published.values.items()}.get(metric)
+    if estimate is None or published is None or value is None or estimate.mean != estimate.mean:
+        return None
+    difference = estimate.mean - value
+    interval = estimate.interval
+    if interval is not None and interval.low - published.half_unit <= value <= interval.high + published.half_unit:
+        return Verdict(difference, "within the interval")
+    side = f"{abs(difference):.1f} {'below' if difference < 0 else 'above'}"
+    return Verdict(difference, side if interval is not None else f"{side} (no interval)")
+
+
+def format_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> str:
+    """Return the published numbers of some metrics, separated by slashes, with the decimals of their source."""
+    values = list_values(published, metrics)
+    return " / ".join("-" if value is None else f"{value:.{published.decimals}f}" for value in values)
+
+
+def list_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> list[float | None]:
+    """Return the published numbers of some metrics; None for one that is not published."""
+    values = {str(metric): value for metric, value in published.values.items()}
+    return [values.get(metric) for metric in metrics]
+
+
+def describe_published(published: PublishedRow) -> list[str]:
+    """Return what a reader must know of published numbers, one text each."""
+    texts = [] if published.is_verified else [f"published number not verified (read: {published.how_read})"]
+    if published.misprint:
+        texts.append(f"misprint, the recomputed value is shown: {published.misprint.rstrip('.')}")
+    computed = [metric for metric in published.recomputed if metric not in published.printed]
+    if computed:
+        texts.append(f"{', '.join(computed)} not printed: computed from the printed numbers")
+    return texts

@@ -78,6 +78,11 @@ class SpNetConfig(Config):
         if isinstance(self.class_embeddings, TextEncoderEmbeddings):
             self.clip.check_plan(budget)
 
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the names of the body, and of CLIP if it is loaded."""
+        clip = self.clip.describe_backbone() if isinstance(self.class_embeddings, TextEncoderEmbeddings) else ()
+        return (*clip, *self.body.describe_backbone())
+
 
 class SpNet(Method):
     """Body, linear map to the embedding space, inner product with class embeddings (features not normalized)."""

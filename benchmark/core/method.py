@@ -51,6 +51,18 @@ class Config(FrozenModel):
         for part in self.list_parts():
             part.check_plan(budget)
 
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the networks that predictions are made with, such as "CLIP ViT-B/16".
+
+        Small heads and decoders that only this method has are no backbone. By default, what the parts of this config
+        say, each once, in their order; a config that builds a known network, or uses one in another way, overrides it.
+        """
+        return tuple(dict.fromkeys(name for part in self.list_parts() for name in part.describe_backbone()))
+
+    def describe_extra_models(self) -> tuple[str, ...]:
+        """Return the pretrained models beside the backbone, such as "DINO ViT-B/8"; by default those of the parts."""
+        return tuple(dict.fromkeys(name for part in self.list_parts() for name in part.describe_extra_models()))
+
     def list_parts(self) -> list[Config]:
         """Return the configs in the fields of this one, also those in lists and tables, but not their own parts."""
         parts: list[Config] = []
@@ -121,12 +133,15 @@ class Traits:
         reconstruction: Deviations from the paper, one sentence; empty if official code was followed.
         is_deterministic: Whether a run without training draws nothing; see `gives_one_result`.
         cost: Passes of networks that the prediction of one image takes, such as "CLIP once"; empty if not declared.
+        extra_models: Pretrained models beside the backbone that every variant uses, such as "DINO ViT-B/8"; those that
+            depend on the config are in `Config.describe_extra_models`.
     """
 
     supervision: Supervision
     reconstruction: str = ""
     is_deterministic: bool = False
     cost: str = ""
+    extra_models: tuple[str, ...] = ()
 
     def gives_one_result(self, budget: Budget) -> bool:
         """Return whether every seed gives the same result, so that a study runs the row once.

@@ -22,6 +22,7 @@ from methods.blocks.bodies.imagenet import check_imagenet_weights
 from methods.blocks.clip.assets import ASSETS, TOY
 from methods.blocks.file_digest import add_digest, record_tensors
 from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
+from methods.blocks.network_names import name_encoder
 from methods.blocks.weight_files import compare_shapes, find_problem_of_file, load_tensors, read_shapes, read_tensors
 
 TOY_BODY = ASSETS / "toy_body.safetensors"
@@ -74,6 +75,14 @@ class SmpBodyConfig(Config):
             _check_toy(self)
         else:
             _check_weights(self)
+
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of this body, such as "ResNet-50 DeepLabV3"."""
+        return (f"{self.describe_encoder()} DeepLabV3",)
+
+    def describe_encoder(self) -> str:
+        """Return the name of the encoder, such as "ResNet-50"."""
+        return name_encoder(self.encoder, self.weights, is_file=bool(self.sha256))
 
 
 class SmpBody(nn.Module):

@@ -17,6 +17,7 @@ from benchmark.core.budget import Budget
 from benchmark.core.method import Config
 from methods.blocks.clip.plan_checks import check_clip, check_patches
 from methods.blocks.file_digest import add_digest
+from methods.blocks.network_names import name_clip
 
 Clip = Any
 """An `open_clip.CLIP`, whose submodules have no type annotations."""
@@ -48,6 +49,10 @@ class AnyClipConfig(Config):
     def check_plan(self, budget: Budget) -> None:
         """Check that the architecture exists and that its weights are there or can be downloaded."""
         check_clip(self.model, self.weights)
+
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of this CLIP, such as "CLIP ViT-B/16" or "MetaCLIP ViT-B/16 (metaclip_400m)"."""
+        return (name_clip(self.model, self.weights, is_file=bool(self.sha256)),)
 
 
 class ClipConfig(AnyClipConfig):

@@ -19,6 +19,7 @@ from methods.blocks.bodies.imagenet import check_imagenet_weights
 from methods.blocks.bodies.smp_body import SmpBodyConfig
 from methods.blocks.file_digest import add_digest, record_tensors
 from methods.blocks.images import IMAGENET_MEAN, IMAGENET_STD, Normalize
+from methods.blocks.network_names import name_timm_model
 from methods.blocks.weight_files import load_tensors, read_tensors
 
 
@@ -47,6 +48,14 @@ class TimmProxyConfig(Config):
     def _add_digest(cls, fields: Any) -> Any:
         return add_digest(fields, "weights")
 
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return nothing: the other model is beside the backbone."""
+        return ()
+
+    def describe_extra_models(self) -> tuple[str, ...]:
+        """Return the name of the model, such as "DINO ViT-B/8"."""
+        return (name_timm_model(self.model, self.weights, is_file=bool(self.sha256)),)
+
     def check_plan(self, budget: Budget) -> None:
         """Check that the model exists and that its weights are there or can be downloaded.
 
@@ -72,6 +81,14 @@ class BodyProxyConfig(Config):
 
     kind: Literal["body"] = "body"
     body: BodyConfig = SmpBodyConfig()
+
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return nothing: the body is beside the backbone."""
+        return ()
+
+    def describe_extra_models(self) -> tuple[str, ...]:
+        """Return the name of the body's encoder, such as "ResNet-50"."""
+        return (self.body.describe_encoder(),)
 
 
 ProxyModelConfig = Annotated[TimmProxyConfig | BodyProxyConfig, Field(discriminator="kind")]

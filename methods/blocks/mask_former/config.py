@@ -18,6 +18,7 @@ from methods.blocks.bodies.smp_body import TOY_BODY
 from methods.blocks.clip.assets import TOY
 from methods.blocks.file_digest import add_digest
 from methods.blocks.mask_former.encoders import build_encoder
+from methods.blocks.network_names import name_encoder
 from methods.blocks.weight_files import compare_shapes, find_problem_of_file, read_shapes
 
 Value = TypeVar("Value")
@@ -61,6 +62,10 @@ class PyramidConfig(Config):
         """
         _check_encoder(self)
 
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of the encoder, such as "ResNet-50"."""
+        return (name_encoder(self.encoder, self.weights, is_file=bool(self.sha256)),)
+
     def build_encoder(self) -> nn.Module:
         """Build the encoder; weights of a file are not read.
 
@@ -96,6 +101,10 @@ class MaskFormerConfig(Config):
     heads: int = Field(default=8, ge=1)
     hidden: int = Field(default=2048, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
+
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of the segmenter, such as "ResNet-50 MaskFormer"."""
+        return tuple(f"{encoder} MaskFormer" for encoder in self.pyramid.describe_backbone())
 
     def check_plan(self, budget: Budget) -> None:
         """Check the pyramid and that the sizes can be divided.

@@ -36,6 +36,10 @@ class PointEncoderConfig(Config):
     levels: int = Field(default=5, ge=1)
     color: bool = True
 
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of the encoder, which has no pretrained weights."""
+        return ("point encoder",)
+
 
 class PointFeatures(NamedTuple):
     """Features of N points.

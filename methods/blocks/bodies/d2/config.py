@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -13,6 +13,7 @@ from benchmark.core.method import Config
 from benchmark.utils.optional_packages import require_detectron2
 from methods.blocks.bodies.batch_norm import check_images_per_pass
 from methods.blocks.file_digest import add_digest
+from methods.blocks.network_names import RANDOM_WEIGHTS
 from methods.blocks.weight_files import find_problem_of_file
 
 PREFIX = "d2:"
@@ -53,6 +54,17 @@ class D2BodyConfig(Config):
     def _parse_text(cls, value: Any) -> Any:
         fields = {"config": value.removeprefix(PREFIX)} if isinstance(value, str) else value
         return add_digest(add_digest(fields, "config", into="config_sha256"), "weights")
+
+    def describe_backbone(self) -> tuple[str, ...]:
+        """Return the name of this body, that of its config file: "semantic_R_50_FPN_1x of Detectron2"."""
+        decoder = f" with decoder {self.decoder}" if self.decoder else ""
+        return (f"{self.describe_encoder()}{decoder}",)
+
+    def describe_encoder(self) -> str:
+        """Return the name of the config file, with weights that it does not name."""
+        others = {None: RANDOM_WEIGHTS, "config": ""}
+        weights = others.get(self.weights, PurePath(self.weights or "").name)
+        return f"{PurePath(self.config).stem} of Detectron2{f' ({weights})' if weights else ''}"
 
     def check_plan(self, budget: Budget) -> None:
         """Check that Detectron2 has the config, that a weight file is one, and that batch norm gets several images.

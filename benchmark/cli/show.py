@@ -95,6 +95,7 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
         return details | {"spec": run.read_spec().model_dump(mode="json"), "heartbeat": run.read_heartbeat()}
     record = run.read_record()
     details |= record.model_dump(mode="json")
+    details |= {"traits": record.known_traits.model_dump(mode="json")}
     details |= {} if record.imported else {"arithmetic": describe_arithmetic(record.environment)}
     details |= {"continued_from": "; ".join(record.continued_from)}
     changes = find_changes(record, run)
@@ -142,6 +143,8 @@ def _format_details(details: dict[str, Any]) -> list[str]:
     for key in _SHOWN_FIELDS:
         if details.get(key):
             lines.append(f"  {key}: {clean_text(str(details[key]))}")
+    if details.get("traits"):
+        lines += ["", "traits", *_format_traits(details["traits"])]
     for title in ("imported", "spec", "environment", "inputs", "heartbeat", "cost"):
         if details.get(title):
             lines += ["", title, *_indent(details[title])]
@@ -155,6 +158,12 @@ def _format_details(details: dict[str, Any]) -> list[str]:
         lines += ["", f"failure: {failure['kind']}{place}: {failure['message']}"]
         lines += [f"  | {line}" for line in failure["log_tail"].splitlines()]
     return lines
+
+
+def _format_traits(traits: dict[str, Any]) -> list[str]:
+    """Return the traits that are known, one a line; a list that is empty means none if the backbone is known."""
+    shown = traits | {"extra_models": " + ".join(traits["extra_models"]) or ("none" if traits["backbone"] else "")}
+    return _indent({name: value for name, value in shown.items() if value})
 
 
 def _indent(values: dict[str, Any], depth: int = 1) -> list[str]:

@@ -60,7 +60,7 @@ class ProtocolClass(FrozenModel):
         background: Treatment of background.
         threshold: Threshold of the background class, in words, such as "per dataset"; empty without such a class.
         backbone: Networks that the prediction is made with, such as "CLIP ViT-B/16".
-        extra_models: Pretrained models beside the backbone, such as "DINO B/8".
+        extra_models: Pretrained models beside the backbone, such as "DINO ViT-B/8"; none if the backbone is known.
     """
 
     supervision: Targets = ""

@@ -9,8 +9,10 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.core.environment import Environment
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.core.spec_traits import derive_traits
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel, format_canonical_json
 
 SWITCHED_OFF = "switched off"
@@ -109,6 +111,7 @@ class RunRecord(VersionedModel):
         supervision: Supervision of the method.
         reconstruction: Deviations of the method from its paper.
         is_deterministic: Whether every seed gives this result: the method draws nothing and is not trained.
+        traits: Declared traits of the result, see `known_traits`; unknown in older records and of failed runs.
         imported: Origin of label maps that were made elsewhere; None for a run of this program.
         attempts: Number of the attempt that wrote the record.
         continued_from: Arithmetic of earlier attempts whose checkpoint was continued under another one, as
@@ -130,11 +133,19 @@ class RunRecord(VersionedModel):
     supervision: str = ""
     reconstruction: str = ""
     is_deterministic: bool = False
+    traits: ProtocolClass = ProtocolClass()
     imported: ImportedLabels | None = None
     attempts: int = Field(ge=1)
     continued_from: tuple[str, ...] = ()
     started: str
     finished: str
+
+    @property
+    def known_traits(self) -> ProtocolClass:
+        """The declared traits; those that are not declared as far as spec and supervision tell them."""
+        derived = derive_traits(self.spec, supervision=self.supervision)
+        declared = {name: value for name, value in self.traits if value}
+        return derived.model_copy(update=declared)
 
 
 def digest_code(code: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from benchmark.core.method import Method, Recipe
+from benchmark.core.method import Config, Method, Recipe
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split
 from benchmark.data.catalog import open_dataset
@@ -20,6 +20,7 @@ class LoadedRun:
 
     Attributes:
         spec: Spec of the run.
+        config: Configuration of the method.
         split: Split of the run.
         train_loader: Loader of the training batches.
         eval_loader: Loader of the scored images.
@@ -27,6 +28,7 @@ class LoadedRun:
     """
 
     spec: RunSpec
+    config: Config
     split: Split
     train_loader: TrainLoader
     eval_loader: EvalLoader
@@ -58,5 +60,6 @@ def load_run(spec: RunSpec, recipe: Recipe[Any], *, workers: int = 0) -> LoadedR
         workers=workers,
         supervision=supervision,
     )
-    method = restore_setup(spec, recipe=recipe, split=split).build(spec.seed)
-    return LoadedRun(spec, split, train_loader, eval_loader, method)
+    setup = restore_setup(spec, recipe=recipe, split=split)
+    method = setup.build(spec.seed)
+    return LoadedRun(spec, setup.config, split, train_loader, eval_loader, method)

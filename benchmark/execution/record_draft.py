@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmark.core.environment import Environment
-from benchmark.core.method import Recipe, Supervision
+from benchmark.core.method import Config, Recipe, Supervision
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
+from benchmark.core.spec_traits import derive_traits
+from benchmark.core.split import Split
 from benchmark.store.attempts import Attempt
 from benchmark.store.environment import list_package_versions
 
@@ -30,6 +33,7 @@ class RecordDraft:
         supervision: Supervision of the method; empty until the recipe is loaded.
         reconstruction: Parts of the method that are not the paper's; empty until the recipe is loaded.
         is_deterministic: Whether every seed gives the same result; False until the recipe is loaded.
+        traits: Traits of the result; unknown until the run is loaded.
     """
 
     spec: RunSpec
@@ -42,6 +46,7 @@ class RecordDraft:
     supervision: str = ""
     reconstruction: str = ""
     is_deterministic: bool = False
+    traits: ProtocolClass = field(default_factory=ProtocolClass)
 
     def describe_method(self, recipe: Recipe[Any]) -> RecordDraft:
         """Return the draft with the description of the method."""
@@ -56,6 +61,25 @@ class RecordDraft:
             reconstruction=traits.reconstruction,
             is_deterministic=self.spec.is_published_result or traits.gives_one_result(self.spec.budget),
         )
+
+    def describe_traits(self, recipe: Recipe[Any], config: Config, split: Split) -> RecordDraft:
+        """Return the draft with the traits of the result.
+
+        Args:
+            recipe: Recipe of the method.
+            config: Configuration of the method.
+            split: Split of the run.
+        """
+        extra_models = (*recipe.traits.extra_models, *config.describe_extra_models())
+        traits = derive_traits(self.spec, supervision=self.supervision).model_copy(
+            update={
+                "background": split.background,
+                "threshold": "none" if split.background == "class" else "",
+                "backbone": " + ".join(config.describe_backbone()),
+                "extra_models": tuple(dict.fromkeys(extra_models)),
+            }
+        )
+        return replace(self, traits=traits)
 
     def finish(self, counts_digest: str, *, cost: Cost, continued_from: tuple[str, ...]) -> RunRecord:
         """Return the record of a run that is done."""
@@ -78,8 +102,10 @@ class RecordDraft:
             started=self.attempt.started,
             finished=datetime.now(UTC).isoformat(timespec="seconds"),
             title=self.title,
+            paper=self.paper,
             supervision=self.supervision,
             reconstruction=self.reconstruction,
             is_deterministic=self.is_deterministic,
+            traits=self.traits,
             **result,
         )

@@ -94,6 +94,7 @@ def execute(
             provenance = _Provenance(digest_code(code), describe_arithmetic(draft.environment), inputs)
             engine = open_engine(spec, checkpoint_every=checkpoint_every, arithmetic=provenance.arithmetic)
             run = engine.run_collectively(lambda: _load(spec, recipe, workers=workers))
+            draft = draft.describe_traits(recipe, run.config, run.split)
             result = _produce_result(run, engine, folder, provenance, observe=reporter, measures_cost=measures_cost)
             return _save_result(folder, result.complete(draft), result.counts)
         except BaseException as error:  # SystemExit, too: the method must not end this process without a record

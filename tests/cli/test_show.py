@@ -168,3 +168,10 @@ def test_misspelled_names_are_answered_with_the_nearest_name(
     store.write_plan(two_rows(store))
     code, _, err = run_command(capsys, *arguments)
     assert code == 1 and hint in err and err.count("\n") == 1
+
+
+def test_show_prints_the_traits_that_are_known(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    out = run_command(capsys, "show", save(store, spec_of(), even(80, 60))).out
+    traits = out.split("\ntraits\n")[1].split("\n\n")[0].splitlines()
+    assert "  setting: inductive" in traits and "  backbone: CLIP ViT-B/16" in traits
+    assert "  extra_models: none" in traits and not any(line.startswith("  background") for line in traits)

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from benchmark.core.budget import Budget
 from benchmark.core.protocol import Protocol
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
@@ -93,6 +94,7 @@ def save(store: Store, spec: RunSpec, counts: Counts | Failure, **changes: Any) 
         "environment": make_environment(),
         "title": "Demo",
         "supervision": "seen_masks",
+        "traits": ProtocolClass(backbone="CLIP ViT-B/16"),
         "attempts": 1,
         "started": "2030-01-01T00:00:00+00:00",
         "finished": "2030-01-01T00:10:00+00:00",

@@ -40,6 +40,35 @@ Ids = Annotated[
     ),
 ]
 
+Setting = Annotated[
+    str,
+    typer.Option(
+        "--setting",
+        help="Knowledge about unseen classes in training: inductive, transductive, 'transductive, unseen located' or "
+        "'fully supervised'. Default: that of the protocol.",
+    ),
+]
+Vocabulary = Annotated[
+    str,
+    typer.Option(
+        "--vocabulary",
+        help="Classes that were chosen from: all, or image (those in the image, an oracle). Default: all; with tags, "
+        "image.",
+    ),
+]
+TargetImages = Annotated[
+    str,
+    typer.Option(
+        "--target-images",
+        help="Images of the test distribution that were adapted to: none (the default), unlabeled or masks.",
+    ),
+]
+Backbone = Annotated[str, typer.Option("--backbone", help="Networks that predicted, such as 'CLIP ViT-B/16'.")]
+ExtraModels = Annotated[
+    list[str] | None,
+    typer.Option("--extra-model", metavar="NAME", help="Pretrained model beside the backbone; may be repeated."),
+]
+
 
 def import_predictions(
     context: typer.Context,
@@ -55,6 +84,11 @@ def import_predictions(
     paper: Annotated[str, typer.Option("--paper", help="Citation of the method.")] = "",
     program: Annotated[str, typer.Option("--program", help="Program and version that made the predictions.")] = "",
     note: Annotated[str, typer.Option("--note", help="Remark that the record keeps.")] = "",
+    setting: Setting = "",
+    vocabulary: Vocabulary = "",
+    target_images: TargetImages = "",
+    backbone: Backbone = "",
+    extra_models: ExtraModels = None,
     as_json: AsJson = False,
 ) -> None:
     """Import label maps of any program as a row for table, compare, plot and show. Nothing is trained."""
@@ -74,6 +108,11 @@ def import_predictions(
         paper=paper,
         program=program,
         note=note,
+        setting=setting,
+        vocabulary=vocabulary,
+        target_images=target_images,
+        backbone=backbone,
+        extra_models=tuple(extra_models or ()),
     )
     result = import_labels(request, store=store, observe=show_image_progress("counted"))
     _print_import(result, store, as_json=as_json)

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import ImportedLabels, RunRecord, digest_code
 from benchmark.core.run_state import RunState
 from benchmark.exchange.count_labels import ImageObserver, LabelCounts, count_source
-from benchmark.exchange.import_request import CheckedImport, ImportRequest, check_request
+from benchmark.exchange.import_request import CheckedImport, ImportRequest, check_request, describe_traits
 from benchmark.exchange.imported_files import ImportedFiles
 from benchmark.planning.run_code import describe_code
 from benchmark.store.environment import describe_environment
@@ -74,7 +75,8 @@ def import_labels(
     folder = store.run(checked.spec.id)
     with hold_lock(folder.path):
         if folder.record_path.is_file():
-            return ImportResult(_find_same(folder, request, origin), False, remarks)
+            traits = describe_traits(request, checked.spec, checked.targets.split)
+            return ImportResult(_find_same(folder, request, origin, traits=traits), False, remarks)
         record = _save(folder, checked, request, started=started, origin=origin, counted=counted, files=files)
     return ImportResult(record, True, remarks)
 
@@ -101,6 +103,7 @@ def _save(
         title=request.name,
         paper=request.paper,
         supervision=request.supervision,
+        traits=describe_traits(request, checked.spec, checked.targets.split),
         imported=origin,
         attempts=attempt.number,
         started=started,
@@ -111,7 +114,9 @@ def _save(
     return record
 
 
-def _find_same(folder: RunFolder, request: ImportRequest, origin: ImportedLabels) -> RunRecord:
+def _find_same(
+    folder: RunFolder, request: ImportRequest, origin: ImportedLabels, *, traits: ProtocolClass
+) -> RunRecord:
     """Return the record of an earlier import of the same predictions.
 
     Raises:
@@ -130,7 +135,13 @@ def _find_same(folder: RunFolder, request: ImportRequest, origin: ImportedLabels
         "program": (record.imported.program, request.program),
         "note": (record.imported.note, request.note),
     }
-    changed = [f"{name} {old!r} instead of {new!r}" for name, (old, new) in texts.items() if new not in ("", old)]
+    known = record.known_traits
+    texts |= {name: (getattr(known, name), value) for name, value in traits if name != "supervision"}
+    changed = [
+        f"{name.replace('_', ' ')} {old!r} instead of {new!r}"
+        for name, (old, new) in texts.items()
+        if new and new != old
+    ]
     if changed:
         raise ValueError(
             f"these predictions are imported as {request.name!r} already, with {', '.join(changed)}; a record is never "

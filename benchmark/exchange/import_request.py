@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import get_args
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Supervision
+from benchmark.core.protocol_class import ProtocolClass, Setting, TargetImages, Vocabulary
 from benchmark.core.run_spec import IMPORTED, RunSpec
-from benchmark.core.split import load_split
+from benchmark.core.spec_traits import derive_traits
+from benchmark.core.split import Split, load_split
 from benchmark.data.folders.discovery import list_data_folders
 from benchmark.exchange.class_ids import CLASSES, ClassIds, make_class_ids
 from benchmark.exchange.evaluation_targets import EvaluationTargets, open_targets
@@ -22,6 +25,12 @@ from benchmark.planning.resolve import SplitData, compute_fingerprint, find_spli
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 MAX_NAME, MAX_SHOWN = 80, 4
+TRAIT_VALUES = {
+    "setting": tuple(filter(None, get_args(Setting))),
+    "vocabulary": tuple(filter(None, get_args(Vocabulary))),
+    "target_images": tuple(filter(None, get_args(TargetImages))),
+}
+"""Values of the traits that a request may state, by its fields."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,11 @@ class ImportRequest:
         paper: Citation of the method; may be empty.
         program: Program and version that made the predictions; may be empty.
         note: Remark; may be empty.
+        setting: Knowledge about unseen classes in training, see `ProtocolClass`; if empty, that of the protocol.
+        vocabulary: Classes that the method chose from; if empty, those in the image for tags, otherwise all.
+        target_images: Images of the test distribution that the method adapted to; if empty, none.
+        backbone: Networks that made the predictions; may be empty, for unknown.
+        extra_models: Pretrained models beside the backbone.
     """
 
     path: Path
@@ -53,6 +67,11 @@ class ImportRequest:
     paper: str = ""
     program: str = ""
     note: str = ""
+    setting: str = ""
+    vocabulary: str = ""
+    target_images: str = ""
+    backbone: str = ""
+    extra_models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,13 +98,16 @@ def check_request(request: ImportRequest) -> CheckedImport:
 
     Raises:
         FileNotFoundError: The folder or the dataset does not exist.
-        KeyError: A split, protocol, supervision or rule for ids is unknown; the message names the nearest.
+        KeyError: A split, protocol, supervision, trait or rule for ids is unknown; the message names the nearest.
         ValueError: The folder holds no label maps, two for an image, or none for a scored image; or the name is none.
     """
     _check_name(request.name)
     supervision = [kind.value for kind in Supervision]
     if request.supervision not in supervision:
         raise KeyError(explain_unknown_name("supervision", request.supervision, supervision))
+    for name, known in TRAIT_VALUES.items():
+        if getattr(request, name) not in ("", *known):
+            raise KeyError(explain_unknown_name(name.replace("_", " "), getattr(request, name), known))
     spec = make_spec(request)
     return _check_labels(request.path, spec, rule=request.ids)
 
@@ -108,6 +130,19 @@ def make_spec(request: ImportRequest) -> RunSpec:
         budget=Budget(iterations=0),
         max_images=request.max_images,
     )
+
+
+def describe_traits(request: ImportRequest, spec: RunSpec, split: Split) -> ProtocolClass:
+    """Return the traits of imported predictions: those that the request states, and those that it implies.
+
+    Args:
+        request: Checked request.
+        spec: Spec of the imported run.
+        split: Its split, on which the predictions are scored.
+    """
+    stated = {name: getattr(request, name) for name in (*TRAIT_VALUES, "backbone", "extra_models")}
+    update = {"background": split.background} | {name: value for name, value in stated.items() if value}
+    return derive_traits(spec, supervision=request.supervision).model_copy(update=update)
 
 
 def _check_labels(path: Path, spec: RunSpec, *, rule: str) -> CheckedImport:

@@ -194,3 +194,30 @@ def test_the_code_behind_the_counts_is_recorded_and_no_other(split: str, store: 
     wanted = {"benchmark/exchange/count_labels.py", "benchmark/data/label_maps.py", "benchmark/evaluation/counts.py"}
     assert wanted <= record.code.keys()
     assert not [name for name in record.code if "/engine/" in name or name.endswith(("/loader.py", "/method.py"))]
+
+
+def test_traits_of_imported_labels_are_those_that_the_user_states(split: str, store: Store, tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "p", make_labels())
+    stated = {"supervision": "seen_masks", "backbone": "CLIP ViT-L/14", "extra_models": ("SAM 2",)}
+    traits = import_labels(make_request(path, split, **stated), store=store).record.traits
+    assert (traits.supervision, traits.backbone, traits.extra_models) == tuple(stated.values())
+    assert (traits.setting, traits.vocabulary, traits.target_images, traits.mask_votes) == (
+        "inductive",
+        "all",
+        "none",
+        "",
+    )
+
+
+def test_other_traits_of_the_same_labels_are_refused(split: str, store: Store, tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "p", make_labels())
+    import_labels(make_request(path, split), store=store)
+    assert not import_labels(make_request(path, split), store=store).is_new
+    with pytest.raises(ValueError, match="already, with vocabulary 'all' instead of 'image'"):
+        import_labels(make_request(path, split, vocabulary="image"), store=store)
+
+
+def test_an_unknown_trait_is_answered_with_the_nearest(split: str, store: Store, tmp_path: Path) -> None:
+    request = make_request(write_labels(tmp_path / "p", make_labels()), split, setting="inductiv")
+    with pytest.raises(KeyError, match="no setting 'inductiv'; did you mean 'inductive'"):
+        import_labels(request, store=store)

@@ -20,6 +20,7 @@ from benchmark.report.tables.provenance import (
     join_distinct,
 )
 from benchmark.report.tables.row_settings import describe_own_settings
+from benchmark.report.tables.traits import compare_traits
 
 UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")
 """Properties of runs that are not known of imported predictions."""
@@ -47,6 +48,7 @@ def find_cautions(a: ResultRow, b: ResultRow) -> tuple[str, ...]:
         for name, describe in properties.items()
         if describe(a) != describe(b) and not (is_any_imported and name in UNKNOWN_OF_IMPORTS)
     ]
+    cautions += [f"different {text}" for text in compare_traits(a.traits, b.traits)]
     settings = describe_own_settings([a, b])
     if any(settings):
         cautions.append("different settings: A {}; B {}".format(*(text or "those of its variant" for text in settings)))

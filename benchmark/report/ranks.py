@@ -18,11 +18,11 @@ LEVEL = 0.95
 
 
 def rank_rows(rows: Sequence[ResultRow], *, metric: Metric = "hiou") -> list[RowRank | None]:
-    """Return the rank of every row among the complete rows of the same supervision; None for rows without one."""
+    """Return the rank of every row among the complete rows of the same protocol class; None for rows without one."""
     is_ranked = [row.is_complete and not math.isnan(row.estimates[metric].mean) for row in rows]
     ranks: dict[int, RowRank] = {}
-    for kind in {row.supervision for row in rows}:
-        members = [index for index, row in enumerate(rows) if is_ranked[index] and row.supervision == kind]
+    for key in {row.traits.key for row in rows}:
+        members = [index for index, row in enumerate(rows) if is_ranked[index] and row.traits.key == key]
         if members:
             ranks |= dict(zip(members, _rank([rows[index] for index in members], metric=metric), strict=True))
     return [ranks.get(index) for index in range(len(rows))]

@@ -9,6 +9,7 @@ from functools import cached_property
 from statistics import median
 from typing import Any, NamedTuple
 
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.evaluation.counts import Counts
@@ -168,6 +169,12 @@ class ResultRow(ABC):
     def supervision(self) -> str:
         """Supervision that the method had in training."""
         return self._find_text("supervision")
+
+    @cached_property
+    def traits(self) -> ProtocolClass:
+        """Traits of the results, from the first done run, else from any; nothing is known of a row without a record."""
+        records = (*self.records, *(run.record for run in self.runs if run.record is not None))
+        return records[0].known_traits if records else ProtocolClass()
 
     @property
     def reconstruction(self) -> str:

@@ -22,7 +22,7 @@ class GroupResults(RowGroup[ResultRow]):
     Attributes:
         baseline: Row that the others are compared with; None if the group has no row of this name.
         differences: Difference of hIoU to the baseline, per row; None if it is not defined.
-        ranks: Rank by hIoU among the complete rows of the same supervision, per row; None if there is none.
+        ranks: Rank by hIoU among the complete rows of the same protocol class, per row; None if there is none.
         splits: Results on every split of a group over several; their p values are those of single comparisons.
     """
 

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
 RANK_KEYS = ("hiou_rank", "hiou_rank_low", "hiou_rank_high", "hiou_rank_is_tied")
 """Columns behind the cell of a rank."""
+CLASS_KEYS = ("supervision", "training_setting", "vocabulary", "target_images", "group")
+"""Columns that rows share if the best of their scores is marked: those of `ProtocolClass.key`, and the group."""
 
 
 def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCell]:
-    """Return a cell per row; the best of each kind of supervision is marked, and rows without results say why."""
+    """Return a cell per row; the best of each protocol class is marked, and rows without results say why."""
     is_complete = _find_complete(frame)
     best = _find_best(frame[is_complete], metric, digits=digits)
     cells = []
@@ -35,7 +37,7 @@ def format_scores(metric: Metric, frame: DataFrame, digits: int) -> list[TableCe
             cells.append(TableCell(record["state"] if metric == "hiou" else NOTHING))
             continue
         cell = format_estimate(record, metric, digits=digits)
-        is_best = is_whole and best.get((record["supervision"], record["group"])) == cell.text
+        is_best = is_whole and best.get(tuple(record[key] for key in CLASS_KEYS)) == cell.text
         cells.append(TableCell(cell.text, cell.spread, is_best=is_best))
     return cells
 
@@ -49,8 +51,8 @@ def _find_complete(frame: DataFrame) -> Series:
 
 
 def _find_best(complete: DataFrame, metric: Metric, *, digits: int) -> dict[Any, str]:
-    """Return the highest printed score by supervision and group, if at least two complete rows share both."""
-    groups = complete[complete[metric].notna()].groupby(["supervision", "group"])[metric]
+    """Return the highest printed score by protocol class and group, if at least two complete rows share both."""
+    groups = complete[complete[metric].notna()].groupby(list(CLASS_KEYS))[metric]
     return {key: format_score(scores.max(), digits=digits) for key, scores in groups if len(scores) > 1}
 
 

@@ -23,6 +23,7 @@ from benchmark.report.tables.column import Column, TableRow, is_any_known
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.notes import describe_costs
 from benchmark.report.tables.split_columns import SPLIT_COLUMNS
+from benchmark.report.tables.traits import TRAIT_COLUMNS
 from benchmark.report.tables.uncertainty import (
     describe_differences,
     describe_groups,
@@ -236,6 +237,7 @@ COLUMNS: tuple[Column, ...] = (
         header="Memory (MB)",
         format=partial(format_costs, keys=["peak_memory_mb"], unit=1),
     ),
+    *TRAIT_COLUMNS,
     Column("split", lambda table_row: table_row.row.split),
     _make_setting_column("split_digest"),
     _make_setting_column("protocol"),

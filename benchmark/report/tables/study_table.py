@@ -26,6 +26,7 @@ from benchmark.report.tables.provenance import describe_inputs, describe_machine
 from benchmark.report.tables.row_settings import describe_shared_settings
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_json import to_json
+from benchmark.report.tables.traits import describe_mixed_traits
 from benchmark.report.tables.typeset import WIDTH
 from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
 from benchmark.report.tables.undefined import describe_undefined_scores
@@ -171,6 +172,7 @@ def describe_table(
     texts = [
         *describe_settings(results),
         *describe_scores(results.rows, metrics),
+        *describe_mixed_traits(results.rows),
         *describe_undefined_scores(results, [*metrics, *basis]),
         *describe_shared_cautions(results, metrics, keys),
         *(text for column in printed for text in column.note(results)),

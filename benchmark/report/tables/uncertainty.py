@@ -11,6 +11,7 @@ from benchmark.evaluation.sides import MIN_SHARED_SEEDS
 from benchmark.evaluation.stats import NUMBERS, Interval, PairedDifference
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import StudyResults
+from benchmark.report.tables.traits import name_deciding_traits
 
 RULE = "Student's t, Satterthwaite's degrees of freedom"
 SOURCES = {
@@ -164,8 +165,9 @@ def describe_ranks(results: StudyResults) -> list[str]:
     """Return the note on ranks; none if no row has one."""
     if not any(rank for group in results.groups for rank in group.ranks):
         return []
+    shared = name_deciding_traits(results.rows) or "supervision"
     return [
-        "Rank: by hIoU among the rows with all runs and the same supervision, with the ranks that the 95% intervals of "
+        f"Rank: by hIoU among the rows with all runs and the same {shared}, with the ranks that the 95% intervals of "
         "the differences between these rows allow (Mogstad et al. 2024); '=': the same hIoU as another row."
     ]
 
@@ -194,8 +196,11 @@ def _name_exact_test(paired: PairedDifference | PooledDifference, is_determinist
 def _describe_ranking(rows: Sequence[ResultRow]) -> list[str]:
     kinds = sorted({row.supervision for row in rows if row.supervision})
     best = "Best (bold or *): highest as printed among the rows with all runs"
-    if len(kinds) > 1:
+    traits = name_deciding_traits(rows)
+    if traits == "supervision":
         return [f"{best} and the same supervision; kinds of supervision are not ranked against each other."]
+    if traits:
+        return [f"{best} and the same {traits}; others are not ranked against each other."]
     if sum(row.is_complete for row in rows) > 1:
         return [f"{best}. Supervision of every row: {kinds[0] if kinds else 'not recorded'}."]
     return [f"Supervision: {kinds[0]}."] if kinds else []

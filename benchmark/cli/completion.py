@@ -20,9 +20,10 @@ COMPLETE_VARIABLE = "_CHIMERA_BENCH_COMPLETE"
 
 def complete_names(context: typer.Context, incomplete: str) -> list[str]:
     """Return the methods, variants and included studies that begin like the word, for `run` and its kin."""
+    from benchmark.core.paper_tables import list_tables
     from benchmark.core.study import list_studies
 
-    return _choose([*_list_methods(incomplete), *list_studies()], incomplete)
+    return _choose([*_list_methods(incomplete), *list_studies(), *list_tables()], incomplete)
 
 
 def complete_runs(context: typer.Context, incomplete: str) -> list[str]:
@@ -40,7 +41,9 @@ def complete_plans(context: typer.Context, incomplete: str) -> list[str]:
 
 def complete_run_names(context: typer.Context, incomplete: str) -> list[str]:
     """Return planned studies, methods and variants, and runs that begin like the word."""
-    names = [*complete_plans(context, incomplete), *_choose(_list_methods(incomplete), incomplete)]
+    from benchmark.core.paper_tables import list_tables
+
+    names = [*complete_plans(context, incomplete), *_choose([*_list_methods(incomplete), *list_tables()], incomplete)]
     return [*dict.fromkeys(names), *complete_runs(context, incomplete)]
 
 

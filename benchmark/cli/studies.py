@@ -35,11 +35,12 @@ SHOWN_SEEDS = 10
 
 
 def list_all(as_json: AsJson = False) -> None:
-    """List methods with their variants, studies, splits and protocols."""
+    """List methods with their variants, studies, tables of papers, splits and protocols."""
     methods, broken = _list_methods()
     studies, splits, protocols = _list_studies(), _list_splits(), _list_protocols()
+    tables = _list_tables()
     if as_json:
-        everything = {"methods": methods, "broken": broken, "studies": studies}
+        everything = {"methods": methods, "broken": broken, "studies": studies, "tables": tables}
         print_json(everything | {"splits": splits, "protocols": protocols})
         return
     print_line("Methods and their variants")
@@ -53,6 +54,9 @@ def list_all(as_json: AsJson = False) -> None:
     for study in studies:
         size = f"{format_count(study['rows'], 'row')} x {format_count(study['seeds'], 'seed')}"
         print_line(f"  {study['name']}: {clean_text(study['title'])} ({size}, {study['split']})")
+    print_line("\nTables of papers")
+    for table in tables:
+        print_line(f"  {table['name']}: {clean_text(table['title'])}")
     print_line("\nSplits")
     for split in splits:
         classes = f"{split['seen']} seen and {split['unseen']} unseen classes"
@@ -60,6 +64,7 @@ def list_all(as_json: AsJson = False) -> None:
     print_line(f"\nProtocols\n  {', '.join(protocols)}")
     print_line("\nRun a method:  chimera-bench run METHOD/VARIANT --split SPLIT --seed 0")
     print_line("Run a study:   chimera-bench run STUDY")
+    print_line("Print a table: chimera-bench table PAPER/TABLE")
 
 
 @with_run_options
@@ -180,6 +185,14 @@ def _list_studies() -> list[dict[str, Any]]:
             "split": _name_splits(fields),
         }
         for name, fields in _read_yaml_files(ROOT / "benchmark" / "studies")
+    ]
+
+
+def _list_tables() -> list[dict[str, str]]:
+    return [
+        {"name": f"{path.replace('_', '-')}/{name}", "title": f"{fields.get('title', '')}: {table.get('title', '')}"}
+        for path, fields in _read_yaml_files(ROOT / "benchmark" / "papers")
+        for name, table in fields.get("tables", {}).items()
     ]
 
 

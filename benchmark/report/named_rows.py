@@ -52,7 +52,8 @@ def make_plan(
 
     Args:
         store: Store that holds plans and runs.
-        names: Any of: names of planned studies or paths of their files, METHOD or METHOD/VARIANT, names of imported
+        names: Any of: names of planned studies or paths of their files, PAPER/TABLE, METHOD or METHOD/VARIANT, names of
+            imported
             predictions, ids of runs or unambiguous parts of ids. A study comes before a method of the same name, see
             `describe_ambiguous`.
         split: Name or file of the only split to take, or pattern of names such as toybox@*; if empty, all.
@@ -63,7 +64,7 @@ def make_plan(
         KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
         ValueError: A plan is broken.
     """
-    parts = [_find_rows(store, name, list_variants) for name in names]
+    parts = [part for name in names for part in _find_parts(store, name, list_variants)]
     rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
     wanted = split if set(split) & set("*?[") else name_split(split)
     kept = [named for named in rows if not split or fnmatchcase(named.row.split, wanted)]
@@ -117,6 +118,12 @@ class _Part:
     title: str
     rows: Sequence[NamedRow]
     baseline: str = ""
+
+
+def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_Part]:
+    """Return what a name stands for; that is several parts for a table of a paper, one for each of its plans."""
+    plans = store.select_plans(name)
+    return [_read_study(store, plan) for plan in plans] or [_find_rows(store, name, list_variants)]
 
 
 def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:

@@ -30,20 +30,20 @@ def find_named_runs(store: Store, names: Sequence[str]) -> NamedRuns:
 
     Args:
         store: Store that holds the runs.
-        names: Planned studies, methods, METHOD/VARIANT, or IDs and unambiguous parts of them.
+        names: Planned studies, tables of papers, methods, METHOD/VARIANT, or IDs and unambiguous parts of them.
 
     Raises:
         KeyError: A name stands for nothing, or for several runs; the message says for what.
         ValueError: A plan is broken.
     """
-    plans = [name for name in names if name in store.list_plans()]
-    ids = [run_id for name in names for run_id in _find_runs(store, name, is_plan=name in plans)]
-    return NamedRuns(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(plans)))
+    plans = {name: store.select_plans(name) for name in names}
+    ids = [run_id for name in names for run_id in _find_runs(store, name, plans[name])]
+    return NamedRuns(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(plan for some in plans.values() for plan in some)))
 
 
-def _find_runs(store: Store, name: str, *, is_plan: bool) -> Sequence[str]:
-    if is_plan:
-        return store.read_plan(name).ids
+def _find_runs(store: Store, name: str, plans: Sequence[str]) -> Sequence[str]:
+    if plans:
+        return [run_id for plan in plans for run_id in store.read_plan(plan).ids]
     try:
         return [store.find(name)]
     except KeyError as error:

@@ -15,14 +15,17 @@ SHOWN_NAMES = 12
 
 def explain_unknown(store: Store, name: str) -> str:
     """Return one line that a name stands for nothing, with the studies and methods that there are."""
+    from benchmark.core.paper_tables import explain_missing_table, is_table
     from benchmark.core.study import list_studies
 
     plans, specs = store.list_plans(), list(_read_specs(store))
     if not plans and not specs and not store.list_ids():
         return f"no study, method or run {name!r}: there are no runs in {store.root}; give another folder with --runs"
-    if name in list_studies() and name not in plans:
-        begin = store.format_command("run", name)
-        return f"study {name!r} was never planned in {store.root}; begin with: {begin}"
+    if (name in list_studies() or is_table(name)) and name not in plans:
+        begin, kind = store.format_command("run", name), "table" if is_table(name) else "study"
+        return f"{kind} {name!r} was never planned in {store.root}; begin with: {begin}"
+    if missing := explain_missing_table(name):
+        return missing
     method, _, variant = name.partition("/")
     variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
     if variants:

@@ -112,8 +112,8 @@ def _read_published(cell: PaperCell, metric: str, *, is_compared: bool) -> dict[
         return {}
     facts = {
         "published": list_values(published, [metric])[0],
-        "printed": dict(published.printed).get(metric),  # type: ignore[call-overload]
-        "recomputed": dict(published.recomputed).get(metric),  # type: ignore[call-overload]
+        "printed": dict(published.printed).get(metric),
+        "recomputed": dict(published.recomputed).get(metric),
         "is_verified": published.is_verified,
         "published_id": published.id,
         "published_source": published.source,

@@ -53,9 +53,8 @@ def make_plan(
     Args:
         store: Store that holds plans and runs.
         names: Any of: names of planned studies or paths of their files, PAPER/TABLE, METHOD or METHOD/VARIANT, names of
-            imported
-            predictions, ids of runs or unambiguous parts of ids. A study comes before a method of the same name, see
-            `describe_ambiguous`.
+            imported predictions, ids of runs or unambiguous parts of ids. A study comes before a method of the same
+            name, see `describe_ambiguous`.
         split: Name or file of the only split to take, or pattern of names such as toybox@*; if empty, all.
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.

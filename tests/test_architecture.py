@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     "benchmark.utils",
     "benchmark.core",
-    "benchmark.data benchmark.evaluation benchmark.wrappers",
+    "benchmark.data benchmark.evaluation benchmark.published benchmark.wrappers",
     "benchmark.engine benchmark.store",
     "benchmark.planning benchmark.profiling benchmark.report",
     "benchmark.api benchmark.contract benchmark.d2 benchmark.execution benchmark.exchange benchmark.qualitative",
@@ -29,7 +29,8 @@ FLOORS = (
 LIGHT = (
     "benchmark.utils benchmark.core.study benchmark.core.run_spec benchmark.core.run_record benchmark.core.split "
     "benchmark.store benchmark.report benchmark.planning.plan_cache benchmark.planning.registry benchmark.cli "
-    "benchmark.evaluation.counts benchmark.evaluation.scores benchmark.evaluation.stats slurm.status slurm.submit"
+    "benchmark.evaluation.counts benchmark.evaluation.scores benchmark.evaluation.stats benchmark.published "
+    "slurm.status slurm.submit"
 )
 """Modules on the way of --help, list, status, table and show. Importing one imports none of HEAVY."""
 

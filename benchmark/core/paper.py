@@ -32,12 +32,18 @@ class PublishedName(FrozenModel):
         setting: Knowledge about unseen classes in training; empty for that of the table.
         backbone: Networks that the numbers were measured with; empty if the method has numbers with one alone.
         source: Beginning of the source; empty if there is one alone.
+        on: Other names of the method by the label of a dataset, where its numbers go by another one.
     """
 
     method: Text
     setting: str = ""
     backbone: str = ""
     source: str = ""
+    on: dict[str, str] = Field(default_factory=dict)
+
+    def get_method(self, dataset: str) -> str:
+        """Return the name of the method on the dataset of a label."""
+        return self.on.get(dataset, self.method)
 
 
 class PaperRow(FrozenModel):
@@ -75,6 +81,10 @@ class PaperRow(FrozenModel):
         if not self.method and (self.set or self.set_on or self.protocol):
             raise ValueError(f"row {self.label!r} has settings and no method: give method: NAME")
         return self
+
+    def list_published_datasets(self) -> list[str]:
+        """Return the labels of the datasets on which the method has another published name."""
+        return [] if self.published is None else list(self.published.on)
 
     def get_overrides(self, split: str) -> dict[str, Any]:
         """Return the overrides on a split."""
@@ -140,8 +150,8 @@ class PaperTable(FrozenModel):
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:
-        labels = [row.label for row in self.rows]
-        for names, what in ((labels, "rows"), ([dataset.label for dataset in self.datasets], "datasets")):
+        labels, datasets = [row.label for row in self.rows], [dataset.label for dataset in self.datasets]
+        for names, what in ((labels, "rows"), (datasets, "datasets")):
             twice = next((name for name, count in Counter(names).items() if count > 1), None)
             if twice is not None:
                 raise ValueError(f"two {what} are called {twice!r}: give one of them another label")
@@ -149,6 +159,9 @@ class PaperTable(FrozenModel):
             unknown = next((part for part in row.parts if part not in self.parts), None)
             if unknown is not None:
                 raise ValueError(explain_unknown_name("part", unknown, self.parts))
+            strange = next((label for label in row.list_published_datasets() if label not in datasets), None)
+            if strange is not None:
+                raise ValueError(explain_unknown_name("dataset", strange, datasets))
         if self.baseline and self.baseline not in [row.label for row in self.own_rows]:
             raise ValueError(explain_unknown_name("row to be the baseline", self.baseline, labels))
         return self

@@ -103,6 +103,9 @@ def _lay_out_dataset(results: PaperResults, index: int, columns: SelectedColumns
     own = [cell.own for cell in cells if cell.own is not None]
     header, body, printed = [], [], []
     if own:
+        columns = (
+            columns.add_splits() if any(cell.row is not None and not cell.row.split for cell in cells) else columns
+        )
         frame = build_row_frame(own, columns.columns)
         by_key = {column.key: column for column in columns.columns}
         printed = [by_key[key] for key in results.named.table.columns]

@@ -166,7 +166,7 @@ def _make_cell(
     if own is None or numbers is None:
         return PaperCell(own, numbers)
     obstacle = own.row.traits.find_obstacle(numbers.traits)
-    estimate = {str(metric): known for metric, known in own.row.estimates.items()}.get(named.table.compared)
+    estimate = next((known for metric, known in own.row.estimates.items() if metric == named.table.compared), None)
     verdict = None if obstacle else compare_with_published(estimate, numbers, named.table.compared)
     return PaperCell(own, numbers, obstacle, verdict)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from benchmark.core.paper import PaperDataset, PublishedName
 from benchmark.evaluation.scores import Metric
@@ -42,21 +42,21 @@ def match_published(
         KeyError: No published method has this name; the message suggests the nearest.
         ValueError: Several rows fit; the message says how to tell them apart.
     """
-    wanted, place = name.setting or setting, dataset.benchmark or dataset.split
+    wanted, place, method = name.setting or setting, dataset.benchmark or dataset.split, name.get_method(dataset.label)
     fitting = [
         row
-        for row in find_rows(rows, method=name.method)
+        for row in find_rows(rows, method=method)
         if place in ((row.benchmark,) if dataset.benchmark else (row.split,))
         and (not wanted or row.traits.setting in ("", wanted))
         and (not name.backbone or fold_name(row.traits.backbone) == fold_name(name.backbone))
         and row.source.startswith(name.source)
     ]
-    fitting = [row for row in fitting if fold_name(row.method) == fold_name(name.method)] or fitting
+    fitting = [row for row in fitting if fold_name(row.method) == fold_name(method)] or fitting
     fitting = [row for row in fitting if row.is_verified] or fitting
     if len(fitting) > 1:
         ids = ", ".join(row.id for row in fitting)
         raise ValueError(
-            f"{name.method!r} has several published rows on {place} ({ids}): give the row's backbone, setting or source"
+            f"{method!r} has several published rows on {place} ({ids}): give the row's backbone, setting or source"
         )
     return fitting[0] if fitting else None
 
@@ -71,7 +71,7 @@ def compare_with_published(estimate: Estimate | None, published: PublishedRow | 
         published: Published numbers.
         metric: Metric to compare.
     """
-    value = None if published is None else {str(key): number for key, number in published.values.items()}.get(metric)
+    value = None if published is None else get_value(published.values, metric)
     if estimate is None or published is None or value is None or estimate.mean != estimate.mean:
         return None
     difference = estimate.mean - value
@@ -90,8 +90,12 @@ def format_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> s
 
 def list_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> list[float | None]:
     """Return the published numbers of some metrics; None for one that is not published."""
-    values = {str(metric): value for metric, value in published.values.items()}
-    return [values.get(metric) for metric in metrics]
+    return [get_value(published.values, metric) for metric in metrics]
+
+
+def get_value(values: Mapping[Any, float], metric: str) -> float | None:
+    """Return the number of a metric among published ones, which have some of our metrics alone; None without it."""
+    return values.get(metric)
 
 
 def describe_published(published: PublishedRow) -> list[str]:

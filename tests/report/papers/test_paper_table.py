@@ -108,7 +108,7 @@ def _published(**changes: Any) -> PublishedRow:
     ],
 )
 def test_verdicts_follow_from_the_interval(mean: float, ends: tuple[float, float] | None, text: str) -> None:
-    interval = None if ends is None else Interval(ends[0], ends[1], "seeds and images", 2.0)
+    interval = None if ends is None else Interval(ends[0], ends[1], 0.95, "seeds and images", 2.0)
     verdict = compare_with_published(Estimate(mean, interval), _published(), "hiou")
     assert verdict is not None and verdict.text == text
 
@@ -137,7 +137,7 @@ def test_the_best_values_are_those_of_a_class(tmp_path: Path) -> None:
     named = make_named([{"label": row.label, "method": "demo"} for row in (*rows, *oracle)])
     text = draw(collect_paper(store, named, [*rows, *oracle]), "md")
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
-    assert "**" in lines["b"] and "<u>" in lines["a"] and "**" not in lines["c"]
+    assert "| **55.0**" in lines["b"] and "| <u>43.9</u>" in lines["a"] and "| 34.2 " in lines["c"]
     assert "**" not in lines["o"] and "This table mixes classes of methods" in text
 
 
@@ -162,13 +162,20 @@ def test_failed_and_incomplete_rows_look_different(tmp_path: Path) -> None:
 
 def test_a_row_over_several_splits_is_one_cell(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    plan = save_splits(store, "ours", {0: 10, 1: 20, 2: 30})
+    plan = save_splits(Store(tmp_path / "elsewhere"), "ours", {0: 10, 1: 20, 2: 30})
     resampled = {"of": "toybox", "count": 3, "unseen": 2}
     named = make_named([{"label": "ours", "method": "demo"}], datasets=[{"label": "Toybox", "resampled": resampled}])
     names = named.table.datasets[0].splits
     rows = [row.model_copy(update={"split": name}) for row, name in zip(plan, names, strict=True)]
     moved = [
-        row.model_copy(update={"ids": {seed: _move(store, run_id, row.split) for seed, run_id in row.ids.items()}})
+        row.model_copy(
+            update={
+                "ids": {
+                    seed: _move(Store(tmp_path / "elsewhere"), store, run_id, row.split)
+                    for seed, run_id in row.ids.items()
+                }
+            }
+        )
         for row in rows
     ]
     results = collect_paper(store, named, moved)
@@ -176,9 +183,9 @@ def test_a_row_over_several_splits_is_one_cell(tmp_path: Path) -> None:
     assert "3 x 3" in draw(results)
 
 
-def _move(store: Store, run_id: str, split: str) -> str:
-    """Save a run again on another split; return its ID."""
-    folder = store.run(run_id)
+def _move(source: Store, store: Store, run_id: str, split: str) -> str:
+    """Save a run of another store on another split; return its ID."""
+    folder = source.run(run_id)
     record = folder.read_snapshot().record
     assert record is not None
     counts = folder.read_counts(record)
@@ -205,7 +212,8 @@ def test_csv_and_json_have_a_line_per_row_dataset_and_metric(tmp_path: Path) -> 
 
 def test_latex_has_groups_sections_and_ticks(tmp_path: Path) -> None:
     named = make_named(
-        [{"label": "a_b", "method": "demo", "parts": ["CSH"], "section": "Ours & theirs"}, ZEGCLIP], parts=["CSH", "SGD"]
+        [{"label": "a_b", "method": "demo", "parts": ["CSH"], "section": "Ours & theirs"}, ZEGCLIP],
+        parts=["CSH", "SGD"],
     )
     text = draw(collect_paper(Store(tmp_path), named, []), "tex")
     assert r"\multirow{2}{*}{Method}" in text and r"\multicolumn{5}{c}{VOC}" in text and r"\cmidrule(lr){4-8}" in text

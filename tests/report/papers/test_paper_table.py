@@ -161,23 +161,14 @@ def test_failed_and_incomplete_rows_look_different(tmp_path: Path) -> None:
 
 
 def test_a_row_over_several_splits_is_one_cell(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    plan = save_splits(Store(tmp_path / "elsewhere"), "ours", {0: 10, 1: 20, 2: 30})
+    source, store = Store(tmp_path / "elsewhere"), Store(tmp_path / "here")
+    plan = save_splits(source, "ours", {0: 10, 1: 20, 2: 30})
     resampled = {"of": "toybox", "count": 3, "unseen": 2}
     named = make_named([{"label": "ours", "method": "demo"}], datasets=[{"label": "Toybox", "resampled": resampled}])
-    names = named.table.datasets[0].splits
-    rows = [row.model_copy(update={"split": name}) for row, name in zip(plan, names, strict=True)]
-    moved = [
-        row.model_copy(
-            update={
-                "ids": {
-                    seed: _move(Store(tmp_path / "elsewhere"), store, run_id, row.split)
-                    for seed, run_id in row.ids.items()
-                }
-            }
-        )
-        for row in rows
-    ]
+    moved = []
+    for row, split in zip(plan, named.table.datasets[0].splits, strict=True):
+        ids = {seed: _move(source, store, run_id, split) for seed, run_id in row.ids.items()}
+        moved.append(row.model_copy(update={"split": split, "ids": ids}))
     results = collect_paper(store, named, moved)
     assert results.cells[0][0].row is not None and len(results.cells[0][0].row.runs) == 9
     assert "3 x 3" in draw(results)

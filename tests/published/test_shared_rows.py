@@ -9,12 +9,17 @@ import pytest
 
 from benchmark.published.benchmarks import read_benchmarks
 from benchmark.published.find import fold_name
-from benchmark.published.published_row import PublishedRow
+from benchmark.published.published_row import Metric, PublishedRow
 from benchmark.published.read import PUBLISHED, read_published
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 ROWS = read_published()
-METRICS = {"pacc": "pixel_accuracy", "miou_seen": "miou_seen", "miou_unseen": "miou_unseen", "hiou": "hiou"}
+METRICS: dict[str, Metric] = {
+    "pacc": "pixel_accuracy",
+    "miou_seen": "miou_seen",
+    "miou_unseen": "miou_unseen",
+    "hiou": "hiou",
+}
 SPLITS = {
     "15/5": "voc12",
     "156/15": "coco_stuff164k",
@@ -32,7 +37,7 @@ def read_shared(name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def has_number(row: PublishedRow, metric: str, text: str) -> bool:
+def has_number(row: PublishedRow, metric: Metric, text: str) -> bool:
     """Return whether a row has a number as printed, or computed here and rounded to as many decimals."""
     if row.printed.get(metric) == float(text):
         return True

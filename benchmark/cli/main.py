@@ -25,6 +25,7 @@ from benchmark.cli import (
     pretrain,
     probe,
     profiles,
+    published,
     reports,
     runs,
     show,
@@ -74,6 +75,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "predict": predict.predict,
         "probe": probe.probe,
         "points": points.points,
+        "published": published.published,
     },
     "Exchange and storage": {
         "import": exchange.import_predictions,

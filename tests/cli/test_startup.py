@@ -42,14 +42,26 @@ def list_imports(runs: Path, *arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--help",), ("--version",), ("list",), ("status",), ("table", "demo"), ("show", "paper-toybox-s0")]
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("list",),
+        ("status",),
+        ("table", "demo"),
+        ("show", "paper-toybox-s0"),
+        ("published",),
+        ("published", "--check"),
+    ],
 )
 def test_read_only_commands_import_no_heavy_package(runs: Path, arguments: tuple[str, ...]) -> None:
     assert not list_imports(runs, *arguments) & HEAVY
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("status",)])
-def test_help_list_and_status_import_nothing_for_tables_and_figures(runs: Path, arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("--help",), ("list",), ("status",), ("published", "--split", "voc12")])
+def test_help_list_status_and_published_import_nothing_for_tables_and_figures(
+    runs: Path, arguments: tuple[str, ...]
+) -> None:
     assert not list_imports(runs, *arguments) & {"matplotlib", "pandas", "scipy", "seaborn"}
 
 

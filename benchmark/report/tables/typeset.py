@@ -107,7 +107,8 @@ def _typeset_markdown(cell: TableCell) -> str:
 
 def _iterate_columns(layout: TableLayout) -> Iterator[tuple[str, Sequence[TableCell], bool]]:
     """Yield header, cells and alignment of every column."""
-    return zip(layout.header, zip(*layout.cells, strict=True), layout.is_text, strict=True)
+    columns = zip(*layout.cells, strict=True) if layout.cells else ((),) * len(layout.header)
+    return zip(layout.header, columns, layout.is_text, strict=True)
 
 
 def _split_blocks(first: list[str], others: Iterable[list[str]], *, width: int | None) -> list[list[list[str]]]:
@@ -132,7 +133,7 @@ def _pad_column(header: str, cells: Sequence[TableCell], is_text: bool) -> list[
         clean_text(cell.text) + ("*" if cell.is_best else "+" if cell.is_second else " " * has_star) + mark
         for cell, mark in zip(cells, marks, strict=True)
     ]
-    width, spread_width = max(map(cell_len, texts)), max(len(cell.spread) for cell in cells)
+    width, spread_width = max(map(cell_len, texts), default=0), max((len(cell.spread) for cell in cells), default=0)
     fields = [
         f"{text} {cell.spread.ljust(spread_width)}" if spread_width else text
         for text, cell in zip((_pad(text, width, is_text) for text in texts), cells, strict=True)

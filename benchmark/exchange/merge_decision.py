@@ -83,7 +83,7 @@ def find_problem(run: RunFolder, snapshot: RunSnapshot) -> str:
             return snapshot.problem
         if snapshot.state is RunState.DONE and snapshot.record is not None:
             run.read_counts(snapshot.record)
-        elif snapshot.state is not RunState.DONE and run.spec_path.is_file() and run.read_spec().id != run.id:
+        if run.spec_path.is_file() and run.read_spec().id != run.id:
             return f"{run.spec_path} is the spec of another run, {run.read_spec().id}"
     except (OSError, ValueError) as error:
         return str(error)

@@ -37,6 +37,8 @@ def _merge_plan(ours: Store, theirs: Store, name: str) -> PlanMerge:
         other = theirs.read_plan(name)
     except ValueError as error:
         return PlanMerge(name, "broken", reason=str(error))
+    if other.study != name:  # it would be written under that name, over a plan of ours or out of the store
+        return PlanMerge(name, "broken", reason=f"the file holds the plan of another study, {other.study!r}")
     if name not in ours.list_plans():
         return PlanMerge(name, "new", other)
     try:

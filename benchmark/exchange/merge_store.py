@@ -9,20 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.exchange.merge_decision import Fate, MergeDecision, decide, find_problem
 from benchmark.exchange.merge_plans import PlanMerge, merge_plans
 from benchmark.exchange.store_archive import is_archive, unpack_archive
+from benchmark.store.contract_record import FOLDER, read_contract, write_contract
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import BusyError, hold_lock
 
-STAGING, REPLACED, CONTRACT = ".merge", "replaced", "contract"
+STAGING, REPLACED = ".merge", "replaced"
 NOT_COPIED = shutil.ignore_patterns("lock", ".draft-*")
 
 
@@ -53,13 +54,17 @@ class MergeResult:
         return ExitCode.FINISHED_WITH_FAILURES if is_broken else ExitCode.SUCCESS
 
 
-def merge(source: Path, store: Store, *, is_dry: bool = False) -> MergeResult:
+def merge(
+    source: Path, store: Store, *, is_dry: bool = False, unpack: Callable[[Path, Path], Path] = unpack_archive
+) -> MergeResult:
     """Merge another store, or an archive of runs, into ours.
 
     Args:
         source: Folder of runs, or archive.
         store: Our store.
         is_dry: Whether to decide only and change nothing; an archive is still unpacked for a moment.
+        unpack: Function that unpacks an archive into a folder and returns the folder in it that holds the runs; it
+            raises before anything enters our store.
 
     Raises:
         BusyError: Another merge works on our store.
@@ -70,7 +75,7 @@ def merge(source: Path, store: Store, *, is_dry: bool = False) -> MergeResult:
         raise FileNotFoundError(f"no folder or archive {source}: give the folder of another store's runs")
     with _open_scratch() if is_dry else _open_staging(store) as staging:
         is_packed = is_archive(source)
-        other = Store(unpack_archive(source, staging / "archive") if is_packed else _check_store(source, store))
+        other = Store(unpack(source, staging / "archive") if is_packed else _check_store(source, store))
         ids = other.list_ids()
         runs = tuple(_merge_run(store, other, run_id, staging=None if is_dry else staging) for run_id in ids)
         plans = tuple(merge_plans(store, other))
@@ -92,15 +97,18 @@ def _open_staging(store: Store) -> Iterator[Path]:
     """Yield an empty folder beside the runs that no other process uses; it is removed in the end."""
     folder = store.root / STAGING
     is_new = not store.root.exists()
-    with hold_lock(folder):
-        _clear(folder)
-        try:
-            yield folder
-        finally:
+    try:
+        with hold_lock(folder):
             _clear(folder)
-    folder.rmdir()
-    if is_new and not any(store.root.iterdir()):
-        store.root.rmdir()
+            try:
+                yield folder
+            finally:
+                _clear(folder)
+    finally:
+        with suppress(OSError):  # not empty, or in use by another merge
+            folder.rmdir()
+            if is_new:
+                store.root.rmdir()
 
 
 def _clear(folder: Path) -> None:
@@ -182,11 +190,8 @@ def _write_plans(store: Store, plans: Sequence[PlanMerge]) -> None:
 
 
 def _copy_contracts(store: Store, other: Store) -> None:
-    """Copy the results of contract tests that our store lacks."""
-    for path in sorted((other.root / CONTRACT).glob("*.json")):
-        target = store.root / CONTRACT / path.name
-        if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            draft = target.with_name(f".draft-{target.name}")
-            shutil.copyfile(path, draft)
-            os.replace(draft, target)
+    """Take in the results of contract tests that our store lacks; files that cannot be read are left out."""
+    for path in sorted((other.root / FOLDER).glob("*.json")):
+        theirs = read_contract(other.root, path.stem)
+        if theirs is not None and theirs.source_digest == path.stem:
+            write_contract(store.root, [ours, theirs] if (ours := read_contract(store.root, path.stem)) else [theirs])

@@ -6,7 +6,7 @@ Included methods have no records: the test suite checks them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
@@ -43,34 +43,54 @@ def save_contract(root: Path, record: ContractRecord) -> Path:
     Raises:
         OSError: The record cannot be written.
     """
-    earlier = _read(root, record.source_digest)
-    if earlier is not None:
-        fields = {"splits": earlier.splits | record.splits, "broken": earlier.broken | record.broken}
-        record = record.model_copy(update=fields)
-    path = _make_path(root, record.source_digest)
-    write_text(path, format_json(record))
-    return path
+    earlier = read_contract(root, record.source_digest)
+    return write_contract(root, [record, earlier] if earlier is not None else [record])
 
 
-def describe_contract(root: Path, spec: RunSpec) -> str:
+def describe_contract(root: Path, spec: RunSpec, *, is_portable: bool = False) -> str:
     """Return in words what speaks against the method of a run: it was never tested, or breaks rules.
 
     Args:
         root: Folder of the runs. Tests that were saved in the default folder of runs count, too.
         spec: Spec of the run; the code that it was planned with counts.
+        is_portable: Whether nothing but `root` counts, so that the answer is the same on every machine that has it.
 
     Returns:
         A text such as "never tested with the code that runs"; empty for a method that keeps all rules.
     """
     if not spec.source_digest:
         return ""
-    folders = (root, Path(os.environ.get("CHIMERA_BENCH_RUNS") or "runs"))
-    records = [record for folder in folders if (record := _read(folder, spec.source_digest)) is not None]
+    folders = [root] if is_portable else _list_folders(root)
+    records = [record for folder in folders if (record := read_contract(folder, spec.source_digest)) is not None]
     tested = [record.broken[spec.variant] for record in records if spec.variant in record.broken]
     if not tested:
         return NEVER_TESTED
     broken = tested[0]
     return f"breaks {', '.join(broken)}" if broken else ""
+
+
+def find_contract(root: Path, digest: str) -> ContractRecord | None:
+    """Return the results of all checks of a method's code, those in `root` before others; None if there are none.
+
+    Args:
+        root: Folder of the runs. Tests that were saved in the default folder of runs count, too.
+        digest: Digest of the method's code.
+    """
+    records = [record for folder in _list_folders(root) if (record := read_contract(folder, digest)) is not None]
+    return _join(records) if records else None
+
+
+def write_contract(root: Path, records: Sequence[ContractRecord]) -> Path:
+    """Write checks of the same code as one file and return its path; the first result for a variant counts.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    joined = _join(records)
+    path = _make_path(root, joined.source_digest)
+    if read_contract(root, joined.source_digest) != joined:
+        write_text(path, format_json(joined))
+    return path
 
 
 def describe_contracts(root: Path, specs: Iterable[RunSpec]) -> dict[str, list[RunSpec]]:
@@ -84,7 +104,20 @@ def describe_contracts(root: Path, specs: Iterable[RunSpec]) -> dict[str, list[R
     return texts
 
 
-def _read(root: Path, digest: str) -> ContractRecord | None:
+def _join(records: Sequence[ContractRecord]) -> ContractRecord:
+    splits: dict[str, str] = {}
+    broken: dict[str, tuple[str, ...]] = {}
+    for record in reversed(records):
+        splits, broken = splits | record.splits, broken | record.broken
+    return records[0].model_copy(update={"splits": splits, "broken": broken})
+
+
+def _list_folders(root: Path) -> list[Path]:
+    return [root, Path(os.environ.get("CHIMERA_BENCH_RUNS") or "runs")]
+
+
+def read_contract(root: Path, digest: str) -> ContractRecord | None:
+    """Read the results of checks of a method's code in a folder of runs; None if there are none that can be read."""
     try:
         return read_value(ContractRecord, _make_path(root, digest))
     except ValueError:

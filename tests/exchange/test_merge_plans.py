@@ -49,3 +49,12 @@ def test_other_plans_are_kept_apart_under_one_name(
     assert action == "kept apart" and ours.read_plan("demo") == mine
     assert ours.read_plan(name).rows == plan_of(rows).rows and ours.read_plan(name).study == name
     assert merge(stores[1].root, ours).plans[0].action == "kept apart already"
+
+
+def test_a_plan_that_is_called_other_than_its_file_is_not_written_anywhere(stores: tuple[Store, Store]) -> None:
+    ours, theirs = stores
+    path = theirs.write_plan(plan_of({"paper": {0: "a"}}))
+    path.write_text(path.read_text().replace('"study": "demo"', '"study": "../../evil"'))
+    (merged,) = merge(theirs.root, ours).plans
+    assert merged.action == "broken" and "the plan of another study, '../../evil'" in merged.reason
+    assert not list(ours.root.parent.rglob("*evil*")) and ours.list_plans() == []

@@ -13,7 +13,9 @@ from benchmark.core.run_state import RunState
 from benchmark.exchange import merge_store
 from benchmark.exchange.merge_decision import Fate
 from benchmark.exchange.merge_store import MergeResult, merge
+from benchmark.store.contract_record import ContractRecord, read_contract, save_contract
 from benchmark.store.store import Store
+from benchmark.utils.atomic_files import format_json
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import hold_lock
 from tests.report.world import even, save, spec_of
@@ -113,6 +115,23 @@ def test_a_broken_run_is_left_out_and_the_others_are_merged(ours: Store, theirs:
     result = merge(theirs.root, ours)
     assert {decision.run_id: decision.fate for decision in result.runs} == {broken: Fate.BROKEN, good: Fate.NEW}
     assert result.exit_code is ExitCode.FINISHED_WITH_FAILURES and ours.list_ids() == [good]
+
+
+def test_a_result_with_the_spec_of_another_run_is_left_out(ours: Store, theirs: Store) -> None:
+    run = theirs.run(save(theirs, spec_of(), even(80, 60)))
+    run.spec_path.write_text(format_json(spec_of(seed=7)))
+    (decision,) = merge(theirs.root, ours).runs
+    assert decision.fate is Fate.BROKEN and "is the spec of another run" in decision.reason
+
+
+def test_contract_tests_of_other_variants_are_joined(ours: Store, theirs: Store) -> None:
+    save(theirs, spec_of(), even(80, 60))
+    for store, variant in ((ours, "a"), (theirs, "b")):
+        record = ContractRecord(method="own", source_digest="d1", splits={variant: "toybox"}, broken={variant: ()})
+        save_contract(store.root, record)
+    merge(theirs.root, ours)
+    joined = read_contract(ours.root, "d1")
+    assert joined is not None and joined.splits == {"a": "toybox", "b": "toybox"}
 
 
 def test_a_merge_that_is_killed_leaves_whole_runs_and_a_second_call_does_the_rest(

@@ -22,17 +22,24 @@ def describe_alarms(row: ResultRow) -> list[str]:
     for run in row.counted:
         if run.record is None or run.counts is None:
             continue
-        for alarm in list_alarms(run.record, run.counts):
+        for alarm in list_alarms(run.record, run.counts, is_portable=run.is_portable):
             runs.setdefault(alarm.summary, []).append(run)
             alarms.setdefault(alarm.summary, []).append(alarm)
     return [f"{row.name_runs(some)}: {summary} ({describe_details(alarms[summary])})" for summary, some in runs.items()]
 
 
-def list_alarms(record: RunRecord, counts: Counts) -> list[Alarm]:
-    """Return the alarms of a done run, from its counts and its record."""
+def list_alarms(record: RunRecord, counts: Counts, *, is_portable: bool = False) -> list[Alarm]:
+    """Return the alarms of a done run, from its counts and its record.
+
+    Args:
+        record: Record of the run.
+        counts: Pixel counts of the run.
+        is_portable: Whether a split that is no part of the package counts as unknown, as it is on other machines.
+    """
     alarms = find_alarms(counts)
     toys = [f"{key}=toy" for key in _find_toy_weights(record.spec.config)]
-    dataset = _find_dataset(record.spec.split_source or record.spec.split) if toys else ""
+    split = record.spec.split_source or record.spec.split
+    dataset = _find_dataset(split) if toys and not (is_portable and record.spec.split_source) else ""
     if dataset and dataset != TOY_DATASET:
         alarms.append(
             Alarm("toy weights, which are made for toybox, on other images", names=(f"{', '.join(toys)} on {dataset}",))

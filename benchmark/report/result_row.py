@@ -35,6 +35,7 @@ class RunResult:
         scores: Scores of a done run, otherwise None.
         changes: What has changed of what the run used, see `benchmark.store.staleness.find_changes`.
         contract: What speaks against the method, see `benchmark.store.contract_record.describe_contract`.
+        is_portable: Whether nothing of this machine but the package counts, see `portable_rows`.
     """
 
     seed: int
@@ -46,6 +47,7 @@ class RunResult:
     scores: Scores | None = None
     changes: tuple[str, ...] = ()
     contract: str = ""
+    is_portable: bool = False
 
     @property
     def is_stale(self) -> bool:

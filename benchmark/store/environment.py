@@ -71,6 +71,14 @@ def compute_code_digest(root: Path = ROOT) -> str:
     return _digest_files(root, _list_sources(root))
 
 
+@cache
+def digest_package(root: Path = ROOT) -> str:
+    """Return the SHA-256 over all code, splits and included weights, which is all that a table is drawn with."""
+    folders = ("benchmark", "methods", "splits")
+    paths = (path for folder in folders for path in sorted((root / folder).rglob("*")))
+    return _digest_files(root, (path for path in paths if path.suffix in SUFFIXES and path.is_file()))
+
+
 def find_commit(root: Path = ROOT, *, sources: Iterable[str] = ("benchmark", "methods", "splits")) -> str:
     """Return the git commit of a checkout, with "+" if sources differ from it; empty outside a checkout.
 

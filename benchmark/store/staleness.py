@@ -15,7 +15,7 @@ from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.frozen_model import FrozenModel
-from benchmark.utils.input_files import hash_file, locate_file
+from benchmark.utils.input_files import hash_file, is_packaged, locate_file
 from benchmark.utils.installed_methods import digest_installed_method
 from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
@@ -56,7 +56,7 @@ def digest_module(name: str) -> str:
     return read_source(path).digest[:16] if path.is_file() else ""
 
 
-def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str, ...]:
+def find_changes(record: RunRecord, folder: RunPaths | None = None, *, is_portable: bool = False) -> tuple[str, ...]:
     """Return what has changed of what a run used, in plain phrases; empty if its result is fresh.
 
     Files are read once per process. A weight or method file that is not where it was counts as unchanged.
@@ -64,16 +64,22 @@ def find_changes(record: RunRecord, folder: RunPaths | None = None) -> tuple[str
     Args:
         record: Record of the run. A failure has no result that could be stale.
         folder: Folder of the run, in which an acceptance may say that the counts are the same nevertheless.
+        is_portable: Whether only files of this package count, so that every machine with this version of the package
+            gives the same answer.
     """
     if record.state is not RunState.DONE:
         return ()
     spec = record.spec
-    changes = (*_list_source_changes(spec, spec.source_digest), *_list_changes(record.code, record.inputs))
+    inputs = _select_inputs(record.inputs, is_portable=is_portable)
+    sources = () if is_portable else tuple(_list_source_changes(spec, spec.source_digest))
+    changes = (*sources, *_list_changes(record.code, inputs))
     acceptance = _read_acceptance(folder) if changes and folder is not None else None
     if acceptance is None or acceptance.counts_digest != record.counts_digest:
         return changes
     accepted = acceptance.source_digest or spec.source_digest
-    return (*_list_source_changes(spec, accepted), *_list_changes(acceptance.code, acceptance.inputs))
+    inputs = _select_inputs(acceptance.inputs, is_portable=is_portable)
+    sources = () if is_portable else tuple(_list_source_changes(spec, accepted))
+    return (*sources, *_list_changes(acceptance.code, inputs))
 
 
 def summarize_changes(changes: Sequence[str]) -> str:
@@ -111,6 +117,11 @@ def accept(folder: RunPaths, original: RunRecord, repeated: RunRecord) -> Path:
     )
     write_text(folder.acceptance_path, format_json(acceptance))
     return folder.acceptance_path
+
+
+def _select_inputs(inputs: Mapping[str, str], *, is_portable: bool) -> Mapping[str, str]:
+    """Return the inputs that count: all, or those that are files of this package."""
+    return {name: digest for name, digest in inputs.items() if not is_portable or is_packaged(name)}
 
 
 def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterator[str]:

@@ -78,6 +78,11 @@ def name_file(path: Path) -> str:
     return path.as_posix()
 
 
+def is_packaged(name: str) -> bool:
+    """Return whether the name of an input is that of a file of this package, see `name_file`."""
+    return ":" not in name and not name.startswith(("/", "$", "~"))
+
+
 def locate_file(name: str) -> Path | None:
     """Return the file of a name on this machine; None if there is none, or if the name is not that of a file."""
     if ":" in name:

@@ -1,29 +1,32 @@
-"""`import`, `merge`: predictions of another program become a row, and stores of several machines become one."""
+"""`import`, `merge`: predictions of other programs become a row, stores and archives of several machines become one."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
 from benchmark.cli.image_progress import show_image_progress
-from benchmark.cli.options import AsJson, MaxImages, ProtocolName
+from benchmark.cli.options import AsJson, MaxImages, ProtocolName, list_given
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.exchange.import_labels import ImportResult
-    from benchmark.exchange.merge_store import MergeResult
     from benchmark.store.run_folder import RunFolder
     from benchmark.store.store import Store
 
 
 Predictions = Annotated[
-    Path, typer.Argument(metavar="DIR", help="Folder of label PNGs, or sem_seg_predictions.json of Detectron2.")
+    Path,
+    typer.Argument(
+        metavar="PATH",
+        help="Folder of label PNGs, sem_seg_predictions.json of Detectron2, or archive of results (.zip).",
+    ),
 ]
 Supervision = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--supervision",
         help="Targets used in training: none, tags, captions, seen_masks, seen_masks+unseen_names or points.",
@@ -70,13 +73,34 @@ ExtraModels = Annotated[
 ]
 
 
+REQUIRED = {"name": "--as", "split": "--split", "supervision": "--supervision"}
+"""Options that label maps need, by parameter."""
+OPTIONAL = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "protocol",
+        "seed",
+        "ids",
+        "max_images",
+        "paper",
+        "program",
+        "note",
+        "setting",
+        "vocabulary",
+        "target_images",
+        "backbone",
+    )
+} | {"extra_models": "--extra-model"}
+"""Other options of label maps, by parameter."""
+
+
 def import_predictions(
     context: typer.Context,
     predictions: Predictions,
     *,
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the row, such as 'SAM 3'.")],
-    split: Annotated[str, typer.Option("--split", help="Split to score on.")],
-    supervision: Supervision,
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Name of the row, such as 'SAM 3'.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split to score on.")] = None,
+    supervision: Supervision = None,
     protocol: ProtocolName = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the predictions, if there are several.")] = 0,
     ids: Ids = "",
@@ -89,13 +113,27 @@ def import_predictions(
     target_images: TargetImages = "",
     backbone: Backbone = "",
     extra_models: ExtraModels = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only verify an archive and draw its tables again; take nothing in.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import label maps of any program as a row for table, compare, plot and show. Nothing is trained."""
+    """Import label maps of any program as a row, or the runs and plans of an archive that `export` wrote.
+
+    Label maps need --as, --split and --supervision; nothing is trained. An archive is verified as a whole, then merged
+    like a store: no result is overwritten.
+    """
+    from benchmark.cli.results_archive import import_archive
     from benchmark.exchange.import_labels import import_labels
     from benchmark.exchange.import_request import ImportRequest
+    from benchmark.exchange.results_content import is_results_archive
 
     store = open_store(context)
+    if is_results_archive(predictions.expanduser()):
+        _refuse_label_options(context, predictions)
+        raise typer.Exit(import_archive(store, predictions.expanduser(), only_check=check, as_json=as_json))
+    if name is None or split is None or supervision is None or check:
+        raise ValueError(_explain_options(context, predictions, only_check=check))
     request = ImportRequest(
         path=predictions.expanduser(),
         name=name,
@@ -116,6 +154,21 @@ def import_predictions(
     )
     result = import_labels(request, store=store, observe=show_image_progress("counted"))
     _print_import(result, store, as_json=as_json)
+
+
+def _refuse_label_options(context: typer.Context, path: Path) -> None:
+    given = list_given(context, {**REQUIRED, **OPTIONAL})
+    if given:
+        raise ValueError(f"{path} is an archive of results: leave out {', '.join(given)}, which label maps have")
+
+
+def _explain_options(context: typer.Context, path: Path, *, only_check: bool) -> str:
+    """Explain why label maps cannot be imported with the given options."""
+    if only_check:
+        return f"--check verifies archives of results (.zip), and {path} is none"
+    given = list_given(context, REQUIRED)
+    missing = ", ".join(option for option in REQUIRED.values() if option not in given)
+    return f"{path} is no archive of results (.zip), and label maps need {missing} too"
 
 
 def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
@@ -182,32 +235,14 @@ def merge(
     Runs are compared by the digests of their pixel counts. The exit code is 4 if a run has other counts there than
     here, and 3 if a run or plan is broken; everything else is merged in both cases.
     """
+    from benchmark.cli.merge_output import describe_merge, print_merge
     from benchmark.exchange.merge_store import merge as merge_store
 
     store = open_store(context)
     results = [merge_store(other.expanduser(), store, is_dry=dry_run) for other in others]
     if as_json:
-        print_json([_describe_merge(result) for result in results])
+        print_json([describe_merge(result) for result in results])
     else:
         for result in results:
-            _print_merge(result, is_dry=dry_run)
+            print_merge(result, is_dry=dry_run)
     raise typer.Exit(max((result.exit_code for result in results), default=ExitCode.SUCCESS))
-
-
-def _print_merge(result: MergeResult, *, is_dry: bool) -> None:
-    from benchmark.exchange.merge_decision import Fate
-
-    counts = " · ".join(f"{result.count(fate)} {fate}" for fate in Fate if result.count(fate)) or "no runs"
-    print_line(f"{result.source}{' (dry run)' if is_dry else ''}: {counts}")
-    for decision in result.runs:
-        if decision.reason:
-            print_line(f"  {decision.fate}: {decision.run_id} ({decision.reason})")
-    for plan in result.plans:
-        if plan.action != "identical":
-            print_line(f"  plan {plan.name}: {plan.action}" + (f" ({plan.reason})" if plan.reason else ""))
-
-
-def _describe_merge(result: MergeResult) -> dict[str, Any]:
-    runs = [{"id": run.run_id, "fate": run.fate, "reason": run.reason} for run in result.runs]
-    plans = [{"name": plan.name, "action": plan.action, "reason": plan.reason} for plan in result.plans]
-    return {"source": str(result.source), "runs": runs, "plans": plans, "exit_code": result.exit_code}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -155,3 +155,14 @@ def read_time_limit(text: str | None) -> float:
         return parse_duration(text) if text is not None else math.inf
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--time-limit") from error
+
+
+def list_given(context: typer.Context, options: Mapping[str, str]) -> list[str]:
+    """Return the options that the user gave.
+
+    Args:
+        context: Context of the command.
+        options: Options by the name of their parameter.
+    """
+    sources = {name: context.get_parameter_source(name) for name in options}
+    return [options[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.options import AsJson
+from benchmark.cli.options import AsJson, list_given
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -177,13 +177,10 @@ def collect_table(
         KeyError: A name is unknown; the message suggests the nearest.
     """
     from benchmark.report.rows import read_rows
-    from benchmark.report.study_results import collect_results
-    from benchmark.report.tables.study_table import sort_results
+    from benchmark.report.tables.table_files import collect_rows
 
     rows = read_rows(store, plan, convention=find_convention(convention), metrics=columns.metrics)
-    reference = baseline or plan.baseline
-    results = collect_results(rows, baseline=reference, has_ranks=columns.has_ranks, is_by_split=is_by_split)
-    return sort_results(results, columns)
+    return collect_rows(rows, columns, baseline=baseline or plan.baseline, is_by_split=is_by_split)
 
 
 def print_table(store: Store, plan: Plan) -> None:
@@ -245,7 +242,7 @@ def compare(
 def export(
     context: typer.Context,
     names: Names,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json or .parquet.", dir_okay=False)],
+    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json, .parquet or .zip.", dir_okay=False)],
     *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",
@@ -253,10 +250,20 @@ def export(
         bool, typer.Option("--per-image", help="Write a line per run, image, class and metric.")
     ] = False,
 ) -> None:
-    """Write the results of studies, methods and runs in long format: a line per run, class and metric."""
+    """Write the results of studies, methods and runs in long format, or as a .zip archive for `import`.
+
+    Long format has a line per run, class and metric. The archive has records, counts, plans and tables with checksums.
+    """
+    from benchmark.cli.results_archive import export_archive
     from benchmark.report.export import load_frame, write_frame
 
     store = open_store(context)
+    if out.suffix.lower() == ".zip":
+        given = list_given(context, {"split": "--split", "convention": "--convention", "per_image": "--per-image"})
+        if given:
+            raise ValueError(f"{out} is an archive of whole results: leave out {', '.join(given)}")
+        export_archive(store, names, out)
+        return
     plan = find_plan(store, names, split)
     frame = load_frame(store, plan, convention=find_convention(convention), is_per_image=per_image)
     write_frame(frame, out)

@@ -1,17 +1,20 @@
 """Archives of runs: one file with records, counts, specs, losses and plans, whose bytes depend on nothing else.
 
-All entries lie in one folder, named like the file, which is a store: `--runs FOLDER` reads it after unpacking.
+All entries of an archive of runs lie in one folder, named like the file, which is a store: `--runs FOLDER` reads it
+after unpacking. `benchmark.exchange.export_results` writes archives of results, with tables and checksums, by the same
+function.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
@@ -24,8 +27,8 @@ COMPRESSION_LEVEL = 6
 
 
 class _Writer(Protocol):
-    def add(self, path: Path, name: str) -> None:
-        """Add a file under a name."""
+    def add(self, source: Path | bytes, name: str) -> None:
+        """Add a file, or its content, under a name."""
 
 
 def write_archive(
@@ -45,24 +48,47 @@ def write_archive(
         ValueError: The suffix is unknown.
         OSError: The file cannot be written; nothing is left behind.
     """
-    if not out.name.endswith(SUFFIXES):
-        raise ValueError(f"{out} is not the name of an archive: it must end in {', '.join(SUFFIXES)}")
+    check_new_archive(out, suffixes=SUFFIXES)
+    folder = next(out.name.removesuffix(suffix) for suffix in SUFFIXES if out.name.endswith(suffix))
+    files = [path for run_id in ids for path in list_result_files(store.run(run_id))]
+    files += [path for run_id in ids if with_checkpoints and (path := store.run(run_id).checkpoint_path).is_file()]
+    files += [store.root / "plans" / f"{name}.json" for name in plans]
+    return write_entries(out, {f"{folder}/{path.relative_to(store.root).as_posix()}": path for path in files})
+
+
+def check_new_archive(out: Path, *, suffixes: Sequence[str]) -> None:
+    """Check the name of an archive that is to be written.
+
+    Raises:
+        FileExistsError: The file exists.
+        ValueError: The suffix is unknown.
+    """
+    if not out.name.endswith(tuple(suffixes)):
+        raise ValueError(f"{out} is not the name of an archive: it must end in {', '.join(suffixes)}")
     if out.exists():
         raise FileExistsError(17, "archive exists already, give another name", str(out))
-    folder = next(out.name.removesuffix(suffix) for suffix in SUFFIXES if out.name.endswith(suffix))
-    files = [path for run_id in ids for path in _list_files(store.run(run_id), with_checkpoints=with_checkpoints)]
-    files += [store.root / "plans" / f"{name}.json" for name in plans]
-    entries = sorted((f"{folder}/{path.relative_to(store.root).as_posix()}", path) for path in files)
-    with open_draft(out) as draft, _open_writer(draft) as writer:
-        for name, path in entries:
-            writer.add(path, name)
-    return [name for name, _ in entries]
 
 
-def _list_files(run: RunFolder, *, with_checkpoints: bool) -> Iterator[Path]:
+def list_result_files(run: RunFolder) -> list[Path]:
+    """Return the files that the result of a run consists of, without the checkpoint."""
     wanted = [run.spec_path, run.record_path, run.counts_path, run.acceptance_path]
-    wanted += [run.predictions_path, run.history_path] + [run.checkpoint_path] * with_checkpoints
-    yield from (path for path in wanted if path.is_file())
+    return [path for path in (*wanted, run.predictions_path, run.history_path) if path.is_file()]
+
+
+def write_entries(out: Path, entries: Mapping[str, Path | bytes]) -> list[str]:
+    """Write an archive of files, sorted by name and without times and owners; return the names.
+
+    Args:
+        out: File to write: .tar.gz, .tgz or .zip.
+        entries: Files, or their contents, by their names in the archive.
+
+    Raises:
+        OSError: The file cannot be written; nothing is left behind.
+    """
+    with open_draft(out) as draft, _open_writer(draft) as writer:
+        for name in sorted(entries):
+            writer.add(entries[name], name)
+    return sorted(entries)
 
 
 @contextmanager
@@ -85,12 +111,12 @@ class _ZipWriter:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
-    def add(self, path: Path, name: str) -> None:
+    def add(self, source: Path | bytes, name: str) -> None:
         entry = zipfile.ZipInfo(name, ZIP_EPOCH)
         entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
-        entry.file_size = path.stat().st_size  # tells zipfile whether the entry needs 64 bits
-        with path.open("rb") as source, self._archive.open(entry, "w") as target:
-            while chunk := source.read(1 << 20):
+        entry.file_size = _measure(source)  # tells zipfile whether the entry needs 64 bits
+        with _open_source(source) as file, self._archive.open(entry, "w") as target:
+            while chunk := file.read(1 << 20):
                 target.write(chunk)
 
 
@@ -100,8 +126,16 @@ class _TarWriter:
     def __init__(self, archive: tarfile.TarFile) -> None:
         self._archive = archive
 
-    def add(self, path: Path, name: str) -> None:
+    def add(self, source: Path | bytes, name: str) -> None:
         entry = tarfile.TarInfo(name)
-        entry.size, entry.mode = path.stat().st_size, 0o644
-        with path.open("rb") as source:
-            self._archive.addfile(entry, source)
+        entry.size, entry.mode = _measure(source), 0o644
+        with _open_source(source) as file:
+            self._archive.addfile(entry, file)
+
+
+def _measure(source: Path | bytes) -> int:
+    return len(source) if isinstance(source, bytes) else source.stat().st_size
+
+
+def _open_source(source: Path | bytes) -> IO[bytes]:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")

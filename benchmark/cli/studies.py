@@ -91,6 +91,7 @@ def plan(
     _check_options(estimate=estimate, device_memory=device_memory, without_files=without_files)
     store, request = open_store(context), options.make_request()
     selection = _outline(request) if without_files else select_runs(request, store=store, notify=print_note)
+    _warn_of_missing_engine(selection)
     resolved, rows = selection.named_plan, _estimate(selection, store, device_memory) if estimate else None
     if as_json:
         extra = {} if rows is None else {"estimate": describe_estimates(rows)}
@@ -102,6 +103,17 @@ def plan(
         print_estimates(rows)
     saved = f"saved as {resolved.study!r}; " if resolved is not None else ""
     print_note(f"{saved}run it with: {format_command(store, 'run', *options.list_words())}")
+
+
+def _warn_of_missing_engine(selection: Selection) -> None:
+    """Print why `run` would refuse the engine of a study on this machine; another one may have it."""
+    from benchmark.utils.optional_packages import require_engine
+
+    for engine in {spec.engine for spec in selection.make_specs(selection.ids[:1])}:
+        try:
+            require_engine(engine)
+        except ValueError as error:
+            print_note(f"cannot be run on this machine: {error}")
 
 
 def _check_options(*, estimate: bool, device_memory: str | None, without_files: bool) -> None:

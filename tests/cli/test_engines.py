@@ -37,3 +37,13 @@ def test_a_dry_run_works_for_a_missing_engine(
     code, out, _ = run_command(capsys, "--runs", str(tmp_path), "run", TINY, "--engine", "detectron2", "--dry-run")
     assert code == 0
     assert out.startswith("missing")
+
+
+def test_a_plan_for_a_missing_engine_says_that_it_cannot_be_run_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "detectron2", None)
+    code, out, err = run_command(capsys, "--runs", str(tmp_path), "plan", TINY, "--engine", "detectron2")
+    assert (code, "1 missing" in out) == (0, True)
+    assert err.startswith("cannot be run on this machine: Detectron2 is not installed") and err.count("\n") == 2
+    assert "cannot be run" not in run_command(capsys, "--runs", str(tmp_path), "plan", TINY).err

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 UNKNOWN = "not measured"
 MANY_SPLITS = 3
 """Number of splits from which on rows are not named one by one."""
+SMALLEST = 0.001
+"""Smallest number that is printed; smaller ones are too uncertain for digits."""
 HEADS = ("row", "runs", "left", "s per run", "hours", "hours left", "unit", "memory", "basis")
 
 
@@ -39,7 +41,7 @@ def print_estimates(rows: Sequence[RowEstimate]) -> None:
     print_columns(heads, [[*([row.split] if has_splits else []), *_list_cells(row)] for row in rows])
     left = sum_hours(rows, only_left=True)
     for unit, hours in sum_hours(rows).items():
-        print_line(f"{_format_range(hours)} {unit} in total, {_format_range(left[unit])} left")
+        print_line(f"{format_range(hours)} {unit} in total, {format_range(left[unit])} left")
     explained = [(row.time.kind, row.time.explanation) for row in rows if row.time is not None]
     for kind, explanation in dict.fromkeys(explained):
         alike = [row for row in rows if row.time is not None and row.time.explanation == explanation]
@@ -82,8 +84,8 @@ def _list_cells(row: RowEstimate) -> list[str]:
     counts, time = [row.label, str(row.runs), str(row.left)], row.time
     if time is None:
         return [*counts, UNKNOWN, "-", "-", "-", "-", "-"]
-    hours = [_format_range(time.compute_hours(count)) for count in (row.runs, row.left)]
-    return [*counts, _format_range(time.seconds), *hours, time.unit, _format_memory(time), time.basis]
+    hours = [format_range(time.compute_hours(count)) for count in (row.runs, row.left)]
+    return [*counts, format_range(time.seconds), *hours, time.unit, _format_memory(time), time.basis]
 
 
 def _describe_row(row: RowEstimate) -> dict[str, Any]:
@@ -113,13 +115,16 @@ def _get_value(ends: tuple[float, float]) -> float | list[float]:
 def _format_memory(time: RunTime) -> str:
     if time.memory_gb is None:
         return "-"
-    return ", ".join(filter(None, (f"{_format_range(time.memory_gb)} GB", time.verdict)))
+    return ", ".join(filter(None, (f"{format_range(time.memory_gb)} GB", time.verdict)))
 
 
-def _format_range(ends: tuple[float, float]) -> str:
+def format_range(ends: tuple[float, float]) -> str:
+    """Format a number, or both ends of a range, with three digits."""
     low, high = (_format_number(end) for end in ends)
     return low if low == high else f"{low} to {high}"
 
 
 def _format_number(number: float) -> str:
+    if 0 < number < SMALLEST:
+        return f"< {SMALLEST:g}"
     return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.cli.estimates import parse_memory_gb
+from benchmark.cli.estimates import format_range, parse_memory_gb
 from benchmark.core.study import load_study
 from benchmark.planning.expand import expand
 from benchmark.store.store import Store
@@ -110,3 +110,11 @@ def test_a_memory_is_read_in_gb(text: str, size: float) -> None:
 def test_another_memory_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="expected a size in GB, such as 80GB"):
         parse_memory_gb(text)
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [((1.9e-7, 1.9e-7), "< 0.001"), ((1.9e-7, 0.5), "< 0.001 to 0.5"), ((0.0, 0.0), "0"), ((0.0123, 0.0123), "0.0123")],
+)
+def test_tiny_hours_are_a_bound_and_no_power_of_ten(ends: tuple[float, float], text: str) -> None:
+    assert format_range(ends) == text

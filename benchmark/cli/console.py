@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from benchmark.core.run_state import RunState
     from benchmark.store.store import Store
 
+GIVEN_OPTIONS = "benchmark.given_options"
+"""Key of the global options of the command line, --runs apart, in what the contexts of a command share."""
 UNLIMITED = 10_000
 """Width of an output that is not a terminal, so that no line is cut off."""
 FOLDED_ROWS = 200
@@ -25,10 +27,10 @@ FOLDED_ROWS = 200
 
 
 def open_store(context: typer.Context) -> Store:
-    """Open the store in the folder given with --runs."""
+    """Open the store in the folder given with --runs; commands that it prints repeat --data."""
     from benchmark.store.store import Store
 
-    return Store(context.find_root().obj)
+    return Store(context.find_root().obj, options=context.meta.get(GIVEN_OPTIONS, ()))
 
 
 def format_command(store: Store, *words: str) -> str:

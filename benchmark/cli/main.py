@@ -35,7 +35,7 @@ from benchmark.cli import (
     studies,
     verify,
 )
-from benchmark.cli.console import print_note
+from benchmark.cli.console import GIVEN_OPTIONS, print_note
 from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
 from benchmark.cli.streams import ignore_warning_options, set_up_streams
@@ -117,6 +117,9 @@ def _set_global_options(
     context.obj = runs
     _print_dataset_log()
     if data_folders:
+        source = context.get_parameter_source("data_folders")
+        if source is not None and source.name == "COMMANDLINE":
+            context.meta[GIVEN_OPTIONS] = ("--data", data_folders)
         # in the environment, so that processes started from here search there too
         folders = [os.path.abspath(os.path.expanduser(path)) for path in data_folders.split(os.pathsep) if path]
         os.environ["CHIMERA_BENCH_DATA"] = os.pathsep.join(folders)

@@ -64,7 +64,9 @@ def pace(
         print_json([result.model_dump(mode="json") for _, result in rows])
     elif rows:
         print_columns(HEADS, [_format_row(spec, result) for spec, result in rows])
-    print_note(f"estimate runs from it: {format_command(store, 'plan', *options.list_words(), '--estimate')}")
+    is_outline = random_weights or any(result.is_synthetic for _, result in rows)
+    words = [*options.list_words(), "--estimate", *(["--without-files"] if is_outline else [])]
+    print_note(f"estimate runs from it: {format_command(store, 'plan', *words)}")
     raise typer.Exit(ExitCode.ERROR if failed else ExitCode.SUCCESS)
 
 

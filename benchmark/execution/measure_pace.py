@@ -25,7 +25,7 @@ from benchmark.profiling.pace import Workload, measure_evaluation, measure_train
 from benchmark.profiling.synthetic_images import SyntheticImages, make_synthetic_images
 from benchmark.store.environment import get_device_name
 from benchmark.store.exceptions import explain_exception
-from benchmark.store.paces import MeasuredPace
+from benchmark.store.paces import SYNTHETIC, MeasuredPace
 
 
 @dataclass(frozen=True)
@@ -132,5 +132,5 @@ def _open_images(split: Split) -> Dataset:
 
 def _describe_images(dataset: Dataset) -> str:
     if isinstance(dataset, SyntheticImages):
-        return f"synthetic images of {dataset.height} x {dataset.width}"
+        return f"{SYNTHETIC} of {dataset.height} x {dataset.width}"
     return f"images of {dataset.name}"

@@ -17,6 +17,8 @@ from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.frozen_model import FrozenModel, VersionedModel
 
 FOLDER = "paces"
+SYNTHETIC = "synthetic images"
+"""Beginning of `MeasuredPace.data` if images of noise were read."""
 
 
 class Flops(FrozenModel):
@@ -116,6 +118,11 @@ class MeasuredPace(VersionedModel):
     data: str
     weights: str
     measured: str
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether images of noise stood in for data that were not there."""
+        return self.data.startswith(SYNTHETIC)
 
     @property
     def process_mb(self) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,10 +37,12 @@ class Store:
 
     Attributes:
         root: Folder of the runs; it need not exist.
+        options: Global options that the user gave beside the folder, which printed commands repeat.
     """
 
-    def __init__(self, root: Path | str = "runs") -> None:
+    def __init__(self, root: Path | str = "runs", *, options: Sequence[str] = ()) -> None:
         self.root = Path(root)
+        self.options = tuple(options)
 
     def run(self, run_id: str) -> RunFolder:
         """Return the folder of a run; it need not exist."""
@@ -129,7 +131,7 @@ class Store:
         """Return a command line that the user can run next, on this store."""
         root = str(self.root)
         is_default = root == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
-        return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *words])
+        return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *self.options, *words])
 
     def list_plans(self) -> list[str]:
         """Return the names of all planned studies, sorted.

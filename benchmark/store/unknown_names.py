@@ -19,10 +19,14 @@ def explain_unknown(store: Store, name: str) -> str:
     from benchmark.core.study import list_studies
 
     plans, specs = store.list_plans(), list(_read_specs(store))
+    kind = "table" if is_table(name) else "study" if name in list_studies() else ""
+    is_unplanned, begin = bool(kind) and name not in plans, store.format_command("run", name)
     if not plans and not specs and not store.list_ids():
-        return f"no study, method or run {name!r}: there are no runs in {store.root}; give another folder with --runs"
-    if (name in list_studies() or is_table(name)) and name not in plans:
-        begin, kind = store.format_command("run", name), "table" if is_table(name) else "study"
+        place = f"there are no runs in {store.root}; give another folder with --runs"
+        if is_unplanned:
+            return f"{kind} {name!r} was never planned: {place}, or begin with: {begin}"
+        return f"no study, method or run {name!r}: {place}"
+    if is_unplanned:
         return f"{kind} {name!r} was never planned in {store.root}; begin with: {begin}"
     if missing := explain_missing_table(name):
         return missing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,20 @@ def test_outside_a_checkout_the_version_names_no_commit(
 ) -> None:
     monkeypatch.setattr("benchmark.store.environment.find_commit", lambda: "")
     assert "commit" not in run_command(capsys, "--version").out
+
+
+def test_printed_commands_repeat_the_data_folder_of_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHIMERA_BENCH_DATA", "")
+    given = ("--runs", str(tmp_path), "--data", "/no data")
+    for command in (("table", "ablations"), ("plan", "maskclip", "--split", "toybox")):
+        err = run_command(capsys, *given, *command).err
+        assert f"chimera-bench --runs {tmp_path} --data '/no data' run" in err
+
+
+def test_a_data_folder_of_the_environment_is_not_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHIMERA_BENCH_DATA", "/data")
+    assert "--data" not in run_command(capsys, "--runs", str(tmp_path), "table", "ablations").err

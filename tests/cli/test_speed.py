@@ -29,18 +29,22 @@ def test_the_cost_of_installed_engines_is_printed(monkeypatch: pytest.MonkeyPatc
     assert [len(overhead["bare_ms"]) for overhead in overheads["fabric"].values()] == [2, 2]
 
 
-def test_a_row_that_fails_does_not_lose_the_others(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def make_pace(**changes: Any) -> MeasuredPace:
+    """Return a pace without training."""
     flops = Flops(matrix=10**12, convolution=0)
     evaluation = EvalPace(images=2, image_s=3, cpu_s=3, process_mb=2048, peak_mb=1, flops=flops)
     fields: dict[str, Any] = dict.fromkeys(("key", "code", "device", "data", "weights", "measured"), "x")
     fields |= {"is_gpu": False, "threads": 1, "parameters": 2_000_000, "trained": 0, "start_s": 1.0}
+    return MeasuredPace(row="tiny", training=None, evaluation=evaluation, **fields | changes)
 
+
+def test_a_row_that_fails_does_not_lose_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def measure(request: PaceRequest) -> MeasuredPace | str:
         if not request.spec.overrides:
             return "ValueError: too large"
-        return MeasuredPace(row="tiny", training=None, evaluation=evaluation, **fields)
+        return make_pace()
 
     monkeypatch.setattr(measure_pace, "measure_apart", measure)
     arguments = ("speed", "pace", TINY, "--set", "scale=0.01,0.5")
@@ -48,3 +52,25 @@ def test_a_row_that_fails_does_not_lose_the_others(
     assert result.code == 1 and "failed: ValueError: too large" in result.err
     assert result.out.splitlines()[1].split("  ")[0] == "tiny" and "2.00 GB" in result.out
     assert len(read_paces(Store(tmp_path), {"tiny"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "is_outline"),
+    [
+        ("images of toybox", (), False),
+        ("images of toybox", ("--random-weights",), True),
+        ("synthetic images of 5 x 5", (), True),
+    ],
+)
+def test_the_printed_estimate_works_without_the_files_that_a_measurement_did_without(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    data: str,
+    options: tuple[str, ...],
+    is_outline: bool,
+) -> None:
+    monkeypatch.setattr(measure_pace, "measure_apart", lambda _: make_pace(data=data))
+    err = run_command(capsys, "--runs", str(tmp_path), "speed", "pace", TINY, *options).err
+    assert f"plan {TINY} --estimate{' --without-files' if is_outline else ''}" in err.splitlines()[-1]
+    assert err.rstrip().endswith("--without-files") == is_outline

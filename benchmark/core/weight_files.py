@@ -108,7 +108,7 @@ def read_weight_file(file: Path) -> WeightFile:
         raise ValueError(f"cannot load weights: {file} {_explain(error)}") from error
     tensors = _find_tensors(content)
     if not tensors:
-        raise ValueError(f"cannot load weights: {file} holds no tensors by name but {_describe_content(content)}")
+        raise ValueError(f"cannot load weights: {file} holds {_describe_content(content)}")
     return WeightFile(_remove_prefixes(tensors), _find_model(content))
 
 
@@ -229,11 +229,17 @@ def _find_model(content: Any) -> str:
 
 
 def _describe_content(content: Any) -> str:
-    """Return what a file without tensors holds, and what to do."""
+    """Return what a file without tensors by name holds, and what is expected."""
     if isinstance(content, StandIn):
-        return f"a whole object: {SAVE_TENSORS}"
-    keys = ", ".join(map(str, list(content)[:8])) if isinstance(content, Mapping) else type(content).__name__
-    return f"{keys or 'nothing'}: give a state dict"
+        return f"a whole object, expected tensors by name: {SAVE_TENSORS}"
+    expected = "expected tensors by name: give a file of torch.save(model.state_dict(), file)"
+    if not isinstance(content, Mapping):
+        kind = "a single tensor without a name" if isinstance(content, Tensor) else f"a {type(content).__name__}"
+        return f"{kind}, {expected}"
+    if not content:
+        return f"an empty table, {expected}"
+    names, more = ", ".join(map(str, list(content)[:8])), len(content) - 8
+    return f"a table of {names}{f' and {more} more' if more > 0 else ''}, {expected}, or such a table under the key state_dict"
 
 
 def _remove_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

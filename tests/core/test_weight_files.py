@@ -122,7 +122,7 @@ def test_a_table_that_contains_itself_holds_no_tensors(tmp_path: Path) -> None:
     content: dict[str, Any] = {}
     content["model"] = content
     torch.save(content, tmp_path / "a.pt")
-    with pytest.raises(ValueError, match="holds no tensors by name but model"):
+    with pytest.raises(ValueError, match="holds a table of model, expected tensors by name"):
         read_tensors(tmp_path / "a.pt")
 
 
@@ -158,10 +158,15 @@ def test_a_truncated_file_is_refused_in_one_line(kind: str, size: int, tmp_path:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (nn.Linear(1, 1), r"holds no tensors by name but a whole object: save its tensors instead"),
-        ({"student": STATE, "teacher": STATE}, "holds no tensors by name but student, teacher: give a state dict"),
-        ([1, 2], "holds no tensors by name but list"),
-        ({}, "holds no tensors by name but nothing"),
+        (nn.Linear(1, 1), "holds a whole object, expected tensors by name: save its tensors instead"),
+        (
+            {"student": STATE, "teacher": STATE},
+            "holds a table of student, teacher, expected tensors by name: give a file of",
+        ),
+        ([1, 2], "holds a list, expected tensors by name"),
+        (torch.ones(2), "holds a single tensor without a name, expected tensors by name"),
+        ({}, "holds an empty table, expected tensors by name"),
+        ({f"key{number}": 1 for number in range(9)}, "key7 and 1 more, expected tensors by name"),
     ],
 )
 def test_a_file_without_named_tensors_says_what_it_holds(content: object, message: str, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "empty": (lambda file: file.write_bytes(b""), "the file is empty: download it again"),
     "truncated": (truncate, "is truncated or no checkpoint"),
-    "no tensors": (lambda file: torch.save({"iter": 3}, file), "holds no tensors by name but iter"),
+    "no tensors": (lambda file: torch.save({"iter": 3}, file), "holds a table of iter, expected tensors by name"),
     "a part": (keep_a_part, "cannot be loaded into Small: it lacks trained tensors, 9 of 10 (mean, memory, body.0"),
     "another model": (
         lambda file: torch.save({"encoder.weight": torch.zeros(1)}, file),

@@ -239,7 +239,8 @@ def _describe_content(content: Any) -> str:
     if not content:
         return f"an empty table, {expected}"
     names, more = ", ".join(map(str, list(content)[:8])), len(content) - 8
-    return f"a table of {names}{f' and {more} more' if more > 0 else ''}, {expected}, or such a table under the key state_dict"
+    names += f" and {more} more" if more > 0 else ""
+    return f"a table of {names}, {expected}, or such a table under the key state_dict"
 
 
 def _remove_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -38,9 +38,12 @@ HEADS = ("state", "progress", "attempts", "node", "row", "seed", "id", "last mes
 def status(
     context: typer.Context,
     *,
-    study: Annotated[
+    name: Annotated[
         str | None,
-        typer.Argument(help="Show only the runs of this study, as last planned.", autocompletion=complete_plans),
+        typer.Argument(
+            help="Show only the runs of this study, as last planned, or of this method, or this run.",
+            autocompletion=complete_plans,
+        ),
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="Show only failed runs, with their reasons.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have finished.")] = False,
@@ -53,8 +56,8 @@ def status(
 
     store = open_store(context)
     while True:
-        grid = query_status(store, _list_ids(store, study))
-        labels = label_runs(store, [run.id for run in grid.runs], study=study or "")
+        grid = query_status(store, _list_ids(store, name))
+        labels = label_runs(store, [run.id for run in grid.runs], study=name or "")
         shown = [run for run in grid.runs if run.state.is_failed or not failed]
         entries = [_describe_run(store, run) | _describe_label(labels[run.id]) for run in shown]
         if as_json:
@@ -112,10 +115,12 @@ def _clear(is_wanted: bool) -> None:
         make_console().clear()
 
 
-def _list_ids(store: Store, study: str | None) -> list[str]:
-    """Return the IDs of a study's runs or, without a study, of all runs that have a folder or are planned."""
-    if study is not None:
-        return list(store.read_plan(study).ids)
+def _list_ids(store: Store, name: str | None) -> list[str]:
+    """Return the IDs of the runs that a name stands for or, without one, of all that have a folder or are planned."""
+    from benchmark.store.named_runs import find_named_runs
+
+    if name is not None:
+        return list(find_named_runs(store, [name]).ids)
     plans, problems = store.read_plans()
     for problem in problems:
         print_note(f"warning: {problem}")

@@ -91,6 +91,21 @@ def test_status_of_a_study_includes_its_missing_runs(store: Store, capsys: pytes
     assert "5 done · 1 missing" in run_command(capsys, "status", "demo").out
 
 
+def test_status_of_a_method_or_a_run_shows_its_runs(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    run_id = save(store, spec_of(), even(80, 60))
+    save(store, spec_of(method="other"), even(80, 60))
+    for name in ("demo", run_id):
+        assert run_command(capsys, "status", name).out.splitlines()[-1].startswith("1 done in ")
+    assert "2 done" in run_command(capsys, "status").out
+
+
+def test_status_of_a_study_that_was_never_planned_says_how_to_begin(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(store, spec_of(), even(80, 60))
+    assert run_command(capsys, "status", "ablations").err.rstrip().endswith("begin with: chimera-bench run ablations")
+
+
 def test_status_says_when_a_running_run_makes_no_progress(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +174,7 @@ def test_a_table_is_printed_in_every_format(store: Store, capsys: pytest.Capture
         (("table", "demos"), "did you mean 'demo'"),
         (("table", "demo", "--format", "mdd"), "did you mean 'md'"),
         (("table", "demo", "--convention", "d2-man"), "did you mean 'd2-main'"),
-        (("status", "demos"), "did you mean 'demo'"),
+        (("status", "demos"), "no study, method or run 'demos'; did you mean 'demo'"),
     ],
 )
 def test_misspelled_names_are_answered_with_the_nearest_name(

@@ -119,24 +119,34 @@ def _check_hiou(rows: Iterable[PublishedRow]) -> Iterator[Disagreement]:
 
 
 def _check_averages(rows: Sequence[PublishedRow]) -> Iterator[Disagreement]:
-    """Yield the rows whose printed average no numbers give that are rounded to the printed ones."""
+    """Yield the rows whose printed average no numbers give that are rounded to the printed ones.
+
+    An average without numbers of its own is compared with those of the same method in another source.
+    """
     by_id = {row.id: row for row in rows}
+    complete = {_identify_average(row): row.averaged for row in rows if row.averaged}
     for row in rows:
-        parts = [by_id[name] for name in row.averaged if name in by_id]
-        if not row.averaged or len(parts) < len(row.averaged) or "miou" not in row.printed:
+        names = row.averaged or complete.get(_identify_average(row), ())
+        parts = [by_id[name] for name in names if name in by_id]
+        if not names or len(parts) < len(names) or "miou" not in row.printed:
             continue
         mean = bound_mean([make_interval(part.stated["miou"], part.half_unit) for part in parts])
         if not mean.overlaps(make_interval(row.printed["miou"], row.half_unit)):
             printed = row.printed["miou"]
             computed = round(sum(part.stated["miou"] for part in parts) / len(parts), 2)
-            numbers = f"{printed:.{row.decimals}f} printed, {computed:.2f} from the {len(parts)} printed numbers"
+            origin = "" if row.averaged else f" in {', '.join(parts[0].source_names)}"
             yield Disagreement(
                 kind="average",
                 subject=_name(row),
                 values=_sort(printed, computed),
-                numbers=numbers,
-                rows=(row.id, *row.averaged),
+                numbers=f"{printed:.{row.decimals}f} printed, {computed:.2f} from the {len(parts)} numbers{origin}",
+                rows=(row.id, *names),
             )
+
+
+def _identify_average(row: PublishedRow) -> tuple[str, str, str]:
+    """Return what averages of the same numbers share."""
+    return (row.system, row.benchmark, row.traits.backbone)
 
 
 def _check_sources(rows: Iterable[PublishedRow]) -> Iterator[Disagreement]:

@@ -130,13 +130,13 @@ def test_datasets_are_ours_or_unknown_to_us() -> None:
     assert {benchmark.dataset for benchmark in BENCHMARKS.values()} == others | {*list_dataset_specs()}
 
 
-def test_reading_takes_less_than_a_twentieth_of_a_second() -> None:
+def test_reading_takes_little_time() -> None:
     times = []
     for _ in range(5):
         start = time.process_time()
         read_published()
         times.append(time.process_time() - start)
-    assert min(times) < 0.05
+    assert min(times) < 0.1  # 0.025 on the machine where it was written
 
 
 @pytest.mark.parametrize(

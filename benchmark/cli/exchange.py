@@ -134,24 +134,8 @@ def import_predictions(
         raise typer.Exit(import_archive(store, predictions.expanduser(), only_check=check, as_json=as_json))
     if name is None or split is None or supervision is None or check:
         raise ValueError(_explain_options(context, predictions, only_check=check))
-    request = ImportRequest(
-        path=predictions.expanduser(),
-        name=name,
-        split=split,
-        supervision=supervision,
-        protocol=protocol or "",
-        seed=seed,
-        ids=ids,
-        max_images=max_images or 0,
-        paper=paper,
-        program=program,
-        note=note,
-        setting=setting,
-        vocabulary=vocabulary,
-        target_images=target_images,
-        backbone=backbone,
-        extra_models=tuple(extra_models or ()),
-    )
+    fields = {name: value for name in (*REQUIRED, *OPTIONAL) if (value := context.params[name]) is not None}
+    request = ImportRequest(path=predictions.expanduser(), **fields | {"extra_models": tuple(extra_models or ())})
     result = import_labels(request, store=store, observe=show_image_progress("counted"))
     _print_import(result, store, as_json=as_json)
 

@@ -1,13 +1,13 @@
-"""Tables of papers on the command line: which plans they are read from, and what fills their missing cells."""
+"""Tables of papers on the command line: how they are printed, and which plans they are read from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmark.cli.console import format_count
-from benchmark.cli.report_options import find_convention
-from benchmark.core.run_state import RunState
+import typer
+
+from benchmark.cli.report_options import find_convention, print_report, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
     from benchmark.core.paper_tables import NamedTable
@@ -15,6 +15,47 @@ if TYPE_CHECKING:
     from benchmark.report.papers.paper_results import PaperResults
     from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.store import Store
+
+
+def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: str) -> None:
+    """Print a paper's table, or what is behind it, with the options of `table`.
+
+    Args:
+        context: Context of the command.
+        store: Store that holds plans and runs.
+        name: Name of the table, PAPER/TABLE.
+        fmt: Format.
+
+    Raises:
+        BadParameter: An option that such a table has no use for is given.
+        KeyError: A name is unknown; the message suggests the nearest.
+        ValueError: The paper is invalid, or numbers cannot meet in one table; the message says why.
+    """
+    from benchmark.core.paper_tables import load_table
+    from benchmark.report.papers.missing import describe_missing
+    from benchmark.report.papers.paper_provenance import render_provenance
+    from benchmark.report.papers.paper_table import render_paper
+    from benchmark.report.tables.selection import select_columns
+    from benchmark.report.tables.typeset import WIDTH
+
+    refuse_options(context, ["sort", "by_split", "baseline"], name)
+    options = context.params
+    named = load_table(name).with_columns(split_keys("--columns", options["columns"]))
+    columns, width = select_columns(named.table.columns), None if options["wide"] else WIDTH
+    split = read_option("--split", options["split"], "give the name of a split")
+    results = collect_paper_table(store, named, columns, split=split, convention=options["convention"])
+    if options["provenance"]:
+        return print_report(render_provenance(results, fmt=fmt, width=width), fmt=fmt, out=options["out"])
+    text = render_paper(
+        results,
+        columns,
+        fmt=fmt,
+        digits=options["digits"],
+        width=width,
+        has_notes=not options["no_notes"],
+        fill_notes=describe_missing(results),
+    )
+    return print_report(text, fmt=fmt, out=options["out"])
 
 
 def collect_paper_table(
@@ -70,28 +111,3 @@ def _plan_now(store: Store, named: NamedTable, split: str) -> Sequence[PlanRow]:
         return plan_study(make_table_study(named, [split]), store, keep=False).plan.rows
     except (KeyError, ValueError, OSError):  # no data or weights here, so that none of its runs can be known
         return ()
-
-
-def describe_missing(results: PaperResults) -> list[str]:
-    """Return a note per dataset whose runs are not all done, with the command that computes the missing ones."""
-    notes = []
-    for index, dataset in enumerate(results.datasets):
-        runs = [run for cell in results.get_column(index) if cell.row is not None for run in _list_needed(cell.row)]
-        missing = [state for state in runs if state is not RunState.DONE]
-        if missing:
-            name = results.named.name
-            splits = f" --split {dataset.split}" if dataset.split else ""
-            command = f"chimera-bench run {name}{splits}"
-            notes.append(
-                f"{dataset.label}: {len(missing)} of {format_count(len(runs), 'run')} missing. To compute them: "
-                f"{command} (or submit); chimera-bench missing {name}{splits} lists them and their cost."
-            )
-    return notes
-
-
-def _list_needed(row: object) -> list[RunState]:
-    """Return the states of the runs that a row needs: of a deterministic one, the first alone."""
-    from benchmark.report.result_row import ResultRow
-
-    assert isinstance(row, ResultRow)
-    return [RunState.DONE] if row.is_complete else [run.state for run in row.runs]

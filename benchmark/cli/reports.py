@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +64,7 @@ def table(
     as_json: AsJson = False,
 ) -> None:
     """Print one table of studies, methods and runs, or a paper's table (PAPER/TABLE), computed from run records."""
+    from benchmark.cli.paper_tables import print_paper_table
     from benchmark.core.paper_tables import is_table
     from benchmark.report.tables.selection import select_columns
     from benchmark.report.tables.study_table import render
@@ -72,20 +72,7 @@ def table(
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     if len(names) == 1 and is_table(names[0]):
-        refuse_options(context, ["sort", "by_split", "baseline"], names[0])
-        text = render_paper_table(
-            store,
-            names[0],
-            fmt=fmt,
-            split=read_option("--split", split, "give the name of a split"),
-            convention=convention,
-            columns=split_keys("--columns", columns),
-            digits=digits,
-            width=None if wide else WIDTH,
-            has_notes=not no_notes,
-            is_provenance=provenance,
-        )
-        return print_report(text, fmt=fmt, out=out)
+        return print_paper_table(context, store, names[0], fmt=fmt)
     refuse_options(context, ["provenance"], " ".join(names))
     selected = select_columns(
         split_keys("--columns", columns), sort=read_option("--sort", sort, "give KEY or KEY,desc")
@@ -99,59 +86,6 @@ def table(
     )
     print_report(text, fmt=fmt, out=out)
     print_ambiguous(store, names)
-
-
-def render_paper_table(
-    store: Store,
-    name: str,
-    *,
-    fmt: str = "txt",
-    split: str = "",
-    convention: str = "d2-main",
-    columns: Sequence[str] = (),
-    digits: int = 1,
-    width: int | None = None,
-    has_notes: bool = True,
-    is_provenance: bool = False,
-) -> str:
-    """Return a paper's table, or what is behind it.
-
-    Args:
-        store: Store that holds plans and runs.
-        name: Name of the table, PAPER/TABLE.
-        fmt: Format.
-        split: Name or pattern of the splits to take; empty for those of the table.
-        convention: Name of the convention of the scores.
-        columns: Keys of other columns than those of the table.
-        digits: Decimals of scores.
-        width: Characters in a line of aligned text; None for all columns side by side.
-        has_notes: Whether printed formats and json have notes.
-        is_provenance: Whether to return a line per run and published number instead.
-
-    Raises:
-        KeyError: A name is unknown; the message suggests the nearest.
-        ValueError: The paper is invalid, or numbers cannot meet in one table; the message says why.
-    """
-    from benchmark.cli.paper_tables import collect_paper_table, describe_missing
-    from benchmark.core.paper_tables import load_table
-    from benchmark.report.papers.paper_provenance import render_provenance
-    from benchmark.report.papers.paper_table import render_paper
-    from benchmark.report.tables.selection import select_columns
-
-    named = load_table(name).with_columns(columns)
-    selected = select_columns(named.table.columns)
-    results = collect_paper_table(store, named, selected, split=split, convention=convention)
-    if is_provenance:
-        return render_provenance(results, fmt=fmt, width=width)
-    return render_paper(
-        results,
-        selected,
-        fmt=fmt,
-        digits=digits,
-        width=width,
-        has_notes=has_notes,
-        fill_notes=describe_missing(results),
-    )
 
 
 def collect_table(

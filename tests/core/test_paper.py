@@ -53,8 +53,8 @@ def test_every_table_can_be_planned_and_names_published_methods(name: str) -> No
     rows = [row for row in named.table.rows if row.published is not None]
     for row in rows:
         assert row.published is not None
-        name, setting = row.published, named.table.setting
-        assert any(match_published(published, name, dataset, setting=setting) for dataset in named.table.datasets)
+        wanted, setting = row.published, named.table.setting
+        assert any(match_published(published, wanted, dataset, setting=setting) for dataset in named.table.datasets)
 
 
 @pytest.mark.parametrize("name", list_tables())

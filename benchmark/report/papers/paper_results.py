@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import product
 
 from benchmark.core.paper import PaperDataset, PaperRow
 from benchmark.core.paper_tables import NamedTable
@@ -95,6 +96,7 @@ def collect_paper(
     split: str = "",
     convention: Convention = "d2-main",
     metrics: Sequence[Metric] = TABLE_METRICS,
+    adapt: Callable[[list[Row]], list[Row]] = lambda rows: rows,
 ) -> PaperResults:
     """Return the results of a table.
 
@@ -105,6 +107,7 @@ def collect_paper(
         split: Name or pattern of the splits to take, see `choose_datasets`.
         convention: Convention of the scores.
         metrics: Metrics that get estimates.
+        adapt: Function that replaces the rows, such as by those that any machine has.
 
     Raises:
         KeyError: A published method or the baseline is unknown; the message suggests the nearest.
@@ -113,17 +116,15 @@ def collect_paper(
     datasets = choose_datasets(named, split)
     jackknife = ImageJackknife(tuple(metrics))
     planned = {(row.label, row.split): row for row in reversed(plan_rows)}
-    rows: dict[tuple[str, str], Row] = {}
-    for dataset in datasets:
-        for place in map(name_split, dataset.splits):
-            for row in named.table.own_rows:
-                known = planned.get((row.label, place)) or _make_missing(row, place)
-                rows[row.label, place] = (
-                    read_row(store, known, convention=convention, jackknife=jackknife)
-                    if known.ids
-                    else _fill_missing(known, named, convention=convention, jackknife=jackknife)
-                )
-    study = collect_results(list(rows.values()), baseline=named.table.baseline) if rows else None
+    places = dict.fromkeys(name_split(place) for dataset in datasets for place in dataset.splits)
+    rows = []
+    for place, row in product(places, named.table.own_rows):
+        known = planned.get((row.label, place)) or _make_missing(row, place)
+        if known.ids:
+            rows.append(read_row(store, known, convention=convention, jackknife=jackknife))
+        else:
+            rows.append(_fill_missing(known, named, convention=convention, jackknife=jackknife))
+    study = collect_results(adapt(rows), baseline=named.table.baseline) if rows else None
     published = read_published()
     cells = tuple(
         tuple(_make_cell(named, row, dataset, study=study, published=published) for dataset in datasets)

@@ -17,8 +17,9 @@ from benchmark.report.named_rows import VariantLister, make_plan
 from benchmark.report.portable_rows import make_portable
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import StudyResults, collect_results
+from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
-from benchmark.report.tables.study_table import FORMATS, render, sort_results
+from benchmark.report.tables.study_table import render, sort_results
 from benchmark.store.store import Store
 
 

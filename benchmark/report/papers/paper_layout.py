@@ -15,6 +15,7 @@ from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.column import Column, build_row_frame
 from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.layout import (
+    TICK,
     HeaderGroup,
     Section,
     TableCell,
@@ -26,7 +27,6 @@ from benchmark.report.tables.numbers import NOTHING, format_difference, format_s
 from benchmark.report.tables.selection import SelectedColumns
 from benchmark.report.tables.study_table import describe_table, describe_table_rows, list_warnings
 
-TICK, NO_TICK = "yes", ""
 PUBLISHED_METRICS = ("pixel_accuracy", "miou_seen", "miou_unseen", "hiou", "miou")
 
 
@@ -93,7 +93,7 @@ def lay_out_paper(
 def _lay_out_labels(results: PaperResults) -> Block:
     """Return the columns before those of the datasets: labels, and a tick for each part of the method."""
     parts = results.named.table.parts
-    ticks = [[TableCell(TICK if part in row.parts else NO_TICK) for row in results.rows] for part in parts]
+    ticks = [[TableCell(TICK if part in row.parts else "") for row in results.rows] for part in parts]
     return Block(["Method", *parts], [[TableCell(row.label) for row in results.rows], *ticks], [])
 
 
@@ -115,8 +115,8 @@ def _lay_out_dataset(results: PaperResults, index: int, columns: SelectedColumns
             body.append([next(values) if cell.own is not None else TableCell(NOTHING) for cell in cells])
             if column.key in METRICS:
                 body[-1] = _mark_places(cells, body[-1], column.key, digits=digits)
-                body[-1] = [_blank_undone(cell, text) for cell, text in zip(cells, body[-1], strict=True)]
-        body[0] = [_show_state(cell, text) for cell, text in zip(cells, body[0], strict=True)]
+                body[-1] = [_show_state(cell, text) for cell, text in zip(cells, body[-1], strict=True)]
+        body[0] = [_name_undone(cell, text) for cell, text in zip(cells, body[0], strict=True)]
     if any(cell.published is not None for cell in cells):
         published_header, published = _lay_out_published(results, cells, has_own=bool(own), digits=digits)
         header += published_header
@@ -147,17 +147,17 @@ def _make_candidate(cell: PaperCell, metric: str, *, digits: int) -> Candidate |
     return Candidate((cell.own.group, cell.own.row.traits.key), mean, format_score(mean, digits=digits))
 
 
-def _blank_undone(cell: PaperCell, text: TableCell) -> TableCell:
-    """Return a score, or nothing if no run is done: the first column says why."""
-    return TableCell(NOTHING) if cell.row is not None and not cell.row.done else text
-
-
 def _show_state(cell: PaperCell, text: TableCell) -> TableCell:
-    """Return the first cell of a row: why there is no result, or which results are no plain ones."""
-    state = name_state(cell.row)
-    if cell.row is not None and not cell.row.done:
-        return TableCell(cell.row.state.value, state=state)
-    return replace(text, state=state)
+    """Return a score with what is not plain about it, or nothing if no run is done."""
+    is_undone = cell.row is not None and not cell.row.done
+    return TableCell(NOTHING) if is_undone else replace(text, state=name_state(cell.row))
+
+
+def _name_undone(cell: PaperCell, text: TableCell) -> TableCell:
+    """Return the first cell of a row, or why it has no result."""
+    if cell.row is None or cell.row.done:
+        return text
+    return TableCell(cell.row.state.value, state=name_state(cell.row))
 
 
 def name_state(row: ResultRow | None) -> str:

@@ -10,7 +10,7 @@ from benchmark.report.tables.escaping import (
     escape_latex_number,
     find_hidden_characters,
 )
-from benchmark.report.tables.layout import TableCell, TableLayout
+from benchmark.report.tables.layout import TICK, TableCell, TableLayout
 from benchmark.report.tables.typeset import append_spread
 
 
@@ -19,7 +19,7 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
     marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
     notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
     lines = [
-        f"% needs \\usepackage{{booktabs{',multirow' if layout.groups else ''}}}",
+        f"% needs \\usepackage{{{','.join(_list_packages(layout))}}}",
         *_define_characters(layout),
         "\\begin{table*}",
         "  \\centering",
@@ -36,6 +36,12 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
         "\\end{table*}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _list_packages(layout: TableLayout) -> list[str]:
+    """Return the packages that a table needs."""
+    has_ticks = any(cell.text == TICK for row in layout.cells for cell in row)
+    return ["booktabs", *(["multirow"] if layout.groups else []), *(["amssymb"] if has_ticks else [])]
 
 
 def _typeset_header(layout: TableLayout) -> list[str]:
@@ -70,6 +76,8 @@ def _typeset_rows(layout: TableLayout) -> list[str]:
 
 
 def _typeset(cell: TableCell) -> str:
+    if cell.text == TICK:
+        return r"$\checkmark$"
     text = escape_latex_number(cell.text)
     if cell.is_best:
         text = f"\\textbf{{{escape_latex(cell.text)}}}"
@@ -88,7 +96,7 @@ def _define_characters(layout: TableLayout) -> list[str]:
         *layout.header,
         *(group.text for group in layout.groups),
         *layout.headings.values(),
-        *(text for row in layout.cells for cell in row for text in (cell.text, cell.spread)),
+        *(text for row in layout.cells for cell in row for text in (cell.text, cell.spread) if text != TICK),
         *(note.text for note in layout.notes),
     ]
     hidden = find_hidden_characters("".join(texts))

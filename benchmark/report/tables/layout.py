@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import NamedTuple
 
+TICK = "\u2713"
+"""Cell of a part that a row has."""
 UNSEEN_MARK = "*"
 """Mark after the name of a class that has no masks in training."""
 

@@ -12,8 +12,10 @@ from functools import partial
 from itertools import chain, count
 from typing import NamedTuple
 
+from benchmark.core.paper_tables import is_table, load_table
 from benchmark.core.study import Plan
 from benchmark.report.named_rows import VariantLister, make_plan
+from benchmark.report.papers.paper_files import draw_portable_paper, list_paper_plans
 from benchmark.report.portable_rows import make_portable
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import StudyResults, collect_results
@@ -67,9 +69,13 @@ def list_tables(
         KeyError: A name stands for nothing.
         ValueError: A plan is broken.
     """
-    plans = [make_plan(store, [name], list_variants=list_variants) for name in names]
-    stems = name_files([plan.study for plan in plans])
-    return [file for plan, stem in zip(plans, stems, strict=True) for file in _list_formats(store, plan, stem)]
+    drawings = [drawing for name in names for drawing in _list_drawings(store, name, list_variants)]
+    stems = name_files([drawing.name for drawing in drawings])
+    return [
+        TableFile(f"{stem}.{fmt}", partial(drawing.draw, fmt))
+        for drawing, stem in zip(drawings, stems, strict=True)
+        for fmt in FORMATS
+    ]
 
 
 def name_files(names: Sequence[str]) -> list[str]:
@@ -83,7 +89,26 @@ def name_files(names: Sequence[str]) -> list[str]:
     return stems
 
 
-def _list_formats(store: Store, plan: Plan, stem: str) -> list[TableFile]:
+class _Drawing(NamedTuple):
+    """A table that is drawn in any format."""
+
+    name: str
+    draw: Callable[[str], str]
+
+
+def _list_drawings(store: Store, name: str, list_variants: VariantLister) -> list[_Drawing]:
+    """Return the tables that a name stands for: several for a table of a paper, if it was planned on other splits."""
+    if is_table(name) and store.select_plans(name):
+        return [
+            _Drawing(plan, partial(draw_portable_paper, store, load_table(name), split=split))
+            for plan, split in list_paper_plans(store, load_table(name))
+        ]
+    plan = make_plan(store, [name], list_variants=list_variants)
+    return [_Drawing(plan.study, _make_study_drawing(store, plan))]
+
+
+def _make_study_drawing(store: Store, plan: Plan) -> Callable[[str], str]:
+    """Return the function that draws the table of a plan, whose results are read once."""
     drawn: list[StudyResults] = []
 
     def draw(fmt: str) -> str:
@@ -92,4 +117,4 @@ def _list_formats(store: Store, plan: Plan, stem: str) -> list[TableFile]:
             drawn.append(collect_rows(rows, baseline=plan.baseline))
         return render(drawn[0], fmt=fmt, title=plan.title)
 
-    return [TableFile(f"{stem}.{fmt}", partial(draw, fmt)) for fmt in FORMATS]
+    return draw

@@ -208,7 +208,7 @@ def test_latex_has_groups_sections_and_ticks(tmp_path: Path) -> None:
     )
     text = draw(collect_paper(Store(tmp_path), named, []), "tex")
     assert r"\multirow{2}{*}{Method}" in text and r"\multicolumn{5}{c}{VOC}" in text and r"\cmidrule(lr){4-8}" in text
-    assert r"\textit{Ours \& theirs}" in text and r"a\_b & yes &  &" in text
+    assert r"\textit{Ours \& theirs}" in text and r"a\_b & $\checkmark$ &  &" in text and "multirow,amssymb" in text
 
 
 def test_provenance_names_every_run_and_published_number(tmp_path: Path) -> None:

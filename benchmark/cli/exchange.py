@@ -157,7 +157,9 @@ def _explain_options(context: typer.Context, path: Path, *, only_check: bool) ->
 
 def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
     from benchmark.evaluation.scores import DATASET_METRICS, score
+    from benchmark.evaluation.undefined_scores import describe_undefined_run
     from benchmark.report.alarms import list_alarms
+    from benchmark.report.tables.numbers import format_score
 
     record = result.record
     counts = store.run(record.spec.id).read_counts(record)
@@ -175,7 +177,13 @@ def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
         print_note(f"alarm: {alarm}")
     state = "imported" if result.is_new else "already imported, the same predictions"
     print_line(f"{state}: {record.spec.id}")
-    print_line("  " + "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()) + "  (d2-main)")
+    print_line(
+        "  "
+        + "  ".join(f"{metric} {format_score(value, digits=2)}" for metric, value in values.items())
+        + "  (d2-main)"
+    )
+    for reason in describe_undefined_run(counts, scores, "d2-main"):
+        print_line(f"  {reason}")
     print_note(f"see it: {format_command(store, 'show', record.spec.id)}")
 
 

@@ -215,6 +215,8 @@ def print_runs(store: Store, selection: Selection) -> None:
 
 def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
     from benchmark.evaluation.scores import score
+    from benchmark.evaluation.undefined_scores import describe_undefined_run
+    from benchmark.report.tables.numbers import format_score
 
     if plan is not None:
         print_line(format_states([store.run(spec.id).read_state() for spec in specs]))
@@ -225,9 +227,13 @@ def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) ->
         run = store.run(spec.id)
         snapshot = run.read_snapshot()
         if snapshot.state is RunState.DONE:
-            scores = score(run.read_counts(snapshot.record), "d2-main")
-            text = f"S {scores.miou_seen:.2f}  U {scores.miou_unseen:.2f}  hIoU {scores.hiou:.2f}  (d2-main)"
-            print_line(f"{labels[spec.id]}: {text}")
+            counts = run.read_counts(snapshot.record)
+            scores = score(counts, "d2-main")
+            values = {"S": scores.miou_seen, "U": scores.miou_unseen, "hIoU": scores.hiou}
+            text = "  ".join(f"{name} {format_score(value, digits=2)}" for name, value in values.items())
+            print_line(f"{labels[spec.id]}: {text}  (d2-main)")
+            for reason in describe_undefined_run(counts, scores, "d2-main"):
+                print_line(f"  {reason}")
         elif snapshot.record is not None:
             failure = snapshot.record.failure
             print_line(f"{labels[spec.id]}: failed: {failure.summary if failure else ''}")

@@ -101,15 +101,16 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
     changes = find_changes(record, run)
     details |= {"stale": bool(changes), "changes": list(changes), "spec": record.spec.model_dump(mode="json")}
     if record.state is RunState.DONE:
-        details["scores"] = _compute_scores(store, run_id)
+        details["scores"], details["undefined"] = _compute_scores(store, run_id)
         alarms = list_alarms(record, run.read_counts(record))
         details["alarms"] = [f"{alarm.summary} ({alarm.detail})" for alarm in alarms]
     return details
 
 
-def _compute_scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
-    """Return the scores by convention and metric, and the IoU by class under the first convention."""
+def _compute_scores(store: Store, run_id: str) -> tuple[dict[str, dict[str, float]], list[str]]:
+    """Return scores by convention and metric, with the IoU by class under the first one, and why some are undefined."""
     from benchmark.evaluation.scores import CONVENTIONS, DATASET_METRICS, score
+    from benchmark.evaluation.undefined_scores import describe_undefined_run
 
     table: dict[str, dict[str, float]] = {}
     counts = store.run(run_id).read_counts()
@@ -118,7 +119,8 @@ def _compute_scores(store: Store, run_id: str) -> dict[str, dict[str, float]]:
         table[name] = {metric: getattr(scores, metric) for metric in DATASET_METRICS}
     first = by_convention[CONVENTIONS[0]]
     per_class = dict(zip(counts.classes, first.iou, strict=True))
-    return table | {f"IoU by class ({CONVENTIONS[0]})": per_class}
+    undefined = describe_undefined_run(counts, first, CONVENTIONS[0])
+    return table | {f"IoU by class ({CONVENTIONS[0]})": per_class}, undefined
 
 
 _SHOWN_FIELDS = (
@@ -150,6 +152,7 @@ def _format_details(details: dict[str, Any]) -> list[str]:
             lines += ["", title, *_indent(details[title])]
     if details.get("scores"):
         lines += ["", "scores, in percent", *_format_scores(details["scores"])]
+        lines += [f"  {reason}" for reason in details["undefined"]]
     if details.get("alarms"):
         lines += ["", "alarms", *(f"  {text}" for text in details["alarms"])]
     failure = details.get("failure")
@@ -176,7 +179,9 @@ def _indent(values: dict[str, Any], depth: int = 1) -> list[str]:
 
 
 def _format_scores(scores: dict[str, dict[str, float]]) -> list[str]:
+    from benchmark.report.tables.numbers import format_score
+
     return [
-        f"  {convention}: " + "  ".join(f"{name} {value:.2f}" for name, value in values.items())
+        f"  {convention}: " + "  ".join(f"{name} {format_score(value, digits=2)}" for name, value in values.items())
         for convention, values in scores.items()
     ]

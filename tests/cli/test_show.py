@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from scipy import sparse
 
 from benchmark.core.run_record import Failure
 from benchmark.store.staleness import digest_module
@@ -190,3 +194,18 @@ def test_show_prints_the_traits_that_are_known(store: Store, capsys: pytest.Capt
     traits = out.split("\ntraits\n")[1].split("\n\n")[0].splitlines()
     assert "  setting: inductive" in traits and "  backbone: CLIP ViT-B/16" in traits
     assert "  extra_models: none" in traits and not any(line.startswith("  background") for line in traits)
+
+
+def test_show_says_which_classes_are_in_no_scored_image(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    counts, is_there = even(80, 60), np.array([1, 1, 0, 0])
+    factors = dict.fromkeys(("target", "prediction", "intersection"), is_there) | {
+        "confusion": np.outer(is_there, is_there)
+    }
+    fields: dict[str, Any] = {
+        name: sparse.csr_array(getattr(counts, name).toarray() * factor) for name, factor in factors.items()
+    }
+    margins = {name: 0 * getattr(counts, name) for name in ("margin_intersection", "margin_prediction")}
+    empty = replace(counts, **fields | margins)
+    out = run_command(capsys, "show", save(store, spec_of(), empty)).out
+    assert "miou_unseen n/a" in out and "nan" not in out
+    assert "  U and hIoU are not defined: no unseen class occurs in the targets of the scored images (cup, fish)" in out

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from benchmark.evaluation.scores import Convention, Metric
+from benchmark.evaluation.scores import Metric
+from benchmark.evaluation.undefined_scores import explain_lack
 from benchmark.report.result_row import ResultRow
 from benchmark.report.split_names import list_splits
 from benchmark.report.study_results import GroupResults, StudyResults
@@ -18,7 +19,8 @@ AFFECTED: dict[Metric, tuple[Metric, ...]] = {
     "miou_unseen": ("miou_unseen", "hiou"),
 }
 """Scores that are not defined if the mean over this kind of classes is not."""
-KINDS: dict[Metric, str] = {"miou_seen": "seen", "miou_unseen": "unseen"}
+KINDS: dict[Metric, bool] = {"miou_seen": True, "miou_unseen": False}
+"""Whether the classes of a mean are seen ones."""
 
 
 def describe_undefined_scores(results: StudyResults, metrics: Sequence[Metric]) -> list[str]:
@@ -51,7 +53,7 @@ def describe_undefined(rows: Sequence[ResultRow], metrics: Sequence[Metric], *, 
     """
     done = [row for row in rows if row.done]
     notes = []
-    for metric, kind in KINDS.items():
+    for metric, is_seen in KINDS.items():
         names = [SCORE_HEADERS[affected] for affected in AFFECTED[metric] if affected in metrics]
         lacking = [row for row in done if is_undefined(row, metric)]
         if not names or not lacking:
@@ -59,7 +61,8 @@ def describe_undefined(rows: Sequence[ResultRow], metrics: Sequence[Metric], *, 
         where = "" if len(lacking) == len(done) else f" in {', '.join(repr(row.label) for row in lacking)}"
         effect = f"; so there is {consequence}" if not where and consequence else ""
         verb = "are" if len(names) > 1 else "is"
-        reason = explain_lack(kind, rows[0].convention)
+        counts = next(counts for row in lacking for counts in row.counts)
+        reason = explain_lack(counts, is_seen=is_seen, convention=rows[0].convention)
         notes.append(f"{' and '.join(names)} {verb} not defined{where}: {reason}{effect}.")
     return notes
 
@@ -67,9 +70,3 @@ def describe_undefined(rows: Sequence[ResultRow], metrics: Sequence[Metric], *, 
 def is_undefined(row: ResultRow, metric: Metric) -> bool:
     """Return whether a mean over classes is not defined for some run of a row."""
     return any(math.isnan(getattr(run.scores, metric)) for run in row.counted)
-
-
-def explain_lack(kind: str, convention: Convention) -> str:
-    """Return why a mean over seen or unseen classes is not defined under a convention."""
-    places = "the targets" if convention == "d2-main" else "the targets or predictions"
-    return f"no {kind} class occurs in {places} of the scored images"

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from benchmark.core.method import Config
 from benchmark.core.types import Losses, get_ignore_label
+from methods.blocks.loss_weights import check_any_weight
 from methods.blocks.pixel_text_terms import compute_pixel_text_terms
 from methods.blocks.resizing import resize_maps
 
@@ -31,8 +32,7 @@ class PixelTextConfig(Config):
         Raises:
             ValueError: All weights are 0.
         """
-        if not (self.cross_entropy or self.focal or self.dice):
-            raise ValueError("loss.cross_entropy, loss.focal and loss.dice are all 0, expected one above 0")
+        check_any_weight(self, "cross_entropy", "focal", "dice", prefix="loss.")
 
 
 class PixelTextLoss(nn.Module):

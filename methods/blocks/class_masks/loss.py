@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from benchmark.core.method import Config
 from benchmark.core.types import Losses, get_ignore_label
 from methods.blocks.class_masks.terms import compute_class_mask_terms
+from methods.blocks.loss_weights import check_any_weight
 from methods.blocks.resizing import resize_maps
 
 
@@ -30,8 +31,7 @@ class ClassMaskConfig(Config):
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
-        if not (self.focal or self.dice):
-            raise ValueError("focal and dice are both 0, expected one above 0")
+        check_any_weight(self, "focal", "dice")
         return self
 
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from benchmark.core.method import Config
+from methods.blocks.loss_weights import check_any_weight
 
 MaskTerm = Literal["focal", "bce"]
 """Loss of a pixel: the focal loss (arXiv 1708.02002, alpha 0.25, gamma 2), or plain binary cross-entropy."""
@@ -58,6 +59,5 @@ class MaskMatchingConfig(Config):
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
-        if not (self.class_weight or self.mask_weight or self.dice_weight):
-            raise ValueError("class_weight, mask_weight and dice_weight are all 0, expected one above 0")
+        check_any_weight(self, "class_weight", "mask_weight", "dice_weight")
         return self

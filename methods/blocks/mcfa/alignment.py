@@ -24,6 +24,7 @@ from benchmark.core.types import Batch, Losses
 from methods.blocks.class_embeddings.text_bank import ClassEmbeddings, TextBank
 from methods.blocks.clip.attention import Attention, Tail
 from methods.blocks.clip.image_encoder import ClipImageEncoder
+from methods.blocks.loss_weights import check_any_weight
 from methods.blocks.mcfa.loss_terms import (
     choose_pseudo_labels,
     compute_cross_entropy,
@@ -60,10 +61,7 @@ class McfaConfig(Config):
 
     @model_validator(mode="after")
     def _check_weights(self) -> Self:
-        if not (self.labels or self.has_teacher):
-            raise ValueError(
-                "labels, pseudo_labels, local_alignment and global_alignment are all 0, expected one above 0"
-            )
+        check_any_weight(self, "labels", "pseudo_labels", "local_alignment", "global_alignment")
         return self
 
     @property

@@ -12,6 +12,7 @@ import typer
 
 from benchmark.cli import (
     cluster,
+    compute,
     d2,
     data,
     doctor,
@@ -69,6 +70,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "table": reports.table,
         "plot": plots.plot,
         "compare": reports.compare,
+        "compute": compute.compute,
         "export": reports.export,
         "show": show.show,
         "verify": verify.verify,

@@ -9,6 +9,8 @@ from benchmark.report.compute.compute_table import describe_sum, lay_out, list_n
 from benchmark.report.compute.paragraph import write_paragraph
 from benchmark.report.tables.escaping import escape_latex, escape_markdown
 from benchmark.report.tables.json_text import dump_json, format_csv
+from benchmark.report.tables.latex_table import to_latex
+from benchmark.report.tables.typeset import WIDTH, to_markdown, to_text
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 Format = Literal["txt", "md", "tex", "csv", "json"]

@@ -10,10 +10,9 @@ from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.papers.paper_notes import describe_cells, describe_classes, describe_looks, describe_sources
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
 from benchmark.report.papers.places import Candidate, find_places
-from benchmark.report.papers.published_match import format_values, list_values
+from benchmark.report.papers.published_match import format_values, list_published_metrics, list_values
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.column import Column, build_row_frame
-from benchmark.report.tables.headers import SCORE_HEADERS
 from benchmark.report.tables.layout import (
     TICK,
     HeaderGroup,
@@ -26,8 +25,6 @@ from benchmark.report.tables.layout import (
 from benchmark.report.tables.numbers import NOTHING, format_difference, format_score
 from benchmark.report.tables.selection import SelectedColumns
 from benchmark.report.tables.study_table import describe_table, describe_table_rows, list_warnings
-
-PUBLISHED_METRICS = ("pixel_accuracy", "miou_seen", "miou_unseen", "hiou", "miou")
 
 
 class Block(NamedTuple):
@@ -60,6 +57,7 @@ def lay_out_paper(
     texts = describe_cells(results, _describe_own(results, columns))
     order = [cell for row in texts for cell in (row.label, *row.own, *row.published)]
     warnings = list_warnings(results.study) if results.study is not None else set()
+    warnings |= {text for row in texts for some in row.published for text in some}
     marks, row_notes = assign_marks(order, warnings=warnings)
     given = iter(marks)
     for row_index in range(len(results.rows)):
@@ -178,14 +176,13 @@ def _lay_out_published(
 ) -> tuple[list[str], list[list[TableCell]]]:
     """Return the columns of published numbers, and of what they say of ours if we have any."""
     table = results.named.table
-    metrics = [key for key in table.columns if key in PUBLISHED_METRICS] or [table.compared]
-    names = " / ".join(SCORE_HEADERS[metric] for metric in METRICS if metric in metrics)
+    metrics = list_published_metrics(table)
     candidates = [_make_published_candidate(cell, table.compared) for cell in cells]
     numbers = [
         TableCell(_format_published(cell, metrics), state="published", is_best=place == 1, is_second=place == 2)
         for cell, place in zip(cells, find_places(candidates), strict=True)
     ]
-    header, body = [f"published {names}"], [numbers]
+    header, body = ["published"], [numbers]
     if has_own and any(cell.verdict is not None or cell.obstacle for cell in cells):
         header += ["difference", "verdict"]
         body.append([TableCell(_format_change(cell, digits=digits)) for cell in cells])

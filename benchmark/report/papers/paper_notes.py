@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from benchmark.core.protocol_class import ClassKey
 from benchmark.core.run_state import RunState
+from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
-from benchmark.report.papers.published_match import describe_published
+from benchmark.report.papers.published_match import describe_published, list_published_metrics
+from benchmark.report.tables.headers import SCORE_HEADERS
 
 WITHOUT = {"none": "no training", "": "unknown supervision"}
 
@@ -102,12 +104,23 @@ def describe_looks(results: PaperResults) -> list[str]:
             "that are stale, imported or incomplete are italic, and a note says why."
         )
     if has_published:
-        compared = results.named.table.compared
+        compared = SCORE_HEADERS[find_metric(results.named.table.compared)]
+        names = " / ".join(SCORE_HEADERS[find_metric(key)] for key in list_published_metrics(results.named.table))
         texts.append(
-            f"Published numbers are italic, as printed by their sources; difference: ours minus published {compared}; "
-            "verdict: whether the published number lies in our interval, widened by half a unit of its last decimal."
+            f"Published numbers are italic: {names}, as printed by their sources. Difference: ours minus published "
+            f"{compared}; verdict: whether the published number lies in our interval, widened by half a unit of its last "
+            "decimal."
         )
     return texts
+
+
+def find_metric(key: str) -> Metric:
+    """Return the metric of a key.
+
+    Raises:
+        KeyError: There is none.
+    """
+    return next(metric for metric in METRICS if metric == key)
 
 
 def describe_sources(results: PaperResults) -> list[str]:

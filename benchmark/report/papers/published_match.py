@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
-from benchmark.core.paper import PaperDataset, PublishedName
+from benchmark.core.paper import PaperDataset, PaperTable, PublishedName
 from benchmark.evaluation.scores import Metric
 from benchmark.published.find import find_rows, fold_name
+from benchmark.published.published_row import Metric as PublishedMetric
 from benchmark.published.published_row import PublishedRow
 from benchmark.report.result_row import Estimate
 
@@ -91,6 +92,11 @@ def format_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> s
 def list_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> list[float | None]:
     """Return the published numbers of some metrics; None for one that is not published."""
     return [get_value(published.values, metric) for metric in metrics]
+
+
+def list_published_metrics(table: PaperTable) -> list[str]:
+    """Return the metrics of a table's published numbers: those of its columns that sources print."""
+    return [key for key in table.columns if key in get_args(PublishedMetric)] or [table.compared]
 
 
 def get_value(values: Mapping[Any, float], metric: str) -> float | None:

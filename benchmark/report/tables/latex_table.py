@@ -13,9 +13,13 @@ from benchmark.report.tables.escaping import (
 from benchmark.report.tables.layout import TICK, TableCell, TableLayout
 from benchmark.report.tables.typeset import append_spread
 
+SHRUNK_FROM = 9
+"""Number of columns from which on a table with groups of columns is shrunk to the width of the text."""
+
 
 def to_latex(layout: TableLayout, *, label: str = "") -> str:
-    """Return a `table*` environment, as it is wider than a column."""
+    """Return a `table*` environment, as it is wider than a column; shrunk to the page if it has many columns."""
+    is_shrunk = bool(layout.groups) and len(layout.header) >= SHRUNK_FROM
     marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
     notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
     lines = [
@@ -25,13 +29,14 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
         "  \\centering",
         *([f"  \\caption{{{escape_latex(layout.title)}}}"] if layout.title else []),
         *([f"  \\label{{tab:{label}}}"] if label else []),
+        *(["  \\resizebox{\\textwidth}{!}{%"] if is_shrunk else []),
         f"  \\begin{{tabular}}{{{''.join('l' if is_text else 'r' for is_text in layout.is_text)}}}",
         "    \\toprule",
         *_typeset_header(layout),
         *([] if 0 in layout.headings else ["    \\midrule"]),
         *_typeset_rows(layout),
         "    \\bottomrule",
-        "  \\end{tabular}",
+        f"  \\end{{tabular}}{'}' if is_shrunk else ''}",
         *(["  \\par\\medskip\\footnotesize\\raggedright", " \\\\\n".join(notes)] if notes else []),
         "\\end{table*}",
     ]
@@ -41,7 +46,9 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
 def _list_packages(layout: TableLayout) -> list[str]:
     """Return the packages that a table needs."""
     has_ticks = any(cell.text == TICK for row in layout.cells for cell in row)
-    return ["booktabs", *(["multirow"] if layout.groups else []), *(["amssymb"] if has_ticks else [])]
+    is_shrunk = bool(layout.groups) and len(layout.header) >= SHRUNK_FROM
+    packages = {"multirow": bool(layout.groups), "amssymb": has_ticks, "graphicx": is_shrunk}
+    return ["booktabs", *(name for name, is_needed in packages.items() if is_needed)]
 
 
 def _typeset_header(layout: TableLayout) -> list[str]:

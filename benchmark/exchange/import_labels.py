@@ -11,11 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import ImportedLabels, RunRecord, digest_code
 from benchmark.core.run_state import RunState
 from benchmark.exchange.count_labels import ImageObserver, LabelCounts, count_source
-from benchmark.exchange.import_request import CheckedImport, ImportRequest, check_request, describe_traits
+from benchmark.exchange.import_request import (
+    STATED_TRAITS,
+    CheckedImport,
+    ImportRequest,
+    check_request,
+    describe_traits,
+)
 from benchmark.exchange.imported_files import ImportedFiles
 from benchmark.planning.run_code import describe_code
 from benchmark.store.environment import describe_environment
@@ -75,8 +80,7 @@ def import_labels(
     folder = store.run(checked.spec.id)
     with hold_lock(folder.path):
         if folder.record_path.is_file():
-            traits = describe_traits(request, checked.spec, checked.targets.split)
-            return ImportResult(_find_same(folder, request, origin, traits=traits), False, remarks)
+            return ImportResult(_find_same(folder, request, origin), False, remarks)
         record = _save(folder, checked, request, started=started, origin=origin, counted=counted, files=files)
     return ImportResult(record, True, remarks)
 
@@ -114,9 +118,7 @@ def _save(
     return record
 
 
-def _find_same(
-    folder: RunFolder, request: ImportRequest, origin: ImportedLabels, *, traits: ProtocolClass
-) -> RunRecord:
+def _find_same(folder: RunFolder, request: ImportRequest, origin: ImportedLabels) -> RunRecord:
     """Return the record of an earlier import of the same predictions.
 
     Raises:
@@ -129,14 +131,14 @@ def _find_same(
             f"other predictions are imported as {request.name!r} with seed {request.seed} already (from {before}): "
             f"give another --as or --seed, or move {folder.path} away"
         )
-    texts = {
+    texts: dict[str, tuple[object, object]] = {
         "supervision": (record.supervision, request.supervision),
         "paper": (record.paper, request.paper),
         "program": (record.imported.program, request.program),
         "note": (record.imported.note, request.note),
     }
     known = record.known_traits
-    texts |= {name: (getattr(known, name), value) for name, value in traits if name != "supervision"}
+    texts |= {name: (getattr(known, name), getattr(request, name)) for name in STATED_TRAITS}
     changed = [
         f"{name.replace('_', ' ')} {old!r} instead of {new!r}"
         for name, (old, new) in texts.items()

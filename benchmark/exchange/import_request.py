@@ -31,6 +31,8 @@ TRAIT_VALUES = {
     "target_images": tuple(filter(None, get_args(TargetImages))),
 }
 """Values of the traits that a request may state, by its fields."""
+STATED_TRAITS = (*TRAIT_VALUES, "backbone", "extra_models")
+"""All traits that a request may state beside the supervision."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def describe_traits(request: ImportRequest, spec: RunSpec, split: Split) -> Prot
         spec: Spec of the imported run.
         split: Its split, on which the predictions are scored.
     """
-    stated = {name: getattr(request, name) for name in (*TRAIT_VALUES, "backbone", "extra_models")}
+    stated = {name: getattr(request, name) for name in STATED_TRAITS}
     update = {"background": split.background} | {name: value for name, value in stated.items() if value}
     return derive_traits(spec, supervision=request.supervision).model_copy(update=update)
 

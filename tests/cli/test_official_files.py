@@ -152,7 +152,7 @@ FAULTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a program": (lambda file: torch.save({"model": {}, "hook": Bomb()}, file), "runs the function posix.system"),
     "an expression": (lambda file: torch.save([eval], file), "runs the function builtins.eval"),
     "settings alone": (lambda file: torch.save({"meta": {}}, file), "holds a table of meta, expected tensors by name"),
-    "an object": (lambda file: torch.save(torch.nn.Linear(1, 1), file), "but a whole object"),
+    "an object": (lambda file: torch.save(torch.nn.Linear(1, 1), file), "holds a whole object"),
 }
 
 

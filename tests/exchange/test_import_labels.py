@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmark.core.protocol_class import ProtocolClass
 from benchmark.evaluation.scores import score
 from benchmark.exchange.import_labels import import_labels
 from benchmark.store.store import Store
@@ -213,6 +214,7 @@ def test_other_traits_of_the_same_labels_are_refused(split: str, store: Store, t
     path = write_labels(tmp_path / "p", make_labels())
     import_labels(make_request(path, split), store=store)
     assert not import_labels(make_request(path, split), store=store).is_new
+    assert not import_labels(make_request(path, split, vocabulary="all"), store=store).is_new
     with pytest.raises(ValueError, match="already, with vocabulary 'all' instead of 'image'"):
         import_labels(make_request(path, split, vocabulary="image"), store=store)
 
@@ -221,3 +223,12 @@ def test_an_unknown_trait_is_answered_with_the_nearest(split: str, store: Store,
     request = make_request(write_labels(tmp_path / "p", make_labels()), split, setting="inductiv")
     with pytest.raises(KeyError, match="no setting 'inductiv'; did you mean 'inductive'"):
         import_labels(request, store=store)
+
+
+def test_an_import_of_an_older_version_is_the_same_import(split: str, store: Store, tmp_path: Path) -> None:
+    path = write_labels(tmp_path / "p", make_labels())
+    record = import_labels(make_request(path, split), store=store).record
+    file = store.run(record.spec.id).record_path
+    file.write_text(record.model_dump_json(exclude={"traits"}))
+    again = import_labels(make_request(path, split), store=store)
+    assert not again.is_new and again.record.traits == ProtocolClass()

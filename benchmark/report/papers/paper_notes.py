@@ -108,8 +108,8 @@ def describe_looks(results: PaperResults) -> list[str]:
         names = " / ".join(SCORE_HEADERS[find_metric(key)] for key in list_published_metrics(results.named.table))
         texts.append(
             f"Published numbers are italic: {names}, as printed by their sources. Difference: ours minus published "
-            f"{compared}; verdict: whether the published number lies in our interval, widened by half a unit of its last "
-            "decimal."
+            f"{compared}. Verdict: whether the published number lies in our interval, widened by half a unit of its "
+            "last decimal."
         )
     return texts
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmark.exchange.checksums import CHECKSUMS, verify_checksums
 from benchmark.exchange.merge_decision import find_problem
+from benchmark.exchange.results_container import check_container
 from benchmark.exchange.results_manifest import ResultsManifest
 from benchmark.exchange.store_archive import ArchiveLimits, unpack_files
 from benchmark.store.disk_usage import format_size
@@ -57,6 +58,7 @@ def unpack_results(path: Path, folder: Path) -> Path:
     check_archive(path)
     unpack_files(path, folder, limits=RESULT_LIMITS)
     verify_checksums(folder, path)
+    check_container(path)
     try:
         _check_names(folder)
         _check_runs(Store(folder / RUNS), read_manifest(folder))

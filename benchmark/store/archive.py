@@ -91,6 +91,13 @@ def write_entries(out: Path, entries: Mapping[str, Path | bytes]) -> list[str]:
     return sorted(entries)
 
 
+def make_zip_entry(name: str) -> zipfile.ZipInfo:
+    """Return the entry of a file in a zip archive, without time and owner."""
+    entry = zipfile.ZipInfo(name, ZIP_EPOCH)
+    entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+    return entry
+
+
 @contextmanager
 def _open_writer(path: Path) -> Iterator[_Writer]:
     if path.name.endswith(".zip"):
@@ -112,8 +119,7 @@ class _ZipWriter:
         self._archive = archive
 
     def add(self, source: Path | bytes, name: str) -> None:
-        entry = zipfile.ZipInfo(name, ZIP_EPOCH)
-        entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, 0o644 << 16, 3
+        entry = make_zip_entry(name)
         entry.file_size = _measure(source)  # tells zipfile whether the entry needs 64 bits
         with _open_source(source) as file, self._archive.open(entry, "w") as target:
             while chunk := file.read(1 << 20):

@@ -151,13 +151,18 @@ def _merge_run(store: Store, other: Store, run_id: str, *, staging: Path | None)
 
 
 def _stage(run: RunFolder, staging: Path) -> RunFolder:
-    """Copy a run and check the copy.
+    """Copy a run, or move it if it was unpacked into this folder, and check it.
 
     Raises:
         ValueError: The copy is not what a run must be.
     """
     staged = RunFolder(staging / run.id)
-    shutil.copytree(run.path, staged.path, ignore=NOT_COPIED)
+    if run.path.is_relative_to(staging):  # no second copy, for which a disk may have no room
+        os.rename(run.path, staged.path)
+        for path in [*staged.path.rglob("lock"), *staged.path.rglob(".draft-*")]:
+            path.unlink()
+    else:
+        shutil.copytree(run.path, staged.path, ignore=NOT_COPIED)
     problem = find_problem(staged, staged.read_snapshot())
     if problem:
         raise ValueError(problem)

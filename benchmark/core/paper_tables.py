@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmark.core.paper import PAPERS, Paper, PaperRow, PaperTable, list_papers, load_paper
 from benchmark.core.study import Study, StudyRow
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 from benchmark.utils.yaml_files import read_table
 
 FILE = re.compile(r"(?P<paper>.*\.ya?ml)/(?P<table>[^/]*)")
@@ -96,12 +96,18 @@ def is_table(text: str, folder: Path = PAPERS) -> bool:
 
 
 def explain_missing_table(text: str, folder: Path = PAPERS) -> str:
-    """Return one line about a table that an included paper does not have; empty if there is no such paper."""
+    """Return one line about a table that an included paper does not have; empty if the text names no paper.
+
+    A text that may as well name a variant of a method is one about a table only if a table has nearly this name.
+    """
     paper, slash, table = text.partition("/")
     stem = paper.replace("-", "_")
     if not slash or stem not in list_papers(folder):
         return ""
-    return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, _list_own_tables(stem, folder))
+    known = _list_own_tables(stem, folder)
+    if paper == stem and find_near_name(table, known) is None:
+        return ""
+    return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, known)
 
 
 def read_name(text: str) -> TableName:

@@ -21,6 +21,10 @@ def explain_unknown(store: Store, name: str) -> str:
     plans, specs = store.list_plans(), list(_read_specs(store))
     kind = "table" if is_table(name) else "study" if name in list_studies() else ""
     is_unplanned, begin = bool(kind) and name not in plans, store.format_command("run", name)
+    method, _, variant = name.partition("/")
+    variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
+    if not variants and (missing := explain_missing_table(name)):
+        return missing
     if not plans and not specs and not store.list_ids():
         place = f"there are no runs in {store.root}; give another folder with --runs"
         if is_unplanned:
@@ -28,10 +32,6 @@ def explain_unknown(store: Store, name: str) -> str:
         return f"no study, method or run {name!r}: {place}"
     if is_unplanned:
         return f"{kind} {name!r} was never planned in {store.root}; begin with: {begin}"
-    if missing := explain_missing_table(name):
-        return missing
-    method, _, variant = name.partition("/")
-    variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
     if variants:
         hint = _say_unknown(f"variant of {method}", variant, variants)
         return f"{hint} {store.root} holds runs of: {_join([repr(known) for known in variants])}"

@@ -120,7 +120,7 @@ def _lay_out_dataset(results: PaperResults, index: int, columns: SelectedColumns
         header += published_header
         body += published
     if not body:
-        header, body = [NOTHING], [[TableCell(NOTHING) for _ in cells]]
+        header, body = ["published"], [[TableCell(NOTHING) for _ in cells]]
     return Block(header, body, printed)
 
 

@@ -10,7 +10,7 @@ from itertools import product
 from benchmark.core.paper import PaperDataset, PaperRow
 from benchmark.core.paper_tables import NamedTable
 from benchmark.core.run_state import RunState
-from benchmark.core.split import name_split
+from benchmark.core.split import load_split, name_split
 from benchmark.core.study import PlanRow
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Metric
@@ -110,10 +110,14 @@ def collect_paper(
         adapt: Function that replaces the rows, such as by those that any machine has.
 
     Raises:
-        KeyError: A published method or the baseline is unknown; the message suggests the nearest.
+        KeyError: A split, a published method or the baseline is unknown; the message suggests the nearest.
         ValueError: Several published rows fit a cell, or a row holds runs of different settings.
     """
     datasets = choose_datasets(named, split)
+    known_splits = {row.split for row in plan_rows}
+    for place in dict.fromkeys(place for dataset in datasets for place in dataset.splits):
+        if name_split(place) not in known_splits:
+            load_split(place)  # of a misspelt name, all runs would be missing
     jackknife = ImageJackknife(tuple(metrics))
     planned = {(row.label, row.split): row for row in reversed(plan_rows)}
     places = dict.fromkeys(name_split(place) for dataset in datasets for place in dataset.splits)

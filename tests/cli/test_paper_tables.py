@@ -1,0 +1,138 @@
+"""Tables of papers on the command line: names, options, missing runs as a study, archives."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.core.study import Plan, PlanRow
+from benchmark.store.store import Store
+from tests.cli.shell import TINY, run_command
+from tests.report.world import even, save, spec_of
+
+
+@pytest.fixture
+def paper(tmp_path: Path) -> str:
+    """Return the name of a table in a file: two rows of a tiny method on toybox, and published numbers on VOC."""
+    shutil.copy(TINY, tmp_path / "tiny_method.py")
+    rows = [
+        {"label": "plain", "method": "tiny_method.py"},
+        {"label": "wide", "method": "tiny_method.py", "set": {"scale": 0.5}},
+        {"label": "ZegCLIP", "published": "ZegCLIP"},
+    ]
+    table = {
+        "title": "main",
+        "datasets": [{"label": "Toybox", "split": "toybox"}, {"label": "VOC", "split": "voc12"}],
+        "rows": rows,
+        "seeds": [0, 1],
+        "setting": "inductive",
+    }
+    fields = {"title": "Mine", "citation": "none", "source": "ours", "tables": {"main": table}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(fields))
+    return f"{tmp_path}/mine.yaml/main"
+
+
+def save_table(root: Path, *, seeds: int) -> None:
+    """Save runs and the plan of a table "mine.main" with two rows on toybox."""
+    store, rows = Store(root), []
+    for label, unseen in (("plain", 60), ("wide", 40)):
+        ids = {seed: save(store, spec_of(label, seed=seed), even(90 + seed, unseen + seed)) for seed in range(seeds)}
+        missing = {seed: spec_of(label, seed=seed).id for seed in range(seeds, 2)}
+        rows.append(PlanRow(label=label, method="demo", split="toybox", ids={**ids, **missing}))
+    store.write_plan(Plan(study="mine.main", title="Mine: main", rows=tuple(rows)))
+
+
+def test_a_table_of_an_empty_store_names_the_commands_that_fill_it(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", paper, "--wide")
+    words = " ".join(out.split())
+    assert (
+        code == 0 and f"Toybox: 4 of 4 runs missing. To compute them: chimera-bench run {paper} --split toybox" in words
+    )
+    assert "91.9 / 77.8 / 84.3" in out
+
+
+def test_a_table_is_drawn_from_its_plan(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_table(tmp_path / "runs", seeds=2)
+    arguments = ("--runs", str(tmp_path / "runs"), "table", paper, "--split", "toybox")
+    value = json.loads(run_command(capsys, *arguments, "--json").out)
+    scores = {(line["row"], line["metric"]): line["value"] for line in value["lines"]}
+    assert scores["plain", "hiou"] > scores["wide", "hiou"] and value["datasets"] == ["Toybox"]
+    out = run_command(capsys, *arguments, "--provenance").out
+    assert out.count("seed 0") == 2 and spec_of("plain").id in out
+
+
+@pytest.mark.parametrize("options", [("--sort", "hiou"), ("--by-split",), ("--baseline", "wide")])
+def test_options_without_a_meaning_are_refused(
+    options: tuple[str, ...], paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", paper, *options)
+    assert code == 2 and f"{options[0]} has no meaning" in err
+
+
+def test_provenance_is_for_tables_of_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_table(tmp_path, seeds=1)
+    code, _, err = run_command(capsys, "--runs", str(tmp_path), "table", "mine.main", "--provenance")
+    assert code == 2 and "--provenance has no meaning" in err
+
+
+def test_misspelt_tables_columns_and_splits_are_named_with_the_nearest(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ("--runs", str(tmp_path / "runs"))
+    assert "did you mean 'main'" in run_command(capsys, *runs, "table", f"{paper[:-4]}mian").err
+    assert "did you mean 'components'" in run_command(capsys, *runs, "table", "chimera-seg/component").err
+    assert "did you mean 'hiou'" in run_command(capsys, *runs, "table", paper, "--columns", "hiuo").err
+    assert "did you mean 'toybox'" in run_command(capsys, *runs, "table", paper, "--split", "toybx").err
+
+
+def test_missing_runs_are_a_study_with_the_same_ids(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, out = ("--runs", str(tmp_path / "runs")), str(tmp_path / "left.yaml")
+    code, text, _ = run_command(capsys, *runs, "missing", paper, "--split", "toybox", "--out", out)
+    assert code == 0 and "4 of 4 runs not done" in text
+    wanted = json.loads(run_command(capsys, *runs, "missing", paper, "--split", "toybox", "--json").out)["missing"]
+    planned = json.loads(run_command(capsys, *runs, "plan", out, "--json").out)["states"]
+    assert sorted(planned) == sorted(wanted) and len(wanted) == 4
+
+
+def test_only_what_is_missing_is_in_the_study(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs, out = ("--runs", str(tmp_path / "runs")), tmp_path / "left.yaml"
+    run_command(
+        capsys, *runs, "run", paper, "--split", "toybox", "--seed", "1", "--max-images", "0", "-j", "1", "--no-cost"
+    )
+    code, text, _ = run_command(capsys, *runs, "missing", paper, "--split", "toybox", "--out", str(out))
+    assert code == 0 and "2 of 4 runs not done" in text
+    assert [row["seeds"] for row in yaml.safe_load(out.read_text())["rows"]] == [[0], [0]]
+
+
+def test_data_that_are_not_here_make_all_runs_missing(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run_command(capsys, "--runs", str(tmp_path / "runs"), "missing", paper, "--split", "voc12")
+    assert code == 0 and "4 of 4 runs not done" in out and "needs a data folder" in err
+
+
+def test_a_study_file_has_the_suffix_of_one(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--runs", str(tmp_path / "runs"), "missing", paper, "--split", "toybox", "--out", "left.txt")
+    code, _, err = run_command(capsys, *arguments)
+    assert code == 1 and "ends in .yaml" in err
+
+
+def test_an_archive_has_the_table_and_draws_it_again(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_table(tmp_path / "runs", seeds=2)
+    archive, new = str(tmp_path / "results.zip"), ("--runs", str(tmp_path / "new"))
+    assert run_command(capsys, "--runs", str(tmp_path / "runs"), "export", paper, "--out", archive).code == 0
+    assert run_command(capsys, *new, "import", archive).code == 0
+    arguments = ("table", paper, "--format", "csv")
+    first, second = (run_command(capsys, *place, *arguments).out for place in (("--runs", str(tmp_path / "runs")), new))
+    assert first == second and first.count("\n") > 3
+    assert run_command(capsys, *new, "import", archive, "--check").code == 0

@@ -305,7 +305,9 @@ def _find_ids(store: Store, names: Sequence[str]) -> list[str]:
 
 
 def _is_plan(store: Store, names: Sequence[str]) -> bool:
-    return len(names) == 1 and bool(store.select_plans(names[0]))
+    from benchmark.store.named_plans import select_plans
+
+    return len(names) == 1 and bool(select_plans(store, names[0]))
 
 
 def _refuse_shared_jobs(runs: Sequence[RunStatus], ids: set[str]) -> None:

@@ -16,6 +16,7 @@ from benchmark.core.study import Plan, PlanRow
 from benchmark.report.row_labels import label_rows
 from benchmark.store.exact_names import is_called, read_spec
 from benchmark.store.method_code import select_code
+from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.method_names import name_method_file, split_method
@@ -121,7 +122,7 @@ class _Part:
 
 def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_Part]:
     """Return what a name stands for; that is several parts for a table of a paper, one for each of its plans."""
-    plans = store.select_plans(name)
+    plans = select_plans(store, name)
     return [_read_study(store, plan) for plan in plans] or [_find_rows(store, name, list_variants)]
 
 

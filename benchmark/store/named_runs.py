@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmark.store.exact_names import read_spec
 from benchmark.store.method_code import select_code
+from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.method_names import split_method
@@ -36,7 +37,7 @@ def find_named_runs(store: Store, names: Sequence[str]) -> NamedRuns:
         KeyError: A name stands for nothing, or for several runs; the message says for what.
         ValueError: A plan is broken.
     """
-    plans = {name: store.select_plans(name) for name in names}
+    plans = {name: select_plans(store, name) for name in names}
     ids = [run_id for name in names for run_id in _find_runs(store, name, plans[name])]
     return NamedRuns(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(plan for some in plans.values() for plan in some)))
 

@@ -142,15 +142,6 @@ class Store:
         paths = [Path(entry) for entry in _list_folder(self.root / "plans")]
         return sorted(path.stem for path in paths if path.suffix == ".json" and not path.name.startswith("."))
 
-    def select_plans(self, name: str) -> list[str]:
-        """Return the plans that a name stands for: that of a study, or those of a table of a paper; none for others."""
-        from benchmark.core.paper_tables import is_table, read_name
-
-        plans = self.list_plans()
-        if name in plans:
-            return [name]
-        return read_name(name).select_plans(plans) if is_table(name) else []
-
     def _make_plan_path(self, name: str) -> Path:
         return self.root / "plans" / f"{name}.json"
 

@@ -22,6 +22,7 @@ from benchmark.report.study_results import StudyResults, collect_results
 from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_table import render, sort_results
+from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 
 
@@ -98,7 +99,7 @@ class _Drawing(NamedTuple):
 
 def _list_drawings(store: Store, name: str, list_variants: VariantLister) -> list[_Drawing]:
     """Return the tables that a name stands for: several for a table of a paper, if it was planned on other splits."""
-    if is_table(name) and store.select_plans(name):
+    if is_table(name) and select_plans(store, name):
         return [
             _Drawing(plan, partial(draw_portable_paper, store, load_table(name), split=split))
             for plan, split in list_paper_plans(store, load_table(name))

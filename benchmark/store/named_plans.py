@@ -1,0 +1,19 @@
+"""Plans that a name stands for. No run needs this module, so that a change of it makes no result stale."""
+
+from __future__ import annotations
+
+from benchmark.core.paper_tables import is_table, read_name
+from benchmark.store.store import Store
+
+
+def select_plans(store: Store, name: str) -> list[str]:
+    """Return the plans that a name stands for: that of a study, or those of a table of a paper; none for others.
+
+    Args:
+        store: Store that holds the plans.
+        name: Name of a study, PAPER/TABLE, or anything else.
+    """
+    plans = store.list_plans()
+    if name in plans:
+        return [name]
+    return read_name(name).select_plans(plans) if is_table(name) else []

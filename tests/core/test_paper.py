@@ -20,6 +20,7 @@ from benchmark.core.paper_tables import (
 from benchmark.planning.expand import expand
 from benchmark.planning.registry import list_methods, list_variants
 from benchmark.planning.resolve import outline
+from benchmark.planning.run_code import describe_code
 from benchmark.published.read import find_rows, read_published
 from benchmark.report.papers.published_match import match_published
 
@@ -138,3 +139,9 @@ def test_a_misspelt_key_of_a_paper_is_named_with_its_line(tmp_path: Path) -> Non
 
 def test_methods_of_published_rows_are_found_whatever_the_case() -> None:
     assert find_rows(read_published(), method="zegclip")
+
+
+def test_no_result_depends_on_papers_and_published_numbers() -> None:
+    spec = expand(make_table_study(load_table("chimera-seg/head"), ["toybox"])).first_specs[0]
+    code = [name for name in describe_code(spec) if name.startswith("benchmark/")]
+    assert code and not [name for name in code if "paper" in name or "published" in name or "report" in name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from benchmark.published.published_row import PublishedRow
 from benchmark.utils.did_you_mean import explain_unknown_name
@@ -76,6 +77,7 @@ def _list_names(known: Iterable[Sequence[str]]) -> list[str]:
     return list(dict.fromkeys(name for names in known for name in names if name))
 
 
+@lru_cache(maxsize=4096)
 def fold_name(name: str) -> str:
     """Return a name without the differences that do not count between names."""
     return re.sub(r"[\s_,-]+", " ", name.strip().casefold())

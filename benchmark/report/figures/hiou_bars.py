@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -26,6 +26,7 @@ from benchmark.report.figures.style import (
     GRAY,
     INTERVAL_LINES,
     choose_colors,
+    choose_hatches,
     draw_grid,
     draw_legend_below,
     list_paths,
@@ -36,6 +37,17 @@ from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.headers import describe_supervision
 
+BarLook: TypeAlias = dict[str, Any]
+BLANK: dict[str, Any] = {"facecolor": "white", "linewidth": 0, "pad": 1}
+"""Background of a text, so that no line runs through it."""
+VALUE: dict[str, Any] = {
+    "xycoords": ("axes fraction", "data"),
+    "textcoords": "offset points",
+    "va": "center",
+    "fontsize": 7,
+    "annotation_clip": False,
+}
+"""Place of a number right of the axes, where nothing is drawn."""
 POINT: dict[str, Any] = {"edgecolors": "black", "linewidths": 0.4, "zorder": 3, "s": 7}
 POINT_KEY: dict[str, Any] = {"marker": "o", "markersize": 3, "markeredgecolor": "black", "markeredgewidth": 0.4}
 """Looks of the point of a seed, and of its key in the legend."""
@@ -64,28 +76,27 @@ def draw_bars(
     means = [row.estimates["hiou"].mean if row.done else math.nan for row in rows]
     if all(map(math.isnan, means)) and any(row.done for row in rows):
         return []
-    colors = _choose_colors(rows)
+    looks = _choose_looks(rows)
     with open_figure(out, "hiou", size=(COLUMN_IN, 0.9 + 0.23 * len(rows)), formats=formats) as figure:
         axes = figure.add_subplot()
         add_title(figure, rows, name=title)
         right = max([0.0, *(_find_right_end(row) for row in rows)]) or 1.0
         for y, (row, mean) in enumerate(zip(rows, means, strict=True)):
             if math.isnan(mean):
-                text = "not defined" if row.done else row.state
-                axes.text(0.01 * right, y, text, va="center", style="italic", fontsize=7)
+                text = "not defined" if row.done else row.state.value
+                axes.annotate(text, (0, y), (4, 0), style="italic", bbox=BLANK, **VALUE | {"xycoords": "data"})
             else:
-                _draw_bar(axes, row, y=y, color=colors[row.supervision])
-                at: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center"}
-                axes.annotate(f"{mean:.1f}", (right, y), (25, 0), fontsize=7, **at)
+                _draw_bar(axes, row, y=y, look=looks[row.supervision])
+                axes.annotate(f"{mean:.1f}", (1, y), (26, 0), ha="right", **VALUE)
         baselines = [row for row in rows if row is baseline and not math.isnan(means[rows.index(row)])]
         for row in baselines:
             axes.axvline(means[rows.index(row)], color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
-        axes.set(xlim=(0, 1.16 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
+        axes.set(xlim=(0, 1.03 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
         labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
         axes.set_yticks(range(len(rows)), [_mark_label(row, label) for row, label in labels])
         axes.tick_params(axis="y", length=0)
         draw_grid(axes, axis="x")
-        handles = [*_list_legend(rows, colors), *(make_baseline_handle(row, rows) for row in baselines)]
+        handles = [*_list_legend(rows, looks), *(make_baseline_handle(row, rows) for row in baselines)]
         handles += make_flag_handles(rows, ["hiou"])
         if handles:
             draw_legend_below(figure, handles, columns=2)
@@ -96,9 +107,9 @@ def _mark_label(row: ResultRow, label: str) -> str:
     return flag_label(row, ["hiou"], mark_splits(row, label))
 
 
-def _draw_bar(axes: Axes, row: ResultRow, *, y: int, color: tuple[float, float, float]) -> None:
+def _draw_bar(axes: Axes, row: ResultRow, *, y: int, look: BarLook) -> None:
     mean, interval = row.estimates["hiou"]
-    axes.barh(y, mean, height=0.66, color=color, alpha=0.45, linewidth=0)
+    axes.barh(y, mean, height=0.66, **look)
     if interval is not None:
         line = INTERVAL_LINES[interval.kind]
         axes.plot([interval.low, interval.high], [y, y], color="black", linewidth=1, linestyle=line)
@@ -106,7 +117,7 @@ def _draw_bar(axes: Axes, row: ResultRow, *, y: int, color: tuple[float, float, 
     values = [value for value in row.select_scores("hiou") if not math.isnan(value)]
     if len(values) > 1:
         offsets = [0.2 * (2 * rank / (len(values) - 1) - 1) for rank in range(len(values))]
-        axes.scatter(values, [y + offset for offset in offsets], color=[color], **POINT)
+        axes.scatter(values, [y + offset for offset in offsets], color=[look["facecolor"]], **POINT)
 
 
 def _find_right_end(row: ResultRow) -> float:
@@ -118,16 +129,19 @@ def _find_right_end(row: ResultRow) -> float:
     return max((end for end in ends if not math.isnan(end)), default=0.0)
 
 
-def _choose_colors(rows: Sequence[ResultRow]) -> dict[str, tuple[float, float, float]]:
-    """Return one color per kind of supervision, in the order of their first rows."""
-    kinds = list(dict.fromkeys(row.supervision for row in rows))
-    return dict(zip(kinds, choose_colors(len(kinds)), strict=True))
+def _choose_looks(rows: Sequence[ResultRow]) -> dict[str, BarLook]:
+    """Return color and hatching of the bars by kind of supervision, in the order of their first rows."""
+    kinds = list(dict.fromkeys(row.supervision for row in rows if row.done))
+    looks = zip(kinds, choose_colors(len(kinds)), choose_hatches(len(kinds)), strict=True)
+    return {
+        kind: {"facecolor": color, "hatch": hatch, "edgecolor": "white", "alpha": 0.5, "linewidth": 0}
+        for kind, color, hatch in looks
+    }
 
 
-def _list_legend(rows: Sequence[ResultRow], colors: dict[str, tuple[float, float, float]]) -> list[Patch | Line2D]:
-    """Return the legend of colors, lines and points; colors only if there are several."""
-    names = [name for name in colors if name]
-    patches = [Patch(color=colors[name], alpha=0.45, linewidth=0, label=describe_supervision(name)) for name in names]
+def _list_legend(rows: Sequence[ResultRow], looks: Mapping[str, BarLook]) -> list[Patch | Line2D]:
+    """Return the legend of bars, lines and points; bars only if there are several kinds."""
+    patches = [Patch(label=describe_supervision(kind), **look) for kind, look in looks.items()]
     handles: list[Patch | Line2D] = [*patches] if len(patches) > 1 else []
     estimates = [row.estimates["hiou"].interval for row in rows if row.done]
     handles += make_interval_handles(estimates, color="black", linewidth=1)

@@ -11,17 +11,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
-from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import (
     FORMATS,
     GRAY,
     PAGE_IN,
     choose_colors,
+    choose_lines,
     draw_grid,
     draw_legend_below,
     list_paths,
@@ -33,6 +33,8 @@ from benchmark.store.store import Store
 PANELS_ACROSS = 3
 """Panels side by side."""
 TOTAL = "total"
+WIDE = 30.0
+"""Ratio of the largest to the smallest value of a loss from which on its axis is logarithmic."""
 SMOOTHED_FRACTION = 0.05
 """Fraction of the training over which lines are running means."""
 
@@ -47,8 +49,12 @@ def draw_curves(
     names = list(dict.fromkeys(name for losses in lines.values() for name in losses))
     if not names:
         return []
-    looks = list(zip(choose_colors(len(rows)), shorten_labels([row.label for row in rows]), strict=True))
-    across = min(len(names), 4 if len(names) == 4 else PANELS_ACROSS)
+    labels = shorten_labels([row.label for row in rows])
+    looks = [
+        {"color": color, "linestyle": line, "label": label}
+        for color, line, label in zip(choose_colors(len(rows)), choose_lines(len(rows)), labels, strict=True)
+    ]
+    across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
     handles: dict[int, Line2D] = {}
     with open_figure(out, "losses", size=(PAGE_IN, 0.5 + 1.7 * down), formats=formats) as figure:
@@ -57,9 +63,9 @@ def draw_curves(
         for name, axes in zip(names, panels, strict=False):
             for index, losses in lines.items():
                 if name in losses:
-                    color, label = looks[index]
-                    handles[index] = _draw_line(axes, *losses[name], color=color, label=label)
-            axes.set_title(show_text(name))
+                    handles[index] = _draw_line(axes, *losses[name], look=looks[index])
+            axes.set_title(*shorten_labels([name], width=96 // across), fontsize=7 if across > PANELS_ACROSS else 8)
+            _scale(axes, [losses[name][1] for losses in lines.values() if name in losses])
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
             draw_grid(axes)
         for axes in panels[len(names) :]:
@@ -113,15 +119,24 @@ def smooth(values: Floats) -> Floats:
     return np.stack([values[..., span].mean(axis=-1) for span in spans], axis=-1)
 
 
-def _draw_line(
-    axes: Axes, iterations: Floats, values: Floats, *, color: tuple[float, float, float], label: str
-) -> Line2D:
+def _draw_line(axes: Axes, iterations: Floats, values: Floats, *, look: Mapping[str, Any]) -> Line2D:
     """Draw the mean over the runs of a row and the range of its seeds, and return the line for the legend."""
     lines = smooth(values)  # (runs, T)
-    (line,) = axes.plot(iterations, lines.mean(axis=0), color=color, linewidth=1, label=label)
+    (line,) = axes.plot(iterations, lines.mean(axis=0), linewidth=1, **look)
     if len(values) > 1:
-        axes.fill_between(iterations, lines.min(axis=0), lines.max(axis=0), color=color, alpha=0.15, linewidth=0)
+        ends = lines.min(axis=0), lines.max(axis=0)
+        axes.fill_between(iterations, *ends, color=look["color"], alpha=0.15, linewidth=0)
     return line
+
+
+def _scale(axes: Axes, values: Sequence[Floats]) -> None:
+    """Make the axis of a loss logarithmic if it falls, or differs between rows, by more than `WIDE`."""
+    smoothed = np.concatenate([smooth(some).ravel() for some in values])
+    known = smoothed[np.isfinite(smoothed)]
+    if len(known) and known.min() > 0 and known.max() / known.min() > WIDE:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
 
 
 def _list_band_key(lines: Iterable[Mapping[str, tuple[Floats, Floats]]]) -> list[Patch]:

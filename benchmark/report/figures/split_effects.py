@@ -43,7 +43,14 @@ CHARACTER_IN, PANEL_IN = 0.045, 1.15
 """Width of a character of a split's classes, and least width of a panel."""
 ALIKE = 3.0
 """Ratio of the widest to the narrowest range of differences up to which all panels have one scale."""
+MINUS = "\u2212"
 COLOR = choose_colors(1)[0]
+NO_PAIR: dict[str, Any] = {
+    "xycoords": ("axes fraction", "data"),
+    "va": "center",
+    "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0.5},
+}
+"""Place of a text in a panel, with a background so that no line runs through it."""
 POINT: dict[str, Any] = {"s": 11, "edgecolors": [COLOR], "linewidths": 0.8, "zorder": 3}
 
 
@@ -156,12 +163,12 @@ def _draw_panel(axes: Axes, difference: PooledDifference, splits: Sequence[str],
     for y, split in enumerate(splits):
         paired = difference.by_split.get(split)
         if paired is None:
-            axes.text(0, y, " no pair", va="center", style="italic", fontsize=5, color=GRAY)
+            axes.annotate("no pair", (0.02, y), style="italic", fontsize=5, color=GRAY, **NO_PAIR)
         else:
             _draw_split(axes, paired, y=y)
-    low, high = (format_difference(end, digits=1) for end in (interval.low, interval.high))
+    ends = (difference.difference, interval.low, interval.high)
+    change, low, high = (format_difference(end, digits=1).replace("-", MINUS) for end in ends)
     signs = f"{count_same_sign(difference)}/{len(difference.splits)}"
-    change = format_difference(difference.difference, digits=1)
     axes.set_title(f"{title}\n{change} [{low}, {high}]\nsame sign: {signs}", fontsize=6.5)
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.set_ylim(len(splits) - 0.5, -0.5)

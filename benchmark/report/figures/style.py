@@ -31,6 +31,9 @@ GRAY, PALE = "0.35", "0.8"
 DASHES = (0, (4, 3))
 """Line style of a reference."""
 MARKERS = "osD^vPX<>h"
+LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+HATCHES = ("", "////", "....", "xxxx", "----", "oo")
+"""Lines of rows and fillings of bars, which tell colors apart in gray."""
 LEGEND_LINE_IN, LEGEND_CHARACTER_IN, LEGEND_KEY_IN = 0.14, 0.056, 0.45
 """Height of a line, width of a character, and width of a key with its gaps in a legend."""
 INTERVAL_LINES: dict[str, Literal["-", ":"]] = {
@@ -134,6 +137,16 @@ def choose_colors(count: int) -> list[tuple[float, float, float]]:
 def choose_markers(count: int) -> list[str]:
     """Return markers, shifted after every ten, so that no pair of color and marker repeats within a hundred."""
     return [MARKERS[(index + index // len(MARKERS)) % len(MARKERS)] for index in range(count)]
+
+
+def choose_lines(count: int) -> list[Any]:
+    """Return line styles, so that lines whose colors look alike in gray differ."""
+    return [LINES[index % len(LINES)] for index in range(count)]
+
+
+def choose_hatches(count: int) -> list[str]:
+    """Return fillings of bars, so that bars whose colors look alike in gray differ."""
+    return [HATCHES[index % len(HATCHES)] for index in range(count)]
 
 
 def make_interval_handles(intervals: Iterable[Interval | None], **looks: Any) -> list[Line2D]:

@@ -25,8 +25,12 @@ SUPERVISION_WORDS = {
     "seen_masks": "masks of seen classes",
     "seen_masks+unseen_names": "masks of seen classes, names of unseen ones",
     "points": "points",
+    "images": "images without targets",
+    "other_masks": "masks of other datasets",
+    "all_masks": "masks of all classes",
+    "": "unknown supervision",
 }
-"""Words for the values of `benchmark.core.method.Supervision`, which tables and files state as they are."""
+"""Words for the values of `benchmark.core.protocol_class.Targets`, which tables and files state as they are."""
 
 
 def describe_supervision(value: str) -> str:

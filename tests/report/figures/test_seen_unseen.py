@@ -7,7 +7,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.report.figures.seen_unseen import draw_levels
+from benchmark.report.figures.hiou_levels import draw_levels
 
 
 @pytest.fixture

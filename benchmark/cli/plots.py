@@ -91,7 +91,7 @@ def write_figures(
     is_by_split: bool = False,
 ) -> list[Path]:
     """Draw the figures of a study that need only its records, print what is left out, and return the files."""
-    from benchmark.report.figures.study_figures import describe_left_out, draw_all
+    from benchmark.report.figures.study_figures import describe_left_out, draw_figures
     from benchmark.report.figures.style import FORMATS, check_formats
     from benchmark.report.tables.selection import select_columns
 
@@ -101,7 +101,10 @@ def write_figures(
     out.mkdir(parents=True, exist_ok=True)
     for text in describe_left_out(results):
         print_note(text)
-    return draw_all(results, store, out, formats=formats or FORMATS)
+    drawn = draw_figures(results, store, out, formats=formats or FORMATS)
+    for text in drawn.left_out:
+        print_note(text)
+    return drawn.paths
 
 
 def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:

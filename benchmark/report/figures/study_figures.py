@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
+from benchmark.report.figures.class_dumbbells import draw_dumbbells
 from benchmark.report.figures.class_heatmap import draw_classes
+from benchmark.report.figures.cost_pareto import draw_cost
+from benchmark.report.figures.difference_forest import draw_forest
+from benchmark.report.figures.gamma_curves import draw_gamma
 from benchmark.report.figures.glyphs import find_missing
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import draw_curves
-from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
+from benchmark.report.figures.published_points import collect_published
+from benchmark.report.figures.seen_unseen import draw_scatter
+from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import FORMATS
@@ -21,7 +29,85 @@ from benchmark.report.tables.undefined import describe_undefined_group
 from benchmark.store.store import Store
 
 
+class DrawnFigures(NamedTuple):
+    """Files of figures, and the figures that are left out.
+
+    Attributes:
+        paths: Files.
+        left_out: Line per group on its figures without data; none if every figure is drawn.
+    """
+
+    paths: list[Path]
+    left_out: list[str]
+
+
+@dataclass(frozen=True, eq=False)
+class FigureJob:
+    """What the figures of a group are drawn from, and where to.
+
+    Attributes:
+        group: Results.
+        store: Store that holds the losses of the runs.
+        out: Folder of the files.
+        options: Title and formats, which every figure has.
+    """
+
+    group: GroupResults
+    store: Store
+    out: Path
+    options: dict[str, Any]
+
+
+def _draw_seen_unseen(job: FigureJob) -> list[Path]:
+    published = collect_published(job.group.rows, job.group.setting)
+    return draw_scatter(job.group.rows, job.out, published=published, **job.options)
+
+
+class StudyFigure(NamedTuple):
+    """One figure: function that draws it, and what is missing if it draws none."""
+
+    draw: Callable[[FigureJob], list[Path]]
+    lacking: str
+
+
+FIGURES: dict[str, StudyFigure] = {
+    "hiou": StudyFigure(
+        lambda job: draw_bars(job.group.rows, job.out, baseline=job.group.baseline, **job.options),
+        "no row has a defined hIoU",
+    ),
+    "differences": StudyFigure(
+        lambda job: draw_forest(job.group, job.out, **job.options), "no row can be compared with the baseline"
+    ),
+    "effect-by-split": StudyFigure(
+        lambda job: draw_effects(job.group, job.out, **job.options), "no row is compared over several splits"
+    ),
+    "seen-unseen": StudyFigure(_draw_seen_unseen, "no row has a defined hIoU"),
+    "gamma": StudyFigure(
+        lambda job: draw_gamma(job.group.rows, job.out, **job.options), "no row has a defined hIoU and scores"
+    ),
+    "settings": StudyFigure(
+        lambda job: draw_settings(job.group.rows, job.out, **job.options), "no two rows differ in one number alone"
+    ),
+    "classes": StudyFigure(lambda job: draw_classes(job.group.rows, job.out, **job.options), "no run is done"),
+    "class-differences": StudyFigure(
+        lambda job: draw_dumbbells(job.group, job.out, **job.options), "no row can be compared with the baseline"
+    ),
+    "cost": StudyFigure(
+        lambda job: draw_cost(job.group.rows, job.out, **job.options), "no measured cost differs between rows"
+    ),
+    "losses": StudyFigure(
+        lambda job: draw_curves(job.group.rows, job.store, job.out, **job.options), "no run has losses"
+    ),
+}
+"""Figures by the stem of their files, in the order in which they are drawn."""
+
+
 def draw_all(results: StudyResults, store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> list[Path]:
+    """Draw every figure for which there is data and return the files, see `draw_figures`."""
+    return draw_figures(results, store, out, formats=formats).paths
+
+
+def draw_figures(results: StudyResults, store: Store, out: Path, *, formats: Sequence[str] = FORMATS) -> DrawnFigures:
     """Draw every figure for which there is data; equal runs give equal files.
 
     Args:
@@ -30,30 +116,25 @@ def draw_all(results: StudyResults, store: Store, out: Path, *, formats: Sequenc
         out: Folder of the files. The figures of several groups are in a folder per group below it.
         formats: Any of "png", "pdf", "svg".
 
-    Returns:
-        The files: hiou, seen-unseen, gamma, classes, losses, in every format. Without a row whose hIoU is defined, the
-        first three are left out, see `describe_left_out`.
-
     Raises:
         ValueError: A format is unknown.
     """
-    if len(results.groups) == 1:
-        return _draw_group(results.groups[0], store, out, title="", formats=formats)
-    folders = name_folders([group.name for group in results.groups])
-    return [
-        path
-        for group, folder in zip(results.groups, folders, strict=True)
-        for path in _draw_group(group, store, out / folder, title=group.name, formats=formats)
-    ]
-
-
-def _draw_group(group: GroupResults, store: Store, out: Path, *, title: str, formats: Sequence[str]) -> list[Path]:
-    rows = group.rows
-    bars = draw_bars(rows, out, baseline=group.baseline, title=title, formats=formats)
-    effects = draw_effects(group, out, title=title, formats=formats)
-    drawn = [draw(rows, out, title=title, formats=formats) for draw in (draw_scatter, draw_gamma, draw_classes)]
-    losses = draw_curves(rows, store, out, title=title, formats=formats)
-    return [path for files in (bars, effects, *drawn, losses) for path in files]
+    drawn = DrawnFigures([], [])
+    is_single = len(results.groups) == 1
+    folders = [""] if is_single else name_folders([group.name for group in results.groups])
+    for group, folder in zip(results.groups, folders, strict=True):
+        title = "" if is_single else group.name
+        job = FigureJob(group, store, out / folder, {"title": title, "formats": formats})
+        files = {name: figure.draw(job) for name, figure in FIGURES.items()}
+        drawn.paths.extend(path for paths in files.values() for path in paths)
+        lacking: dict[str, list[str]] = {}
+        for name, paths in files.items():
+            if not paths:
+                lacking.setdefault(FIGURES[name].lacking, []).append(name)
+        if lacking:
+            parts = [f"{', '.join(names)} ({reason})" for reason, names in lacking.items()]
+            drawn.left_out.append(f"{title}{': ' if title else ''}figures left out: {'; '.join(parts)}")
+    return drawn
 
 
 def name_folders(names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import matplotlib
 import pytest
@@ -17,13 +17,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from benchmark.core.protocol_class import Targets
 from benchmark.report.figures import style
 from benchmark.report.figures.glyphs import find_missing, show_text
+from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
 from benchmark.report.figures.study_figures import describe_left_out, draw_all, name_folders
 from benchmark.report.figures.style import draw_legend, draw_legend_below, open_figure
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
+from benchmark.report.tables.headers import describe_supervision
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of
 
@@ -52,7 +55,7 @@ def test_every_label_is_on_every_figure_as_written(tmp_path: Path, monkeypatch: 
         store.run(ids[label][0]).append_losses(0, {r"_$\loss$": 1.0, "b": 2.0})
     texts = list_texts(monkeypatch)
     paths = draw_all(collect_results(read_rows(store, plan_of(ids))), store, tmp_path, formats=["png"])
-    assert len(paths) == 5
+    assert len(paths) == 7
     shown = " ".join(" ".join(texts).split())
     for text, times in {"_no SGD": 5, "$10 vs $20": 5, "Ba$$in": 5, r"$\foo$": 5, "<U+6F22><U+5B57>": 5}.items():
         assert shown.count(text) >= times, text
@@ -168,7 +171,7 @@ def test_figures_of_several_splits_are_in_a_folder_each_with_its_name(
     results = collect_results(read_rows(store, plan.model_copy(update={"rows": rows})))
     paths = draw_all(results, store, tmp_path, formats=["svg"])
     assert [path.parent.name for path in paths] == ["toybox"] * 4 + ["voc12"] * 4
-    assert texts.count("voc12") == 7  # four titles, and the label of the row on all figures but one, which adds hIoU
+    assert texts.count("voc12") == 6  # four titles, and the label of the row on figures that add no number to it
 
 
 def test_curves_of_a_limited_evaluation_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,24 +185,32 @@ def test_curves_of_a_limited_evaluation_say_so(tmp_path: Path, monkeypatch: pyte
 
 def test_supervision_is_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "runs")
-    kinds = ("seen_masks", "none")
-    ids = {kind: {0: save(store, spec_of(kind), even(80, 60), supervision=kind)} for kind in kinds}
+    kinds = ("seen_masks", "none", "seen_masks+unseen_names", "tags")
+    ids = {
+        f"row {kind[:2]}{len(kind)}": {0: save(store, spec_of(kind), even(80, 60), supervision=kind)} for kind in kinds
+    }
     texts = list_texts(monkeypatch)
     draw_all(collect_results(read_rows(store, plan_of(ids))), store, tmp_path, formats=["svg"])
-    assert {"masks of seen classes", "no training"} <= set(texts)
+    assert {"masks of seen classes", "no training", "image tags"} <= set(texts)
+    assert not {"seen_masks", "seen_masks+unseen_names"} & set(texts)
 
 
-def test_numbers_stand_to_the_right_of_everything_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kind_of_supervision_has_words() -> None:
+    words = {kind: describe_supervision(kind) for kind in get_args(Targets)}
+    assert len(set(words.values())) == len(words) and not any("_" in text for text in words.values())
+
+
+def test_numbers_stand_to_the_right_of_the_axes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path / "runs")
     ids = {label: {0: save(store, spec_of(label), even(n, n))} for label, n in {"high": 90, "low": 85}.items()}
     rows = read_rows(store, plan_of(ids))
-    positions: list[float] = []
+    places: list[tuple[float, object]] = []
     annotate = Axes.annotate
 
     def annotate_and_list(axes: Axes, text: str, xy: tuple[float, float], *rest: Any, **more: Any) -> object:
-        positions.append(xy[0])
+        places.append((xy[0], more["xycoords"]))
         return annotate(axes, text, xy, *rest, **more)
 
     monkeypatch.setattr(Axes, "annotate", annotate_and_list)
-    draw_all(collect_results(rows), store, tmp_path, formats=["svg"])
-    assert min(positions[:2]) >= max(row.estimates["hiou"].mean for row in rows)
+    draw_bars(rows, tmp_path, formats=["svg"])
+    assert places == [(1, ("axes fraction", "data"))] * 2

@@ -32,7 +32,8 @@ def test_several_splits_have_one_set_of_figures_that_repeats_to_the_byte(
 ) -> None:
     first, second = (draw_all(results, store, tmp_path / name, formats=["svg"]) for name in ("one", "two"))
     assert [path.name for path in first] == [
-        f"{name}.svg" for name in ("hiou", "effect-by-split", "seen-unseen", "gamma", "classes")
+        f"{name}.svg"
+        for name in ("hiou", "differences", "effect-by-split", "seen-unseen", "gamma", "classes", "class-differences")
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 

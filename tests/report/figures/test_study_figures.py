@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from benchmark.core.run_record import Failure
+from benchmark.evaluation.scores import compute_gamma_curve, compute_seen_unseen_area
 from benchmark.evaluation.stats import Interval
+from benchmark.report.figures.gamma_curves import average_area, average_gamma_curve
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
-from benchmark.report.figures.seen_unseen import average_gamma_curve, draw_scatter
-from benchmark.report.figures.study_figures import draw_all
+from benchmark.report.figures.seen_unseen import draw_scatter
+from benchmark.report.figures.study_figures import draw_all, draw_figures
 from benchmark.report.figures.style import choose_colors, choose_markers, make_interval_handles
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
@@ -32,7 +34,8 @@ def test_every_figure_is_drawn_and_repeats_to_the_byte(tmp_path: Path) -> None:
         draw_all(collect_results(rows), store, tmp_path / name, formats=["svg"]) for name in ("one", "two")
     )
     assert [path.name for path in first] == [
-        f"{name}.svg" for name in ("hiou", "seen-unseen", "gamma", "classes", "losses")
+        f"{name}.svg"
+        for name in ("hiou", "differences", "seen-unseen", "gamma", "classes", "class-differences", "losses")
     ]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
@@ -85,6 +88,25 @@ def test_a_study_without_results_has_only_the_figure_of_bars(tmp_path: Path) -> 
     store = Store(tmp_path / "runs")
     rows = read_rows(store, plan_of({"never": {0: spec_of("never").id}}))
     assert [path.name for path in draw_all(collect_results(rows), store, tmp_path, formats=["svg"])] == ["hiou.svg"]
+
+
+def test_figures_without_data_are_named_in_one_line_with_their_reasons(tmp_path: Path) -> None:
+    store = Store(tmp_path / "runs")
+    results = collect_results(read_rows(store, plan_of({"never": {0: spec_of("never").id}})))
+    assert draw_figures(results, store, tmp_path, formats=["svg"]).left_out == [
+        "figures left out: differences, class-differences (no row can be compared with the baseline); effect-by-split "
+        "(no row is compared over several splits); seen-unseen (no row has a defined hIoU); gamma (no row has a "
+        "defined hIoU and scores); settings (no two rows differ in one number alone); classes (no run is done); "
+        "cost (no measured cost differs between rows); losses (no run has losses)"
+    ]
+
+
+def test_the_area_of_a_row_is_the_mean_of_its_runs_and_not_that_of_the_mean_curve(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {seed: save(store, spec_of(seed=seed), even(80 - 40 * seed, 20 + 40 * seed)) for seed in (0, 1)}
+    both, one, other = (read_rows(store, plan_of({"row": part}))[0] for part in (ids, {0: ids[0]}, {1: ids[1]}))
+    areas = [compute_seen_unseen_area(compute_gamma_curve(row.counts[0], "d2-main")) for row in (one, other)]
+    assert average_area(both) == pytest.approx(np.mean(areas))
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_unchanged(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ LabelMap: TypeAlias = NDArray[np.integer]
 Color: TypeAlias = tuple[float, float, float]
 
 HATCH = "////"
+MAX_METHODS, TITLES_IN = 6, 0.35
+"""Methods side by side, and height of the titles above them."""
 NOTE_CHARACTERS_PER_IN = 19
 """Characters of a note that an inch of its line holds."""
 NO_CLASS: Color = (1.0, 1.0, 1.0)
@@ -72,6 +74,8 @@ def draw_segmentations(
 ) -> list[Path]:
     """Draw a row per image with the columns image, target and one per method; unseen classes are hatched.
 
+    More than `MAX_METHODS` methods are in several bands, each with the images and targets again.
+
     Args:
         images: (H, W, 3) RGB each.
         targets: (H, W) indices into `classes` each; other values (255) are not scored and stay white.
@@ -88,25 +92,46 @@ def draw_segmentations(
         ValueError: There are no images, or maps differ from them in number or size.
     """
     _check(images, targets, predictions)
-    columns: dict[str, Sequence[LabelMap]] = {"target": targets, **predictions}
-    shown = _find_classes(columns.values(), len(classes))
+    bands = split_columns(targets, predictions)
+    shown = _find_classes((targets, *predictions.values()), len(classes))
     colors = dict(zip(shown, _choose_colors(len(shown)), strict=True))
-    across = len(columns) + 1
+    across = max(map(len, bands)) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
-    titles = _wrap_titles(list(columns), width=max(8, round(side * 13)))
-    lines = _wrap_texts([note, "; ".join(list_label_key(list(columns), titles))], width_in=side * across)
+    names = ["target", *predictions]
+    titles = dict(zip(names, _wrap_titles(names, width=max(8, round(side * 13))), strict=True))
+    lines = _wrap_texts([note, "; ".join(list_label_key(names, list(titles.values())))], width_in=side * across)
     ratios = [image.shape[0] / image.shape[1] for image in images]
-    height = side * sum(ratios) + 0.35 + 0.17 * (-(-len(shown) // legend_columns) + 1 + 0.7 * len(lines))
+    height = (side * sum(ratios) + TITLES_IN) * len(bands) + 0.17 * (
+        -(-len(shown) // legend_columns) + 1 + 0.7 * len(lines)
+    )
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
-        panels = figure.subplots(len(images), across, squeeze=False, height_ratios=ratios)
-        for index, row in enumerate(panels):
-            row[0].imshow(images[index], interpolation="nearest")
-            for axes, maps in zip(row[1:], columns.values(), strict=True):
-                _draw_map(axes, maps[index], colors, is_seen=is_seen)
-        _label_panels(panels, ["image", *titles], image_ids)
+        panels = figure.subplots(len(bands) * len(images), across, squeeze=False, height_ratios=ratios * len(bands))
+        for columns, band in zip(bands, np.split(panels, len(bands)), strict=True):
+            for index, row in enumerate(band):
+                row[0].imshow(images[index], interpolation="nearest")
+                for axes, maps in zip(row[1:], columns.values(), strict=False):
+                    _draw_map(axes, maps[index], colors, is_seen=is_seen)
+                for axes in row[len(columns) + 1 :]:
+                    axes.axis("off")
+            _label_panels(band[:, : len(columns) + 1], ["image", *(titles[name] for name in columns)], image_ids)
         _draw_legend(figure, _make_handles(colors, classes, is_seen=is_seen), columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
+
+
+def split_columns(
+    targets: Sequence[LabelMap], predictions: Mapping[str, Sequence[LabelMap]]
+) -> list[dict[str, Sequence[LabelMap]]]:
+    """Return the columns behind the images, in bands of equal width one below the other if there are many.
+
+    Args:
+        targets: Maps of the first column, which every band repeats.
+        predictions: Maps of the other columns, by label of the method.
+    """
+    number = max(1, -(-len(predictions) // MAX_METHODS))
+    size = -(-len(predictions) // number)
+    items = list(predictions.items())
+    return [{"target": targets, **dict(items[at * size : (at + 1) * size])} for at in range(number)]
 
 
 def _wrap_titles(names: Sequence[str], *, width: int) -> list[str]:

@@ -28,6 +28,8 @@ FORMATS = ("png", "pdf")
 PRINT_DPI, MAX_PIXELS = 300.0, 16_000
 """Pixels per inch, and the largest width or height in pixels."""
 GRAY, PALE = "0.35", "0.8"
+PALEST = 0.62
+"""Largest luma of a color of a row, 0 to 1."""
 DASHES = (0, (4, 3))
 """Line style of a reference."""
 MARKERS = "osD^vPX<>h"
@@ -130,8 +132,14 @@ def list_paths(out: Path, name: str, formats: Sequence[str] = FORMATS) -> list[P
 
 def choose_colors(count: int) -> list[tuple[float, float, float]]:
     """Return colors that color-blind readers can tell apart; after ten they repeat, see `choose_markers`."""
-    palette = [(red, green, blue) for red, green, blue in sns.color_palette("colorblind", 10)]
+    palette = [_darken(*color) for color in sns.color_palette("colorblind", 10)]
     return list(itertools.islice(itertools.cycle(palette), count))
+
+
+def _darken(red: float, green: float, blue: float) -> tuple[float, float, float]:
+    """Return a color that is no paler than `PALEST`: yellow and pink would be lost on white, the more so in gray."""
+    factor = min(1.0, PALEST / (0.299 * red + 0.587 * green + 0.114 * blue))
+    return red * factor, green * factor, blue * factor
 
 
 def choose_markers(count: int) -> list[str]:

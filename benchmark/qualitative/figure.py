@@ -93,28 +93,20 @@ def draw_segmentations(
     """
     _check(images, targets, predictions)
     bands = split_columns(targets, predictions)
-    shown = _find_classes((targets, *predictions.values()), len(classes))
-    colors = dict(zip(shown, _choose_colors(len(shown)), strict=True))
+    colors = _choose_colors(_find_classes((targets, *predictions.values()), len(classes)))
     across = max(map(len, bands)) + 1
     side = min(1.6, PAGE_IN / across)
     legend_columns = max(2, int(side * across / 1.05))
-    names = ["target", *predictions]
-    titles = dict(zip(names, _wrap_titles(names, width=max(8, round(side * 13))), strict=True))
-    lines = _wrap_texts([note, "; ".join(list_label_key(names, list(titles.values())))], width_in=side * across)
+    titles = _wrap_titles(["target", *predictions], width=max(8, round(side * 13)))
+    lines = _wrap_texts([note, "; ".join(list_label_key([*titles], [*titles.values()]))], width_in=side * across)
     ratios = [image.shape[0] / image.shape[1] for image in images]
-    height = (side * sum(ratios) + TITLES_IN) * len(bands) + 0.17 * (
-        -(-len(shown) // legend_columns) + 1 + 0.7 * len(lines)
-    )
+    legend_lines = -(-len(colors) // legend_columns) + 1 + 0.7 * len(lines)
+    height = (side * sum(ratios) + TITLES_IN) * len(bands) + 0.17 * legend_lines
     with open_figure(out, name, size=(side * across, height), formats=formats) as figure:
         panels = figure.subplots(len(bands) * len(images), across, squeeze=False, height_ratios=ratios * len(bands))
         for columns, band in zip(bands, np.split(panels, len(bands)), strict=True):
-            for index, row in enumerate(band):
-                row[0].imshow(images[index], interpolation="nearest")
-                for axes, maps in zip(row[1:], columns.values(), strict=False):
-                    _draw_map(axes, maps[index], colors, is_seen=is_seen)
-                for axes in row[len(columns) + 1 :]:
-                    axes.axis("off")
-            _label_panels(band[:, : len(columns) + 1], ["image", *(titles[name] for name in columns)], image_ids)
+            _draw_band(band, images, list(columns.values()), colors=colors, is_seen=is_seen)
+            _label_panels(band[:, : len(columns) + 1], ["image", *map(titles.__getitem__, columns)], image_ids)
         _draw_legend(figure, _make_handles(colors, classes, is_seen=is_seen), columns=legend_columns, lines=lines)
     return list_paths(out, name, formats)
 
@@ -134,9 +126,9 @@ def split_columns(
     return [{"target": targets, **dict(items[at * size : (at + 1) * size])} for at in range(number)]
 
 
-def _wrap_titles(names: Sequence[str], *, width: int) -> list[str]:
-    """Return the titles of columns, no line of them wider than its column."""
-    return wrap_labels(names, width=width, widest=width)
+def _wrap_titles(names: Sequence[str], *, width: int) -> dict[str, str]:
+    """Return the titles of columns by their names, no line of them wider than its column."""
+    return dict(zip(names, wrap_labels(names, width=width, widest=width), strict=True))
 
 
 def _wrap_texts(texts: Sequence[str], *, width_in: float) -> list[str]:
@@ -159,6 +151,23 @@ def _label_panels(panels: NDArray[np.object_], titles: Sequence[str], image_ids:
     for axes in panels.ravel():
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set(visible=True, linewidth=0.4)
+
+
+def _draw_band(
+    panels: NDArray[np.object_],
+    images: Sequence[NDArray[np.uint8]],
+    columns: Sequence[Sequence[LabelMap]],
+    *,
+    colors: Mapping[int, Color],
+    is_seen: Sequence[bool],
+) -> None:
+    """Draw a row per image of axes: the image, and its map of every column; hide the other axes."""
+    for index, row in enumerate(panels):
+        row[0].imshow(images[index], interpolation="nearest")
+        for axes, maps in zip(row[1:], columns, strict=False):
+            _draw_map(axes, maps[index], colors, is_seen=is_seen)
+        for axes in row[len(columns) + 1 :]:
+            axes.axis("off")
 
 
 def _draw_map(axes: Axes, labels: LabelMap, colors: Mapping[int, Color], *, is_seen: Sequence[bool]) -> None:
@@ -212,12 +221,12 @@ def _draw_legend(figure: Figure, handles: Sequence[Patch], *, columns: int, line
     legend.get_title().set(fontsize=7, multialignment="center")
 
 
-def _choose_colors(count: int) -> list[Color]:
+def _choose_colors(classes: Sequence[int]) -> dict[int, Color]:
     """Return hues once around the circle, light and dark in turn, so that neighbors differ in gray as well."""
-    hues = sns.color_palette("husl", count) if count else []
+    hues = sns.color_palette("husl", len(classes)) if classes else []
     factors = (1.0, 0.62)
     tones = [tuple(factors[index % 2] * channel for channel in hue) for index, hue in enumerate(hues)]
-    return [(red, green, blue) for red, green, blue in tones]
+    return {k: (red, green, blue) for k, (red, green, blue) in zip(classes, tones, strict=True)}
 
 
 def _find_classes(columns: Iterable[Sequence[LabelMap]], count: int) -> list[int]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.scores import Metric
+from benchmark.evaluation.stats import Interval
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import DASHES, GRAY
@@ -33,12 +34,17 @@ def mark_splits(row: ResultRow, label: str) -> str:
 
 def flag_label(row: ResultRow, metrics: Sequence[Metric], label: str) -> str:
     """Return a label of a row, marked if an interval of these metrics needs caution."""
-    return f"{label} {FLAG}" if _list_cautions(row, metrics) else label
+    return f"{label} {FLAG}" if list_cautions(_list_intervals(row, metrics)) else label
 
 
 def make_flag_handles(rows: Sequence[ResultRow], metrics: Sequence[Metric]) -> list[Line2D]:
     """Return the legend entry of the flag with the cautions behind it; none if no row is flagged."""
-    cautions = dict.fromkeys(text for row in rows for text in _list_cautions(row, metrics))
+    return make_caution_handles(interval for row in rows for interval in _list_intervals(row, metrics))
+
+
+def make_caution_handles(intervals: Iterable[Interval | None]) -> list[Line2D]:
+    """Return the legend entry of the flag with the cautions of some intervals behind it; none if there are none."""
+    cautions = list_cautions(intervals)
     if not cautions:
         return []
     text = textwrap.fill(f"{FLAG} {'; '.join(cautions)}", 32)
@@ -81,8 +87,11 @@ def add_title(target: Figure | Axes, rows: Sequence[ResultRow], *, name: str = "
         target.suptitle("\n".join(lines), fontsize=7)
 
 
-def _list_cautions(row: ResultRow, metrics: Sequence[Metric]) -> list[str]:
-    """Return the cautions of a row's intervals over seeds; the line of one over images alone says what it covers."""
-    intervals = [row.estimates[metric].interval for metric in metrics] if row.done else []
-    texts = (known.caution for known in intervals if known is not None and known.kind != "images")
+def list_cautions(intervals: Iterable[Interval | None]) -> list[str]:
+    """Return the cautions of intervals over seeds; the line of one over images alone says what it covers."""
+    texts = (interval.caution for interval in intervals if interval is not None and interval.kind != "images")
     return list(dict.fromkeys(part for text in texts for part in text.split("; ") if part))
+
+
+def _list_intervals(row: ResultRow, metrics: Sequence[Metric]) -> list[Interval | None]:
+    return [row.estimates[metric].interval for metric in metrics] if row.done else []

@@ -13,12 +13,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import add_title, mark_splits
+from benchmark.report.figures.captions import FLAG, add_title, list_cautions, make_caution_handles, mark_splits
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import (
     FORMATS,
     GRAY,
     INTERVAL_LINES,
+    MINUS,
     PAGE_IN,
     choose_colors,
     draw_grid,
@@ -32,7 +33,6 @@ from benchmark.report.tables.numbers import format_difference, format_p_value
 
 LINE_IN, TALL_LINE_IN = 0.2, 0.27
 """Height of a row, and of rows with labels of two lines."""
-MINUS = "\u2212"
 P_OFFSET = 100
 """Distance of the p values from the axes in points."""
 COLOR = choose_colors(1)[0]
@@ -96,7 +96,10 @@ def draw_forest(group: GroupResults, out: Path, *, title: str = "", formats: Seq
     lines = collect_lines(group)
     if group.baseline is None or not any(line.ends for line in lines):
         return []
-    labels = wrap_labels([line.label for line in lines])
+    short = wrap_labels([line.label for line in lines])
+    labels = [
+        f"{text} {FLAG}" if list_cautions([line.interval]) else text for text, line in zip(short, lines, strict=True)
+    ]
     line_in = TALL_LINE_IN if any("\n" in label for label in labels) else LINE_IN
     with open_figure(out, "differences", size=(PAGE_IN * 0.78, 1.0 + line_in * len(lines)), formats=formats) as figure:
         axes = figure.add_subplot()
@@ -162,4 +165,4 @@ def _list_legend(lines: Sequence[ForestLine], *, baseline: str) -> list[Line2D]:
         handles.append(Line2D([], [], color=COLOR, label="its interval excludes 0", **KEY))
     if any(line.ends and not line.is_decided for line in lines):
         handles.append(Line2D([], [], color="white", label="its interval contains 0", **KEY))
-    return handles
+    return [*handles, *make_caution_handles(line.interval for line in lines)]

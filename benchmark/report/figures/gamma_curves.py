@@ -21,6 +21,7 @@ from benchmark.report.figures.style import (
     DASHES,
     FORMATS,
     GRAY,
+    MINUS,
     PAGE_IN,
     draw_grid,
     draw_legend_below,
@@ -68,7 +69,7 @@ def draw_gamma(
         right.set(xlabel="offset gamma of the seen classes (swept, not chosen)", ylabel="hIoU (%)", ylim=(0, None))
         right.set_xscale("symlog", linthresh=LINEAR, linscale=0.5)
         right.set_xlim(float(GAMMAS[0]), float(GAMMAS[-1]))
-        right.set_xticks(TICKS, [f"{tick:g}" for tick in TICKS])
+        right.set_xticks(TICKS, [f"{tick:g}".replace("-", MINUS) for tick in TICKS])
         right.set_xticks([], minor=True)
         right.axvline(curves[0].look.row.gamma, color=GRAY, linewidth=0.6, linestyle=DASHES)
         draw_grid(right)

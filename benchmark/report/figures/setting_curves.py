@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -14,7 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from benchmark.core.run_spec import RunSpec
-from benchmark.report.figures.captions import add_title
+from benchmark.evaluation.stats import Interval
+from benchmark.report.figures.captions import FLAG, add_title, list_cautions, make_caution_handles
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.row_looks import has_hiou
 from benchmark.report.figures.short_labels import shorten_labels
@@ -67,6 +68,11 @@ class SettingCurve:
     points: tuple[tuple[float, Estimate], ...]
 
     @property
+    def intervals(self) -> list[Interval | None]:
+        """Interval of every row."""
+        return [estimate.interval for _, estimate in self.points]
+
+    @property
     def values(self) -> list[float]:
         """Values of the number."""
         return [value for value, _ in self.points]
@@ -91,7 +97,8 @@ def draw_settings(
         return []
     keys = list(dict.fromkeys(curve.key for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    looks = dict(zip(labels, _choose_looks(labels), strict=True))
+    flagged = {curve.label for curve in curves if list_cautions(curve.intervals)}
+    looks = dict(zip(labels, _choose_looks(labels, flagged), strict=True))
     across = min(len(keys), PANELS_ACROSS)
     down = math.ceil(len(keys) / across)
     size = (COLUMN_IN if across == 1 else PAGE_IN, 0.4 + down * COLUMN_IN * 0.68)
@@ -110,8 +117,8 @@ def draw_settings(
         for axes in panels[::across]:
             axes.set_ylabel("hIoU (%)")
         handles = [Line2D([], [], **look) for look in looks.values()]
-        intervals = [estimate.interval for curve in curves for _, estimate in curve.points]
-        handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8)
+        intervals = [interval for curve in curves for interval in curve.intervals]
+        handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8) + make_caution_handles(intervals)
         draw_legend_below(figure, handles, columns=2 if across == 1 else 4)
     return list_paths(out, "settings", formats)
 
@@ -119,7 +126,12 @@ def draw_settings(
 def collect_setting_curves(rows: Sequence[ResultRow]) -> list[SettingCurve]:
     """Return a curve per number and rows with a defined hIoU that differ in it alone, in the order of the rows."""
     known = [(row, _flatten_spec(row.records[0].spec)) for row in rows if has_hiou(row)]
-    keys = dict.fromkeys(key for _, leaves in known for key, value in leaves.items() if _is_number(value))
+    numbers: dict[str, set[float]] = {}
+    for _, leaves in known:
+        for key, value in leaves.items():
+            if _is_number(value):
+                numbers.setdefault(key, set()).add(value)
+    keys = [key for key, values in numbers.items() if len(values) > 1]
     curves: list[SettingCurve] = []
     for key in keys:
         alike: dict[str, list[tuple[ResultRow, float]]] = {}
@@ -167,9 +179,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _choose_looks(labels: Sequence[str]) -> list[dict[str, Any]]:
+def _choose_looks(labels: Sequence[str], flagged: Collection[str]) -> list[dict[str, Any]]:
+    """Return the looks of curves by their labels, those of some with a flag behind them."""
     count = len(labels)
-    looks = zip(shorten_labels(labels), choose_colors(count), choose_markers(count), choose_lines(count), strict=True)
+    short = [
+        f"{text} {FLAG}" if label in flagged else text
+        for text, label in zip(shorten_labels(labels), labels, strict=True)
+    ]
+    looks = zip(short, choose_colors(count), choose_markers(count), choose_lines(count), strict=True)
     return [
         {"label": label, "color": color, "marker": marker, "linestyle": line, "linewidth": 1, "markersize": 4.5}
         for label, color, marker, line in looks

@@ -23,6 +23,7 @@ from benchmark.report.figures.style import (
     FORMATS,
     GRAY,
     INTERVAL_LINES,
+    MINUS,
     PAGE_IN,
     choose_colors,
     draw_grid,
@@ -43,7 +44,6 @@ CHARACTER_IN, PANEL_IN = 0.045, 1.15
 """Width of a character of a split's classes, and least width of a panel."""
 ALIKE = 3.0
 """Ratio of the widest to the narrowest range of differences up to which all panels have one scale."""
-MINUS = "\u2212"
 COLOR = choose_colors(1)[0]
 NO_PAIR: dict[str, Any] = {
     "xycoords": ("axes fraction", "data"),

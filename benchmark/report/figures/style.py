@@ -28,6 +28,8 @@ FORMATS = ("png", "pdf")
 PRINT_DPI, MAX_PIXELS = 300.0, 16_000
 """Pixels per inch, and the largest width or height in pixels."""
 GRAY, PALE = "0.35", "0.8"
+MINUS = "\u2212"
+"""Minus sign of numbers in texts, as on the axes."""
 PALEST = 0.62
 """Largest luma of a color of a row, 0 to 1."""
 DASHES = (0, (4, 3))

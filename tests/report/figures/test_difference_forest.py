@@ -13,7 +13,7 @@ from benchmark.report.figures.difference_forest import ForestLine, collect_lines
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import GroupResults, collect_results
 from benchmark.store.store import Store
-from tests.report.world import even, plan_of, save, spec_of, two_rows
+from tests.report.world import even, hand_counts, plan_of, save, spec_of, two_rows
 
 
 @pytest.fixture
@@ -36,6 +36,15 @@ def test_a_difference_and_its_interval_are_written_with_minus_signs() -> None:
     line = ForestLine("row", -1.5, Interval(-3.04, 0.04, 0.95, "images", df=3.0), 0.2)
     assert line.text == "\u22121.5 [\u22123.0, 0.0]" and not line.is_decided
     assert ForestLine("row", 2.0).text == "+2.0"
+
+
+def test_a_difference_of_two_seeds_is_flagged_and_the_legend_says_why(tmp_path: Path) -> None:
+    store, ids = Store(tmp_path / "runs"), {}
+    for label, less in (("a", 0), ("b", 9)):
+        right = [[[80 + seed, 80, 60 + n - less, 50 + seed * n] for n in range(4)] for seed in range(2)]
+        ids[label] = {seed: save(store, spec_of(label, seed=seed), hand_counts(right[seed])) for seed in range(2)}
+    (path,) = draw_forest(collect_results(read_rows(store, plan_of(ids))).groups[0], tmp_path, formats=["svg"])
+    assert "b \u2020" in path.read_text() and "\u2020 two seeds" in path.read_text()
 
 
 def test_a_row_alone_has_no_forest(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from benchmark.core.environment import Environment
 from benchmark.core.protocol_class import ProtocolClass
@@ -17,6 +17,18 @@ from benchmark.utils.frozen_model import FrozenModel, VersionedModel, format_can
 
 SWITCHED_OFF = "switched off"
 """Reason of an unmeasured cost that the user did not ask for."""
+
+_tables: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+
+
+def _share_table(table: dict[str, str]) -> dict[str, str]:
+    """Return the first table of this process with the same entries: thousands of records have the same code."""
+    known = _tables.setdefault(frozenset(table.items()), table)
+    return known if list(known) == list(table) else table
+
+
+_SharedTable = Annotated[dict[str, str], AfterValidator(_share_table)]
+"""A table that records share, and that is therefore never edited."""
 
 
 class Failure(FrozenModel):
@@ -122,8 +134,8 @@ class RunRecord(VersionedModel):
 
     spec: RunSpec
     environment: Environment
-    code: dict[str, str] = Field(default_factory=dict)
-    inputs: dict[str, str] = Field(default_factory=dict)
+    code: _SharedTable = Field(default_factory=dict)
+    inputs: _SharedTable = Field(default_factory=dict)
     state: Literal[RunState.DONE, RunState.FAILED]
     failure: Failure | None = None
     counts_digest: str | None = None

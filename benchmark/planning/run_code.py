@@ -9,7 +9,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.data.catalog import DATASETS
 from benchmark.planning.registry import find_source
 from benchmark.planning.resolve import find_method_of, load_split_of
-from benchmark.store.staleness import digest_module
+from benchmark.store.staleness import digest_modules
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.paths import ROOT
 from benchmark.utils.source_files import find_imported_files
@@ -51,7 +51,8 @@ def describe_code(spec: RunSpec) -> dict[str, str]:
     """
     files = [*_list_harness_files(spec), *_list_method_files(spec)]
     names = sorted({path.relative_to(ROOT).as_posix() for path in files})
-    return {name: digest_module(name) for name in names}
+    digests = digest_modules(names)
+    return {name: digests[name] for name in names}
 
 
 def _list_harness_files(spec: RunSpec) -> Iterator[Path]:

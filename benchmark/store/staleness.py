@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from benchmark.utils.input_files import hash_file, is_packaged, locate_file
 from benchmark.utils.installed_methods import digest_installed_method
 from benchmark.utils.method_names import shorten_path
 from benchmark.utils.paths import ROOT
-from benchmark.utils.source_files import read_source
+from benchmark.utils.source_digests import digest_files
 
 SHOWN_CHANGES = 3
 """Number of changes that a line names."""
@@ -45,15 +45,30 @@ class Acceptance(FrozenModel):
     source_digest: str = ""
 
 
-@cache
-def digest_module(name: str) -> str:
-    """Return 16 hex digits for what a Python file of the package computes; empty if there is no such file.
+_modules: dict[str, str] = {}
+"""Digests of files of the package that were read in this process, by relative path."""
+_changed_tables: dict[int, tuple[Mapping[str, str], tuple[str, ...]]] = {}
+"""Tables of code that were compared in this process, with their changes, by identity: records share tables."""
+
+
+def digest_modules(names: Iterable[str]) -> Mapping[str, str]:
+    """Return 16 hex digits for what each Python file of the package computes; empty if there is no such file.
 
     Args:
-        name: Path relative to the package.
+        names: Paths relative to the package.
+
+    Returns:
+        Digest by path, of these and maybe more files.
     """
-    path = ROOT / name
-    return read_source(path).digest[:16] if path.is_file() else ""
+    paths = {name: ROOT / name for name in names if name not in _modules}
+    digests = digest_files(path for path in paths.values() if path.is_file())
+    _modules.update({name: digests[path][:16] if path in digests else "" for name, path in paths.items()})
+    return _modules
+
+
+def digest_module(name: str) -> str:
+    """Return 16 hex digits for what one Python file of the package computes, see `digest_modules`."""
+    return digest_modules([name])[name]
 
 
 def find_changes(record: RunRecord, folder: RunPaths | None = None, *, is_portable: bool = False) -> tuple[str, ...]:
@@ -125,13 +140,25 @@ def _select_inputs(inputs: Mapping[str, str], *, is_portable: bool) -> Mapping[s
 
 
 def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterator[str]:
-    for name, digest in code.items():
-        current = digest_module(name)
-        if current != digest:
-            yield f"{name} changed" if current else f"{name} is gone"
+    yield from _list_code_changes(code)
     for name, digest in inputs.items():
         if _digest_input(name) not in ("", digest):
             yield f"input {name} changed"
+
+
+def _list_code_changes(code: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the changes of a table of code, once for all records that share it."""
+    known = _changed_tables.get(id(code))
+    if known is None:
+        current = digest_modules(code)
+        changes = [
+            f"{name} changed" if current[name] else f"{name} is gone"
+            for name, digest in code.items()
+            if current[name] != digest
+        ]
+        # The entry keeps the table alive, so that its identity stays its own
+        known = _changed_tables[id(code)] = (code, tuple(changes))
+    return known[1]
 
 
 def _list_source_changes(spec: RunSpec, digest: str) -> Iterator[str]:

@@ -72,8 +72,8 @@ def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for line in lines:
-            print_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        texts = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+        print_line("\n".join(text.rstrip() for text in texts))
         return
     from rich.table import Table
     from rich.text import Text

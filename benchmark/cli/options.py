@@ -13,6 +13,7 @@ from benchmark.cli import completion
 from benchmark.cli.console import print_note
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+NoIndex = Annotated[bool, typer.Option("--no-index", help="Read the files of every run, whatever the index has.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the runs and start nothing.")]
 
 _ONE_RUN = "ID of a run, or an unambiguous part of it"

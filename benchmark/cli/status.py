@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,11 +21,12 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
-from benchmark.cli.options import AsJson
+from benchmark.cli.options import AsJson, NoIndex
 from benchmark.core.run_state import RunState
 from benchmark.utils.durations import format_duration
 
 if TYPE_CHECKING:
+    from benchmark.core.study import Plan
     from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
     from slurm.status.run_status import GridStatus, RunStatus
@@ -48,16 +49,21 @@ def status(
     failed: Annotated[bool, typer.Option("--failed", help="Show only failed runs, with their reasons.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Refresh until all runs have finished.")] = False,
     every_s: Annotated[float, typer.Option("--every", min=MIN_INTERVAL_S, help="Seconds between refreshes.")] = 30.0,
+    no_index: NoIndex = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the state of every run, on this machine and on the cluster. Read-only."""
+    """Show the state of every run, on this machine and on the cluster. Changes no run."""
+    from benchmark.store.index.run_index import open_run_index
+    from benchmark.store.named_runs import find_named_runs
     from benchmark.store.row_labels import label_runs
     from slurm.status.run_status import query_status
 
     store = open_store(context)
     while True:
-        grid = query_status(store, _list_ids(store, name))
-        labels = label_runs(store, [run.id for run in grid.runs], study=name or "")
+        plans, problems = store.read_plans()
+        ids = _list_ids(store, plans, problems) if name is None else find_named_runs(store, [name]).ids
+        grid = query_status(store, ids, index=None if no_index else open_run_index(store))
+        labels = label_runs(store, [run.id for run in grid.runs], study=name or "", plans=plans)
         shown = [run for run in grid.runs if run.state.is_failed or not failed]
         entries = [_describe_run(store, run) | _describe_label(labels[run.id]) for run in shown]
         if as_json:
@@ -115,13 +121,8 @@ def _clear(is_wanted: bool) -> None:
         make_console().clear()
 
 
-def _list_ids(store: Store, name: str | None) -> list[str]:
-    """Return the IDs of the runs that a name stands for or, without one, of all that have a folder or are planned."""
-    from benchmark.store.named_runs import find_named_runs
-
-    if name is not None:
-        return list(find_named_runs(store, [name]).ids)
-    plans, problems = store.read_plans()
+def _list_ids(store: Store, plans: Mapping[str, Plan], problems: Sequence[str]) -> list[str]:
+    """Return the IDs of all runs that have a folder or are planned, and print which plans cannot be read."""
     for problem in problems:
         print_note(f"warning: {problem}")
     return list(dict.fromkeys([*store.list_ids(), *(run_id for plan in plans.values() for run_id in plan.ids)]))
@@ -163,9 +164,13 @@ def _describe_progress(store: Store, run: RunStatus) -> dict[str, Any]:
 
 def _describe_record(store: Store, run: RunStatus) -> dict[str, Any]:
     """Return what the record of a finished run says, or why it cannot be read."""
-    from benchmark.store.staleness import find_changes
+    from benchmark.store.staleness import find_changes, find_changes_of
     from slurm.status.reconcile import explain_failure
 
+    if run.summary is not None:
+        summary = run.summary
+        changes = find_changes_of(summary.used, summary.counts_digest, store.run(run.id))
+        return {"attempts": summary.attempts, "stale": bool(changes), "changes": list(changes)}
     record = run.record
     failure = explain_failure(store, run)  # of a job that ended since; `collect` writes its record
     if record is None or failure is not None:

@@ -12,7 +12,8 @@ from enum import StrEnum
 from benchmark.core.environment import describe_arithmetic, list_differences
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.store.run_folder import RunFolder, RunSnapshot
+from benchmark.store.run_folder import RunFolder
+from benchmark.store.run_snapshot import RunSnapshot
 
 
 class Fate(StrEnum):

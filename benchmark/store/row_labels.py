@@ -46,10 +46,11 @@ class RowLabel:
 def label_plan(plan: Plan) -> dict[str, RowLabel]:
     """Return the labels of a study's runs by id."""
     counts = Counter((row.label, row.split) for row in plan.rows)
+    has_one_split = len(plan.splits) == 1
     labels: dict[str, RowLabel] = {}
     for row in plan.rows:
         name = row.label if counts[row.label, row.split] == 1 else f"{row.method}/{row.label}"
-        name = clean_text(name if len(plan.splits) == 1 else f"{name} on {row.split}")
+        name = clean_text(name if has_one_split else f"{name} on {row.split}")
         labels |= {run_id: RowLabel(name, seed, plan.study) for seed, run_id in row.ids.items()}
     return labels
 
@@ -101,16 +102,19 @@ def _name_files(labels: Mapping[str, RowLabel], specs: Sequence[RunSpec]) -> dic
     }
 
 
-def label_runs(store: Store, ids: Sequence[str], *, study: str = "") -> dict[str, RowLabel]:
+def label_runs(
+    store: Store, ids: Sequence[str], *, study: str = "", plans: Mapping[str, Plan] | None = None
+) -> dict[str, RowLabel]:
     """Return the labels of runs by id.
 
     Args:
         store: Store that holds the plans. A plan that cannot be read is skipped.
         ids: Ids of runs.
         study: Name of the study whose labels come first, for runs that several studies have.
+        plans: Plans of the store by name, if they have been read.
     """
     labels: dict[str, RowLabel] = {}
-    plans, _ = store.read_plans()
+    plans = store.read_plans()[0] if plans is None else plans
     for name in sorted(plans, key=lambda name: name == study):
         labels |= label_plan(plans[name])
     specs = {run_id: spec for run_id in ids if run_id not in labels and (spec := _read_spec(store, run_id)) is not None}

@@ -30,6 +30,7 @@ from benchmark.store.attempts import (
 from benchmark.store.counts_file import check_counts_file
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.store.run_paths import RunPaths
+from benchmark.store.run_snapshot import RunSnapshot
 from benchmark.utils.atomic_files import (
     UnreadableError,
     describe_unreadable,
@@ -49,23 +50,6 @@ if TYPE_CHECKING:
 
 LOG_LINES = 30
 """Lines of the log that a failure keeps."""
-
-
-@dataclass(frozen=True)
-class RunSnapshot:
-    """State and record of a run, from one reading of its files.
-
-    Attributes:
-        state: State of the run.
-        record: Record of the run; None if there is no readable one.
-        problem: Reason why the record or the counts cannot be read, one line; empty if they can or do not exist.
-        is_unreadable: Whether files exist that this user may not read; they may hold a result.
-    """
-
-    state: RunState
-    record: RunRecord | None = None
-    problem: str = ""
-    is_unreadable: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from benchmark.core.run_record import RunRecord
-from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.run_paths import RunPaths
 from benchmark.utils.atomic_files import format_json, read_value, write_text
@@ -45,8 +46,49 @@ class Acceptance(FrozenModel):
     source_digest: str = ""
 
 
+class Surroundings(NamedTuple):
+    """Files outside of a store that staleness depends on.
+
+    Attributes:
+        methods: Digests of external methods by path or name; empty for those that are not there.
+        inputs: Digests of inputs by name; empty for those that are not there.
+    """
+
+    methods: dict[str, str]
+    inputs: dict[str, str]
+
+
+@dataclass(frozen=True)
+class UsedFiles:
+    """Files that the result of a run depends on.
+
+    Attributes:
+        method: Registered name of the method.
+        source: Path of an external method file where the run was planned; else empty.
+        source_digest: Digest of an external method; empty for an included one.
+        code: Digest of each file of the package, as in a record.
+        inputs: SHA-256 of each weight, embedding and prompt file, as in a record.
+    """
+
+    method: str
+    source: str
+    source_digest: str
+    code: Mapping[str, str]
+    inputs: Mapping[str, str]
+
+
+def describe_used_files(record: RunRecord) -> UsedFiles:
+    """Return the files that the result of a run depends on."""
+    spec = record.spec
+    return UsedFiles(spec.method, spec.source, spec.source_digest, record.code, record.inputs)
+
+
 _modules: dict[str, str] = {}
 """Digests of files of the package that were read in this process, by relative path."""
+_methods: dict[str, str] = {}
+"""Digests of external methods that were read in this process, by path or name."""
+_inputs: dict[str, str] = {}
+"""Digests of inputs that were read in this process, by name."""
 _changed_tables: dict[int, tuple[Mapping[str, str], tuple[str, ...]]] = {}
 """Tables of code that were compared in this process, with their changes, by identity: records share tables."""
 
@@ -84,17 +126,24 @@ def find_changes(record: RunRecord, folder: RunPaths | None = None, *, is_portab
     """
     if record.state is not RunState.DONE:
         return ()
-    spec = record.spec
-    inputs = _select_inputs(record.inputs, is_portable=is_portable)
-    sources = () if is_portable else tuple(_list_source_changes(spec, spec.source_digest))
-    changes = (*sources, *_list_changes(record.code, inputs))
+    return find_changes_of(describe_used_files(record), record.counts_digest, folder, is_portable=is_portable)
+
+
+def find_changes_of(
+    used: UsedFiles, counts_digest: str | None, folder: RunPaths | None = None, *, is_portable: bool = False
+) -> tuple[str, ...]:
+    """Return what has changed of the files behind some counts, see `find_changes`."""
+    changes = tuple(_list_all_changes(used, is_portable=is_portable))
     acceptance = _read_acceptance(folder) if changes and folder is not None else None
-    if acceptance is None or acceptance.counts_digest != record.counts_digest:
+    if acceptance is None or acceptance.counts_digest != counts_digest:
         return changes
-    accepted = acceptance.source_digest or spec.source_digest
-    inputs = _select_inputs(acceptance.inputs, is_portable=is_portable)
-    sources = () if is_portable else tuple(_list_source_changes(spec, accepted))
-    return (*sources, *_list_changes(acceptance.code, inputs))
+    accepted = replace(
+        used,
+        source_digest=acceptance.source_digest or used.source_digest,
+        code=acceptance.code,
+        inputs=acceptance.inputs,
+    )
+    return tuple(_list_all_changes(accepted, is_portable=is_portable))
 
 
 def summarize_changes(changes: Sequence[str]) -> str:
@@ -134,15 +183,12 @@ def accept(folder: RunPaths, original: RunRecord, repeated: RunRecord) -> Path:
     return folder.acceptance_path
 
 
-def _select_inputs(inputs: Mapping[str, str], *, is_portable: bool) -> Mapping[str, str]:
-    """Return the inputs that count: all, or those that are files of this package."""
-    return {name: digest for name, digest in inputs.items() if not is_portable or is_packaged(name)}
-
-
-def _list_changes(code: Mapping[str, str], inputs: Mapping[str, str]) -> Iterator[str]:
-    yield from _list_code_changes(code)
-    for name, digest in inputs.items():
-        if _digest_input(name) not in ("", digest):
+def _list_all_changes(used: UsedFiles, *, is_portable: bool) -> Iterator[str]:
+    if not is_portable:
+        yield from _list_source_changes(used)
+    yield from _list_code_changes(used.code)
+    for name, digest in used.inputs.items():
+        if (is_packaged(name) or not is_portable) and _digest_input(name) not in ("", digest):
             yield f"input {name} changed"
 
 
@@ -161,30 +207,44 @@ def _list_code_changes(code: Mapping[str, str]) -> tuple[str, ...]:
     return known[1]
 
 
-def _list_source_changes(spec: RunSpec, digest: str) -> Iterator[str]:
-    """Yield whether an external method, or a module that it brings along, has changed where it was.
-
-    Args:
-        spec: Spec of the run.
-        digest: Digest of the method that gave the counts; empty for an included one.
-    """
-    if not digest or _digest_method(spec.source or spec.method) in ("", digest):
+def _list_source_changes(used: UsedFiles) -> Iterator[str]:
+    """Yield whether an external method, or a module that it brings along, has changed where it was."""
+    if not used.source_digest or _digest_method(used.source or used.method) in ("", used.source_digest):
         return
-    file = f"method file {shorten_path(spec.source)} or a module next to it"
-    yield f"{file if spec.source else f'package {spec.method}'} changed"
+    file = f"method file {shorten_path(used.source)} or a module next to it"
+    yield f"{file if used.source else f'package {used.method}'} changed"
 
 
 def _read_acceptance(folder: RunPaths) -> Acceptance | None:
     """Read the acceptance of a run; None if there is no readable one."""
+    if not os.path.exists(folder.acceptance_path):  # of thousands of stale runs, none may have one
+        return None
     try:
         return read_value(Acceptance, folder.acceptance_path)
     except (ValueError, ValidationError):
         return None
 
 
-@cache
+def describe_surroundings() -> Surroundings:
+    """Return what this process has looked at outside of the store to find changes."""
+    return Surroundings(dict(_methods), dict(_inputs))
+
+
+def are_unchanged(surroundings: Surroundings) -> bool:
+    """Return whether another process would find the same outside of the store."""
+    return all(_digest_method(name) == digest for name, digest in surroundings.methods.items()) and all(
+        _digest_input(name) == digest for name, digest in surroundings.inputs.items()
+    )
+
+
 def _digest_method(source: str) -> str:
     """Return the digest of an external method, by path or name, as it is on this machine; empty if it is not there."""
+    if source not in _methods:
+        _methods[source] = _read_method(source)
+    return _methods[source]
+
+
+def _read_method(source: str) -> str:
     try:
         if not source.endswith(".py"):
             return digest_installed_method(source)
@@ -193,8 +253,13 @@ def _digest_method(source: str) -> str:
         return ""
 
 
-@cache
 def _digest_input(name: str) -> str:
     """Return the digest of an input as it is on this machine; empty if it is not there."""
+    if name not in _inputs:
+        _inputs[name] = _read_input(name)
+    return _inputs[name]
+
+
+def _read_input(name: str) -> str:
     path = locate_file(name)
     return hash_file(path) if path is not None else ""

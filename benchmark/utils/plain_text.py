@@ -7,12 +7,12 @@ import unicodedata
 
 def clean_text(text: str) -> str:
     r"""Return a text on one line: line breaks and tabs as spaces, other control characters as escapes such as \x1b."""
-    return "".join(map(_clean_character, text))
+    return text if text.isprintable() else "".join(map(_clean_character, text))
 
 
 def escape_controls(text: str) -> str:
     r"""Return a text with its line breaks and tabs; other control characters are escapes such as \x1b."""
-    if text.isprintable():
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(character if character in "\n\t" else _escape_control(character) for character in text)
 

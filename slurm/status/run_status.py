@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.store.run_folder import RunSnapshot
+from benchmark.store.index.run_index import RunIndex
+from benchmark.store.run_snapshot import RecordSummary, RunSnapshot
 from benchmark.store.store import Store
 from slurm.requests.manifest import SubmittedTask, locate_runs
 from slurm.scheduler.job_info import JobInfo
@@ -36,7 +37,8 @@ class RunStatus:
         reason: Explanation of the state in one line; may be empty.
         task: Array element that the run was last submitted in; None if the run was never submitted.
         job: The scheduler's report about that element; None if there is no report.
-        record: Record of the run; None if it cannot be read.
+        record: Record of the run; None if it cannot be read, or was looked up in an index.
+        summary: Summary of the record of a run that was looked up in an index; None for any other.
         is_unreadable: Whether files of the run exist that this user may not read; they may hold a result.
     """
 
@@ -46,6 +48,7 @@ class RunStatus:
     task: SubmittedTask | None = None
     job: JobInfo | None = None
     record: RunRecord | None = None
+    summary: RecordSummary | None = None
     is_unreadable: bool = False
 
     @property
@@ -67,16 +70,21 @@ class GridStatus:
     queue: GridQueue
 
 
-def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
+def query_status(store: Store, ids: Sequence[str], *, index: RunIndex | None = None) -> GridStatus:
     """Determine the status of runs; each cluster is asked once, and only if a run submitted to it has no record.
 
     Args:
         store: Store of the runs.
         ids: IDs of the runs.
+        index: Index in which finished runs are looked up first, and saved; None to read the records of all runs.
 
     A submission that cannot be read is named in the notes of the queue, and its runs count as not submitted.
     """
-    snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
+    if index is None:
+        snapshots = {run_id: store.run(run_id).read_snapshot() for run_id in ids}
+    else:
+        snapshots = {run_id: index.read_snapshot(run_id) for run_id in ids}
+        index.save()
     problems: list[str] = []
     open_tasks = _find_open_tasks(store, snapshots, notify=problems.append)
     queue = replace(query_queue(open_tasks.values()), unreadable=tuple(problems))
@@ -84,7 +92,15 @@ def query_status(store: Store, ids: Sequence[str]) -> GridStatus:
     for run_id, snapshot in snapshots.items():
         status = _determine_status(store, run_id, snapshot.state, task=open_tasks.get(run_id), queue=queue)
         reason = status.reason or snapshot.problem
-        runs.append(replace(status, record=snapshot.record, reason=reason, is_unreadable=snapshot.is_unreadable))
+        runs.append(
+            replace(
+                status,
+                record=snapshot.record,
+                summary=snapshot.summary,
+                reason=reason,
+                is_unreadable=snapshot.is_unreadable,
+            )
+        )
     return GridStatus(tuple(runs), queue)
 
 

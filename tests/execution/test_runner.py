@@ -203,7 +203,7 @@ def test_weights_that_were_read_stand_in_the_record(tmp_path: Path) -> None:
 def test_another_file_under_the_name_of_weights_makes_a_run_stale(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digest_input, path = staleness._digest_input.__wrapped__, tmp_path / "w.safetensors"
+    digest_input, path = staleness._read_input, tmp_path / "w.safetensors"
     monkeypatch.setattr(staleness, "_digest_input", digest_input)
     path.write_bytes(TOY_WEIGHTS.read_bytes())
     changes = {"clip.weights": str(path), "budget.iterations": 0}

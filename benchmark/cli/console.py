@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -24,6 +25,9 @@ UNLIMITED = 10_000
 """Width of an output that is not a terminal, so that no line is cut off."""
 FOLDED_ROWS = 200
 """Largest number of rows folded to the terminal's width; folding takes a millisecond per row."""
+
+_collections: list[list[str]] = []
+"""Lists of the contexts of `collect_notes`."""
 
 
 def open_store(context: typer.Context) -> Store:
@@ -58,7 +62,20 @@ def print_text(text: str) -> None:
 
 def print_note(text: str) -> None:
     """Print a line that is not part of the result to stderr."""
+    for notes in _collections:
+        notes.append(text)
     typer.echo(escape_controls(text), err=True)
+
+
+@contextmanager
+def collect_notes() -> Iterator[list[str]]:
+    """Yield a list that receives the notes that are printed within the context, to print them again another time."""
+    notes: list[str] = []
+    _collections.append(notes)
+    try:
+        yield notes
+    finally:
+        _collections.pop()
 
 
 def print_json(value: Any) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.options import AsJson, list_given
+from benchmark.cli.indexed_reports import Drawing, find_sources, list_split_files, print_indexed_report
+from benchmark.cli.options import AsJson, NoIndex, list_given
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -61,31 +62,42 @@ def table(
     no_notes: NoNotes = False,
     wide: Wide = False,
     out: OutFile = None,
+    no_index: NoIndex = False,
     as_json: AsJson = False,
 ) -> None:
     """Print one table of studies, methods and runs, or a paper's table (PAPER/TABLE), computed from run records."""
     from benchmark.cli.paper_tables import print_paper_table
-    from benchmark.core.paper_tables import is_table
-    from benchmark.report.tables.selection import select_columns
-    from benchmark.report.tables.study_table import render
-    from benchmark.report.tables.typeset import WIDTH
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
-    if len(names) == 1 and is_table(names[0]):
+    if len(names) == 1 and _is_paper_table(names[0]):
         return print_paper_table(context, store, names[0], fmt=fmt)
     refuse_options(context, ["provenance"], " ".join(names))
-    selected = select_columns(
-        split_keys("--columns", columns), sort=read_option("--sort", sort, "give KEY or KEY,desc")
-    )
-    reference = read_option("--baseline", baseline, GIVE_ROW)
-    plan = find_plan(store, names, split)
-    results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
-    width = None if wide else WIDTH
-    text = render(
-        results, fmt=fmt, title=plan.title, columns=selected, digits=digits, width=width, has_notes=not no_notes
-    )
-    print_report(text, fmt=fmt, out=out)
-    print_ambiguous(store, names)
+
+    def draw() -> Drawing:
+        from benchmark.report.named_rows import describe_ambiguous
+        from benchmark.report.tables.selection import select_columns
+        from benchmark.report.tables.study_table import render
+        from benchmark.report.tables.typeset import WIDTH
+
+        selected = select_columns(
+            split_keys("--columns", columns), sort=read_option("--sort", sort, "give KEY or KEY,desc")
+        )
+        reference = read_option("--baseline", baseline, GIVE_ROW)
+        plan = find_plan(store, names, split)
+        results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
+        width = None if wide else WIDTH
+        text = render(
+            results, fmt=fmt, title=plan.title, columns=selected, digits=digits, width=width, has_notes=not no_notes
+        )
+        return Drawing(text, describe_ambiguous(store, names), list_split_files(results.rows))
+
+    return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
+
+
+def _is_paper_table(name: str) -> bool:
+    from benchmark.core.paper_tables import is_table
+
+    return "/" in name and is_table(name)
 
 
 def collect_table(

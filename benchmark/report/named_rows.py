@@ -148,20 +148,21 @@ def _read_study(store: Store, name: str) -> _Part:
 
 def _find_method(store: Store, name: str) -> list[RunSpec]:
     """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a file or a folder."""
-    path, variant = split_method(name)
-    method = name_method_file(path) if path.endswith(".py") else path
-    prefix = make_text(method, "", {})[:SURE_PREFIX]
-    specs = [
-        spec
-        for run_id in store.list_ids()
-        if prefix and run_id.startswith(prefix) and (spec := _read_any_spec(store, [run_id])) is not None
-    ]
-    wanted = variant.casefold()
+    specs = list(_iterate_specs(store, list_candidates(store, name)))
+    wanted = split_method(name)[1].casefold()
     return [
         spec
         for spec in select_code(specs, name)
-        if not variant or wanted in (spec.variant.casefold(), spec.label.casefold())
+        if not wanted or wanted in (spec.variant.casefold(), spec.label.casefold())
     ]
+
+
+def list_candidates(store: Store, name: str) -> list[str]:
+    """Return the ids of all runs that METHOD or METHOD/VARIANT may stand for, and maybe of others, without reading."""
+    path, _ = split_method(name)
+    method = name_method_file(path) if path.endswith(".py") else path
+    prefix = make_text(method, "", {})[:SURE_PREFIX]
+    return [run_id for run_id in store.list_ids() if prefix and run_id.startswith(prefix)]
 
 
 def _find_ids(store: Store, text: str) -> list[str]:

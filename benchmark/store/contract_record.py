@@ -104,6 +104,11 @@ def describe_contracts(root: Path, specs: Iterable[RunSpec]) -> dict[str, list[R
     return texts
 
 
+def list_contract_folders(root: Path) -> list[Path]:
+    """Return the folders of all records that may be read for a folder of runs; they need not exist."""
+    return [folder / FOLDER for folder in _list_folders(root)]
+
+
 def _join(records: Sequence[ContractRecord]) -> ContractRecord:
     splits: dict[str, str] = {}
     broken: dict[str, tuple[str, ...]] = {}

@@ -1,7 +1,7 @@
 """Files of the index: whole or absent for a reader, and never needed.
 
 A file is replaced in one step, so that of several writers the last one wins. It begins with the SHA-256 of its seal and
-its text: a file that is cut short, or was written by another version of the package, by another user or under other
+its content: a file that is cut short, or was written by another version of the package, by another user or under other
 groups, does not match and is treated as absent. So is a file that another user owns. A store that is read-only or full
 works without.
 """
@@ -11,12 +11,13 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import zlib
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmark.utils.atomic_files import write_text
+from benchmark.utils.atomic_files import open_draft
 from benchmark.utils.paths import ROOT
 
 FOLDER = "index"
@@ -37,23 +38,33 @@ def get_user_name() -> str:
 def read_index_file(path: Path) -> str | None:
     """Read a file of the index; None if there is no whole one of this version and this user."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             if os.fstat(file.fileno()).st_uid != os.geteuid():
                 return None
-            checksum, _, text = file.read().partition("\n")
-    except (OSError, ValueError):
+            checksum, _, packed = file.read().partition(b"\n")
+        return zlib.decompress(packed).decode("ascii") if checksum == _make_checksum(packed) else None
+    except (OSError, ValueError, zlib.error):
         return None
-    return text if checksum == _make_checksum(text) else None
 
 
-def write_index_file(path: Path, text: str) -> None:
-    """Write a file of the index, or nothing if that is not possible."""
-    with suppress(OSError):
-        write_text(path, f"{_make_checksum(text)}\n{text}")
+def write_index_file(path: Path, text: str, *, max_bytes: int) -> None:
+    """Write a file of the index, or nothing if that is not possible or if the file would be too large.
+
+    Args:
+        path: Path of the file.
+        text: ASCII text, which is compressed.
+        max_bytes: Largest size of the file.
+    """
+    packed = zlib.compress(text.encode("ascii"), level=1)
+    content = _make_checksum(packed) + b"\n" + packed
+    if len(content) > max_bytes:
+        return
+    with suppress(OSError), open_draft(path) as draft:
+        draft.write_bytes(content)
 
 
-def _make_checksum(text: str) -> str:
-    return hashlib.sha256(f"{_make_seal()}\n{text}".encode("utf-8", "surrogatepass")).hexdigest()
+def _make_checksum(packed: bytes) -> bytes:
+    return hashlib.sha256(_make_seal().encode() + packed).hexdigest().encode()
 
 
 @cache

@@ -1,6 +1,6 @@
 """Index of finished runs: what `status` says of them, without reading their records.
 
-    ROOT/index/runs-<user>   about 0.4 kB a run, and one table of code for each version of the code that runs used
+    ROOT/index/runs-<user>   about 0.1 kB a run
 
 The file may be deleted at any time. An entry holds the identities of the record and of the counts, see `file_identity`,
 from before they were read; it counts only while both are the same. Runs in any other state than done have no entry.
@@ -24,6 +24,9 @@ from benchmark.store.store import Store
 
 MIN_RUNS = 300
 """Number of finished runs from which on there is an index: fewer are read in no time."""
+
+MAX_BYTES = 64 * 2**20
+"""Largest size of the index."""
 
 _Entry: TypeAlias = "tuple[str, int, str, int]"
 """Identities of record and counts, number of attempts, digest of the counts, place of the used files."""
@@ -78,7 +81,7 @@ class RunIndex:
             },
             "used": list(tables),
         }
-        write_index_file(_make_path(self.store), json.dumps(content, separators=(",", ":")))
+        write_index_file(_make_path(self.store), json.dumps(content, separators=(",", ":")), max_bytes=MAX_BYTES)
 
     def _identify(self, run_id: str, identities: Identities) -> str:
         folder = os.path.join(self.store.root, run_id)

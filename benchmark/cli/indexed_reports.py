@@ -1,0 +1,97 @@
+"""Reports that are printed from the index beside the store while nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from benchmark.cli.console import collect_notes, print_note
+from benchmark.cli.report_options import print_report
+
+if TYPE_CHECKING:
+    from benchmark.report.result_row import ResultRow
+    from benchmark.store.store import Store
+
+_NOT_OPTIONS = ("out", "no_index")
+"""Parameters of a command that do not change its report."""
+
+
+class Drawing(NamedTuple):
+    """A report that was drawn.
+
+    Attributes:
+        text: Text of the report.
+        closing_notes: Lines to print behind it.
+        files: Files outside of the store and the package that were read, apart from methods and inputs of runs.
+    """
+
+    text: str
+    closing_notes: Sequence[str] = ()
+    files: Sequence[str] = ()
+
+
+class Sources(NamedTuple):
+    """What a report is drawn from.
+
+    Attributes:
+        plans: Names of plans.
+        ids: Ids of runs.
+    """
+
+    plans: Sequence[str]
+    ids: Sequence[str]
+
+
+def print_indexed_report(
+    context: typer.Context, store: Store, *, fmt: str, sources: Sources | None, draw: Callable[[], Drawing]
+) -> None:
+    """Print a report, or write it to a file, with the notes that are printed as it is drawn.
+
+    Args:
+        context: Context of the command, whose parameters are options of the report.
+        store: Store of the runs.
+        fmt: Format.
+        sources: Plans and runs that the report is drawn from; None if they are not known in advance.
+        draw: Function that draws the report; its notes are printed at once.
+    """
+    from benchmark.store.index.report_index import Report, draw_indexed
+
+    drawn: list[Report] = []
+
+    def draw_and_collect() -> Report:
+        with collect_notes() as notes:
+            drawing = draw()
+        drawn.append(Report(drawing.text, tuple(notes), tuple(drawing.closing_notes), tuple(drawing.files)))
+        return drawn[0]
+
+    if sources is None or context.params["no_index"]:
+        report = draw_and_collect()
+    else:
+        options = {name: value for name, value in context.params.items() if name not in _NOT_OPTIONS}
+        options["command"] = context.info_name
+        report = draw_indexed(store, options, plans=sources.plans, ids=sources.ids, draw=draw_and_collect)
+    for note in () if drawn else report.notes:
+        print_note(note)
+    print_report(report.text, fmt=fmt, out=context.params["out"])
+    for note in report.closing_notes:
+        print_note(note)
+
+
+def find_sources(store: Store, names: Sequence[str]) -> Sources:
+    """Return the plans and runs that a table of some names is drawn from: those of plans, or all there are."""
+    from benchmark.report.named_rows import list_candidates
+
+    plans = [name for name in names if name in store.list_plans()]
+    if len(plans) < len(names):
+        return Sources(store.list_plans(), store.list_ids())
+    ids = [run_id for plan in plans for run_id in store.read_plan(plan).ids]
+    return Sources(plans, list(dict.fromkeys([*ids, *(run for name in names for run in list_candidates(store, name))])))
+
+
+def list_split_files(rows: Sequence[ResultRow]) -> list[str]:
+    """Return the split files outside of the package that runs were planned with."""
+    sources = {record.spec.split_source for row in rows for record in row.records if record.spec.split_source}
+    return sorted(source if Path(source).exists() else source.rpartition("@")[0] for source in sources)

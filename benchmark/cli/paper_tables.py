@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark.cli.report_options import find_convention, print_report, read_option, refuse_options, split_keys
+from benchmark.cli.indexed_reports import Drawing, Sources, list_split_files, print_indexed_report
+from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
     from benchmark.core.paper_tables import NamedTable
@@ -32,30 +33,46 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
         ValueError: The paper is invalid, or numbers cannot meet in one table; the message says why.
     """
     from benchmark.core.paper_tables import load_table
-    from benchmark.report.papers.missing import describe_missing
-    from benchmark.report.papers.paper_provenance import render_provenance
-    from benchmark.report.papers.paper_table import render_paper
-    from benchmark.report.tables.selection import select_columns
-    from benchmark.report.tables.typeset import WIDTH
 
     refuse_options(context, ["sort", "by_split", "baseline"], name)
     options = context.params
     named = load_table(name).with_columns(split_keys("--columns", options["columns"]))
-    columns, width = select_columns(named.table.columns), None if options["wide"] else WIDTH
     split = read_option("--split", options["split"], "give the name of a split")
-    results = collect_paper_table(store, named, columns, split=split, convention=options["convention"])
-    if options["provenance"]:
-        return print_report(render_provenance(results, fmt=fmt, width=width), fmt=fmt, out=options["out"])
-    text = render_paper(
-        results,
-        columns,
-        fmt=fmt,
-        digits=options["digits"],
-        width=width,
-        has_notes=not options["no_notes"],
-        fill_notes=describe_missing(results),
-    )
-    return print_report(text, fmt=fmt, out=options["out"])
+
+    def draw() -> Drawing:
+        from benchmark.report.papers.missing import describe_missing
+        from benchmark.report.papers.paper_provenance import render_provenance
+        from benchmark.report.papers.paper_table import render_paper
+        from benchmark.report.tables.selection import select_columns
+        from benchmark.report.tables.typeset import WIDTH
+
+        columns, width = select_columns(named.table.columns), None if options["wide"] else WIDTH
+        results = collect_paper_table(store, named, columns, split=split, convention=options["convention"])
+        files = list_split_files(results.study.rows if results.study is not None else ())
+        if options["provenance"]:
+            return Drawing(render_provenance(results, fmt=fmt, width=width), files=files)
+        text = render_paper(
+            results,
+            columns,
+            fmt=fmt,
+            digits=options["digits"],
+            width=width,
+            has_notes=not options["no_notes"],
+            fill_notes=describe_missing(results),
+        )
+        return Drawing(text, files=files)
+
+    sources = _find_sources(store, named, split=split)
+    return print_indexed_report(context, store, fmt=fmt, sources=sources, draw=draw)
+
+
+def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:
+    """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
+    plans = named.name.select_plans(store.list_plans())
+    rows = [row for plan in plans for row in store.read_plan(plan).rows]
+    if named.name.paper.endswith((".yaml", ".yml")) or _list_unplanned(named, rows, split=split):
+        return None
+    return Sources(plans, [run_id for row in rows for run_id in row.ids.values()])
 
 
 def collect_paper_table(
@@ -87,19 +104,20 @@ def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[
         named: Table.
         split: Name or pattern of the splits to take; empty for those of the table.
     """
-    from benchmark.core.split import name_split
-    from benchmark.report.papers.paper_results import choose_datasets
-
     plans = [store.read_plan(plan) for plan in named.name.select_plans(store.list_plans())]
     rows = [row for plan in plans for row in plan.rows]
+    unplanned = _list_unplanned(named, rows, split=split) if store.list_ids() else []
+    return [*rows, *(row for place in unplanned for row in _plan_now(store, named, place))]
+
+
+def _list_unplanned(named: NamedTable, rows: Sequence[PlanRow], *, split: str) -> list[str]:
+    """Return the splits of a table that no plan has, unless the table is one of changed settings."""
+    from benchmark.core.paper_tables import choose_datasets
+    from benchmark.core.split import name_split
+
     known = {row.split for row in rows}
     places = dict.fromkeys(place for dataset in choose_datasets(named, split) for place in dataset.splits)
-    if named.name.change or not store.list_ids():
-        return rows
-    for place in places:
-        if name_split(place) not in known:
-            rows += _plan_now(store, named, place)
-    return rows
+    return [] if named.name.change else [place for place in places if name_split(place) not in known]
 
 
 def _plan_now(store: Store, named: NamedTable, split: str) -> Sequence[PlanRow]:

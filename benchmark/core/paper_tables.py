@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmark.core.paper import PAPERS, Paper, PaperRow, PaperTable, list_papers, load_paper
+from benchmark.core.paper import PAPERS, Paper, PaperDataset, PaperRow, PaperTable, list_papers, load_paper
+from benchmark.core.split import name_split
 from benchmark.core.study import Study, StudyRow
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 from benchmark.utils.yaml_files import read_table
@@ -74,6 +76,21 @@ class NamedTable:
         if not keys:
             return self
         return replace(self, table=self.table.model_copy(update={"columns": tuple(keys)}))
+
+
+def choose_datasets(named: NamedTable, split: str = "") -> tuple[PaperDataset, ...]:
+    """Return the datasets of a table, or those on a split.
+
+    Args:
+        named: Table.
+        split: Name or pattern of the only splits to take, also one that the table does not have: then our runs on it
+            are the only column. Empty for all datasets of the table.
+    """
+    if not split:
+        return named.table.datasets
+    wanted = split if set(split) & set("*?[") else name_split(split)
+    fitting = [dataset for dataset in named.table.datasets if any(fnmatchcase(name, wanted) for name in dataset.splits)]
+    return tuple(fitting) or (PaperDataset(label=wanted, split=split),)
 
 
 def spell_paper(name: str) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from itertools import product
 
 from benchmark.core.paper import PaperDataset, PaperRow
-from benchmark.core.paper_tables import NamedTable
+from benchmark.core.paper_tables import NamedTable, choose_datasets
 from benchmark.core.run_state import RunState
 from benchmark.core.split import load_split, name_split
 from benchmark.core.study import PlanRow
@@ -71,21 +70,6 @@ class PaperResults:
     def get_column(self, index: int) -> list[PaperCell]:
         """Return the cells of one dataset."""
         return [cells[index] for cells in self.cells]
-
-
-def choose_datasets(named: NamedTable, split: str = "") -> tuple[PaperDataset, ...]:
-    """Return the datasets of a table, or those on a split.
-
-    Args:
-        named: Table.
-        split: Name or pattern of the only splits to take, also one that the table does not have: then our runs on it
-            are the only column. Empty for all datasets of the table.
-    """
-    if not split:
-        return named.table.datasets
-    wanted = split if set(split) & set("*?[") else name_split(split)
-    fitting = [dataset for dataset in named.table.datasets if any(fnmatchcase(name, wanted) for name in dataset.splits)]
-    return tuple(fitting) or (PaperDataset(label=wanted, split=split),)
 
 
 def collect_paper(

@@ -55,7 +55,7 @@ def copy_runs(source: Store, target: Store, *, runs: int) -> Plan:
         ValueError: There are no finished runs.
         FileExistsError: The folder of the copies exists.
     """
-    records = _read_firsts(source)
+    records = read_firsts(source)
     if not records:
         raise ValueError(f"{source.root} has no finished run to copy: run a study there first")
     target.root.mkdir(parents=True)
@@ -77,7 +77,7 @@ def copy_runs(source: Store, target: Store, *, runs: int) -> Plan:
     return plan
 
 
-def _read_firsts(source: Store) -> list[RunRecord]:
+def read_firsts(source: Store) -> list[RunRecord]:
     """Return the record of the first finished run of every row."""
     firsts: dict[str, RunRecord] = {}
     for run_id in source.list_ids():

@@ -12,6 +12,7 @@ from benchmark.report.tables.formats import FORMATS
 from benchmark.store import staleness
 from benchmark.store.index import file_identity, index_file, report_index
 from benchmark.store.store import Store
+from benchmark.utils.input_files import hash_file
 from tests.cli.shell import CommandResult, run_command
 from tests.report.world import even, plan_of, save, spec_of
 
@@ -113,7 +114,7 @@ def test_an_unfinished_run_that_has_begun_is_shown(table: Table) -> None:
 def test_a_weight_file_outside_of_the_package_that_changed_is_noticed(table: Table, tmp_path: Path) -> None:
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"1")
-    digest = staleness.hash_file(weights)
+    digest = hash_file(weights)
     ids = {0: save(table.store, spec_of("downloaded"), even(80, 60), inputs={str(weights): digest})}
     table.store.write_plan(plan_of({"downloaded": ids}))
     table.print()

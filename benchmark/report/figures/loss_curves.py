@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, NullLocator
+from numpy.typing import NDArray
 
 from benchmark.evaluation.scores import Floats
 from benchmark.report.figures.captions import add_title
@@ -35,6 +36,8 @@ PANELS_ACROSS = 3
 TOTAL = "total"
 WIDE = 30.0
 """Ratio of the largest to the smallest value of a loss from which on its axis is logarithmic."""
+LEAST_POINTS = 12
+"""Points that a line keeps if there are very many lines."""
 SMOOTHED_FRACTION = 0.05
 """Fraction of the training over which lines are running means."""
 
@@ -42,9 +45,25 @@ History = list[dict[str, Any]]
 
 
 def draw_curves(
-    rows: Sequence[ResultRow], store: Store, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS
+    rows: Sequence[ResultRow],
+    store: Store,
+    out: Path,
+    *,
+    title: str = "",
+    formats: Sequence[str] = FORMATS,
+    max_points: int = 0,
 ) -> list[Path]:
-    """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band."""
+    """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band.
+
+    Args:
+        rows: Rows.
+        store: Store that holds the losses of the runs.
+        out: Folder of the files.
+        title: Name of the split if there are figures of several.
+        formats: Any of "png", "pdf", "svg".
+        max_points: Largest number of points of all lines together, which are thinned after they are smoothed; 0 for
+            all.
+    """
     lines = _read_lines(rows, store)
     names = list(dict.fromkeys(name for losses in lines.values() for name in losses))
     if not names:
@@ -57,13 +76,15 @@ def draw_curves(
     across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
     handles: dict[int, Line2D] = {}
+    number = sum(map(len, lines.values()))
+    points = max(LEAST_POINTS, max_points // number) if max_points else 0
     with open_figure(out, "losses", size=(PAGE_IN, 0.5 + 1.7 * down), formats=formats) as figure:
         add_title(figure, rows, name=title)
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for name, axes in zip(names, panels, strict=False):
             for index, losses in lines.items():
                 if name in losses:
-                    handles[index] = _draw_line(axes, *losses[name], look=looks[index])
+                    handles[index] = _draw_line(axes, losses[name], look=looks[index], points=points)
             axes.set_title(*shorten_labels([name], width=96 // across), fontsize=7 if across > PANELS_ACROSS else 8)
             _scale(axes, [losses[name][1] for losses in lines.values() if name in losses])
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
@@ -119,9 +140,18 @@ def smooth(values: Floats) -> Floats:
     return np.stack([values[..., span].mean(axis=-1) for span in spans], axis=-1)
 
 
-def _draw_line(axes: Axes, iterations: Floats, values: Floats, *, look: Mapping[str, Any]) -> Line2D:
-    """Draw the mean over the runs of a row and the range of its seeds, and return the line for the legend."""
-    lines = smooth(values)  # (runs, T)
+def _draw_line(axes: Axes, losses: tuple[Floats, Floats], *, look: Mapping[str, Any], points: int) -> Line2D:
+    """Draw the mean over the runs of a row and the range of its seeds, and return the line for the legend.
+
+    Args:
+        axes: Axes.
+        losses: Iterations (T,) and values (runs, T).
+        look: Color, line and label of the row.
+        points: Largest number of points; 0 for all.
+    """
+    iterations, values = losses
+    kept = choose_points(len(iterations), points)
+    iterations, lines = iterations[kept], smooth(values)[:, kept]  # (runs, T)
     (line,) = axes.plot(iterations, lines.mean(axis=0), linewidth=1, **look)
     if len(values) > 1:
         ends = lines.min(axis=0), lines.max(axis=0)
@@ -137,6 +167,13 @@ def _scale(axes: Axes, values: Sequence[Floats]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")
         axes.yaxis.set_minor_locator(NullLocator())
+
+
+def choose_points(number: int, most: int) -> NDArray[np.int64]:
+    """Return the indices of evenly spaced points of a line, the first and the last included; all if `most` is 0."""
+    if not most or number <= most:
+        return np.arange(number)
+    return np.round(np.linspace(0, number - 1, most)).astype(np.int64)
 
 
 def _list_band_key(lines: Iterable[Mapping[str, tuple[Floats, Floats]]]) -> list[Patch]:

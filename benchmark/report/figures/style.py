@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,6 +82,17 @@ _METADATA: dict[str, dict[str, Any]] = {
     "png": {"Software": None},
     "svg": {"Creator": None, "Date": None},
 }
+_HAS_TEXT: ContextVar[bool] = ContextVar("has_text", default=False)
+
+
+@contextmanager
+def keep_text() -> Iterator[None]:
+    """Write the texts of SVG figures as text within the block, for pages that bring the font, and not as outlines."""
+    token = _HAS_TEXT.set(True)
+    try:
+        yield
+    finally:
+        _HAS_TEXT.reset(token)
 
 
 @contextmanager
@@ -102,7 +114,7 @@ def open_figure(
     check_formats(formats)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(_RC)
+        matplotlib.rcParams.update(_RC | ({"svg.fonttype": "none"} if _HAS_TEXT.get() else {}))
         figure = Figure(figsize=size, layout="constrained")
         yield figure
         for path in list_paths(out, name, formats):

@@ -48,12 +48,12 @@ def compute(
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     plan = find_plan(store, names, split)
     trials = [find_plan(store, [name], None) for name in tuning or ()]
-    report = collect_compute(store, plan, tuning=trials, devices=_count_submitted_gpus(store))
+    report = collect_compute(store, plan, tuning=trials, devices=count_submitted_gpus(store))
     print_report(render(report, fmt=fmt, width=None if wide else WIDTH), fmt=fmt, out=out)
     print_ambiguous(store, [*names, *(tuning or ())])
 
 
-def _count_submitted_gpus(store: Store) -> dict[str, int]:
+def count_submitted_gpus(store: Store) -> dict[str, int]:
     """Return the GPUs of every run that was submitted to a cluster, if one run at a time had all of them."""
     from slurm.requests.manifest import locate_runs
 

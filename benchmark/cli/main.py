@@ -36,6 +36,9 @@ from benchmark.cli import (
     studies,
     verify,
 )
+from benchmark.cli import (
+    report as report_page,
+)
 from benchmark.cli.console import GIVEN_OPTIONS, print_note
 from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
@@ -69,6 +72,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
     "Results": {
         "table": reports.table,
         "plot": plots.plot,
+        "report": report_page.report,
         "compare": reports.compare,
         "compute": compute.compute,
         "export": reports.export,

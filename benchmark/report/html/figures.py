@@ -1,0 +1,117 @@
+"""Figures of a report: those of `plot`, drawn by the same code, as elements of the page."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmark.report.figures.class_heatmap import draw_classes
+from benchmark.report.figures.cost_scatter import draw_costs
+from benchmark.report.figures.interval_rows import draw_forest, draw_ranks
+from benchmark.report.figures.loss_curves import draw_curves
+from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
+from benchmark.report.figures.split_effects import draw_effects
+from benchmark.report.figures.style import keep_text
+from benchmark.report.html.inline_svg import inline_svg
+from benchmark.report.study_results import GroupResults
+from benchmark.store.store import Store
+
+MAX_LOSS_POINTS = 6_000
+"""Points of all losses of a group together, so that the page stays small."""
+FORMATS = ("svg",)
+KEPT_WHITE = {"classes"}
+"""Figures with texts on colors of their own, which stay black on white in the dark theme."""
+
+
+@dataclass(frozen=True)
+class ReportFigure:
+    """A figure of the page.
+
+    Attributes:
+        name: Name of the figure, such as "differences".
+        group: Name of the group; empty if there is only one.
+        svg: Element.
+        caption: What the figure shows, one or two sentences.
+        is_themed: Whether the figure has the colors of the theme.
+    """
+
+    name: str
+    group: str
+    svg: str
+    caption: str
+    is_themed: bool
+
+
+class _Drawing(NamedTuple):
+    """A function that draws a figure of a group into a folder, and what it shows."""
+
+    draw: Callable[[GroupResults, Store, Path], Sequence[Path]]
+    caption: str
+
+
+_DRAWINGS = {
+    "differences": _Drawing(
+        lambda group, _store, out: draw_forest(group, out, formats=FORMATS),
+        "Difference of hIoU of every row from the baseline, with the interval of the table. Numbers on the right are "
+        "the difference and the ends of its interval.",
+    ),
+    "seen-unseen": _Drawing(
+        lambda group, _store, out: draw_scatter(group.rows, out, formats=FORMATS),
+        "mIoU of seen against unseen classes, a point per row with its intervals, over lines of equal hIoU.",
+    ),
+    "gamma": _Drawing(
+        lambda group, _store, out: draw_gamma(group.rows, out, formats=FORMATS),
+        "What an offset gamma of the seen classes would give. It is swept over the test images and no way to choose "
+        "gamma: that would be tuning on unseen classes.",
+    ),
+    "effect-by-split": _Drawing(
+        lambda group, _store, out: draw_effects(group, out, formats=FORMATS),
+        "Difference of hIoU from the baseline on every split, with the interval of this split alone; the band is the "
+        "mean over the splits with its interval.",
+    ),
+    "classes": _Drawing(
+        lambda group, _store, out: draw_classes(group.rows, out, formats=FORMATS),
+        "IoU of every class and row in percent, mean over the runs; unseen classes have a star.",
+    ),
+    "ranks": _Drawing(
+        lambda group, _store, out: draw_ranks(group, out, formats=FORMATS),
+        "Rank of every row, and the ranks that the variation of splits, seeds and images allows at 95%.",
+    ),
+    "losses": _Drawing(
+        lambda group, store, out: draw_curves(group.rows, store, out, formats=FORMATS, max_points=MAX_LOSS_POINTS),
+        "Training losses by iteration: running mean over 5% of the training, mean over the runs of a row, and their "
+        "range as a band.",
+    ),
+    "cost": _Drawing(
+        lambda group, _store, out: draw_costs(group.rows, out, formats=FORMATS),
+        "hIoU against the cost of training and prediction, median over the runs. Times hold for the machines of the "
+        "runs, which the table of compute names.",
+    ),
+}
+"""Figures by name, in the order of the page."""
+
+
+def draw_figures(groups: Sequence[GroupResults], store: Store) -> tuple[ReportFigure, ...]:
+    """Draw every figure for which there is data, group by group; equal runs give equal figures."""
+    draw = partial(_draw_group, store=store, is_only=len(groups) == 1)
+    return tuple(figure for number, group in enumerate(groups) for figure in draw(group, number=number))
+
+
+def _draw_group(group: GroupResults, *, store: Store, number: int, is_only: bool) -> list[ReportFigure]:
+    figures = []
+    place = "" if is_only else group.name
+    with tempfile.TemporaryDirectory() as folder, keep_text():
+        for name, drawing in _DRAWINGS.items():
+            if not group.rows or not any(row.done for row in group.rows):
+                continue
+            for path in drawing.draw(group, store, Path(folder)):
+                is_themed = name not in KEPT_WHITE
+                label = f"{drawing.caption} {place}".strip()
+                prefix = f"f{number}-{name}-"
+                svg = inline_svg(path.read_text(encoding="utf-8"), prefix=prefix, label=label, is_themed=is_themed)
+                figures.append(ReportFigure(name, place, svg, drawing.caption, is_themed))
+    return figures

@@ -1,0 +1,118 @@
+"""Tests of the parts of a report: verdicts, SVG on a page, scores of images, commands, limits, published numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.published.read import read_published
+from benchmark.report.html.inline_svg import inline_svg
+from benchmark.report.html.published_beside import lay_beside
+from benchmark.report.html.report_table import spell_supervision
+from benchmark.report.html.run_details import make_command
+from benchmark.report.html.score_maps import choose_widest, collect_scores
+from benchmark.report.html.verdicts import judge_group
+from benchmark.report.rows import read_rows
+from benchmark.report.study_results import StudyResults, collect_results
+from benchmark.store.store import Store
+from tests.report.html.pages import make_report, study_of_three
+from tests.report.world import even, plan_of, save, spec_of, two_rows
+
+SVG = """<?xml version="1.0"?>
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt" height="36pt" viewBox="0 0 72 36">
+ <metadata>date</metadata>
+ <g id="figure_1"><path id="m1" d="M 0.123456 1.5 
+L 2 3 
+" style="stroke: #595959"/><use xlink:href="#m1" x="1.000" y="2"/></g>
+</svg>"""
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> StudyResults:
+    store = Store(tmp_path)
+    return collect_results(read_rows(store, two_rows(store)))
+
+
+def test_a_part_that_a_row_lacks_gets_the_verdict(results: StudyResults) -> None:
+    (verdict,) = judge_group(results.groups[0], family=1, is_only=True).verdicts
+    known = results.differences[1]
+    assert known is not None and (verdict.outcome, verdict.claim) == ("better", "SGD helps")
+    assert verdict.text.startswith(f"SGD helps: +{-known.paired.difference:.1f} [+")
+    assert "95% interval over seeds and images; one split, 3 seeds, 4 images; p" in verdict.coverage
+
+
+def test_an_interval_with_0_decides_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    seeds = {"paper": (60, 64, 62), "other": (63, 60, 64)}
+    plan = plan_of(
+        {
+            label: {seed: save(store, spec_of(label, seed=seed), even(80, value)) for seed, value in enumerate(values)}
+            for label, values in seeds.items()
+        }
+    )
+    (verdict,) = judge_group(collect_results(read_rows(store, plan)).groups[0], family=1, is_only=True).verdicts
+    assert (verdict.outcome, verdict.claim) == ("undecided", "other against paper: not decided")
+
+
+def test_an_svg_is_compact_and_its_ids_are_its_own() -> None:
+    text = inline_svg(SVG, prefix="f0-", label='a "figure"')
+    assert text.startswith(
+        '<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 72 36" width="96" height="48"'
+    )
+    assert 'aria-label="a &quot;figure&quot;"' in text and 'd="M0.12 1.5L2 3"' in text
+    assert 'id="f0-m1"' in text and 'href="#f0-m1"' in text and "figure_1" not in text
+    assert "var(--gray-59,#595959)" in text and "date" not in text
+
+
+def test_the_images_with_the_largest_range_are_kept() -> None:
+    scores = np.array([[10.0, 50.0, 20.0, np.nan], [10.0, 90.0, 40.0, 3.0]])
+    assert choose_widest(scores, 2).tolist() == [1, 2]
+    assert choose_widest(scores, 9).tolist() == [0, 1, 2]
+
+
+def test_scores_of_classes_and_images_are_tenths(results: StudyResults) -> None:
+    scores = collect_scores(results.groups[0], first=7)
+    assert scores.rows == (7, 8) and scores.classes == ("grass", "water", "cup", "fish")
+    seen, unseen = scores.class_scores[0]
+    assert seen[2:] == [None, None] and unseen[:2] == [None, None]
+    paper = results.rows[0].runs[0]
+    assert len(scores.images) == 4 and paper.scores is not None
+    assert all(0 <= value <= 1000 for value in scores.image_scores[0] if value is not None)
+
+
+def test_a_command_names_splits_seeds_and_overrides() -> None:
+    specs = [spec_of(seed=seed, overrides={"budget.iterations": 5, "a.b": [1, 2]}, max_images=9) for seed in (1, 0)]
+    assert make_command(specs) == (
+        "chimera-bench run demo/paper --split toybox --protocol plain --seed 0 --seed 1 --set 'a.b=[1, 2]' "
+        "--set budget.iterations=5 --max-images 9"
+    )
+    assert make_command([]) == ""
+
+
+def test_kinds_of_supervision_are_spelled() -> None:
+    assert spell_supervision("all: seen_masks.") == "all: masks of seen classes."
+    assert spell_supervision("seen_masks+unseen_names") == "masks of seen classes, names of unseen ones"
+    assert spell_supervision("loss_seen_masks_x") == "loss_seen_masks_x"
+
+
+def test_limits_name_seeds_splits_and_missing_runs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    text = " ".join(make_report(store, study_of_three(store)).limits)
+    assert "One choice of unseen classes" in text and "3 seeds per row and split" in text
+    assert "1 planned run has no result" in text
+
+
+def test_published_numbers_stand_beside_ours_on_their_split(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    run = save(store, spec_of(split="voc12"), even(80, 60))
+    plan = plan_of({"paper": {0: run}})
+    voc = plan.model_copy(update={"rows": (plan.rows[0].model_copy(update={"split": "voc12"}),)})
+    (table,) = lay_beside(collect_results(read_rows(store, voc)), read_published())
+    assert table.split == "voc12" and sum(row.is_own for row in table.rows) == 1
+    assert any(row.label.startswith("ZegCLIP") for row in table.rows)
+    assert (
+        lay_beside(collect_results(read_rows(store, plan_of({"paper": {0: save(store, spec_of(), even(8, 6))}}))), ())
+        == ()
+    )

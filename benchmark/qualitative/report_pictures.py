@@ -28,7 +28,7 @@ PHOTO_SIDE, JPEG_QUALITY = 128, 82
 """Side from which images are JPEG, and their quality; smaller ones are PNG."""
 
 NOTE = (
-    "Pictures are those of the {number} images on which the rows differ most, with the predictions of the first finished "
+    "Pictures are those of the {number} images on which the rows differ most, with the predictions of the first done "
     "run of each row on split {split}"
 )
 

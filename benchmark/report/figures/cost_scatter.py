@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmark.core.run_record import Cost
 from benchmark.report.figures.captions import add_title, mark_splits
@@ -30,6 +31,10 @@ from benchmark.report.result_row import ResultRow
 
 WIDE = 20.0
 """Ratio of the largest to the smallest cost above 0 from which the axis is logarithmic."""
+
+
+NEARLY_NOTHING = 1e-3
+"""Share of the largest cost up to which a cost counts as none, such as the time of a training without iterations."""
 
 
 class CostAxis(NamedTuple):
@@ -76,7 +81,9 @@ def draw_costs(
                 if point is not None:
                     axes.plot(*point, color=colors[index], marker=markers[index], markersize=5, linewidth=0)
             front = find_front([point for point in points if point is not None])
-            axes.plot(*zip(*front, strict=True), color=GRAY, linewidth=0.8, linestyle=DASHES, zorder=1)
+            axes.plot(
+                *zip(*front, strict=True), color=GRAY, linewidth=0.8, linestyle=DASHES, drawstyle="steps-post", zorder=1
+            )
             _scale(axes, [point[0] for point in points if point is not None])
             axes.set_xlabel(label)
             draw_grid(axes)
@@ -115,12 +122,14 @@ def _read_point(row: ResultRow, axis: CostAxis) -> tuple[float, float] | None:
 
 
 def _scale(axes: Axes, costs: Sequence[float]) -> None:
-    """Choose a linear axis from 0, or a logarithmic one if costs are far apart; costs of 0 stand left of its tens."""
-    positive = [cost for cost in costs if cost > 0]
-    if not positive or max(positive) / min(positive) < WIDE:
+    """Choose a linear axis from 0, or a logarithmic one if costs are far apart; costs near 0 stand left of its tens."""
+    large = [cost for cost in costs if cost > NEARLY_NOTHING * max(costs)]
+    if not large or max(large) / min(large) < WIDE:
         axes.set_xlim(-0.04 * max(costs), None)
         return
-    if len(positive) < len(costs):
-        axes.set_xscale("symlog", linthresh=min(positive))
+    if len(large) < len(costs):
+        axes.set_xscale("symlog", linthresh=min(large), subs=(2, 5))
     else:
         axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())

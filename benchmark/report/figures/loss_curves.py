@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ def draw_curves(
     title: str = "",
     formats: Sequence[str] = FORMATS,
     max_points: int = 0,
+    max_panels: int = 0,
 ) -> list[Path]:
     """Draw the losses of every row that has any: mean over its runs, smoothed, and the range of its seeds as a band.
 
@@ -63,9 +65,10 @@ def draw_curves(
         formats: Any of "png", "pdf", "svg".
         max_points: Largest number of points of all lines together, which are thinned after they are smoothed; 0 for
             all.
+        max_panels: Largest number of losses, those that most rows have; 0 for all.
     """
     lines = _read_lines(rows, store)
-    names = list(dict.fromkeys(name for losses in lines.values() for name in losses))
+    names = choose_losses(list(lines.values()), max_panels)
     if not names:
         return []
     labels = shorten_labels([row.label for row in rows])
@@ -76,7 +79,7 @@ def draw_curves(
     across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
     handles: dict[int, Line2D] = {}
-    number = sum(map(len, lines.values()))
+    number = sum(name in losses for losses in lines.values() for name in names)
     points = max(LEAST_POINTS, max_points // number) if max_points else 0
     with open_figure(out, "losses", size=(PAGE_IN, 0.5 + 1.7 * down), formats=formats) as figure:
         add_title(figure, rows, name=title)
@@ -167,6 +170,19 @@ def _scale(axes: Axes, values: Sequence[Floats]) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")
         axes.yaxis.set_minor_locator(NullLocator())
+
+
+def choose_losses(losses_by_row: Sequence[Mapping[str, Any]], most: int) -> list[str]:
+    """Return the names of the losses that most rows have, the total among them, in the order of the rows.
+
+    Args:
+        losses_by_row: Losses of every row by name.
+        most: Largest number of names; 0 for all.
+    """
+    rows = Counter(name for losses in losses_by_row for name in losses)
+    names = list(rows)
+    kept = sorted(names, key=lambda name: (name != TOTAL, -rows[name]))[: most or None]
+    return [name for name in names if name in kept]
 
 
 def choose_points(number: int, most: int) -> NDArray[np.int64]:

@@ -20,8 +20,10 @@ from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.study_results import GroupResults
 from benchmark.store.store import Store
 
-MAX_LOSS_POINTS = 6_000
-"""Points of all losses of a group together, so that the page stays small."""
+MAX_LOSS_POINTS, MAX_LOSSES = 6_000, 12
+"""Points of all losses of a group together, and losses of a group, so that the page stays small."""
+MAX_ROWS = 120
+"""Rows of a group that figures show: a figure of more is as long as a poster."""
 FORMATS = ("svg",)
 KEPT_WHITE = {"classes"}
 """Figures with texts on colors of their own, which stay black on white in the dark theme."""
@@ -82,9 +84,11 @@ _DRAWINGS = {
         "Rank of every row, and the ranks that the variation of splits, seeds and images allows at 95%.",
     ),
     "losses": _Drawing(
-        lambda group, store, out: draw_curves(group.rows, store, out, formats=FORMATS, max_points=MAX_LOSS_POINTS),
+        lambda group, store, out: draw_curves(
+            group.rows, store, out, formats=FORMATS, max_points=MAX_LOSS_POINTS, max_panels=MAX_LOSSES
+        ),
         "Training losses by iteration: running mean over 5% of the training, mean over the runs of a row, and their "
-        "range as a band.",
+        f"range as a band; at most {MAX_LOSSES} losses, those that most rows have.",
     ),
     "cost": _Drawing(
         lambda group, _store, out: draw_costs(group.rows, out, formats=FORMATS),
@@ -104,14 +108,17 @@ def draw_figures(groups: Sequence[GroupResults], store: Store) -> tuple[ReportFi
 def _draw_group(group: GroupResults, *, store: Store, number: int, is_only: bool) -> list[ReportFigure]:
     figures = []
     place = "" if is_only else group.name
+    if not any(row.done for row in group.rows):
+        return []
+    left_out = len(group.rows) - MAX_ROWS
+    limit = f" The first {MAX_ROWS} rows; {left_out} more are in the table." if left_out > 0 else ""
+    group = group.select_rows(range(MAX_ROWS)) if left_out > 0 else group
     with tempfile.TemporaryDirectory() as folder, keep_text():
         for name, drawing in _DRAWINGS.items():
-            if not group.rows or not any(row.done for row in group.rows):
-                continue
             for path in drawing.draw(group, store, Path(folder)):
                 is_themed = name not in KEPT_WHITE
                 label = f"{drawing.caption} {place}".strip()
                 prefix = f"f{number}-{name}-"
                 svg = inline_svg(path.read_text(encoding="utf-8"), prefix=prefix, label=label, is_themed=is_themed)
-                figures.append(ReportFigure(name, place, svg, drawing.caption, is_themed))
+                figures.append(ReportFigure(name, place, svg, drawing.caption + limit, is_themed))
     return figures

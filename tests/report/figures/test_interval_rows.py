@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.report.figures.cost_scatter import draw_costs, find_front
 from benchmark.report.figures.interval_rows import draw_forest, draw_ranks
-from benchmark.report.figures.loss_curves import choose_points
+from benchmark.report.figures.loss_curves import choose_losses, choose_points
 from benchmark.report.figures.style import keep_text
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import GroupResults, collect_results
@@ -52,3 +52,9 @@ def test_the_front_has_the_rows_that_no_cheaper_row_beats() -> None:
 def test_a_thinned_line_keeps_both_ends() -> None:
     assert choose_points(5, 0).tolist() == [0, 1, 2, 3, 4]
     assert choose_points(101, 3).tolist() == [0, 50, 100]
+
+
+def test_the_losses_that_most_rows_have_are_kept_with_the_total() -> None:
+    rows = [{"total": 1, "a": 1, "b": 1}, {"b": 1}, {"total": 1, "c": 1, "b": 1}]
+    assert choose_losses(rows, 0) == ["total", "a", "b", "c"]
+    assert choose_losses(rows, 2) == ["total", "b"]

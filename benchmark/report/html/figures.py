@@ -9,11 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmark.report.figures.class_dumbbells import draw_dumbbells
 from benchmark.report.figures.class_heatmap import draw_classes
-from benchmark.report.figures.cost_scatter import draw_costs
-from benchmark.report.figures.interval_rows import draw_forest, draw_ranks
+from benchmark.report.figures.cost_pareto import draw_cost
+from benchmark.report.figures.difference_forest import draw_forest
+from benchmark.report.figures.gamma_curves import draw_gamma
 from benchmark.report.figures.loss_curves import draw_curves
-from benchmark.report.figures.seen_unseen import draw_gamma, draw_scatter
+from benchmark.report.figures.published_points import collect_published
+from benchmark.report.figures.rank_ranges import draw_ranks
+from benchmark.report.figures.seen_unseen import draw_scatter
+from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import keep_text
 from benchmark.report.html.inline_svg import inline_svg
@@ -62,8 +67,11 @@ _DRAWINGS = {
         "the difference and the ends of its interval.",
     ),
     "seen-unseen": _Drawing(
-        lambda group, _store, out: draw_scatter(group.rows, out, formats=FORMATS),
-        "mIoU of seen against unseen classes, a point per row with its intervals, over lines of equal hIoU.",
+        lambda group, _store, out: draw_scatter(
+            group.rows, out, published=collect_published(group.rows, group.setting), formats=FORMATS
+        ),
+        "mIoU of seen against unseen classes, a point per row with its intervals, over lines of equal hIoU; published "
+        "numbers of the same split are hollow and gray.",
     ),
     "gamma": _Drawing(
         lambda group, _store, out: draw_gamma(group.rows, out, formats=FORMATS),
@@ -79,6 +87,14 @@ _DRAWINGS = {
         lambda group, _store, out: draw_classes(group.rows, out, formats=FORMATS),
         "IoU of every class and row in percent, mean over the runs; unseen classes have a star.",
     ),
+    "class-differences": _Drawing(
+        lambda group, _store, out: draw_dumbbells(group, out, formats=FORMATS),
+        "IoU of every class of the baseline and of the best other rows, an arrow from the former to the latter.",
+    ),
+    "settings": _Drawing(
+        lambda group, _store, out: draw_settings(group.rows, out, formats=FORMATS),
+        "hIoU of rows that differ in one number alone, over this number.",
+    ),
     "ranks": _Drawing(
         lambda group, _store, out: draw_ranks(group, out, formats=FORMATS),
         "Rank of every row, and the ranks that the variation of splits, seeds and images allows at 95%.",
@@ -91,7 +107,7 @@ _DRAWINGS = {
         f"range as a band; at most {MAX_LOSSES} losses, those that most rows have.",
     ),
     "cost": _Drawing(
-        lambda group, _store, out: draw_costs(group.rows, out, formats=FORMATS),
+        lambda group, _store, out: draw_cost(group.rows, out, formats=FORMATS),
         "hIoU against the cost of training and prediction, median over the runs. Times hold for the machines of the "
         "runs, which the table of compute names.",
     ),

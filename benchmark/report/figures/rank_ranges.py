@@ -1,9 +1,7 @@
-"""Figures of one interval per row: differences from the baseline (a forest plot), and ranks."""
+"""Figure of ranks: the rank of every row, and the ranks that the variation of splits, seeds and images allows."""
 
 from __future__ import annotations
 
-import math
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,22 +12,19 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.report.figures.captions import add_title
-from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
+from benchmark.report.figures.short_labels import wrap_labels
 from benchmark.report.figures.style import (
     DASHES,
     FORMATS,
     GRAY,
-    INTERVAL_LINES,
     PAGE_IN,
     choose_colors,
     draw_grid,
     draw_legend_below,
     list_paths,
-    make_interval_handles,
     open_figure,
 )
 from benchmark.report.study_results import GroupResults
-from benchmark.report.tables.numbers import format_difference
 
 ROW_IN, HEAD_IN = 0.23, 0.85
 """Height of a row, and of axis and legend together."""
@@ -42,64 +37,20 @@ POINT_KEY: dict[str, Any] = {"linewidth": 0, "marker": "o", "markersize": 3.8, "
 _BORDER: dict[str, Any] = {"color": GRAY, "linewidth": 0.6, "linestyle": DASHES}
 
 
-class Line(NamedTuple):
-    """A row of a figure.
+class RankLine(NamedTuple):
+    """A row of the figure.
 
     Attributes:
-        value: Value of the row.
-        low: Lower end of its interval.
-        high: Upper end.
-        style: Style of the line; empty for none.
-        is_filled: Whether the point is filled.
+        rank: Rank of the row.
+        low: Best rank that the variation allows.
+        high: Worst rank that it allows.
         text: Text right of the axes.
     """
 
-    value: float
-    low: float
-    high: float
-    style: str
-    is_filled: bool
+    rank: int
+    low: int
+    high: int
     text: str
-
-
-def draw_forest(group: GroupResults, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
-    """Draw the difference of hIoU of every row from the baseline with its interval; filled if it excludes 0.
-
-    Args:
-        group: Results.
-        out: Folder of the files.
-        title: Name of the group if there are figures of several.
-        formats: Any of "png", "pdf", "svg".
-
-    Returns:
-        The files; none if there are no differences.
-    """
-    pairs = [(row, known.paired) for row, known in zip(group.rows, group.differences, strict=True) if known is not None]
-    if not pairs or group.baseline is None:
-        return []
-    lines = []
-    for _, paired in pairs:
-        low, high = paired.interval.low, paired.interval.high
-        change, *ends = (format_difference(value, digits=1) for value in (paired.difference, low, high))
-        style = INTERVAL_LINES[paired.interval.kind] if math.isfinite(paired.standard_error) else ""
-        text = f"{change} [{', '.join(ends)}]" if style else f"{change} (no interval)"
-        lines.append(Line(paired.difference, low, high, style, not low <= 0 <= high, text))
-    size = (WIDTH_IN, HEAD_IN + ROW_IN * len(lines))
-    with open_figure(out, "differences", size=size, formats=formats) as figure:
-        axes = figure.add_subplot()
-        add_title(figure, group.rows, name=title)
-        _draw_lines(axes, lines, wrap_labels([row.label for row, _ in pairs], width=30))
-        axes.axvline(0, color=GRAY, linewidth=0.8)
-        axes.set_xlabel(f"hIoU minus that of {shorten_labels([group.baseline.label])[0]} (points)")
-        handles = [
-            Line2D([], [], color=COLOR, label="interval excludes 0", **POINT_KEY),
-            Line2D([], [], color="white", label="interval contains 0", **POINT_KEY),
-            *make_interval_handles([paired.interval for _, paired in pairs], color=COLOR, linewidth=1),
-        ]
-        cautions = dict.fromkeys(part for _, paired in pairs for part in paired.interval.caution.split("; ") if part)
-        handles += [Line2D([], [], linewidth=0, label=textwrap.fill(text, 32)) for text in cautions]
-        draw_legend_below(figure, handles, columns=3)
-    return list_paths(out, "differences", formats)
 
 
 def draw_ranks(group: GroupResults, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -122,12 +73,10 @@ def draw_ranks(group: GroupResults, out: Path, *, title: str = "", formats: Sequ
     classes = [row.traits.key for row, _ in pairs]
     sizes = Counter(classes)
     lines = [
-        Line(
-            value=rank.rank,
+        RankLine(
+            rank=rank.rank,
             low=rank.low,
             high=rank.high,
-            style="-",
-            is_filled=rank.low == rank.high,
             text=f"{rank.rank} [{rank.low}, {rank.high}] of {sizes[row.traits.key]}",
         )
         for row, rank in pairs
@@ -152,12 +101,11 @@ def draw_ranks(group: GroupResults, out: Path, *, title: str = "", formats: Sequ
     return list_paths(out, "ranks", formats)
 
 
-def _draw_lines(axes: Axes, lines: Sequence[Line], labels: Sequence[str]) -> None:
-    """Draw rows of one interval each, with their labels on the left and their numbers on the right."""
+def _draw_lines(axes: Axes, lines: Sequence[RankLine], labels: Sequence[str]) -> None:
+    """Draw the ranges of ranks, with labels on the left and numbers on the right."""
     for y, line in enumerate(lines):
-        if line.style:
-            axes.plot([line.low, line.high], [y, y], color=COLOR, linewidth=1, linestyle=line.style)
-        axes.scatter(line.value, y, color=[COLOR if line.is_filled else "white"], **POINT)
+        axes.plot([line.low, line.high], [y, y], color=COLOR, linewidth=1)
+        axes.scatter(line.rank, y, color=[COLOR if line.low == line.high else "white"], **POINT)
         axes.text(1.02, y, line.text, transform=axes.get_yaxis_transform(), va="center", fontsize=6.5)
     axes.set_yticks(range(len(lines)), labels)
     axes.set_ylim(len(lines) - 0.4, -0.6)

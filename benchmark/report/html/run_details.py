@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable
+from pathlib import PurePath
 from typing import Any
 
 from benchmark.core.environment import describe_arithmetic
@@ -88,7 +89,7 @@ def describe_run(row: ResultRow, run: RunResult) -> list[str | int]:
 def make_command(specs: list[RunSpec]) -> str:
     """Return the command that makes the runs of a row; empty if there is none, as for imported labels.
 
-    The command names no folder of runs or data, so that a report has the same bytes on every machine.
+    The command names no folder of a machine: of files outside of the package, it has the names alone.
 
     Args:
         specs: Specs of the runs, which differ in split and seed alone.
@@ -96,19 +97,24 @@ def make_command(specs: list[RunSpec]) -> str:
     if not specs or specs[0].is_imported:
         return ""
     first = specs[0]
-    words = ["chimera-bench", "run", f"{first.source or first.method}/{first.variant}"]
-    for split in dict.fromkeys(spec.split_source or spec.split for spec in specs):
+    words = ["chimera-bench", "run", f"{_name_file(first.source) or first.method}/{first.variant}"]
+    for split in dict.fromkeys(_name_file(spec.split_source) or spec.split for spec in specs):
         words += ["--split", split]
     words += ["--protocol", first.protocol.name]
     words += ["--engine", first.engine] if first.engine != "fabric" else []
     for seed in sorted({spec.seed for spec in specs}):
         words += ["--seed", str(seed)]
-    words += ["--weights", first.weights.file] if first.weights is not None else []
+    words += ["--weights", first.weights.name] if first.weights is not None else []
     for key, value in sorted(first.overrides.items()):
         if key != "weights":
             words += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     words += ["--max-images", str(first.max_images)] if first.max_images else []
     return shlex.join(words)
+
+
+def _name_file(path: str) -> str:
+    """Return the name of a file in the current folder; empty if there is no path."""
+    return f"./{PurePath(path).name}" if path else ""
 
 
 def _list_scores(scores: Any) -> list[float | None]:

@@ -91,6 +91,11 @@ def test_a_command_names_splits_seeds_and_overrides() -> None:
     assert make_command([]) == ""
 
 
+def test_a_command_names_no_folder_of_a_machine() -> None:
+    spec = spec_of(source="/home/me/my_method.py", source_digest="1", split_source="/home/me/mine.yaml@6-s0-00")
+    assert make_command([spec]).startswith("chimera-bench run ./my_method.py/paper --split ./mine.yaml@6-s0-00 ")
+
+
 def test_kinds_of_supervision_are_spelled() -> None:
     assert spell_supervision("all: seen_masks.") == "all: masks of seen classes."
     assert spell_supervision("seen_masks+unseen_names") == "masks of seen classes, names of unseen ones"

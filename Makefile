@@ -3,6 +3,7 @@
 #   make test          test suite
 #   make test-slow     test suite including the tests marked slow
 #   make test-cluster  slow tests that need a SLURM cluster, which they start on this machine
+#   make test-scale    time the commands on 10 000 copies of the finished runs in a folder: make test-scale SOURCE=runs
 #   make cluster-up    start a SLURM cluster on this machine, to try things out
 #   make cluster-down  stop this cluster
 #   make lint          check style and types
@@ -13,8 +14,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/installed
+SOURCE ?= runs
 
-.PHONY: demo test test-slow test-cluster cluster-up cluster-down lint format clean
+.PHONY: demo test test-slow test-cluster test-scale cluster-up cluster-down lint format clean
 
 demo: $(READY)
 	@$(BIN)/chimera-bench demo
@@ -27,6 +29,9 @@ test-slow: $(READY)
 
 test-cluster: $(READY)
 	@$(BIN)/python -m pytest -m slow tests/slurm
+
+test-scale: $(READY)
+	@$(BIN)/python -m slurm.testing.scale.large_store $(SOURCE)
 
 cluster-up: $(READY)
 	@$(BIN)/python -m slurm.testing up

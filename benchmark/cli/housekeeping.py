@@ -176,6 +176,7 @@ def clean(
     drafts: Annotated[bool, typer.Option("--drafts", help="Drafts that killed processes left behind.")] = False,
     plans: Annotated[bool, typer.Option("--plans", help="Plans none of whose runs was ever started.")] = False,
     replaced: Annotated[bool, typer.Option("--replaced", help="Old results that `rerun` replaced.")] = False,
+    index: Annotated[bool, typer.Option("--index", help="What was read from a large store, to be read again.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Delete without asking.")] = False,
 ) -> None:
     """Delete failed or stale runs, drafts and unused plans. Shows them with their sizes and asks first."""
@@ -184,6 +185,7 @@ def clean(
 
     store = open_store(context)
     flags = {Kind.FAILED: failed, Kind.STALE: stale, Kind.DRAFTS: drafts, Kind.PLANS: plans, Kind.REPLACED: replaced}
+    flags[Kind.INDEX] = index
     wanted = [kind for kind, is_wanted in flags.items() if is_wanted]
     known, problems = store.read_plans()
     ids = dict.fromkeys([*store.list_ids(), *(run_id for plan in known.values() for run_id in plan.ids)])

@@ -22,6 +22,7 @@ from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import estimate_means
 from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting, read_setting
+from benchmark.report.slim_counts import read_slim_counts
 from benchmark.store.contract_record import describe_contract
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
@@ -152,7 +153,7 @@ def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -
     if record.failure is not None:
         return replace(result, problem=record.failure.summary)
     try:
-        counts = folder.read_counts(record)
+        counts = read_slim_counts(folder, record)
     except ValueError as error:
         return replace(result, record=None, state=RunState.BROKEN, problem=str(error))
     changes, contract = find_changes(record, folder), describe_contract(store.root, record.spec)

@@ -1,4 +1,4 @@
-"""What a store can do without: failed and stale runs, drafts, plans that were never begun, replaced results.
+"""What a store can do without: failed and stale runs, drafts, plans never begun, replaced results, the index.
 
 Listing changes nothing. A run is deleted under its lock and only if its state is still the listed one: its folder is
 renamed first, so that a crash leaves no half run but a draft, which the next cleaning lists.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmark.core.run_state import RunState
 from benchmark.store.disk_usage import measure_size
+from benchmark.store.index.index_file import FOLDER
 from benchmark.store.reruns import REPLACED, open_rerun_store
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
@@ -37,6 +38,8 @@ class Kind(StrEnum):
     """Plans none of whose runs was ever started."""
     REPLACED = "replaced"
     """Results that `rerun` replaced."""
+    INDEX = "index"
+    """What was read from a large store, which is read again when it is needed."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +143,17 @@ def _find_replaced(store: Store, _states: Mapping[str, RunState]) -> Iterator[Pa
     yield from sorted((store.root / REPLACED).glob("*"))
 
 
+def _find_index(store: Store, _states: Mapping[str, RunState]) -> Iterator[Path]:
+    yield from sorted((store.root / FOLDER).glob("*"))
+
+
 _FINDERS: dict[Kind, Callable[[Store, Mapping[str, RunState]], Iterator[Path]]] = {
     Kind.FAILED: _find_failed,
     Kind.STALE: _find_stale,
     Kind.DRAFTS: _find_drafts,
     Kind.PLANS: _find_plans,
     Kind.REPLACED: _find_replaced,
+    Kind.INDEX: _find_index,
 }
 
 

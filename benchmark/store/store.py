@@ -3,8 +3,9 @@
     ROOT/<id>/                  one run, see `benchmark.store.run_paths`
     ROOT/plans/<study>.json     runs of a study
     ROOT/plans/<study>.memo     cache of how the plan was made, see `benchmark.planning.plan_cache`; may be deleted
+    ROOT/index/                 what was read from a large store, see `benchmark.store.index`; may be deleted
 
-Reading changes nothing, creates no folder and needs no torch.
+Reading changes nothing but the index, creates no other folder and needs no torch.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ def get_user_name() -> str:
 
 def read_index_file(path: Path) -> str | None:
     """Read a file of the index; None if there is no whole one of this version and this user."""
+    _make_seal()  # of the code that runs now, even if there is no file: what is written later was made by this code
     try:
         with path.open("rb") as file:
             if os.fstat(file.fileno()).st_uid != os.geteuid():

@@ -79,9 +79,8 @@ def table(
         from benchmark.report.tables.study_table import render
         from benchmark.report.tables.typeset import WIDTH
 
-        selected = select_columns(
-            split_keys("--columns", columns), sort=read_option("--sort", sort, "give KEY or KEY,desc")
-        )
+        order = read_option("--sort", sort, "give KEY or KEY,desc")
+        selected = select_columns(split_keys("--columns", columns), sort=order)
         reference = read_option("--baseline", baseline, GIVE_ROW)
         plan = find_plan(store, names, split)
         results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)

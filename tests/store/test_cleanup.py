@@ -100,3 +100,10 @@ def test_a_run_that_was_started_or_finished_meanwhile_is_kept(store: Store) -> N
 def test_a_deletion_that_was_cut_short_is_listed_as_a_draft(store: Store) -> None:
     (store.root / ".deleted-demo" / "attempts").mkdir(parents=True)
     assert find(store, Kind.DRAFTS) == [Path(".deleted-demo")]
+
+
+def test_the_index_can_be_deleted(store: Store) -> None:
+    (store.root / "index").mkdir(parents=True)
+    (store.root / "index" / "runs-0").write_text("")
+    (leftover,) = list_leftovers(store, [Kind.INDEX], {})
+    assert delete(leftover) and list((store.root / "index").iterdir()) == []

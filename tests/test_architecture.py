@@ -34,7 +34,7 @@ LIGHT = (
 )
 """Modules on the way of --help, list, status, table and show. Importing one imports none of HEAVY."""
 
-HEAVY = {"lightning_fabric", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
+HEAVY = {"lightning_fabric", "numba", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
 
 OURS = ("benchmark", "methods", "slurm")
 FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 332, 3

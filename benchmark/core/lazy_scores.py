@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.core.compiled_scores import CompiledScores, open_compiled
 from benchmark.core.types import Prediction
 
 CHUNK_SCORES = 2**22
@@ -215,9 +216,26 @@ def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = 
     Returns:
         (height, width) long, the first class if several have the highest score.
     """
-    maps = get_score_maps(scores)
-    ((_, label),) = find_best_classes(maps, [range(maps.shape[0]) if among is None else among])
+    group = range(get_shape(scores)[0]) if among is None else among
+    compiled = open_compiled_scores(scores)
+    if compiled is not None:
+        _, labels = compiled.find_best([group])
+        return torch.from_numpy(labels[0]).long()
+    ((_, label),) = find_best_classes(get_score_maps(scores), [group])
     return label
+
+
+def open_compiled_scores(scores: AnyPrediction) -> CompiledScores | None:
+    """Return the scores of a prediction for compiled loops; None if they would not be faster or not exact."""
+    if type(scores) is not LowResPrediction or len(_split_classes(scores.shape)) == 1:
+        return None
+    return open_compiled(
+        scores["low_res"],
+        padded_size=scores["padded_size"],
+        image_size=scores["image_size"],
+        output_size=scores["output_size"],
+        expected=lambda: scores.compute_scores(slice(1))[0].detach().numpy(),
+    )
 
 
 def _split_classes(shape: Sequence[int]) -> list[slice]:

@@ -7,25 +7,19 @@ the device.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from benchmark.core.lazy_scores import AnyPrediction, ScoreMaps, compute_label_map, find_best_classes, get_score_maps
+from benchmark.core.lazy_scores import AnyPrediction, compute_label_map, get_shape
 from benchmark.core.types import get_ignore_label
+from benchmark.evaluation.candidates import ZERO, LogitsError, find_candidates, find_labels
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, find_gamma
 
 BINS = len(GAMMAS) + 1
-ZERO = int(np.flatnonzero(GAMMAS == 0)[0])
-
-
-class LogitsError(ValueError):
-    """The logits of a prediction are not such that pixels can be counted; target and image are not at fault."""
 
 
 class Counter:
@@ -74,11 +68,10 @@ class Counter:
             ValueError: Type or values of the target are not those above, or the image was counted before; the counter
                 is left unchanged.
         """
-        maps = get_score_maps(prediction)
-        self._check_shapes(maps, target, image_id=image_id)
+        self._check_shapes(get_shape(prediction), target, image_id=image_id)
         labels = target.detach().cpu().numpy().astype(np.int64)
         self._check_labels(labels, image_id=image_id)
-        self._rows[image_id] = self._count(maps, labels, image_id=image_id)
+        self._rows[image_id] = self._count(prediction, labels, image_id=image_id)
 
     def restore(self, counts: Counts) -> None:
         """Go on from counts that another counter of the same arguments had computed; this one has counted nothing yet.
@@ -122,38 +115,35 @@ class Counter:
             (H, W) ids of classes.
         """
         if self._threshold == ZERO or len(self._groups) == 1:
-            return _to_numpy(compute_label_map(prediction))
-        maps = get_score_maps(prediction)
-        everywhere = np.ones(maps.shape[1:], dtype=np.bool_)
-        seen, unseen, bins = _find_candidates(maps, find_best_classes(maps, self._groups), is_labeled=everywhere)
-        return np.where(bins > self._threshold, seen, unseen).reshape(everywhere.shape)  # (H W,) to (H, W)
+            labels: Integers = compute_label_map(prediction).cpu().numpy()
+            return labels
+        everywhere = np.ones(get_shape(prediction)[1:], dtype=np.bool_)
+        candidates = find_candidates(prediction, self._groups, everywhere, image_id="")
+        return candidates.choose(self._threshold).reshape(everywhere.shape)  # (H W,) to (H, W)
 
-    def _count(self, maps: ScoreMaps, labels: Integers, *, image_id: str) -> Matrix:
+    def _count(self, logits: AnyPrediction, labels: Integers, *, image_id: str) -> Matrix:
         """Add one image to the margin counts and the confusion, and return its counts per class.
 
         Args:
-            maps: (H, W) logits of each of the K classes.
+            logits: Prediction, or its logits (K, H, W).
             labels: (H, W) ids of classes, or `ignore`.
             image_id: Name of the image, for error messages.
 
         Returns:
             (3, K) intersection, prediction and target.
         """
-        # Best seen and best unseen class of every pixel, (H, W) each
-        highest = find_best_classes(_check_finite(maps, image_id=image_id), self._groups)
-
         # The P labeled pixels
         is_labeled = labels != self.ignore  # (H, W)
         target = labels[is_labeled]  # (P,)
 
         # Predicted class at this counter's gamma, (P,), and margin counts for every gamma
         if len(self._groups) == 2:
-            seen, unseen, bins = _find_candidates(maps, highest, is_labeled=is_labeled)
-            for candidate in (seen, unseen):
-                self._add_margins(candidate, target, bins=bins)
-            prediction = np.where(bins > self._threshold, seen, unseen)
+            candidates = find_candidates(logits, self._groups, is_labeled, image_id=image_id)
+            for candidate in (candidates.seen, candidates.unseen):
+                self._add_margins(candidate, target, bins=candidates.bins)
+            prediction = candidates.choose(self._threshold)
         else:
-            prediction = _to_numpy(highest[0][1])[is_labeled]
+            prediction = find_labels(logits, image_id=image_id)[is_labeled]
 
         # Pixels by target and prediction, (K, K)
         size = len(self.classes)
@@ -179,10 +169,10 @@ class Counter:
         self._margin_prediction += np.bincount(cells, minlength=size).reshape(shape)
         self._margin_intersection += np.bincount(cells[candidate == target], minlength=size).reshape(shape)
 
-    def _check_shapes(self, maps: ScoreMaps, target: Tensor, *, image_id: str) -> None:
+    def _check_shapes(self, shape: tuple[int, ...], target: Tensor, *, image_id: str) -> None:
         if image_id in self._rows:
             raise ValueError(f"image {image_id!r} was counted before: give each image once")
-        shape, classes = maps.shape, len(self.classes)
+        classes = len(self.classes)
         if len(shape) != 3 or shape[0] != classes or 0 in shape:
             raise LogitsError(
                 f"logits of image {image_id!r} have shape {shape}, expected ({classes}, H, W): one map for each of the "
@@ -204,80 +194,3 @@ class Counter:
                 f"target of image {image_id!r} has the labels {unknown[:5].tolist()}, expected 0 to "
                 f"{len(self.classes) - 1} or {self.ignore} to ignore: map the masks to this split's classes"
             )
-
-
-def _to_numpy(tensor: Tensor) -> NDArray[np.int64]:
-    """Return the values of a tensor on the CPU, in the type they have."""
-    array: NDArray[np.int64] = tensor.cpu().numpy()
-    return array
-
-
-def _check_finite(maps: ScoreMaps, *, image_id: str) -> Iterator[Tensor]:
-    """Yield the (H, W) maps of all classes.
-
-    Raises:
-        LogitsError: Logits are not floats, or, after the last map, some are not finite.
-    """
-    bad = 0
-    for chunk in maps.chunks():  # (k, H, W)
-        if not chunk.is_floating_point():
-            raise LogitsError(f"logits of image {image_id!r} are {chunk.dtype}, expected floats, not a label map")
-        if not all(bool(torch.isfinite(end)) for end in chunk.aminmax()):
-            bad += int((~torch.isfinite(chunk)).sum())
-        yield from chunk
-    if bad:
-        raise LogitsError(
-            f"{bad} of {math.prod(maps.shape)} logits of image {image_id!r} are not finite: "
-            "mask classes with a large negative number, and look for a division by zero or an overflow"
-        )
-
-
-def _find_candidates(
-    maps: Iterable[Tensor], highest: Sequence[tuple[Tensor, Tensor]], *, is_labeled: NDArray[np.bool_]
-) -> tuple[Integers, Integers, Integers]:
-    """Return best seen class, best unseen class and margin bin of the P labeled pixels.
-
-    Args:
-        maps: (H, W) logits of each of the K classes.
-        highest: Logit and id, (H, W) each, of the best seen and of the best unseen class.
-        is_labeled: (H, W) whether the pixel has a label.
-
-    Returns:
-        (P,) each; the bin is the number of `GAMMAS` at which the seen class still wins.
-    """
-    (seen_logit, seen), (unseen_logit, unseen) = highest
-
-    # Whether the argmax is a seen class, (H, W); of equal logits the first class wins
-    seen_wins = (seen_logit > unseen_logit) | ((seen_logit == unseen_logit) & (seen < unseen))
-
-    # Bin of the difference of probabilities, (P,)
-    margin = _to_numpy(_compute_margin(maps, seen_logit, unseen_logit))[is_labeled]
-    bins = np.searchsorted(GAMMAS, margin, side="right")
-
-    # Sign from the logits, so that rounding in the softmax cannot move a pixel across gamma = 0
-    bins = np.where(_to_numpy(seen_wins)[is_labeled], np.maximum(bins, ZERO + 1), np.minimum(bins, ZERO))
-    return _to_numpy(seen)[is_labeled], _to_numpy(unseen)[is_labeled], bins
-
-
-def _compute_margin(maps: Iterable[Tensor], seen_logit: Tensor, unseen_logit: Tensor) -> Tensor:
-    """Return p(best seen class) - p(best unseen class), where p is the softmax of the logits over all classes.
-
-    Args:
-        maps: (H, W) logits of each of the K classes.
-        seen_logit: (H, W) highest logit of a seen class.
-        unseen_logit: (H, W) highest logit of an unseen class.
-
-    Returns:
-        (H, W) float64 in -1 … 1, on the CPU.
-    """
-    dtype = torch.promote_types(seen_logit.dtype, torch.float32)
-    highest = torch.maximum(seen_logit, unseen_logit).to(dtype)  # (H, W), subtracted so that exp cannot overflow
-
-    # Denominator of the softmax, one class at a time
-    total = torch.zeros_like(highest)
-    for logit in maps:
-        total += (logit.to(dtype) - highest).exp_()
-
-    # float64 on the CPU only: not every device has it
-    seen, unseen = ((logit.to(dtype) - highest).cpu().double().exp() for logit in (seen_logit, unseen_logit))
-    return (seen - unseen) / total.cpu().double()

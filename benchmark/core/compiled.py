@@ -43,17 +43,17 @@ def compile_part(function: Function) -> Function:
 
 
 def _define_fused_multiply_add(typing_context: Any, a: Any, b: Any, c: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fma(*arguments)
 
-    return types.float32(types.float32, types.float32, types.float32), generate
+    return types.float32(types.float32, types.float32, types.float32), _generate
 
 
 def _define_interpret_as_float(typing_context: Any, bits: Any) -> Any:
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.bitcast(arguments[0], ir.FloatType())
 
-    return types.float32(types.int32), generate
+    return types.float32(types.int32), _generate
 
 
 fused_multiply_add: Any = intrinsic(_define_fused_multiply_add)

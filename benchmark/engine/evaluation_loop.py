@@ -14,7 +14,8 @@ from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.engine.base import Observer, Progress
 from benchmark.engine.device import move_to_device
 from benchmark.engine.partial_counts import PartialCounts
-from benchmark.evaluation.counter import Counter, LogitsError
+from benchmark.evaluation.candidates import LogitsError
+from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
 
 Predict = Callable[[Batch], list[Prediction]]

@@ -64,6 +64,7 @@ def missing(
         if part.obstacle:
             print_note(f"{', '.join(part.selection.splits)}: all runs count as missing, since {part.obstacle}")
     if study is None:
+        print_note("nothing is missing" + (f": {out} was not written" if out is not None else ""))
         return None
     print_line()
     print_estimates([row for row in rows if row.left])

@@ -91,7 +91,15 @@ def collect_paper_table(
 
     rows = find_plan_rows(store, named, split=split)
     metrics = columns.metrics
-    return collect_paper(store, named, rows, split=split, convention=find_convention(convention), metrics=metrics)
+    return collect_paper(
+        store,
+        named,
+        rows,
+        split=split,
+        convention=find_convention(convention),
+        metrics=metrics,
+        has_ranks=columns.has_ranks,
+    )
 
 
 def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[PlanRow]:
@@ -121,11 +129,20 @@ def _list_unplanned(named: NamedTable, rows: Sequence[PlanRow], *, split: str) -
 
 
 def _plan_now(store: Store, named: NamedTable, split: str) -> Sequence[PlanRow]:
-    """Return the rows of a table on a split as they would be planned now; none if they cannot be."""
-    from benchmark.core.paper_tables import make_table_study
-    from benchmark.planning.plan_cache import plan_study
+    """Return the rows of a table on a split as they would be planned now; none if its data or weights are not here.
 
+    Raises:
+        KeyError: A row cannot be planned anywhere, as a name is unknown; the message suggests the nearest.
+        ValueError: A row cannot be planned anywhere; the message says why.
+    """
+    from benchmark.core.paper_tables import make_table_study
+    from benchmark.planning.expand import expand  # needs torch
+    from benchmark.planning.plan_cache import plan_study
+    from benchmark.planning.resolve import outline
+
+    study = make_table_study(named, [split])
+    expand(study, resolve_run=outline)  # what is impossible without files, too, must not look like a missing run
     try:
-        return plan_study(make_table_study(named, [split]), store, keep=False).plan.rows
+        return plan_study(study, store, keep=False).plan.rows
     except (KeyError, ValueError, OSError):  # no data or weights here, so that none of its runs can be known
         return ()

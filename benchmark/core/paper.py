@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from benchmark.core.anchored_paths import anchor_method, anchor_value, anchor_yaml
+from benchmark.core.protocol_class import Setting
 from benchmark.core.resampling import Resampling
+from benchmark.core.split import list_splits, name_split
 from benchmark.core.study_fields import Seeds, Text, check_name
 from benchmark.utils.did_you_mean import explain_missing_yaml, explain_unknown_name
 from benchmark.utils.frozen_model import FrozenModel
@@ -22,6 +24,8 @@ from benchmark.utils.yaml_files import read_model
 
 PAPERS = ROOT / "benchmark" / "papers"
 DEFAULT_COLUMNS = ("miou_seen", "miou_unseen", "hiou")
+Compared = Literal["pixel_accuracy", "miou_seen", "miou_unseen", "hiou", "miou"]
+"""Metrics of published numbers."""
 
 
 class PublishedName(FrozenModel):
@@ -36,7 +40,7 @@ class PublishedName(FrozenModel):
     """
 
     method: Text
-    setting: str = ""
+    setting: Setting = ""
     backbone: str = ""
     source: str = ""
     on: dict[str, str] = Field(default_factory=dict)
@@ -130,7 +134,7 @@ class PaperTable(FrozenModel):
         compared: Metric that is compared with published numbers.
         parts: Parts of the method with a tick mark in the rows that have them.
         baseline: Label of the row that the others are compared with; if empty, the first of ours.
-        seeds: Seeds of our runs.
+        seeds: Seeds of our runs; at least one.
         protocol: Protocol of our runs; if empty, that of the split.
         setting: Setting of the published numbers.
         set: Overrides of all rows.
@@ -139,19 +143,19 @@ class PaperTable(FrozenModel):
     title: Text
     datasets: tuple[PaperDataset, ...] = Field(min_length=1)
     rows: tuple[PaperRow, ...] = Field(min_length=1)
-    columns: tuple[str, ...] = DEFAULT_COLUMNS
-    compared: str = "hiou"
+    columns: tuple[str, ...] = Field(default=DEFAULT_COLUMNS, min_length=1)
+    compared: Compared = "hiou"
     parts: tuple[str, ...] = ()
     baseline: str = ""
-    seeds: Seeds = (0, 1, 2)
+    seeds: Annotated[Seeds, Field(min_length=1)] = (0, 1, 2)
     protocol: str = ""
-    setting: str = ""
+    setting: Setting = ""
     set: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_rows(self) -> Self:
         labels, datasets = [row.label for row in self.rows], [dataset.label for dataset in self.datasets]
-        for names, what in ((labels, "rows"), (datasets, "datasets")):
+        for names, what in ((labels, "rows"), (datasets, "datasets"), (list(self.columns), "columns")):
             twice = next((name for name, count in Counter(names).items() if count > 1), None)
             if twice is not None:
                 raise ValueError(f"two {what} are called {twice!r}: give one of them another label")
@@ -162,8 +166,13 @@ class PaperTable(FrozenModel):
             strange = next((label for label in row.list_published_datasets() if label not in datasets), None)
             if strange is not None:
                 raise ValueError(explain_unknown_name("dataset", strange, datasets))
-        if self.baseline and self.baseline not in [row.label for row in self.own_rows]:
-            raise ValueError(explain_unknown_name("row to be the baseline", self.baseline, labels))
+        own = [row.label for row in self.own_rows]
+        if self.baseline and self.baseline not in own:
+            raise ValueError(explain_unknown_name("row with a method to be the baseline", self.baseline, own))
+        known = dict.fromkeys([*(name_split(name).partition("@")[0] for name in self.splits), *list_splits()])
+        strange = next((name for row in self.rows for name in row.set_on if name not in known), None)
+        if strange is not None:
+            raise ValueError(explain_unknown_name("split in set_on", strange, known))
         return self
 
     @property

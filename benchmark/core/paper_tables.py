@@ -122,7 +122,7 @@ def explain_missing_table(text: str, folder: Path = PAPERS) -> str:
     if not slash or stem not in list_papers(folder):
         return ""
     known = _list_own_tables(stem, folder)
-    if paper == stem and find_near_name(table, known) is None:
+    if table in known or (paper == stem and find_near_name(table, known) is None):
         return ""
     return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, known)
 

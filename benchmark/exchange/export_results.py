@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.core.paper_tables import list_tables as list_paper_tables
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.exchange.checksums import CHECKSUMS, format_checksums
@@ -25,6 +26,7 @@ from benchmark.report.named_rows import make_plan
 from benchmark.report.tables.table_files import TableFile, list_tables
 from benchmark.store.archive import check_new_archive, list_result_files, write_entries
 from benchmark.store.contract_record import find_contract, write_contract
+from benchmark.store.named_plans import select_plans
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import format_json
@@ -63,14 +65,19 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
         OSError: The file cannot be written; nothing is left behind.
     """
     check_new_archive(out, suffixes=[SUFFIX])
-    plans = [make_plan(store, [name], list_variants=_list_variants) for name in dict.fromkeys(names)]
+    plans = [
+        make_plan(store, [part], list_variants=_list_variants)
+        for name in dict.fromkeys(names)
+        for part in select_plans(store, name) or [name]
+    ]
     ids = list(dict.fromkeys(run_id for plan in plans for run_id in plan.ids))
     records = {run_id: record for run_id in ids if (record := _read_record(store, run_id)) is not None}
     if not records:
         raise ValueError(f"none of the {len(ids)} runs has a record, so there is nothing to export")
-    studies = [plan.study for plan in plans]
+    planned = [plan.study for plan in plans]
+    studies = _name_tables(store, names, planned)
     with tempfile.TemporaryDirectory(prefix="chimera-bench-export-") as folder:
-        own = _gather(store, Path(folder), records, plans=[name for name in studies if name in store.list_plans()])
+        own = _gather(store, Path(folder), records, plans=[name for name in planned if name in store.list_plans()])
         tables = {table.name: table.draw().encode() for table in draw_again(own, studies)}
         manifest = make_manifest(records.values(), studies=studies, tables=list(tables), package=describe_package())
         files = {f"{RUNS}/{path.relative_to(folder).as_posix()}": path for path in own.root.rglob("*.*")}
@@ -81,6 +88,16 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
     unfinished = tuple(run_id for run_id in ids if run_id not in records)
     stale = tuple(run_id for run_id, record in records.items() if _is_locally_stale(store, record))
     return ExportResult(manifest, tuple(written), unfinished, stale)
+
+
+def _name_tables(store: Store, names: Sequence[str], planned: Sequence[str]) -> list[str]:
+    """Return the names that tables are drawn of: included tables of papers, and studies and methods as they are called.
+
+    A paper in a file of the user's is none that others have, so that its tables are drawn as those of studies.
+    """
+    tables = [name for name in dict.fromkeys(names) if name in list_paper_tables() and select_plans(store, name)]
+    drawn = {plan for name in tables for plan in select_plans(store, name)}
+    return [*tables, *(name for name in planned if name not in drawn)]
 
 
 def draw_again(store: Store, studies: Sequence[str]) -> list[TableFile]:

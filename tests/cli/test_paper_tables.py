@@ -136,3 +136,35 @@ def test_an_archive_has_the_table_and_draws_it_again(
     first, second = (run_command(capsys, *place, *arguments).out for place in (("--runs", str(tmp_path / "runs")), new))
     assert first == second and first.count("\n") > 3
     assert run_command(capsys, *new, "import", archive, "--check").code == 0
+
+
+def test_a_table_with_an_impossible_row_is_refused_and_not_missing(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save(Store(tmp_path / "runs"), spec_of("other"), even(90, 60))
+    file = tmp_path / "mine.yaml"
+    file.write_text(file.read_text().replace("scale: 0.5", "scael: 0.5"))
+    code, _, err = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", paper, "--split", "toybox")
+    assert code == 1 and "no setting 'scael'" in err
+
+
+def test_a_table_that_was_never_planned_is_no_unknown_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run_command(capsys, "--runs", str(tmp_path), "compute", "chimera-seg/main")
+    assert code == 1 and "was never planned" in err and "did you mean" not in err
+
+
+def test_costs_are_in_csv_and_json(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_table(tmp_path / "runs", seeds=2)
+    arguments = (
+        "table",
+        paper,
+        "--split",
+        "toybox",
+        "--columns",
+        "hiou,hiou_difference,trainable_parameters",
+        "--json",
+    )
+    lines = json.loads(run_command(capsys, "--runs", str(tmp_path / "runs"), *arguments).out)["lines"]
+    values = {(line["row"], line["metric"]): line for line in lines}
+    assert values["wide", "trainable_parameters"]["value"] == 250_000
+    assert values["wide", "hiou_difference"]["low"] <= values["wide", "hiou_difference"]["value"] < 0

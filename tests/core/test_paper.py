@@ -115,7 +115,13 @@ def test_a_missing_table_of_a_file_is_named_with_the_nearest(tmp_path: Path) -> 
         ({"rows": [{"label": "a", "method": "x", "parts": ["CSH"]}]}, "no part 'CSH'"),
         ({"datasets": [{"label": "A"}]}, "no split"),
         ({"datasets": [{"label": "A", "split": "x"}, {"label": "A", "split": "y"}]}, "two datasets"),
-        ({"baseline": "c"}, "no row to be the baseline 'c'"),
+        ({"columns": []}, "at least 1 item"),
+        ({"columns": ["hiou", "hiou"]}, "two columns are called 'hiou'"),
+        ({"compared": "latency_ms"}, "compared"),
+        ({"setting": "inductif"}, "setting"),
+        ({"seeds": []}, "at least 1 item"),
+        ({"rows": [{"label": "a", "method": "x", "set_on": {"toybxo": {}}}]}, "did you mean 'toybox'"),
+        ({"baseline": "c"}, "no row with a method to be the baseline 'c'"),
     ],
 )
 def test_impossible_tables_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -28,6 +28,7 @@ def lay_out(compute: Compute) -> TableLayout:
         is_text=(True, True, *[False] * (len(header) - 2)),
         cells=tuple(tuple(map(TableCell, texts)) for texts in cells),
         notes=tuple(TableNote(text) for text in list_notes(compute)),
+        is_wide=True,
     )
 
 

@@ -71,11 +71,7 @@ def draw_curves(
     names = choose_losses(list(lines.values()), max_panels)
     if not names:
         return []
-    labels = shorten_labels([row.label for row in rows])
-    looks = [
-        {"color": color, "linestyle": line, "label": label}
-        for color, line, label in zip(choose_colors(len(rows)), choose_lines(len(rows)), labels, strict=True)
-    ]
+    looks = _choose_looks(rows)
     across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
     handles: dict[int, Line2D] = {}
@@ -99,6 +95,15 @@ def draw_curves(
         band = _list_band_key(lines[index] for index in handles)
         draw_legend_below(figure, [*(handles[index] for index in sorted(handles)), *band])
     return list_paths(out, "losses", formats)
+
+
+def _choose_looks(rows: Sequence[ResultRow]) -> list[dict[str, Any]]:
+    """Return the color, the line and the label of every row."""
+    labels = shorten_labels([row.label for row in rows])
+    return [
+        {"color": color, "linestyle": line, "label": label}
+        for color, line, label in zip(choose_colors(len(rows)), choose_lines(len(rows)), labels, strict=True)
+    ]
 
 
 def _read_lines(rows: Sequence[ResultRow], store: Store) -> dict[int, dict[str, tuple[Floats, Floats]]]:

@@ -1,8 +1,8 @@
-"""A paper's table for programs: one line per row, dataset and metric, as csv and JSON."""
+"""A paper's table for programs: one line per row, dataset and column, as csv and JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import digest_code
@@ -11,8 +11,10 @@ from benchmark.report.frame import list_records
 from benchmark.report.papers.paper_layout import name_state
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
 from benchmark.report.papers.published_match import get_value, list_values
+from benchmark.report.tables.column import Column
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import TableLayout
+from benchmark.report.tables.selection import select_columns
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,18 +72,29 @@ def to_json(results: PaperResults, layout: TableLayout) -> str:
 
 
 def _iterate_lines(results: PaperResults) -> Iterator[dict[str, Any]]:
-    metrics = [metric for metric in METRICS if metric in results.named.table.columns]
+    columns = {column.key: column for column in select_columns(results.named.table.columns).columns}
     for row, cells in zip(results.rows, results.cells, strict=True):
         for dataset, cell in zip(results.datasets, cells, strict=True):
-            for metric in metrics:
+            for key in results.named.table.columns:
+                is_score = key in METRICS
+                if not is_score and (cell.own is None or key in COLUMNS or columns[key].dtype == "str"):
+                    continue
                 yield {
                     "row": row.label,
                     "section": row.section,
                     "dataset": dataset.label,
-                    "metric": metric,
-                    **_read_own(cell, metric),
-                    **_read_published(cell, metric, is_compared=metric == results.named.table.compared),
+                    "metric": key,
+                    **_read_own(cell, key),
+                    **({} if is_score else _read_column(cell, key, columns)),
+                    **(_read_published(cell, key, is_compared=key == results.named.table.compared) if is_score else {}),
                 }
+
+
+def _read_column(cell: PaperCell, key: str, columns: Mapping[str, Column]) -> dict[str, Any]:
+    """Return the value of a column that is no score, such as a cost, with the ends of its interval if it has one."""
+    parts = {"value": key, "low": f"{key}_low", "high": f"{key}_high", "interval_over": f"{key}_interval_over"}
+    known = {part: columns[name] for part, name in parts.items() if name in columns}
+    return {part: column.value(cell.own) for part, column in known.items() if cell.own is not None}
 
 
 def _read_own(cell: PaperCell, metric: str) -> dict[str, Any]:
@@ -121,5 +134,5 @@ def _read_published(cell: PaperCell, metric: str, *, is_compared: bool) -> dict[
     if is_compared:
         facts["obstacle"] = cell.obstacle
         facts["difference"] = None if cell.verdict is None else cell.verdict.difference
-        facts["verdict"] = "" if cell.verdict is None else cell.verdict.text
+        facts["verdict"] = "not comparable" if cell.obstacle else "" if cell.verdict is None else cell.verdict.text
     return facts

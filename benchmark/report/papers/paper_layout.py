@@ -186,7 +186,7 @@ def _lay_out_published(
     if has_own and any(cell.verdict is not None or cell.obstacle for cell in cells):
         header += ["difference", "verdict"]
         body.append([TableCell(_format_change(cell, digits=digits)) for cell in cells])
-        body.append([TableCell(cell.verdict.text if cell.verdict else NOTHING) for cell in cells])
+        body.append([TableCell(_format_verdict(cell)) for cell in cells])
     return header, body
 
 
@@ -202,9 +202,13 @@ def _format_published(cell: PaperCell, metrics: Sequence[str]) -> str:
 
 
 def _format_change(cell: PaperCell, *, digits: int) -> str:
+    return NOTHING if cell.verdict is None else format_difference(cell.verdict.difference, digits=digits)
+
+
+def _format_verdict(cell: PaperCell) -> str:
     if cell.obstacle:
         return "not comparable"
-    return NOTHING if cell.verdict is None else format_difference(cell.verdict.difference, digits=digits)
+    return NOTHING if cell.verdict is None else cell.verdict.text
 
 
 def _describe_own(results: PaperResults, columns: SelectedColumns) -> dict[int, list[str]]:

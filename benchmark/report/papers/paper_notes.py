@@ -60,13 +60,13 @@ def _describe_published_cell(cell: PaperCell) -> list[str]:
         return []
     texts = describe_published(cell.published)
     if cell.obstacle:
-        texts.append(f"ours and the published number cannot be compared: {cell.obstacle}")
+        texts.append(f"ours and the published number cannot be compared: {cell.obstacle} (ours, published)")
     elif cell.row is not None and cell.row.done:
         differences = cell.row.traits.list_differences(cell.published.traits)
-        reasons = [f"{text} (ours, published)" for text in differences]
-        reasons += ["ours is a reconstruction"] if cell.row.reconstruction else []
+        reasons = [f"{text.replace('_', ' ')} (ours, published)" for text in differences]
+        reasons += ["our reconstruction of the method"] if cell.row.reconstruction else []
         if reasons:
-            texts.append(f"ours may differ for: {'; '.join(reasons)}")
+            texts.append(f"the two numbers may differ because of {'; '.join(reasons)}")
     return texts
 
 

@@ -6,13 +6,25 @@ from collections.abc import Iterator
 
 from benchmark.core.run_record import digest_code
 from benchmark.report.papers.paper_results import PaperResults
-from benchmark.report.result_row import RunResult
+from benchmark.report.pooled_rows import PooledRow
+from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.tables.formats import check_format, format_layout
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.report.tables.layout import TableCell, TableLayout
 from benchmark.report.tables.numbers import NOTHING
 
-HEADER = ("row", "dataset", "what", "state", "identity", "code or how read", "commit", "machine or source", "date")
+HEADER = (
+    "row",
+    "dataset",
+    "split",
+    "what",
+    "state",
+    "identity",
+    "code or how read",
+    "commit",
+    "machine or source",
+    "date",
+)
 
 
 def lay_out_provenance(results: PaperResults) -> TableLayout:
@@ -24,6 +36,7 @@ def lay_out_provenance(results: PaperResults) -> TableLayout:
         is_text=(True,) * len(HEADER),
         cells=tuple(lines),
         notes=(),
+        is_wide=True,
     )
 
 
@@ -51,13 +64,15 @@ def render_provenance(results: PaperResults, *, fmt: str = "txt", width: int | N
 def _iterate_lines(results: PaperResults) -> Iterator[tuple[str, ...]]:
     for row, cells in zip(results.rows, results.cells, strict=True):
         for dataset, cell in zip(results.datasets, cells, strict=True):
-            for run in cell.row.runs if cell.row is not None else ():
-                yield (row.label, dataset.label, *_describe_run(run))
+            for part in list_parts(cell.row):
+                for run in part.runs:
+                    yield (row.label, dataset.label, part.split, *_describe_run(run))
             if cell.published is not None:
                 known = cell.published
                 yield (
                     row.label,
                     dataset.label,
+                    known.split,
                     "published",
                     "verified" if known.is_verified else "not verified",
                     known.id,
@@ -66,6 +81,13 @@ def _iterate_lines(results: PaperResults) -> Iterator[tuple[str, ...]]:
                     known.source,
                     str(known.year),
                 )
+
+
+def list_parts(row: ResultRow | None) -> tuple[ResultRow, ...]:
+    """Return the results of a row on every single split; none without results of ours."""
+    if row is None:
+        return ()
+    return row.members if isinstance(row, PooledRow) else (row,)
 
 
 def _describe_run(run: RunResult) -> tuple[str, ...]:

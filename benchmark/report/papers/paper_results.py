@@ -80,6 +80,7 @@ def collect_paper(
     split: str = "",
     convention: Convention = "d2-main",
     metrics: Sequence[Metric] = TABLE_METRICS,
+    has_ranks: bool = False,
     adapt: Callable[[list[Row]], list[Row]] = lambda rows: rows,
 ) -> PaperResults:
     """Return the results of a table.
@@ -91,6 +92,7 @@ def collect_paper(
         split: Name or pattern of the splits to take, see `choose_datasets`.
         convention: Convention of the scores.
         metrics: Metrics that get estimates.
+        has_ranks: Whether to rank the rows.
         adapt: Function that replaces the rows, such as by those that any machine has.
 
     Raises:
@@ -112,7 +114,7 @@ def collect_paper(
             rows.append(read_row(store, known, convention=convention, jackknife=jackknife))
         else:
             rows.append(_fill_missing(known, named, convention=convention, jackknife=jackknife))
-    study = collect_results(adapt(rows), baseline=named.table.baseline) if rows else None
+    study = collect_results(adapt(rows), baseline=named.table.baseline, has_ranks=has_ranks) if rows else None
     published = read_published()
     cells = tuple(
         tuple(_make_cell(named, row, dataset, study=study, published=published) for dataset in datasets)

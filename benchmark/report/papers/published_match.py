@@ -11,6 +11,7 @@ from benchmark.published.find import find_rows, fold_name
 from benchmark.published.published_row import Metric as PublishedMetric
 from benchmark.published.published_row import PublishedRow
 from benchmark.report.result_row import Estimate
+from benchmark.report.tables.headers import SCORE_HEADERS
 
 
 class Verdict(NamedTuple):
@@ -40,10 +41,14 @@ def match_published(
         setting: Setting of the table; empty for any.
 
     Raises:
-        KeyError: No published method has this name; the message suggests the nearest.
+        KeyError: No published row has this method, benchmark or backbone; the message suggests the nearest.
         ValueError: Several rows fit; the message says how to tell them apart.
     """
     wanted, place, method = name.setting or setting, dataset.benchmark or dataset.split, name.get_method(dataset.label)
+    if dataset.benchmark:
+        find_rows(rows, benchmark=dataset.benchmark)  # refuses a misspelt name, which would leave the column empty
+    if name.backbone:
+        find_rows(rows, backbone=name.backbone)
     fitting = [
         row
         for row in find_rows(rows, method=method)
@@ -109,7 +114,10 @@ def describe_published(published: PublishedRow) -> list[str]:
     texts = [] if published.is_verified else [f"published number not verified (read: {published.how_read})"]
     if published.misprint:
         texts.append(f"misprint, the recomputed value is shown: {published.misprint.rstrip('.')}")
-    computed = [metric for metric in published.recomputed if metric not in published.printed]
+    computed = [SCORE_HEADERS[metric] for metric in published.recomputed if metric not in published.printed]
     if computed:
-        texts.append(f"{', '.join(computed)} not printed: computed from the printed numbers")
+        texts.append(f"published {', '.join(computed)} is not printed there, but computed from the printed numbers")
+    if published.spread:
+        spreads = ", ".join(f"{SCORE_HEADERS[metric]} ±{value:g}" for metric, value in published.spread.items())
+        texts.append(f"published with {spreads}, which the verdict leaves out")
     return texts

@@ -13,13 +13,13 @@ from benchmark.report.tables.escaping import (
 from benchmark.report.tables.layout import TICK, TableCell, TableLayout
 from benchmark.report.tables.typeset import append_spread
 
-SHRUNK_FROM = 9
-"""Number of columns from which on a table with groups of columns is shrunk to the width of the text."""
+SHRUNK = "  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%"
+"""Beginning of a table that is shrunk to the width of the text if it is wider."""
 
 
 def to_latex(layout: TableLayout, *, label: str = "") -> str:
-    """Return a `table*` environment, as it is wider than a column; shrunk to the page if it has many columns."""
-    is_shrunk = bool(layout.groups) and len(layout.header) >= SHRUNK_FROM
+    """Return a `table*` environment, as it is wider than a column; wide layouts are shrunk to the page if need be."""
+    is_shrunk = bool(layout.groups) or layout.is_wide
     marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
     notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
     lines = [
@@ -29,7 +29,7 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
         "  \\centering",
         *([f"  \\caption{{{escape_latex(layout.title)}}}"] if layout.title else []),
         *([f"  \\label{{tab:{label}}}"] if label else []),
-        *(["  \\resizebox{\\textwidth}{!}{%"] if is_shrunk else []),
+        *([SHRUNK] if is_shrunk else []),
         f"  \\begin{{tabular}}{{{''.join('l' if is_text else 'r' for is_text in layout.is_text)}}}",
         "    \\toprule",
         *_typeset_header(layout),
@@ -46,7 +46,7 @@ def to_latex(layout: TableLayout, *, label: str = "") -> str:
 def _list_packages(layout: TableLayout) -> list[str]:
     """Return the packages that a table needs."""
     has_ticks = any(cell.text == TICK for row in layout.cells for cell in row)
-    is_shrunk = bool(layout.groups) and len(layout.header) >= SHRUNK_FROM
+    is_shrunk = bool(layout.groups) or layout.is_wide
     packages = {"multirow": bool(layout.groups), "amssymb": has_ticks, "graphicx": is_shrunk}
     return ["booktabs", *(name for name, is_needed in packages.items() if is_needed)]
 
@@ -85,13 +85,12 @@ def _typeset_rows(layout: TableLayout) -> list[str]:
 def _typeset(cell: TableCell) -> str:
     if cell.text == TICK:
         return r"$\checkmark$"
-    text = escape_latex_number(cell.text)
+    text = escape_latex(cell.text) if cell.is_best else escape_latex_number(cell.text)
+    text = f"\\textit{{{text}}}" if cell.state and cell.text.strip() else text
     if cell.is_best:
-        text = f"\\textbf{{{escape_latex(cell.text)}}}"
+        text = f"\\textbf{{{text}}}"
     elif cell.is_second:
         text = f"\\underline{{{text}}}"
-    elif cell.state and cell.text.strip():
-        text = f"\\textit{{{text}}}"
     marks = f"\\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
     return append_spread(text + marks, cell, lambda spread: f"{{\\scriptsize {escape_latex_number(spread)}}}")
 

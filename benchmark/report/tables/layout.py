@@ -80,6 +80,7 @@ class TableLayout:
         notes: Notes below the table.
         groups: Groups of columns, which cover all of them; none for a header of one line.
         sections: Headings within the table, by ascending row.
+        is_wide: Whether LaTeX shrinks the table to the page if it is wider; those with groups are shrunk in any case.
     """
 
     title: str
@@ -89,6 +90,7 @@ class TableLayout:
     notes: tuple[TableNote, ...]
     groups: tuple[HeaderGroup, ...] = ()
     sections: tuple[Section, ...] = ()
+    is_wide: bool = False
 
     @property
     def headings(self) -> dict[int, str]:

@@ -100,7 +100,7 @@ def _insert_headings(layout: TableLayout, lines: Sequence[str]) -> list[str]:
 def _typeset_markdown(cell: TableCell) -> str:
     text = escape_markdown(cell.text)
     text = f"**{text}**" if cell.is_best else f"<u>{text}</u>" if cell.is_second else text
-    text = f"*{text}*" if cell.state and not cell.is_best and text.strip() else text
+    text = f"*{text}*" if cell.state and text.strip() else text
     marks = f"<sup>{','.join(cell.marks)}</sup>" if cell.marks else ""
     return append_spread(text + marks, cell, escape_markdown)
 

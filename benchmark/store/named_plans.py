@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from benchmark.core.paper_tables import is_table, read_name
 from benchmark.store.store import Store
 
 
@@ -14,6 +13,9 @@ def select_plans(store: Store, name: str) -> list[str]:
         name: Name of a study, PAPER/TABLE, or anything else.
     """
     plans = store.list_plans()
-    if name in plans:
-        return [name]
+    if name in plans or "/" not in name:
+        return [name] if name in plans else []
+
+    from benchmark.core.paper_tables import is_table, read_name  # takes a third of the time of `status`
+
     return read_name(name).select_plans(plans) if is_table(name) else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,24 +14,11 @@ from benchmark.cli.report_options import print_report
 
 if TYPE_CHECKING:
     from benchmark.report.result_row import ResultRow
+    from benchmark.store.index.report_index import Report
     from benchmark.store.store import Store
 
 _NOT_OPTIONS = ("out", "no_index")
 """Parameters of a command that do not change its report."""
-
-
-class Drawing(NamedTuple):
-    """A report that was drawn.
-
-    Attributes:
-        text: Text of the report.
-        closing_notes: Lines to print behind it.
-        files: Files outside of the store and the package that were read, apart from methods and inputs of runs.
-    """
-
-    text: str
-    closing_notes: Sequence[str] = ()
-    files: Sequence[str] = ()
 
 
 class Sources(NamedTuple):
@@ -46,7 +34,7 @@ class Sources(NamedTuple):
 
 
 def print_indexed_report(
-    context: typer.Context, store: Store, *, fmt: str, sources: Sources | None, draw: Callable[[], Drawing]
+    context: typer.Context, store: Store, *, fmt: str, sources: Sources | None, draw: Callable[[], Report]
 ) -> None:
     """Print a report, or write it to a file, with the notes that are printed as it is drawn.
 
@@ -57,14 +45,14 @@ def print_indexed_report(
         sources: Plans and runs that the report is drawn from; None if they are not known in advance.
         draw: Function that draws the report; its notes are printed at once.
     """
-    from benchmark.store.index.report_index import Report, draw_indexed
+    from benchmark.store.index.report_index import draw_indexed
 
     drawn: list[Report] = []
 
     def draw_and_collect() -> Report:
         with collect_notes() as notes:
-            drawing = draw()
-        drawn.append(Report(drawing.text, tuple(notes), tuple(drawing.closing_notes), tuple(drawing.files)))
+            report = draw()
+        drawn.append(replace(report, notes=tuple(notes)))
         return drawn[0]
 
     if sources is None or context.params["no_index"]:
@@ -91,7 +79,7 @@ def find_sources(store: Store, names: Sequence[str]) -> Sources:
     return Sources(plans, list(dict.fromkeys([*ids, *(run for name in names for run in list_candidates(store, name))])))
 
 
-def list_split_files(rows: Sequence[ResultRow]) -> list[str]:
+def list_split_files(rows: Sequence[ResultRow]) -> tuple[str, ...]:
     """Return the split files outside of the package that runs were planned with."""
     sources = {record.spec.split_source for row in rows for record in row.records if record.spec.split_source}
-    return sorted(source if Path(source).exists() else source.rpartition("@")[0] for source in sources)
+    return tuple(sorted(source if Path(source).exists() else source.rpartition("@")[0] for source in sources))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark.cli.indexed_reports import Drawing, Sources, list_split_files, print_indexed_report
+from benchmark.cli.indexed_reports import Sources, list_split_files, print_indexed_report
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from benchmark.core.study import PlanRow
     from benchmark.report.papers.paper_results import PaperResults
     from benchmark.report.tables.selection import SelectedColumns
+    from benchmark.store.index.report_index import Report
     from benchmark.store.store import Store
 
 
@@ -39,18 +40,19 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
     named = load_table(name).with_columns(split_keys("--columns", options["columns"]))
     split = read_option("--split", options["split"], "give the name of a split")
 
-    def draw() -> Drawing:
+    def draw() -> Report:
         from benchmark.report.papers.missing import describe_missing
         from benchmark.report.papers.paper_provenance import render_provenance
         from benchmark.report.papers.paper_table import render_paper
         from benchmark.report.tables.selection import select_columns
         from benchmark.report.tables.typeset import WIDTH
+        from benchmark.store.index.report_index import Report
 
         columns, width = select_columns(named.table.columns), None if options["wide"] else WIDTH
         results = collect_paper_table(store, named, columns, split=split, convention=options["convention"])
         files = list_split_files(results.study.rows if results.study is not None else ())
         if options["provenance"]:
-            return Drawing(render_provenance(results, fmt=fmt, width=width), files=files)
+            return Report(render_provenance(results, fmt=fmt, width=width), files=files)
         text = render_paper(
             results,
             columns,
@@ -60,7 +62,7 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
             has_notes=not options["no_notes"],
             fill_notes=describe_missing(results),
         )
-        return Drawing(text, files=files)
+        return Report(text, files=files)
 
     sources = _find_sources(store, named, split=split)
     return print_indexed_report(context, store, fmt=fmt, sources=sources, draw=draw)
@@ -68,10 +70,12 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 
 def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:
     """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
-    plans = named.name.select_plans(store.list_plans())
-    rows = [row for plan in plans for row in store.read_plan(plan).rows]
+    from benchmark.store.named_plans import read_plan_rows
+
+    rows = read_plan_rows(store, named.name)
     if named.name.paper.endswith((".yaml", ".yml")) or _list_unplanned(named, rows, split=split):
         return None
+    plans = named.name.select_plans(store.list_plans())
     return Sources(plans, [run_id for row in rows for run_id in row.ids.values()])
 
 
@@ -112,8 +116,9 @@ def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[
         named: Table.
         split: Name or pattern of the splits to take; empty for those of the table.
     """
-    plans = [store.read_plan(plan) for plan in named.name.select_plans(store.list_plans())]
-    rows = [row for plan in plans for row in plan.rows]
+    from benchmark.store.named_plans import read_plan_rows
+
+    rows = read_plan_rows(store, named.name)
     unplanned = _list_unplanned(named, rows, split=split) if store.list_ids() else []
     return [*rows, *(row for place in unplanned for row in _plan_now(store, named, place))]
 
@@ -141,8 +146,8 @@ def _plan_now(store: Store, named: NamedTable, split: str) -> Sequence[PlanRow]:
     from benchmark.planning.resolve import outline
 
     study = make_table_study(named, [split])
-    expand(study, resolve_run=outline)  # what is impossible without files, too, must not look like a missing run
     try:
         return plan_study(study, store, keep=False).plan.rows
-    except (KeyError, ValueError, OSError):  # no data or weights here, so that none of its runs can be known
+    except (ValueError, OSError):  # no data or weights here, so that none of its runs can be known; or no such run
+        expand(study, resolve_run=outline)  # refuses what is impossible without files, too
         return ()

@@ -26,7 +26,7 @@ from benchmark.cli.reports import GIVE_ROW, collect_table
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
-    from benchmark.report.html.pictures import Pictures
+    from benchmark.report.html.embedded_images import EmbeddedImages
     from benchmark.report.html.study_report import StudyReport
     from benchmark.report.study_results import StudyResults
     from benchmark.store.store import Store
@@ -58,7 +58,7 @@ def report(
     page = make_report(
         store, plan, names, convention=convention, baseline=reference, is_by_split=by_split, images=images
     )
-    for label, reason in page.pictures.left_out.items():
+    for label, reason in page.embedded.left_out.items():
         print_note(f"no predictions of {label}: {reason}")
     text = render_page(page)
     write_text(out, text)
@@ -105,7 +105,7 @@ def make_report(
         convention: Name of the convention of the scores.
         baseline: Row that the others are compared with; if empty, the plan's.
         is_by_split: Whether every split is a group of its own.
-        images: Number of images with pictures.
+        images: Number of images to embed.
 
     Raises:
         KeyError: A name is unknown; the message suggests the nearest.
@@ -126,13 +126,13 @@ def make_report(
         published=read_published(),
     )
     if images and results.has_results:
-        sources = replace(sources, pictures=make_pictures(store, plan, results, count=images))
+        sources = replace(sources, embedded=make_embedded_images(store, plan, results, count=images))
     return build_report(results, store, sources)
 
 
-def make_pictures(store: Store, plan: Plan, results: StudyResults, *, count: int) -> Pictures:
-    """Return pictures of the images on which the rows of the first group differ most; this needs torch and data."""
+def make_embedded_images(store: Store, plan: Plan, results: StudyResults, *, count: int) -> EmbeddedImages:
+    """Return the images on which the rows of the first group differ most; this needs torch and data."""
     from benchmark.cli.predict import predict_row
-    from benchmark.qualitative.report_pictures import draw_pictures
+    from benchmark.qualitative.report_images import embed_images
 
-    return draw_pictures(store, plan, results.groups[0], count=count, predict=predict_row)
+    return embed_images(store, plan, results.groups[0], count=count, predict=predict_row)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.indexed_reports import Drawing, find_sources, list_split_files, print_indexed_report
+from benchmark.cli.indexed_reports import find_sources, list_split_files, print_indexed_report
 from benchmark.cli.options import AsJson, NoIndex, list_given
 from benchmark.cli.report_options import (
     Baseline,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from benchmark.core.study import Plan
     from benchmark.report.study_results import StudyResults
     from benchmark.report.tables.selection import SelectedColumns
+    from benchmark.store.index.report_index import Report
     from benchmark.store.store import Store
 
 GIVE_ROW = "give the label of a row"
@@ -73,22 +74,22 @@ def table(
         return print_paper_table(context, store, names[0], fmt=fmt)
     refuse_options(context, ["provenance"], " ".join(names))
 
-    def draw() -> Drawing:
+    def draw() -> Report:
         from benchmark.report.named_rows import describe_ambiguous
         from benchmark.report.tables.selection import select_columns
         from benchmark.report.tables.study_table import render
         from benchmark.report.tables.typeset import WIDTH
+        from benchmark.store.index.report_index import Report
 
         order = read_option("--sort", sort, "give KEY or KEY,desc")
         selected = select_columns(split_keys("--columns", columns), sort=order)
         reference = read_option("--baseline", baseline, GIVE_ROW)
         plan = find_plan(store, names, split)
         results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
-        width = None if wide else WIDTH
-        text = render(
-            results, fmt=fmt, title=plan.title, columns=selected, digits=digits, width=width, has_notes=not no_notes
-        )
-        return Drawing(text, describe_ambiguous(store, names), list_split_files(results.rows))
+        width, title, has_notes = None if wide else WIDTH, plan.title, not no_notes
+        text = render(results, fmt=fmt, title=title, columns=selected, digits=digits, width=width, has_notes=has_notes)
+        closing = tuple(describe_ambiguous(store, names))
+        return Report(text, closing_notes=closing, files=list_split_files(results.rows))
 
     return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
 

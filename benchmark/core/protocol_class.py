@@ -89,16 +89,3 @@ class ProtocolClass(FrozenModel):
             if own and theirs and own != theirs and {own, theirs} != {"none", "excluded"}:
                 return f"{words}: {own!r} and {theirs!r}"
         return ""
-
-    def list_differences(self, other: ProtocolClass) -> list[str]:
-        """Return the traits that are known on both sides and differ, each as "trait: own and other"."""
-        pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
-        return [
-            f"{name.replace('_', ' ')}: {_spell(own)} and {_spell(theirs)}"
-            for name, (own, theirs) in pairs.items()
-            if own and theirs and own != theirs
-        ]
-
-
-def _spell(value: str | tuple[str, ...]) -> str:
-    return " + ".join(value) if isinstance(value, tuple) else value

@@ -23,7 +23,7 @@ from benchmark.exchange.results_manifest import ResultsManifest, describe_packag
 from benchmark.exchange.results_readme import format_readme
 from benchmark.planning.registry import list_variants
 from benchmark.report.named_rows import make_plan
-from benchmark.report.tables.table_files import TableFile, list_tables
+from benchmark.report.tables.table_files import DrawableTable, list_tables
 from benchmark.store.archive import check_new_archive, list_result_files, write_entries
 from benchmark.store.contract_record import find_contract, write_contract
 from benchmark.store.named_plans import select_plans
@@ -100,7 +100,7 @@ def _name_tables(store: Store, names: Sequence[str], planned: Sequence[str]) -> 
     return [*tables, *(name for name in planned if name not in drawn)]
 
 
-def draw_again(store: Store, studies: Sequence[str]) -> list[TableFile]:
+def draw_again(store: Store, studies: Sequence[str]) -> list[DrawableTable]:
     """Return the tables of an archive, to be drawn from a store that holds its runs and nothing else."""
     return list_tables(store, studies, list_variants=_list_variants)
 

@@ -19,7 +19,7 @@ SHOWN = 60
 
 
 @dataclass(frozen=True)
-class TableCheck:
+class RedrawnTable:
     """Comparison of a table in an archive with the same table drawn again.
 
     Attributes:
@@ -44,7 +44,7 @@ class ResultsCheck:
     """
 
     manifest: ResultsManifest
-    tables: tuple[TableCheck, ...]
+    tables: tuple[RedrawnTable, ...]
     is_same_code: bool
 
     @property
@@ -96,18 +96,18 @@ def _list_archived(folder: Path) -> list[str]:
     return [path.relative_to(tables).as_posix() for path in tables.rglob("*") if path.is_file()]
 
 
-def _compare(name: str, archived: bytes | None, drawn: bytes | None) -> TableCheck:
+def _compare(name: str, archived: bytes | None, drawn: bytes | None) -> RedrawnTable:
     if archived is None:
-        return TableCheck(name, is_identical=False, difference="the archive lacks it")
+        return RedrawnTable(name, is_identical=False, difference="the archive lacks it")
     if drawn is None:
-        return TableCheck(name, is_identical=False, difference="it is not drawn here")
+        return RedrawnTable(name, is_identical=False, difference="it is not drawn here")
     if archived == drawn:
-        return TableCheck(name, is_identical=True)
+        return RedrawnTable(name, is_identical=True)
     lines = [content.decode(errors="replace").split("\n") for content in (archived, drawn)]
     numbered = enumerate(zip(*_pad(*lines), strict=True), start=1)
     number, pair = next((number, pair) for number, pair in numbered if pair[0] != pair[1])
     there, here = (line.strip()[:SHOWN] for line in pair)
-    return TableCheck(name, is_identical=False, difference=f"line {number}: {there!r} there, {here!r} here")
+    return RedrawnTable(name, is_identical=False, difference=f"line {number}: {there!r} there, {here!r} here")
 
 
 def _pad(first: list[str], second: list[str]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from benchmark.published.explanations import Explanation, Kind, read_explanations
-from benchmark.published.intervals import ROUNDING_SLACK, bound_hiou, bound_mean, make_interval
+from benchmark.published.number_ranges import ROUNDING_SLACK, bound_hiou, bound_mean, make_range
 from benchmark.published.published_row import Metric, PublishedRow
 from benchmark.published.read import PUBLISHED
 from benchmark.utils.frozen_model import FrozenModel
@@ -31,7 +31,7 @@ class Disagreement(FrozenModel):
         values: Numbers that disagree, in percent, from the smallest to the largest.
         numbers: Numbers with their origin, in words.
         rows: IDs of the rows concerned.
-        explanation: Reason; empty if nobody has given one.
+        explanation: Reason; empty if there is none yet.
     """
 
     kind: Kind
@@ -104,7 +104,7 @@ def _check_hiou(rows: Iterable[PublishedRow]) -> Iterator[Disagreement]:
         if not {"miou_seen", "miou_unseen", "hiou"} <= set(row.printed):
             continue
         seen, unseen, hiou = (
-            make_interval(row.printed[metric], row.half_unit) for metric in ("miou_seen", "miou_unseen", "hiou")
+            make_range(row.printed[metric], row.half_unit) for metric in ("miou_seen", "miou_unseen", "hiou")
         )
         if not bound_hiou(seen, unseen).overlaps(hiou):
             printed, computed = row.printed["hiou"], row.recomputed["hiou"]
@@ -130,8 +130,8 @@ def _check_averages(rows: Sequence[PublishedRow]) -> Iterator[Disagreement]:
         parts = [by_id[name] for name in names if name in by_id]
         if not names or len(parts) < len(names) or "miou" not in row.printed:
             continue
-        mean = bound_mean([make_interval(part.stated["miou"], part.half_unit) for part in parts])
-        if not mean.overlaps(make_interval(row.printed["miou"], row.half_unit)):
+        mean = bound_mean([make_range(part.stated["miou"], part.half_unit) for part in parts])
+        if not mean.overlaps(make_range(row.printed["miou"], row.half_unit)):
             printed = row.printed["miou"]
             computed = round(sum(part.stated["miou"] for part in parts) / len(parts), 2)
             origin = "" if row.averaged else f" in {', '.join(parts[0].source_names)}"

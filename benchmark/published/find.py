@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from benchmark.published.published_row import PublishedRow
@@ -42,22 +42,35 @@ def find_rows(
     Raises:
         KeyError: No row at all has such a name; the message suggests the nearest.
     """
-    names: dict[str, tuple[str | None, list[tuple[str, ...]]]] = {
-        "method": (method, [(row.method, row.system) for row in rows]),
-        "benchmark": (benchmark, [(row.benchmark,) for row in rows]),
-        "dataset": (dataset, [(row.dataset, row.dataset_title) for row in rows]),
-        "split": (split, [(row.split, row.benchmark) for row in rows]),
-        "setting": (setting, [(row.traits.setting,) for row in rows]),
-        "supervision": (supervision, [(row.traits.supervision,) for row in rows]),
-        "backbone": (backbone, [(row.traits.backbone,) for row in rows]),
-        "metric": (metric, [tuple(row.values) for row in rows]),
+    wanted_names = {
+        "method": method,
+        "benchmark": benchmark,
+        "dataset": dataset,
+        "split": split,
+        "setting": setting,
+        "supervision": supervision,
+        "backbone": backbone,
+        "metric": metric,
     }
     kept = [is_verified is None or row.is_verified == is_verified for row in rows]
-    for kind, (wanted, known) in names.items():
+    for kind, wanted in wanted_names.items():
         if wanted is not None:
-            fits = _find_fits(kind, wanted, known)
+            fits = _find_fits(kind, wanted, [_NAMES[kind](row) for row in rows])
             kept = [is_kept and is_fit for is_kept, is_fit in zip(kept, fits, strict=True)]
     return tuple(row for row, is_kept in zip(rows, kept, strict=True) if is_kept)
+
+
+_NAMES: dict[str, Callable[[PublishedRow], tuple[str, ...]]] = {
+    "method": lambda row: (row.method, row.system),
+    "benchmark": lambda row: (row.benchmark,),
+    "dataset": lambda row: (row.dataset, row.dataset_title),
+    "split": lambda row: (row.split, row.benchmark),
+    "setting": lambda row: (row.traits.setting,),
+    "supervision": lambda row: (row.traits.supervision,),
+    "backbone": lambda row: (row.traits.backbone,),
+    "metric": lambda row: tuple(row.values),
+}
+"""Names that a row is found by, by their kind."""
 
 
 def _find_fits(kind: str, wanted: str, known: Sequence[Sequence[str]]) -> list[bool]:

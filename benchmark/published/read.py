@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmark.published.benchmarks import Benchmark, read_benchmarks
 from benchmark.published.find import find_rows
-from benchmark.published.intervals import compute_hiou
+from benchmark.published.number_ranges import compute_hiou
 from benchmark.published.published_row import PublishedRow
 from benchmark.published.row_builder import SHARED, RowBuilder, make_slug
 from benchmark.published.table_file import Line, NumberCell, read_lines

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from benchmark.store.store import Store
+
+if TYPE_CHECKING:
+    from benchmark.core.paper_tables import TableName
+    from benchmark.core.study import PlanRow
+
+
+def read_plan_rows(store: Store, name: TableName) -> list[PlanRow]:
+    """Return the rows of all plans of a paper's table.
+
+    Raises:
+        ValueError: A plan is broken; the message says what to do.
+    """
+    return [row for plan in name.select_plans(store.list_plans()) for row in store.read_plan(plan).rows]
 
 
 def select_plans(store: Store, name: str) -> list[str]:

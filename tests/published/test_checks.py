@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.published.checks import check_published, list_unused
 from benchmark.published.explanations import Explanation, read_explanations
-from benchmark.published.intervals import Interval, bound_hiou, bound_mean, compute_hiou, make_interval
+from benchmark.published.number_ranges import NumberRange, bound_hiou, bound_mean, compute_hiou, make_range
 from benchmark.published.published_row import PublishedRow
 from benchmark.published.read import read_published
 from tests.published.small_folder import write_folder
@@ -136,7 +136,7 @@ def test_a_broken_file_of_explanations_is_refused(text: str, problem: str, tmp_p
 
 def test_the_arithmetic_of_intervals() -> None:
     assert compute_hiou(0, 0) == 0 and compute_hiou(90, 60) == 72
-    low, high = bound_hiou(make_interval(90, 0.05), make_interval(60, 0.05))
+    low, high = bound_hiou(make_range(90, 0.05), make_range(60, 0.05))
     assert (round(low, 3), round(high, 3)) == (71.948, 72.052)
-    assert bound_mean([Interval(1, 2), Interval(3, 6)]) == Interval(2, 4)
-    assert Interval(1, 2).overlaps(Interval(2, 3)) and not Interval(1, 2).overlaps(Interval(2.1, 3))
+    assert bound_mean([NumberRange(1, 2), NumberRange(3, 6)]) == NumberRange(2, 4)
+    assert NumberRange(1, 2).overlaps(NumberRange(2, 3)) and not NumberRange(1, 2).overlaps(NumberRange(2.1, 3))

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from benchmark.core.split import load_split
 from benchmark.published.published_row import PublishedRow
 from benchmark.published.read import read_published
 from benchmark.report.figures.glyphs import show_text
+from benchmark.report.published_obstacles import find_published_obstacle
 from benchmark.report.result_row import ResultRow
 from benchmark.report.settings import EvaluationSetting
 
@@ -50,15 +50,15 @@ def collect_published(
 ) -> PublishedPoints:
     """Return the published numbers of seen and unseen classes that rows may be drawn beside.
 
-    They are of the same split, with the same content, scored on all of its images, in a setting such as "inductive"
-    that a row has, and with no obstacle such as another vocabulary.
+    They are of the same split, in a setting such as "inductive" that a row has, and meet this row, see
+    `published_obstacles.find_published_obstacle`.
 
     Args:
         rows: Rows of the figure.
         setting: Setting that the rows share; None if no run is done, and without a split if they are over several.
         published: All published numbers; those of `results/published/` if None.
     """
-    if setting is None or not setting.split or setting.max_images or not _is_our_split(setting):
+    if setting is None or not setting.split:
         return NO_POINTS
     done = [row for row in rows if row.done]
     fitting = [
@@ -66,9 +66,7 @@ def collect_published(
         for other in (_read_published() if published is None else published)
         if other.split == setting.split
         and {"miou_seen", "miou_unseen", "hiou"} <= set(other.values)
-        and any(
-            other.traits.setting == row.traits.setting and not row.traits.find_obstacle(other.traits) for row in done
-        )
+        and any(other.traits.setting == row.traits.setting and not find_published_obstacle(row, other) for row in done)
     ]
     shown = sorted(fitting, key=lambda other: -other.values["hiou"])[:MAX_POINTS]
     if not shown:
@@ -84,14 +82,6 @@ def _label(other: PublishedRow) -> str:
     unsure = "" if other.is_verified else ", unverified"
     name = show_text(other.method)
     return f"{name if len(name) <= 28 else name[:27] + '…'} ({other.year}{unsure})  {other.values['hiou']:.1f}"
-
-
-def _is_our_split(setting: EvaluationSetting) -> bool:
-    """Return whether the rows are on the split that published numbers mean, and not on another one of its name."""
-    try:
-        return load_split(setting.split).digest() == setting.split_digest
-    except (KeyError, ValueError):
-        return False
 
 
 @cache

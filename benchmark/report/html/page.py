@@ -45,7 +45,7 @@ def render_page(report: StudyReport) -> str:
 
 def describe_data(report: StudyReport) -> dict[str, Any]:
     """Return what the scripts of a page read."""
-    pictures = report.pictures
+    embedded = report.embedded
     return {
         "runFields": RUN_FIELDS,
         "columns": [{"key": column.key, "header": column.header} for column in report.table.columns],
@@ -54,7 +54,7 @@ def describe_data(report: StudyReport) -> dict[str, Any]:
             {"name": name, "baseline": baseline, **vars(scores)}
             for name, baseline, scores in zip(report.groups, report.baselines, report.scores, strict=True)
         ],
-        "pictures": {name: vars(picture) for name, picture in pictures.by_image.items()},
+        "embedded": {name: vars(image) for name, image in embedded.by_image.items()},
     }
 
 

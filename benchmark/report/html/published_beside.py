@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from benchmark.published.published_row import PublishedRow
 from benchmark.report.papers.published_match import describe_published, format_values
+from benchmark.report.published_obstacles import find_published_obstacle
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.headers import describe_supervision
@@ -68,8 +69,12 @@ def lay_beside(results: StudyResults, published: Sequence[PublishedRow]) -> tupl
 
 def _lay_split(group: GroupResults, published: Sequence[PublishedRow]) -> BesideTable | None:
     split = group.rows[0].split
-    fitting = [row for row in published if row.split == split and not row.is_average]
     own = [row for row in group.rows if row.done]
+    fitting = [
+        other
+        for other in published
+        if other.split == split and not other.is_average and any(not find_published_obstacle(row, other) for row in own)
+    ]
     if not fitting or not own:
         return None
     fitting.sort(key=lambda row: (-_get_score(row), row.id))

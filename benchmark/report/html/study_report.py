@@ -11,10 +11,10 @@ from benchmark.published.published_row import PublishedRow
 from benchmark.report.compute.compute_rows import Compute
 from benchmark.report.compute.compute_table import lay_out as lay_out_compute
 from benchmark.report.compute.paragraph import write_paragraph
+from benchmark.report.html.embedded_images import NO_IMAGES, EmbeddedImages
 from benchmark.report.html.figure_font import embed_font
 from benchmark.report.html.figures import ReportFigure, draw_figures
 from benchmark.report.html.limits import list_limits
-from benchmark.report.html.pictures import NO_PICTURES, Pictures
 from benchmark.report.html.published_beside import BesideTable, lay_beside
 from benchmark.report.html.report_table import MAX_RANKED, ReportTable, lay_out_report_table
 from benchmark.report.html.run_details import describe_row
@@ -53,7 +53,7 @@ class ReportSources:
         columns: Columns of the table, see `report_table.select_report_columns`.
         compute: Compute of the plan.
         published: All published rows.
-        pictures: Pictures of the first group.
+        embedded: Embedded images of the first group.
     """
 
     plan: Plan
@@ -61,7 +61,7 @@ class ReportSources:
     columns: SelectedColumns
     compute: Compute
     published: tuple[PublishedRow, ...] = ()
-    pictures: Pictures = NO_PICTURES
+    embedded: EmbeddedImages = NO_IMAGES
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class StudyReport:
         table: Table.
         rows: Rows of the table.
         scores: Scores of classes and images by group.
-        pictures: Pictures of the first group.
+        embedded: Embedded images of the first group.
         published: Published numbers beside ours, by split.
         failures: Runs without a result.
         compute: Table of compute; None if no attempt is on record.
@@ -104,7 +104,7 @@ class StudyReport:
     table: ReportTable
     rows: tuple[ReportRow, ...]
     scores: tuple[GroupScores, ...]
-    pictures: Pictures
+    embedded: EmbeddedImages
     published: tuple[BesideTable, ...]
     failures: Failures
     compute: TableLayout | None
@@ -155,7 +155,7 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
             ReportRow(row.label, at, describe_row(row)) for at, group in enumerate(groups) for row in group.rows
         ),
         scores=_collect_all_scores(results),
-        pictures=sources.pictures,
+        embedded=sources.embedded,
         published=lay_beside(results, sources.published),
         failures=collect_failures(results, store),
         compute=lay_out_compute(compute) if has_attempts else None,

@@ -128,7 +128,7 @@ def _claim_row(label: str, baseline: str, outcome: Outcome) -> str:
 
 
 def _spell_doubt(outcome: Outcome) -> str:
-    return "decided alone, not among so many comparisons" if outcome == "alone" else "not decided"
+    return "decided on its own, not after the correction for all comparisons" if outcome == "alone" else "not decided"
 
 
 def _count(paired: PairedDifference | PooledDifference) -> str:

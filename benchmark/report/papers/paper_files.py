@@ -11,6 +11,7 @@ from benchmark.report.papers.paper_results import collect_paper
 from benchmark.report.papers.paper_table import render_paper
 from benchmark.report.portable_rows import make_portable
 from benchmark.report.tables.selection import select_columns
+from benchmark.store.named_plans import read_plan_rows
 from benchmark.store.store import Store
 
 
@@ -22,9 +23,7 @@ def list_paper_plans(store: Store, named: NamedTable) -> list[tuple[str, str]]:
         named: Table.
     """
     own = set(map(name_split, named.table.splits))
-    splits = dict.fromkeys(
-        row.split for plan in named.name.select_plans(store.list_plans()) for row in store.read_plan(plan).rows
-    )
+    splits = dict.fromkeys(row.split for row in read_plan_rows(store, named.name))
     others = [split for split in splits if split not in own]
     tables = [(named.name.plan, "")] if own & set(splits) else []
     return tables + [(named.name.name_plan([split]), split) for split in others]
@@ -40,7 +39,7 @@ def draw_portable_paper(store: Store, named: NamedTable, fmt: str, *, split: str
         split: The only split to take; empty for those of the table.
     """
     columns = select_columns(named.table.columns)
-    rows = [row for plan in named.name.select_plans(store.list_plans()) for row in store.read_plan(plan).rows]
+    rows = read_plan_rows(store, named.name)
     results = collect_paper(
         store, named, rows, split=split, metrics=columns.metrics, adapt=partial(make_portable, store)
     )

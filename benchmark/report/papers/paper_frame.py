@@ -10,7 +10,7 @@ from benchmark.evaluation.scores import METRICS
 from benchmark.report.frame import list_records
 from benchmark.report.papers.paper_layout import name_state
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
-from benchmark.report.papers.published_match import get_value, list_values
+from benchmark.report.papers.published_match import get_value
 from benchmark.report.tables.column import Column
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import TableLayout
@@ -124,7 +124,7 @@ def _read_published(cell: PaperCell, metric: str, *, is_compared: bool) -> dict[
     if published is None:
         return {}
     facts = {
-        "published": list_values(published, [metric])[0],
+        "published": get_value(published.values, metric),
         "printed": get_value(published.printed, metric),
         "recomputed": get_value(published.recomputed, metric),
         "is_verified": published.is_verified,

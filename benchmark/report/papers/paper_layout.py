@@ -10,7 +10,7 @@ from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.papers.paper_notes import describe_cells, describe_classes, describe_looks, describe_sources
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
 from benchmark.report.papers.places import Candidate, find_places
-from benchmark.report.papers.published_match import format_values, list_published_metrics, list_values
+from benchmark.report.papers.published_match import format_values, get_value, list_published_metrics
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.column import Column, build_row_frame
 from benchmark.report.tables.layout import (
@@ -54,7 +54,7 @@ def lay_out_paper(
     """
     blocks = [_lay_out_dataset(results, index, columns, digits=digits) for index in range(len(results.datasets))]
     first = _lay_out_labels(results)
-    texts = describe_cells(results, _describe_own(results, columns))
+    texts = describe_cells(results, _describe_own(results))
     order = [cell for row in texts for cell in (row.label, *row.own, *row.published)]
     warnings = list_warnings(results.study) if results.study is not None else set()
     warnings |= {text for row in texts for some in row.published for text in some}
@@ -76,7 +76,7 @@ def lay_out_paper(
         header=tuple(header for block in everything for header in block.header),
         is_text=tuple(block is first for block in everything for _ in block.header),
         cells=tuple(zip(*(cells for block in everything for cells in block.cells), strict=True)),
-        notes=(*row_notes, *_describe_all(results, columns, fill_notes=fill_notes, blocks=blocks)),
+        notes=(*row_notes, *_describe_all(results, fill_notes=fill_notes, blocks=blocks)),
         groups=(
             HeaderGroup("", len(first.header)),
             *(
@@ -193,7 +193,7 @@ def _lay_out_published(
 def _make_published_candidate(cell: PaperCell, metric: str) -> Candidate | None:
     if cell.published is None or not cell.published.is_verified:
         return None
-    value = list_values(cell.published, [metric])[0]
+    value = get_value(cell.published.values, metric)
     return None if value is None else Candidate(cell.published.traits.key, value, str(value))
 
 
@@ -211,7 +211,7 @@ def _format_verdict(cell: PaperCell) -> str:
     return NOTHING if cell.verdict is None else cell.verdict.text
 
 
-def _describe_own(results: PaperResults, columns: SelectedColumns) -> dict[int, list[str]]:
+def _describe_own(results: PaperResults) -> dict[int, list[str]]:
     """Return the notes on our rows by the identity of their results."""
     if results.study is None:
         return {}
@@ -224,9 +224,7 @@ def _list_metrics(results: PaperResults) -> list[Metric]:
     return [metric for metric in METRICS if metric in results.named.table.columns]
 
 
-def _describe_all(
-    results: PaperResults, columns: SelectedColumns, *, fill_notes: Sequence[str], blocks: Sequence[Block]
-) -> list[TableNote]:
+def _describe_all(results: PaperResults, *, fill_notes: Sequence[str], blocks: Sequence[Block]) -> list[TableNote]:
     """Return the notes on the whole table."""
     notes = [TableNote(text, is_warning=True) for text in fill_notes]
     if results.study is not None and results.study.has_results:

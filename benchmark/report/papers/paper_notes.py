@@ -10,9 +10,8 @@ from benchmark.core.run_state import RunState
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
 from benchmark.report.papers.published_match import describe_published, list_published_metrics
-from benchmark.report.tables.headers import SCORE_HEADERS
-
-WITHOUT = {"none": "no training", "": "unknown supervision"}
+from benchmark.report.tables.headers import SCORE_HEADERS, describe_supervision
+from benchmark.report.tables.traits import list_trait_differences
 
 
 @dataclass
@@ -60,10 +59,10 @@ def _describe_published_cell(cell: PaperCell) -> list[str]:
         return []
     texts = describe_published(cell.published)
     if cell.obstacle:
-        texts.append(f"ours and the published number cannot be compared: {cell.obstacle} (ours, published)")
+        texts.append(f"ours and the published number cannot be compared: {cell.obstacle}")
     elif cell.row is not None and cell.row.done:
-        differences = cell.row.traits.list_differences(cell.published.traits)
-        reasons = [f"{text.replace('_', ' ')} (ours, published)" for text in differences]
+        differences = list_trait_differences(cell.row.traits, cell.published.traits)
+        reasons = [f"{trait}: {own} (ours), {other} (published)" for trait, own, other in differences]
         reasons += ["our reconstruction of the method"] if cell.row.reconstruction else []
         if reasons:
             texts.append(f"the two numbers may differ because of {'; '.join(reasons)}")
@@ -85,7 +84,7 @@ def describe_classes(results: PaperResults) -> list[str]:
 
 def spell_class(key: ClassKey) -> str:
     """Return a class of the protocol in words."""
-    words = [WITHOUT.get(key.supervision, key.supervision.replace("_", " ")), key.setting]
+    words = [describe_supervision(key.supervision), key.setting]
     words += ["chooses from the classes of the image"] if key.vocabulary == "image" else []
     words += [f"target images: {key.target_images}"] if key.target_images not in ("", "none") else []
     return ", ".join(word for word in words if word)

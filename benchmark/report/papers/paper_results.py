@@ -15,7 +15,8 @@ from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Metric
 from benchmark.published.published_row import PublishedRow
 from benchmark.published.read import read_published
-from benchmark.report.papers.published_match import Verdict, compare_with_published, match_published
+from benchmark.report.papers.published_match import PublishedVerdict, compare_with_published, match_published
+from benchmark.report.published_obstacles import find_published_obstacle
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.rows import TABLE_METRICS, Row, read_row
 from benchmark.report.study_results import GroupResults, StudyResults, collect_results
@@ -38,7 +39,7 @@ class PaperCell:
     own: TableRow | None = None
     published: PublishedRow | None = None
     obstacle: str = ""
-    verdict: Verdict | None = None
+    verdict: PublishedVerdict | None = None
 
     @property
     def row(self) -> ResultRow | None:
@@ -156,7 +157,7 @@ def _make_cell(
         numbers = match_published(published, row.published, dataset, setting=named.table.setting)
     if own is None or numbers is None:
         return PaperCell(own, numbers)
-    obstacle = own.row.traits.find_obstacle(numbers.traits)
+    obstacle = find_published_obstacle(own.row, numbers)
     estimate = next((known for metric, known in own.row.estimates.items() if metric == named.table.compared), None)
     verdict = None if obstacle else compare_with_published(estimate, numbers, named.table.compared)
     return PaperCell(own, numbers, obstacle, verdict)

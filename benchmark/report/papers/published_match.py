@@ -14,7 +14,7 @@ from benchmark.report.result_row import Estimate
 from benchmark.report.tables.headers import SCORE_HEADERS
 
 
-class Verdict(NamedTuple):
+class PublishedVerdict(NamedTuple):
     """What a published number says of ours.
 
     Attributes:
@@ -44,30 +44,28 @@ def match_published(
         KeyError: No published row has this method, benchmark or backbone; the message suggests the nearest.
         ValueError: Several rows fit; the message says how to tell them apart.
     """
-    wanted, place, method = name.setting or setting, dataset.benchmark or dataset.split, name.get_method(dataset.label)
-    if dataset.benchmark:
-        find_rows(rows, benchmark=dataset.benchmark)  # refuses a misspelt name, which would leave the column empty
-    if name.backbone:
-        find_rows(rows, backbone=name.backbone)
+    method, wanted = name.get_method(dataset.label), name.setting or setting
+    known = find_rows(rows, method=method, benchmark=dataset.benchmark or None, backbone=name.backbone or None)
     fitting = [
         row
-        for row in find_rows(rows, method=method)
-        if place in ((row.benchmark,) if dataset.benchmark else (row.split,))
+        for row in known
+        if (dataset.benchmark or row.split == dataset.split)
         and (not wanted or row.traits.setting in ("", wanted))
-        and (not name.backbone or fold_name(row.traits.backbone) == fold_name(name.backbone))
         and row.source.startswith(name.source)
     ]
     fitting = [row for row in fitting if fold_name(row.method) == fold_name(method)] or fitting
     fitting = [row for row in fitting if row.is_verified] or fitting
     if len(fitting) > 1:
-        ids = ", ".join(row.id for row in fitting)
+        place, ids = dataset.benchmark or dataset.split, ", ".join(row.id for row in fitting)
         raise ValueError(
             f"{method!r} has several published rows on {place} ({ids}): give the row's backbone, setting or source"
         )
     return fitting[0] if fitting else None
 
 
-def compare_with_published(estimate: Estimate | None, published: PublishedRow | None, metric: str) -> Verdict | None:
+def compare_with_published(
+    estimate: Estimate | None, published: PublishedRow | None, metric: str
+) -> PublishedVerdict | None:
     """Return how our mean lies to a published number; None if one of them is missing.
 
     A published number is known up to half a unit of its last decimal, by which the interval is widened.
@@ -83,20 +81,15 @@ def compare_with_published(estimate: Estimate | None, published: PublishedRow | 
     difference = estimate.mean - value
     interval = estimate.interval
     if interval is not None and interval.low - published.half_unit <= value <= interval.high + published.half_unit:
-        return Verdict(difference, "within the interval")
+        return PublishedVerdict(difference, "within the interval")
     side = f"{abs(difference):.1f} {'below' if difference < 0 else 'above'}"
-    return Verdict(difference, side if interval is not None else f"{side} (no interval)")
+    return PublishedVerdict(difference, side if interval is not None else f"{side} (no interval)")
 
 
 def format_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> str:
     """Return the published numbers of some metrics, separated by slashes, with the decimals of their source."""
-    values = list_values(published, metrics)
+    values = [get_value(published.values, metric) for metric in metrics]
     return " / ".join("-" if value is None else f"{value:.{published.decimals}f}" for value in values)
-
-
-def list_values(published: PublishedRow, metrics: Sequence[Metric | str]) -> list[float | None]:
-    """Return the published numbers of some metrics; None for one that is not published."""
-    return [get_value(published.values, metric) for metric in metrics]
 
 
 def list_published_metrics(table: PaperTable) -> list[str]:

@@ -26,7 +26,7 @@ from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 
 
-class TableFile(NamedTuple):
+class DrawableTable(NamedTuple):
     """A file that can be drawn.
 
     Attributes:
@@ -58,7 +58,7 @@ def collect_rows(
 
 def list_tables(
     store: Store, names: Sequence[str], *, list_variants: VariantLister = lambda _method: ()
-) -> list[TableFile]:
+) -> list[DrawableTable]:
     """Return the files of the tables that names stand for: one per name and format, results read once per name.
 
     Args:
@@ -73,7 +73,7 @@ def list_tables(
     drawings = [drawing for name in names for drawing in _list_drawings(store, name, list_variants)]
     stems = name_files([drawing.name for drawing in drawings])
     return [
-        TableFile(f"{stem}.{fmt}", partial(drawing.draw, fmt))
+        DrawableTable(f"{stem}.{fmt}", partial(drawing.draw, fmt))
         for drawing, stem in zip(drawings, stems, strict=True)
         for fmt in FORMATS
     ]

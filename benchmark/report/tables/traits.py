@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from benchmark.core.protocol_class import ClassKey, ProtocolClass
 from benchmark.report.result_row import ResultRow
 from benchmark.report.tables.cells import format_texts
 from benchmark.report.tables.column import Column, TableRow
+from benchmark.report.tables.headers import describe_supervision
 
 TRAIT_WORDS = {
     "supervision": "supervision",
@@ -52,11 +54,27 @@ def describe_mixed_traits(rows: Sequence[ResultRow]) -> list[str]:
     return [f"Rows differ in {', '.join(texts)}."] if texts else []
 
 
+class TraitDifference(NamedTuple):
+    """A trait in which two sides differ, and the values of both, in words."""
+
+    trait: str
+    first: str
+    second: str
+
+
+def list_trait_differences(first: ProtocolClass, second: ProtocolClass) -> list[TraitDifference]:
+    """Return the traits that are known of both sides and differ."""
+    differences = [
+        TraitDifference(words, _read(name, first), _read(name, second)) for name, words in TRAIT_WORDS.items()
+    ]
+    return [known for known in differences if known.first and known.second and known.first != known.second]
+
+
 def compare_traits(a: ProtocolClass, b: ProtocolClass) -> list[str]:
     """Return the traits, supervision apart, that are known of both sides and differ, with both values."""
-    names = [name for name in TRAIT_WORDS if name != "supervision"]
-    pairs = {TRAIT_WORDS[name]: (_read(name, a), _read(name, b)) for name in names}
-    return [f"{words}: A {own}; B {other}" for words, (own, other) in pairs.items() if own and other and own != other]
+    supervision = TRAIT_WORDS["supervision"]
+    known = [difference for difference in list_trait_differences(a, b) if difference.trait != supervision]
+    return [f"{trait}: A {first}; B {second}" for trait, first, second in known]
 
 
 def _describe_values(name: str, traits: Sequence[ProtocolClass]) -> list[str]:
@@ -71,6 +89,9 @@ def _describe_values(name: str, traits: Sequence[ProtocolClass]) -> list[str]:
 
 
 def _read(name: str, traits: ProtocolClass) -> str:
+    """Return a trait in words; empty if it is unknown."""
+    if name == "supervision":
+        return describe_supervision(traits.supervision) if traits.supervision else ""
     return describe_extra_models(traits) if name == "extra_models" else str(getattr(traits, name))
 
 

@@ -45,5 +45,5 @@ class Identities:
 
     @property
     def is_settled(self) -> bool:
-        """Whether the last change is so long ago that another one would show; False if it is in the future."""
+        """Whether the last change is long enough ago for another one to show; False if it is in the future."""
         return time.time_ns() - self.latest_ns > SETTLED_NS

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.report.html.embedded_images import ClassColor, EmbeddedImage, EmbeddedImages
 from benchmark.report.html.page import dump_data, render_page
-from benchmark.report.html.pictures import ClassColor, Picture, Pictures
 from benchmark.store.store import Store
 from tests.report.html.pages import HOSTILE, make_page, make_report, study_of_three
 from tests.report.world import plan_splits, save_splits, two_rows
@@ -147,11 +147,15 @@ def test_a_study_over_splits_has_the_effect_by_split(tmp_path: Path) -> None:
     assert "95% interval over splits, seeds and images; 3 splits, 4 images" in page
 
 
-def test_pictures_are_embedded(tmp_path: Path) -> None:
+def test_images_are_embedded(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    picture = Picture("data:image/png;base64,AA", "data:image/png;base64,AB", {"paper": "data:image/png;base64,AC"}, {})
-    pictures = Pictures({"image00": picture}, (ClassColor("grass", "#102030", True),), (), "Chosen <so>", {"x": "gone"})
-    page = render_page(make_report(store, two_rows(store), pictures=pictures))
+    image = EmbeddedImage(
+        "data:image/png;base64,AA", "data:image/png;base64,AB", {"paper": "data:image/png;base64,AC"}, {}
+    )
+    embedded = EmbeddedImages(
+        {"image00": image}, (ClassColor("grass", "#102030", True),), (), "Chosen <so>", {"x": "gone"}
+    )
+    page = render_page(make_report(store, two_rows(store), embedded=embedded))
     assert "Chosen &lt;so&gt;." in page and "No predictions of x: gone" in page and "grass*" in page
     assert "base64,AC" in page and "--images N" not in page.partition('id="images"')[2].partition("</section>")[0]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.core.split import load_split
 from benchmark.published.read import read_published
 from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.html.published_beside import lay_beside
@@ -92,7 +93,7 @@ def test_a_command_names_splits_seeds_and_overrides() -> None:
 
 
 def test_a_command_names_no_folder_of_a_machine() -> None:
-    spec = spec_of(source="/home/me/my_method.py", source_digest="1", split_source="/home/me/mine.yaml@6-s0-00")
+    spec = spec_of(source="/elsewhere/my_method.py", source_digest="1", split_source="/elsewhere/mine.yaml@6-s0-00")
     assert make_command([spec]).startswith("chimera-bench run ./my_method.py/paper --split ./mine.yaml@6-s0-00 ")
 
 
@@ -111,7 +112,7 @@ def test_limits_name_seeds_splits_and_missing_runs(tmp_path: Path) -> None:
 
 def test_published_numbers_stand_beside_ours_on_their_split(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    run = save(store, spec_of(split="voc12"), even(80, 60))
+    run = save(store, spec_of(split="voc12", split_digest=load_split("voc12").digest()), even(80, 60))
     plan = plan_of({"paper": {0: run}})
     voc = plan.model_copy(update={"rows": (plan.rows[0].model_copy(update={"split": "voc12"}),)})
     (table,) = lay_beside(collect_results(read_rows(store, voc)), read_published())

@@ -15,9 +15,12 @@ from benchmark.core.paper import Paper, PaperTable
 from benchmark.core.paper_tables import NamedTable, TableName
 from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Failure
+from benchmark.core.split import load_split
 from benchmark.core.study import PlanRow
 from benchmark.evaluation.stats import Interval
 from benchmark.published.published_row import PublishedRow
+from benchmark.published.read import read_published
+from benchmark.report.html.published_beside import lay_beside
 from benchmark.report.papers.paper_provenance import render_provenance
 from benchmark.report.papers.paper_results import PaperResults, collect_paper
 from benchmark.report.papers.paper_table import render_paper
@@ -28,6 +31,8 @@ from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.selection import select_columns
 from benchmark.store.store import Store
 from tests.report.world import even, save, save_splits, spec_of
+
+VOC: dict[str, Any] = {"split": "voc12", "split_digest": load_split("voc12").digest()}
 
 
 def make_named(rows: Sequence[dict[str, Any]], **changes: Any) -> NamedTable:
@@ -44,10 +49,19 @@ def make_named(rows: Sequence[dict[str, Any]], **changes: Any) -> NamedTable:
     return NamedTable(TableName("p", "main"), paper, table)
 
 
-def save_row(store: Store, label: str, seen: int, unseen: int, *, seeds: int = 3, **changes: Any) -> PlanRow:
-    """Save runs of a row on VOC whose correct pixels differ by one from seed to seed; return the planned row."""
+def save_row(
+    store: Store,
+    label: str,
+    seen: int,
+    unseen: int,
+    *,
+    seeds: int = 3,
+    place: dict[str, Any] | None = None,
+    **changes: Any,
+) -> PlanRow:
+    """Save runs of a row on VOC or another place, with one more correct pixel by seed; return the planned row."""
     ids = {
-        seed: save(store, spec_of(label, seed=seed, split="voc12"), even(seen + seed, unseen + seed), **changes)
+        seed: save(store, spec_of(label, seed=seed, **(place or VOC)), even(seen + seed, unseen + seed), **changes)
         for seed in range(seeds)
     }
     return PlanRow(label=label, method="demo", split="voc12", ids=ids)
@@ -127,7 +141,24 @@ def test_an_oracle_does_not_meet_a_published_number(tmp_path: Path) -> None:
     results = collect_paper(store, make_named([ZEGCLIP]), [row])
     text = draw(results)
     assert results.cells[0][0].verdict is None
-    assert "not comparable" in text and "vocabulary at test: 'image' and 'all'" in text
+    assert "not comparable" in text and "vocabulary at test: 'image' and 'all' (ours, published)" in text
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ({**VOC, "max_images": 20}, "on the first 20 images alone"),
+        ({**VOC, "split_digest": "5"}, "another split called 'voc12'"),
+    ],
+)
+def test_other_images_or_another_split_of_the_name_do_not_meet_published_numbers(
+    place: dict[str, Any], reason: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    results = collect_paper(store, make_named([ZEGCLIP]), [save_row(store, "ZegCLIP", 95, 80, place=place)])
+    assert results.cells[0][0].verdict is None and reason in results.cells[0][0].obstacle
+    tables = lay_beside(results.study, read_published()) if results.study is not None else ()
+    assert tables == ()
 
 
 def test_the_best_values_are_those_of_a_class(tmp_path: Path) -> None:
@@ -151,8 +182,8 @@ def test_failed_and_incomplete_rows_look_different(tmp_path: Path) -> None:
     store = Store(tmp_path)
     whole = save_row(store, "whole", 90, 60)
     part = save_row(store, "part", 95, 70, seeds=2)
-    part = part.model_copy(update={"ids": {**part.ids, 2: spec_of("part", seed=2, split="voc12").id}})
-    failed_id = save(store, spec_of("failed", split="voc12"), Failure(kind="OOM", message="out of memory"))
+    part = part.model_copy(update={"ids": {**part.ids, 2: spec_of("part", seed=2, **VOC).id}})
+    failed_id = save(store, spec_of("failed", **VOC), Failure(kind="OOM", message="out of memory"))
     failed = PlanRow(label="failed", method="demo", split="voc12", ids={0: failed_id})
     named = make_named([{"label": name, "method": "demo"} for name in ("whole", "part", "failed", "never")])
     text = draw(collect_paper(store, named, [whole, part, failed]), "html")

@@ -1,4 +1,4 @@
-"""Files of the index are whole or absent, whoever writes them at the same time."""
+"""Files of the index are whole or absent, also with several writers at once."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ function fillImageClasses(group) {
 /** Images of the group that the filters let through, the largest difference first. */
 function listImages({ group, a, b }) {
   const wanted = find("image-class").value;
-  const isPictured = find("image-pictures")?.checked && group === data.groups[0];
+  const isEmbedded = find("image-embedded")?.checked && group === data.groups[0];
   return group.images
     .map((id, at) => ({ id, at, a: group.image_scores[a][at], b: group.image_scores[b][at] }))
     .map((image) => ({ ...image, difference: subtract(image.a, image.b) }))
     .filter((image) => image.difference !== null)
     .filter((image) => wanted === "" || group.image_classes[image.at].includes(Number(wanted)))
-    .filter((image) => !isPictured || data.pictures[image.id])
+    .filter((image) => !isEmbedded || data.embedded[image.id])
     .sort((one, other) => other.difference - one.difference);
 }
 
@@ -44,7 +44,7 @@ function drawImages() {
   if (listed.length) choose(0);
 }
 
-function makePicture(source, text) {
+function makeFigure(source, text) {
   return make("figure", {}, make("img", { src: source, alt: text }), make("figcaption", {}, text));
 }
 
@@ -64,14 +64,14 @@ function showImage(image) {
   const { group, a, b } = sides;
   const labels = [a, b].map((row) => data.rows[group.rows[row]].label);
   const names = group.image_classes[image.at].map((index) => group.classes[index]).join(", ");
-  const picture = group === data.groups[0] ? data.pictures[image.id] : undefined;
+  const shown_image = group === data.groups[0] ? data.embedded[image.id] : undefined;
   const shown = [];
-  if (picture) {
-    shown.push(makePicture(picture.image, `${image.id}: image`), makePicture(picture.target, "target"));
+  if (shown_image) {
+    shown.push(makeFigure(shown_image.image, `${image.id}: image`), makeFigure(shown_image.target, "target"));
     labels.forEach((label, at) => {
       const side = "AB"[at];
-      if (picture.predictions[label]) shown.push(makePicture(picture.predictions[label], `${side}: prediction of ${label}`));
-      if (picture.errors[label]) shown.push(makePicture(picture.errors[label], `${side}: errors of ${label}`));
+      if (shown_image.predictions[label]) shown.push(makeFigure(shown_image.predictions[label], `${side}: prediction of ${label}`));
+      if (shown_image.errors[label]) shown.push(makeFigure(shown_image.errors[label], `${side}: errors of ${label}`));
     });
   }
   find("image-view").replaceChildren(
@@ -80,7 +80,7 @@ function showImage(image) {
       make("dt", {}, `B: ${labels[1]}`), make("dd", {}, showTenths(image.b)),
       make("dt", {}, "A − B"), make("dd", {}, showDifference(image.difference)),
       make("dt", {}, "Classes"), make("dd", {}, names)),
-    make("div", { class: "pictures" }, ...shown),
+    make("div", { class: "embedded" }, ...shown),
   );
 }
 
@@ -97,4 +97,4 @@ connectSides("image", (group, a, b) => {
   sides = { group, a, b };
   drawImages();
 });
-for (const id of ["image-class", "image-pictures"]) find(id)?.addEventListener("change", drawImages);
+for (const id of ["image-class", "image-embedded"]) find(id)?.addEventListener("change", drawImages);

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class ClassColor(NamedTuple):
-    """A class in the legend of the pictures: its name, color as #rrggbb, and whether it is unseen."""
+    """A class in the legend: its name, color as #rrggbb, and whether it is unseen."""
 
     name: str
     color: str
@@ -16,7 +16,7 @@ class ClassColor(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Picture:
+class EmbeddedImage:
     """An image with what rows predict for it, as data URLs.
 
     Attributes:
@@ -33,22 +33,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures of a split.
+class EmbeddedImages:
+    """Embedded images of a split.
 
     Attributes:
-        by_image: Picture by ID of the image.
+        by_image: Embedded image by ID of the image.
         legend: Classes that occur.
         errors_legend: Colors and words of the error maps.
         note: How images and runs were chosen.
         left_out: Reason by label of the rows without predictions.
     """
 
-    by_image: Mapping[str, Picture] = field(default_factory=dict)
+    by_image: Mapping[str, EmbeddedImage] = field(default_factory=dict)
     legend: tuple[ClassColor, ...] = ()
     errors_legend: tuple[tuple[str, str], ...] = ()
     note: str = ""
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-NO_PICTURES = Pictures()
+NO_IMAGES = EmbeddedImages()

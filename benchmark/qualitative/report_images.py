@@ -1,4 +1,4 @@
-"""Pictures of a report: images, targets, predictions and error maps of a few images, small enough for one file."""
+"""Embedded images of a report: a few images with targets, predictions and error maps, small enough for one file."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from benchmark.qualitative.gallery import Predictor, choose_sheet
 from benchmark.qualitative.overlay import ERROR_LEGEND, Labels, find_errors
 from benchmark.qualitative.palette import Palette, make_palette
 from benchmark.qualitative.predict import ScoredImage, ScoredImages, predict_labels
-from benchmark.report.html.pictures import NO_PICTURES, ClassColor, Picture, Pictures
+from benchmark.report.html.embedded_images import NO_IMAGES, ClassColor, EmbeddedImage, EmbeddedImages
 from benchmark.report.html.score_maps import average_image_scores, choose_widest
 from benchmark.report.study_results import GroupResults
 from benchmark.store.store import Store
 
 MAX_SIDE = 360
-"""Pixels of the longer side of a picture."""
+"""Pixels of the longer side of an embedded image."""
 PHOTO_SIDE, JPEG_QUALITY = 128, 82
 """Side from which images are JPEG, and their quality; smaller ones are PNG."""
 
 NOTE = (
-    "Pictures are those of the {number} images on which the rows differ most, with the predictions of the first done "
+    "The images are the {number} on which the rows differ most, with the predictions of the first done "
     "run of each row on split {split}"
 )
 
 
-def draw_pictures(
+def embed_images(
     store: Store, plan: Plan, group: GroupResults, *, count: int, predict: Predictor = predict_labels
-) -> Pictures:
+) -> EmbeddedImages:
     """Draw the images on which the rows of a group differ most, with what one run of every row predicts.
 
     Args:
@@ -46,14 +46,14 @@ def draw_pictures(
         predict: Function that predicts images.
 
     Returns:
-        Pictures; none if no run is done.
+        Embedded images; none if no run is done.
     """
     parts = group.splits or (group,)
     split = max(parts, key=lambda part: sum(bool(row.done) for row in part.rows)).rows[0].split
     own = tuple(row for row in plan.rows if row.split == split)
     ids = choose_most_different(group, count)
     if not ids:
-        return NO_PICTURES
+        return NO_IMAGES
     sheet = choose_sheet(store, plan.model_copy(update={"rows": own}), select=",".join(ids))
     left_out, images = dict(sheet.left_out), list[ScoredImage]()
     predictions: dict[str, Sequence[Labels]] = {}
@@ -66,10 +66,10 @@ def draw_pictures(
         except (KeyError, ValueError) as error:
             left_out[row.label] = str(error.args[0] if error.args else error)
     if not predictions:
-        return Pictures(left_out=left_out)
+        return EmbeddedImages(left_out=left_out)
     split_file = load_split_of(sheet.rows[0].record.spec)
     palette = make_palette(split_file.classes, dataset_classes=scored.dataset.classes)
-    return Pictures(
+    return EmbeddedImages(
         by_image={
             image.image_id: _draw(image, {label: maps[at] for label, maps in predictions.items()}, split_file, palette)
             for at, image in enumerate(images)
@@ -90,11 +90,11 @@ def choose_most_different(group: GroupResults, count: int) -> list[str]:
     return [rows[0].counts[0].image_ids[at] for at in choose_widest(scores, count)]
 
 
-def _draw(image: ScoredImage, predictions: dict[str, Labels], split: Split, palette: Palette) -> Picture:
+def _draw(image: ScoredImage, predictions: dict[str, Labels], split: Split, palette: Palette) -> EmbeddedImage:
     target = image.target_map
     colors = np.array([entry.color for entry in ERROR_LEGEND], dtype=np.uint8)
     errors = {label: find_errors(labels, target, split) for label, labels in predictions.items()}
-    return Picture(
+    return EmbeddedImage(
         image=_encode_photo(image.rgb),
         target=_encode_map(_color(target, palette)),
         predictions={label: _encode_map(_color(labels, palette)) for label, labels in predictions.items()},
@@ -109,22 +109,22 @@ def _color(labels: Labels, palette: Palette) -> NDArray[np.uint8]:
 
 
 def _encode_photo(rgb: NDArray[np.uint8]) -> str:
-    picture = Image.fromarray(rgb)
-    picture.thumbnail((MAX_SIDE, MAX_SIDE))
-    if max(picture.size) < PHOTO_SIDE:
-        return _encode(picture, "PNG")
-    return _encode(picture, "JPEG", quality=JPEG_QUALITY)
+    thumbnail = Image.fromarray(rgb)
+    thumbnail.thumbnail((MAX_SIDE, MAX_SIDE))
+    if max(thumbnail.size) < PHOTO_SIDE:
+        return _encode(thumbnail, "PNG")
+    return _encode(thumbnail, "JPEG", quality=JPEG_QUALITY)
 
 
 def _encode_map(rgb: NDArray[np.uint8]) -> str:
-    picture = Image.fromarray(rgb)
-    picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.NEAREST)
-    return _encode(picture.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
+    thumbnail = Image.fromarray(rgb)
+    thumbnail.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.NEAREST)
+    return _encode(thumbnail.quantize(256, dither=Image.Dither.NONE), "PNG", optimize=True)
 
 
-def _encode(picture: Image.Image, kind: str, **options: int | bool) -> str:
+def _encode(thumbnail: Image.Image, kind: str, **options: int | bool) -> str:
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    thumbnail.save(file, kind, **options)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 

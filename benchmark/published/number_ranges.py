@@ -9,25 +9,25 @@ ROUNDING_SLACK = 1e-9
 """Points that floating-point arithmetic may add to a difference."""
 
 
-class Interval(NamedTuple):
+class NumberRange(NamedTuple):
     """Range of the numbers that a printed number may stand for."""
 
     low: float
     high: float
 
-    def overlaps(self, other: Interval) -> bool:
+    def overlaps(self, other: NumberRange) -> bool:
         """Return whether one number may be in both ranges."""
         return self.low <= other.high + ROUNDING_SLACK and other.low <= self.high + ROUNDING_SLACK
 
 
-def make_interval(value: float, half_unit: float) -> Interval:
+def make_range(value: float, half_unit: float) -> NumberRange:
     """Return the range of the numbers that are rounded to a printed one.
 
     Args:
         value: Printed number.
         half_unit: Half a unit in the last printed place.
     """
-    return Interval(max(value - half_unit, 0.0), value + half_unit)
+    return NumberRange(max(value - half_unit, 0.0), value + half_unit)
 
 
 def compute_hiou(seen: float, unseen: float) -> float:
@@ -35,11 +35,11 @@ def compute_hiou(seen: float, unseen: float) -> float:
     return 2 * seen * unseen / (seen + unseen) if seen + unseen > 0 else 0.0
 
 
-def bound_hiou(seen: Interval, unseen: Interval) -> Interval:
+def bound_hiou(seen: NumberRange, unseen: NumberRange) -> NumberRange:
     """Return the range of the harmonic mean, which grows with both scores."""
-    return Interval(compute_hiou(seen.low, unseen.low), compute_hiou(seen.high, unseen.high))
+    return NumberRange(compute_hiou(seen.low, unseen.low), compute_hiou(seen.high, unseen.high))
 
 
-def bound_mean(parts: Sequence[Interval]) -> Interval:
+def bound_mean(parts: Sequence[NumberRange]) -> NumberRange:
     """Return the range of the mean of one number or more."""
-    return Interval(sum(part.low for part in parts) / len(parts), sum(part.high for part in parts) / len(parts))
+    return NumberRange(sum(part.low for part in parts) / len(parts), sum(part.high for part in parts) / len(parts))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,14 +38,14 @@ def paper(tmp_path: Path) -> str:
     return f"{tmp_path}/mine.yaml/main"
 
 
-def save_table(root: Path, *, seeds: int) -> None:
-    """Save runs and the plan of a table "mine.main" with two rows on toybox."""
+def save_table(root: Path, *, seeds: int, study: str = "mine.main", labels: Sequence[str] = ("plain", "wide")) -> None:
+    """Save runs and the plan of a table with two rows on toybox."""
     store, rows = Store(root), []
-    for label, unseen in (("plain", 60), ("wide", 40)):
+    for label, unseen in zip(labels, (60, 40), strict=True):
         ids = {seed: save(store, spec_of(label, seed=seed), even(90 + seed, unseen + seed)) for seed in range(seeds)}
         missing = {seed: spec_of(label, seed=seed).id for seed in range(seeds, 2)}
         rows.append(PlanRow(label=label, method="demo", split="toybox", ids={**ids, **missing}))
-    store.write_plan(Plan(study="mine.main", title="Mine: main", rows=tuple(rows)))
+    store.write_plan(Plan(study=study, title="Mine: main", rows=tuple(rows)))
 
 
 def test_a_table_of_an_empty_store_names_the_commands_that_fill_it(
@@ -138,14 +140,17 @@ def test_an_archive_has_the_table_and_draws_it_again(
     assert run_command(capsys, *new, "import", archive, "--check").code == 0
 
 
+@pytest.mark.parametrize(
+    ("wrong", "message"), [("scael: 0.5", "no setting 'scael'"), ("scale: 0.01", "are the same runs")]
+)
 def test_a_table_with_an_impossible_row_is_refused_and_not_missing(
-    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    wrong: str, message: str, paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     save(Store(tmp_path / "runs"), spec_of("other"), even(90, 60))
     file = tmp_path / "mine.yaml"
-    file.write_text(file.read_text().replace("scale: 0.5", "scael: 0.5"))
+    file.write_text(file.read_text().replace("scale: 0.5", wrong))
     code, _, err = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", paper, "--split", "toybox")
-    assert code == 1 and "no setting 'scael'" in err
+    assert code == 1 and message in err
 
 
 def test_a_table_that_was_never_planned_is_no_unknown_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,3 +173,15 @@ def test_costs_are_in_csv_and_json(paper: str, tmp_path: Path, capsys: pytest.Ca
     values = {(line["row"], line["metric"]): line for line in lines}
     assert values["wide", "trainable_parameters"]["value"] == 250_000
     assert values["wide", "hiou_difference"]["low"] <= values["wide", "hiou_difference"]["value"] < 0
+
+
+def test_an_archive_of_an_included_table_has_it_with_its_ticks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, archive = "chimera-seg/components", tmp_path / "results.zip"
+    labels = ("Chimera-Seg", "no SGD")
+    save_table(tmp_path / "runs", seeds=2, study="chimera-seg.components.toybox", labels=labels)
+    assert run_command(capsys, "--runs", str(tmp_path / "runs"), "export", name, "--out", str(archive)).code == 0
+    with zipfile.ZipFile(archive) as file:
+        texts = [file.read(entry).decode() for entry in file.namelist() if entry.endswith("components.toybox.md")]
+    assert len(texts) == 1 and "| Method | CSH | SGD | SAM |" in texts[0] and "\u2713" in texts[0]

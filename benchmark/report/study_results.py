@@ -32,14 +32,15 @@ class GroupResults(RowGroup[ResultRow]):
     splits: tuple[GroupResults, ...] = ()
 
     def select_rows(self, indices: Sequence[int]) -> GroupResults:
-        """Return the group with these rows in this order, on every split too."""
+        """Return the group with these rows in this order, on every split too; splits without any of them are left out."""
         order = [identify_row(self.rows[index]) for index in indices]
+        splits = [split.select_rows(_find_order(split.rows, order)) for split in self.splits]
         return replace(
             self,
             rows=tuple(self.rows[index] for index in indices),
             differences=tuple(self.differences[index] for index in indices),
             ranks=tuple(self.ranks[index] for index in indices),
-            splits=tuple(split.select_rows(_find_order(split.rows, order)) for split in self.splits),
+            splits=tuple(split for split in splits if split.rows),
         )
 
 
@@ -154,5 +155,7 @@ def _select_split(difference: AdjustedDifference | None, split: str) -> Adjusted
 
 
 def _find_order(rows: Sequence[ResultRow], order: Sequence[tuple[str, str]]) -> list[int]:
-    """Return the indices of rows in the order of their names."""
-    return sorted(range(len(rows)), key=lambda index: order.index(identify_row(rows[index])))
+    """Return the indices of the rows that have one of these names, in the order of the names."""
+    places = {name: place for place, name in enumerate(order)}
+    known = [(places[name], index) for index, row in enumerate(rows) if (name := identify_row(row)) in places]
+    return [index for _, index in sorted(known)]

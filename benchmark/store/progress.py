@@ -6,7 +6,8 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,13 +103,22 @@ def _read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     except OSError as error:
         _log.warning("the losses are left out: %s", describe_unreadable(path, error))
         return
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
+    for entry in _parse_lines(lines):
         if isinstance(entry, dict) and isinstance(entry.get("iteration"), int):
             yield entry
+
+
+def _parse_lines(lines: Sequence[str]) -> list[object]:
+    """Return the JSON values of the lines that hold one: all in one go, which is several times as fast, if all do."""
+    with suppress(ValueError):
+        entries = json.loads(f"[{','.join(lines)}]")
+        if len(entries) == len(lines):  # else a line holds several values, or a value is spread over lines
+            return list(entries)
+    entries = []
+    for line in lines:
+        with suppress(ValueError):
+            entries.append(json.loads(line))
+    return entries
 
 
 def _replace_non_finite(value: object) -> object:

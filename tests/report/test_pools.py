@@ -173,3 +173,11 @@ def test_names_of_splits_do_not_repeat_what_they_share() -> None:
     assert name_splits(["voc12", *drawn]) == "voc12 (3 splits)" and name_splits(drawn) == "voc12@5-s0 (2 splits)"
     assert name_splits(["ab", "cd"]) == "2 splits" and shorten_splits(["ab", "cd"]) == ["ab", "cd"]
     assert list_splits(["voc12", *drawn]) == "voc12, voc12@5-s0-01, 02" and list_splits([]) == ""
+
+
+def test_some_rows_of_a_group_are_selected_on_every_split_that_has_any_of_them(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = [save_splits(store, "a", {0: 0, 1: 5}), save_splits(store, "b", ALL), save_splits(store, "c", {0: 9, 1: 9})]
+    (group,) = collect(store, *rows).groups
+    kept = group.select_rows([2, 0])
+    assert [[row.label for row in part.rows] for part in (kept, *kept.splits)] == [["c", "a"]] * 3

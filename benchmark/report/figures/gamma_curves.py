@@ -41,8 +41,9 @@ class GammaCurve:
 
     Attributes:
         look: Look of the row.
-        curve: (G, 4) as `average_gamma_curve` returns it.
-        area: Area below seen against unseen, 0 to 100, mean over runs and splits.
+        curve: (G, 4) as `compute_gamma_curve` returns it, averaged over the done runs of each split and over the
+            splits.
+        area: Area below seen against unseen, 0 to 100, averaged in the same way.
     """
 
     look: RowLook
@@ -81,23 +82,15 @@ def draw_gamma(
 def collect_gamma_curves(rows: Sequence[ResultRow]) -> list[GammaCurve]:
     """Return the curves of the rows with a defined hIoU and scores of the classes."""
     looks = [look for look in choose_looks(rows) if not look.row.is_labels_only]
-    return [GammaCurve(look, average_gamma_curve(look.row), average_area(look.row)) for look in looks]
+    return [GammaCurve(look, *average_gamma_curves(look.row)) for look in looks]
 
 
-def average_gamma_curve(row: ResultRow) -> Floats:
-    """Return the (G, 4) `compute_gamma_curve`, averaged over the done runs of each split and over the splits."""
-    return np.asarray(np.mean([np.mean(curves, axis=0) for curves in _list_curves(row)], axis=0))
-
-
-def average_area(row: ResultRow) -> float:
-    """Return the area below the curve of each run, averaged over the runs of each split and over the splits."""
-    areas = [np.mean([compute_seen_unseen_area(curve) for curve in curves]) for curves in _list_curves(row)]
-    return float(np.mean(areas))
-
-
-def _list_curves(row: ResultRow) -> list[list[Floats]]:
-    """Return the curve of every run, by split."""
-    return [[compute_gamma_curve(counts, row.convention) for counts in side.counts] for side in row.sides.values()]
+def average_gamma_curves(row: ResultRow) -> tuple[Floats, float]:
+    """Return curve and area of a row, see `GammaCurve`; the counts of every run are swept once."""
+    splits = [[compute_gamma_curve(run, row.convention) for run in side.counts] for side in row.sides.values()]
+    curve = np.mean([np.mean(curves, axis=0) for curves in splits], axis=0)
+    area = np.mean([np.mean([compute_seen_unseen_area(one) for one in curves]) for curves in splits])
+    return np.asarray(curve), float(area)
 
 
 def _draw_curve(left: Axes, right: Axes, curve: GammaCurve) -> Line2D:

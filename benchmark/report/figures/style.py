@@ -20,6 +20,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.stats import Interval
 from benchmark.report.figures.glyphs import FONT
+from benchmark.report.figures.single_pass_figure import SinglePassFigure
 from benchmark.utils.atomic_files import open_draft
 
 COLUMN_IN = 3.4
@@ -115,7 +116,7 @@ def open_figure(
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC | ({"svg.fonttype": "none"} if _HAS_TEXT.get() else {}))
-        figure = Figure(figsize=size, layout="constrained")
+        figure = SinglePassFigure(figsize=size, layout="constrained")
         yield figure
         for path in list_paths(out, name, formats):
             kind = path.suffix[1:]

@@ -121,6 +121,13 @@ def draw_figures(groups: Sequence[GroupResults], store: Store) -> tuple[ReportFi
     return tuple(figure for number, group in enumerate(groups) for figure in draw(group, number=number))
 
 
+def choose_rows(group: GroupResults) -> list[int]:
+    """Return the indices of the rows that figures show: the first ones, and the baseline in any case."""
+    shown = list(range(min(MAX_ROWS, len(group.rows))))
+    baseline = next((index for index, row in enumerate(group.rows) if row is group.baseline), 0)
+    return shown if baseline in shown else [*shown[:-1], baseline]
+
+
 def _draw_group(group: GroupResults, *, store: Store, number: int, is_only: bool) -> list[ReportFigure]:
     figures = []
     place = "" if is_only else group.name
@@ -128,7 +135,7 @@ def _draw_group(group: GroupResults, *, store: Store, number: int, is_only: bool
         return []
     left_out = len(group.rows) - MAX_ROWS
     limit = f" The first {MAX_ROWS} rows; {left_out} more are in the table." if left_out > 0 else ""
-    group = group.select_rows(range(MAX_ROWS)) if left_out > 0 else group
+    group = group.select_rows(choose_rows(group)) if left_out > 0 else group
     with tempfile.TemporaryDirectory() as folder, keep_text():
         for name, drawing in _DRAWINGS.items():
             for path in drawing.draw(group, store, Path(folder)):

@@ -11,7 +11,7 @@ import pytest
 from benchmark.core.run_record import Failure
 from benchmark.evaluation.scores import compute_gamma_curve, compute_seen_unseen_area
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.gamma_curves import average_area, average_gamma_curve
+from benchmark.report.figures.gamma_curves import average_gamma_curves
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
 from benchmark.report.figures.seen_unseen import draw_scatter
@@ -106,7 +106,7 @@ def test_the_area_of_a_row_is_the_mean_of_its_runs_and_not_that_of_the_mean_curv
     ids = {seed: save(store, spec_of(seed=seed), even(80 - 40 * seed, 20 + 40 * seed)) for seed in (0, 1)}
     both, one, other = (read_rows(store, plan_of({"row": part}))[0] for part in (ids, {0: ids[0]}, {1: ids[1]}))
     areas = [compute_seen_unseen_area(compute_gamma_curve(row.counts[0], "d2-main")) for row in (one, other)]
-    assert average_area(both) == pytest.approx(np.mean(areas))
+    assert average_gamma_curves(both)[1] == pytest.approx(np.mean(areas))
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_unchanged(tmp_path: Path) -> None:
@@ -147,7 +147,9 @@ def test_the_gamma_curve_is_the_mean_over_the_seeds(tmp_path: Path) -> None:
     ids = {seed: save(store, spec_of(seed=seed), even(80 + seed, 60)) for seed in (0, 1)}
     both, one, other = (read_rows(store, plan_of({"row": part}))[0] for part in (ids, {0: ids[0]}, {1: ids[1]}))
     assert np.array_equal(
-        average_gamma_curve(both), (average_gamma_curve(one) + average_gamma_curve(other)) / 2, equal_nan=True
+        average_gamma_curves(both)[0],
+        (average_gamma_curves(one)[0] + average_gamma_curves(other)[0]) / 2,
+        equal_nan=True,
     )
 
 

@@ -22,10 +22,13 @@ class AdjustedDifference:
     Attributes:
         paired: Difference with its interval and its own p value, on one split or over several.
         p_adjusted: p value after Holm's correction over the family; nan if the difference is in no family.
+        is_within_class: Whether both rows are of one protocol class, see `ProtocolClass.key`. If not, the difference is
+            one of what the methods were given, too.
     """
 
     paired: PairedDifference | PooledDifference
     p_adjusted: float
+    is_within_class: bool = True
 
     @property
     def pooled(self) -> PooledDifference | None:
@@ -107,7 +110,17 @@ def compare_with_baselines(
     """
     paired = [_compare(rows, baseline, metric=metric) for rows, baseline in groups]
     adjusted = iter(adjust_holm([known.p_value for some in paired for known in some if known is not None]))
-    return [[None if known is None else AdjustedDifference(known, next(adjusted)) for known in some] for some in paired]
+    return [
+        [
+            None if known is None else AdjustedDifference(known, next(adjusted), _share_class(row, baseline))
+            for row, known in zip(rows, some, strict=True)
+        ]
+        for (rows, baseline), some in zip(groups, paired, strict=True)
+    ]
+
+
+def _share_class(row: ResultRow, baseline: ResultRow | None) -> bool:
+    return baseline is not None and row.traits.key == baseline.traits.key
 
 
 def _compare(

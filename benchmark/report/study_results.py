@@ -151,7 +151,9 @@ def _list_splits(
 def _select_split(difference: AdjustedDifference | None, split: str) -> AdjustedDifference | None:
     """Return the difference on one of the splits behind a difference, without a corrected p value."""
     paired = None if difference is None else difference.by_split.get(split)
-    return None if paired is None else AdjustedDifference(paired, math.nan)
+    if difference is None or paired is None:
+        return None
+    return AdjustedDifference(paired, math.nan, difference.is_within_class)
 
 
 def _find_order(rows: Sequence[ResultRow], order: Sequence[tuple[str, str]]) -> list[int]:

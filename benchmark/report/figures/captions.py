@@ -16,6 +16,7 @@ from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import DASHES, GRAY
 from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
+from benchmark.report.tables.layout import OTHER_CLASS_MARK
 
 TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
 """Width of a character and height of a line of a title."""
@@ -49,6 +50,17 @@ def make_caution_handles(intervals: Iterable[Interval | None]) -> list[Line2D]:
         return []
     text = textwrap.fill(f"{FLAG} {'; '.join(cautions)}", 32)
     return [Line2D([], [], linewidth=0, label=text)]
+
+
+def make_class_handles(is_one_class: bool, *, baseline: str) -> list[Line2D]:
+    """Return the legend entry of rows of another protocol class than the baseline; none if there are none.
+
+    Args:
+        is_one_class: Whether all rows are of the class of the baseline.
+        baseline: Short label of the baseline.
+    """
+    text = textwrap.fill(f"{OTHER_CLASS_MARK} gray: another protocol class than {baseline}, no gain of a method", 32)
+    return [] if is_one_class else [Line2D([], [], linewidth=0, label=text)]
 
 
 def make_baseline_handle(baseline: ResultRow, rows: Sequence[ResultRow]) -> Line2D:

@@ -11,9 +11,17 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import ColorType
 
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import FLAG, add_title, list_cautions, make_caution_handles, mark_splits
+from benchmark.report.figures.captions import (
+    FLAG,
+    add_title,
+    list_cautions,
+    make_caution_handles,
+    make_class_handles,
+    mark_splits,
+)
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import (
     FORMATS,
@@ -29,6 +37,7 @@ from benchmark.report.figures.style import (
     open_figure,
 )
 from benchmark.report.study_results import GroupResults
+from benchmark.report.tables.layout import OTHER_CLASS_MARK
 from benchmark.report.tables.numbers import format_difference, format_p_value
 
 LINE_IN, TALL_LINE_IN = 0.2, 0.27
@@ -36,7 +45,7 @@ LINE_IN, TALL_LINE_IN = 0.2, 0.27
 P_OFFSET = 100
 """Distance of the p values from the axes in points."""
 COLOR = choose_colors(1)[0]
-POINT: dict[str, Any] = {"s": 18, "edgecolors": [COLOR], "linewidths": 0.9, "zorder": 3, "marker": "D"}
+POINT: dict[str, Any] = {"s": 18, "linewidths": 0.9, "zorder": 3, "marker": "D"}
 KEY: dict[str, Any] = {"marker": "D", "markersize": 4, "markeredgecolor": COLOR, "linewidth": 0}
 
 
@@ -49,6 +58,7 @@ class ForestLine:
         difference: Difference; nan without one.
         interval: Interval; None if there is none.
         p_adjusted: p value after Holm's correction; nan without one.
+        is_within_class: Whether the row is of the protocol class of the baseline.
         reason: Reason why there is no difference; empty if there is one.
     """
 
@@ -56,12 +66,18 @@ class ForestLine:
     difference: float = math.nan
     interval: Interval | None = None
     p_adjusted: float = math.nan
+    is_within_class: bool = True
     reason: str = ""
 
     @property
     def is_decided(self) -> bool:
         """Whether the interval excludes 0."""
         return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
+
+    @property
+    def color(self) -> ColorType:
+        """Color of point and interval: gray if the row is of another protocol class than the baseline."""
+        return COLOR if self.is_within_class else GRAY
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -131,19 +147,22 @@ def collect_lines(group: GroupResults) -> list[ForestLine]:
             lines.append(ForestLine(label, reason="not defined" if row.done else row.state.value))
             continue
         interval = known.paired.interval if math.isfinite(known.paired.standard_error) else None
-        lines.append(ForestLine(label, known.paired.difference, interval, known.p_adjusted))
+        label = label if known.is_within_class else f"{label} {OTHER_CLASS_MARK}"
+        lines.append(ForestLine(label, known.paired.difference, interval, known.p_adjusted, known.is_within_class))
     return lines
 
 
 def _draw_line(axes: Axes, line: ForestLine, *, y: int) -> None:
     if line.interval is not None:
         style = INTERVAL_LINES[line.interval.kind]
-        axes.plot([line.interval.low, line.interval.high], [y, y], color=COLOR, linewidth=1.2, linestyle=style)
+        axes.plot([line.interval.low, line.interval.high], [y, y], color=line.color, linewidth=1.2, linestyle=style)
     if line.ends:
-        axes.scatter(line.difference, y, color=[COLOR if line.is_decided else "white"], **POINT)
-    _write(axes, line.text, y=y, offset=6, style="italic" if line.reason else "normal")
+        color = line.color if line.is_decided else "white"
+        axes.scatter(line.difference, y, color=[color], edgecolors=[line.color], **POINT)
+    slant = "normal" if line.is_within_class and not line.reason else "italic"
+    _write(axes, line.text, y=y, offset=6, style=slant)
     if not math.isnan(line.p_adjusted):
-        _write(axes, format_p_value(line.p_adjusted), y=y, offset=P_OFFSET)
+        _write(axes, format_p_value(line.p_adjusted), y=y, offset=P_OFFSET, style=slant)
 
 
 def _write(axes: Axes, text: str, *, y: float, offset: float, **looks: Any) -> None:
@@ -165,4 +184,5 @@ def _list_legend(lines: Sequence[ForestLine], *, baseline: str) -> list[Line2D]:
         handles.append(Line2D([], [], color=COLOR, label="its interval excludes 0", **KEY))
     if any(line.ends and not line.is_decided for line in lines):
         handles.append(Line2D([], [], color="white", label="its interval contains 0", **KEY))
+    handles += make_class_handles(all(line.is_within_class for line in lines), baseline=baseline)
     return [*handles, *make_caution_handles(line.interval for line in lines)]

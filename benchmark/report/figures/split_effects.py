@@ -13,10 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
+from matplotlib.typing import ColorType
 
 from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.stats import PairedDifference
-from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.captions import add_title, make_class_handles
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import (
@@ -33,6 +34,7 @@ from benchmark.report.figures.style import (
 )
 from benchmark.report.split_names import shorten_splits
 from benchmark.report.study_results import GroupResults
+from benchmark.report.tables.layout import OTHER_CLASS_MARK
 from benchmark.report.tables.numbers import format_difference
 from benchmark.report.tables.split_notes import count_same_sign
 
@@ -51,7 +53,7 @@ NO_PAIR: dict[str, Any] = {
     "bbox": {"facecolor": "white", "linewidth": 0, "pad": 0.5},
 }
 """Place of a text in a panel, with a background so that no line runs through it."""
-POINT: dict[str, Any] = {"s": 11, "edgecolors": [COLOR], "linewidths": 0.8, "zorder": 3}
+POINT: dict[str, Any] = {"s": 11, "linewidths": 0.8, "zorder": 3}
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,19 @@ class Effect:
     """Difference of one row to the baseline.
 
     Attributes:
-        label: Label of the row.
+        label: Label of the row, marked if it is of another protocol class than the baseline.
         difference: Difference over the splits.
+        is_within_class: Whether the row is of the class of the baseline.
     """
 
     label: str
     difference: PooledDifference
+    is_within_class: bool = True
+
+    @property
+    def color(self) -> ColorType:
+        """Color of points and mean: gray if the row is of another protocol class than the baseline."""
+        return COLOR if self.is_within_class else GRAY
 
 
 def draw_effects(group: GroupResults, out: Path, *, title: str = "", formats: Sequence[str] = FORMATS) -> list[Path]:
@@ -82,11 +91,7 @@ def draw_effects(group: GroupResults, out: Path, *, title: str = "", formats: Se
     Returns:
         The files; none if no difference is over several splits.
     """
-    effects = [
-        Effect(row.label, known.pooled)
-        for row, known in zip(group.rows, group.differences, strict=True)
-        if known is not None and known.pooled is not None
-    ]
+    effects = _list_effects(group)
     if not effects:
         return []
     splits = sort_splits(group, effects[0].difference)
@@ -101,7 +106,7 @@ def draw_effects(group: GroupResults, out: Path, *, title: str = "", formats: Se
         panels = figure.subplots(down, across, squeeze=False, sharey=True, sharex=_have_one_scale(effects)).ravel()
         titles = wrap_labels([effect.label for effect in effects], width=20, widest=26)
         for effect, text, axes in zip(effects, titles, panels, strict=False):
-            _draw_panel(axes, effect.difference, splits, title=text)
+            _draw_panel(axes, effect, splits, title=text)
         for axes in panels[len(effects) :]:
             axes.axis("off")
         for axes in panels[::across]:
@@ -113,6 +118,19 @@ def draw_effects(group: GroupResults, out: Path, *, title: str = "", formats: Se
             axes.tick_params(axis="x", labelbottom=True)
         draw_legend_below(figure, _list_legend(effects, baseline=name))
     return list_paths(out, "effect-by-split", formats)
+
+
+def _list_effects(group: GroupResults) -> list[Effect]:
+    """Return the differences over several splits, in the order of the rows."""
+    return [
+        Effect(
+            row.label if known.is_within_class else f"{row.label} {OTHER_CLASS_MARK}",
+            known.pooled,
+            known.is_within_class,
+        )
+        for row, known in zip(group.rows, group.differences, strict=True)
+        if known is not None and known.pooled is not None
+    ]
 
 
 def sort_splits(group: GroupResults, difference: PooledDifference) -> list[str]:
@@ -154,18 +172,19 @@ def _find_range(difference: PooledDifference) -> tuple[float, float]:
     return min(values), max(values)
 
 
-def _draw_panel(axes: Axes, difference: PooledDifference, splits: Sequence[str], *, title: str) -> None:
+def _draw_panel(axes: Axes, effect: Effect, splits: Sequence[str], *, title: str) -> None:
+    difference = effect.difference
     interval = difference.interval
     if math.isfinite(difference.standard_error):
-        axes.axvspan(interval.low, interval.high, color=COLOR, alpha=0.15, linewidth=0)
-    axes.axvline(difference.difference, color=COLOR, linewidth=1)
+        axes.axvspan(interval.low, interval.high, color=effect.color, alpha=0.15, linewidth=0)
+    axes.axvline(difference.difference, color=effect.color, linewidth=1)
     axes.axvline(0, color=GRAY, linewidth=0.6)
     for y, split in enumerate(splits):
         paired = difference.by_split.get(split)
         if paired is None:
             axes.annotate("no pair", (0.02, y), style="italic", fontsize=5, color=GRAY, **NO_PAIR)
         else:
-            _draw_split(axes, paired, y=y)
+            _draw_split(axes, paired, y=y, color=effect.color)
     ends = (difference.difference, interval.low, interval.high)
     change, low, high = (format_difference(end, digits=1).replace("-", MINUS) for end in ends)
     signs = f"{count_same_sign(difference)}/{len(difference.splits)}"
@@ -176,14 +195,14 @@ def _draw_panel(axes: Axes, difference: PooledDifference, splits: Sequence[str],
     draw_grid(axes, axis="x")
 
 
-def _draw_split(axes: Axes, paired: PairedDifference, *, y: int) -> None:
+def _draw_split(axes: Axes, paired: PairedDifference, *, y: int, color: ColorType) -> None:
     """Draw the difference on one split with its own interval."""
     interval = paired.interval
     is_decided = not interval.low <= 0 <= interval.high
     if math.isfinite(paired.standard_error):
         line = INTERVAL_LINES[interval.kind]
         axes.plot([interval.low, interval.high], [y, y], color=GRAY, linewidth=0.7, linestyle=line)
-    axes.scatter(paired.difference, y, color=[COLOR if is_decided else "white"], **POINT)
+    axes.scatter(paired.difference, y, color=[color if is_decided else "white"], edgecolors=[color], **POINT)
 
 
 def _list_legend(effects: Sequence[Effect], *, baseline: str) -> list[Line2D | Patch]:
@@ -212,4 +231,5 @@ def _list_legend(effects: Sequence[Effect], *, baseline: str) -> list[Line2D | P
     of_means = dict.fromkeys(text for one in pooled for text in one.interval.caution.split("; ") if text)
     handles.append(Patch(color=COLOR, alpha=0.15, linewidth=0, label=f"its {level} interval over\n{' or '.join(over)}"))
     labels = [textwrap.fill(f"intervals of the mean: {text}", 32) for text in of_means]
-    return [*handles, *(Line2D([], [], linewidth=0, label=label) for label in labels)]
+    handles += [Line2D([], [], linewidth=0, label=label) for label in labels]
+    return [*handles, *make_class_handles(all(effect.is_within_class for effect in effects), baseline=baseline)]

@@ -11,11 +11,13 @@ from benchmark.evaluation.stats import PairedDifference
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
+from benchmark.report.tables.layout import OTHER_CLASS
 from benchmark.report.tables.numbers import format_difference, format_p_value
 from benchmark.report.tables.traits import name_deciding_traits
 
-Outcome = Literal["better", "worse", "alone", "undecided"]
-"""Whether a part or row is better or worse for certain; "alone" if only without the correction for many comparisons."""
+Outcome = Literal["better", "worse", "alone", "undecided", "other-class"]
+"""Whether a part or row is better or worse for certain; "alone" if only without the correction for many comparisons;
+"other-class" if the row and the baseline are of two protocol classes, so that the difference is no verdict."""
 
 ALPHA = 0.05
 ROUNDED_TO_ZERO = 0.05
@@ -68,6 +70,11 @@ class GroupVerdicts:
         """Number of comparisons that are decided."""
         return sum(verdict.outcome in ("better", "worse") for verdict in self.verdicts)
 
+    @property
+    def num_other_class(self) -> int:
+        """Number of comparisons with a row of another protocol class than the baseline."""
+        return sum(verdict.outcome == OTHER_CLASS for verdict in self.verdicts)
+
 
 def judge_group(group: GroupResults, *, family: int, is_only: bool) -> GroupVerdicts:
     """Return the verdicts on the rows of a group.
@@ -89,26 +96,26 @@ def judge_group(group: GroupResults, *, family: int, is_only: bool) -> GroupVerd
 
 
 def _judge(row: ResultRow, known: AdjustedDifference, baseline: ResultRow, family: int) -> Verdict:
-    removed = _REMOVED.fullmatch(row.label)
+    removed = _REMOVED.fullmatch(row.label) if known.is_within_class else None
     sign = -1 if removed else 1
     outcome = _decide(known, sign)
-    claim = _claim_part(removed[1], outcome) if removed else _claim_row(row.label, baseline.label, outcome)
+    claim = _claim_part(removed[1], outcome) if removed else _claim_row(row, baseline, outcome)
     interval = known.paired.interval
     ends = sorted((sign * interval.low, sign * interval.high))
-    digits = 2 if outcome != "undecided" and any(abs(end) < ROUNDED_TO_ZERO for end in ends) else 1
+    digits = 2 if outcome not in ("undecided", OTHER_CLASS) and any(abs(end) < ROUNDED_TO_ZERO for end in ends) else 1
     change, low, high = (format_difference(value, digits=digits) for value in (sign * known.paired.difference, *ends))
     numbers = f"{change} [{low}, {high}]"
     coverage = [f"{interval.level:.0%} interval over {interval.kind}; {_count(known.paired)}"]
     p = format_p_value(known.p_adjusted)
     coverage.append(f"p = {p}".replace("= <", "< ") + (f" after Holm over {family} comparisons" if family > 1 else ""))
     coverage += [interval.caution] if interval.caution else []
-    traits = name_deciding_traits([row, baseline])
-    coverage += [f"not of one protocol class: another {traits}"] if traits else []
     return Verdict(outcome, claim, numbers, "; ".join(coverage))
 
 
 def _decide(known: AdjustedDifference, sign: int) -> Outcome:
     interval = known.paired.interval
+    if not known.is_within_class:
+        return OTHER_CLASS
     if interval.low <= 0 <= interval.high:
         return "undecided"
     if known.p_adjusted >= ALPHA:
@@ -121,10 +128,13 @@ def _claim_part(part: str, outcome: Outcome) -> str:
     return f"{part} {words[outcome]}" if outcome in words else f"{part}: {_spell_doubt(outcome)}"
 
 
-def _claim_row(label: str, baseline: str, outcome: Outcome) -> str:
+def _claim_row(row: ResultRow, baseline: ResultRow, outcome: Outcome) -> str:
     if outcome in ("better", "worse"):
-        return f"{label} is {outcome} than {baseline}"
-    return f"{label} against {baseline}: {_spell_doubt(outcome)}"
+        return f"{row.label} is {outcome} than {baseline.label}"
+    if outcome == OTHER_CLASS:
+        traits = name_deciding_traits([row, baseline]) or "supervision"
+        return f"{row.label} against {baseline.label}: no verdict, as they are of two protocol classes (other {traits})"
+    return f"{row.label} against {baseline.label}: {_spell_doubt(outcome)}"
 
 
 def _spell_doubt(outcome: Outcome) -> str:

@@ -11,6 +11,7 @@ from benchmark.report.frame import list_records
 from benchmark.report.papers.paper_layout import name_state
 from benchmark.report.papers.paper_results import PaperCell, PaperResults
 from benchmark.report.papers.published_match import get_value
+from benchmark.report.tables.cautions import DIFFERENCE_KEYS
 from benchmark.report.tables.column import Column
 from benchmark.report.tables.json_text import dump_json
 from benchmark.report.tables.layout import TableLayout
@@ -31,6 +32,7 @@ COLUMNS = {
     "low": "float64",
     "high": "float64",
     "interval_over": "str",
+    "is_within_class": "boolean",
     "runs_done": "Int64",
     "runs_planned": "Int64",
     "published": "float64",
@@ -46,7 +48,7 @@ COLUMNS = {
     "code_digests": "str",
     "commits": "str",
 }
-"""Types of the columns."""
+"""Types of the columns. `is_within_class`: whether a difference or p value is against a baseline of the same class."""
 
 
 def to_frame(results: PaperResults) -> DataFrame:
@@ -93,6 +95,8 @@ def _iterate_lines(results: PaperResults) -> Iterator[dict[str, Any]]:
 def _read_column(cell: PaperCell, key: str, columns: Mapping[str, Column]) -> dict[str, Any]:
     """Return the value of a column that is no score, such as a cost, with the ends of its interval if it has one."""
     parts = {"value": key, "low": f"{key}_low", "high": f"{key}_high", "interval_over": f"{key}_interval_over"}
+    if key in DIFFERENCE_KEYS:
+        parts["is_within_class"] = "hiou_difference_is_within_class"
     known = {part: columns[name] for part, name in parts.items() if name in columns}
     return {part: column.value(cell.own) for part, column in known.items() if cell.own is not None}
 

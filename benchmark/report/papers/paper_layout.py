@@ -63,13 +63,10 @@ def lay_out_paper(
     for row_index in range(len(results.rows)):
         first.cells[0][row_index] = replace(first.cells[0][row_index], marks=next(given))
         for block in blocks:
-            block.cells[0][row_index] = replace(block.cells[0][row_index], marks=next(given))
+            block.cells[0][row_index] = _add_marks(block.cells[0][row_index], next(given))
         for block in blocks:
             column = block.cells[len(block.columns)] if len(block.cells) > len(block.columns) else block.cells[0]
-            cell = column[row_index]
-            column[row_index] = replace(
-                cell, marks=tuple(sorted({*cell.marks, *next(given)}, key=lambda mark: (len(mark), mark)))
-            )
+            column[row_index] = _add_marks(column[row_index], next(given))
     everything = [first, *blocks]
     return TableLayout(
         title=results.named.title,
@@ -86,6 +83,11 @@ def lay_out_paper(
         ),
         sections=tuple(Section(index, row.section) for index, row in enumerate(results.rows) if row.section),
     )
+
+
+def _add_marks(cell: TableCell, marks: Sequence[str]) -> TableCell:
+    """Return a cell with further marks, a before z before aa."""
+    return replace(cell, marks=tuple(sorted({*cell.marks, *marks}, key=lambda mark: (len(mark), mark))))
 
 
 def _lay_out_labels(results: PaperResults) -> Block:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from benchmark.evaluation.scores import Metric
 from benchmark.report.differences import AdjustedDifference
-from benchmark.report.tables.layout import TableCell
+from benchmark.report.tables.layout import OTHER_CLASS, OTHER_CLASS_MARK, TableCell
 from benchmark.report.tables.numbers import (
     NOTHING,
     choose_time_unit,
@@ -61,15 +62,26 @@ def format_differences(frame: DataFrame, digits: int) -> list[TableCell]:
     ends = ("hiou_difference", "hiou_difference_low", "hiou_difference_high")
     texts = zip(*([format_difference(value, digits=digits) for value in frame[key]] for key in ends), strict=True)
     known = frame["p_adjusted"].notna()
-    return [
+    cells = [
         TableCell(change, f"[{low}, {high}]") if is_known else TableCell(NOTHING)
         for is_known, (change, low, high) in zip(known, texts, strict=True)
     ]
+    return _mark_other_classes(frame, cells)
 
 
 def format_p_values(key: str, frame: DataFrame, _digits: int) -> list[TableCell]:
     """Return the p value of a column, per row."""
-    return [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame[key]]
+    cells = [TableCell(NOTHING if value != value else format_p_value(value)) for value in frame[key]]
+    return _mark_other_classes(frame, cells)
+
+
+def _mark_other_classes(frame: DataFrame, cells: Sequence[TableCell]) -> list[TableCell]:
+    """Return cells of a comparison with the baseline, those of rows of another class than it marked."""
+    is_other = frame["hiou_difference_is_within_class"].eq(other=False).fillna(value=False)
+    return [
+        replace(cell, marks=(OTHER_CLASS_MARK,), state=OTHER_CLASS) if is_one and cell.text != NOTHING else cell
+        for cell, is_one in zip(cells, is_other, strict=True)
+    ]
 
 
 def format_ranks(frame: DataFrame, _digits: int) -> list[TableCell]:

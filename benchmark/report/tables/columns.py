@@ -106,6 +106,10 @@ def _get_rank(field: str, table_row: TableRow) -> Any:
     return getattr(table_row.rank, field) if table_row.rank else None
 
 
+def _get_is_within_class(table_row: TableRow) -> bool | None:
+    return table_row.difference.is_within_class if table_row.difference else None
+
+
 def _get_pairing(table_row: TableRow) -> str | None:
     """Return how seeds are paired, on several splits all ways that there are."""
     known = table_row.difference
@@ -181,6 +185,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("hiou_difference_df", partial(_get_difference_interval, "df"), dtype="float64"),
     Column("hiou_difference_pairing", _get_pairing),
     Column("hiou_difference_caution", partial(_get_difference_interval, "caution")),
+    Column("hiou_difference_is_within_class", _get_is_within_class, dtype="boolean"),
     Column(
         "p_adjusted",
         _get_p_value,

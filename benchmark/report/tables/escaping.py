@@ -31,6 +31,7 @@ _TEXT_COMMANDS = {
     "…": "\\ldots{}",
     "\u201e": ",,",
     "†": "\\textdagger{}",
+    "\u2021": "\\textdaggerdbl{}",
     "•": "\\textbullet{}",
     "€": "\\texteuro{}",
     "°": "\\textdegree{}",

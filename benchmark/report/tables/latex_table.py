@@ -20,7 +20,7 @@ SHRUNK = "  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{
 def to_latex(layout: TableLayout, *, label: str = "") -> str:
     """Return a `table*` environment, as it is wider than a column; wide layouts are shrunk to the page if need be."""
     is_shrunk = bool(layout.groups) or layout.is_wide
-    marks = [f"\\textsuperscript{{{note.mark}}} " if note.mark else "" for note in layout.notes]
+    marks = [f"\\textsuperscript{{{escape_latex(note.mark)}}} " if note.mark else "" for note in layout.notes]
     notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
     lines = [
         f"% needs \\usepackage{{{','.join(_list_packages(layout))}}}",
@@ -91,7 +91,7 @@ def _typeset(cell: TableCell) -> str:
         text = f"\\textbf{{{text}}}"
     elif cell.is_second:
         text = f"\\underline{{{text}}}"
-    marks = f"\\textsuperscript{{{','.join(cell.marks)}}}" if cell.marks else ""
+    marks = f"\\textsuperscript{{{escape_latex(','.join(cell.marks))}}}" if cell.marks else ""
     return append_spread(text + marks, cell, lambda spread: f"{{\\scriptsize {escape_latex_number(spread)}}}")
 
 

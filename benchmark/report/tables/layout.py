@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 TICK = "\u2713"
 """Cell of a part that a row has."""
 UNSEEN_MARK = "*"
 """Mark after the name of a class that has no masks in training."""
+OTHER_CLASS: Literal["other-class"] = "other-class"
+"""State of a difference between rows of two protocol classes."""
+OTHER_CLASS_MARK = "\u2021"
+"""Mark of such a difference."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,10 @@ class TableCell:
         text: Text of the cell.
         spread: Uncertainty behind the text, such as "±1.2".
         is_best: Whether the value is the best of those it may be compared with.
-        marks: Letters of the notes that concern the cell.
+        marks: Letters of the notes that concern the cell, or `OTHER_CLASS_MARK`.
         is_second: Whether the value is the second best of them.
-        state: What the value is if it is not a plain result of ours, such as "missing" or "published"; empty otherwise.
+        state: What the value is if it is not a plain result of ours, such as "missing", "published" or "other-class";
+            empty otherwise.
     """
 
     text: str
@@ -59,7 +64,7 @@ class TableNote:
 
     Attributes:
         text: One paragraph.
-        mark: Letter of the cells that the note concerns; if empty, it concerns the whole table.
+        mark: Mark of the cells that the note concerns; if empty, it concerns the whole table.
         is_warning: Whether the numbers must not be read without the note.
     """
 
@@ -101,7 +106,8 @@ class TableLayout:
 def drop_notes(layout: TableLayout) -> TableLayout:
     """Return a table without notes, except warnings, and without the marks of the others."""
     kept = [note for note in layout.notes if note.is_warning]
-    marks = {mark: spell_mark(index) for index, mark in enumerate(note.mark for note in kept if note.mark)}
+    letters = [note.mark for note in kept if note.mark not in ("", OTHER_CLASS_MARK)]
+    marks = {mark: spell_mark(index) for index, mark in enumerate(letters)} | {OTHER_CLASS_MARK: OTHER_CLASS_MARK}
     cells = tuple(
         tuple(replace(cell, marks=tuple(marks[mark] for mark in cell.marks if mark in marks)) for cell in row)
         for row in layout.cells

@@ -14,7 +14,7 @@ from benchmark.report.tables.cautions import DIFFERENCE_KEYS, describe_row_uncer
 from benchmark.report.tables.column import Column, TableRow, build_row_frame
 from benchmark.report.tables.formats import check_format, format_layout
 from benchmark.report.tables.json_text import format_csv
-from benchmark.report.tables.layout import TableLayout, TableNote, assign_marks, drop_notes
+from benchmark.report.tables.layout import OTHER_CLASS_MARK, TableLayout, TableNote, assign_marks, drop_notes
 from benchmark.report.tables.notes import (
     describe_limits,
     describe_rows,
@@ -28,7 +28,7 @@ from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_json import to_json
 from benchmark.report.tables.traits import describe_mixed_traits
 from benchmark.report.tables.typeset import WIDTH
-from benchmark.report.tables.uncertainty import describe_baseline, describe_scores
+from benchmark.report.tables.uncertainty import describe_baseline, describe_other_classes, describe_scores
 from benchmark.report.tables.undefined import describe_undefined_scores
 from benchmark.report.tables.untested import describe_contracts
 
@@ -184,4 +184,6 @@ def describe_table(
         *describe_inputs(results.rows),
     ]
     warnings = [TableNote(text, is_warning=True) for text in describe_limits(results)]
+    if DIFFERENCE_KEYS & set(keys):
+        warnings += [TableNote(text, OTHER_CLASS_MARK, is_warning=True) for text in describe_other_classes(results)]
     return warnings + [TableNote(text) for text in texts]

@@ -109,6 +109,22 @@ def describe_differences(results: StudyResults) -> list[str]:
     return []
 
 
+def describe_other_classes(results: StudyResults) -> list[str]:
+    """Return the note on differences between rows of two protocol classes; none if there are none."""
+    rows: dict[tuple[str, str], dict[str, None]] = {}
+    for row, difference, baseline in results.iterate_compared():
+        if difference is not None and baseline is not None and not difference.is_within_class:
+            traits = name_deciding_traits([row, baseline]) or "supervision"
+            rows.setdefault((baseline.label, traits), {})[row.label] = None
+    if not rows:
+        return []
+    parts = [f"{traits} than {baseline!r}: {', '.join(labels)}" for (baseline, traits), labels in rows.items()]
+    return [
+        f"Compared with a baseline of another class (other {'; other '.join(parts)}). ΔhIoU and p then say whether the "
+        "scores differ, not which method is better, as the two methods were not given the same."
+    ]
+
+
 def _describe_place(results: StudyResults) -> str:
     """Return on which splits rows are compared; empty if there is only one."""
     if not results.has_pools:

@@ -172,6 +172,19 @@ def test_the_best_values_are_those_of_a_class(tmp_path: Path) -> None:
     assert "**" not in lines["o"] and "This table mixes classes of methods" in text
 
 
+def test_a_difference_from_a_baseline_of_another_class_is_marked_in_every_column(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = [save_row(store, "a", 90, 60), save_row(store, "b", 90, 50)]
+    rows.append(save_row(store, "o", 95, 90, traits=ProtocolClass(vocabulary="image")))
+    names = [{"label": row.label, "method": "demo"} for row in rows]
+    results = collect_paper(store, make_named(names, columns=["hiou_difference", "p_adjusted"]), rows)
+    lines = {line.split("|")[1].strip(): line for line in draw(results, "md").splitlines() if line.startswith("| ")}
+    assert lines["o"].count("<sup>\u2021</sup>") == 2 and "\u2021" not in lines["a"] + lines["b"]
+    assert "other vocabulary at test than 'a': o" in draw(results, "md", has_notes=False)
+    known = {line["row"]: line["is_within_class"] for line in csv.DictReader(io.StringIO(draw(results, "csv")))}
+    assert known == {"a": "", "b": "True", "o": "False"}
+
+
 def test_places_are_shared_by_values_that_print_alike() -> None:
     candidates = [Candidate("k", 3.04, "3.0"), Candidate("k", 3.01, "3.0"), Candidate("k", 2.0, "2.0"), None]
     assert find_places(candidates) == [1, 1, 0, 0]

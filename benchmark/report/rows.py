@@ -146,16 +146,16 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
 def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -> RunResult:
     folder = store.run(run_id)
     snapshot = folder.read_snapshot()
-    record, problem = snapshot.record, snapshot.problem or snapshot.state
+    record, problem = snapshot.record, store.shorten_paths(snapshot.problem) or snapshot.state
     result = RunResult(seed=seed, run_id=run_id, state=snapshot.state, problem=problem, record=record)
     if record is None:
         return result
     if record.failure is not None:
-        return replace(result, problem=record.failure.summary)
+        return replace(result, problem=store.shorten_paths(record.failure.summary))
     try:
         counts = read_slim_counts(folder, record)
     except ValueError as error:
-        return replace(result, record=None, state=RunState.BROKEN, problem=str(error))
+        return replace(result, record=None, state=RunState.BROKEN, problem=store.shorten_paths(str(error)))
     changes, contract = find_changes(record, folder), describe_contract(store.root, record.spec)
     scores = score(counts, convention)
     return replace(result, problem="", counts=counts, scores=scores, changes=changes, contract=contract)

@@ -49,6 +49,12 @@ class Store:
         """Return the folder of a run; it need not exist."""
         return RunFolder(self.root / run_id)
 
+    def shorten_paths(self, text: str) -> str:
+        """Return a text in which paths below the folder of the runs are relative to it, as on every machine."""
+        for root in (os.path.abspath(self.root), str(self.root)):
+            text = re.sub(rf"(?<![\w./-]){re.escape(root.rstrip(os.sep))}{re.escape(os.sep)}", "", text)
+        return text
+
     def list_ids(self) -> list[str]:
         """Return the ids of all runs that have a folder, sorted.
 

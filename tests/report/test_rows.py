@@ -96,6 +96,22 @@ def test_damaged_counts_break_only_their_own_run(tmp_path: Path) -> None:
     assert "counts.npz" in row.runs[1].problem
 
 
+@pytest.mark.parametrize("is_relative", [True, False])
+def test_problems_name_no_folder_of_this_machine(
+    is_relative: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lost = Failure(kind="OSError", message=f"cannot write {tmp_path}/runs/x/counts.npz of {tmp_path}/other_runs/x")
+    store = Store("runs" if is_relative else tmp_path / "runs")
+    ids = {label: {0: save(store, spec_of(label), even(80, 60))} for label in ("torn", "damaged")}
+    ids["lost"] = {0: save(store, spec_of("lost"), lost)}
+    store.run(ids["torn"][0]).record_path.write_text("{")
+    store.run(ids["damaged"][0]).counts_path.write_bytes(b"no counts")
+    torn, damaged, failed = (row.runs[0].problem for row in read_rows(store, plan_of(ids)))
+    assert torn.startswith(f"{ids['torn'][0]}/record.json is broken") and str(tmp_path) not in damaged
+    assert failed == f"OSError: cannot write x/counts.npz of {tmp_path}/other_runs/x"
+
+
 def test_runs_whose_own_code_has_changed_are_stale(tmp_path: Path) -> None:
     store, file = Store(tmp_path), "methods/maskclip.py"
     ids = {0: save(store, spec_of(seed=0), even(80, 60), code={file: "older"})}

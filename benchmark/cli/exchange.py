@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import format_command, open_store, print_json, print_line, print_note
-from benchmark.cli.image_progress import show_image_progress
 from benchmark.cli.options import AsJson, MaxImages, ProtocolName, list_given
+from benchmark.cli.progress_lines import show_image_progress
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:

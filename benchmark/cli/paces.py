@@ -8,6 +8,7 @@ import typer
 
 from benchmark.cli.console import format_command, open_store, print_columns, print_json, print_note
 from benchmark.cli.options import AsJson
+from benchmark.cli.progress_lines import show_stages
 from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.utils.exit_codes import ExitCode
 
@@ -49,11 +50,13 @@ def pace(
     selection = outline_runs(options.make_request())
     rows: list[tuple[RunSpec, MeasuredPace]] = []
     failed = 0
-    for label, spec in _list_rows(selection):
+    listed = _list_rows(selection)
+    for number, (label, spec) in enumerate(listed, start=1):
         request = PaceRequest(
             spec, passes, images, threads, None if memory_gb is None else 1024 * memory_gb, random_weights
         )
-        result = measure_apart(request)
+        print_note(f"[{number}/{len(listed)}] {label}: measuring")
+        result = measure_apart(request, observe=show_stages(label))
         if isinstance(result, str):
             print_note(f"{label}: failed: {result}")
             failed += 1

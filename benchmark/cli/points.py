@@ -7,8 +7,8 @@ from dataclasses import asdict
 import typer
 
 from benchmark.cli.console import open_store, print_columns, print_json
-from benchmark.cli.image_progress import show_image_progress
 from benchmark.cli.options import AsJson, RunIds
+from benchmark.cli.progress_lines import show_image_progress
 from benchmark.cli.report_options import Convention, find_convention
 from benchmark.core.run_state import RunState
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
-from benchmark.cli.image_progress import show_image_progress
 from benchmark.cli.options import RunId
+from benchmark.cli.progress_lines import show_image_progress
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from multiprocessing.connection import Connection
 
 from benchmark.core.run_record import digest_code
 from benchmark.core.run_spec import RunSpec
@@ -26,6 +26,12 @@ from benchmark.profiling.synthetic_images import SyntheticImages, make_synthetic
 from benchmark.store.environment import get_device_name
 from benchmark.store.exceptions import explain_exception
 from benchmark.store.paces import SYNTHETIC, MeasuredPace
+
+POLL_S = 1.0
+"""Seconds between two looks at a measuring process."""
+
+Measured = MeasuredPace | str
+"""A pace, or the reason in one line why it could not be measured."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +55,62 @@ class PaceRequest:
     has_random_weights: bool = False
 
 
-def measure_apart(request: PaceRequest) -> MeasuredPace | str:
-    """Measure a row in a new process; returns the reason in one line if it fails."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(_try_to_measure, request).result()
-        except BrokenProcessPool:
-            return "its process was killed, as the kernel does if the memory is full: lower --memory"
+@dataclass(frozen=True)
+class _Stage:
+    """What a measuring process has begun to do, such as "training pass 2 of 3"."""
+
+    text: str
 
 
-def measure_row(request: PaceRequest) -> MeasuredPace:
+def measure_apart(request: PaceRequest, *, observe: Callable[[str, float], None] = lambda _stage, _s: None) -> Measured:
+    """Measure a row in a new process; returns the reason in one line if it fails.
+
+    Args:
+        request: What to measure.
+        observe: Function that is called about once a second with the present stage and its seconds so far.
+    """
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_send_measurement, args=(request, theirs))
+    process.start()
+    theirs.close()  # or the end of the process would not end the messages
+    try:
+        return _receive_measurement(ours, observe)
+    except EOFError:
+        return "its process was killed, as the kernel does if the memory is full: lower --memory"
+    except BaseException:
+        process.terminate()
+        raise
+    finally:
+        process.join()
+
+
+def _receive_measurement(messages: Connection, observe: Callable[[str, float], None]) -> Measured:
+    """Return the last message of a measuring process.
+
+    Raises:
+        EOFError: The process ended without it.
+    """
+    stage, began = "starting", time.monotonic()
+    while True:
+        if messages.poll(POLL_S):
+            message = messages.recv()
+            if not isinstance(message, _Stage):
+                return message  # type: ignore[no-any-return]
+            stage, began = message.text, time.monotonic()
+        observe(stage, time.monotonic() - began)
+
+
+def _send_measurement(request: PaceRequest, messages: Connection) -> None:
+    messages.send(_try_to_measure(request, observe=lambda text: messages.send(_Stage(text))))
+
+
+def measure_row(request: PaceRequest, *, observe: Callable[[str], None] = lambda _stage: None) -> MeasuredPace:
     """Measure a row in this process.
+
+    Args:
+        request: What to measure.
+        observe: Function that is called with every stage as it begins.
 
     Raises:
         Exception: The row cannot be built or run.
@@ -69,12 +120,13 @@ def measure_row(request: PaceRequest) -> MeasuredPace:
     single = spec.budget.model_copy(update={"micro_batches": 1})
     engine = open_engine(spec.model_copy(update={"budget": single}))
     begin = time.perf_counter()
+    observe("building the method")
     work, data = _load(request)
     start_s = time.perf_counter() - begin
     tensors = [*work.method.parameters(), *work.method.buffers()]
     trained = sum(parameter.numel() for parameter in work.method.parameters() if parameter.requires_grad)
-    training = measure_training(work, engine, passes=request.passes, memory_mb=request.memory_mb)
-    evaluation = measure_evaluation(work, engine)
+    training = measure_training(work, engine, passes=request.passes, memory_mb=request.memory_mb, observe=observe)
+    evaluation = measure_evaluation(work, engine, observe=observe)
     return MeasuredPace(
         key=make_pace_key(spec),
         code=digest_code(describe_code(spec)),
@@ -93,9 +145,9 @@ def measure_row(request: PaceRequest) -> MeasuredPace:
     )
 
 
-def _try_to_measure(request: PaceRequest) -> MeasuredPace | str:
+def _try_to_measure(request: PaceRequest, *, observe: Callable[[str], None]) -> Measured:
     try:
-        return measure_row(request)
+        return measure_row(request, observe=observe)
     except Exception as error:
         return explain_exception(error).summary
 

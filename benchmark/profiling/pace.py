@@ -54,7 +54,14 @@ class Workload:
     gamma: float
 
 
-def measure_training(work: Workload, engine: Engine, *, passes: int, memory_mb: float | None) -> TrainPace | None:
+def measure_training(
+    work: Workload,
+    engine: Engine,
+    *,
+    passes: int,
+    memory_mb: float | None,
+    observe: Callable[[str], None] = lambda _stage: None,
+) -> TrainPace | None:
     """Measure training passes; None if the budget or the method trains nothing.
 
     Args:
@@ -62,6 +69,7 @@ def measure_training(work: Workload, engine: Engine, *, passes: int, memory_mb: 
         engine: Engine with the precision of the budget and one micro-batch.
         passes: Number of passes to time.
         memory_mb: Memory that the process may take; None for a share of what is free.
+        observe: Function that is called with every stage as it begins.
     """
     method, budget = work.method, work.budget
     if not is_trained(method, budget):
@@ -69,12 +77,13 @@ def measure_training(work: Workload, engine: Engine, *, passes: int, memory_mb: 
     method.to(engine.device)
     method.set_classes(work.split.seen)
     sizes = list_pass_sizes(budget.batch_size // budget.micro_batches)
+    observe(f"memory and operations of a training pass with {sizes[0]} images")
     probe = next(work.make_train_loader(sizes[0]).batches(0, 1))
     saved_mb, peak_mb, flops = _probe_pass(method, probe, budget.precision, engine.device)
     free_mb = _find_free_mb(method, engine.device, memory_mb)
     images = choose_size(sizes, image_mb=max(saved_mb, peak_mb), free_mb=free_mb)
     short = {"iterations": passes + 1, "batch_size": images, "micro_batches": 1, "init_images": 0}
-    clock = _Clock(engine.device)
+    clock = _Clock(engine.device, observe=observe, what="training pass", total=passes + 1)
     with tempfile.TemporaryDirectory() as folder, watch_peak_memory(engine.device) as peak:
         engine.fit(
             method,
@@ -97,9 +106,18 @@ def measure_training(work: Workload, engine: Engine, *, passes: int, memory_mb: 
     )
 
 
-def measure_evaluation(work: Workload, engine: Engine) -> EvalPace:
-    """Measure the evaluation of all images of the loader but the first."""
-    method, clock = work.method, _Clock(engine.device)
+def measure_evaluation(
+    work: Workload, engine: Engine, *, observe: Callable[[str], None] = lambda _stage: None
+) -> EvalPace:
+    """Measure the evaluation of all images of the loader but the first.
+
+    Args:
+        work: What is measured.
+        engine: Engine with the precision of the budget.
+        observe: Function that is called with every stage as it begins.
+    """
+    method = work.method
+    observe("operations of an evaluated image")
     method.to(engine.device)
     method.set_classes(work.split.classes)
     method.eval()
@@ -107,6 +125,7 @@ def measure_evaluation(work: Workload, engine: Engine) -> EvalPace:
     with torch.no_grad(), _cast(work.budget.precision, engine.device):
         flops = _count(lambda: method(image), images=1)
     classes, seen = work.split.classes, work.split.is_seen
+    clock = _Clock(engine.device, observe=observe, what="evaluated image", total=len(work.eval_loader))
     with watch_peak_memory(engine.device) as peak:
         engine.evaluate(method, work.eval_loader, classes=classes, seen=seen, gamma=work.gamma, observe=clock)
     image_s, cpu_s = clock.compute_mean_s()
@@ -131,16 +150,24 @@ def choose_size(sizes: list[int], *, image_mb: float, free_mb: float) -> int:
 
 
 class _Clock:
-    """Observer of an engine that notes when each iteration or image has ended."""
+    """Observer of an engine that notes when each iteration or image has ended, and says which one begins."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, observe: Callable[[str], None], what: str, total: int) -> None:
         self._device = device
         self._times_s: list[tuple[float, float]] = []
+        self._observe, self._what, self._total = observe, what, total
+        self._observe_next()
 
     def __call__(self, progress: Progress) -> None:
         if self._device.type == "cuda":
             torch.cuda.synchronize()
         self._times_s.append((time.perf_counter(), time.process_time()))
+        self._observe_next()
+
+    def _observe_next(self) -> None:
+        number = len(self._times_s) + 1
+        if number <= self._total:
+            self._observe(f"{self._what} {number} of {self._total}")
 
     def compute_mean_s(self) -> tuple[float, float]:
         """Return the mean of the seconds between two ends, by the clock and of the CPU."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from benchmark.cli import progress_lines
 from benchmark.cli.speed import app
 from benchmark.execution import measure_pace
 from benchmark.execution.measure_pace import PaceRequest
@@ -41,7 +43,7 @@ def make_pace(**changes: Any) -> MeasuredPace:
 def test_a_row_that_fails_does_not_lose_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def measure(request: PaceRequest) -> MeasuredPace | str:
+    def measure(request: PaceRequest, **_: Any) -> MeasuredPace | str:
         if not request.spec.overrides:
             return "ValueError: too large"
         return make_pace()
@@ -70,7 +72,21 @@ def test_the_printed_estimate_works_without_the_files_that_a_measurement_did_wit
     options: tuple[str, ...],
     is_outline: bool,
 ) -> None:
-    monkeypatch.setattr(measure_pace, "measure_apart", lambda _: make_pace(data=data))
+    monkeypatch.setattr(measure_pace, "measure_apart", lambda _, **__: make_pace(data=data))
     err = run_command(capsys, "--runs", str(tmp_path), "speed", "pace", TINY, *options).err
     assert f"plan {TINY} --estimate{' --without-files' if is_outline else ''}" in err.splitlines()[-1]
     assert err.rstrip().endswith("--without-files") == is_outline
+
+
+def test_a_measurement_says_which_row_and_what_it_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(_: PaceRequest, *, observe: Callable[[str, float], None]) -> MeasuredPace:
+        observe("training pass 2 of 3", 75.0)
+        return make_pace()
+
+    monkeypatch.setattr(measure_pace, "measure_apart", measure)
+    monkeypatch.setattr(progress_lines, "LINES_EVERY_S", 0)
+    err = run_command(capsys, "--runs", str(tmp_path), "speed", "pace", TINY, "--set", "scale=0.1,0.5").err
+    assert "[1/2] Tiny [scale=0.1]: measuring" in err and "[2/2] Tiny [scale=0.5]: measuring" in err
+    assert err.count("training pass 2 of 3, 75 s") == 2

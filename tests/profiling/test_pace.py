@@ -10,6 +10,7 @@ from torch import nn
 
 from benchmark.core.split import load_split
 from benchmark.data.split_checks import check_fits, require_captions
+from benchmark.execution import measure_pace
 from benchmark.execution.measure_pace import PaceRequest, measure_apart, measure_row
 from benchmark.planning.outline import outline_runs
 from benchmark.planning.selection import Request
@@ -88,3 +89,11 @@ def test_images_of_noise_fit_a_split_and_have_the_size_of_its_dataset() -> None:
 def test_a_row_whose_process_dies_says_so() -> None:
     reason = measure_apart(outline(TINY, end="die"))
     assert isinstance(reason, str) and "its process was killed" in reason
+
+
+def test_a_process_that_measures_says_what_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure_pace, "POLL_S", 0.05)
+    stages: dict[str, float] = {}
+    assert not isinstance(measure_apart(outline(TINY), observe=stages.__setitem__), str)
+    assert list(stages)[:2] == ["starting", "building the method"] and stages["starting"] > 0
+    assert list(stages)[-1] == "evaluated image 3 of 3" and "training pass 1 of 3" in stages

@@ -27,6 +27,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from benchmark.core.seeding import torch_generator
 from benchmark.core.types import Batch, Sample
+from benchmark.data.compiled_pixels import load_kernels
 from benchmark.data.samplers import SampleKey
 from benchmark.utils.processes import measure_cpu_s
 from benchmark.utils.watchdog import Watchdog
@@ -150,6 +151,7 @@ def _start_workers(
     samples: TorchDataset[Sample], keys: Iterable[list[SampleKey]], *, workers: int
 ) -> _WorkerPool | None:
     """Start worker processes; None, and a warning, if the system does not allow them."""
+    load_kernels()  # 58 MB that all workers share if they are forked afterwards
     requests, others = _Requests(keys), set(multiprocessing.active_children())
     loader: DataLoader[Sample] = DataLoader(
         samples,

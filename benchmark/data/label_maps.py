@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmark.core.types import get_ignore_label
 from benchmark.data.base import RawSample
+from benchmark.data.compiled_pixels import look_up
 
 _UNDEFINED = int(np.iinfo(np.int16).min)
 
@@ -64,11 +65,11 @@ class LabelMap:
         Raises:
             ValueError: The labels have values that are neither a class nor the ignore label.
         """
-        # bytes are always within the table
-        outside = self._dataset_ignore + 1
-        is_byte = labels.dtype == np.uint8
-        indices = labels if is_byte else np.where((labels >= 0) & (labels < outside), labels, outside)
-        mapped = self._table.take(indices)  # (H, W)
+        indices = labels
+        if not np.issubdtype(labels.dtype, np.unsignedinteger):
+            last = len(self._table) - 1
+            indices = np.where((labels >= 0) & (labels < last), labels, last).astype(np.uint32)
+        mapped = look_up(self._table, indices)  # (H, W)
         if mapped.min(initial=0) == _UNDEFINED:
             illegal = np.unique(labels[mapped == _UNDEFINED]).tolist()
             raise ValueError(

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from benchmark.core.protocol import Resize, TrainTransform
 from benchmark.core.seeding import torch_generator
 from benchmark.core.types import IGNORE
+from benchmark.data.compiled_pixels import map_colors
 from benchmark.data.pixel_frame import WHOLE_IMAGE, PixelFrame
 from benchmark.data.resize import Size, draw_size, resize_image, resize_labels
 from benchmark.data.samplers import SampleKey
@@ -113,20 +113,25 @@ class RandomCrop:
         # size of the crop in pixels of the source
         source = (max(1, round(size[0] * height / tall)), max(1, round(size[1] * width / wide)))
         # draw positions until the crop shows several classes
-        coarse_labels = view.labels[::LABEL_STRIDE, ::LABEL_STRIDE].numpy()  # (ceil(H / 8), ceil(W / 8))
+        numbers = self._number(view.labels[::LABEL_STRIDE, ::LABEL_STRIDE].numpy())  # (ceil(H / 8), ceil(W / 8))
+        can_be_mixed = self.largest_share < 1 and len(_measure_areas(numbers)) > 1
         for _ in range(CROP_ATTEMPTS if self.largest_share < 1 else 1):
             top = _draw_integer(0, height - source[0] + 1, generator)
             left = _draw_integer(0, width - source[1] + 1, generator)
             rows, columns = slice(top, top + source[0]), slice(left, left + source[1])
-            if self.largest_share == 1 or self._is_mixed(coarse_labels[_coarsen(rows), _coarsen(columns)]):
+            if can_be_mixed and self._is_mixed(numbers[_coarsen(rows), _coarsen(columns)]):
                 break
         frame = view.frame.crop(top=top, left=left)
         return CropView(view.image[:, rows, columns], view.labels[rows, columns], size, frame)
 
-    def _is_mixed(self, labels: NDArray[np.integer]) -> bool:
-        """Return whether labels (h, w) have several classes, none with more than the largest share."""
-        areas = np.bincount(labels[(labels >= 0) & (labels != self.ignore)])
-        return bool(np.count_nonzero(areas) > 1 and areas.max() < self.largest_share * areas.sum())
+    def _number(self, labels: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Return the number of the class of each label, from 1; 0 without one."""
+        return np.where((labels >= 0) & (labels != self.ignore), labels.astype(np.intp) + 1, 0)
+
+    def _is_mixed(self, numbers: NDArray[np.intp]) -> bool:
+        """Return whether numbers (h, w) are of several classes, none with more than the largest share."""
+        areas = _measure_areas(numbers)
+        return len(areas) > 1 and max(areas) < self.largest_share * sum(areas)
 
 
 @dataclass(frozen=True)
@@ -172,10 +177,7 @@ class RandomColor:
 
     def __call__(self, view: CropView, generator: torch.Generator) -> CropView:
         """Return a view of the same size with a byte image, rounded and clipped to 0-255; the input must be bytes."""
-        matrix = tuple(self.draw_matrix(generator).ravel().tolist())
-        pixels = np.ascontiguousarray(view.image.permute(1, 2, 0).numpy())  # (H, W, 3)
-        image = Image.frombuffer("RGB", (pixels.shape[1], pixels.shape[0]), pixels, "raw", "RGB", 0, 1)
-        changed = np.array(image.convert("RGB", matrix))  # Pillow's own loop: no float copy of the image is made
+        changed = map_colors(view.image.permute(1, 2, 0).numpy(), self.draw_matrix(generator))  # (H, W, 3)
         return replace(view, image=torch.from_numpy(changed).permute(2, 0, 1))
 
     def draw_matrix(self, generator: torch.Generator) -> NDArray[np.float64]:
@@ -223,7 +225,8 @@ class ResizeAndPad:
         # pad the image with CLIP's mean color: (3, height, width) to (3, *size)
         mean = torch.tensor(CLIP_MEAN_RGB)
         mean = mean if image.is_floating_point() else mean.round().to(image.dtype)
-        canvas = mean[:, None, None].expand(3, *size).clone()
+        canvas = image.new_empty(3, *size)  # not an expanded copy, whose memory order is another
+        canvas[:, height:] = canvas[:, :height, width:] = mean[:, None, None]
         canvas[:, :height, :width] = image
         # pad the labels: (height, width) to size
         padded = F.pad(labels, (0, size[1] - width, 0, size[0] - height), value=self.padding)
@@ -294,6 +297,11 @@ def make_chroma_map(saturation: float, *, hue_degrees: float) -> NDArray[np.floa
     chroma = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
     color_map: NDArray[np.float64] = FROM_YIQ @ chroma @ TO_YIQ
     return color_map
+
+
+def _measure_areas(numbers: NDArray[np.intp]) -> list[int]:
+    """Return how often each number above 0 occurs, without those that do not."""
+    return [area for area in np.bincount(numbers.ravel())[1:].tolist() if area]
 
 
 def _coarsen(span: slice) -> slice:

@@ -140,10 +140,19 @@ def test_crops_of_a_single_class_are_drawn_again() -> None:
 
 def test_ignored_pixels_do_not_make_a_crop_mixed() -> None:
     def is_mixed(*row: int) -> bool:
-        return RandomCrop(8, largest_share=0.75)._is_mixed(np.array([row]))
+        crop = RandomCrop(8, largest_share=0.75)
+        return crop._is_mixed(crop._number(np.array([row])))
 
     assert not is_mixed(3, 3, 255, 255) and not is_mixed(255, 255) and not is_mixed(-3, 3, -3)
     assert is_mixed(1, 1, 2, 255) and not is_mixed(1, 1, 1, 2)
+
+
+def test_an_image_of_one_class_takes_the_last_of_ten_draws() -> None:
+    image, generator = torch.arange(100.0).expand(3, 100, 100), torch_generator("crop")
+    crop = RandomCrop(10, largest_share=0.75)(CropView(image, torch.ones(100, 100).int(), (100, 100)), generator)
+    again = torch_generator("crop")
+    draws = [int(torch.randint(0, 91, (), generator=again)) for _ in range(20)]
+    assert crop.image[0, 0, 0] == draws[-1]
 
 
 def test_color_distortion_keeps_gray_and_labels() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.core.types import get_ignore_label
+from benchmark.data.compiled_pixels import look_up
 from benchmark.data.folders.dataset_spec import UNDEFINED, MaskEncoding
 from benchmark.data.folders.decode import Mask
 
@@ -45,7 +46,7 @@ class MaskValueTable:
             ValueError: The mask has illegal values; the message names the file, the values and the legal ones.
         """
         _, table = self._get_tables(2 ** (8 * values.dtype.itemsize))
-        labels: MaskLabels = table.take(values)
+        labels: MaskLabels = look_up(table, values)
         if (labels == self._undefined).any():
             self.find_classes(values, path)  # raises if the label stands for an illegal value
         return labels

@@ -18,11 +18,11 @@ from typing import Literal
 
 from packaging.requirements import Requirement
 
-from benchmark.execution.local_pool import count_cores
 from benchmark.execution.worker_limits import list_worker_limits
 from benchmark.store.file_system import list_missing_abilities
 from benchmark.utils.instruction_set import PINS, SYNONYMS, has_avx2, list_unpinned, read_cpu_info
 from benchmark.utils.paths import ROOT
+from benchmark.utils.processes import count_cores
 
 Level = Literal["ok", "warning", "error"]
 GIB = 2**30

@@ -48,7 +48,8 @@ def start_runs(
         ValueError: A device or an engine is not available.
     """
     from benchmark.execution.devices import choose_devices, count_jobs, describe_devices, list_gpus
-    from benchmark.execution.local_pool import count_cores, run_all
+    from benchmark.execution.local_pool import run_all
+    from benchmark.utils.processes import count_cores
 
     for engine in {spec.engine for spec in specs}:
         require_engine(engine)  # before the start, since otherwise every run would record this failure

@@ -39,7 +39,7 @@ def prepare(
 ) -> None:
     """Convert the masks of a dataset. An interrupted conversion is resumed; broken originals are listed at the end."""
     from benchmark.data.prepare import run
-    from benchmark.execution.local_pool import count_cores
+    from benchmark.utils.processes import count_cores
 
     with _show_progress() as observe:
         outcome = run.prepare(what, root=root, out=out, layout=layout, jobs=jobs or count_cores(), on_progress=observe)

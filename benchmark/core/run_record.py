@@ -27,6 +27,14 @@ def _share_table(table: dict[str, str]) -> dict[str, str]:
     return known if list(known) == list(table) else table
 
 
+_environments: dict[str, Environment] = {}
+
+
+def _share_environment(environment: Environment) -> Environment:
+    """Return the first environment of this process with the same content."""
+    return _environments.setdefault(environment.model_dump_json(), environment)
+
+
 _SharedTable = Annotated[dict[str, str], AfterValidator(_share_table)]
 """A table that records share, and that is therefore never edited."""
 
@@ -133,7 +141,7 @@ class RunRecord(VersionedModel):
     """
 
     spec: RunSpec
-    environment: Environment
+    environment: Annotated[Environment, AfterValidator(_share_environment)]
     code: _SharedTable = Field(default_factory=dict)
     inputs: _SharedTable = Field(default_factory=dict)
     state: Literal[RunState.DONE, RunState.FAILED]

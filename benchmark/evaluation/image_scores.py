@@ -87,18 +87,24 @@ def score_metrics(counts: Counts, *, metrics: Collection[Metric], convention: Co
     return {metric: values[metric] for metric in metrics}
 
 
-def compute_unrounded_score(counts: Counts, *, metric: Metric, convention: Convention) -> float:
-    """Return a score of a run without the rounding of a convention, for variances and differences.
+def compute_unrounded_scores(
+    counts: Counts, *, metrics: Collection[Metric], convention: Convention
+) -> dict[Metric, float]:
+    """Return scores of a run by name without the rounding of a convention, for variances and differences.
 
     Raises:
         ValueError: The convention is unknown.
     """
-    image_metrics = [name for name in IMAGE_METRICS if name == metric]
+    values: dict[Metric, float] = {}
+    image_metrics = [name for name in IMAGE_METRICS if name in metrics]
+    dataset_metrics = [name for name in DATASET_METRICS if name in metrics]
     if image_metrics:
-        return _average(compute_image_ious(counts), metric=image_metrics[0])
-    dataset_metrics = [name for name in DATASET_METRICS if name == metric]
-    means = compute_means(*counts.totals, seen=counts.seen, convention=convention, metrics=dataset_metrics)
-    return float(means[dataset_metrics[0]])
+        ious = compute_image_ious(counts)
+        values |= {metric: _average(ious, metric=metric) for metric in image_metrics}
+    if dataset_metrics:
+        means = compute_means(*counts.totals, seen=counts.seen, convention=convention, metrics=dataset_metrics)
+        values |= {metric: float(means[metric]) for metric in dataset_metrics}
+    return values
 
 
 def compute_image_ious(counts: Counts) -> ImageIous:

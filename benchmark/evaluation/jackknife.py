@@ -1,4 +1,4 @@
-"""Scores of runs without each of their images in turn: what the variance over images is estimated from.
+"""Scores of runs without each of their images in turn, which the variance over images is estimated from.
 
 The delete-one jackknife (Efron and Stein 1981, Annals of Statistics 9, 586-596) needs no random numbers and one score
 an image. For a mean IoU, whose classes occur in few images each, its variance is nearer to the true one than that of
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.image_scores import leave_out_image_scores
+from benchmark.evaluation.image_scores import compute_unrounded_scores, leave_out_image_scores, score_metrics
 from benchmark.evaluation.scores import (
     DATASET_METRICS,
     IMAGE_METRICS,
@@ -30,26 +30,64 @@ CHUNK_PIXELS = 2**17
 
 
 @dataclass(frozen=True, eq=False)
+class KnownScores:
+    """Scores of a run so far, each by metric and convention.
+
+    Attributes:
+        run: Counts of the run, which its scores keep alive, so that its identity stays its own.
+        left_out: (N,) scores without each of the N images.
+        whole: Scores of all images, never rounded.
+        printed: Scores of all images as the convention prints them.
+    """
+
+    run: Counts
+    left_out: dict[tuple[Metric, Convention], Floats] = field(default_factory=dict, repr=False)
+    whole: dict[tuple[Metric, Convention], float] = field(default_factory=dict)
+    printed: dict[tuple[Metric, Convention], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class ImageJackknife:
-    """Scores of runs without each of their images, computed once per run.
+    """Scores of runs with all of their images and without each of them, computed once per run.
 
     Attributes:
         metrics: Scores that are computed together, which takes hardly longer than one of them.
-        known: Run and its scores so far by score and convention, by the identity of its counts.
+        known: Scores so far by the identity of the counts.
     """
 
     metrics: tuple[Metric, ...] = ()
-    known: dict[int, tuple[Counts, dict[tuple[Metric, Convention], Floats]]] = field(default_factory=dict, repr=False)
+    known: dict[int, KnownScores] = field(default_factory=dict, repr=False)
 
     def leave_out(self, run: Counts, *, metric: Metric, convention: Convention) -> Floats:
         """Return the (N,) score of a run without each of its N images; nan if not defined."""
-        # The entry keeps the run alive, so that its identity stays its own
-        scores = self.known.setdefault(id(run), (run, {}))[1]
+        scores = self._find(run).left_out
         if (metric, convention) not in scores:
-            metrics = self.metrics if metric in self.metrics else (metric,)
-            left_out = leave_out_scores(run, metrics=metrics, convention=convention)
+            left_out = leave_out_scores(run, metrics=self._list_together(metric), convention=convention)
             scores.update({(name, convention): values for name, values in left_out.items()})
         return scores[metric, convention]
+
+    def score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
+        """Return the score of all images of a run, never rounded; nan if not defined."""
+        scores = self._find(run).whole
+        if (metric, convention) not in scores:
+            whole = compute_unrounded_scores(run, metrics=self._list_together(metric), convention=convention)
+            scores.update({(name, convention): value for name, value in whole.items()})
+        return scores[metric, convention]
+
+    def print_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
+        """Return the score of all images of a run as its convention prints it; nan if not defined."""
+        scores = self._find(run).printed
+        if (metric, convention) not in scores:
+            printed = score_metrics(run, metrics=self._list_together(metric), convention=convention)
+            scores.update({(name, convention): value for name, value in printed.items()})
+        return scores[metric, convention]
+
+    def _find(self, run: Counts) -> KnownScores:
+        known = self.known.get(id(run))
+        return self.known.setdefault(id(run), KnownScores(run)) if known is None else known
+
+    def _list_together(self, metric: Metric) -> tuple[Metric, ...]:
+        return self.metrics if metric in self.metrics else (metric,)
 
 
 def leave_out_scores(run: Counts, *, metrics: Sequence[Metric], convention: Convention) -> dict[Metric, Floats]:

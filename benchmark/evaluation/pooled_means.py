@@ -10,7 +10,6 @@ from statistics import fmean
 import numpy as np
 
 from benchmark.evaluation.common_seeds import estimate_common_seeds, warn_of_few_seeds
-from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.pooling import ONE_SPLIT, name_kind, warn_of_few_splits, warn_of_missing
 from benchmark.evaluation.score_samples import sample_scores
@@ -51,13 +50,12 @@ def estimate_over_splits(
         check_sides([side], metrics=metrics, level=level)
     check_pool(sides)
     jackknife = jackknife or ImageJackknife(tuple(metrics))
-    printed = {
-        split: [score_metrics(run, metrics=metrics, convention=convention) for run in side.counts]
-        for split, side in sides.items()
-    }
     intervals: dict[Metric, Interval | None] = {}
     for metric in metrics:
-        means = {split: fmean(scores[metric] for scores in runs) for split, runs in printed.items()}
+        means = {
+            split: fmean(jackknife.print_score(run, metric=metric, convention=convention) for run in side.counts)
+            for split, side in sides.items()
+        }
         means = {split: mean for split, mean in means.items() if not math.isnan(mean)}
         defined = {split: sides[split] for split in means}
         interval = _estimate(

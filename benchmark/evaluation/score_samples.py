@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.image_scores import compute_unrounded_score
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric
 from benchmark.evaluation.sides import Pairing, Side, find_pairing
@@ -52,7 +51,7 @@ class DifferenceSample:
 
 def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> ScoreSample:
     """Return the unrounded scores of the runs of a side, on all images and without each."""
-    scores = [compute_unrounded_score(run, metric=metric, convention=convention) for run in side.counts]
+    scores = [jackknife.score(run, metric=metric, convention=convention) for run in side.counts]
     left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
     return ScoreSample(np.array(scores), np.stack(left_out), side.is_deterministic)
 

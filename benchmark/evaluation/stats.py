@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.score_samples import are_equal, sample_difference, sample_scores
 from benchmark.evaluation.scores import Convention, Metric
@@ -129,13 +128,13 @@ def estimate_means(
     """
     check_sides([side], metrics=metrics, level=level)
     jackknife = jackknife or ImageJackknife(tuple(metrics))
-    printed = [score_metrics(run, metrics=metrics, convention=convention) for run in side.counts]
     intervals: dict[Metric, Interval | None] = dict.fromkeys(metrics)
     for metric in metrics:
         sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
         variance = estimate_variance([sample])
         if math.isfinite(variance.standard_error):
-            interval = make_interval(fmean(scores[metric] for scores in printed), variance, level=level)
+            printed = [jackknife.print_score(run, metric=metric, convention=convention) for run in side.counts]
+            interval = make_interval(fmean(printed), variance, level=level)
             intervals[metric] = replace(interval, caution=_warn_of_mean(side, variance))
     return intervals
 

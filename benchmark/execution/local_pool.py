@@ -7,7 +7,6 @@ several attempts in a row have made no progress.
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections import deque
@@ -36,6 +35,7 @@ from benchmark.store.store import Store
 from benchmark.utils.atomic_files import UnreadableError, describe_error
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.lock import BusyError, find_owner, hold_lock, identify_this_process
+from benchmark.utils.processes import count_cores
 
 POLL_S = 0.2
 RESTART_PAUSE_S = 2.0
@@ -89,11 +89,6 @@ class RetryPolicy:
         """Return whether the run may be started again."""
         stalls = run.count_stalls(after=self.earlier_attempts.get(run.id, 0))
         return stalls < self.max_attempts_without_progress
-
-
-def count_cores() -> int:
-    """Count the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_all(

@@ -21,7 +21,7 @@ from benchmark.report.comparison_sides import SplitRuns
 from benchmark.report.differences import AdjustedDifference
 from benchmark.report.pooled_rows import pool_members
 from benchmark.report.result_row import ResultRow, RunResult
-from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_row
+from benchmark.report.rows import TABLE_METRICS, Row, find_shared_setting, read_planned_rows
 from benchmark.report.settings import EvaluationSetting
 from benchmark.report.split_names import list_splits
 from benchmark.store.store import Store
@@ -137,7 +137,7 @@ def _read_side(
     if not any(runs.values()):
         raise ValueError("one side of the comparison has no runs: give at least one id")
     planned = [PlanRow(label=label, method="", split=split, ids=dict(ids)) for split, ids in runs.items()]
-    rows = [read_row(store, row, convention=convention, jackknife=jackknife) for row in planned]
+    rows = read_planned_rows(store, planned, convention=convention, jackknife=jackknife)
     spec = next((record.spec for row in rows for record in row.records), None)
     if spec is None:
         problems = _name_problems([run for row in rows for run in row.runs])

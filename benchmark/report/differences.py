@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.pooling import PooledDifference, compare_over_splits
 from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.stats import PairedDifference, compare_sides
 from benchmark.report.pooled_rows import PooledRow
-from benchmark.report.result_row import ResultRow
+from benchmark.report.result_row import Estimate, ResultRow
 from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.forked_map import map_forked
+
+BATCH = 64
+"""Rows that a process compares before it hands their differences over."""
 
 
 @dataclass(frozen=True)
@@ -123,22 +128,40 @@ def _share_class(row: ResultRow, baseline: ResultRow | None) -> bool:
     return baseline is not None and row.traits.key == baseline.traits.key
 
 
+def estimate_rows(rows: Sequence[ResultRow]) -> None:
+    """Compute the estimates of rows that have none yet, those of thousands of rows in several processes."""
+    missing = [row for row in rows if not row.has_estimates]
+    for row, estimates in zip(missing, map_forked(_estimate, missing, batch=BATCH), strict=True):
+        row.keep_estimates(estimates)
+
+
 def _compare(
     rows: Sequence[ResultRow], baseline: ResultRow | None, *, metric: Metric
 ) -> list[PairedDifference | PooledDifference | None]:
-    is_compared = [row is not baseline and _is_defined(row, metric) for row in rows]
-    if baseline is None or not _is_defined(baseline, metric) or not any(is_compared):
-        return [None] * len(rows)
+    """Return the difference of every row, and keep the estimates of the rows, which share scores with it."""
+    known = map_forked(partial(_compare_row, baseline=baseline, metric=metric), rows, batch=BATCH)
+    for row, (estimates, _) in zip(rows, known, strict=True):
+        row.keep_estimates(estimates)
+    return [difference for _, difference in known]
+
+
+def _compare_row(
+    row: ResultRow, *, baseline: ResultRow | None, metric: Metric
+) -> tuple[dict[Metric, Estimate], PairedDifference | PooledDifference | None]:
+    is_compared = baseline is not None and row is not baseline and _is_defined(row, metric)
+    if baseline is None or not is_compared or not _is_defined(baseline, metric):
+        return row.estimates, None
     if isinstance(baseline, PooledRow):
-        return [
-            _compare_over_splits(row, baseline, metric=metric) if is_side and isinstance(row, PooledRow) else None
-            for row, is_side in zip(rows, is_compared, strict=True)
-        ]
-    reference = next(iter(baseline.sides.values()))
-    sides = [side for row, is_side in zip(rows, is_compared, strict=True) if is_side for side in row.sides.values()]
+        difference = _compare_over_splits(row, baseline, metric=metric) if isinstance(row, PooledRow) else None
+        return row.estimates, difference
+    (side,), (reference,) = row.sides.values(), baseline.sides.values()
     convention, jackknife = baseline.convention, baseline.jackknife
-    paired = iter(compare_sides(sides, reference, metric=metric, convention=convention, jackknife=jackknife))
-    return [next(paired) if is_side else None for is_side in is_compared]
+    (paired,) = compare_sides([side], reference, metric=metric, convention=convention, jackknife=jackknife)
+    return row.estimates, paired
+
+
+def _estimate(row: ResultRow) -> dict[Metric, Estimate]:
+    return row.estimates
 
 
 def _compare_over_splits(row: PooledRow, baseline: PooledRow, *, metric: Metric) -> PooledDifference | None:

@@ -104,6 +104,15 @@ class ResultRow(ABC):
     def estimates(self) -> dict[Metric, Estimate]:
         """Estimates by metric; empty if no run is done."""
 
+    @property
+    def has_estimates(self) -> bool:
+        """Whether the estimates were computed."""
+        return "estimates" in vars(self)
+
+    def keep_estimates(self, estimates: dict[Metric, Estimate]) -> None:
+        """Keep the estimates of this row that another process has computed."""
+        vars(self).setdefault("estimates", estimates)  # where `cached_property` keeps them
+
     @abstractmethod
     def select_scores(self, metric: Metric) -> tuple[float, ...]:
         """Return the scores that the mean of the row is the mean of."""

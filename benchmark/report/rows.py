@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,14 @@ from benchmark.report.slim_counts import read_slim_counts
 from benchmark.store.contract_record import describe_contract
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
+from benchmark.utils.collector_pause import pause_collector
+from benchmark.utils.forked_map import map_forked
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan, PlanRow
 
+BATCH = 128
+"""Runs that a process reads before it hands them over."""
 TABLE_METRICS: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
 
 
@@ -104,18 +108,28 @@ def read_rows(
         convention: Convention of the scores.
         metrics: Metrics that get estimates.
     """
-    jackknife = ImageJackknife(tuple(metrics))
-    return [read_row(store, row, convention=convention, jackknife=jackknife) for row in plan.rows]
+    return read_planned_rows(store, plan.rows, convention=convention, jackknife=ImageJackknife(tuple(metrics)))
 
 
-def read_row(store: Store, row: PlanRow, *, convention: Convention, jackknife: ImageJackknife) -> Row:
-    """Read the results of a planned row."""
-    runs = tuple(_read_run(store, row.ids[seed], seed=seed, convention=convention) for seed in sorted(row.ids))
+def read_planned_rows(
+    store: Store, planned: Sequence[PlanRow], *, convention: Convention, jackknife: ImageJackknife
+) -> list[Row]:
+    """Read the results of planned rows, each record once; of thousands of runs in several processes."""
+    ids = list(dict.fromkeys(run_id for row in planned for run_id in row.ids.values()))
+    with pause_collector():
+        results = dict(zip(ids, map_forked(partial(_read_files, store, convention), ids, batch=BATCH), strict=True))
+        return [_make_row(store, row, results, jackknife=jackknife, convention=convention) for row in planned]
+
+
+def _make_row(
+    store: Store, row: PlanRow, results: Mapping[str, RunResult], *, jackknife: ImageJackknife, convention: Convention
+) -> Row:
+    """Return a planned row with the results of its runs by their ids."""
     return Row(
         label=row.label,
         method=row.method,
         split=row.split,
-        runs=runs,
+        runs=tuple(_add_changes(store, replace(results[row.ids[seed]], seed=seed)) for seed in sorted(row.ids)),
         convention=convention,
         jackknife=jackknife,
         study=row.study,
@@ -143,11 +157,12 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
     return next(iter(settings), None)
 
 
-def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -> RunResult:
+def _read_files(store: Store, convention: Convention, run_id: str) -> RunResult:
+    """Return the result of a run from its own files alone; its seed is 0."""
     folder = store.run(run_id)
     snapshot = folder.read_snapshot()
     record, problem = snapshot.record, store.shorten_paths(snapshot.problem) or snapshot.state
-    result = RunResult(seed=seed, run_id=run_id, state=snapshot.state, problem=problem, record=record)
+    result = RunResult(seed=0, run_id=run_id, state=snapshot.state, problem=problem, record=record)
     if record is None:
         return result
     if record.failure is not None:
@@ -156,6 +171,12 @@ def _read_run(store: Store, run_id: str, *, seed: int, convention: Convention) -
         counts = read_slim_counts(folder, record)
     except ValueError as error:
         return replace(result, record=None, state=RunState.BROKEN, problem=store.shorten_paths(str(error)))
-    changes, contract = find_changes(record, folder), describe_contract(store.root, record.spec)
-    scores = score(counts, convention)
-    return replace(result, problem="", counts=counts, scores=scores, changes=changes, contract=contract)
+    return replace(result, problem="", counts=counts, scores=score(counts, convention))
+
+
+def _add_changes(store: Store, result: RunResult) -> RunResult:
+    """Return the result of a run with what it says of the files of other runs, methods and the package."""
+    if result.record is None or result.scores is None:
+        return result
+    changes = find_changes(result.record, store.run(result.run_id))
+    return replace(result, changes=changes, contract=describe_contract(store.root, result.record.spec))

@@ -1,22 +1,35 @@
 """Counts of finished runs without what a table over thousands of them need not hold in memory.
 
 The margin bins, half of the memory, are read again when a sweep over gammas asks for them. Names of images and classes
-and the labels, which all runs on a split have in common, are held once.
+and the labels, which all runs on a split have in common, are held once. The digest in the record is that of the arrays
+in the file, so that arrays which have it were checked when they were saved and are taken as they are; others take the
+long way of `RunFolder.read_counts`, which says what is wrong.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.core.run_record import RunRecord
-from benchmark.evaluation.counts import MARGINS, SPARSE, Counts, Integers, Matrix
+from benchmark.evaluation.counts import FORMAT, MARGINS, SPARSE, Counts, Integers, Matrix
 from benchmark.store.run_folder import RunFolder
+from benchmark.utils.npz import read_npz
 
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+
+_PARTS = ("data", "indices", "indptr")
+_DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, OSError)
 _shared: dict[Any, Any] = {}
 
 
@@ -29,50 +42,107 @@ class SlimCounts(Counts):
     @property
     def margin_intersection(self) -> Integers:
         """Counts by margin of the pixels that are right, see `Counts`."""
-        return _read_margins(self._folder.path, self._digest)[0]
+        return _read_margins(self._folder, self._digest)["margin_intersection"]
 
     @property
     def margin_prediction(self) -> Integers:
         """Counts by margin, see `Counts`."""
-        return _read_margins(self._folder.path, self._digest)[1]
+        return _read_margins(self._folder, self._digest)["margin_prediction"]
 
     def digest(self) -> str:
         """Return the SHA-256 of the content, which was computed when the counts were read."""
         return self._digest
 
+    def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Counts], tuple[dict[str, Any]]]:
+        """Return how another process makes these counts, which share there what they share here."""
+        return _make_slim, (vars(self),)
+
 
 def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:
     """Read the counts of a finished run and check them against its record, see `RunFolder.read_counts`."""
-    counts = folder.read_counts(record)
+    arrays = _read_arrays(folder.counts_path, record.counts_digest)
+    if arrays is not None:
+        fields = _list_fields(arrays)
+    else:
+        counts = folder.read_counts(record)
+        fields = {name: value for name, value in vars(counts).items() if name not in MARGINS}
+        fields |= {"is_labels_only": counts.is_labels_only}
+    return _make_slim(fields | {"_folder": folder, "_digest": str(record.counts_digest)})
+
+
+def digest_arrays(arrays: Arrays) -> str:
+    """Return the SHA-256 of the arrays of a file of counts, which is `Counts.digest` of canonical ones."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def _read_arrays(path: Path, digest: str | None) -> Arrays | None:
+    """Return the arrays of a file by name; None if they cannot be read or have not this digest."""
+    try:
+        arrays = read_npz(path.read_bytes())
+        is_current = _read_header(arrays["header"].tobytes()).format == FORMAT
+    except _DAMAGES:
+        return None
+    return arrays if is_current and digest_arrays(arrays) == digest else None
+
+
+def _list_fields(arrays: Arrays) -> dict[str, Any]:
+    """Return the fields of counts from canonical arrays, see `Counts.save`, without those that stay on disk."""
+    _, image_ids, classes, seen = _read_header(arrays["header"].tobytes())
+    fields: dict[str, Any] = {"image_ids": image_ids, "classes": classes, "seen": seen}
+    for name, stored in SPARSE.items():
+        shape = (len(classes if name == "confusion" else image_ids), len(classes))
+        fields[name] = _make_matrix([arrays[f"{stored}_{part}"] for part in _PARTS], shape)
+    has_no_scores = any(seen) and not all(seen) and not arrays["margin_prediction"].any()
+    return fields | {"is_labels_only": has_no_scores and bool(fields["target"].data.any())}
+
+
+def _make_matrix(parts: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Matrix:
+    """Return a matrix whose places have half of the bits that they have in the file."""
+    data, indices, indptr = parts
+    return sparse.csr_array((data, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)
+
+
+def _make_slim(fields: Mapping[str, Any]) -> Counts:
+    """Return counts with these fields, of which names and labels are the same objects for all runs that have them."""
+    target = fields["target"]
+    key = (target.shape, *(getattr(target, part).tobytes() for part in _PARTS))
+    shared = {name: _shared.setdefault(fields[name], fields[name]) for name in ("image_ids", "classes", "seen")}
     slim = SlimCounts.__new__(SlimCounts)
-    kept = {name: value for name, value in vars(counts).items() if name not in MARGINS}
-    kept |= {name: _share(kept[name]) for name in ("image_ids", "classes", "seen")}
-    kept |= {name: _narrow(getattr(counts, name)) for name in SPARSE}
-    target = kept["target"]
-    key = (target.shape, target.data.tobytes(), target.indices.tobytes(), target.indptr.tobytes())
-    kept["target"] = _shared.setdefault(key, target)
-    vars(slim).update(kept, is_labels_only=counts.is_labels_only, _folder=folder, _digest=str(record.counts_digest))
+    vars(slim).update(fields, **shared, target=_shared.setdefault(key, target))
     return slim
 
 
-def _narrow(matrix: Matrix) -> Matrix:
-    """Return a matrix with the same values at places in half of the bits."""
-    parts = (matrix.data, matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32))
-    return sparse.csr_array(parts, shape=matrix.shape)
+class _Header(NamedTuple):
+    """Version of a file of counts, and the names and flags in it."""
+
+    format: str
+    image_ids: tuple[str, ...]
+    classes: tuple[str, ...]
+    seen: tuple[bool, ...]
 
 
-def _share(value: Any) -> Any:
-    return _shared.setdefault(value, value)
+@lru_cache(maxsize=256)
+def _read_header(text: bytes) -> _Header:
+    """Return the header of a file."""
+    header = json.loads(text)
+    return _Header(header["format"], *(tuple(header[name]) for name in ("image_ids", "classes", "seen")))
 
 
 @lru_cache(maxsize=8)
-def _read_margins(path: Path, digest: str) -> tuple[Integers, Integers]:
-    """Return the margin bins of a run, (K, G + 1) each.
+def _read_margins(folder: RunFolder, digest: str) -> dict[str, Integers]:
+    """Return the margin bins of a run by name, (K, G + 1) each.
 
     Raises:
         ValueError: The counts cannot be read any more, or are others than those that were read first.
     """
-    counts = RunFolder(path).read_counts()
+    arrays = _read_arrays(folder.counts_path, digest)
+    if arrays is not None:
+        return {name: arrays[name] for name in MARGINS}
+    counts = folder.read_counts()
     if counts.digest() != digest:
-        raise ValueError(f"{path} holds another result than a moment ago: run the command again")
-    return counts.margin_intersection, counts.margin_prediction
+        raise ValueError(f"{folder.path} holds another result than a moment ago: run the command again")
+    return {name: getattr(counts, name) for name in MARGINS}

@@ -1,10 +1,15 @@
-"""Processes of this host as Linux's /proc shows them."""
+"""Processors of this process, and processes of this host as Linux's /proc shows them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def count_cores() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_start_time(pid: int) -> str:

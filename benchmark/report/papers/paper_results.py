@@ -18,7 +18,7 @@ from benchmark.published.read import read_published
 from benchmark.report.papers.published_match import PublishedVerdict, compare_with_published, match_published
 from benchmark.report.published_obstacles import find_published_obstacle
 from benchmark.report.result_row import ResultRow, RunResult
-from benchmark.report.rows import TABLE_METRICS, Row, read_row
+from benchmark.report.rows import TABLE_METRICS, Row, read_planned_rows
 from benchmark.report.study_results import GroupResults, StudyResults, collect_results
 from benchmark.report.tables.column import TableRow
 from benchmark.store.store import Store
@@ -108,13 +108,15 @@ def collect_paper(
     jackknife = ImageJackknife(tuple(metrics))
     planned = {(row.label, row.split): row for row in reversed(plan_rows)}
     places = dict.fromkeys(name_split(place) for dataset in datasets for place in dataset.splits)
-    rows = []
-    for place, row in product(places, named.table.own_rows):
-        known = planned.get((row.label, place)) or _make_missing(row, place)
-        if known.ids:
-            rows.append(read_row(store, known, convention=convention, jackknife=jackknife))
-        else:
-            rows.append(_fill_missing(known, named, convention=convention, jackknife=jackknife))
+    pairs = product(places, named.table.own_rows)
+    wanted = [planned.get((row.label, place)) or _make_missing(row, place) for place, row in pairs]
+    known = iter(
+        read_planned_rows(store, [row for row in wanted if row.ids], convention=convention, jackknife=jackknife)
+    )
+    rows = [
+        next(known) if row.ids else _fill_missing(row, named, convention=convention, jackknife=jackknife)
+        for row in wanted
+    ]
     study = collect_results(adapt(rows), baseline=named.table.baseline, has_ranks=has_ranks) if rows else None
     published = read_published()
     cells = tuple(

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmark.evaluation.scores import Metric
+from benchmark.report.differences import estimate_rows
 from benchmark.report.imported import describe_imported
 from benchmark.report.official_weights import describe_weights
 from benchmark.report.study_results import StudyResults
@@ -92,8 +93,9 @@ def add_single_splits(frame: DataFrame, results: StudyResults, columns: Selected
 
     if not results.has_pools:
         return frame
-    pooled = StudyResults(tuple(group for group in results.groups if group.splits))
-    return concat([frame, build_results_frame(pooled.by_split, columns)], ignore_index=True)
+    by_split = StudyResults(tuple(group for group in results.groups if group.splits)).by_split
+    estimate_rows(by_split.rows)
+    return concat([frame, build_results_frame(by_split, columns)], ignore_index=True)
 
 
 def sort_results(results: StudyResults, columns: SelectedColumns) -> StudyResults:

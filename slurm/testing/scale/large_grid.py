@@ -20,7 +20,7 @@ from pathlib import Path
 import typer
 
 from benchmark.core.run_state import RunState
-from benchmark.execution.local_pool import count_cores
+from benchmark.utils.processes import count_cores
 from benchmark.utils.exit_codes import ExitCode
 from slurm.status.run_status import QUEUE_DELAY_S
 from slurm.testing import Cluster, ClusterError, ClusterLayout, stop_abandoned_clusters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +11,10 @@ from benchmark.core.split import load_split
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.sanity import Alarm, describe_details, find_alarms
 from benchmark.report.result_row import ResultRow, RunResult
+from benchmark.utils.forked_map import map_forked
+
+BATCH = 64
+"""Rows that a process checks before it hands their alarms over."""
 
 TOY_DATASET = "toybox"
 
@@ -26,6 +30,11 @@ def describe_alarms(row: ResultRow) -> list[str]:
             runs.setdefault(alarm.summary, []).append(run)
             alarms.setdefault(alarm.summary, []).append(alarm)
     return [f"{row.name_runs(some)}: {summary} ({describe_details(alarms[summary])})" for summary, some in runs.items()]
+
+
+def describe_all_alarms(rows: Sequence[ResultRow]) -> list[list[str]]:
+    """Return the alarms of every row in words, see `describe_alarms`; those of thousands by several processes."""
+    return map_forked(describe_alarms, rows, batch=BATCH)
 
 
 def list_alarms(record: RunRecord, counts: Counts, *, is_portable: bool = False) -> list[Alarm]:

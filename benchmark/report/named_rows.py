@@ -19,8 +19,11 @@ from benchmark.store.method_code import select_code
 from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 from benchmark.store.unknown_names import explain_unknown
+from benchmark.utils.forked_map import map_forked
 from benchmark.utils.method_names import name_method_file, split_method
 
+BATCH = 256
+"""Specs that a process reads before it hands them over."""
 SURE_PREFIX = 5
 """Characters at the start of a method's name that every id of its runs begins with, however long the name is."""
 
@@ -142,13 +145,14 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
 
 def _read_study(store: Store, name: str) -> _Part:
     plan = store.read_plan(name)
-    rows = [NamedRow(row, _read_any_spec(store, row.ids.values()), plan.study) for row in plan.rows]
+    specs = map_forked(lambda row: _read_any_spec(store, row.ids.values()), plan.rows, batch=BATCH)
+    rows = [NamedRow(row, spec, plan.study) for row, spec in zip(plan.rows, specs, strict=True)]
     return _Part(plan.study, plan.title, rows, plan.baseline)
 
 
 def _find_method(store: Store, name: str) -> list[RunSpec]:
     """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a file or a folder."""
-    specs = list(_iterate_specs(store, list_candidates(store, name)))
+    specs = _read_specs(store, list_candidates(store, name))
     wanted = split_method(name)[1].casefold()
     return [
         spec
@@ -178,7 +182,7 @@ def _find_ids(store: Store, text: str) -> list[str]:
         matches = [run_id for run_id in ids if fits(run_id, wanted)]
         if len(matches) > 1:
             exact = [run_id for run_id in matches if is_called(store.run(run_id), text)]
-            specs = list(_iterate_specs(store, exact or matches))
+            specs = _read_specs(store, exact or matches)
             if not specs:  # none can be read
                 return matches
             if exact or len({identify_row(spec) for spec in specs}) == 1:
@@ -190,7 +194,7 @@ def _find_ids(store: Store, text: str) -> list[str]:
 
 def _read_runs(store: Store, name: str, ids: Sequence[str], list_variants: VariantLister) -> _Part:
     """Return what a name of runs stands for; a run that cannot be read is a row of its own, called by its id."""
-    specs = list(_iterate_specs(store, ids))
+    specs = _read_specs(store, ids)
     rows = _group_seeds(specs, list_variants)
     known = {spec.id for spec in specs}
     rows += [_make_unreadable_row(store, run_id) for run_id in ids if run_id not in known]
@@ -218,7 +222,7 @@ def _make_unreadable_row(store: Store, run_id: str) -> NamedRow:
 
 def _guess_split(store: Store, run_id: str) -> str:
     """Return the split in the id of a run whose files cannot be read, if other runs are on it; otherwise "unknown"."""
-    splits = {spec.split for spec in _iterate_specs(store, store.list_ids())}
+    splits = {spec.split for spec in _read_specs(store, store.list_ids())}
     known = [split for split in splits if make_setting(split, "plain") in run_id]
     return max(known, key=len, default="unknown")
 
@@ -231,6 +235,12 @@ def identify_row(spec: RunSpec) -> str:
 def _read_any_spec(store: Store, ids: Iterable[str]) -> RunSpec | None:
     """Return the first spec that can be read; None if there is none."""
     return next(_iterate_specs(store, ids), None)
+
+
+def _read_specs(store: Store, ids: Sequence[str]) -> list[RunSpec]:
+    """Return the specs that can be read, those of thousands of runs by several processes."""
+    found = map_forked(lambda run_id: _read_any_spec(store, [run_id]), ids, batch=BATCH)
+    return [spec for spec in found if spec is not None]
 
 
 def _iterate_specs(store: Store, ids: Iterable[str]) -> Iterator[RunSpec]:

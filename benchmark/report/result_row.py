@@ -135,17 +135,17 @@ class ResultRow(ABC):
         """Metrics that have estimates."""
         return tuple(self.jackknife.metrics)
 
-    @property
+    @cached_property
     def done(self) -> tuple[RunResult, ...]:
         """Runs with scores."""
         return tuple(run for run in self.runs if run.scores is not None)
 
-    @property
+    @cached_property
     def is_deterministic(self) -> bool:
         """Whether every seed gives the same result, so that one run stands for all; False if no run is done."""
         return bool(self.records) and all(record.is_deterministic for record in self.records)
 
-    @property
+    @cached_property
     def is_imported(self) -> bool:
         """Whether the predictions of the runs were imported, so that nothing is known of how they were made."""
         return bool(self.records) and all(record.imported is not None for record in self.records)
@@ -161,7 +161,7 @@ class ResultRow(ABC):
         states = {run.state for run in self.runs}
         return RunState.DONE if self.done else next((s for s in WORST_FIRST if s in states), RunState.MISSING)
 
-    @property
+    @cached_property
     def records(self) -> tuple[RunRecord, ...]:
         """Records of the done runs."""
         return tuple(run.record for run in self.done if run.record is not None)

@@ -36,8 +36,9 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
     kinds = [_identify_kind(candidate) for candidate in candidates]
     known = {kind: row.label for kind, (row, _, _) in reversed(list(zip(kinds, candidates, strict=True))) if row.label}
     labels = [known.get(kind) or _describe(spec, shared) for kind, (_, spec, _) in zip(kinds, candidates, strict=True)]
+    settings = [_read_setting(row, spec) for row, spec, _ in candidates]
     for add in (_add_method, _add_settings, _add_digest):
-        twins = _find_twins(candidates, labels, kinds)
+        twins = _find_twins(settings, labels, kinds)
         labels = [
             add(label, candidates[index], [candidates[one] for one in twins[index]]) if twins[index] else label
             for index, label in enumerate(labels)
@@ -65,12 +66,14 @@ def _describe(spec: RunSpec | None, shared: Mapping[str, Any]) -> str:
     return f"{spec.variant} [{changes}]" if changes else spec.variant
 
 
-def _find_twins(candidates: Sequence[Candidate], labels: Sequence[str], kinds: Sequence[Hashable]) -> list[list[int]]:
+def _find_twins(
+    settings: Sequence[tuple[object, ...]], labels: Sequence[str], kinds: Sequence[Hashable]
+) -> list[list[int]]:
     """Return for every row the rows with the same name, itself included; nothing for a row whose name is its own.
 
     A row whose name is shared on one split gets a name of its own on all of its splits.
     """
-    keys = [(*_read_setting(row, spec), label) for (row, spec, _), label in zip(candidates, labels, strict=True)]
+    keys = [(*setting, label) for setting, label in zip(settings, labels, strict=True)]
     places: dict[tuple[object, ...], list[int]] = {}
     for index, key in enumerate(keys):
         places.setdefault(key, []).append(index)

@@ -32,7 +32,7 @@ class GroupResults(RowGroup[ResultRow]):
     splits: tuple[GroupResults, ...] = ()
 
     def select_rows(self, indices: Sequence[int]) -> GroupResults:
-        """Return the group with these rows in this order, on every split too; splits without any of them are left out."""
+        """Return the group with these rows in this order, on every split that has any of them."""
         order = [identify_row(self.rows[index]) for index in indices]
         splits = [split.select_rows(_find_order(split.rows, order)) for split in self.splits]
         return replace(

@@ -26,5 +26,7 @@ def read_spec(run: RunFolder) -> RunSpec:
         ValueError: There is neither a readable record nor a readable spec.
         OSError: The folder cannot be read.
     """
-    record = run.read_snapshot().record
-    return record.spec if record is not None else run.read_spec()
+    try:
+        return run.read_record().spec
+    except ValueError:
+        return run.read_spec()

@@ -72,7 +72,7 @@ def train_briefly(
             budget=brief,
             seed=0,
             checkpoint=Path(folder) / "checkpoint.pt",
-            observe=lambda progress: losses.append(progress.losses),
+            observe=lambda progress: losses.append(dict(progress.losses)),
         )
         with torch.no_grad():
             predictions = method.eval().predict(next(loader.init_batches(2)))

@@ -7,11 +7,11 @@ same message everywhere.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from torch import Tensor
 
 from benchmark.core.lazy_scores import LazyPrediction
@@ -64,24 +64,64 @@ def check_losses(losses: object, method: Method, *, iteration: int) -> Losses:
         MethodOutputError: The value is no dict of floating point scalars (), or nothing or a part of it has a gradient.
         LossNotFiniteError: A loss is not finite.
     """
+    scalars = _check_scalars(losses, method)
+    values = {name: float(value.detach()) for name, value in scalars.items()}
+    check_loss_values(values, list_detached(scalars), method, iteration=iteration)
+    return scalars
+
+
+def check_losses_unread(losses: object, method: Method, *, iteration: int) -> Losses:
+    """Check losses like `check_losses`, but leave their values to `check_loss_values`: reading waits for the device.
+
+    Args:
+        losses: Value that the method returned.
+        method: Method that returned it.
+        iteration: Current iteration, for error messages.
+
+    Raises:
+        MethodOutputError: The value is no dict of floating point scalars (), or nothing has a gradient.
+        LossNotFiniteError: No loss has a gradient, and one is not finite.
+    """
+    scalars = _check_scalars(losses, method)
+    if len(list_detached(scalars)) == len(scalars):  # the step ends here, so that its values may be read
+        return check_losses(scalars, method, iteration=iteration)
+    return scalars
+
+
+def check_loss_values(
+    values: Mapping[str, float], detached: Collection[str], method: Method, *, iteration: int
+) -> None:
+    """Check the values of losses.
+
+    Args:
+        values: Losses by name.
+        detached: Names of the losses that have no gradient.
+        method: Method that returned the losses.
+        iteration: Iteration of the losses, for error messages.
+
+    Raises:
+        LossNotFiniteError: A loss is not finite.
+        MethodOutputError: No loss has a gradient, or one that is not zero has none.
+    """
     place = locate_step(method, "losses")
-    if not isinstance(losses, Mapping):
-        raise MethodOutputError(f"returned {describe_value(losses)}, expected {LOSSES}", place)
-    if not losses:
-        advice = "freeze the parameters or set budget.iterations=0"
-        raise MethodOutputError(f"a method with trainable parameters returned no losses: {advice}", place)
-    problems = [_find_problem_of_loss(name, value) for name, value in losses.items()]
-    problem = next(filter(None, problems), "") or _find_problem_of_devices(losses)
-    if problem:
-        raise MethodOutputError(problem, place)
-    scalars = cast(Losses, losses)
-    bad = [f"{name}={value.item()}" for name, value in scalars.items() if not torch.isfinite(value)]
+    bad = [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]
     if bad:
         raise LossNotFiniteError(f"loss is not finite at iteration {iteration}: {', '.join(bad)}", place)
-    problem = _find_problem_of_sum(scalars)
-    if problem:
-        raise MethodOutputError(problem, place)
-    return scalars
+    if len(detached) == len(values):
+        raise MethodOutputError(
+            f"no loss has a gradient ({', '.join(detached)}): compute them from the trainable parameters, without "
+            ".detach(), .item() or torch.no_grad()",
+            place,
+        )
+    wasted = [name for name in detached if values[name]]
+    if wasted:
+        message = f"loss {wasted[0]!r} has no gradient, so it trains nothing: remove .detach() or leave the loss out"
+        raise MethodOutputError(message, place)
+
+
+def list_detached(losses: Losses) -> tuple[str, ...]:
+    """Return the names of the losses that have no gradient."""
+    return tuple(name for name, value in losses.items() if not value.requires_grad)
 
 
 def check_predictions(predictions: object, batch: Batch, method: Method) -> list[Prediction]:
@@ -122,6 +162,21 @@ def describe_value(value: object) -> str:
     return f"{article} {kind} of length {len(value)}" if isinstance(value, list | tuple) else f"{article} {kind}"
 
 
+def _check_scalars(losses: object, method: Method) -> Losses:
+    """Return the losses of a training step if they are scalars by name, on one device."""
+    place = locate_step(method, "losses")
+    if not isinstance(losses, Mapping):
+        raise MethodOutputError(f"returned {describe_value(losses)}, expected {LOSSES}", place)
+    if not losses:
+        advice = "freeze the parameters or set budget.iterations=0"
+        raise MethodOutputError(f"a method with trainable parameters returned no losses: {advice}", place)
+    problems = [_find_problem_of_loss(name, value) for name, value in losses.items()]
+    problem = next(filter(None, problems), "") or _find_problem_of_devices(losses)
+    if problem:
+        raise MethodOutputError(problem, place)
+    return cast(Losses, losses)
+
+
 def _find_problem_of_loss(name: object, value: Any) -> str:
     if not isinstance(name, str):
         return f"the name of a loss is {name!r}, expected a text: give each loss a name"
@@ -133,20 +188,6 @@ def _find_problem_of_loss(name: object, value: Any) -> str:
         return f"loss {name!r} is {value.dtype}, expected a floating point number"
     if value.is_meta:
         return f"loss {name!r} is on the device 'meta', so it has no value: compute it on that of the images"
-    return ""
-
-
-def _find_problem_of_sum(losses: Losses) -> str:
-    """Return what prevents the sum of finite scalars from training the parameters; empty if nothing does."""
-    detached = [name for name, value in losses.items() if not value.requires_grad]
-    if len(detached) == len(losses):
-        return (
-            f"no loss has a gradient ({', '.join(detached)}): compute them from the trainable parameters, without "
-            ".detach(), .item() or torch.no_grad()"
-        )
-    wasted = [name for name in detached if losses[name].item()]
-    if wasted:
-        return f"loss {wasted[0]!r} has no gradient, so it trains nothing: remove .detach() or leave the loss out"
     return ""
 
 

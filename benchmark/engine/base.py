@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -32,14 +32,15 @@ class Progress:
         stage: "train", "evaluate" or "measure cost".
         done: Number of finished iterations or images.
         total: Number of all iterations or images.
-        losses: Losses of the latest iteration by name; empty after training.
+        losses: Losses of the latest iteration by name; empty after training. An observer that reads a value waits for
+            the device, so one that needs few values reads few.
         learning_rate: Learning rate of the latest iteration; 0 after training.
     """
 
     stage: str
     done: int
     total: int
-    losses: dict[str, float]
+    losses: Mapping[str, float]
     learning_rate: float = 0.0
 
 

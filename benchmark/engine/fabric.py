@@ -14,6 +14,8 @@ from benchmark.engine.distributed import ProcessGroup, find_rank
 from benchmark.engine.evaluation_loop import count_pixels, predict_each
 from benchmark.engine.fabric_setup import open_fabric
 from benchmark.engine.partial_counts import PartialFolder
+from benchmark.engine.precision import wrap_precision
+from benchmark.engine.step_losses import LossReader
 from benchmark.engine.training_step import (
     GradientAccumulator,
     clip_gradients,
@@ -76,14 +78,15 @@ class FabricEngine(Engine):
         partial: PartialFolder | None = None,
     ) -> Counts:
         """Count every labeled pixel once; see `Engine.evaluate`. The processes of a run share the images."""
-        module = self._fabric.setup_module(method)
+        method.to(self.device)
+        forward = wrap_precision(method, precision=self._precision, device=self.device)
         rank = self._group.rank
 
         def count_own_images() -> Counts:
             counter, file = Counter(classes, seen, gamma=gamma), self._open_partial_counts(partial, method)
             done, total = file.restore(counter), len(range(rank.index, len(data), rank.size))
             images = data.images(first=rank.index + done * rank.size, step=rank.size)
-            predictions = predict_each(module, method, images, device=self.device)
+            predictions = predict_each(forward, method, images, device=self.device)
             return count_pixels(
                 predictions, counter, method=method, observe=observe, total=total, done=done, partial=file
             )
@@ -108,20 +111,24 @@ class FabricEngine(Engine):
         gradient = GradientAccumulator(method, run_micro_batch, micro_batches=self._micro_batches, group=self._group)
         trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
         slots = select_slots(self._group.rank, batch_size=budget.batch_size)
+        reader = LossReader(method, self.device)
         method.train()
         for iteration, batch in enumerate(training.data.batches(start, budget.iterations, slots=slots), start=start):
             if iteration > start and self.is_first and file.is_due(iteration):
+                reader.read()  # a state after a wrong step must not be saved
                 file.save(method, training.optimizer, iteration=iteration)
             rate = set_learning_rate(training.optimizer, budget=budget, iteration=iteration)
-            losses = gradient.accumulate(batch, training.make_step_context(iteration))
-            clip_gradients(trained, max_norm=budget.clip_norm, iteration=iteration)
+            losses = reader.add(iteration, gradient.accumulate(batch, training.make_step_context(iteration)))
+            reader.add_norm(clip_gradients(trained, max_norm=budget.clip_norm))
             optimizer.step()
             training.observe(Progress("train", iteration + 1, budget.iterations, losses, rate))
-            self._stop_if_requested(training, done=iteration + 1)
+            self._stop_if_requested(training, reader, done=iteration + 1)
+        reader.read()
 
-    def _stop_if_requested(self, training: Training, *, done: int) -> None:
+    def _stop_if_requested(self, training: Training, reader: LossReader, *, done: int) -> None:
         """Save and raise KeyboardInterrupt if any process of the run received a stop request."""
         if self._group.is_any(interrupts.is_stop_requested()):
+            reader.read()
             if self.is_first:
                 training.checkpoint.save(training.method, training.optimizer, iteration=done)
             self._group.wait_for_all()  # as a job may end when its first task ends, before the checkpoint is written

@@ -11,25 +11,23 @@ DistributedDataParallel.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, StepContext
-from benchmark.core.method_outputs import check_losses
+from benchmark.core.method_outputs import check_loss_values, check_losses_unread
 from benchmark.core.seeding import seed_globals
 from benchmark.core.trainable_state import get_trainable_state
 from benchmark.core.types import Batch, Losses
 from benchmark.engine.device import move_to_device
 from benchmark.engine.distributed import ProcessGroup, Rank
 from benchmark.engine.optimizer import compute_learning_rate
+from benchmark.engine.step_losses import DeviceLosses, pack_losses
 
-LossValues = dict[str, float]
-"""Losses by name as plain numbers."""
-
-ForwardBackward = Callable[[Batch, StepContext], LossValues]
+ForwardBackward = Callable[[Batch, StepContext], DeviceLosses]
 """Function that replaces the gradients of the parameters by those of one micro-batch and returns its losses."""
 
 
@@ -56,8 +54,8 @@ def forward_backward(
     zero_grad: Callable[[], None],
     backward: Callable[[Tensor], None],
     device: torch.device,
-) -> LossValues:
-    """Replace the gradients of the parameters by those of one micro-batch.
+) -> DeviceLosses:
+    """Replace the gradients of the parameters by those of one micro-batch; nothing waits for the device.
 
     Args:
         method: Method that is trained.
@@ -69,34 +67,30 @@ def forward_backward(
         device: Device of the method.
 
     Returns:
-        Losses of the micro-batch.
+        Losses of the micro-batch; a `LossReader` checks their values.
 
     Raises:
         MethodOutputError: The method returned something else than losses that can be minimized.
-        LossNotFiniteError: A loss is not finite.
     """
     set_step_context(method, step_context)
     losses = forward(move_to_device(batch, device))
     zero_grad()
-    losses = check_losses(losses, method, iteration=step_context.iteration)
-    backward(torch.stack(list(losses.values())).sum())
-    return {name: float(value.detach()) for name, value in losses.items()}
+    total, device_losses = pack_losses(check_losses_unread(losses, method, iteration=step_context.iteration))
+    backward(total)
+    return device_losses
 
 
-def clip_gradients(parameters: Iterable[Tensor], *, max_norm: float, iteration: int) -> None:
-    """Scale the gradients of parameters down to a maximum norm over all of them.
+def clip_gradients(parameters: Iterable[Tensor], *, max_norm: float) -> Tensor:
+    """Scale the gradients of parameters down to a maximum norm over all of them, and return the norm before.
 
     Args:
         parameters: Parameters of any shape.
         max_norm: Upper bound of the L2 norm.
-        iteration: Current iteration, for the error message.
 
-    Raises:
-        FloatingPointError: The norm is not finite.
+    Returns:
+        () norm; gradients are not finite if it is not, which a `LossReader` checks.
     """
-    norm = torch.nn.utils.clip_grad_norm_(parameters, max_norm)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"the gradient is not finite at iteration {iteration}: its norm is {norm.item()}")
+    return torch.nn.utils.clip_grad_norm_(parameters, max_norm)
 
 
 def select_slots(rank: Rank, *, batch_size: int) -> slice:
@@ -123,7 +117,7 @@ class GradientAccumulator:
         saved_names = get_trainable_state(method).keys()
         self._buffer_names = [name for name, _ in method.named_buffers(remove_duplicate=False) if name in saved_names]
 
-    def accumulate(self, batch: Batch, step_context: StepContext) -> LossValues:
+    def accumulate(self, batch: Batch, step_context: StepContext) -> list[DeviceLosses]:
         """Leave the gradient of one iteration in the parameters.
 
         Args:
@@ -131,21 +125,22 @@ class GradientAccumulator:
             step_context: Step context of the iteration, with micro_batch 0.
 
         Returns:
-            Means of the losses over the micro-batches; a loss that a micro-batch does not have counts as 0.
+            Losses of each micro-batch, those of other processes included.
         """
         if self._micro_batches == 1:
-            return self._forward_backward(batch, step_context)
+            return [self._forward_backward(batch, step_context)]
         run = self._run_in_turn if self._group.rank.is_alone else self._run_in_parallel
-        losses: list[LossValues] = []
-        total = torch.zeros(())
-        for micro_batch_losses, gradient in run(batch, step_context):
-            losses.append(micro_batch_losses)
-            total = total + gradient
-        unpack_gradients(total / self._micro_batches, self._parameters)
-        return _average_losses(losses)
+        losses: list[DeviceLosses] = []
+        total, has_gradient = torch.zeros(()), [False] * len(self._parameters)
+        for part in run(batch, step_context):
+            losses.append(part.losses)
+            total = total + part.gradient
+            has_gradient = [one or other for one, other in zip(has_gradient, part.has_gradient, strict=True)]
+        unpack_gradients(total / self._micro_batches, self._parameters, has_gradient=has_gradient)
+        return losses
 
-    def _run_in_turn(self, batch: Batch, step_context: StepContext) -> Iterator[tuple[LossValues, Tensor]]:
-        """Yield losses and packed gradient of every micro-batch, all computed by this process."""
+    def _run_in_turn(self, batch: Batch, step_context: StepContext) -> Iterator[_MicroBatch]:
+        """Yield the result of every micro-batch, all computed by this process."""
         size = len(batch) // self._micro_batches
         initial_buffers = first_buffers = [buffer.clone() for buffer in self._get_buffers()]
         for index in range(self._micro_batches):
@@ -154,52 +149,67 @@ class GradientAccumulator:
             if index == 0:
                 first_buffers = [buffer.clone() for buffer in self._get_buffers()]
             _copy_into(self._get_buffers(), initial_buffers)
-            yield losses, pack_gradients(self._parameters)
+            yield _MicroBatch(losses, pack_gradients(self._parameters), self._list_gradients())
         _copy_into(self._get_buffers(), first_buffers)
 
-    def _run_in_parallel(self, batch: Batch, step_context: StepContext) -> Iterable[tuple[LossValues, Tensor]]:
-        """Return losses and packed gradient of every micro-batch, each computed by the process of that rank."""
+    def _run_in_parallel(self, batch: Batch, step_context: StepContext) -> Iterator[_MicroBatch]:
+        """Yield the result of every micro-batch, each computed by the process of that rank."""
         own_context = replace(step_context, micro_batch=self._group.rank.index)
-        losses = self._group.gather_results(lambda: self._forward_backward(batch, own_context))
+
+        def compute() -> tuple[DeviceLosses, list[bool]]:
+            losses = self._forward_backward(batch, own_context).to_cpu()  # read here, as processes exchange numbers
+            values = losses.name_values(losses.values.tolist())
+            check_loss_values(values, losses.detached, self._method, iteration=step_context.iteration)
+            return losses, self._list_gradients()
+
+        results = self._group.gather_results(compute)
         gradients = self._group.gather_tensors(pack_gradients(self._parameters))
         self._group.broadcast_tensors(self._get_buffers())
-        return zip(losses, gradients, strict=True)
+        for (losses, has_gradient), gradient in zip(results, gradients, strict=True):
+            yield _MicroBatch(losses, gradient, has_gradient)
+
+    def _list_gradients(self) -> list[bool]:
+        """Return whether each parameter has a gradient."""
+        return [parameter.grad is not None for parameter in self._parameters]
 
     def _get_buffers(self) -> list[Tensor]:
         """Look up the buffers again, as a method may have replaced them."""
         return [self._method.get_buffer(name) for name in self._buffer_names]
 
 
-def pack_gradients(parameters: Sequence[Tensor]) -> Tensor:
-    """Pack the gradients of parameters into one vector.
+@dataclass(frozen=True)
+class _MicroBatch:
+    """Result of one micro-batch.
 
-    Args:
-        parameters: P parameters of any shape with N elements in total.
-
-    Returns:
-        (N + P,) gradients, 0 for parameters without one; then, per parameter, 1 if it has a gradient and 0 if not.
+    Attributes:
+        losses: Its losses.
+        gradient: (N,) its packed gradient.
+        has_gradient: Whether each parameter has a gradient.
     """
-    has_gradient = torch.tensor([parameter.grad is not None for parameter in parameters], device=parameters[0].device)
+
+    losses: DeviceLosses
+    gradient: Tensor
+    has_gradient: Sequence[bool]
+
+
+def pack_gradients(parameters: Sequence[Tensor]) -> Tensor:
+    """Pack the gradients of parameters of any shape, N elements in total, into (N,); 0 for those without one."""
     gradients = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in parameters]
-    return torch.cat([*(gradient.flatten() for gradient in gradients), has_gradient.to(gradients[0])])
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
-def unpack_gradients(vector: Tensor, parameters: Sequence[Tensor]) -> None:
+def unpack_gradients(vector: Tensor, parameters: Sequence[Tensor], *, has_gradient: Sequence[bool]) -> None:
     """Set the gradients of parameters from a vector made by `pack_gradients`.
 
     Args:
-        vector: (N + P,) mean of packed gradients.
-        parameters: P parameters of any shape with N elements in total. A parameter that no micro-batch has a gradient
-            for gets None, so that the optimizer does not touch it.
+        vector: (N,) mean of packed gradients.
+        parameters: P parameters of any shape with N elements in total.
+        has_gradient: P flags. A parameter that no micro-batch has a gradient for gets None, so that the optimizer does
+            not touch it.
     """
-    *gradients, has_gradient = vector.split([*(parameter.numel() for parameter in parameters), len(parameters)])
-    for parameter, gradient, is_present in zip(parameters, gradients, has_gradient.tolist(), strict=True):
+    gradients = vector.split([parameter.numel() for parameter in parameters])
+    for parameter, gradient, is_present in zip(parameters, gradients, has_gradient, strict=True):
         parameter.grad = gradient.view_as(parameter).to(parameter.dtype) if is_present else None
-
-
-def _average_losses(losses: Sequence[LossValues]) -> LossValues:
-    names = dict.fromkeys(name for values in losses for name in values)
-    return {name: sum(values.get(name, 0.0) for values in losses) / len(losses) for name in names}
 
 
 def _copy_into(buffers: Sequence[Tensor], values: Sequence[Tensor]) -> None:

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from benchmark.engine.base import Observer, Progress
 from benchmark.store.attempts import Attempt
@@ -69,7 +69,7 @@ class ProgressReporter:
         if is_first or is_last or time.monotonic() - self._last_heartbeat_s >= HEARTBEAT_S:
             with self._tolerate_errors():
                 self._folder.check_latest(self._attempt.number)
-                self._folder.write_heartbeat(asdict(progress))
+                self._folder.write_heartbeat(asdict(replace(progress, losses=dict(progress.losses))))
             self._last_heartbeat_s = time.monotonic()
         if self._observe is not None:
             self._observe(progress)

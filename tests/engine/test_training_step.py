@@ -16,26 +16,32 @@ from benchmark.core.types import Batch
 from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.engine import interrupts
 from benchmark.engine.distributed import ProcessGroup, Rank
-from benchmark.engine.training_step import ForwardBackward, GradientAccumulator, LossValues, select_slots
+from benchmark.engine.step_losses import DeviceLosses, LossReader
+from benchmark.engine.training_step import ForwardBackward, GradientAccumulator, select_slots
 from benchmark.planning.resolve import build, load_split_of
 from tests.engine.runs import fit, interrupt, same_state, small_spec, toybox
 
 TWO_MICRO_BATCHES: dict[str, Any] = {"budget__micro_batches": 2, "budget__batch_size": 6}
 
 
-def accumulate(method: Method, forward_backward: ForwardBackward) -> LossValues:
-    """Accumulate the gradient over two micro-batches of a batch of four empty samples."""
+def accumulate(method: Method, forward_backward: ForwardBackward) -> dict[str, float]:
+    """Accumulate the gradient over two micro-batches of a batch of four empty samples, and return the losses."""
     gradient = GradientAccumulator(method, forward_backward, micro_batches=2, group=ProcessGroup(Rank()))
-    return gradient.accumulate([{}] * 4, StepContext())  # type: ignore[typeddict-item]
+    losses = gradient.accumulate([{}] * 4, StepContext())  # type: ignore[typeddict-item]
+    return dict(LossReader(method, torch.device("cpu")).add(0, losses))
+
+
+def make_losses(**losses: float) -> DeviceLosses:
+    return DeviceLosses(tuple(losses), torch.tensor(list(losses.values())))
 
 
 def test_gradient_and_losses_are_means_over_the_micro_batches() -> None:
     method = build(small_spec())
 
-    def forward_backward(batch: Batch, step_context: StepContext) -> LossValues:
+    def forward_backward(batch: Batch, step_context: StepContext) -> DeviceLosses:
         for parameter in method.parameters():
             parameter.grad = torch.full_like(parameter, step_context.micro_batch + len(batch))
-        return {"always": 1.0 + step_context.micro_batch} | ({"seldom": 3.0} if step_context.micro_batch else {})
+        return make_losses(always=2.0, seldom=3.0) if step_context.micro_batch else make_losses(always=1.0)
 
     assert accumulate(method, forward_backward) == {"always": 1.5, "seldom": 1.5}
     rows = method.get_parameter("rows")
@@ -46,10 +52,10 @@ def test_a_gradient_that_no_micro_batch_has_stays_missing() -> None:
     method = build(small_spec())
     rows, bias = method.get_parameter("rows"), method.get_parameter("body.0.bias")
 
-    def forward_backward(_: Batch, step_context: StepContext) -> LossValues:
+    def forward_backward(_: Batch, step_context: StepContext) -> DeviceLosses:
         method.zero_grad()
         rows.grad = torch.ones_like(rows) if step_context.micro_batch else None
-        return {}
+        return make_losses(a=0.0)
 
     accumulate(method, forward_backward)
     assert bias.grad is None
@@ -60,10 +66,10 @@ def test_every_micro_batch_begins_with_the_same_memory_and_that_of_the_first_is_
     method, values_at_begin = build(small_spec()), []
     memory = method.get_buffer("memory")
 
-    def forward_backward(_: Batch, step_context: StepContext) -> LossValues:
+    def forward_backward(_: Batch, step_context: StepContext) -> DeviceLosses:
         values_at_begin.append(memory.tolist())
         memory.add_(1 + step_context.micro_batch)
-        return {}
+        return make_losses(a=0.0)
 
     accumulate(method, forward_backward)
     assert values_at_begin == [[0] * 5, [0] * 5] and memory.tolist() == [1] * 5

@@ -7,21 +7,19 @@ On one CPU in float32, both engines give the same losses and the same counts, bi
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial as bind
-from typing import Any
 
 import torch
 from detectron2.engine import HookBase
 from detectron2.engine.hooks import IterationTimer, PeriodicWriter
 from detectron2.evaluation import DatasetEvaluator, inference_on_dataset
-from lightning_utilities.core.apply_func import apply_to_collection
 
 from benchmark.core.method import Method
 from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.d2.engine.checkpointer import RunCheckpointer
 from benchmark.d2.engine.events import open_writers
-from benchmark.d2.engine.hooks import CheckpointHook, ClippingHook, LearningRateHook, ProgressHook
+from benchmark.d2.engine.hooks import CheckpointHook, ClippingHook, LearningRateHook, LossHook, ProgressHook
 from benchmark.d2.engine.trainer import MicroBatchTrainer
 from benchmark.data.loader import EvalLoader
 from benchmark.engine.base import Engine, Observer, Progress, Training
@@ -29,6 +27,8 @@ from benchmark.engine.device import choose_device
 from benchmark.engine.distributed import ProcessGroup, Rank, find_rank
 from benchmark.engine.evaluation_loop import count_image, predict_image
 from benchmark.engine.partial_counts import PartialCounts, PartialFolder
+from benchmark.engine.precision import wrap_precision
+from benchmark.engine.step_losses import STEPS_PER_READ, LossReader
 from benchmark.engine.training_step import GradientAccumulator, forward_backward
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
@@ -86,7 +86,7 @@ class Detectron2Engine(Engine):
     ) -> Counts:
         """Count every labeled pixel once in Detectron2's evaluation loop; see `Engine.evaluate`."""
         method.to(self.device).eval()
-        forward = self._wrap_precision(method)
+        forward = wrap_precision(method, precision=self._precision, device=self.device)
 
         def predict(batch: Batch) -> list[Prediction]:
             return [predict_image(forward, method, _drop_target(sample), device=self.device) for sample in batch]
@@ -111,43 +111,39 @@ class Detectron2Engine(Engine):
         run_micro_batch = bind(
             forward_backward,
             method,
-            forward=self._wrap_precision(method),
+            forward=wrap_precision(method, precision=self._precision, device=self.device),
             zero_grad=optimizer.zero_grad,
             backward=torch.Tensor.backward,
             device=self.device,
         )
         gradient = GradientAccumulator(method, run_micro_batch, micro_batches=self._micro_batches, group=self._group)
         batches = training.data.batches(start, iterations)
+        reader = LossReader(method, self.device)
         trainer = MicroBatchTrainer(
-            method, batches, optimizer, gradient=gradient, make_step_context=training.make_step_context
+            method,
+            batches,
+            optimizer,
+            gradient=gradient,
+            make_step_context=training.make_step_context,
+            reader=reader,
         )
-        trainer.register_hooks(_make_hooks(training, start=start))
+        trainer.register_hooks(_make_hooks(training, reader, start=start))
         trainer.train(start, iterations)
 
-    def _wrap_precision(self, method: Method) -> Callable[[Batch], Any]:
-        """Return the method in its precision; inputs and outputs are cast like in Fabric."""
-        if self._precision == "32-true":
-            return method
 
-        def forward(batch: Batch) -> Any:
-            with torch.autocast(self.device.type, dtype=torch.bfloat16):
-                outputs = method(_cast_tensors(batch, torch.bfloat16))
-            return _cast_tensors(outputs, torch.float32)
-
-        return forward
-
-
-def _make_hooks(training: Training, *, start: int) -> list[HookBase]:
+def _make_hooks(training: Training, reader: LossReader, *, start: int) -> list[HookBase]:
     method, budget = training.method, training.budget
     trained = [parameter for parameter in method.parameters() if parameter.requires_grad]
     learning_rate = LearningRateHook(budget)
+    writers = open_writers(training.checkpoint.path.parent, start=start, iterations=budget.iterations)
     return [
         IterationTimer(),
         learning_rate,
-        ClippingHook(trained, max_norm=budget.clip_norm),
-        PeriodicWriter(open_writers(training.checkpoint.path.parent, start=start, iterations=budget.iterations)),
+        ClippingHook(trained, max_norm=budget.clip_norm, reader=reader),
+        LossHook(period=STEPS_PER_READ),
+        PeriodicWriter(writers, period=STEPS_PER_READ),
         ProgressHook(training.observe, learning_rate),
-        CheckpointHook(_make_checkpointer(training)),
+        CheckpointHook(_make_checkpointer(training), reader),
     ]
 
 
@@ -201,10 +197,3 @@ def _drop_target(sample: Sample) -> Sample:
     stripped = sample.copy()
     del stripped["sem_seg"]
     return stripped
-
-
-def _cast_tensors(values: Any, dtype: torch.dtype) -> Any:
-    """Cast the floating point tensors in nested containers to a type."""
-    return apply_to_collection(
-        values, dtype=torch.Tensor, function=lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor
-    )

@@ -67,7 +67,7 @@ def train(model: MetaArchitecture, steps_done: int = 12) -> None:
             optimizer.zero_grad()
             sum(losses.values()).backward()
             set_learning_rate(optimizer, budget=budget, iteration=iteration)
-            clip_gradients(model.parameters(), max_norm=budget.clip_norm, iteration=iteration)
+            clip_gradients(model.parameters(), max_norm=budget.clip_norm)
             optimizer.step()
             storage.step()
 

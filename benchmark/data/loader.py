@@ -9,6 +9,7 @@ changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,7 @@ from benchmark.data.batches import load_batches
 from benchmark.data.label_maps import LabelMap
 from benchmark.data.pixel_frame import WHOLE_IMAGE
 from benchmark.data.placed_points import add_points
+from benchmark.data.read_ahead import read_ahead
 from benchmark.data.resize import fit_size, resize_image
 from benchmark.data.samplers import EndlessOrder, SampleKey
 from benchmark.data.split_checks import check_fits, require_captions, require_points
@@ -268,9 +270,15 @@ class EvalLoader:
             step: Distance between images, so that several processes can share them.
         """
         keys = ([SampleKey(0, 0, index)] for index in range(first, self._size, step))
-        describe = self._samples.describe
-        for (sample,) in load_batches(self._samples, keys, workers=self._workers, describe=describe):
-            yield self._finish(sample)
+        samples, describe = self._samples, self._samples.describe
+        batches = (
+            load_batches(samples, keys, workers=self._workers, describe=describe)
+            if self._workers
+            else read_ahead(samples, keys, describe=describe)
+        )
+        with closing(batches):
+            for (sample,) in batches:
+                yield self._finish(sample)
 
     def sample(self, index: int) -> tuple[Sample, Tensor]:
         """Return one image of the subset and its target (H, W), as `images` yields them."""

@@ -47,13 +47,14 @@ class _Wait:
     Attributes:
         describe: Function that returns what is waited for.
         limit_s: Seconds without progress after which the wait is given up.
-        cpu_s: Processor time at the last progress; None if it cannot be read.
+        cpu_s: Processor time at the last progress; None if it cannot be read, or is not read yet: most waits end before
+            the first look, and reading can take milliseconds.
         silent_s: Seconds since the last progress.
     """
 
     describe: Callable[[], str]
     limit_s: float
-    cpu_s: float | None
+    cpu_s: float | None = None
     silent_s: float = 0.0
 
 
@@ -117,7 +118,7 @@ class Watchdog:
             StalledError: There was no progress for too long.
         """
         limit_s = self._first_limit_s if self._is_first else max(self._first_limit_s, LATER_LIMIT_S)
-        self._wait = _Wait(describe, limit_s, self._read_cpu_s())
+        self._wait = _Wait(describe, limit_s)
         try:
             yield
             self._is_first = False

@@ -1,4 +1,4 @@
-"""Reads images and prints the outcome: `python -m tests.data.stuck WORKERS HAZARD FIFO`."""
+"""Reads images and prints the outcome: `python -m tests.data.stuck WORKERS HAZARD FIFO`; WORKERS may be "ahead"."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 
 from benchmark.core.types import Sample
 from benchmark.data.batches import load_batches
+from benchmark.data.read_ahead import read_ahead
 from benchmark.data.samplers import SampleKey
 
 BATCHES = 12
@@ -49,12 +50,20 @@ class Images(Dataset[Sample]):
             raise ValueError("a.png is broken")
 
 
-def main(workers: int, images: Images) -> None:
+def main(workers: str, images: Images) -> None:
     """Print the number of batches that arrived and the error that ended the reading."""
     keys = [[SampleKey(0, i, 2 * i), SampleKey(0, i, 2 * i + 1)] for i in range(BATCHES)]
     kept = []
+
+    def describe(key: SampleKey) -> str:
+        return f"image {key.image}"
+
     try:
-        for batch in load_batches(images, keys, workers=workers, describe=lambda key: f"image {key.image}"):
+        for batch in (
+            read_ahead(images, keys, describe=describe)
+            if workers == "ahead"
+            else load_batches(images, keys, workers=int(workers), describe=describe)
+        ):
             assert all((sample["image"] == int(sample["image_id"])).all() for sample in batch)
             kept.append(batch)
     except Exception as error:
@@ -64,4 +73,4 @@ def main(workers: int, images: Images) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Images(sys.argv[2], Path(sys.argv[3])))
+    main(sys.argv[1], Images(sys.argv[2], Path(sys.argv[3])))

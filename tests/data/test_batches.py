@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 def read(
     folder: Path,
     *,
-    workers: int = 2,
+    workers: int | str = 2,
     hazard: str = "none",
     before: tuple[str, ...] = (),
     limit: Callable[[], None] | None = None,

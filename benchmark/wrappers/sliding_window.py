@@ -1,4 +1,9 @@
-"""Sliding window around a method: large images are scored window by window, as in mmsegmentation's "slide" mode."""
+"""Sliding window around a method: large images are scored window by window, as in mmsegmentation's "slide" mode.
+
+All windows of an image have the same size. On a GPU, several go through the method together. On the CPU they go one by
+one: a product of larger matrices may round its last bit differently, and recorded counts are to be reproduced there.
+Images are not put together, as an engine evaluates each with random streams of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,9 @@ from benchmark.core.lazy_scores import LazyPrediction, get_scores, get_shape
 from benchmark.core.method import Method
 from benchmark.core.method_outputs import check_predictions
 from benchmark.core.types import Batch, Losses, Prediction, Sample
+
+MAX_PIXELS = 2**20
+"""Pixels of the windows that go through a method together on a GPU, such as four windows of 512 x 512."""
 
 Box = tuple[slice, slice]
 """Rows and columns of a window."""
@@ -63,22 +71,19 @@ class SlidingWindow(Method):
     def _predict_windows(self, sample: Sample) -> WindowedPrediction:
         height, width = sample["image"].shape[1:]
         boxes = list(iterate_windows(height, width, side=self.side, stride=self.stride))
+        windows = [_cut_window(sample, box) for box in boxes]
+        size = count_windows_together(windows[0]["image"])
+        batches = [windows[start : start + size] for start in range(0, len(windows), size)]
         return WindowedPrediction(
-            windows=[self._predict_window(sample, box) for box in boxes],
+            windows=[prediction for batch in batches for prediction in self._predict_batch(batch)],
             boxes=boxes,
             image_size=(height, width),
             output_size=(sample["height"], sample["width"]),
         )
 
-    def _predict_window(self, sample: Sample, box: Box) -> Prediction:
-        """Predict one window at the size of the window."""
-        rows, columns = box
-        window = sample.copy()
-        window["image"] = sample["image"][:, rows, columns]
-        window["height"], window["width"] = window["image"].shape[1:]
-        if "points" in sample:
-            window = _move_points(window, box)
-        return check_predictions(self.method.predict([window]), [window], self.method)[0]
+    def _predict_batch(self, windows: Batch) -> list[Prediction]:
+        """Predict windows of one size at that size."""
+        return check_predictions(self.method.predict(windows), windows, self.method)
 
 
 class WindowedPrediction(LazyPrediction):
@@ -134,6 +139,20 @@ def iterate_windows(height: int, width: int, *, side: int, stride: int) -> Itera
     for top in _compute_starts(height, side=side, stride=stride):
         for left in _compute_starts(width, side=side, stride=stride):
             yield slice(top, min(top + side, height)), slice(left, min(left + side, width))
+
+
+def count_windows_together(window: Tensor) -> int:
+    """Return the number of windows, as large as an image (3, H, W), that go through a method together."""
+    return 1 if window.device.type == "cpu" else max(1, MAX_PIXELS // window[0].numel())
+
+
+def _cut_window(sample: Sample, box: Box) -> Sample:
+    """Return the sample of one window, whose prediction has the size of the window."""
+    rows, columns = box
+    window = sample.copy()
+    window["image"] = sample["image"][:, rows, columns]
+    window["height"], window["width"] = window["image"].shape[1:]
+    return _move_points(window, box) if "points" in sample else window
 
 
 def _move_points(window: Sample, box: Box) -> Sample:

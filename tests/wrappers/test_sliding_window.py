@@ -14,7 +14,8 @@ from benchmark.core import lazy_scores
 from benchmark.core.lazy_scores import get_score_maps
 from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch, Losses, Prediction, Sample
-from benchmark.wrappers.sliding_window import SlidingWindow, iterate_windows
+from benchmark.wrappers import sliding_window
+from benchmark.wrappers.sliding_window import SlidingWindow, count_windows_together, iterate_windows
 from methods.blocks.images import to_predictions
 
 
@@ -119,6 +120,37 @@ def test_training_vocabulary_and_step_context_reach_the_inner_method() -> None:
 def test_the_inner_method_changes_mode_with_the_outer_one(mode: bool) -> None:
     outer = SlidingWindow(RedAndMean(), side=4, stride=4).train(mode)
     assert outer.method.training is mode
+
+
+class SizeRecorder(RedAndMean):
+    """Method that keeps the sizes of its batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def predict(self, batch: Batch) -> list[Prediction]:
+        self.sizes.append(len(batch))
+        return super().predict(batch)
+
+
+def test_windows_go_through_the_method_one_by_one_on_the_cpu_and_together_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inner, sample = SizeRecorder(), make_sample(make_image(9, 13))
+    outer = SlidingWindow(inner, side=4, stride=3)
+    (one_by_one,) = outer.predict([sample])
+    assert inner.sizes == [1] * 12
+    inner.sizes.clear()
+    monkeypatch.setattr(sliding_window, "count_windows_together", lambda _: 5)
+    assert torch.equal(outer.predict([sample])[0]["sem_seg"], one_by_one["sem_seg"])
+    assert inner.sizes == [5, 5, 2]
+
+
+def test_windows_together_have_a_bounded_number_of_pixels() -> None:
+    window = torch.empty(3, 512, 512, device="meta")
+    assert [count_windows_together(window[:, :side, :side]) for side in (224, 512)] == [20, 4]
+    assert count_windows_together(torch.empty(3, 2048, 2048, device="meta")) == 1
 
 
 class PointRecorder(RedAndMean):

@@ -1,4 +1,4 @@
-"""A thread reads the next images while the caller works; order, errors and interruptions are those of reading in turn."""
+"""A thread reads the next images while the caller works; order, errors and interruptions are as in reading in turn."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_few_batches_are_read_while_the_caller_works_with_the_first() -> None:
 
 def test_a_broken_image_is_an_error_after_those_before_it() -> None:
     seen = list[str]()
-    with pytest.raises(ValueError, match="a.png is broken"):
+    with pytest.raises(ValueError, match=r"a\.png is broken"):
         seen.extend(batch[0]["image_id"] for batch in read_all(Images(broken=3)))
     assert seen == ["0", "1", "2"] and not list_readers()
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import yaml
 
 from benchmark.utils.shown_values import show_value
-from benchmark.utils.yaml_loader import Loader
+from benchmark.utils.yaml_loader import Dumper, Loader
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pydantic import ValidationError
 
@@ -64,6 +64,11 @@ def read_table(path: Path, *, kind: str) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise ValueError(f"{path} is not a valid {kind}: expected a table (key: value), found {_name_kind(table)}")
     return table
+
+
+def format_table(table: Mapping[str, Any]) -> str:
+    """Return a table of plain values as YAML, which `read_table` reads back as it is."""
+    return yaml.dump(table, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _name_kind(value: object) -> str:

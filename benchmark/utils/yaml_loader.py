@@ -61,6 +61,14 @@ class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mis
         node.value = [*(pair for key, pair in merged.items() if key not in pairs), *pairs.values()]
 
 
+class Dumper(yaml.SafeDumper):
+    """Dumper of what the loader reads: texts that some reader of YAML takes for another value are in quotes."""
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        """Write equal values again in place of aliases, which are harder to read."""
+        return True
+
+
 def _count_values(node: Any, sizes: dict[int, int]) -> int:
     """Check the keys of all tables within a node, and return the number of its values with all copies by aliases.
 
@@ -142,6 +150,9 @@ def _set_up() -> None:
     for name, (pattern, first) in _SCALARS.items():
         Loader.add_implicit_resolver(f"{_TAG}{name}", re.compile(rf"^(?:{pattern})$"), first)
     Loader.add_implicit_resolver(AMBIGUOUS, re.compile(rf"^(?:{_AMBIGUOUS_NUMBER})$"), list("-+0123456789"))
+    for character, resolvers in Loader.yaml_implicit_resolvers.items():
+        for tag, regexp in resolvers:
+            Dumper.add_implicit_resolver(tag, regexp, [character])
     kept = {f"{_TAG}{name}" for name in _SUPPORTED}
     Loader.yaml_constructors = {tag: make for tag, make in Loader.yaml_constructors.items() if tag in kept}
     Loader.add_constructor(f"{_TAG}int", _construct_int)

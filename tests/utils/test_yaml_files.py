@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from benchmark.utils.frozen_model import FrozenModel
-from benchmark.utils.yaml_files import read_model, read_table
+from benchmark.utils.yaml_files import format_table, read_model, read_table
 
 
 class Circle(FrozenModel):
@@ -67,3 +67,27 @@ def test_a_broken_file_is_named_in_one_line(file: Path, content: bytes, message:
         read_model(Circle, file, kind="circle", name="a")
     text = str(caught.value)
     assert text.startswith(f"{file} is not a valid circle: ") and message in text and "\n" not in text
+
+
+def test_a_written_table_is_read_back_as_it_was(file: Path) -> None:
+    texts = [
+        "1e-3",
+        "1e3",
+        "no",
+        "on",
+        "0x1F",
+        "10:30",
+        "2024-01-01",
+        "~",
+        "",
+        "012",
+        "1_000",
+        "größe",
+        "a: b",
+        "- c",
+        "&a",
+    ]
+    values: list[object] = [1e-5, 1e-3, 0.5, 10, -3, True, None, 1e20, [], {}]
+    table = {"texts": texts, "values": values, **{text: text for text in texts if text}, "again": [values, values]}
+    file.write_text(format_table(table), encoding="utf-8")
+    assert read_table(file, kind="table") == table

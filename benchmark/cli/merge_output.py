@@ -1,4 +1,4 @@
-"""What became of the runs and plans of another store, for people and as JSON."""
+"""What became of the runs, plans and papers of another store, for people and as JSON."""
 
 from __future__ import annotations
 
@@ -19,13 +19,21 @@ def print_merge(result: MergeResult, *, is_dry: bool) -> None:
     for decision in result.runs:
         if decision.reason:
             print_line(f"  {decision.fate}: {decision.run_id} ({decision.reason})")
-    for plan in result.plans:
-        if plan.action != "identical":
-            print_line(f"  plan {plan.name}: {plan.action}" + (f" ({plan.reason})" if plan.reason else ""))
+    for kind, merged in (("plan", result.plans), ("paper", result.papers)):
+        for part in merged:
+            if part.action != "identical":
+                print_line(f"  {kind} {part.name}: {part.action}" + (f" ({part.reason})" if part.reason else ""))
 
 
 def describe_merge(result: MergeResult) -> dict[str, Any]:
     """Return what became of the runs and plans of another store, for JSON."""
     runs = [{"id": run.run_id, "fate": run.fate, "reason": run.reason} for run in result.runs]
     plans = [{"name": plan.name, "action": plan.action, "reason": plan.reason} for plan in result.plans]
-    return {"source": str(result.source), "runs": runs, "plans": plans, "exit_code": result.exit_code}
+    papers = [{"name": paper.name, "action": paper.action, "reason": paper.reason} for paper in result.papers]
+    return {
+        "source": str(result.source),
+        "runs": runs,
+        "plans": plans,
+        "papers": papers,
+        "exit_code": result.exit_code,
+    }

@@ -46,13 +46,17 @@ def missing(
 ) -> None:
     """Print which runs a study or a paper's table lacks and what they would cost; write them as a study."""
     from benchmark.planning.missing_runs import join_missing
+    from benchmark.store.stored_papers import locate_table
 
     store = open_store(context)
-    parts = _find_parts(name, tuple(splits or ()), store)
+    located = locate_table(store, name)
+    parts = _find_parts(located, tuple(splits or ()), store)
     rows = [row for part in parts for row in _estimate(part, store, device_memory)]
     study = join_missing(parts, name=out.stem if out is not None else "missing", title=f"Missing runs of {name}")
     if out is not None and study is not None:
         write_study(study, out)
+    for line in _describe_imports(store, located, tuple(splits or ())):
+        print_note(line)
     if as_json:
         return print_json(_describe(name, parts, rows))
     left, total = (
@@ -94,6 +98,21 @@ def _find_parts(name: str, splits: tuple[str, ...], store: Store) -> list[Missin
     return [find_missing(request, store) for request in requests]
 
 
+def _describe_imports(store: Store, name: str, splits: tuple[str, ...]) -> list[str]:
+    """Return a line per row and dataset of a paper's table whose imported predictions are missing."""
+    from benchmark.core.paper_tables import choose_datasets
+    from benchmark.report.papers.missing import describe_imports
+    from benchmark.store.imported_rows import find_imported_rows
+    from benchmark.store.stored_papers import find_table
+
+    named = find_table(store, name)
+    if named is None:
+        return []
+    datasets = [dataset for split in splits or ("",) for dataset in choose_datasets(named, split)]
+    done = {(row.label, row.split) for row in find_imported_rows(store, named, datasets)}
+    return list(describe_imports(named, datasets, done=done))
+
+
 def _estimate(part: MissingRuns, store: Store, device_memory: str | None) -> list[RowEstimate]:
     from benchmark.planning.estimate import estimate_rows
     from benchmark.planning.pace_times import TargetGpu
@@ -109,14 +128,13 @@ def write_study(study: Study, path: Path) -> None:
         ValueError: The suffix is not that of a YAML file.
         OSError: The file cannot be written.
     """
-    import yaml
-
     from benchmark.utils.atomic_files import write_text
+    from benchmark.utils.yaml_files import format_table
 
     if path.suffix not in (".yaml", ".yml"):
         raise ValueError(f"{path} has not the suffix of a study: give a name that ends in .yaml")
     fields: dict[str, Any] = study.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
-    write_text(path, yaml.safe_dump(fields, sort_keys=False, allow_unicode=True, width=120))
+    write_text(path, format_table(fields))
 
 
 def _describe(name: str, parts: list[MissingRuns], rows: list[RowEstimate]) -> dict[str, Any]:

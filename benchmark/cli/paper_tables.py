@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmark.core.paper_tables import NamedTable
     from benchmark.core.study import PlanRow
     from benchmark.report.papers.paper_results import PaperResults
+    from benchmark.report.rows import Row
     from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.index.report_index import Report
     from benchmark.store.store import Store
@@ -33,11 +34,11 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
         KeyError: A name is unknown; the message suggests the nearest.
         ValueError: The paper is invalid, or numbers cannot meet in one table; the message says why.
     """
-    from benchmark.core.paper_tables import load_table
+    from benchmark.store.stored_papers import load_store_table
 
     refuse_options(context, ["sort", "by_split", "baseline"], name)
     options = context.params
-    named = load_table(name).with_columns(split_keys("--columns", options["columns"]))
+    named = load_store_table(store, name).with_columns(split_keys("--columns", options["columns"]))
     split = read_option("--split", options["split"], "give the name of a split")
 
     def draw() -> Report:
@@ -70,10 +71,11 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 
 def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:
     """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
+    from benchmark.core.paper_tables import is_paper_file
     from benchmark.store.named_plans import read_plan_rows
 
     rows = read_plan_rows(store, named.name)
-    if named.name.paper.endswith((".yaml", ".yml")) or _list_unplanned(named, rows, split=split):
+    if is_paper_file(named.name.paper) or _list_unplanned(named, rows, split=split):
         return None
     plans = named.name.select_plans(store.list_plans())
     return Sources(plans, [run_id for row in rows for run_id in row.ids.values()])
@@ -92,45 +94,66 @@ def collect_paper_table(
         convention: Name of the convention of the scores.
     """
     from benchmark.report.papers.paper_results import collect_paper
+    from benchmark.report.portable_rows import make_portable
+    from benchmark.store.stored_papers import is_stored
 
-    rows = find_plan_rows(store, named, split=split)
-    metrics = columns.metrics
+    def adapt(rows: list[Row]) -> list[Row]:
+        return make_portable(store, rows) if is_stored(store, named) else rows
+
     return collect_paper(
         store,
         named,
-        rows,
+        find_plan_rows(store, named, split=split),
         split=split,
         convention=find_convention(convention),
-        metrics=metrics,
+        metrics=columns.metrics,
         has_ranks=columns.has_ranks,
+        adapt=adapt,
     )
 
 
 def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[PlanRow]:
-    """Return the planned rows of a table: those of its saved plans, and on other splits those it would have now.
+    """Return the rows of a table: those of its saved plans, on other splits those it would have now, and imported ones.
 
-    A split whose data or weights are not on this machine, and that was never planned in this store, has no rows.
+    A split whose data or weights are not on this machine, and that was never planned in this store, has no rows to run;
+    nothing is planned of a paper that the store brings along.
 
     Args:
         store: Store that holds plans and runs.
         named: Table.
         split: Name or pattern of the splits to take; empty for those of the table.
-    """
-    from benchmark.store.named_plans import read_plan_rows
 
-    rows = read_plan_rows(store, named.name)
-    unplanned = _list_unplanned(named, rows, split=split) if store.list_ids() else []
-    return [*rows, *(row for place in unplanned for row in _plan_now(store, named, place))]
+    Raises:
+        KeyError: A split is unknown; the message suggests the nearest.
+        ValueError: Several imports fit a row; the message says how to tell them apart.
+    """
+    from benchmark.core.paper_tables import choose_datasets
+    from benchmark.core.split import load_split, name_split
+    from benchmark.store.imported_rows import find_imported_rows
+    from benchmark.store.named_plans import read_plan_rows
+    from benchmark.store.stored_papers import is_stored
+
+    rows, datasets = read_plan_rows(store, named.name), choose_datasets(named, split)
+    known = {row.split for row in rows}
+    for place in dict.fromkeys(place for dataset in datasets for place in dataset.splits):
+        if name_split(place) not in known:
+            load_split(place)  # of a misspelt name, all runs would be missing
+    is_planned = store.list_ids() and not is_stored(store, named)
+    unplanned = _list_unplanned(named, rows, split=split) if is_planned else []
+    planned = [*rows, *(row for place in unplanned for row in _plan_now(store, named, place))]
+    return [*planned, *find_imported_rows(store, named, datasets)]
 
 
 def _list_unplanned(named: NamedTable, rows: Sequence[PlanRow], *, split: str) -> list[str]:
-    """Return the splits of a table that no plan has, unless the table is one of changed settings."""
+    """Return the splits of a table that no plan has; none if its settings are changed, or if no row is run."""
     from benchmark.core.paper_tables import choose_datasets
     from benchmark.core.split import name_split
 
     known = {row.split for row in rows}
     places = dict.fromkeys(place for dataset in choose_datasets(named, split) for place in dataset.splits)
-    return [] if named.name.change else [place for place in places if name_split(place) not in known]
+    if named.name.change or not named.table.own_rows:
+        return []
+    return [place for place in places if name_split(place) not in known]
 
 
 def _plan_now(store: Store, named: NamedTable, split: str) -> Sequence[PlanRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,6 +73,7 @@ def table(
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     if len(names) == 1 and _is_paper_table(names[0]):
         return print_paper_table(context, store, names[0], fmt=fmt)
+    _refuse_mixed(store, names)
     refuse_options(context, ["provenance"], " ".join(names))
 
     def draw() -> Report:
@@ -92,6 +94,25 @@ def table(
         return Report(text, closing_notes=closing, files=list_split_files(results.rows))
 
     return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
+
+
+def _refuse_mixed(store: Store, names: Sequence[str]) -> None:
+    """Check that no name is a paper's table, which stands alone.
+
+    Raises:
+        ValueError: One is; the message says what to give.
+    """
+    from benchmark.core.paper_tables import read_name
+    from benchmark.store.named_plans import select_plans
+
+    papers = [name for name in names if _is_paper_table(name)]
+    if papers:
+        parts = [select_plans(store, name) or [read_name(name).plan] if name in papers else [name] for name in names]
+        plans = " ".join(part for some in parts for part in some)
+        raise ValueError(
+            f"{papers[0]!r} is a paper's table, which is printed alone: give it without the other names, or its runs "
+            f"as those of a study (chimera-bench table {plans})"
+        )
 
 
 def _is_paper_table(name: str) -> bool:

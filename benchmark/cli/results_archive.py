@@ -38,7 +38,7 @@ def export_archive(store: Store, names: Sequence[str], out: Path) -> None:
 def import_archive(store: Store, archive: Path, *, only_check: bool, as_json: bool) -> ExitCode:
     """Take in an archive of results, or only check it; print the result and return the exit code."""
     from benchmark.cli.merge_output import describe_merge, print_merge
-    from benchmark.exchange.import_results import check_results, import_results
+    from benchmark.exchange.import_results import check_results, import_results, read_archived_names
 
     if only_check:
         check = check_results(archive)
@@ -50,8 +50,8 @@ def import_archive(store: Store, archive: Path, *, only_check: bool, as_json: bo
         return result.exit_code
     print_line("all checksums are right")
     print_merge(result, is_dry=False)
-    for plan in result.plans:
-        name = plan.plan.study if plan.plan is not None else plan.name
+    apart = [plan.plan.study for plan in result.plans if plan.plan is not None and plan.plan.study != plan.name]
+    for name in (*read_archived_names(archive), *apart):
         print_note(f"draw its table: {format_command(store, 'table', name)}")
     return result.exit_code
 

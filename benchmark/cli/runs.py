@@ -86,7 +86,7 @@ def run_here(
         plan=selection.named_plan,
     )
     print_contracts(store, selection)
-    _print_results(store, selection.specs, selection.named_plan)
+    _print_results(store, selection.specs, selection.named_plan, table=selection.table)
     return code
 
 
@@ -213,14 +213,14 @@ def print_runs(store: Store, selection: Selection) -> None:
     print_line(format_states(states))
 
 
-def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None) -> None:
+def _print_results(store: Store, specs: Sequence[RunSpec], plan: Plan | None, *, table: Sequence[str] = ()) -> None:
     from benchmark.evaluation.scores import score
     from benchmark.evaluation.undefined_scores import describe_undefined_run
     from benchmark.report.tables.numbers import format_score
 
     if plan is not None:
         print_line(format_states([store.run(spec.id).read_state() for spec in specs]))
-        print_line(f"Print the table: {format_command(store, 'table', plan.study)}")
+        print_line(f"Print the table: {format_command(store, 'table', *(table or [plan.study]))}")
         return
     labels = label_specs(specs, None)
     for spec in specs:

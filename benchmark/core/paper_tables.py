@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from benchmark.core.paper import PAPERS, Paper, PaperDataset, PaperRow, PaperTable, list_papers, load_paper
+from benchmark.core.paper import Paper, PaperDataset, PaperTable
+from benchmark.core.paper_files import PAPERS, list_papers, load_paper
+from benchmark.core.paper_row import PaperRow
 from benchmark.core.split import name_split
 from benchmark.core.study import Study, StudyRow
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
@@ -38,11 +40,13 @@ class TableName:
     @property
     def plan(self) -> str:
         """Name of the plan of the table on its own splits."""
-        paper = Path(self.paper).stem if self.paper.endswith((".yaml", ".yml")) else self.paper
+        paper = Path(self.paper).stem if is_paper_file(self.paper) else self.paper
         return f"{spell_paper(paper)}.{self.table}"
 
     def __str__(self) -> str:
-        return f"{spell_paper(self.paper)}/{self.table}{self.change}"
+        """Return the name as it is on every machine: that of a file has no folder."""
+        paper = Path(self.paper).name if is_paper_file(self.paper) else spell_paper(self.paper)
+        return f"{paper}/{self.table}{self.change}"
 
     def name_plan(self, splits: Sequence[str] = ()) -> str:
         """Return the name of the plan on some splits; on those of the table if none are given."""
@@ -93,9 +97,14 @@ def choose_datasets(named: NamedTable, split: str = "") -> tuple[PaperDataset, .
     return tuple(fitting) or (PaperDataset(label=wanted, split=split),)
 
 
+def is_paper_file(name: str) -> bool:
+    """Return whether a paper is named by the path of its file."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def spell_paper(name: str) -> str:
     """Return a paper as it is named on the command line: "chimera-seg" for chimera_seg.yaml, a path as it is."""
-    return name if name.endswith((".yaml", ".yml")) else name.replace("_", "-")
+    return name if is_paper_file(name) else name.replace("_", "-")
 
 
 def list_tables(folder: Path = PAPERS) -> list[str]:
@@ -127,12 +136,40 @@ def explain_missing_table(text: str, folder: Path = PAPERS) -> str:
     return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, known)
 
 
+def explain_whole_paper(text: str, folder: Path = PAPERS) -> str:
+    """Return one line about a text that names a paper and none of its tables; empty if the text names no paper."""
+    stem = text.replace("-", "_")
+    if is_paper_file(text):
+        tables = _list_file_tables(Path(text).expanduser())
+    else:
+        tables = _list_own_tables(stem, folder) if stem in list_papers(folder) else []
+    names = ", ".join(f"{spell_paper(text)}/{table}" for table in tables)
+    return f"{text!r} is a paper: give one of its tables: {names}" if names else ""
+
+
 def read_name(text: str) -> TableName:
     """Return the name of a table in its parts; `is_table` must hold."""
     match = FILE.fullmatch(text)
     paper, rest = (match["paper"], match["table"]) if match else (text.partition("/")[0], text.partition("/")[2])
     table, plus, change = rest.partition("+")
     return TableName(paper, table, f"{plus}{change}")
+
+
+def spell_planned_table(text: str, plan: str, splits: Sequence[str]) -> tuple[str, ...]:
+    """Return the words behind `chimera-bench table` that print what was planned; the plan alone if a text is no table.
+
+    Args:
+        text: Name that the user gave.
+        plan: Name of the plan.
+        splits: Splits that the user gave; none for those of the table.
+    """
+    if not is_table(text):
+        return (plan,)
+    name, (base, plus, change) = read_name(text), plan.partition("+")
+    if base != name.name_plan(splits) or len(splits) > 1:
+        return (plan,)
+    paper = text.rpartition("/")[0]
+    return (f"{paper}/{name.table}{plus}{change}", *(word for split in splits for word in ("--split", split)))
 
 
 def load_table(text: str, folder: Path = PAPERS) -> NamedTable:
@@ -167,7 +204,7 @@ def make_table_study(named: NamedTable, splits: Sequence[str] = ()) -> Study:
         name=named.name.name_plan(splits),
         title=named.title,
         rows=tuple(study_row for row in table.own_rows for study_row in _make_rows(row, places)),
-        baseline=table.baseline,
+        baseline=table.baseline if table.baseline in {row.label for row in table.own_rows} else "",
         split=places,
         seeds=table.seeds,
         protocol=table.protocol,
@@ -193,4 +230,13 @@ def _make_rows(row: PaperRow, splits: Sequence[str]) -> list[StudyRow]:
 
 def _list_own_tables(paper: str, folder: Path) -> list[str]:
     tables = read_table(folder / f"{paper}.yaml", kind="paper").get("tables")
+    return list(tables) if isinstance(tables, dict) else []
+
+
+def _list_file_tables(path: Path) -> list[str]:
+    """Return the names of the tables in a YAML file; none if it is no paper."""
+    try:
+        tables = read_table(path, kind="paper").get("tables") if path.is_file() else None
+    except ValueError:  # who reads the file as a study says why
+        return []
     return list(tables) if isinstance(tables, dict) else []

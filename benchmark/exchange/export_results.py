@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.core.paper_tables import list_tables as list_paper_tables
+from benchmark.core.paper_tables import NamedTable, is_table
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
+from benchmark.exchange.archived_papers import write_papers
 from benchmark.exchange.checksums import CHECKSUMS, format_checksums
 from benchmark.exchange.merge_decision import find_problem
 from benchmark.exchange.results_content import MANIFEST, README, RUNS, SUFFIX, TABLES
@@ -26,9 +27,11 @@ from benchmark.report.named_rows import make_plan
 from benchmark.report.tables.table_files import DrawableTable, list_tables
 from benchmark.store.archive import check_new_archive, list_result_files, write_entries
 from benchmark.store.contract_record import find_contract, write_contract
+from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.named_plans import select_plans
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
+from benchmark.store.stored_papers import load_store_table
 from benchmark.utils.atomic_files import format_json
 
 
@@ -55,7 +58,7 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
 
     Args:
         store: Store that holds them.
-        names: Studies, methods or runs, see `named_rows.make_plan`.
+        names: Studies, tables of papers, methods or runs, see `named_rows.make_plan`.
         out: File to write, .zip.
 
     Raises:
@@ -65,19 +68,22 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
         OSError: The file cannot be written; nothing is left behind.
     """
     check_new_archive(out, suffixes=[SUFFIX])
+    papers = [load_store_table(store, name) for name in dict.fromkeys(names) if is_table(name)]
     plans = [
         make_plan(store, [part], list_variants=_list_variants)
         for name in dict.fromkeys(names)
         for part in select_plans(store, name) or [name]
     ]
-    ids = list(dict.fromkeys(run_id for plan in plans for run_id in plan.ids))
+    imported = [row.ids.values() for table in papers for row in find_imported_rows(store, table)]
+    ids = list(dict.fromkeys(run_id for some in (*(plan.ids for plan in plans), *imported) for run_id in some))
     records = {run_id: record for run_id in ids if (record := _read_record(store, run_id)) is not None}
     if not records:
         raise ValueError(f"none of the {len(ids)} runs has a record, so there is nothing to export")
     planned = [plan.study for plan in plans]
-    studies = _name_tables(store, names, planned)
+    studies = _name_tables(store, papers, planned)
     with tempfile.TemporaryDirectory(prefix="chimera-bench-export-") as folder:
         own = _gather(store, Path(folder), records, plans=[name for name in planned if name in store.list_plans()])
+        write_papers(own, papers)
         tables = {table.name: table.draw().encode() for table in draw_again(own, studies)}
         manifest = make_manifest(records.values(), studies=studies, tables=list(tables), package=describe_package())
         files = {f"{RUNS}/{path.relative_to(folder).as_posix()}": path for path in own.root.rglob("*.*")}
@@ -90,13 +96,11 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
     return ExportResult(manifest, tuple(written), unfinished, stale)
 
 
-def _name_tables(store: Store, names: Sequence[str], planned: Sequence[str]) -> list[str]:
-    """Return the names that tables are drawn of: included tables of papers, and studies and methods as they are called.
-
-    A paper in a file of the user's is none that others have, so that its tables are drawn as those of studies.
-    """
-    tables = [name for name in dict.fromkeys(names) if name in list_paper_tables() and select_plans(store, name)]
-    drawn = {plan for name in tables for plan in select_plans(store, name)}
+def _name_tables(store: Store, papers: Sequence[NamedTable], planned: Sequence[str]) -> list[str]:
+    """Return the names that tables are drawn of: tables of papers, and studies and methods as they are called."""
+    plans = store.list_plans()
+    drawn = {plan for table in papers for plan in (*table.name.select_plans(plans), table.name.plan)}
+    tables = dict.fromkeys(str(table.name) for table in papers)
     return [*tables, *(name for name in planned if name not in drawn)]
 
 

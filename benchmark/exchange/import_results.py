@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.exchange.export_results import draw_again
 from benchmark.exchange.merge_store import MergeResult, merge
-from benchmark.exchange.results_content import RUNS, TABLES, check_archive, read_manifest, unpack_results
+from benchmark.exchange.results_content import MANIFEST, RUNS, TABLES, check_archive, read_manifest, unpack_results
 from benchmark.exchange.results_manifest import ResultsManifest, describe_package
 from benchmark.store.store import Store
 from benchmark.utils.exit_codes import ExitCode
@@ -68,6 +69,12 @@ def import_results(archive: Path, store: Store) -> MergeResult:
     """
     check_archive(archive)
     return merge(archive, store, unpack=unpack_results)
+
+
+def read_archived_names(archive: Path) -> tuple[str, ...]:
+    """Return the names that the tables of an archive are of; the archive was verified before."""
+    with zipfile.ZipFile(archive) as file:
+        return ResultsManifest.model_validate_json(file.read(MANIFEST)).studies
 
 
 def check_results(archive: Path) -> ResultsCheck:

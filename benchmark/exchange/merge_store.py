@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.exchange.archived_papers import PaperMerge, merge_papers, write_merged
 from benchmark.exchange.merge_decision import Fate, MergeDecision, decide, find_problem
 from benchmark.exchange.merge_plans import PlanMerge, merge_plans
 from benchmark.exchange.store_archive import is_archive, unpack_archive
@@ -35,11 +36,13 @@ class MergeResult:
         source: Store or archive as given.
         runs: Decisions, by id of the run.
         plans: What became of the plans.
+        papers: What became of the papers of users' files.
     """
 
     source: Path
     runs: tuple[MergeDecision, ...]
     plans: tuple[PlanMerge, ...]
+    papers: tuple[PaperMerge, ...] = ()
 
     def count(self, fate: Fate) -> int:
         """Return the number of runs with a fate."""
@@ -48,9 +51,10 @@ class MergeResult:
     @property
     def exit_code(self) -> ExitCode:
         """Exit code of a command that ends with this result."""
-        if self.count(Fate.DIFFERENT):
+        actions = [*(plan.action for plan in self.plans), *(paper.action for paper in self.papers)]
+        if self.count(Fate.DIFFERENT) or "different" in actions:
             return ExitCode.DIFFERENT
-        is_broken = self.count(Fate.BROKEN) or any(plan.action == "broken" for plan in self.plans)
+        is_broken = self.count(Fate.BROKEN) or "broken" in actions
         return ExitCode.FINISHED_WITH_FAILURES if is_broken else ExitCode.SUCCESS
 
 
@@ -78,11 +82,12 @@ def merge(
         other = Store(unpack(source, staging / "archive") if is_packed else _check_store(source, store))
         ids = other.list_ids()
         runs = tuple(_merge_run(store, other, run_id, staging=None if is_dry else staging) for run_id in ids)
-        plans = tuple(merge_plans(store, other))
+        plans, papers = tuple(merge_plans(store, other)), tuple(merge_papers(store, other))
         if not is_dry:
             _write_plans(store, plans)
+            write_merged(store, other, papers)
             _copy_contracts(store, other)
-    return MergeResult(source, runs, plans)
+    return MergeResult(source, runs, plans, papers)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ MANIFEST.json   see `results_manifest`
 README.md       how to take the archive in
 SHA256SUMS      checksums of all other files
 tables/         tables of the studies
-runs/           the runs and plans, a store
+runs/           the runs and plans, and papers of users' files: a store
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import zipfile
 from pathlib import Path
 
+from benchmark.exchange.archived_papers import check_papers
 from benchmark.exchange.checksums import CHECKSUMS, verify_checksums
 from benchmark.exchange.merge_decision import find_problem
 from benchmark.exchange.results_container import check_container
@@ -21,6 +22,7 @@ from benchmark.exchange.store_archive import ArchiveLimits, unpack_files
 from benchmark.store.disk_usage import format_size
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.store.stored_papers import PAPERS_FOLDER, SPLITS_FOLDER
 from benchmark.utils.atomic_files import read_value
 
 MANIFEST, README, TABLES, RUNS = "MANIFEST.json", "README.md", "tables", "runs"
@@ -31,7 +33,7 @@ MAX_COUNTS = 10**9
 """Most bytes of the arrays in a file of counts."""
 _KNOWN = re.compile(
     rf"{MANIFEST}|{README}|{CHECKSUMS}|{TABLES}/.+\.(txt|md|tex|html|csv|json)|{RUNS}/plans/[^/]+\.json|"
-    rf"{RUNS}/contract/[0-9a-f]+\.json|"
+    rf"{RUNS}/contract/[0-9a-f]+\.json|{RUNS}/{PAPERS_FOLDER}/({SPLITS_FOLDER}/)?[^/]+\.ya?ml|"
     rf"{RUNS}/[^/]+-s\d+-[0-9a-f]{{16}}/(spec\.json|record\.json|counts\.npz|accepted\.json|predictions\.json|history\.jsonl)"
 )
 """Names of files that belong into an archive of results: none of them is ever executed or unpickled."""
@@ -62,6 +64,7 @@ def unpack_results(path: Path, folder: Path) -> Path:
     try:
         _check_names(folder)
         _check_runs(Store(folder / RUNS), read_manifest(folder))
+        check_papers(Store(folder / RUNS))
     except ValueError as error:
         reason = str(error).replace(f"{folder}/", "")
         raise ValueError(f"{path} is no sound archive of results: {reason}; nothing was merged") from error

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.grid import check_size, count_runs
-from benchmark.core.paper_tables import explain_missing_table, is_table, load_table, make_table_study
+from benchmark.core.paper_tables import (
+    explain_missing_table,
+    explain_whole_paper,
+    is_table,
+    load_table,
+    make_table_study,
+    spell_planned_table,
+)
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
 from benchmark.planning.missing_method import explain_missing_method
@@ -16,6 +23,7 @@ from benchmark.planning.modified_study import format_changes, make_name, make_st
 from benchmark.planning.plan_notes import describe_weights, plan_aloud
 from benchmark.planning.registry import list_methods, load_recipe, simplify_name
 from benchmark.store.store import Store
+from benchmark.store.stored_papers import locate_table
 from benchmark.utils.method_names import INIT, is_method_path, is_path_like, name_method_file, split_method
 
 LARGE = 2000
@@ -58,6 +66,7 @@ class Selection:
         make_specs: Function that returns the specs of some of the runs.
         plan: Plan that the runs belong to; None for specs that were given one by one.
         is_named: Whether the plan has a name to save it under; the runs of a method have one only if they are a grid.
+        table: Words behind `chimera-bench table` that print its results; those of its plan if there are none.
     """
 
     name: str
@@ -66,6 +75,7 @@ class Selection:
     make_specs: Callable[[Sequence[str]], Sequence[RunSpec]]
     plan: Plan | None = None
     is_named: bool = False
+    table: tuple[str, ...] = ()
 
     @property
     def specs(self) -> Sequence[RunSpec]:
@@ -128,13 +138,15 @@ def select_runs(
         KeyError: A name is unknown; the message names the nearest.
         ValueError: The runs are impossible; the message says why.
     """
+    given, request = request.name, replace(request, name=locate_table(store, request.name))
     if request.plan_name in {*list_studies(), *list_methods()} - {request.name}:
         raise ValueError(f"{request.plan_name!r} is the name of another study or method: give another --name")
     if is_study(request.name):
         study = make_requested_study(request)
         _check_own_name(study.name, request.name)
         _notify_size(study, notify)
-        return select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
+        selection = select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
+        return replace(selection, table=spell_planned_table(given, study.name, request.splits))
     return _select_method(request, store=store, keep=keep, notify=notify)
 
 
@@ -151,6 +163,8 @@ def make_requested_study(request: Request) -> Study:
         raise ValueError(f"--weights is for a method: give rows of {request.name} their own, weights: FILE")
     if is_table(request.name):
         return _modify(make_table_study(load_table(request.name), request.splits), replace(request, splits=()))
+    if whole := explain_whole_paper(request.name):
+        raise ValueError(whole)
     return _modify(load_study(request.name), request)
 
 

@@ -9,15 +9,18 @@ from fnmatch import fnmatchcase
 from itertools import product
 from pathlib import Path
 
+from benchmark.core.paper_tables import explain_whole_paper
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.split import name_split
 from benchmark.core.study import Plan, PlanRow
 from benchmark.report.row_labels import label_rows
 from benchmark.store.exact_names import is_called, read_spec
+from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.method_code import select_code
 from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
+from benchmark.store.stored_papers import find_table
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.forked_map import map_forked
 from benchmark.utils.method_names import name_method_file, split_method
@@ -82,7 +85,7 @@ def make_plan(
     order = _order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
     titles = dict.fromkeys(part.title for part in parts)
     return Plan(
-        study=" ".join(part.name for part in parts),
+        study=" ".join(dict.fromkeys(part.name for part in parts)),
         title=", ".join(titles) + (f" [{changes}]" if changes else ""),
         rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
         baseline=next((part.baseline for part in parts if part.baseline), ""),
@@ -124,15 +127,24 @@ class _Part:
 
 
 def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_Part]:
-    """Return what a name stands for; that is several parts for a table of a paper, one for each of its plans."""
+    """Return what a name stands for: of a table of a paper, a part for each of its plans and one of imported rows."""
     plans = select_plans(store, name)
-    return [_read_study(store, plan) for plan in plans] or [_find_rows(store, name, list_variants)]
+    parts = [_read_study(store, plan) for plan in plans]
+    table = find_table(store, name)
+    imported = [] if table is None else find_imported_rows(store, table)
+    if table is not None and imported:
+        rows = [NamedRow(row, _read_any_spec(store, row.ids.values()), table.name.plan) for row in imported]
+        parts.append(_Part(table.name.plan, table.title, rows))
+    return parts or [_find_rows(store, name, list_variants)]
 
 
 def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
     """Return what a name stands for: a study, a method, or runs, in this order."""
-    if name.endswith((".yaml", ".yml")) or name in store.list_plans():
-        return _read_study(store, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
+    is_file = name.endswith((".yaml", ".yml"))
+    if is_file and (whole := explain_whole_paper(name)):
+        raise KeyError(whole)
+    if is_file or name in store.list_plans():
+        return _read_study(store, Path(name).stem if is_file else name)
     specs = _find_method(store, name) or _find_method(store, f"{IMPORTED}/{name}")
     if specs:
         unreadable = [_make_unreadable_row(store, run_id) for run_id in _list_unreadable(store, name)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark.evaluation.ranks import RowRank
 from benchmark.report.differences import AdjustedDifference, compare_with_baselines, find_baselines
-from benchmark.report.pools import PooledGroup, pool_groups
+from benchmark.report.pools import PooledGroup, PooledGroups, pool_groups
 from benchmark.report.ranks import rank_rows
 from benchmark.report.result_row import ResultRow
 from benchmark.report.row_groups import RowGroup, group_rows, identify_row
@@ -94,7 +94,12 @@ class StudyResults:
 
 
 def collect_results(
-    rows: Sequence[Row], *, baseline: str = "", has_ranks: bool = False, is_by_split: bool = False
+    rows: Sequence[Row],
+    *,
+    baseline: str = "",
+    has_ranks: bool = False,
+    is_by_split: bool = False,
+    parts: Sequence[Collection[str]] = (),
 ) -> StudyResults:
     """Return the rows with their differences to the baseline.
 
@@ -104,13 +109,15 @@ def collect_results(
         has_ranks: Whether to rank the rows.
         is_by_split: Whether every split is a group of its own, even if several are choices of unseen classes from one
             pool, see `pools.pool_groups`.
+        parts: Splits of every part of the table, beyond which no mean is taken; if empty, all are one part. A split in
+            two parts is in the results of both.
 
     Raises:
         KeyError: The baseline is unknown or ambiguous.
         ValueError: There are no rows, or a row holds runs of different settings.
     """
     single = group_rows(rows)
-    groups, obstacles = (single, []) if is_by_split else pool_groups(single)
+    groups, obstacles = (single, []) if is_by_split else _pool_parts(single, parts)
     baselines = find_baselines([group.rows for group in groups], baseline)
     pairs = zip((group.rows for group in groups), baselines, strict=True)
     differences = compare_with_baselines(list(pairs))
@@ -127,6 +134,15 @@ def collect_results(
         for group, reference, known in zip(groups, baselines, differences, strict=True)
     ]
     return StudyResults(tuple(results), tuple(obstacles))
+
+
+def _pool_parts(groups: Sequence[RowGroup[Row]], parts: Sequence[Collection[str]]) -> PooledGroups:
+    """Return the groups with those of a part in one that may be, see `pools.pool_groups`."""
+    if not parts:
+        return pool_groups(groups)
+    pooled = [pool_groups([group for group in groups if group.rows[0].split in part]) for part in parts]
+    groups_of_all = [group for some in pooled for group in some.groups]
+    return PooledGroups(groups_of_all, [text for some in pooled for text in some.obstacles])
 
 
 def _list_splits(

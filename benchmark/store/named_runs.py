@@ -38,8 +38,19 @@ def find_named_runs(store: Store, names: Sequence[str]) -> NamedRuns:
         ValueError: A plan is broken.
     """
     plans = {name: select_plans(store, name) for name in names}
-    ids = [run_id for name in names for run_id in _find_runs(store, name, plans[name])]
+    ids = [run_id for name in names for run_id in [*_find_runs(store, name, plans[name]), *_list_imported(store, name)]]
     return NamedRuns(tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(plan for some in plans.values() for plan in some)))
+
+
+def _list_imported(store: Store, name: str) -> list[str]:
+    """Return the IDs of the imported predictions in a table of a paper; none for other names."""
+    if "/" not in name:
+        return []
+    from benchmark.store.imported_rows import find_imported_rows  # takes time that `status` of a study does not need
+    from benchmark.store.stored_papers import find_table
+
+    table = find_table(store, name)
+    return [] if table is None else [run_id for row in find_imported_rows(store, table) for run_id in row.ids.values()]
 
 
 def _find_runs(store: Store, name: str, plans: Sequence[str]) -> Sequence[str]:

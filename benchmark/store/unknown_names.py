@@ -15,7 +15,7 @@ SHOWN_NAMES = 12
 
 def explain_unknown(store: Store, name: str) -> str:
     """Return one line that a name stands for nothing, with the studies and methods that there are."""
-    from benchmark.core.paper_tables import explain_missing_table, is_table
+    from benchmark.core.paper_tables import explain_missing_table, explain_whole_paper, is_paper_file, is_table
     from benchmark.core.study import list_studies
 
     plans, specs = store.list_plans(), list(_read_specs(store))
@@ -25,6 +25,8 @@ def explain_unknown(store: Store, name: str) -> str:
     variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
     if not variants and (missing := explain_missing_table(name)):
         return missing
+    if not variants and (whole := explain_whole_paper(name)):
+        return whole if is_paper_file(name) else f"{whole} ({store.root} has no runs of a method of this name)"
     if not plans and not specs and not store.list_ids():
         place = f"there are no runs in {store.root}; give another folder with --runs"
         if is_unplanned:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from benchmark.core.study import Plan, PlanRow
+from benchmark.report.tables.formats import FORMATS
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 from tests.report.world import even, save, spec_of
@@ -53,9 +54,9 @@ def test_a_table_of_an_empty_store_names_the_commands_that_fill_it(
 ) -> None:
     code, out, _ = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", paper, "--wide")
     words = " ".join(out.split())
-    assert (
-        code == 0 and f"Toybox: 4 of 4 runs missing. To compute them: chimera-bench run {paper} --split toybox" in words
-    )
+    command = "chimera-bench run mine.yaml/main --split toybox"
+    assert code == 0 and f"Toybox: 4 of 4 runs missing. To compute them: {command}" in words
+    assert str(tmp_path) not in out
     assert "91.9 / 77.8 / 84.3" in out
 
 
@@ -185,3 +186,73 @@ def test_an_archive_of_an_included_table_has_it_with_its_ticks(
     with zipfile.ZipFile(archive) as file:
         texts = [file.read(entry).decode() for entry in file.namelist() if entry.endswith("components.toybox.md")]
     assert len(texts) == 1 and "| Method | CSH | SGD | SAM |" in texts[0] and "\u2713" in texts[0]
+
+
+def test_an_archive_prints_the_table_of_a_file_without_the_file(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_table(tmp_path / "runs", seeds=2)
+    archive, new = tmp_path / "results.zip", ("--runs", str(tmp_path / "new"))
+    assert run_command(capsys, "--runs", str(tmp_path / "runs"), "export", paper, "--out", str(archive)).code == 0
+    with zipfile.ZipFile(archive) as file:
+        tables = {fmt: file.read(f"tables/mine.main.{fmt}").decode() for fmt in FORMATS}
+    for name in ("mine.yaml", "tiny_method.py"):
+        (tmp_path / name).unlink()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    done = run_command(capsys, *new, "import", str(archive))
+    assert done.code == 0 and "table mine.yaml/main" in done.err
+    for fmt in FORMATS:
+        assert run_command(capsys, *new, "table", "mine.yaml/main", "--format", fmt).out == tables[fmt]
+    assert run_command(capsys, *new, "import", str(archive), "--check").code == 0
+    assert all(str(tmp_path) not in text for text in tables.values())
+
+
+def test_an_imported_paper_is_none_to_be_planned_when_it_is_printed(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_table(tmp_path / "runs", seeds=2)
+    papers = tmp_path / "runs" / "papers"
+    papers.mkdir()
+    shutil.move(tmp_path / "mine.yaml", papers / "mine.yaml")
+    (papers / "tiny_method.py").write_text("raise SystemExit('executed')")
+    code, out, _ = run_command(capsys, "--runs", str(tmp_path / "runs"), "table", "mine.yaml/main", "--wide")
+    assert code == 0 and "VOC: 4 of 4 runs missing" in " ".join(out.split())
+
+
+def test_a_table_of_a_paper_is_not_mixed_with_other_names(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_table(tmp_path, seeds=1)
+    for names in ((paper, "demo"), ("demo", paper)):
+        code, out, err = run_command(capsys, "--runs", str(tmp_path), "table", *names)
+        assert code == 1 and not out and err.count("\n") == 1 and "is printed alone" in err
+    assert "chimera-bench table demo mine.main" in err
+    assert run_command(capsys, "--runs", str(tmp_path), "table", "demo", "mine.main").code == 0
+
+
+@pytest.mark.parametrize("command", ["table", "run", "status", "missing"])
+def test_a_paper_without_its_table_is_answered_with_its_tables(
+    command: str, paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, file = ("--runs", str(tmp_path / "runs")), paper.removesuffix("/main")
+    code, _, err = run_command(capsys, *runs, command, file)
+    assert code == 1 and err == f"error: {file!r} is a paper: give one of its tables: {file}/main\n"
+
+
+def test_an_included_paper_whose_method_has_no_runs_is_answered_with_its_tables(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    err = run_command(capsys, "--runs", str(tmp_path), "table", "cliper").err
+    assert "'cliper' is a paper: give one of its tables: cliper/main" in err and "no runs of a method" in err
+
+
+def test_what_was_run_is_printed_by_the_name_of_its_table(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = ("--runs", str(tmp_path / "runs"))
+    out = run_command(capsys, *runs, "run", paper, "--split", "toybox", "--max-images", "4", "-j", "1", "--no-cost").out
+    name, options = f"{paper}+max_images=4", ("--split", "toybox")
+    assert out.splitlines()[-1] == f"Print the table: chimera-bench {' '.join(runs)} table {name} {' '.join(options)}"
+    text = " ".join(run_command(capsys, *runs, "table", name, *options).out.split())
+    assert "missing" not in text.partition("The words missing")[0] and "first 4 images" in text

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from benchmark.core.paper import Paper, PaperTable, list_papers, load_paper
+from benchmark.core.paper import Paper, PaperTable
+from benchmark.core.paper_files import list_papers, load_paper
 from benchmark.core.paper_tables import (
     explain_missing_table,
+    explain_whole_paper,
     is_table,
     list_tables,
     load_table,
     make_table_study,
     read_name,
+    spell_planned_table,
 )
+from benchmark.core.split import SPLITS
 from benchmark.planning.expand import expand
 from benchmark.planning.registry import list_methods, list_variants
 from benchmark.planning.resolve import outline
@@ -98,6 +103,30 @@ def test_a_table_of_published_numbers_alone_has_no_study(tmp_path: Path) -> None
         make_table_study(load_table(f"{path}/main"))
 
 
+def test_files_of_a_paper_are_found_from_any_folder(tmp_path: Path) -> None:
+    shutil.copy(SPLITS / "toybox.yaml", tmp_path / "own.yaml")
+    drawn = {"label": "D", "resampled": {"of": "own.yaml", "count": 1, "unseen": 2}}
+    row = {"label": "a", "method": "spnet/SPNet", "set_on": {"own": {"x": 1}}}
+    path = write_paper(tmp_path, main=make_table(datasets=[drawn], rows=[row]))
+    assert load_table(f"{path}/main").table.splits == (f"{tmp_path}/own.yaml@2-s0-00",)
+
+
+def test_a_paper_without_a_table_is_answered_with_its_tables(tmp_path: Path) -> None:
+    path = write_paper(tmp_path, main=make_table(), other=make_table())
+    assert explain_whole_paper(path).endswith(f"give one of its tables: {path}/main, {path}/other")
+    assert "chimera-seg/main, chimera-seg/components" in explain_whole_paper("chimera_seg")
+    (tmp_path / "study.yaml").write_text("title: x\n")
+    assert not any(map(explain_whole_paper, ("demo", "peers", f"{tmp_path}/study.yaml", f"{tmp_path}/none.yaml")))
+
+
+def test_the_words_that_print_what_was_planned_name_the_table() -> None:
+    name = "chimera-seg/head"
+    assert spell_planned_table(name, "chimera-seg.head", ()) == (name,)
+    plan, split = "chimera-seg.head.toybox+max_images=4", ["toybox"]
+    assert spell_planned_table(name, plan, split) == (f"{name}+max_images=4", "--split", "toybox")
+    assert spell_planned_table(name, "mine", ()) == spell_planned_table("peers", "mine", ()) == ("mine",)
+
+
 def test_a_missing_table_of_a_file_is_named_with_the_nearest(tmp_path: Path) -> None:
     path = write_paper(tmp_path, main=make_table())
     with pytest.raises(KeyError, match="did you mean 'main'"):
@@ -109,8 +138,12 @@ def test_a_missing_table_of_a_file_is_named_with_the_nearest(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"rows": [{"label": "a"}]}, "neither a method nor published numbers"),
+        ({"rows": [{"label": "a"}]}, "neither a method nor imported predictions nor published numbers"),
         ({"rows": [{"label": "a", "published": "x", "set": {"b": 1}}]}, "no method"),
+        ({"rows": [{"label": "a", "imported": "x", "set": {"b": 1}}]}, "no method"),
+        ({"rows": [{"label": "a", "imported": "x", "method": "y"}]}, "a method and imported predictions"),
+        ({"rows": [{"label": "a", "published": "x", "protocol": "plain"}]}, "remove the protocol"),
+        ({"rows": [{"label": "a", "imported": {"name": "x", "on": {"toybox": "y"}}}]}, "did you mean 'Toybox'"),
         ({"rows": [{"label": "a", "method": "x"}, {"label": "a", "method": "y"}]}, "two rows are called 'a'"),
         ({"rows": [{"label": "a", "method": "x", "parts": ["CSH"]}]}, "no part 'CSH'"),
         ({"datasets": [{"label": "A"}]}, "no split"),
@@ -121,7 +154,7 @@ def test_a_missing_table_of_a_file_is_named_with_the_nearest(tmp_path: Path) -> 
         ({"setting": "inductif"}, "setting"),
         ({"seeds": []}, "at least 1 item"),
         ({"rows": [{"label": "a", "method": "x", "set_on": {"toybxo": {}}}]}, "did you mean 'toybox'"),
-        ({"baseline": "c"}, "no row with a method to be the baseline 'c'"),
+        ({"baseline": "c"}, "no row with a method or imported predictions to be the baseline 'c'"),
     ],
 )
 def test_impossible_tables_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -148,6 +148,10 @@ def drop_run(members: Members) -> None:
         del members[name]
 
 
+def add_paper(members: Members) -> None:
+    members["runs/papers/evil.yaml"] = b"title: P\ntables: {main: {rows: !!python/name:os.system }}\n"
+
+
 def raise_format(members: Members) -> None:
     members["MANIFEST.json"] = members["MANIFEST.json"].replace(b'"format": 1', b'"format": 2', 1)
 
@@ -160,6 +164,7 @@ def raise_format(members: Members) -> None:
         (rename_plan, "the plan 'demo' is that of another study, '../../evil'"),
         (drop_run, "holds 5 runs, and its MANIFEST.json lists 6"),
         (raise_format, "MANIFEST.json is broken"),
+        (add_paper, "runs/papers/evil.yaml is not a valid paper: line 2: the tag !!python"),
     ],
 )
 def test_sealed_archives_with_wrong_content_are_refused(

@@ -1,30 +1,84 @@
-"""Missing runs of a paper's table, and the commands that compute them."""
+"""Missing runs of a paper's table, and the commands that compute or import them."""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+from benchmark.core.paper import PaperDataset
+from benchmark.core.paper_row import PaperRow
+from benchmark.core.paper_tables import NamedTable
 from benchmark.core.run_state import RunState
+from benchmark.core.split import name_split
+from benchmark.report.papers.paper_provenance import list_parts
 from benchmark.report.papers.paper_results import PaperResults
 from benchmark.report.result_row import ResultRow
+
+_LIMIT = re.compile(r"\bmax_images=(\d+)")
+"""Number of scored images in the name of a table with changed settings."""
 
 
 def describe_missing(results: PaperResults) -> list[str]:
     """Return a note per dataset whose runs are not all done, with the command that computes the missing ones.
 
-    The commands name no folder of runs or data, so that a table has the same bytes on every machine.
+    Predictions that are not imported have a note of their own, with the command that imports them. The commands name no
+    folder of runs or data, so that a table has the same bytes on every machine.
     """
     notes = []
     for index, dataset in enumerate(results.datasets):
-        states = [
-            state for cell in results.get_column(index) if cell.row is not None for state in _list_needed(cell.row)
-        ]
+        cells = [cell for row, cell in zip(results.rows, results.get_column(index), strict=True) if row.method]
+        states = [state for cell in cells if cell.row is not None for state in _list_needed(cell.row)]
         missing = sum(state is not RunState.DONE for state in states)
         if missing:
-            words = f"{results.named.name}{f' --split {dataset.split}' if dataset.split else ''}"
+            place = f" --split {_drop_folder(dataset.split)}" if dataset.split else ""
+            words = f"{results.named.name}{place}"
             notes.append(
                 f"{dataset.label}: {missing} of {len(states)} runs missing. To compute them: chimera-bench run {words} "
                 f"(or submit); chimera-bench missing {words} lists them and their cost."
             )
-    return notes
+    done = {
+        (row.label, part.split)
+        for row, cells in zip(results.rows, results.cells, strict=True)
+        for cell in cells
+        for part in list_parts(cell.row)
+        if part.done
+    }
+    return notes + list(describe_imports(results.named, results.datasets, done=done))
+
+
+def describe_imports(
+    named: NamedTable, datasets: Sequence[PaperDataset], *, done: Collection[tuple[str, str]]
+) -> Iterator[str]:
+    """Yield a note per row and dataset without imported predictions, with the commands that import them.
+
+    Args:
+        named: Table.
+        datasets: Datasets of the columns.
+        done: Labels of rows and names of splits that have predictions.
+    """
+    for row in named.table.rows:
+        for dataset in datasets if row.imported is not None else ():
+            left = [place for place in dataset.splits if (row.label, name_split(place)) not in done]
+            if left:
+                commands = [_format_import(named, row, dataset, place) for place in left]
+                yield f"{dataset.label}: {row.label} has no predictions here. To import them: {' and '.join(commands)}."
+
+
+def _drop_folder(name: str) -> str:
+    """Return the name of a split or protocol, without the folder of its file."""
+    return Path(name).name
+
+
+def _format_import(named: NamedTable, row: PaperRow, dataset: PaperDataset, split: str) -> str:
+    """Return the command that imports the predictions of a row on a split."""
+    assert row.imported is not None
+    name, rules = row.imported.get_name(dataset.label), row.protocol or named.table.protocol
+    limit = _LIMIT.search(named.name.change)
+    words = ["chimera-bench", "import", "DIR", "--as", name, "--split", _drop_folder(split), "--supervision", "KIND"]
+    words += ["--protocol", _drop_folder(rules)] if rules else []
+    return shlex.join([*words, *(["--max-images", limit[1]] if limit else [])])
 
 
 def _list_needed(row: ResultRow) -> list[RunState]:

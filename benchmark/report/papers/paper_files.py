@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from benchmark.core.paper_tables import NamedTable
+from benchmark.core.paper_tables import NamedTable, choose_datasets
 from benchmark.core.split import name_split
 from benchmark.report.papers.missing import describe_missing
 from benchmark.report.papers.paper_results import collect_paper
 from benchmark.report.papers.paper_table import render_paper
 from benchmark.report.portable_rows import make_portable
 from benchmark.report.tables.selection import select_columns
+from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.named_plans import read_plan_rows
 from benchmark.store.store import Store
 
@@ -23,10 +24,11 @@ def list_paper_plans(store: Store, named: NamedTable) -> list[tuple[str, str]]:
         named: Table.
     """
     own = set(map(name_split, named.table.splits))
-    splits = dict.fromkeys(row.split for row in read_plan_rows(store, named.name))
+    rows = [*read_plan_rows(store, named.name), *find_imported_rows(store, named)]
+    splits = dict.fromkeys(row.split for row in rows)
     others = [split for split in splits if split not in own]
-    tables = [(named.name.plan, "")] if own & set(splits) else []
-    return tables + [(named.name.name_plan([split]), split) for split in others]
+    places = [*([[]] if own & set(splits) else []), *([split] for split in others)]
+    return [(f"{named.name.name_plan(place)}{named.name.change}", "".join(place)) for place in places]
 
 
 def draw_portable_paper(store: Store, named: NamedTable, fmt: str, *, split: str = "") -> str:
@@ -39,7 +41,7 @@ def draw_portable_paper(store: Store, named: NamedTable, fmt: str, *, split: str
         split: The only split to take; empty for those of the table.
     """
     columns = select_columns(named.table.columns)
-    rows = read_plan_rows(store, named.name)
+    rows = [*read_plan_rows(store, named.name), *find_imported_rows(store, named, choose_datasets(named, split))]
     results = collect_paper(
         store, named, rows, split=split, metrics=columns.metrics, adapt=partial(make_portable, store)
     )

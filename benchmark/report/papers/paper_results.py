@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
-from benchmark.core.paper import PaperDataset, PaperRow
+from benchmark.core.paper import PaperDataset
+from benchmark.core.paper_row import PaperRow
 from benchmark.core.paper_tables import NamedTable, choose_datasets
+from benchmark.core.run_spec import IMPORTED
 from benchmark.core.run_state import RunState
-from benchmark.core.split import load_split, name_split
+from benchmark.core.split import name_split
 from benchmark.core.study import PlanRow
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Metric
@@ -22,7 +25,7 @@ from benchmark.report.rows import TABLE_METRICS, Row, read_planned_rows
 from benchmark.report.study_results import GroupResults, StudyResults, collect_results
 from benchmark.report.tables.column import TableRow
 from benchmark.store.store import Store
-from benchmark.utils.method_names import split_method
+from benchmark.utils.method_names import is_path_like, name_method_file, split_method
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +92,8 @@ def collect_paper(
     Args:
         store: Store that holds the runs.
         named: Table.
-        plan_rows: Rows of its plans; rows without one are missing. Of two on one split, the first is taken.
+        plan_rows: Rows of its plans, and those of imported predictions; rows without one are missing. Of two on one
+            split, the first is taken.
         split: Name or pattern of the splits to take, see `choose_datasets`.
         convention: Convention of the scores.
         metrics: Metrics that get estimates.
@@ -97,19 +101,17 @@ def collect_paper(
         adapt: Function that replaces the rows, such as by those that any machine has.
 
     Raises:
-        KeyError: A split, a published method or the baseline is unknown; the message suggests the nearest.
+        KeyError: A published method or the baseline is unknown; the message suggests the nearest.
         ValueError: Several published rows fit a cell, or a row holds runs of different settings.
     """
     datasets = choose_datasets(named, split)
-    known_splits = {row.split for row in plan_rows}
-    for place in dict.fromkeys(place for dataset in datasets for place in dataset.splits):
-        if name_split(place) not in known_splits:
-            load_split(place)  # of a misspelt name, all runs would be missing
     jackknife = ImageJackknife(tuple(metrics))
-    planned = {(row.label, row.split): row for row in reversed(plan_rows)}
+    planned = {(row.label, row.split, row.method == IMPORTED): row for row in reversed(plan_rows)}
     places = dict.fromkeys(name_split(place) for dataset in datasets for place in dataset.splits)
-    pairs = product(places, named.table.own_rows)
-    wanted = [planned.get((row.label, place)) or _make_missing(row, place) for place, row in pairs]
+    pairs = product(places, named.table.scored_rows)
+    wanted = [
+        planned.get((row.label, place, row.imported is not None)) or _make_missing(row, place) for place, row in pairs
+    ]
     known = iter(
         read_planned_rows(store, [row for row in wanted if row.ids], convention=convention, jackknife=jackknife)
     )
@@ -117,7 +119,9 @@ def collect_paper(
         next(known) if row.ids else _fill_missing(row, named, convention=convention, jackknife=jackknife)
         for row in wanted
     ]
-    study = collect_results(adapt(rows), baseline=named.table.baseline, has_ranks=has_ranks) if rows else None
+    baseline = named.table.baseline or next((row.label for row in named.table.own_rows), "")
+    parts = [set(map(name_split, dataset.splits)) for dataset in datasets]
+    study = collect_results(adapt(rows), baseline=baseline, has_ranks=has_ranks, parts=parts) if rows else None
     published = read_published()
     cells = tuple(
         tuple(_make_cell(named, row, dataset, study=study, published=published) for dataset in datasets)
@@ -127,14 +131,17 @@ def collect_paper(
 
 
 def _make_missing(row: PaperRow, split: str) -> PlanRow:
-    return PlanRow(label=row.label, method=split_method(row.method)[0], split=split, ids={})
+    path = split_method(row.method)[0]
+    if path.endswith(".py"):
+        path = name_method_file(path)
+    method = Path(path).name if is_path_like(path) else path or IMPORTED  # a path that leads nowhere on this machine
+    return PlanRow(label=row.label, method=method, split=split, ids={})
 
 
 def _fill_missing(known: PlanRow, named: NamedTable, *, convention: Convention, jackknife: ImageJackknife) -> Row:
-    """Return a row that was never planned, with a missing run for every seed."""
-    runs = tuple(
-        RunResult(seed=seed, run_id="", state=RunState.MISSING, problem="missing") for seed in named.table.seeds
-    )
+    """Return a row that was never planned, with a missing run for every seed, or one if it is to be imported."""
+    seeds = named.table.seeds[:1] if known.method == IMPORTED else named.table.seeds
+    runs = tuple(RunResult(seed=seed, run_id="", state=RunState.MISSING, problem="missing") for seed in seeds)
     return Row(
         label=known.label,
         method=known.method,
@@ -153,7 +160,7 @@ def _make_cell(
     study: StudyResults | None,
     published: Sequence[PublishedRow],
 ) -> PaperCell:
-    own = _find_own(study, row, dataset) if row.method and study is not None else None
+    own = _find_own(study, row, dataset) if row.is_scored and study is not None else None
     numbers = None
     if row.published is not None:
         numbers = match_published(published, row.published, dataset, setting=named.table.setting)
@@ -172,12 +179,14 @@ def _find_own(study: StudyResults, row: PaperRow, dataset: PaperDataset) -> Tabl
         ValueError: They are on several splits of which no mean can be taken.
     """
     names = set(map(name_split, dataset.splits))
-    found = [
-        TableRow(result, group.setting, group.name, difference, rank)
+    on_some = [
+        (splits, TableRow(result, group.setting, group.name, difference, rank))
         for group in study.groups
         for result, difference, rank in zip(group.rows, group.differences, group.ranks, strict=True)
-        if result.label == row.label and _list_splits(group, result) & names
+        if result.label == row.label and (splits := _list_splits(group, result)) <= names
     ]
+    on_all = [table_row for splits, table_row in on_some if splits == names]
+    found = on_all[:1] or [table_row for _, table_row in on_some]
     if len(found) > 1:
         places = ", ".join(table_row.group for table_row in found)
         reasons = "; ".join(study.obstacles)

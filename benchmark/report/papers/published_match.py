@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
 
-from benchmark.core.paper import PaperDataset, PaperTable, PublishedName
+from benchmark.core.paper import PaperDataset, PaperTable
+from benchmark.core.paper_row import PublishedName
 from benchmark.evaluation.scores import Metric
 from benchmark.published.find import find_rows, fold_name
 from benchmark.published.published_row import Metric as PublishedMetric

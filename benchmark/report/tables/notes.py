@@ -105,7 +105,7 @@ def describe_costs(results: StudyResults) -> list[str]:
 def describe_sources(rows: Sequence[ResultRow]) -> list[str]:
     """Return the notes on training budgets, reconstruction and the runs behind the table."""
     budget, reconstruction = _find_usual(rows, describe_budget), _find_shared(rows, _describe_reconstruction)
-    runs = sum(len(row.records) for row in rows)
+    runs = len({record.spec.id for row in rows for record in row.records})
     exception = "" if _find_shared(rows, describe_budget) else ", except where marked"
     notes = [f"Training: {budget}{exception}."] if budget else []
     notes += [f"{reconstruction}."] if reconstruction else []
@@ -166,7 +166,7 @@ def describe_gamma(row: ResultRow) -> str:
 
 def digest_runs(rows: Sequence[ResultRow]) -> str:
     """Return a short hash of the runs and pixel counts behind the rows."""
-    known = sorted((record.spec.id, record.counts_digest or "") for row in rows for record in row.records)
+    known = sorted({(record.spec.id, record.counts_digest or "") for row in rows for record in row.records})
     return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain, count
 from typing import NamedTuple
 
-from benchmark.core.paper_tables import is_table, load_table
+from benchmark.core.paper_tables import is_table
 from benchmark.core.study import Plan
 from benchmark.report.named_rows import VariantLister, make_plan
 from benchmark.report.papers.paper_files import draw_portable_paper, list_paper_plans
@@ -22,8 +22,8 @@ from benchmark.report.study_results import StudyResults, collect_results
 from benchmark.report.tables.formats import FORMATS
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
 from benchmark.report.tables.study_table import render, sort_results
-from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
+from benchmark.store.stored_papers import load_archived_table
 
 
 class DrawableTable(NamedTuple):
@@ -99,10 +99,11 @@ class _Drawing(NamedTuple):
 
 def _list_drawings(store: Store, name: str, list_variants: VariantLister) -> list[_Drawing]:
     """Return the tables that a name stands for: several for a table of a paper, if it was planned on other splits."""
-    if is_table(name) and select_plans(store, name):
+    if is_table(name):
+        named = load_archived_table(store, name)
         return [
-            _Drawing(plan, partial(draw_portable_paper, store, load_table(name), split=split))
-            for plan, split in list_paper_plans(store, load_table(name))
+            _Drawing(plan, partial(draw_portable_paper, store, named, split=split))
+            for plan, split in list_paper_plans(store, named)
         ]
     plan = make_plan(store, [name], list_variants=list_variants)
     return [_Drawing(plan.study, _make_study_drawing(store, plan))]

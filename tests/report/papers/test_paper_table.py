@@ -218,6 +218,17 @@ def test_a_row_over_several_splits_is_one_cell(tmp_path: Path) -> None:
     assert "3 x 3" in draw(results)
 
 
+def test_means_are_taken_within_a_dataset_and_not_beyond(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = save_splits(store, "ours", {0: 10, 1: 20, 2: 30})
+    drawn = {"label": "Drawn", "resampled": {"of": "toybox", "count": 3, "unseen": 2, "include": plan[2].split}}
+    first = {"label": "First", "split": plan[2].split}
+    results = collect_paper(store, make_named([{"label": "ours", "method": "demo"}], datasets=[first, drawn]), plan)
+    one, three = (cell.row for cell in results.cells[0])
+    assert one is not None and three is not None and (len(one.done), len(three.done)) == (3, 9)
+    assert "From 9 runs" in draw(results)
+
+
 def _move(source: Store, store: Store, run_id: str, split: str) -> str:
     """Save a run of another store on another split; return its ID."""
     folder = source.run(run_id)

@@ -1,18 +1,18 @@
 """Signs in pixel counts that a result is not what it seems: chance scores, mixed-up class ids, classes never predicted.
 
-All follow from the confusion matrix and hold for any method. They are meant to be silent on honest results, also on bad
+All follow from the pixel counts and hold for any method. They are meant to be silent on honest results, also on bad
 ones, so that every alarm deserves a look.
 """
 
 from __future__ import annotations
 
-from collections import Counter as Tally
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.evaluation.alarm import Alarm
 from benchmark.evaluation.counts import Counts, Integers
 
 Floats = NDArray[np.float64]
@@ -28,51 +28,10 @@ BEYOND_CHANCE = 3.0
 """Factor over chance that the overlap of a class with predictions of another must have to mean anything."""
 MIN_IMAGES = 5
 """Images in which a class must occur before its errors count as a sign of anything."""
+SINGLE_CLASS_SHARE = 0.9
+"""Share of the images of several classes that must be predicted as one class each to count as a sign of anything."""
 TIE = 0.1
 """Share by which an exchange must explain more than a shift to be named instead of it."""
-SHOWN_CLASSES = 3
-"""Names that the text of an alarm lists."""
-
-
-class Alarm(NamedTuple):
-    """A sign that a result is not what it seems.
-
-    Attributes:
-        summary: Sign in words, equal for all runs that show it.
-        wording: Further words with braces in the place of each value, equal for all runs with this summary.
-        values: Numbers of this run.
-        names: Classes or other names of this run.
-    """
-
-    summary: str
-    wording: str = ""
-    values: tuple[float, ...] = ()
-    names: tuple[str, ...] = ()
-
-    @property
-    def detail(self) -> str:
-        """Numbers and names of this run in words."""
-        return describe_details([self])
-
-
-def describe_details(alarms: Sequence[Alarm]) -> str:
-    """Return the details of alarms with the same summary: ranges of the numbers, and all names that occur."""
-    values = zip(*(alarm.values for alarm in alarms), strict=True)
-    texts = [_join_names([alarm.names for alarm in alarms]), alarms[0].wording.format(*map(_format_range, values))]
-    return "; ".join(filter(None, texts))
-
-
-def _join_names(names: Sequence[tuple[str, ...]]) -> str:
-    """Return the names of several runs in one text, the most frequent first if the runs have different ones."""
-    is_same = len(set(names)) == 1
-    found = names[0] if is_same else [name for name, _ in Tally(name for own in names for name in own).most_common()]
-    more = f" and {len(found) - SHOWN_CLASSES} more" if len(found) > SHOWN_CLASSES else ""
-    return ("" if is_same else "one or more of ") + ", ".join(found[:SHOWN_CLASSES]) + more
-
-
-def _format_range(values: Sequence[float]) -> str:
-    texts = [str(value) if isinstance(value, int) else f"{value:.1f}" for value in (min(values), max(values))]
-    return " to ".join(dict.fromkeys(texts))
 
 
 class _Confusion(NamedTuple):
@@ -109,7 +68,7 @@ def find_alarms(counts: Counts) -> list[Alarm]:
     predicted = np.flatnonzero(confusion.prediction)
     if len(predicted) == 1 and confusion.occurs.sum() > 1:
         return [Alarm("every pixel is predicted as the same class", names=(counts.classes[int(predicted[0])],))]
-    alarms = _find_other_ids(confusion, counts.classes)
+    alarms = _find_other_ids(confusion, counts.classes) + _find_single_classes(counts)
     missing = confusion.is_frequent & (confusion.prediction == 0)
     is_seen = np.array(counts.seen)
     for group, flags in (("seen", is_seen), ("unseen", ~is_seen)):
@@ -182,6 +141,15 @@ def _find_missing(confusion: _Confusion, missing: Flags, classes: Sequence[str])
     is_rare_missing = (confusion.occurs & ~confusion.is_frequent & (confusion.prediction == 0)).any()
     place = f" in {MIN_IMAGES} or more images" if is_rare_missing else ""
     return [Alarm(f"classes that occur{place} are never predicted", names=names)]
+
+
+def _find_single_classes(counts: Counts) -> list[Alarm]:
+    """Return an alarm if images are classified, not segmented: nearly all of several classes get a single one."""
+    targets, predictions = (np.diff(matrix.indptr) for matrix in (counts.target, counts.prediction))  # classes, (N,)
+    single, several = int(np.sum((targets > 1) & (predictions == 1))), int(np.sum(targets > 1))
+    if several < MIN_IMAGES or single < SINGLE_CLASS_SHARE * several:
+        return []
+    return [Alarm("images of several classes are predicted as one class each", "{} of {} images", (single, several))]
 
 
 def _find_other_ids(confusion: _Confusion, classes: Sequence[str]) -> list[Alarm]:

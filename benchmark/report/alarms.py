@@ -8,8 +8,9 @@ from typing import Any
 
 from benchmark.core.run_record import SWITCHED_OFF, RunRecord
 from benchmark.core.split import load_split
+from benchmark.evaluation.alarm import Alarm, describe_details
 from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.sanity import Alarm, describe_details, find_alarms
+from benchmark.evaluation.sanity import find_alarms
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.utils.forked_map import map_forked
 

@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
+from benchmark.evaluation.alarm import Alarm, describe_details
 from benchmark.evaluation.counts import GAMMAS, Counts
-from benchmark.evaluation.sanity import Alarm, compute_chance, describe_details, find_alarms
+from benchmark.evaluation.sanity import compute_chance, find_alarms
 
 K, IMAGES = 8, 12
 Pixels = NDArray[np.int64]
@@ -120,6 +121,28 @@ def test_a_constant_prediction_is_one_alarm() -> None:
     pairs = np.zeros((IMAGES, K, K), dtype=np.int64)
     pairs[:, :, 3] = 10
     assert describe(pairs) == [("every pixel is predicted as the same class", "d")]
+
+
+def classify(pairs: Pixels, *, images: int) -> Pixels:
+    """Return pixels whose first images are predicted as their most frequent class everywhere."""
+    changed = pairs.copy()
+    for image in changed[:images]:
+        pixels = image.sum(axis=1)
+        image[:] = 0
+        image[:, pixels.argmax()] = pixels
+    return changed
+
+
+def test_images_that_are_classified_and_not_segmented_are_found() -> None:
+    found = ("images of several classes are predicted as one class each", f"{IMAGES - 1} of {IMAGES} images")
+    assert found in describe(classify(honest(), images=IMAGES - 1))
+    assert found[0] not in summaries(classify(honest(), images=IMAGES - 2))
+
+
+def test_images_of_one_class_or_too_few_images_are_no_sign_of_classified_images() -> None:
+    one_class = np.stack([np.diag(row) for row in 100 * np.eye(K, dtype=np.int64)])
+    assert summaries(one_class) == []
+    assert not [text for text in summaries(classify(honest(images=4), images=4)) if "one class each" in text]
 
 
 def test_what_holds_for_classes_in_enough_images_alone_says_so() -> None:

@@ -18,13 +18,12 @@ from benchmark.utils.frozen_model import FrozenModel, VersionedModel, format_can
 SWITCHED_OFF = "switched off"
 """Reason of an unmeasured cost that the user did not ask for."""
 
-_tables: dict[frozenset[tuple[str, str]], dict[str, str]] = {}
+_tables: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
 
 
 def _share_table(table: dict[str, str]) -> dict[str, str]:
-    """Return the first table of this process with the same entries: thousands of records have the same code."""
-    known = _tables.setdefault(frozenset(table.items()), table)
-    return known if list(known) == list(table) else table
+    """Return the first table of this process with the same entries in this order: thousands of records share code."""
+    return _tables.setdefault(tuple(table.items()), table)
 
 
 _environments: dict[str, Environment] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmark.evaluation.counts import Counts
+from benchmark.evaluation.counts import Counts, Integers, Matrix
 from benchmark.evaluation.image_scores import compute_unrounded_scores, leave_out_image_scores, score_metrics
 from benchmark.evaluation.scores import (
     DATASET_METRICS,
@@ -115,10 +115,16 @@ def _leave_out_dataset_scores(
     for start in range(0, images, chunk):
         # Pixels per class without each image of the chunk, (chunk, K)
         part = slice(start, start + chunk)
-        intersection = totals.intersection - run.intersection[part].toarray()
-        prediction = totals.prediction - run.prediction[part].toarray()
-        target = totals.target - run.target[part].toarray()
+        intersection = totals.intersection - _select_images(run.intersection, part)
+        prediction = totals.prediction - _select_images(run.prediction, part)
+        target = totals.target - _select_images(run.target, part)
         means = compute_means(intersection, prediction, target, seen=run.seen, convention=convention, metrics=metrics)
         for metric in metrics:
             scores[metric][part] = means[metric]
     return scores
+
+
+def _select_images(matrix: Matrix, part: slice) -> Integers:
+    """Return some rows of a matrix as a dense array; all of them without a copy of the matrix, which takes longest."""
+    is_whole = part.start == 0 and part.stop >= matrix.shape[0]
+    return np.asarray((matrix if is_whole else matrix[part]).toarray())

@@ -89,9 +89,9 @@ def score_totals(
         seen: K flags: whether the class has masks in training.
         convention: Convention of classes without ground truth, see the module.
     """
-    means = compute_means(intersection, prediction, target, seen=seen, convention=convention)
-    means = _round_as_printed(means, convention)
     per_class = compute_iou(intersection, prediction, target, convention=convention)
+    means = _average_classes(per_class, intersection, target, seen=seen, metrics=DATASET_METRICS)
+    means = _round_as_printed(means, convention)
     return Scores(tuple(per_class.tolist()), **{name: float(value) for name, value in means.items()})
 
 
@@ -144,6 +144,18 @@ def compute_means(
         ValueError: The convention is unknown, or there are not K flags.
     """
     per_class = compute_iou(intersection, prediction, target, convention=convention)  # (…, K)
+    return _average_classes(per_class, intersection, target, seen=seen, metrics=metrics)
+
+
+def _average_classes(
+    per_class: Floats,
+    intersection: Pixels,
+    target: Pixels,
+    *,
+    seen: Sequence[bool],
+    metrics: Collection[DatasetMetric],
+) -> dict[DatasetMetric, Floats]:
+    """Return the means over classes, and the accuracy, of IoUs (…, K), see `compute_means`."""
     is_seen = np.array(seen, dtype=bool)
     if is_seen.shape != per_class.shape[-1:]:
         raise ValueError(f"{len(seen)} seen flags for {per_class.shape[-1]} classes: give one per class")

@@ -28,6 +28,8 @@ from benchmark.utils.npz import read_npz
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
+NAMES = ("image_ids", "classes", "seen")
+"""Fields of `Counts` that all runs on a split have in common, beside the labels."""
 _PARTS = ("data", "indices", "indptr")
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, OSError)
 _shared: dict[Any, Any] = {}
@@ -55,7 +57,7 @@ class SlimCounts(Counts):
 
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Counts], tuple[dict[str, Any]]]:
         """Return how another process makes these counts, which share there what they share here."""
-        return _make_slim, (vars(self),)
+        return _receive_slim, (vars(self),)
 
 
 def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:
@@ -66,7 +68,7 @@ def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:
     else:
         counts = folder.read_counts(record)
         fields = {name: value for name, value in vars(counts).items() if name not in MARGINS}
-        fields |= {"is_labels_only": counts.is_labels_only}
+        fields |= {name: _share(fields[name]) for name in NAMES} | {"is_labels_only": counts.is_labels_only}
     return _make_slim(fields | {"_folder": folder, "_digest": str(record.counts_digest)})
 
 
@@ -107,13 +109,23 @@ def _make_matrix(parts: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Matri
 
 
 def _make_slim(fields: Mapping[str, Any]) -> Counts:
-    """Return counts with these fields, of which names and labels are the same objects for all runs that have them."""
+    """Return counts with these fields, of which the labels are the same object for all runs that have them."""
     target = fields["target"]
     key = (target.shape, *(getattr(target, part).tobytes() for part in _PARTS))
-    shared = {name: _shared.setdefault(fields[name], fields[name]) for name in ("image_ids", "classes", "seen")}
     slim = SlimCounts.__new__(SlimCounts)
-    vars(slim).update(fields, **shared, target=_shared.setdefault(key, target))
+    vars(slim).update(fields, target=_shared.setdefault(key, target))
     return slim
+
+
+def _receive_slim(fields: Mapping[str, Any]) -> Counts:
+    """Return counts that another process has read."""
+    return _make_slim({**fields, **{name: _share(fields[name]) for name in NAMES}})
+
+
+def _share(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the first tuple of this process with the same content."""
+    known: tuple[Any, ...] = _shared.setdefault(names, names)
+    return known
 
 
 class _Header(NamedTuple):
@@ -129,7 +141,7 @@ class _Header(NamedTuple):
 def _read_header(text: bytes) -> _Header:
     """Return the header of a file."""
     header = json.loads(text)
-    return _Header(header["format"], *(tuple(header[name]) for name in ("image_ids", "classes", "seen")))
+    return _Header(header["format"], *(_share(tuple(header[name])) for name in NAMES))
 
 
 @lru_cache(maxsize=8)

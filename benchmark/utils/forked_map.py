@@ -21,6 +21,10 @@ from benchmark.utils.processes import count_cores
 
 MAX_PROCESSES = 8
 """Largest number of processes, which leaves something of a login node to others."""
+MAX_BATCHES = 8192
+"""Largest number of batches, whose numbers fit into a pipe."""
+NUMBER_BYTES = 4
+"""Bytes of the number of a batch."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,6 +41,7 @@ def map_forked(function: Callable[[Item], Result], items: Sequence[Item], *, bat
         items: Items.
         batch: Number of items whose results are sent together; their time should be far above that of a fork, 10 ms.
     """
+    batch = max(batch, -(-len(items) // MAX_BATCHES))
     batches = [items[start : start + batch] for start in range(0, len(items), batch)]
     processes = min(count_cores(), MAX_PROCESSES, len(items) // batch)
     results: dict[int, list[Result]] = {}
@@ -53,20 +58,22 @@ def map_forked(function: Callable[[Item], Result], items: Sequence[Item], *, bat
 def _fork(
     function: Callable[[Item], Result], batches: Sequence[Sequence[Item]], *, processes: int
 ) -> Iterator[list[Connection]]:
-    """Start processes that take batches in turn, yield the pipe of each, and end the processes."""
+    """Start processes that take one batch after another, yield the pipe of each, and end the processes."""
     children: dict[int, Connection] = {}
+    queue = _open_queue(len(batches))
     try:
-        for first in range(processes):
+        for _ in range(processes):
             pipe, child_pipe = Pipe(duplex=False)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # threads of libraries, which survive forks
                 pid = os.fork()
             if pid == 0:
-                _compute_and_exit(function, batches, numbers=range(first, len(batches), processes), pipe=child_pipe)
+                _compute_and_exit(function, batches, queue=queue, pipe=child_pipe)
             child_pipe.close()
             children[pid] = pipe
         yield list(children.values())
     finally:
+        os.close(queue)
         for pid, pipe in children.items():
             pipe.close()
             with suppress(ProcessLookupError):
@@ -75,14 +82,23 @@ def _fork(
                 os.waitpid(pid, 0)
 
 
+def _open_queue(length: int) -> int:
+    """Return the end of a pipe from which each of several processes may read the next number below a length."""
+    reading, writing = os.pipe()
+    os.write(writing, b"".join(number.to_bytes(NUMBER_BYTES, "little") for number in range(length)))
+    os.close(writing)
+    return reading
+
+
 def _compute_and_exit(
-    function: Callable[[Item], Result], batches: Sequence[Sequence[Item]], *, numbers: range, pipe: Connection
+    function: Callable[[Item], Result], batches: Sequence[Sequence[Item]], *, queue: int, pipe: Connection
 ) -> None:
-    """Send the results of some batches and end this process, which runs nothing of what its parent would at its end."""
+    """Send the results of batches until none is left, and end this process without what its parent does at its end."""
     try:
-        gc.freeze()  # what the parent has made is not looked at, which would copy it
-        for number in numbers:
-            pipe.send_bytes(pickle.dumps((number, [function(item) for item in batches[number]]), protocol=5))
+        gc.disable()  # looking for cycles would copy what the parent has made, and this process lives for moments
+        while number := os.read(queue, NUMBER_BYTES):
+            at = int.from_bytes(number, "little")
+            pipe.send_bytes(pickle.dumps((at, [function(item) for item in batches[at]]), protocol=5))
         os._exit(0)
     except BaseException:
         os._exit(1)  # the parent computes the rest and meets the same error

@@ -104,6 +104,7 @@ def _draw_group(axes: Axes, values: Floats, names: Sequence[str], *, width: floa
     for text in axes.texts:
         shade = COLORS(float(text.get_text()) / 100)
         text.set_color("black" if measure_luminance(shade) > MIDDLE_LUMINANCE else "white")
+        text.set_in_layout(False)  # it lies within the axes: measuring thousands takes half of the time
     axes.set_facecolor("0.85")
     axes.tick_params(length=0)
     labeled = range(len(names)) if width >= NAMED_IN else []

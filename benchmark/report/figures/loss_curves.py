@@ -71,6 +71,10 @@ def draw_curves(
     names = choose_losses(list(lines.values()), max_panels)
     if not names:
         return []
+    smoothed = {
+        index: {name: smooth(values) for name, (_, values) in losses.items() if name in names}
+        for index, losses in lines.items()
+    }
     looks = _choose_looks(rows)
     across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
@@ -81,11 +85,11 @@ def draw_curves(
         add_title(figure, rows, name=title)
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for name, axes in zip(names, panels, strict=False):
-            for index, losses in lines.items():
-                if name in losses:
-                    handles[index] = _draw_line(axes, losses[name], look=looks[index], points=points)
+            drawn = {index: known[name] for index, known in smoothed.items() if name in known}
+            for index, values in drawn.items():
+                handles[index] = _draw_line(axes, lines[index][name][0], values, look=looks[index], points=points)
             axes.set_title(*shorten_labels([name], width=96 // across), fontsize=7 if across > PANELS_ACROSS else 8)
-            _scale(axes, [losses[name][1] for losses in lines.values() if name in losses])
+            _scale(axes, list(drawn.values()))
             axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 2.5, 5, 10]))
             draw_grid(axes)
         for axes in panels[len(names) :]:
@@ -148,18 +152,18 @@ def smooth(values: Floats) -> Floats:
     return np.stack([values[..., span].mean(axis=-1) for span in spans], axis=-1)
 
 
-def _draw_line(axes: Axes, losses: tuple[Floats, Floats], *, look: Mapping[str, Any], points: int) -> Line2D:
+def _draw_line(axes: Axes, iterations: Floats, values: Floats, *, look: Mapping[str, Any], points: int) -> Line2D:
     """Draw the mean over the runs of a row and the range of its seeds, and return the line for the legend.
 
     Args:
         axes: Axes.
-        losses: Iterations (T,) and values (runs, T).
+        iterations: (T,) iterations.
+        values: (runs, T) smoothed losses.
         look: Color, line and label of the row.
         points: Largest number of points; 0 for all.
     """
-    iterations, values = losses
     kept = choose_points(len(iterations), points)
-    iterations, lines = iterations[kept], smooth(values)[:, kept]  # (runs, T)
+    iterations, lines = iterations[kept], values[:, kept]  # (runs, T)
     (line,) = axes.plot(iterations, lines.mean(axis=0), linewidth=1, **look)
     if len(values) > 1:
         ends = lines.min(axis=0), lines.max(axis=0)
@@ -169,8 +173,8 @@ def _draw_line(axes: Axes, losses: tuple[Floats, Floats], *, look: Mapping[str, 
 
 def _scale(axes: Axes, values: Sequence[Floats]) -> None:
     """Make the axis of a loss logarithmic if it falls, or differs between rows, by more than `WIDE`."""
-    smoothed = np.concatenate([smooth(some).ravel() for some in values])
-    known = smoothed[np.isfinite(smoothed)]
+    joined = np.concatenate([some.ravel() for some in values])
+    known = joined[np.isfinite(joined)]
     if len(known) and known.min() > 0 and known.max() / known.min() > WIDE:
         axes.set_yscale("log")
         axes.yaxis.set_major_formatter(lambda value, _position: f"{value:g}")

@@ -24,6 +24,7 @@ from benchmark.report.figures.style import keep_text
 from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.study_results import GroupResults
 from benchmark.store.store import Store
+from benchmark.utils.forked_map import map_forked
 
 MAX_LOSS_POINTS, MAX_LOSSES = 6_000, 12
 """Points of all losses of a group together, and losses of a group, so that the page stays small."""
@@ -115,10 +116,36 @@ _DRAWINGS = {
 """Figures by name, in the order of the page."""
 
 
+class _Job(NamedTuple):
+    """A figure of a group to draw: its name, the group and its number, and what it says of its place and rows."""
+
+    name: str
+    group: GroupResults
+    number: int
+    place: str
+    limit: str
+
+
 def draw_figures(groups: Sequence[GroupResults], store: Store) -> tuple[ReportFigure, ...]:
-    """Draw every figure for which there is data, group by group; equal runs give equal figures."""
-    draw = partial(_draw_group, store=store, is_only=len(groups) == 1)
-    return tuple(figure for number, group in enumerate(groups) for figure in draw(group, number=number))
+    """Draw every figure for which there is data, group by group; equal runs give equal figures.
+
+    Several processes draw. They begin with the last figures, which take longest, so that none is left with these alone.
+    """
+    is_only = len(groups) == 1
+    jobs = [job for number, group in enumerate(groups) for job in _list_jobs(group, number, is_only=is_only)]
+    drawn = map_forked(partial(_draw, store=store), jobs[::-1], batch=1)
+    return tuple(figure for some in reversed(drawn) for figure in some)
+
+
+def _list_jobs(group: GroupResults, number: int, *, is_only: bool) -> list[_Job]:
+    """Return the figures to draw of a group; none of a group without results."""
+    if not any(row.done for row in group.rows):
+        return []
+    left_out = len(group.rows) - MAX_ROWS
+    limit = f" The first {MAX_ROWS} rows; {left_out} more are in the table." if left_out > 0 else ""
+    shown = group.select_rows(choose_rows(group)) if left_out > 0 else group
+    place = "" if is_only else group.name
+    return [_Job(name, shown, number, place, limit) for name in _DRAWINGS]
 
 
 def choose_rows(group: GroupResults) -> list[int]:
@@ -128,20 +155,11 @@ def choose_rows(group: GroupResults) -> list[int]:
     return shown if baseline in shown else [*shown[:-1], baseline]
 
 
-def _draw_group(group: GroupResults, *, store: Store, number: int, is_only: bool) -> list[ReportFigure]:
-    figures = []
-    place = "" if is_only else group.name
-    if not any(row.done for row in group.rows):
-        return []
-    left_out = len(group.rows) - MAX_ROWS
-    limit = f" The first {MAX_ROWS} rows; {left_out} more are in the table." if left_out > 0 else ""
-    group = group.select_rows(choose_rows(group)) if left_out > 0 else group
+def _draw(job: _Job, *, store: Store) -> list[ReportFigure]:
+    """Draw a figure; the list is empty if there is no data for it."""
+    drawing, is_themed = _DRAWINGS[job.name], job.name not in KEPT_WHITE
     with tempfile.TemporaryDirectory() as folder, keep_text():
-        for name, drawing in _DRAWINGS.items():
-            for path in drawing.draw(group, store, Path(folder)):
-                is_themed = name not in KEPT_WHITE
-                label = f"{drawing.caption} {place}".strip()
-                prefix = f"f{number}-{name}-"
-                svg = inline_svg(path.read_text(encoding="utf-8"), prefix=prefix, label=label, is_themed=is_themed)
-                figures.append(ReportFigure(name, place, svg, drawing.caption + limit, is_themed))
-    return figures
+        texts = [path.read_text(encoding="utf-8") for path in drawing.draw(job.group, store, Path(folder))]
+    label, prefix = f"{drawing.caption} {job.place}".strip(), f"f{job.number}-{job.name}-"
+    elements = [inline_svg(text, prefix=prefix, label=label, is_themed=is_themed) for text in texts]
+    return [ReportFigure(job.name, job.place, svg, drawing.caption + job.limit, is_themed) for svg in elements]

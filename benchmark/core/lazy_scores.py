@@ -8,7 +8,7 @@ the most likely class never accesses it. Map by map, the values are those of "se
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmark.core.best_classes import find_best_classes
 from benchmark.core.compiled_scores import CompiledScores, open_compiled
 from benchmark.core.types import Prediction
 
@@ -163,7 +164,7 @@ def get_score_maps(scores: AnyPrediction) -> ScoreMaps:
     """Return the score maps of a prediction, or of scores (K, height, width)."""
     shape = get_shape(scores)
     if isinstance(scores, LazyPrediction) and len(_split_classes(shape)) == 1:
-        scores = scores["sem_seg"]  # so small that all are computed once, however often they are read
+        scores = scores["sem_seg"].contiguous()  # so small that all are computed once, however often they are read
     return ScoreMaps(shape, partial(get_scores, scores))
 
 
@@ -181,31 +182,6 @@ def get_shape(scores: AnyPrediction) -> tuple[int, ...]:
     return tuple((scores if isinstance(scores, Tensor) else scores["sem_seg"]).shape)
 
 
-def find_best_classes(maps: Iterable[Tensor], groups: Sequence[Collection[int]]) -> list[tuple[Tensor, Tensor]]:
-    """Find the highest score within each group of classes, and the first class that has it.
-
-    Args:
-        maps: (H, W) finite scores of each class; iterated over once.
-        groups: Class ids of each group, at least one; no class is in two groups.
-
-    Returns:
-        For each group the scores (H, W), and the class ids (H, W) long.
-    """
-    group_of = {k: number for number, group in enumerate(groups) for k in group}
-    best: dict[int, tuple[Tensor, Tensor]] = {}
-    for k, scores in enumerate(maps):
-        number = group_of.get(k)
-        if number is None:
-            continue
-        if number in best:
-            value, label = best[number]
-            label.masked_fill_(scores > value, k)
-            torch.maximum(value, scores, out=value)
-        else:
-            best[number] = scores.clone(), torch.full_like(scores, k, dtype=torch.int32)
-    return [(value, label.long()) for value, label in (best[number] for number in range(len(groups)))]
-
-
 def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = None) -> Tensor:
     """Compute the most likely class of every pixel, without computing all scores first.
 
@@ -221,7 +197,7 @@ def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = 
     if compiled is not None:
         _, labels = compiled.find_best([group])
         return torch.from_numpy(labels[0]).long()
-    ((_, label),) = find_best_classes(get_score_maps(scores), [group])
+    ((_, label),) = find_best_classes(get_score_maps(scores).chunks(), [group])
     return label
 
 

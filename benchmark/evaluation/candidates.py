@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from benchmark.core.best_classes import find_best_classes
 from benchmark.core.compiled_scores import CompiledScores
 from benchmark.core.lazy_scores import (
     AnyPrediction,
     ScoreMaps,
     compute_label_map,
-    find_best_classes,
     get_score_maps,
     open_compiled_scores,
 )
@@ -101,7 +101,7 @@ def _find_compiled(
         maps = torch.from_numpy(scores.read_pixels(rows, columns))  # (K, D)
         seen, unseen = (torch.from_numpy(values) for values in logits[:, doubtful])
         seen_wins = (seen > unseen).numpy() | (logits[0] == logits[1])[doubtful] & (classes[0] < classes[1])[doubtful]
-        bins[doubtful] = _find_bins(_compute_margin(maps, seen, unseen), seen_wins)
+        bins[doubtful] = _find_bins(_compute_margin([maps], seen, unseen), seen_wins)
     return Candidates(classes[0].astype(np.int64), classes[1].astype(np.int64), bins)
 
 
@@ -112,19 +112,19 @@ def _to_numpy(tensor: Tensor) -> NDArray[np.int64]:
 
 
 def _check_finite(maps: ScoreMaps, *, image_id: str) -> Iterator[Tensor]:
-    """Yield the (H, W) maps of all classes.
+    """Yield the maps of all classes, a few in each tensor (k, H, W).
 
     Raises:
         LogitsError: Logits are not floats, or, after the last map, some are not finite.
     """
-    bad = 0
+    ends: list[Tensor] = []
     for chunk in maps.chunks():  # (k, H, W)
         if not chunk.is_floating_point():
             raise LogitsError(f"logits of image {image_id!r} are {chunk.dtype}, expected floats, not a label map")
-        if not all(bool(torch.isfinite(end)) for end in chunk.aminmax()):
-            bad += int((~torch.isfinite(chunk)).sum())
-        yield from chunk
-    if bad:
+        ends += chunk.aminmax()
+        yield chunk
+    if not torch.isfinite(torch.stack(ends)).all():  # read once, as reading waits for the device
+        bad = sum(int((~torch.isfinite(chunk)).sum()) for chunk in maps.chunks())
         raise LogitsError(
             f"{bad} of {math.prod(maps.shape)} logits of image {image_id!r} are not finite: "
             "mask classes with a large negative number, and look for a division by zero or an overflow"
@@ -132,12 +132,12 @@ def _check_finite(maps: ScoreMaps, *, image_id: str) -> Iterator[Tensor]:
 
 
 def _bin_candidates(
-    maps: Iterable[Tensor], highest: Sequence[tuple[Tensor, Tensor]], is_labeled: NDArray[np.bool_]
+    maps: ScoreMaps, highest: Sequence[tuple[Tensor, Tensor]], is_labeled: NDArray[np.bool_]
 ) -> Candidates:
     """Return the candidates of the P labeled pixels.
 
     Args:
-        maps: (H, W) logits of each of the K classes.
+        maps: Logits of the K classes.
         highest: Logit and id, (H, W) each, of the best seen and of the best unseen class.
         is_labeled: (H, W) whether the pixel has a label.
     """
@@ -147,7 +147,7 @@ def _bin_candidates(
     seen_wins = (seen_logit > unseen_logit) | ((seen_logit == unseen_logit) & (seen < unseen))
 
     # Bin of the difference of probabilities, (P,)
-    bins = _find_bins(_compute_margin(maps, seen_logit, unseen_logit), _to_numpy(seen_wins))[is_labeled]
+    bins = _find_bins(_compute_margin(maps.chunks(), seen_logit, unseen_logit), _to_numpy(seen_wins))[is_labeled]
     return Candidates(_to_numpy(seen)[is_labeled], _to_numpy(unseen)[is_labeled], bins)
 
 
@@ -160,11 +160,11 @@ def _find_bins(margin: Tensor, seen_wins: NDArray[Any]) -> Integers:
     return np.where(seen_wins, np.maximum(bins, ZERO + 1), np.minimum(bins, ZERO))
 
 
-def _compute_margin(maps: Iterable[Tensor], seen_logit: Tensor, unseen_logit: Tensor) -> Tensor:
+def _compute_margin(chunks: Iterable[Tensor], seen_logit: Tensor, unseen_logit: Tensor) -> Tensor:
     """Return p(best seen class) - p(best unseen class), where p is the softmax of the logits over all classes.
 
     Args:
-        maps: (H, W) logits of each of the K classes.
+        chunks: (k, H, W) logits of consecutive classes, all K classes together.
         seen_logit: (H, W) highest logit of a seen class.
         unseen_logit: (H, W) highest logit of an unseen class.
 
@@ -174,10 +174,14 @@ def _compute_margin(maps: Iterable[Tensor], seen_logit: Tensor, unseen_logit: Te
     dtype = torch.promote_types(seen_logit.dtype, torch.float32)
     highest = torch.maximum(seen_logit, unseen_logit).to(dtype)  # (H, W), subtracted so that exp cannot overflow
 
-    # Denominator of the softmax, one class at a time
+    # Denominator of the softmax
     total = torch.zeros_like(highest)
-    for logit in maps:
-        total += (logit.to(dtype) - highest).exp_()
+    for chunk in chunks:
+        if chunk.device.type == "cpu":  # one class at a time, so that the bits do not depend on the chunks
+            for logits in chunk:
+                total += (logits.to(dtype) - highest).exp_()
+        else:  # few operations, as starting one takes longer than the operation
+            total += (chunk.to(dtype) - highest).exp_().sum(dim=0)
 
     # float64 on the CPU only: not every device has it
     seen, unseen = ((logit.to(dtype) - highest).cpu().double().exp() for logit in (seen_logit, unseen_logit))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from benchmark.core.types import Batch, Sample
 
@@ -28,15 +29,22 @@ def move_to_device(batch: Batch, device: torch.device) -> Batch:
 
 def _move_sample(sample: Sample, device: torch.device) -> Sample:
     moved = sample.copy()
-    moved["image"] = sample["image"].to(device, non_blocking=True).float()
+    moved["image"] = _copy(sample["image"], device).float()
     if "sem_seg" in sample:
-        moved["sem_seg"] = sample["sem_seg"].to(device, non_blocking=True).long()
+        moved["sem_seg"] = _copy(sample["sem_seg"], device).long()
     if "unlabeled" in sample:
-        moved["unlabeled"] = sample["unlabeled"].to(device, non_blocking=True)
+        moved["unlabeled"] = _copy(sample["unlabeled"], device)
     if "points" in sample:
-        moved["points"] = sample["points"].to(device, non_blocking=True)
-        moved["points_uv"] = sample["points_uv"].to(device, non_blocking=True)
-        moved["points_valid"] = sample["points_valid"].to(device, non_blocking=True)
+        moved["points"] = _copy(sample["points"], device)
+        moved["points_uv"] = _copy(sample["points_uv"], device)
+        moved["points_valid"] = _copy(sample["points_valid"], device)
     if "point_sem_seg" in sample:
-        moved["point_sem_seg"] = sample["point_sem_seg"].to(device, non_blocking=True).long()
+        moved["point_sem_seg"] = _copy(sample["point_sem_seg"], device).long()
     return moved
+
+
+def _copy(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor to a device; a copy to a GPU is only started."""
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()  # from other memory, a copy waits for the work that the GPU still has
+    return tensor.to(device, non_blocking=True)

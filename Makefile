@@ -4,6 +4,7 @@
 #   make test-slow     test suite including the tests marked slow
 #   make test-cluster  slow tests that need a SLURM cluster, which they start on this machine
 #   make test-scale    time the commands on 10 000 copies of the finished runs in a folder: make test-scale SOURCE=runs
+#   make speed-gpu     training, evaluation and memory at the sizes of published protocols on one GPU, within 8 minutes
 #   make cluster-up    start a SLURM cluster on this machine, to try things out
 #   make cluster-down  stop this cluster
 #   make lint          check style and types
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/installed
 SOURCE ?= runs
 
-.PHONY: demo test test-slow test-cluster test-scale cluster-up cluster-down lint format clean
+.PHONY: demo test test-slow test-cluster test-scale speed-gpu cluster-up cluster-down lint format clean
 
 demo: $(READY)
 	@$(BIN)/chimera-bench demo
@@ -32,6 +33,9 @@ test-cluster: $(READY)
 
 test-scale: $(READY)
 	@$(BIN)/python -m slurm.testing.scale.large_store $(SOURCE)
+
+speed-gpu: $(READY)
+	@$(BIN)/chimera-bench speed gpu --minutes 7
 
 cluster-up: $(READY)
 	@$(BIN)/python -m slurm.testing up

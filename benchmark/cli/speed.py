@@ -12,6 +12,8 @@ import typer
 from benchmark.cli.console import print_columns, print_json, print_note
 from benchmark.cli.options import AsJson, Overrides, read_overrides
 from benchmark.cli.paces import pace
+from benchmark.cli.speed_evaluation import evaluation
+from benchmark.cli.speed_gpu import gpu
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure what parts of the benchmark cost on this machine.", no_args_is_help=True)
 app.command("pace", epilog=getattr(pace, "epilog", None))(pace)
+app.command("evaluation")(evaluation)
+app.command("gpu")(gpu)
 
 LABEL_HEADS = (
     *("result", "classes", "size", "all scores first", "a few at a time", "times as fast"),

@@ -9,7 +9,6 @@ changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -276,9 +275,8 @@ class EvalLoader:
             if self._workers
             else read_ahead(samples, keys, describe=describe)
         )
-        with closing(batches):
-            for (sample,) in batches:
-                yield self._finish(sample)
+        for (sample,) in batches:
+            yield self._finish(sample)
 
     def sample(self, index: int) -> tuple[Sample, Tensor]:
         """Return one image of the subset and its target (H, W), as `images` yields them."""

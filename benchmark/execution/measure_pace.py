@@ -121,7 +121,7 @@ def measure_row(request: PaceRequest, *, observe: Callable[[str], None] = lambda
     engine = open_engine(spec.model_copy(update={"budget": single}))
     begin = time.perf_counter()
     observe("building the method")
-    work, data = _load(request)
+    work, data = load_workload(request)
     start_s = time.perf_counter() - begin
     tensors = [*work.method.parameters(), *work.method.buffers()]
     trained = sum(parameter.numel() for parameter in work.method.parameters() if parameter.requires_grad)
@@ -152,8 +152,12 @@ def _try_to_measure(request: PaceRequest, *, observe: Callable[[str], None]) -> 
         return explain_exception(error).summary
 
 
-def _load(request: PaceRequest) -> tuple[Workload, str]:
-    """Build the method and open the data, or their stand-in; returns what the data are, too."""
+def load_workload(request: PaceRequest) -> tuple[Workload, str]:
+    """Build the method and open the data, or their stand-in; returns what the data are, too.
+
+    Raises:
+        Exception: The row cannot be built.
+    """
     spec, recipe = request.spec, load_recipe_of(request.spec)
     split = load_split_of(spec)
     setup = restore_setup(spec, recipe=recipe, split=split)

@@ -136,11 +136,11 @@ class _AlternatingBatches:
         """Yield the batches of iterations `start` to `stop` - 1."""
         for iteration in range(start, stop):
             batch = self._content[iteration % len(self._content)][slots]
-            begin = _read_clock_s()
+            begin = read_clock_s()
             self._run_bare_step(batch, iteration)
-            between = _read_clock_s()
+            between = read_clock_s()
             yield batch
-            end = _read_clock_s()
+            end = read_clock_s()
             self.bare_s.append(between - begin)
             self.engine_s.append(end - between)
 
@@ -169,7 +169,8 @@ def _compute_period_means_ms(seconds: Sequence[float]) -> tuple[float, ...]:
     return tuple(fmean(seconds[start : start + PERIOD]) * 1000 for start in starts)
 
 
-def _read_clock_s() -> float:
+def read_clock_s() -> float:
+    """Return the time in seconds, once the work on a GPU has ended."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()

@@ -1,0 +1,30 @@
+"""Stated peaks by name of the device, and the measured one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmark.profiling import device_peak
+from benchmark.profiling.device_peak import find_stated_tflops, measure_matmul_tflops
+
+
+@pytest.mark.parametrize(
+    ("name", "tflops"),
+    [
+        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA A100-SXM4-80GB", 312),
+        ("NVIDIA A10", 125),
+        ("NVIDIA GeForce RTX 3090", None),
+    ],
+)
+def test_the_stated_peak_is_that_of_the_device(name: str, tflops: float | None) -> None:
+    assert find_stated_tflops(name) == tflops
+
+
+def test_the_measured_peak_is_operations_over_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([1.0, 3.0])
+    monkeypatch.setitem(device_peak.MATRIX_SIDES, "cpu", 100)
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    assert measure_matmul_tflops(torch.device("cpu")) == pytest.approx(10 * 2 * 100**3 / 2 / 1e12)

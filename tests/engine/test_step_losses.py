@@ -18,7 +18,9 @@ from benchmark.engine import fabric, interrupts, step_losses
 from benchmark.engine.base import Progress
 from benchmark.engine.checkpoint import read_checkpoint
 from benchmark.engine.step_losses import DeviceLosses, LossReader
+from benchmark.execution.runner import execute
 from benchmark.planning.resolve import build
+from benchmark.store.store import Store
 from tests.engine.runs import fit, small_spec
 from tests.engine.small_method import Small
 
@@ -87,6 +89,15 @@ def test_losses_that_are_read_late_are_those_of_their_steps(tmp_path: Path, monk
     monkeypatch.setattr(fabric, "LossReader", LossReader)
     fit(small_spec(), tmp_path / "at once.pt", observe=lambda progress: at_once.append(dict(progress.losses)))
     assert len(at_once) == 12 and [progress.losses for progress in late] == at_once
+
+
+def test_losses_that_are_read_late_are_in_the_record_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, late, at_once = small_spec(), Store(tmp_path / "late"), Store(tmp_path / "at once")
+    execute(spec, store=late)
+    monkeypatch.setattr(fabric, "LossReader", LossReader)
+    execute(spec, store=at_once)
+    assert late.run(spec.id).read_losses() == at_once.run(spec.id).read_losses()
+    assert late.run(spec.id).read_counts().digest() == at_once.run(spec.id).read_counts().digest()
 
 
 @pytest.mark.parametrize("stop", [0, 4])

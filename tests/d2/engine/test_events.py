@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import json
 import statistics
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 pytest.importorskip("detectron2", reason="Detectron2 is not installed")
 
+from benchmark.core.method import Method
+from benchmark.d2.engine import detectron2_engine
 from benchmark.d2.engine.detectron2_engine import Detectron2Engine
 from benchmark.d2.engine.events import drop_from
 from benchmark.d2.engine.trainer import MicroBatchTrainer
 from benchmark.engine.base import Progress
+from benchmark.engine.step_losses import LossReader
 from tests.engine.runs import fit, small_spec
+
+LOSSES = ("iteration", "classify", "remember", "total_loss", "lr")
+
+
+def make_reader(device: torch.device, method: Method, _: torch.device) -> LossReader:
+    return LossReader(method, device)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
@@ -31,6 +42,17 @@ def test_losses_and_rates_are_in_metrics_json(tmp_path: Path) -> None:
     assert [line["lr"] for line in metrics] == [reports[19].learning_rate, reports[39].learning_rate]
     latest_losses = [report.losses["classify"] for report in reports[20:]]
     assert metrics[1]["classify"] == pytest.approx(statistics.median(latest_losses), abs=0)
+
+
+def test_losses_that_are_read_late_give_the_same_metrics_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metrics: list[list[dict[str, Any]]] = []
+    for device in ("cpu", "cuda"):  # the reader looks at the type of the device only
+        reader = partial(make_reader, torch.device(device))
+        monkeypatch.setattr(detectron2_engine, "LossReader", reader)
+        fit(small_spec(budget__iterations=50), tmp_path / device / "checkpoint.pt", engine=Detectron2Engine)
+        metrics.append(read_metrics(tmp_path / device))
+    at_once, late = ([{name: line[name] for name in LOSSES} for line in lines] for lines in metrics)
+    assert late == at_once and [line["iteration"] for line in late] == [19, 39, 49]
 
 
 def test_losses_of_every_step_are_in_the_event_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

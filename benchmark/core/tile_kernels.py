@@ -21,14 +21,16 @@ from benchmark.core.compiled import compile_function, compile_part, fused_multip
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int32]
 
-ROWS, COLUMNS = np.uintp(16), np.uintp(256)
+ROWS, COLUMNS = np.uintp(32), np.uintp(256)
 """Size of a tile."""
 UNUSED, SUMMAND, CANDIDATE = 0, 1, 2
 """Uses of a class in a tile: none, in the sum of the softmax alone, and as a candidate for the best class as well."""
-ZERO, ONE = np.uintp(0), np.uintp(1)
+ZERO, ONE, TWO, THREE, FOUR = map(np.uintp, range(5))
 
 EXP_ERROR = 1.5e-5
 """Bound of the relative error of `_exp`: 3e-6 of the polynomial, and 8e-6 of the rounding of its argument."""
+WIDEST = 75.0
+"""Range of the best scores of a tile up to which the sums of e^(score - the lowest) fit into float32."""
 LOG2_E, LOWEST = np.float32(1.4426950408889634), np.float32(-87)
 ROUND = np.float32(1.5 * 2**23)
 """Adding and subtracting it rounds a small float32 to an integer."""
@@ -56,16 +58,15 @@ class _Span(NamedTuple):
 
 
 class _Tile(NamedTuple):
-    """Memory of one tile: scores at full size, three stages before, the best of both groups, and sums."""
+    """Memory of one tile: a score map in three stages, the best of both groups, sums, and what their terms refer to."""
 
-    scores: Floats
     low_rows: Floats
     image: Floats
     wide: Floats
     best: Floats
     label: Labels
-    highest: Floats
     total: Floats
+    reference: Floats
 
 
 def find_best(
@@ -91,7 +92,7 @@ def find_best(
 
     Returns:
         (G, H, W) scores and classes of G groups, and the sums (H, W) of e^(score - highest score) over all classes in a
-        group; (0, 0) without sums. A sum is up to `EXP_ERROR`, the rounding of K additions and K * e^-reach off.
+        group; (0, 0) without sums. A sum is up to 2 `EXP_ERROR`, the rounding of K additions and K * e^-reach off.
     """
     height, width = last.rows.places.shape[1], last.columns.places.shape[1]
     groups = int(group.max()) + 1
@@ -103,18 +104,9 @@ def find_best(
     return best, label, total
 
 
-def read_pixels(
-    low: Floats, rows: NDArray[np.intp], columns: NDArray[np.intp], *, first: Resizing, last: Resizing
-) -> Floats:
-    """Return the scores (K, P) of P pixels, from (K, h, w) scores that are resized once or twice."""
-    out = np.empty((len(low), len(rows)), np.float32)
-    _read(low, first, last, rows, columns, out)
-    return out
-
-
 @compile_part
 def _exp(x: Any) -> Any:
-    """Return e^x in float32 for x <= 0; 1 for 0, and at most 2e-38 below -87."""
+    """Return e^x in float32 for x up to 87; 1 for 0, and at most 2e-38 below -87."""
     t = max(x, LOWEST) * LOG2_E
     whole = (t + ROUND) - ROUND
     f = t - whole  # -0.5 … 0.5
@@ -128,14 +120,34 @@ def _mix(a: Any, b: Any, weight_a: Any, weight_b: Any) -> Any:
 
 
 @compile_part
+def _resize_four_rows(rows: Any, top: Any, axis: Any, columns: Any, left: Any, skipped: Any, out: Any) -> None:
+    """Resize four rows whose second place is next to the first: places and weights are read once for all of them."""
+    places, weights = axis.places[ZERO], axis.weights[ONE]
+    row0, row1, row2, row3 = rows[top], rows[top + ONE], rows[top + TWO], rows[top + THREE]
+    out0, out1, out2, out3 = out[ZERO], out[ONE], out[TWO], out[THREE]
+    for i in range(columns):
+        a, weight = places[left + i] - skipped, weights[left + i]
+        b, weight_a = a + ONE, np.float32(1) - weight  # as in `bilinear`
+        out0[i] = _mix(row0[a], row0[b], weight_a, weight)
+        out1[i] = _mix(row1[a], row1[b], weight_a, weight)
+        out2[i] = _mix(row2[a], row2[b], weight_a, weight)
+        out3[i] = _mix(row3[a], row3[b], weight_a, weight)
+
+
+@compile_part
 def _resize_columns(maps: Any, k: Any, top: Any, axis: Any, span: Any, skipped: Any, out: Any) -> None:
     """Resize rows of map k to the columns of a span: out[y] is row top + y for each of its rows.
 
     The first column of the map is column `skipped` of the source of the axis.
     """
-    places, weights = axis.places, axis.weights
+    places, weights, inner = axis.places, axis.weights, span.columns
+    while inner > ZERO and places[ZERO, span.left + inner - ONE] == places[ONE, span.left + inner - ONE]:
+        inner -= ONE  # beyond the center of the last column, both places are the same
+    whole = span.rows - span.rows % FOUR
+    for y in range(ZERO, whole, FOUR):
+        _resize_four_rows(maps[k], top + y, axis, inner, span.left, skipped, out[y : y + FOUR])
     for y in range(span.rows):
-        for i in range(span.columns):
+        for i in range(inner if y < whole else ZERO, span.columns):
             x = span.left + i
             a, b = maps[k, top + y, places[ZERO, x] - skipped], maps[k, top + y, places[ONE, x] - skipped]
             out[y, i] = _mix(a, b, weights[ZERO, x], weights[ONE, x])
@@ -153,7 +165,7 @@ def _resize_rows(source: Any, skipped: Any, axis: Any, span: Any, k: Any, out: A
 
 @compile_part
 def _resize_and_update(skipped: Any, axis: Any, span: Any, tile: Any, k: Any, g: Any) -> None:
-    """Do both `_resize_rows` and `_update_best`, without keeping the scores."""
+    """Resize columns to the rows of a span, and put class k where its scores are higher than the best of group g."""
     source, best, label = tile.wide, tile.best, tile.label
     for y in range(span.rows):
         a, b = axis.places[ZERO, span.top + y] - skipped, axis.places[ONE, span.top + y] - skipped
@@ -166,29 +178,18 @@ def _resize_and_update(skipped: Any, axis: Any, span: Any, tile: Any, k: Any, g:
 
 
 @compile_part
-def _update_best(tile: Any, number: Any, span: Any, k: Any, g: Any) -> None:
-    """Put class k where its scores are higher than the best of group g so far."""
-    scores, best, label = tile.scores, tile.best, tile.label
+def _resize_update_and_sum(skipped: Any, axis: Any, span: Any, tile: Any, k: Any, g: Any) -> None:
+    """Do `_resize_and_update`, and add e^(score - reference) to the total."""
+    source, best, label, total, reference = tile.wide, tile.best, tile.label, tile.total, tile.reference
     for y in range(span.rows):
+        a, b = axis.places[ZERO, span.top + y] - skipped, axis.places[ONE, span.top + y] - skipped
+        weight_a, weight_b = axis.weights[ZERO, span.top + y], axis.weights[ONE, span.top + y]
         for i in range(span.columns):
-            value = scores[number, y, i]
+            value = _mix(source[a, i], source[b, i], weight_a, weight_b)
             is_higher = value > best[g, y, i]
             best[g, y, i] = value if is_higher else best[g, y, i]
             label[g, y, i] = k if is_higher else label[g, y, i]
-
-
-@compile_part
-def _sum_exp(tile: Any, number: Any, span: Any) -> None:
-    """Sum e^(score - highest score) over the scores of the first classes of a tile."""
-    scores, best, highest, total = tile.scores, tile.best, tile.highest, tile.total
-    for y in range(span.rows):
-        for i in range(span.columns):
-            highest[y, i] = max(best[ZERO, y, i], best[ONE, y, i])
-            total[y, i] = 0
-    for j in range(number):
-        for y in range(span.rows):
-            for i in range(span.columns):
-                total[y, i] += _exp(scores[j, y, i] - highest[y, i])
+            total[y, i] += _exp(value - reference[y, i])
 
 
 @compile_part
@@ -206,9 +207,13 @@ def _find_ends(low: Any, top: Any, bottom: Any, ends: Any) -> None:
 
 
 @compile_part
-def _find_uses(ends: Any, group: Any, left: Any, right: Any, reach: Any, slack: Any, use: Any) -> None:
-    """Decide what each class is needed for in a tile, from its lowest and its highest score around the tile."""
-    floor, highest = np.full(2, np.float32(-np.inf)), np.empty(len(group), np.float32)
+def _find_uses(ends: Any, group: Any, left: Any, right: Any, reach: Any, slack: Any, use: Any) -> Any:
+    """Decide what each class is needed for in a tile, from its lowest and its highest score around the tile.
+
+    Returns:
+        Bounds of the highest score of every pixel of the tile.
+    """
+    floor, highest = np.full(2, np.float32(-np.inf)), np.full(len(group), np.float32(-np.inf))
     for k in range(len(group)):
         if group[k] < 0:
             continue
@@ -225,6 +230,7 @@ def _find_uses(ends: Any, group: Any, left: Any, right: Any, reach: Any, slack: 
             use[k] = CANDIDATE
         else:
             use[k] = SUMMAND if highest[k] > top - reach else UNUSED
+    return top, highest.max()
 
 
 @compile_part
@@ -244,37 +250,52 @@ def _fill_wide(source: Any, k: Any, top: Any, rows: Any, span: Any, tile: Any) -
 
 
 @compile_part
-def _fill_tile(source: Any, use: Any, has_total: Any, span: Any, tile: Any) -> None:
-    """Find the best classes of a tile and, if wanted, the sums of its softmax."""
-    tile.best[:] = -np.inf
+def _visit_classes(source: Any, use: Any, is_summed: Any, span: Any, tile: Any) -> None:
+    """Update the best classes of a tile with every class, and add all that matter to the totals if wanted."""
     axis = source.last.rows
     top = axis.places[ZERO, span.top]
     rows = axis.places[ONE, span.top + span.rows - ONE] + ONE - top
-    number = ZERO
     for k in range(np.uintp(len(use))):
-        if use[k] == UNUSED:
-            continue
         g = np.uintp(source.group[k])
-        _fill_wide(source, k, top, rows, span, tile)
-        if not has_total:
-            _resize_and_update(top, axis, span, tile, np.int32(k), g)
-            continue
-        _resize_rows(tile.wide, top, axis, span, number, tile.scores)
-        if use[k] == CANDIDATE:
-            _update_best(tile, number, span, np.int32(k), g)
-        number += ONE
-    if has_total:
-        _sum_exp(tile, number, span)
+        if use[k] == CANDIDATE or (is_summed and use[k] == SUMMAND):
+            _fill_wide(source, k, top, rows, span, tile)
+            if is_summed:
+                _resize_update_and_sum(top, axis, span, tile, np.int32(k), g)
+            else:
+                _resize_and_update(top, axis, span, tile, np.int32(k), g)
 
 
 @compile_part
-def _make_tile(low: Any, first: Any, has_total: Any) -> Any:
+def _fill_tile(source: Any, use: Any, ends: Any, has_total: Any, span: Any, tile: Any) -> None:
+    """Find the best classes of a tile and, if wanted, the sums of its softmax.
+
+    Terms are e^(score - reference). The lowest that the best scores can be is a reference known before them; if they
+    differ too much for float32, they are found first.
+    """
+    best, total, reference = tile.best, tile.total, tile.reference
+    best[:] = -np.inf
+    if not has_total:
+        _visit_classes(source, use, False, span, tile)
+        return
+    total[:], reference[:] = 0, ends[0]
+    if ends[1] - ends[0] > WIDEST:
+        _visit_classes(source, use, False, span, tile)
+        for y in range(span.rows):
+            for i in range(span.columns):
+                reference[y, i] = max(best[ZERO, y, i], best[ONE, y, i])
+    _visit_classes(source, use, True, span, tile)
+    for y in range(span.rows):
+        for i in range(span.columns):
+            total[y, i] /= _exp(max(best[ZERO, y, i], best[ONE, y, i]) - reference[y, i])
+
+
+@compile_part
+def _make_tile(low: Any, first: Any) -> Any:
     height, width = first.rows.places.shape[1], first.columns.places.shape[1]
-    scores = np.empty((low.shape[0] if has_total else 1, ROWS, COLUMNS), np.float32)
     low_rows, image = np.empty((low.shape[1], width), np.float32), np.empty((1, height, width), np.float32)
     wide, sums = np.empty((height, COLUMNS), np.float32), np.empty((2, ROWS, COLUMNS), np.float32)
     best, label = np.empty((2, ROWS, COLUMNS), np.float32), np.empty((2, ROWS, COLUMNS), np.int32)
-    return _Tile(scores, low_rows, image, wide, best, label, sums[0], sums[1])
+    return _Tile(low_rows, image, wide, best, label, sums[0], sums[1])
 
 
 @compile_function
@@ -282,7 +303,7 @@ def _scan(source: Any, reach: Any, slack: Any, best: Any, label: Any, total: Any
     low, first, last, has_total = source.low, source.first, source.last, len(total) > 0
     height, width = np.uintp(best.shape[1]), np.uintp(best.shape[2])
     use, ends = np.empty(low.shape[0], np.int8), np.empty((2, low.shape[0], low.shape[2]), np.float32)
-    tile = _make_tile(low, first, has_total)
+    tile = _make_tile(low, first)
     for top in range(ZERO, height, ROWS):
         bottom = min(top + ROWS, height)
         low_top = first.rows.places[ZERO, last.rows.places[ZERO, top]]
@@ -292,9 +313,9 @@ def _scan(source: Any, reach: Any, slack: Any, best: Any, label: Any, total: Any
             right = min(left + COLUMNS, width)
             low_left = first.columns.places[ZERO, last.columns.places[ZERO, left]]
             low_right = first.columns.places[ONE, last.columns.places[ONE, right - ONE]] + ONE
-            _find_uses(ends, source.group, low_left, low_right, reach, slack, use)
+            bounds = _find_uses(ends, source.group, low_left, low_right, reach, slack, use)
             span = _Span(top, bottom - top, left, right - left)
-            _fill_tile(source, use, has_total, span, tile)
+            _fill_tile(source, use, bounds, has_total, span, tile)
             for y in range(span.rows):
                 for i in range(span.columns):
                     for g in range(np.uintp(best.shape[0])):
@@ -302,28 +323,3 @@ def _scan(source: Any, reach: Any, slack: Any, best: Any, label: Any, total: Any
                         label[g, top + y, left + i] = tile.label[g, y, i]
                     if has_total:
                         total[top + y, left + i] = tile.total[y, i]
-
-
-@compile_part
-def _read_pixel(maps: Any, k: Any, resizing: Any, y: Any, x: Any) -> Any:
-    """Return one pixel of a resized map."""
-    rows, columns = resizing.rows, resizing.columns
-    y0, y1, x0, x1 = rows.places[0, y], rows.places[1, y], columns.places[0, x], columns.places[1, x]
-    a = _mix(maps[k, y0, x0], maps[k, y0, x1], columns.weights[0, x], columns.weights[1, x])
-    b = _mix(maps[k, y1, x0], maps[k, y1, x1], columns.weights[0, x], columns.weights[1, x])
-    return _mix(a, b, rows.weights[0, y], rows.weights[1, y])
-
-
-@compile_function
-def _read(low: Any, first: Any, last: Any, rows: Any, columns: Any, out: Any) -> None:
-    corners = np.empty((2, 2), np.float32)
-    across, down = last.columns, last.rows
-    for p in range(len(rows)):
-        y, x = rows[p], columns[p]
-        for k in range(low.shape[0]):
-            for v in range(2):
-                for u in range(2):
-                    corners[v, u] = _read_pixel(low, k, first, down.places[v, y], across.places[u, x])
-            a = _mix(corners[0, 0], corners[0, 1], across.weights[0, x], across.weights[1, x])
-            b = _mix(corners[1, 0], corners[1, 1], across.weights[0, x], across.weights[1, x])
-            out[k, p] = _mix(a, b, down.weights[0, y], down.weights[1, y])

@@ -71,7 +71,7 @@ def test_single_pixels_have_the_bits_of_torch(sizes: Sizes) -> None:
 
 @needs_numba
 @geometries
-@pytest.mark.parametrize("scale", [0.01, 1, 30, 3000])
+@pytest.mark.parametrize("scale", [0.01, 1, 10, 30, 3000])
 def test_both_groups_have_their_best_class_and_sums_are_within_their_bound(sizes: Sizes, scale: float) -> None:
     prediction = predict(draw(40, sizes[0], scale=scale), sizes)
     groups = [range(0, 40, 3), [k for k in range(40) if k % 3]]
@@ -87,9 +87,15 @@ def test_both_groups_have_their_best_class_and_sums_are_within_their_bound(sizes
 
 @needs_numba
 def test_the_exponential_keeps_its_bound() -> None:
-    from benchmark.core.tile_kernels import EXP_ERROR, _exp
+    from benchmark.core.tile_kernels import EXP_ERROR, WIDEST, _exp
 
-    for x in [0.0, -1e-30, -1e-3, *np.random.default_rng(0).uniform(-86.9, 0, 2000).astype(np.float32).tolist()]:
+    for x in [
+        0.0,
+        -1e-30,
+        -1e-3,
+        WIDEST,
+        *np.random.default_rng(0).uniform(-86.9, WIDEST, 2000).astype(np.float32).tolist(),
+    ]:
         assert abs(_exp(np.float32(x)) / math.exp(x) - 1) < EXP_ERROR
     assert _exp(np.float32(0)) == 1 and 0 <= _exp(np.float32(-1e30)) < 2e-38
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from benchmark.cli.console import print_note
 from benchmark.cli.indexed_reports import Sources, list_split_files, print_indexed_report
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
@@ -71,7 +72,7 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 
 def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:
     """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
-    from benchmark.core.paper_tables import is_paper_file
+    from benchmark.core.table_name import is_paper_file
     from benchmark.store.named_plans import read_plan_rows
 
     rows = read_plan_rows(store, named.name)
@@ -134,6 +135,8 @@ def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[
     from benchmark.store.stored_papers import is_stored
 
     rows, datasets = read_plan_rows(store, named.name), choose_datasets(named, split)
+    if not rows and (changed := named.name.list_changed(store.list_plans())):
+        print_note(f"no runs of {named.name} here, but of the table with other settings: {', '.join(changed)}")
     known = {row.split for row in rows}
     for place in dict.fromkeys(place for dataset in datasets for place in dataset.splits):
         if name_split(place) not in known:

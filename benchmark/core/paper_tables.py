@@ -7,7 +7,7 @@ change of its settings is written behind it, as it is behind the name of a study
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,49 +17,11 @@ from benchmark.core.paper_files import PAPERS, list_papers, load_paper
 from benchmark.core.paper_row import PaperRow
 from benchmark.core.split import name_split
 from benchmark.core.study import Study, StudyRow
+from benchmark.core.table_name import TableName, is_paper_file, spell_paper
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 from benchmark.utils.yaml_files import read_table
 
 FILE = re.compile(r"(?P<paper>.*\.ya?ml)/(?P<table>[^/]*)")
-
-
-@dataclass(frozen=True)
-class TableName:
-    """Name of a table.
-
-    Attributes:
-        paper: Name of the paper, or path of its file.
-        table: Name of the table.
-        change: Changed settings as in the names of plans, from the first + on; empty for the table as it is.
-    """
-
-    paper: str
-    table: str
-    change: str = ""
-
-    @property
-    def plan(self) -> str:
-        """Name of the plan of the table on its own splits."""
-        paper = Path(self.paper).stem if is_paper_file(self.paper) else self.paper
-        return f"{spell_paper(paper)}.{self.table}"
-
-    def __str__(self) -> str:
-        """Return the name as it is on every machine: that of a file has no folder."""
-        paper = Path(self.paper).name if is_paper_file(self.paper) else spell_paper(self.paper)
-        return f"{paper}/{self.table}{self.change}"
-
-    def name_plan(self, splits: Sequence[str] = ()) -> str:
-        """Return the name of the plan on some splits; on those of the table if none are given."""
-        return ".".join([self.plan, *(re.sub(r"[^A-Za-z0-9_=-]+", "-", Path(split).stem) for split in splits)])
-
-    def select_plans(self, plans: Iterable[str]) -> list[str]:
-        """Return those of some plans that are of this table, the one on its own splits first."""
-        own = []
-        for plan in plans:
-            name, plus, change = plan.partition("+")
-            if f"{plus}{change}" == self.change and (name == self.plan or name.startswith(f"{self.plan}.")):
-                own.append(plan)
-        return sorted(own, key=lambda plan: (len(plan), plan))
 
 
 @dataclass(frozen=True)
@@ -97,16 +59,6 @@ def choose_datasets(named: NamedTable, split: str = "") -> tuple[PaperDataset, .
     return tuple(fitting) or (PaperDataset(label=wanted, split=split),)
 
 
-def is_paper_file(name: str) -> bool:
-    """Return whether a paper is named by the path of its file."""
-    return name.endswith((".yaml", ".yml"))
-
-
-def spell_paper(name: str) -> str:
-    """Return a paper as it is named on the command line: "chimera-seg" for chimera_seg.yaml, a path as it is."""
-    return name if is_paper_file(name) else name.replace("_", "-")
-
-
 def list_tables(folder: Path = PAPERS) -> list[str]:
     """Return the names of the tables of the included papers."""
     return [f"{spell_paper(name)}/{table}" for name in list_papers(folder) for table in _list_own_tables(name, folder)]
@@ -131,7 +83,7 @@ def explain_missing_table(text: str, folder: Path = PAPERS) -> str:
     if not slash or stem not in list_papers(folder):
         return ""
     known = _list_own_tables(stem, folder)
-    if table in known or (paper == stem and find_near_name(table, known) is None):
+    if table.partition("+")[0] in known or (paper == stem and find_near_name(table, known) is None):
         return ""
     return explain_unknown_name(f"table of paper {spell_paper(paper)}", table, known)
 
@@ -155,21 +107,23 @@ def read_name(text: str) -> TableName:
     return TableName(paper, table, f"{plus}{change}")
 
 
-def spell_planned_table(text: str, plan: str, splits: Sequence[str]) -> tuple[str, ...]:
+def spell_planned_table(text: str, plan: str, splits: Sequence[str], *, own: Sequence[str] = ()) -> tuple[str, ...]:
     """Return the words behind `chimera-bench table` that print what was planned; the plan alone if a text is no table.
 
     Args:
         text: Name that the user gave.
         plan: Name of the plan.
         splits: Splits that the user gave; none for those of the table.
+        own: Splits of the table.
     """
     if not is_table(text):
         return (plan,)
     name, (base, plus, change) = read_name(text), plan.partition("+")
-    if base != name.name_plan(splits) or len(splits) > 1:
+    is_own = set(map(name_split, splits)) <= set(map(name_split, own))
+    if base != name.name_plan(splits) or (len(splits) > 1 and not is_own):
         return (plan,)
     paper = text.rpartition("/")[0]
-    return (f"{paper}/{name.table}{plus}{change}", *(word for split in splits for word in ("--split", split)))
+    return (f"{paper}/{name.table}{plus}{change}", *(["--split", *splits] if len(splits) == 1 else []))
 
 
 def load_table(text: str, folder: Path = PAPERS) -> NamedTable:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from benchmark.core.paper import Paper, PaperDataset, PaperTable
 from benchmark.core.paper_files import read_paper
-from benchmark.core.paper_tables import NamedTable, is_paper_file
+from benchmark.core.paper_tables import NamedTable
 from benchmark.core.split import load_split
+from benchmark.core.table_name import is_paper_file
 from benchmark.store.store import Store
 from benchmark.store.stored_papers import PAPERS_FOLDER, SPLITS_FOLDER
 from benchmark.utils.atomic_files import write_text

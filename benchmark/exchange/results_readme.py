@@ -14,7 +14,7 @@ studies, and the tables that were drawn from them.
 | file | content |
 | :-- | :-- |
 | `tables/` | tables of each study as text, Markdown, LaTeX, HTML, csv and JSON |
-| `runs/` | runs and plans: a store, which `chimera-bench --runs runs` reads in place |
+| `runs/` | runs, plans and papers: a store, which `chimera-bench --runs runs` reads in place |
 | `MANIFEST.json` | runs with the digests of their pixel counts, their code and environments, each once |
 | `SHA256SUMS` | SHA-256 of every other file |
 
@@ -34,7 +34,7 @@ chimera-bench import ARCHIVE.zip
 
 The tables are identical, byte for byte, if they are drawn by the same version of the package. Another version draws the
 same numbers, and may word notes differently or call results stale whose code has changed since. Nothing in the archive
-is executed: it holds JSON, text and arrays of integers.
+is executed: it holds JSON, YAML, text and arrays of integers.
 """
 
 

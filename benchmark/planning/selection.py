@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +15,12 @@ from benchmark.core.paper_tables import (
     is_table,
     load_table,
     make_table_study,
+    read_name,
     spell_planned_table,
 )
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies, load_study
+from benchmark.core.table_name import TableName
 from benchmark.planning.missing_method import explain_missing_method
 from benchmark.planning.modified_study import format_changes, make_name, make_study, modify_study
 from benchmark.planning.plan_notes import describe_weights, plan_aloud
@@ -146,7 +149,8 @@ def select_runs(
         _check_own_name(study.name, request.name)
         _notify_size(study, notify)
         selection = select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
-        return replace(selection, table=spell_planned_table(given, study.name, request.splits))
+        own = load_table(request.name).table.splits if is_table(request.name) else ()
+        return replace(selection, table=spell_planned_table(given, study.name, request.splits, own=own))
     return _select_method(request, store=store, keep=keep, notify=notify)
 
 
@@ -162,10 +166,20 @@ def make_requested_study(request: Request) -> Study:
     if request.weights:
         raise ValueError(f"--weights is for a method: give rows of {request.name} their own, weights: FILE")
     if is_table(request.name):
+        _refuse_change(read_name(request.name))
         return _modify(make_table_study(load_table(request.name), request.splits), replace(request, splits=()))
     if whole := explain_whole_paper(request.name):
         raise ValueError(whole)
     return _modify(load_study(request.name), request)
+
+
+def _refuse_change(name: TableName) -> None:
+    """Check that changed settings of a table to run are given as options."""
+    if name.change:
+        raise ValueError(
+            f"{name} is the name of a table with changed settings, for reports: give them as options "
+            f"({shlex.join(name.run_words)})"
+        )
 
 
 def _check_own_name(name: str, source: str) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from benchmark.store.store import Store
 
 if TYPE_CHECKING:
-    from benchmark.core.paper_tables import TableName
     from benchmark.core.study import PlanRow
+    from benchmark.core.table_name import TableName
 
 
 def read_plan_rows(store: Store, name: TableName) -> list[PlanRow]:

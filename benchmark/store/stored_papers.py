@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmark.core.paper_tables import NamedTable, TableName, is_paper_file, is_table, load_table, read_name
+from benchmark.core.paper_tables import NamedTable, is_table, load_table, read_name
+from benchmark.core.table_name import TableName, is_paper_file
 from benchmark.store.store import Store
 
 PAPERS_FOLDER, SPLITS_FOLDER = "papers", "splits"

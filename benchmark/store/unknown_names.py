@@ -15,12 +15,17 @@ SHOWN_NAMES = 12
 
 def explain_unknown(store: Store, name: str) -> str:
     """Return one line that a name stands for nothing, with the studies and methods that there are."""
-    from benchmark.core.paper_tables import explain_missing_table, explain_whole_paper, is_paper_file, is_table
+    from benchmark.core.paper_tables import explain_missing_table, explain_whole_paper, is_table, read_name
     from benchmark.core.study import list_studies
+    from benchmark.core.table_name import is_paper_file
 
     plans, specs = store.list_plans(), list(_read_specs(store))
     kind = "table" if is_table(name) else "study" if name in list_studies() else ""
-    is_unplanned, begin = bool(kind) and name not in plans, store.format_command("run", name)
+    changed = read_name(name).list_changed(plans) if kind == "table" else []
+    if changed:
+        return f"table {name!r} was never planned in {store.root}, but with other settings: {', '.join(changed)}"
+    words = _list_run_words(name) if kind == "table" else [name]
+    is_unplanned, begin = bool(kind) and name not in plans, store.format_command("run", *words)
     method, _, variant = name.partition("/")
     variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
     if not variants and (missing := explain_missing_table(name)):
@@ -40,6 +45,13 @@ def explain_unknown(store: Store, name: str) -> str:
     methods = sorted({spec.variant if spec.is_imported else spec.method for spec in specs})
     known = [*(f"study {plan}" for plan in plans), *(f"method {method}" for method in methods)]
     return f"{_say_unknown('study, method or run', name, [*plans, *methods])} {store.root} holds {_join(known)}"
+
+
+def _list_run_words(name: str) -> list[str]:
+    """Return the words that run a table, which the user may have named with the folder of its file."""
+    from benchmark.core.paper_tables import read_name
+
+    return [name.partition("+")[0], *read_name(name).run_words[1:]] if "+" in name.rpartition("/")[2] else [name]
 
 
 def _say_unknown(kind: str, name: str, known: Sequence[str]) -> str:

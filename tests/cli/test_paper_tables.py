@@ -256,3 +256,16 @@ def test_what_was_run_is_printed_by_the_name_of_its_table(
     assert out.splitlines()[-1] == f"Print the table: chimera-bench {' '.join(runs)} table {name} {' '.join(options)}"
     text = " ".join(run_command(capsys, *runs, "table", name, *options).out.split())
     assert "missing" not in text.partition("The words missing")[0] and "first 4 images" in text
+
+
+def test_a_name_with_changed_settings_is_for_reports_and_not_run_without_them(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_table(tmp_path / "runs", seeds=2, study="mine.main+max_images=4")
+    runs, changed = ("--runs", str(tmp_path / "runs")), f"{paper}+max_images=4"
+    assert "(mine.yaml/main --max-images 4)" in run_command(capsys, *runs, "run", changed).err
+    table = run_command(capsys, *runs, "table", f"{changed}+scale=1", "--split", "toybox")
+    command = "chimera-bench run mine.yaml/main --max-images 4 --set scale=1 --split toybox"
+    assert command in " ".join(table.out.split())
+    assert "other settings: mine.yaml/main+max_images=4" in table.err
+    assert "other settings: mine.yaml/main+max_images=4" in run_command(capsys, *runs, "status", paper).err

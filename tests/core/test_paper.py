@@ -87,6 +87,13 @@ def test_plans_of_a_table_are_those_on_its_splits_and_with_its_settings() -> Non
     assert read_name("a/main+max_images=4").select_plans(plans) == ["a.main+max_images=4", "a.main.toybox+max_images=4"]
 
 
+def test_changed_settings_of_a_name_have_any_order_and_are_options_of_run() -> None:
+    name, plans = read_name("a/main+b.c=2+max_images=4"), ["a.main+max_images=4+b.c=2", "a.main.toybox+x=1", "a.main"]
+    assert name.select_plans(plans) == plans[:1]
+    assert name.list_changed(plans) == ["a/main+max_images=4+b.c=2", "a/main+x=1"]
+    assert name.run_words == ["a/main", "--set", "b.c=2", "--max-images", "4"]
+
+
 def test_overrides_of_a_split_hold_on_it_and_on_splits_drawn_from_it(tmp_path: Path) -> None:
     row = {"label": "a", "method": "spnet/SPNet", "set": {"x": 1}, "set_on": {"toybox": {"x": 2, "y": 3}}}
     path = write_paper(tmp_path, main=make_table(rows=[row]))
@@ -124,6 +131,8 @@ def test_the_words_that_print_what_was_planned_name_the_table() -> None:
     assert spell_planned_table(name, "chimera-seg.head", ()) == (name,)
     plan, split = "chimera-seg.head.toybox+max_images=4", ["toybox"]
     assert spell_planned_table(name, plan, split) == (f"{name}+max_images=4", "--split", "toybox")
+    two = ["voc12", "pascal_context59"]
+    assert spell_planned_table(name, "chimera-seg.head.voc12.pascal_context59", two, own=two) == (name,)
     assert spell_planned_table(name, "mine", ()) == spell_planned_table("peers", "mine", ()) == ("mine",)
 
 

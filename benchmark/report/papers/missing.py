@@ -30,14 +30,8 @@ def describe_missing(results: PaperResults) -> list[str]:
     for index, dataset in enumerate(results.datasets):
         cells = [cell for row, cell in zip(results.rows, results.get_column(index), strict=True) if row.method]
         states = [state for cell in cells if cell.row is not None for state in _list_needed(cell.row)]
-        missing = sum(state is not RunState.DONE for state in states)
-        if missing:
-            place = f" --split {_drop_folder(dataset.split)}" if dataset.split else ""
-            words = f"{results.named.name}{place}"
-            notes.append(
-                f"{dataset.label}: {missing} of {len(states)} runs missing. To compute them: chimera-bench run {words} "
-                f"(or submit); chimera-bench missing {words} lists them and their cost."
-            )
+        if any(state is not RunState.DONE for state in states):
+            notes.append(_describe_runs(results, dataset, states))
     done = {
         (row.label, part.split)
         for row, cells in zip(results.rows, results.cells, strict=True)
@@ -46,6 +40,20 @@ def describe_missing(results: PaperResults) -> list[str]:
         if part.done
     }
     return notes + list(describe_imports(results.named, results.datasets, done=done))
+
+
+def _describe_runs(results: PaperResults, dataset: PaperDataset, states: Sequence[RunState]) -> str:
+    """Return the note on the runs of a dataset, with the command that computes those that are not done."""
+    name = results.named.name
+    places = [] if len(results.datasets) == 1 and not dataset.split else map(_drop_folder, dataset.splits)
+    words = shlex.join([*name.run_words, *(word for place in places for word in ("--split", place))])
+    missing, failed = sum(state is not RunState.DONE for state in states), sum(state.is_failed for state in states)
+    cause, again = (f" ({failed} failed)", " --retry-failed") if failed else ("", "")
+    cost = "" if name.change else f"; chimera-bench missing {words} lists them and their cost"
+    return (
+        f"{dataset.label}: {missing} of {len(states)} runs missing{cause}. To compute them: "
+        f"chimera-bench run {words}{again} (or submit){cost}."
+    )
 
 
 def describe_imports(
@@ -63,7 +71,10 @@ def describe_imports(
             left = [place for place in dataset.splits if (row.label, name_split(place)) not in done]
             if left:
                 commands = [_format_import(named, row, dataset, place) for place in left]
-                yield f"{dataset.label}: {row.label} has no predictions here. To import them: {' and '.join(commands)}."
+                yield (
+                    f"{dataset.label}: {row.label} has no predictions here. To import them: {' and '.join(commands)}. "
+                    "KIND: what it was trained with, such as none or seen_masks."
+                )
 
 
 def _drop_folder(name: str) -> str:

@@ -54,7 +54,8 @@ def test_predictions_that_are_not_there_are_missing_with_the_command_that_import
     named = make_named(ROWS, protocol="sclip")
     results = collect(store, named, save_row(store, "ours", 90, 60))
     command = "chimera-bench import DIR --as 'SAM 3' --split voc12 --supervision KIND --protocol sclip"
-    assert describe_missing(results) == [f"VOC: SAM has no predictions here. To import them: {command}."]
+    (note,) = describe_missing(results)
+    assert note.startswith(f"VOC: SAM has no predictions here. To import them: {command}. KIND: ")
     assert next(line for line in draw(results).splitlines() if line.startswith("SAM")).split()[1:] == [
         *("missing", "-", "-", "0/1"),
     ]

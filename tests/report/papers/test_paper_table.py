@@ -12,15 +12,17 @@ from typing import Any
 import pytest
 
 from benchmark.core.paper import Paper, PaperTable
-from benchmark.core.paper_tables import NamedTable, TableName
+from benchmark.core.paper_tables import NamedTable
 from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Failure
 from benchmark.core.split import load_split
 from benchmark.core.study import PlanRow
+from benchmark.core.table_name import TableName
 from benchmark.evaluation.stats import Interval
 from benchmark.published.published_row import PublishedRow
 from benchmark.published.read import read_published
 from benchmark.report.html.published_beside import lay_beside
+from benchmark.report.papers.missing import describe_missing
 from benchmark.report.papers.paper_provenance import render_provenance
 from benchmark.report.papers.paper_results import PaperResults, collect_paper
 from benchmark.report.papers.paper_table import render_paper
@@ -202,6 +204,11 @@ def test_failed_and_incomplete_rows_look_different(tmp_path: Path) -> None:
     text = draw(collect_paper(store, named, [whole, part, failed]), "html")
     assert '<em class="failed">failed</em>' in text and '<em class="missing">missing</em>' in text
     assert '<em class="incomplete">' in text and "out of memory" in text
+    (note,) = describe_missing(collect_paper(store, named, [whole, part, failed]))
+    assert note.startswith(
+        "VOC: 5 of 10 runs missing (1 failed). To compute them: chimera-bench run p/main --split voc12 "
+    )
+    assert "--split voc12 --retry-failed (or submit)" in note
 
 
 def test_a_row_over_several_splits_is_one_cell(tmp_path: Path) -> None:

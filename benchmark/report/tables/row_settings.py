@@ -1,4 +1,7 @@
-"""Settings of rows beside their variant, which a label of a study does not show."""
+"""Settings of rows beside their variant, which a label of a study does not show.
+
+Of a file, the name is shown: its folder belongs to a machine, and what it holds, to the ID of a run.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ def describe_own_settings(rows: Sequence[ResultRow]) -> list[str]:
         {key: value for key, value in some.items() if f"{key}=" not in row.label}
         for row, some in zip(rows, own, strict=True)
     ]
-    return [format_changes(some) for some in hidden]
+    return [format_changes(some, num_parts=1) for some in hidden]
 
 
 def describe_shared_settings(rows: Sequence[ResultRow], *, title: str) -> list[str]:
     """Return the note on the settings that all rows share; none if there are none, or if the caption shows them."""
     shown = {key: value for key, value in _find_shared(rows).items() if f"{key}=" not in title}
-    return [f"All rows: {format_changes(shown)}."] if shown else []
+    return [f"All rows: {format_changes(shown, num_parts=1)}."] if shown else []
 
 
 def _find_shared(rows: Sequence[ResultRow]) -> dict[str, Any]:

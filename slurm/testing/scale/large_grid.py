@@ -20,8 +20,8 @@ from pathlib import Path
 import typer
 
 from benchmark.core.run_state import RunState
-from benchmark.utils.processes import count_cores
 from benchmark.utils.exit_codes import ExitCode
+from benchmark.utils.processes import count_cores
 from slurm.status.run_status import QUEUE_DELAY_S
 from slurm.testing import Cluster, ClusterError, ClusterLayout, stop_abandoned_clusters
 from slurm.testing.chaos.command_runner import CommandRunner, write_study

@@ -37,6 +37,11 @@ def test_what_all_rows_share_is_one_note(tmp_path: Path) -> None:
     assert "All rows: x=1." in text and "a: with y=1" in text
 
 
+def test_of_a_file_the_name_is_shown_whatever_folder_of_a_machine_it_is_in(tmp_path: Path) -> None:
+    text = print_table(make_rows(tmp_path, a={"x": "/disk/a/w.pt", "y": "/disk/b/v.pt"}, b={"x": "/disk/a/w.pt"}))
+    assert "All rows: x=w.pt." in text and "a: with y=v.pt" in text
+
+
 def test_training_and_protocol_have_their_own_notes(tmp_path: Path) -> None:
     text = print_table(make_rows(tmp_path, a={}, b={"budget.iterations": 7, "protocol.train_images": 3}))
     assert "budget." not in text and "protocol." not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,15 +73,16 @@ def missing(
         return None
     print_line()
     print_estimates([row for row in rows if row.left])
-    if out is None:
-        words = [word for split in splits or () for word in ("--split", split)]
-        print_note(f"compute them: {format_command(store, 'run', name, *words)} (done runs are skipped)")
-        print_note(
-            f"as a study of their own: {format_command(store, 'missing', name, *words, '--out', 'missing.yaml')}"
-        )
-    else:
+    return _print_next_commands(store, name, splits or (), out=out)
+
+
+def _print_next_commands(store: Store, name: str, splits: Sequence[str], *, out: Path | None) -> None:
+    if out is not None:
         print_note(f"wrote {out}; compute them: {format_command(store, 'run', str(out))} (or submit)")
-    return None
+        return
+    words = [word for split in splits for word in ("--split", split)]
+    print_note(f"compute them: {format_command(store, 'run', name, *words)} (done runs are skipped)")
+    print_note(f"as a study of their own: {format_command(store, 'missing', name, *words, '--out', 'missing.yaml')}")
 
 
 def _find_parts(name: str, splits: tuple[str, ...], store: Store) -> list[MissingRuns]:

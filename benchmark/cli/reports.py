@@ -71,9 +71,8 @@ def table(
     from benchmark.cli.paper_tables import print_paper_table
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
-    if len(names) == 1 and _is_paper_table(names[0]):
+    if _is_paper_table(store, names):
         return print_paper_table(context, store, names[0], fmt=fmt)
-    _refuse_mixed(store, names)
     refuse_options(context, ["provenance"], " ".join(names))
 
     def draw() -> Report:
@@ -96,29 +95,24 @@ def table(
     return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
 
 
-def _refuse_mixed(store: Store, names: Sequence[str]) -> None:
-    """Check that no name is a paper's table, which stands alone.
+def _is_paper_table(store: Store, names: Sequence[str]) -> bool:
+    """Return whether names are that of a paper's table, which stands alone.
 
     Raises:
-        ValueError: One is; the message says what to give.
+        ValueError: One of several is; the message says what to give.
     """
-    from benchmark.core.paper_tables import read_name
+    from benchmark.core.paper_tables import is_table, read_name
     from benchmark.store.named_plans import select_plans
 
-    papers = [name for name in names if _is_paper_table(name)]
-    if papers:
+    papers = [name for name in names if "/" in name and is_table(name)]
+    if papers and len(names) > 1:
         parts = [select_plans(store, name) or [read_name(name).plan] if name in papers else [name] for name in names]
         plans = " ".join(part for some in parts for part in some)
         raise ValueError(
             f"{papers[0]!r} is a paper's table, which is printed alone: give it without the other names, or its runs "
             f"as those of a study (chimera-bench table {plans})"
         )
-
-
-def _is_paper_table(name: str) -> bool:
-    from benchmark.core.paper_tables import is_table
-
-    return "/" in name and is_table(name)
+    return bool(papers)
 
 
 def collect_table(

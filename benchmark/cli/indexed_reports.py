@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -14,23 +14,11 @@ from benchmark.cli.report_options import print_report
 
 if TYPE_CHECKING:
     from benchmark.report.result_row import ResultRow
-    from benchmark.store.index.report_index import Report
+    from benchmark.store.index.report_index import Report, Sources
     from benchmark.store.store import Store
 
-_NOT_OPTIONS = ("out", "no_index")
+_NOT_OPTIONS = ("out", "no_index", "overwrite")
 """Parameters of a command that do not change its report."""
-
-
-class Sources(NamedTuple):
-    """What a report is drawn from.
-
-    Attributes:
-        plans: Names of plans.
-        ids: Ids of runs.
-    """
-
-    plans: Sequence[str]
-    ids: Sequence[str]
 
 
 def print_indexed_report(
@@ -42,9 +30,19 @@ def print_indexed_report(
         context: Context of the command, whose parameters are options of the report.
         store: Store of the runs.
         fmt: Format.
-        sources: Plans and runs that the report is drawn from; None if they are not known in advance.
+        sources: What the report is drawn from; None if that is not known in advance.
         draw: Function that draws the report; its notes are printed at once.
     """
+    report = draw_from_index(context, store, sources=sources, draw=draw)
+    print_report(report.text, fmt=fmt, out=context.params["out"])
+    for note in report.closing_notes:
+        print_note(note)
+
+
+def draw_from_index(
+    context: typer.Context, store: Store, *, sources: Sources | None, draw: Callable[[], Report]
+) -> Report:
+    """Return a report from the index or, if that does not have it, draw it; print the notes before it, see above."""
     from benchmark.store.index.report_index import draw_indexed
 
     drawn: list[Report] = []
@@ -56,21 +54,19 @@ def print_indexed_report(
         return drawn[0]
 
     if sources is None or context.params["no_index"]:
-        report = draw_and_collect()
-    else:
-        options = {name: value for name, value in context.params.items() if name not in _NOT_OPTIONS}
-        options["command"] = context.info_name
-        report = draw_indexed(store, options, plans=sources.plans, ids=sources.ids, draw=draw_and_collect)
+        return draw_and_collect()
+    options = {name: value for name, value in context.params.items() if name not in _NOT_OPTIONS}
+    options["command"] = context.info_name
+    report = draw_indexed(store, options, sources=sources, draw=draw_and_collect)
     for note in () if drawn else report.notes:
         print_note(note)
-    print_report(report.text, fmt=fmt, out=context.params["out"])
-    for note in report.closing_notes:
-        print_note(note)
+    return report
 
 
 def find_sources(store: Store, names: Sequence[str]) -> Sources:
     """Return the plans and runs that a table of some names is drawn from: those of plans, or all there are."""
     from benchmark.report.named_rows import list_candidates
+    from benchmark.store.index.report_index import Sources
 
     plans = [name for name in names if name in store.list_plans()]
     if len(plans) < len(names):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from benchmark.cli.console import print_note
-from benchmark.cli.indexed_reports import Sources, list_split_files, print_indexed_report
+from benchmark.cli.indexed_reports import list_split_files, print_indexed_report
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from benchmark.report.papers.paper_results import PaperResults
     from benchmark.report.rows import Row
     from benchmark.report.tables.selection import SelectedColumns
-    from benchmark.store.index.report_index import Report
+    from benchmark.store.index.report_index import Report, Sources
     from benchmark.store.store import Store
 
 
@@ -73,6 +73,7 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:
     """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
     from benchmark.core.table_name import is_paper_file
+    from benchmark.store.index.report_index import Sources
     from benchmark.store.named_plans import read_plan_rows
 
     rows = read_plan_rows(store, named.name)

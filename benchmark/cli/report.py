@@ -12,6 +12,8 @@ import typer
 
 from benchmark.cli.compute import count_submitted_gpus
 from benchmark.cli.console import open_store, print_note
+from benchmark.cli.indexed_reports import draw_from_index, find_sources, list_split_files
+from benchmark.cli.options import NoIndex
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -19,7 +21,6 @@ from benchmark.cli.report_options import (
     Names,
     SplitFilter,
     find_plan,
-    print_ambiguous,
     read_option,
 )
 from benchmark.cli.reports import GIVE_ROW, collect_table
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from benchmark.report.html.embedded_images import EmbeddedImages
     from benchmark.report.html.study_report import StudyReport
     from benchmark.report.study_results import StudyResults
+    from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.store import Store
 
 
@@ -46,24 +48,35 @@ def report(
         typer.Option("--images", metavar="N", min=0, help="Embed N images with predictions, made from checkpoints."),
     ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    no_index: NoIndex = False,
 ) -> None:
     """Write the results of studies as one HTML page: verdicts, table, figures, images, failures, compute, limits."""
-    from benchmark.report.html.page import render_page
+    from benchmark.store.index.report_index import Report
     from benchmark.utils.atomic_files import write_text
 
     check_target(out, is_overwritten=overwrite)
     store = open_store(context)
-    plan = find_plan(store, names, split)
-    reference = read_option("--baseline", baseline, GIVE_ROW)
-    page = make_report(
-        store, plan, names, convention=convention, baseline=reference, is_by_split=by_split, images=images
-    )
-    for label, reason in page.embedded.left_out.items():
-        print_note(f"no predictions of {label}: {reason}")
-    text = render_page(page)
-    write_text(out, text)
-    print_note(f"wrote {out} ({len(text.encode()) / 1e6:.1f} MB)")
-    print_ambiguous(store, names)
+
+    def draw() -> Report:
+        from benchmark.report.html.page import render_page
+        from benchmark.report.named_rows import describe_ambiguous
+
+        plan = find_plan(store, names, split)
+        reference = read_option("--baseline", baseline, GIVE_ROW)
+        results = _collect(store, plan, convention=convention, baseline=reference, is_by_split=by_split)
+        page = _build(store, plan, names, results, images=images)
+        for label, reason in page.embedded.left_out.items():
+            print_note(f"no predictions of {label}: {reason}")
+        closing = tuple(describe_ambiguous(store, names))
+        return Report(render_page(page), closing_notes=closing, files=list_split_files(results.rows))
+
+    # images are predicted from checkpoints and data sets, of which the index knows nothing
+    sources = None if images else replace(find_sources(store, names), has_all_files=True)
+    drawn = draw_from_index(context, store, sources=sources, draw=draw)
+    write_text(out, drawn.text)
+    print_note(f"wrote {out} ({len(drawn.text.encode()) / 1e6:.1f} MB)")
+    for note in drawn.closing_notes:
+        print_note(note)
 
 
 def check_target(out: Path, *, is_overwritten: bool) -> None:
@@ -86,42 +99,26 @@ def check_target(out: Path, *, is_overwritten: bool) -> None:
         raise PermissionError(13, "cannot write to the folder", str(folder))
 
 
-def make_report(
-    store: Store,
-    plan: Plan,
-    names: Sequence[str],
-    *,
-    convention: str = "d2-main",
-    baseline: str = "",
-    is_by_split: bool = False,
-    images: int = 0,
-) -> StudyReport:
-    """Return the report of a plan.
+def _collect(store: Store, plan: Plan, *, convention: str, baseline: str, is_by_split: bool) -> StudyResults:
+    return collect_table(store, plan, _select(plan), convention=convention, baseline=baseline, is_by_split=is_by_split)
 
-    Args:
-        store: Store that holds the runs.
-        plan: Plan of the rows.
-        names: Names that the user gave.
-        convention: Name of the convention of the scores.
-        baseline: Row that the others are compared with; if empty, the plan's.
-        is_by_split: Whether every split is a group of its own.
-        images: Number of images to embed.
 
-    Raises:
-        KeyError: A name is unknown; the message suggests the nearest.
-        ValueError: No run is done.
-    """
+def _select(plan: Plan) -> SelectedColumns:
+    from benchmark.report.html.report_table import select_report_columns
+    from benchmark.report.html.study_report import is_rankable
+
+    return select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1)
+
+
+def _build(store: Store, plan: Plan, names: Sequence[str], results: StudyResults, *, images: int) -> StudyReport:
     from benchmark.published.read import read_published
     from benchmark.report.compute.compute_rows import collect_compute
-    from benchmark.report.html.report_table import select_report_columns
-    from benchmark.report.html.study_report import ReportSources, build_report, is_rankable
+    from benchmark.report.html.study_report import ReportSources, build_report
 
-    columns = select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1)
-    results = collect_table(store, plan, columns, convention=convention, baseline=baseline, is_by_split=is_by_split)
     sources = ReportSources(
         plan=plan,
         names=tuple(names),
-        columns=columns,
+        columns=_select(plan),
         compute=collect_compute(store, plan, devices=count_submitted_gpus(store)),
         published=read_published(),
     )

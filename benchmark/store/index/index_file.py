@@ -25,9 +25,9 @@ FOLDER = "index"
 FORMAT = 1
 """Version of the files; those of another version are ignored."""
 SOURCES = ("benchmark", "methods", "results", "slurm", "splits")
-SUFFIXES = (".csv", ".json", ".py", ".safetensors", ".template", ".txt", ".yaml", ".yml")
-PACKAGES = ("numpy", "pandas", "pydantic", "scipy")
-"""Packages that compute or format what is indexed."""
+SUFFIXES = (".css", ".csv", ".j2", ".js", ".json", ".py", ".safetensors", ".template", ".txt", ".yaml", ".yml")
+PACKAGES = ("fonttools", "jinja2", "matplotlib", "numpy", "pandas", "pydantic", "scipy", "seaborn")
+"""Packages that compute, draw or format what is indexed."""
 
 
 def get_user_name() -> str:

@@ -4,8 +4,9 @@
 
 The files may be deleted at any time. A report counts only while everything that it was drawn from is the same: the
 options, the plans, the record, counts, spec and acceptance of every run, the states of unfinished runs, the checks of
-external methods, those methods, weights and split files outside of the package, and the package itself. Identities of
-files are looked at before the files are read, so that a change in the meantime makes the report one of the past.
+external methods, those methods, weights and split files outside of the package, and the package itself. A page, which
+also shows losses, attempts and logs, is drawn from every file of the store. Identities of files are looked at before
+the files are read, so that a change in the meantime makes the report one of the past.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,22 +54,34 @@ class Report:
     files: tuple[str, ...] = ()
 
 
-def draw_indexed(
-    store: Store, options: Mapping[str, Any], *, plans: Iterable[str], ids: Iterable[str], draw: Callable[[], Report]
-) -> Report:
+@dataclass(frozen=True)
+class Sources:
+    """What a report is drawn from.
+
+    Attributes:
+        plans: Names of plans.
+        ids: Ids of runs.
+        has_all_files: Whether the report is drawn from any file of the store, and not only from the results of runs.
+    """
+
+    plans: Sequence[str]
+    ids: Sequence[str]
+    has_all_files: bool = False
+
+
+def draw_indexed(store: Store, options: Mapping[str, Any], *, sources: Sources, draw: Callable[[], Report]) -> Report:
     """Return a report from the index or, if that does not have it from the same files, draw and keep it.
 
     Args:
         store: Store of the runs.
         options: Everything that decides the report besides files, as JSON values.
-        plans: Names of the plans that are read.
-        ids: Ids of the runs that are read.
+        sources: What the report is drawn from.
         draw: Function that draws the report.
     """
     started_ns = time.time_ns()
     path = store.root / FOLDER / f"report-{_digest_options(store, options)[:32]}-{get_user_name()}"
     identities = Identities()
-    identity = _identify_store(store, plans, ids, identities)
+    identity = _identify_store(store, sources, identities)
     known = _read(path, identity)
     if known is not None:
         return known
@@ -87,21 +100,31 @@ def _digest_options(store: Store, options: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps([options, places], sort_keys=True).encode()).hexdigest()
 
 
-def _identify_store(store: Store, plans: Iterable[str], ids: Iterable[str], identities: Identities) -> str:
+def _identify_store(store: Store, sources: Sources, identities: Identities) -> str:
     """Return the digest of the identities of all files of a store that a report is drawn from."""
-    lines = [f"{plan} {identities.identify(store.root / 'plans' / f'{plan}.json')}" for plan in plans]
+    lines = [f"{plan} {identities.identify(store.root / 'plans' / f'{plan}.json')}" for plan in sources.plans]
+    lines += _identify_files(os.fspath(store.root), identities) if sources.has_all_files else []
     lines.append(" ".join(store.list_plans()))
     for folder in list_contract_folders(store.root):
         with suppress(OSError):
             lines += [f"{entry.path} {identities.identify(entry)}" for entry in os.scandir(folder)]
     root = os.fspath(store.root)
-    for run_id in ids:
+    for run_id in sources.ids:
         record, *others = (identities.identify(f"{root}/{run_id}/{name}") for name in _FILES)
         lines.append(f"{run_id} {record} {' '.join(other or '-' for other in others)}")
         if not record:
             snapshot = store.run(run_id).read_snapshot()
             lines.append(f"{snapshot.state} {snapshot.problem}")
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _identify_files(root: str, identities: Identities) -> list[str]:
+    """Return the identity of every file below a folder but those of the index."""
+    lines = []
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(name for name in names if folder != root or name != FOLDER)
+        lines += [f"{folder}/{name} {identities.identify(f'{folder}/{name}')}" for name in sorted(files)]
+    return lines
 
 
 def _read(path: Path, identity: str) -> Report | None:

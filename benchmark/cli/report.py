@@ -28,9 +28,8 @@ from benchmark.cli.reports import GIVE_ROW, collect_table
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
     from benchmark.report.html.embedded_images import EmbeddedImages
-    from benchmark.report.html.study_report import StudyReport
+    from benchmark.report.html.study_report import ReportSources
     from benchmark.report.study_results import StudyResults
-    from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.store import Store
 
 
@@ -59,12 +58,18 @@ def report(
 
     def draw() -> Report:
         from benchmark.report.html.page import render_page
+        from benchmark.report.html.study_report import build_report
         from benchmark.report.named_rows import describe_ambiguous
 
         plan = find_plan(store, names, split)
         reference = read_option("--baseline", baseline, GIVE_ROW)
-        results = _collect(store, plan, convention=convention, baseline=reference, is_by_split=by_split)
-        page = _build(store, plan, names, results, images=images)
+        sources = _collect_sources(store, plan, names)  # before the results: it need not be held beside them
+        results = collect_table(
+            store, plan, sources.columns, convention=convention, baseline=reference, is_by_split=by_split
+        )
+        if images and results.has_results:
+            sources = replace(sources, embedded=make_embedded_images(store, plan, results, count=images))
+        page = build_report(results, store, sources)
         for label, reason in page.embedded.left_out.items():
             print_note(f"no predictions of {label}: {reason}")
         closing = tuple(describe_ambiguous(store, names))
@@ -99,32 +104,20 @@ def check_target(out: Path, *, is_overwritten: bool) -> None:
         raise PermissionError(13, "cannot write to the folder", str(folder))
 
 
-def _collect(store: Store, plan: Plan, *, convention: str, baseline: str, is_by_split: bool) -> StudyResults:
-    return collect_table(store, plan, _select(plan), convention=convention, baseline=baseline, is_by_split=is_by_split)
-
-
-def _select(plan: Plan) -> SelectedColumns:
-    from benchmark.report.html.report_table import select_report_columns
-    from benchmark.report.html.study_report import is_rankable
-
-    return select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1)
-
-
-def _build(store: Store, plan: Plan, names: Sequence[str], results: StudyResults, *, images: int) -> StudyReport:
+def _collect_sources(store: Store, plan: Plan, names: Sequence[str]) -> ReportSources:
+    """Return what a report is made of beside results, without images."""
     from benchmark.published.read import read_published
     from benchmark.report.compute.compute_rows import collect_compute
-    from benchmark.report.html.study_report import ReportSources, build_report
+    from benchmark.report.html.report_table import select_report_columns
+    from benchmark.report.html.study_report import ReportSources, describe_compute, is_rankable
 
-    sources = ReportSources(
+    return ReportSources(
         plan=plan,
         names=tuple(names),
-        columns=_select(plan),
-        compute=collect_compute(store, plan, devices=count_submitted_gpus(store)),
+        columns=select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1),
+        compute=describe_compute(collect_compute(store, plan, devices=count_submitted_gpus(store))),
         published=read_published(),
     )
-    if images and results.has_results:
-        sources = replace(sources, embedded=make_embedded_images(store, plan, results, count=images))
-    return build_report(results, store, sources)
 
 
 def make_embedded_images(store: Store, plan: Plan, results: StudyResults, *, count: int) -> EmbeddedImages:

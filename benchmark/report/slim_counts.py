@@ -30,6 +30,8 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 NAMES = ("image_ids", "classes", "seen")
 """Fields of `Counts` that all runs on a split have in common, beside the labels."""
+MAX_NARROW = 2**24
+"""Number of pixels whose sums of three and whose hundredfold fit into 32 bits with their sign."""
 _PARTS = ("data", "indices", "indptr")
 _DAMAGES = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, RuntimeError, OSError)
 _shared: dict[Any, Any] = {}
@@ -103,9 +105,10 @@ def _list_fields(arrays: Arrays) -> dict[str, Any]:
 
 
 def _make_matrix(parts: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Matrix:
-    """Return a matrix whose places have half of the bits that they have in the file."""
+    """Return a matrix whose places, and numbers below `MAX_NARROW`, have half of the bits that they have in the file."""
     data, indices, indptr = parts
-    return sparse.csr_array((data, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)
+    narrow = data.astype(np.int32) if data.max(initial=0) < MAX_NARROW else data
+    return sparse.csr_array((narrow, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)
 
 
 def _make_slim(fields: Mapping[str, Any]) -> Counts:

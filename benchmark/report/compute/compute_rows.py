@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import median
 
 from benchmark.core.run_record import Cost
@@ -11,6 +12,10 @@ from benchmark.core.study import Plan, PlanRow
 from benchmark.report.compute.attempt_times import AttemptTime, Ending, read_attempt_times
 from benchmark.report.compute.machine_kind import MachineKind, find_machines
 from benchmark.store.store import Store
+from benchmark.utils.forked_map import map_forked
+
+BATCH = 128
+"""Runs whose attempts a process reads before it hands them over."""
 
 
 @dataclass(frozen=True)
@@ -169,13 +174,16 @@ def _collect_rows(
     """Return one row per name and kind of machine, in the order of the names; each run that was seen is left out."""
     groups: dict[str, dict[MachineKind, list[AttemptTime]]] = {}
     counts: dict[str, int] = {}
+    ids = [run_id for _, row in rows for run_id in row.ids.values()]
+    new = [run_id for run_id in dict.fromkeys(ids) if run_id not in seen]
+    known = dict(zip(new, map_forked(partial(read_attempt_times, store), new, batch=BATCH), strict=True))
     for name, row in rows:
         group = groups.setdefault(name, {})
         for run_id in row.ids.values():
             if run_id in seen:
                 continue
             seen.add(run_id)
-            attempts = read_attempt_times(store, run_id)
+            attempts = known[run_id]
             if not attempts and _is_imported(store, run_id):
                 imported.add(run_id)
             counts |= _count_devices(attempts, devices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.core.study import Plan
 from benchmark.published.published_row import PublishedRow
@@ -43,6 +43,18 @@ class ReportRow:
     details: dict[str, Any] = field(repr=False)
 
 
+class ComputeTexts(NamedTuple):
+    """What a report says of the compute of its runs, whose attempts it need not hold.
+
+    Attributes:
+        table: Table of compute; None if no attempt is on record.
+        paragraph: Paragraph on compute for a paper; empty if no attempt is on record.
+    """
+
+    table: TableLayout | None
+    paragraph: str
+
+
 @dataclass(frozen=True)
 class ReportSources:
     """What a report is made of beside results.
@@ -51,7 +63,7 @@ class ReportSources:
         plan: Plan of the rows.
         names: Names that the user gave.
         columns: Columns of the table, see `report_table.select_report_columns`.
-        compute: Compute of the plan.
+        compute: What is said of the compute of the plan.
         published: All published rows.
         embedded: Embedded images of the first group.
     """
@@ -59,7 +71,7 @@ class ReportSources:
     plan: Plan
     names: tuple[str, ...]
     columns: SelectedColumns
-    compute: Compute
+    compute: ComputeTexts
     published: tuple[PublishedRow, ...] = ()
     embedded: EmbeddedImages = NO_IMAGES
 
@@ -117,6 +129,13 @@ class StudyReport:
         return tuple(figure for figure in self.figures if figure.name == name)
 
 
+def describe_compute(compute: Compute) -> ComputeTexts:
+    """Return what a report says of compute."""
+    if not compute.rows and not compute.tuning:
+        return ComputeTexts(None, "")
+    return ComputeTexts(lay_out_compute(compute), write_paragraph(compute))
+
+
 def is_rankable(plan: Plan) -> bool:
     """Return whether a plan has so few rows that they are ranked."""
     return len({(row.method, row.label) for row in plan.rows}) <= MAX_RANKED
@@ -137,8 +156,6 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
     groups, is_only = results.groups, len(results.groups) == 1
     family = sum(known is not None for known in results.differences)
     figures = draw_figures(groups, store)
-    compute = sources.compute
-    has_attempts = bool(compute.rows or compute.tuning)
     return StudyReport(
         title=sources.plan.title or ", ".join(sources.names),
         names=sources.names,
@@ -158,8 +175,8 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
         embedded=sources.embedded,
         published=lay_beside(results, sources.published),
         failures=collect_failures(results, store),
-        compute=lay_out_compute(compute) if has_attempts else None,
-        paragraph=write_paragraph(compute) if has_attempts else "",
+        compute=sources.compute.table,
+        paragraph=sources.compute.paragraph,
         limits=tuple(list_limits(results)),
         has_ranks=sources.columns.has_ranks,
     )

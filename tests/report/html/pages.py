@@ -16,7 +16,7 @@ from benchmark.core.study import Plan
 from benchmark.report.compute.compute_rows import collect_compute
 from benchmark.report.html.page import render_page
 from benchmark.report.html.report_table import select_report_columns
-from benchmark.report.html.study_report import ReportSources, StudyReport, build_report
+from benchmark.report.html.study_report import ReportSources, StudyReport, build_report, describe_compute
 from benchmark.report.rows import read_rows
 from benchmark.report.tables.table_files import collect_rows
 from benchmark.store.store import Store
@@ -48,7 +48,9 @@ def make_report(store: Store, plan: Plan, **changes: Any) -> StudyReport:
     """Return the report of a plan without published numbers."""
     columns = select_report_columns(has_ranks=True, has_pools=len(plan.splits) > 1)
     results = collect_rows(read_rows(store, plan, metrics=columns.metrics), columns)
-    sources = ReportSources(plan=plan, names=("demo",), columns=columns, compute=collect_compute(store, plan))
+    sources = ReportSources(
+        plan=plan, names=("demo",), columns=columns, compute=describe_compute(collect_compute(store, plan))
+    )
     return build_report(results, store, replace(sources, **changes))
 
 

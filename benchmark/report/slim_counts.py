@@ -105,7 +105,7 @@ def _list_fields(arrays: Arrays) -> dict[str, Any]:
 
 
 def _make_matrix(parts: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Matrix:
-    """Return a matrix whose places, and numbers below `MAX_NARROW`, have half of the bits that they have in the file."""
+    """Return a matrix whose places, and numbers below `MAX_NARROW`, have half of the bits of the file."""
     data, indices, indptr = parts
     narrow = data.astype(np.int32) if data.max(initial=0) < MAX_NARROW else data
     return sparse.csr_array((narrow, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)

@@ -41,14 +41,17 @@ def read_npz(content: bytes) -> dict[str, NDArray[Any]]:
         content: Bytes of the file.
 
     Raises:
-        ValueError: An entry is no .npy file of version 1.0.
+        ValueError: An entry is no .npy file of version 1.0, or cannot be unpacked.
         zipfile.BadZipFile: The content is cut short or is no zip file.
         zlib.error: A compressed entry is damaged.
     """
     blobs = _read_plain_zip(content)
     if blobs is None:  # of another program, or damaged, which this says
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            blobs = {name: archive.read(name) for name in archive.namelist()}
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                blobs = {name: archive.read(name) for name in archive.namelist()}
+        except OSError as error:  # of a damaged entry that seems to be packed in another way
+            raise ValueError(f"an entry cannot be unpacked ({error})") from error
     return {name.removesuffix(".npy"): _read_array(blob) for name, blob in blobs.items()}
 
 

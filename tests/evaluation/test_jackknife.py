@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import numpy as np
@@ -37,6 +38,21 @@ def test_scores_that_are_asked_for_together_are_computed_once(monkeypatch: pytes
     for metric in (*metrics, "hiou"):
         shared.leave_out(run, metric=metric, convention="d2-main")
     counted.assert_called_once_with(run, metrics=metrics, convention="d2-main")
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [("compute_unrounded_scores", ImageJackknife.score), ("score_metrics", ImageJackknife.print_score)],
+)
+def test_scores_of_all_images_are_computed_once_and_are_those_of_the_run(
+    name: str, method: Callable[..., float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, run = Mock(wraps=getattr(jackknife, name)), make(0.6)
+    expected = getattr(jackknife, name)(run, metrics=METRICS, convention="mmseg")
+    monkeypatch.setattr(jackknife, name, counted)
+    shared = ImageJackknife(METRICS)
+    assert {metric: method(shared, run, metric=metric, convention="mmseg") for metric in METRICS} == expected
+    counted.assert_called_once_with(run, metrics=METRICS, convention="mmseg")
 
 
 def test_another_convention_and_another_run_have_scores_of_their_own() -> None:

@@ -1,14 +1,20 @@
+"""Slim counts give every score of whole ones, from one reading of the file, and notice every change of it."""
+
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.evaluation.scores import compute_gamma_curve, score
+from benchmark.report import slim_counts
 from benchmark.report.slim_counts import read_slim_counts
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
+from benchmark.utils.npz import read_npz, to_npz
 from tests.report.world import even, save, spec_of
 
 
@@ -37,3 +43,46 @@ def test_counts_that_were_replaced_in_the_meantime_are_refused(runs: list[RunFol
     runs[0].counts_path.write_bytes(runs[1].counts_path.read_bytes())
     with pytest.raises(ValueError, match="copy the folder again"):
         slim.sweep_gammas()
+
+
+def test_a_file_is_read_once_and_again_once_for_all_margins(
+    runs: list[RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, read = runs[0].read_record(), []
+    monkeypatch.setattr(slim_counts, "read_npz", lambda content: read.append(content) or read_npz(content))
+    monkeypatch.delattr(RunFolder, "read_counts")
+    slim = read_slim_counts(runs[0], record)
+    assert len(read) == 1 and slim.margin_prediction.shape == slim.margin_intersection.shape and len(read) == 2
+
+
+def test_counts_of_another_process_share_what_those_of_this_one_share(runs: list[RunFolder]) -> None:
+    first, second = (read_slim_counts(run, run.read_record()) for run in runs)
+    received = pickle.loads(pickle.dumps(second))
+    assert received == second and received.image_ids is first.image_ids and received.target is first.target
+
+
+@pytest.mark.parametrize("name", ["intersection_data", "margin_prediction"])
+def test_one_other_number_in_a_file_is_refused(runs: list[RunFolder], name: str) -> None:
+    arrays = read_npz(runs[0].counts_path.read_bytes())
+    arrays[name] = arrays[name] + 1
+    runs[0].counts_path.write_bytes(to_npz(arrays))
+    with pytest.raises(ValueError, match="copy"):
+        read_slim_counts(runs[0], runs[0].read_record())
+
+
+def test_counts_that_were_stored_in_another_form_are_the_same(runs: list[RunFolder]) -> None:
+    slim, arrays = read_slim_counts(runs[0], runs[0].read_record()), read_npz(runs[0].counts_path.read_bytes())
+    arrays["confusion_indices"] = arrays["confusion_indices"].astype(np.int32)
+    runs[0].counts_path.write_bytes(to_npz(arrays))
+    assert read_slim_counts(runs[0], runs[0].read_record()) == slim
+
+
+def test_numbers_that_do_not_fit_in_half_of_the_bits_keep_all(tmp_path: Path) -> None:
+    store, counts = Store(tmp_path), even(80, 60)
+    large = replace(
+        counts,
+        **{name: getattr(counts, name) * 2**30 for name in ("intersection", "prediction", "target", "confusion")},
+    )
+    folder = store.run(save(store, spec_of(), large))
+    slim = read_slim_counts(folder, folder.read_record())
+    assert slim.totals.target.tolist() == large.totals.target.tolist() and slim.target.dtype == np.int64

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,27 @@ ARRAYS: dict[str, NDArray[Any]] = {"numbers": np.arange(6).reshape(2, 3), "none"
 def test_numpy_reads_the_arrays() -> None:
     with np.load(io.BytesIO(to_npz(ARRAYS))) as file:
         assert {name: file[name].tolist() for name in file} == {"numbers": [[0, 1, 2], [3, 4, 5]], "none": []}
+
+
+def test_a_file_of_ours_is_read_without_zipfile(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = to_npz(ARRAYS)
+    monkeypatch.delattr(zipfile, "ZipFile")
+    assert {name: array.tolist() for name, array in read_npz(content).items()} == {
+        "numbers": [[0, 1, 2], [3, 4, 5]],
+        "none": [],
+    }
+
+
+def test_every_damaged_byte_is_refused_or_harmless() -> None:
+    content = to_npz(ARRAYS)
+    whole = {name: array.tolist() for name, array in read_npz(content).items()}
+    for place in range(len(content)):
+        damaged = content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+        try:
+            arrays = read_npz(damaged)
+        except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, RuntimeError, EOFError):
+            continue
+        assert list(arrays) != list(whole) or {name: array.tolist() for name, array in arrays.items()} == whole
 
 
 def test_arrays_of_numpy_are_read_whatever_their_memory_order() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from benchmark.core.split import load_split
 from benchmark.published.read import read_published
+from benchmark.report.html import figures
 from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.html.published_beside import lay_beside
 from benchmark.report.html.report_table import spell_supervision
@@ -122,3 +123,14 @@ def test_published_numbers_stand_beside_ours_on_their_split(tmp_path: Path) -> N
         lay_beside(collect_results(read_rows(store, plan_of({"paper": {0: save(store, spec_of(), even(8, 6))}}))), ())
         == ()
     )
+
+
+def test_figures_of_too_many_rows_show_the_first_ones_and_the_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    plan = plan_of({name: {0: save(store, spec_of(name), even(80, 60))} for name in "abcd"})
+    (group,) = collect_results(read_rows(store, plan), baseline="d").groups
+    monkeypatch.setattr(figures, "MAX_ROWS", 2)
+    assert figures.choose_rows(group) == [0, 3]
+    assert all("The first 2 rows; 2 more" in figure.caption for figure in figures.draw_figures([group], store))

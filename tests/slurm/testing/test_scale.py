@@ -10,6 +10,7 @@ import pytest
 from benchmark.core.run_state import RunState
 from benchmark.core.split import load_split
 from benchmark.store.store import Store
+from slurm.testing.scale import large_store
 from slurm.testing.scale.copied_runs import copy_runs
 from slurm.testing.scale.paper_runs import invent_counts
 from tests.report.world import even, save, spec_of
@@ -39,3 +40,19 @@ def test_invented_counts_have_the_size_of_the_split_and_the_same_labels() -> Non
     assert (len(first.image_ids), first.classes) == (5, split.classes)
     np.testing.assert_array_equal(first.target.toarray(), second.target.toarray())
     assert first != second
+
+
+def test_every_command_is_timed_cold_and_warm_with_its_goal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(Store(tmp_path), spec_of("paper"), even(80, 60))
+    monkeypatch.setattr(large_store, "COMMANDS", (large_store.TimedCommand(("status",), cold_s=60.0, warm_s=0.0),))
+    assert large_store.main([str(tmp_path), "--runs", "3"]) == 0
+    header, cold, warm = capsys.readouterr().out.splitlines()
+    assert header.split() == ["wall", "CPU", "memory", "goal"]
+    assert cold.endswith("60.0 s met  status (cold)") and warm.endswith("0.0 s missed  status (warm)")
+
+
+def test_a_command_that_fails_is_no_measurement(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="table nothing ended with exit code"):
+        large_store.measure_command(tmp_path / "runs", ("table", "nothing"))

@@ -1,0 +1,62 @@
+"""A map in forked processes gives what a loop gives, whatever happens to the processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from benchmark.utils import forked_map
+from benchmark.utils.forked_map import map_forked
+
+
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """Let this process have two cores and one thread, and yield its id."""
+    monkeypatch.setattr(forked_map, "count_cores", lambda: 2)
+    monkeypatch.setattr(forked_map.threading, "active_count", lambda: 1)
+    yield os.getpid()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_results_are_in_the_order_of_the_items_and_from_other_processes(two_cores: int) -> None:
+    results = map_forked(lambda item: (item * item, os.getpid()), range(10), batch=3)
+    assert [square for square, _ in results] == [item * item for item in range(10)]
+    assert two_cores not in {pid for _, pid in results}
+
+
+def test_few_items_several_threads_and_one_core_need_no_process(
+    two_cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert map_forked(lambda _: os.getpid(), range(5), batch=3) == [two_cores] * 5
+    monkeypatch.setattr(forked_map.threading, "active_count", lambda: 2)
+    assert map_forked(lambda _: os.getpid(), range(6), batch=3) == [two_cores] * 6
+    monkeypatch.undo()
+    monkeypatch.setattr(forked_map, "count_cores", lambda: 1)
+    assert map_forked(lambda _: os.getpid(), range(6), batch=3) == [two_cores] * 6
+
+
+def test_an_error_is_raised_as_in_a_loop() -> None:
+    with pytest.raises(ValueError, match="invalid literal"):
+        map_forked(int, ["1", "2", "three", "4"], batch=1)
+
+
+def test_what_a_killed_process_does_not_give_is_computed_here(two_cores: int) -> None:
+    def compute(item: int) -> int:
+        if item == 2 and os.getpid() != two_cores:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return -item
+
+    assert map_forked(compute, range(8), batch=1) == [-item for item in range(8)]
+
+
+def test_results_that_cannot_be_pickled_are_computed_here() -> None:
+    assert [function() for function in map_forked(lambda item: lambda: item, range(4), batch=1)] == [0, 1, 2, 3]
+
+
+def test_more_batches_than_a_pipe_holds_are_made_larger(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forked_map, "MAX_BATCHES", 2)
+    assert len(set(map_forked(lambda item: (os.getpid(), item // 5), range(10), batch=1))) == 2

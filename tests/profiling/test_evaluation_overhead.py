@@ -12,7 +12,8 @@ from benchmark.core.types import Batch, Prediction
 from benchmark.data.loader import EvalLoader
 from benchmark.engine.fabric import FabricEngine
 from benchmark.planning.resolve import build, load_split_of
-from benchmark.profiling.evaluation_overhead import EvaluationOverhead, measure_evaluation_overhead
+from benchmark.profiling.engine_overhead import read_clock_s
+from benchmark.profiling.evaluation_overhead import EvaluationOverhead, _choose_clock, measure_evaluation_overhead
 from tests.engine.runs import small_spec, toybox
 from tests.engine.small_method import Small
 
@@ -31,12 +32,22 @@ def test_images_are_repeated_and_timed_in_both_ways() -> None:
 
 def test_the_time_of_a_slow_method_is_part_of_both(monkeypatch: pytest.MonkeyPatch) -> None:
     def predict(self: Small, batch: Batch) -> list[Prediction]:
-        time.sleep(0.05)
+        end_s = time.thread_time() + 0.05
+        while time.thread_time() < end_s:
+            pass
         return [{"sem_seg": torch.zeros(len(self.names), sample["height"], sample["width"])} for sample in batch]
 
     monkeypatch.setattr(type(build(small_spec())), "predict", predict)
     overhead = measure(3)
     assert min(overhead.bare_ms) >= 50 and min(overhead.engine_ms) >= 50
+
+
+def test_processor_time_is_measured_if_one_thread_does_all_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert _choose_clock(torch.device("cpu")) is time.thread_time
+    assert _choose_clock(torch.device("cuda")) is read_clock_s
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert _choose_clock(torch.device("cpu")) is read_clock_s
 
 
 def test_the_ratio_is_the_median_over_images() -> None:

@@ -35,7 +35,7 @@ class EvaluationOverhead:
     Attributes:
         bare_ms: A forward pass that ends with the scores of all classes at full size, for each image.
         engine_ms: The evaluation of the same image: forward pass, counts of its pixels and progress.
-        read_ms: Reading an image, wall time; the engine does it in another thread, so the time is part of neither of the others.
+        read_ms: Reading an image, wall time; part of neither of the others, as an engine does it in another thread.
     """
 
     bare_ms: tuple[float, ...]

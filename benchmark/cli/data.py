@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import print_json, print_line, print_note
+from benchmark.cli.console import print_columns, print_json, print_line, print_note
+from benchmark.cli.loading_peers import make_peers
 from benchmark.cli.options import AsJson
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
@@ -79,7 +81,10 @@ def speed(
     images: Annotated[int, typer.Option(min=16, help="Images in each of five rounds.")] = 320,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Data-loading workers; 0 for none.")] = 0,
 ) -> None:
-    """Measure data loading against bare Pillow decoding."""
+    """Measure data loading against bare Pillow decoding, and beside the pipelines of other frameworks.
+
+    Those are the steps of mmsegmentation's, if OpenCV is installed, and Detectron2's mapper, if Detectron2 is.
+    """
     from benchmark.core.protocol import load_protocol
     from benchmark.core.split import load_split
     from benchmark.data.catalog import open_dataset
@@ -93,11 +98,16 @@ def speed(
         raise ValueError(f"{loaded_split.dataset} has no files to read: name a split of a real dataset")
     rules = load_protocol(protocol or loaded_split.protocol, dataset=loaded_split.dataset)
     prepare_torch(1)
-    result = measure_loading_speed(dataset, loaded_split, protocol=rules, images=images, workers=workers)
-    print_line(f"bare Pillow: {result.bare:.0f} images/s (image and mask)")
-    print_line(f"as batches:  {result.loaded:.0f} images/s under {rules.name}")
-    spread = f"{min(result.rounds):.2f} to {max(result.rounds):.2f} over {len(result.rounds)} rounds"
-    print_line(f"ratio:       {result.ratio:.2f} ({spread}), {workers or 'no'} workers")
+    peers = make_peers(rules.train)
+    result = measure_loading_speed(dataset, loaded_split, protocol=rules, images=images, peers=peers, workers=workers)
+    kind = "second" if workers else "second of processor time"
+    print_line(f"{rules.name}, images with masks per {kind}, {workers or 'no'} workers")
+    rows = [
+        [name, f"{result.rate(name):.0f}", f"{median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"]
+        for name in result.rates
+        for ratios in [result.ratios(name)]
+    ]
+    print_columns(("pipeline", "images/s", "of bare Pillow", "rounds"), rows)
 
 
 @app.command("make")

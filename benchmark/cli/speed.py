@@ -14,56 +14,24 @@ from benchmark.cli.options import AsJson, Overrides, read_overrides
 from benchmark.cli.paces import pace
 from benchmark.cli.speed_evaluation import evaluation
 from benchmark.cli.speed_gpu import gpu
-from benchmark.utils.exit_codes import ExitCode
+from benchmark.cli.speed_labels import labels
 
 if TYPE_CHECKING:
     from benchmark.core.method import Method
     from benchmark.core.run_spec import RunSpec
     from benchmark.core.types import Batch
     from benchmark.profiling.engine_overhead import Overhead
-    from benchmark.profiling.label_maps import Case, ChunkingComparison
 
 app = typer.Typer(help="Measure what parts of the benchmark cost on this machine.", no_args_is_help=True)
+app.command("labels")(labels)
 app.command("pace", epilog=getattr(pace, "epilog", None))(pace)
 app.command("evaluation")(evaluation)
 app.command("gpu")(gpu)
 
-LABEL_HEADS = (
-    *("result", "classes", "size", "all scores first", "a few at a time", "times as fast"),
-    *("all scores first", "a few at a time", "times less memory", "same result"),
-)
 ENGINE_HEADS = ("engine", "method", "bare loop", "engine", "added", "middle half of the periods", "share", "of 100 ms")
 STEPS = {"budget.iterations": 221, "budget.batch_size": 6, "budget.init_images": 0}
 """Steps of `speed engines`: ten timed periods; a step of Chimera-Seg on toybox takes about 100 ms on one core."""
 DIFFERENT_BATCHES = 4
-
-
-@app.command("labels")
-def labels(
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of timing.")] = 5,
-    as_json: AsJson = False,
-) -> None:
-    """Measure label maps and counts made a few classes at a time.
-
-    The comparison is with all scores at once. Reports CPU time on one thread, and memory without the network's own
-    scores. Exit code 1 if the results differ.
-    """
-    import torch
-
-    from benchmark.profiling.label_maps import CASES, TASKS, compare_chunking
-
-    torch.set_num_threads(1)
-    results: list[tuple[str, Case, ChunkingComparison]] = []
-    for case in CASES:
-        for task in TASKS:
-            print_note(f"{task}, {case.classes} classes, {case.height} x {case.width} pixels")
-            results.append((task, case, compare_chunking(task, case, rounds=rounds)))
-    if as_json:
-        print_json([{"result": task} | asdict(case) | asdict(comparison) for task, case, comparison in results])
-    else:
-        print_columns(LABEL_HEADS, [_format_label_row(task, case, comparison) for task, case, comparison in results])
-    is_same = all(comparison.is_identical for _, _, comparison in results)
-    raise typer.Exit(ExitCode.SUCCESS if is_same else ExitCode.ERROR)
 
 
 @app.command("engines")
@@ -139,21 +107,6 @@ def _load_batches(spec: RunSpec) -> list[Batch]:
     supervision = load_recipe_of(spec).traits.supervision
     loader = make_train_loader(spec, open_dataset(split.dataset), split, supervision=supervision)
     return list(loader.batches(0, DIFFERENT_BATCHES))
-
-
-def _format_label_row(task: str, case: Case, comparison: ChunkingComparison) -> list[str]:
-    return [
-        task,
-        str(case.classes),
-        f"{case.height} x {case.width}",
-        f"{median(comparison.whole_ms):.0f} ms",
-        f"{median(comparison.chunked_ms):.0f} ms",
-        f"{comparison.times_as_fast:.1f}",
-        f"{comparison.whole_mb:.0f} MB",
-        f"{comparison.chunked_mb:.0f} MB",
-        f"{comparison.times_less_memory:.1f}",
-        "yes" if comparison.is_identical else "no",
-    ]
 
 
 def _format_engine_row(engine: str, label: str, overhead: Overhead) -> list[str]:

@@ -1,11 +1,12 @@
-"""Speed of training data loading, compared with decoding the same files with Pillow."""
+"""Speed of training data loading, beside decoding the same files with Pillow and the pipelines of other frameworks."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,9 +17,13 @@ from benchmark.core.protocol import Protocol
 from benchmark.core.split import Split
 from benchmark.data.folders.dataset import FolderDataset
 from benchmark.data.loader import TrainLoader
-from benchmark.data.samplers import EndlessOrder
+from benchmark.data.samplers import EndlessOrder, SampleKey
 
 ROUNDS = 5
+BARE, OURS = "bare Pillow", "our batches"
+
+Read = Callable[[Path, Path, int], Any]
+"""Function that reads an image and its mask, with the draws of a number."""
 
 
 @dataclass(frozen=True)
@@ -26,66 +31,80 @@ class LoadingSpeed:
     """Training images with masks per second, on the same cores.
 
     Attributes:
-        bare: Images per second that Pillow decodes.
-        loaded: Images per second in training batches: decoded, checked, labeled, augmented and collated.
-        rounds: Ratio of both in each round; they are measured alternately.
+        rates: Images per second in each round, by pipeline, those of `BARE` included. All are measured alternately; a
+            second is one of processor time without worker processes, and one that passes with them.
     """
 
-    bare: float
-    loaded: float
-    rounds: tuple[float, ...]
+    rates: Mapping[str, tuple[float, ...]]
 
-    @property
-    def ratio(self) -> float:
-        """Median over the rounds of loaded / bare."""
-        return float(np.median(self.rounds))
+    def rate(self, name: str) -> float:
+        """Median over the rounds of the images per second."""
+        return float(np.median(self.rates[name]))
+
+    def ratios(self, name: str) -> tuple[float, ...]:
+        """Images per second in each round over those of bare decoding."""
+        return tuple(rate / bare for rate, bare in zip(self.rates[name], self.rates[BARE], strict=True))
 
 
 @dataclass(frozen=True)
-class _DecodingOnly(TorchDataset[int]):
-    """Dataset that decodes images and masks to arrays and discards them."""
+class _Pairs(TorchDataset[Any]):
+    """Samples that a pipeline makes of files; used without worker processes, or with forked ones."""
 
     paths: Sequence[tuple[Path, Path]]
+    read: Read
 
-    def __getitem__(self, index: int) -> int:
-        image_path, mask_path = self.paths[index]
-        with Image.open(image_path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-        with Image.open(mask_path) as mask:
-            labels = np.asarray(mask)
-        return int(pixels.size + labels.size)
+    def __getitem__(self, key: SampleKey) -> Any:
+        return self.read(*self.paths[key.image], hash(key) % 2**31)
+
+
+def decode_bare(image_path: Path, mask_path: Path, number: int) -> int:
+    """Decode an image and its mask to arrays with Pillow, and discard them."""
+    with Image.open(image_path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    with Image.open(mask_path) as mask:
+        labels = np.asarray(mask)
+    return int(pixels.size + labels.size)
 
 
 def measure_loading_speed(
-    dataset: FolderDataset, split: Split, *, protocol: Protocol, images: int, batch_size: int = 16, workers: int = 0
+    dataset: FolderDataset,
+    split: Split,
+    *,
+    protocol: Protocol,
+    images: int,
+    peers: Mapping[str, Read] | None = None,
+    batch_size: int = 16,
+    workers: int = 0,
 ) -> LoadingSpeed:
-    """Measure data loading and bare decoding alternately, on the same images in the same order.
+    """Measure data loading, bare decoding and the pipelines of peers, on the same images in the same order.
 
     Args:
         dataset: Dataset of the split.
         split: Split whose training subset is read.
         protocol: Protocol with the transforms.
         images: Images per round, rounded down to whole batches.
+        peers: Further pipelines by name.
         batch_size: Images per batch.
-        workers: Number of worker processes of either; 0 reads in this process.
+        workers: Number of worker processes of each; 0 reads in this process.
     """
     loader = TrainLoader(dataset, split, protocol=protocol, batch_size=batch_size, seed=0, workers=workers)
     order = EndlessOrder(dataset.size(split.train), seed=0)
     steps = max(1, images // batch_size)
-    decoding = _DecodingOnly([dataset.paths(split.train, index) for index in range(dataset.size(split.train))])
-    times: list[tuple[float, float]] = []
+    paths = [dataset.paths(split.train, index) for index in range(dataset.size(split.train))]
+    readers: dict[str, Read] = {BARE: decode_bare, **(peers or {})}
+    rates: dict[str, list[float]] = {name: [] for name in (*readers, OURS)}
+    clock = time.perf_counter if workers else time.process_time
+
+    def rate(items: Iterable[object]) -> float:
+        begin = clock()
+        for _ in items:
+            pass
+        return steps * batch_size / (clock() - begin)
+
     for start in range(0, (ROUNDS + 1) * steps, steps):
-        keys = [[key.image for key in order.batch(at, batch_size=batch_size)] for at in range(start, start + steps)]
-        bare = _time_iteration(DataLoader(decoding, batch_sampler=keys, num_workers=workers, collate_fn=sum))
-        times.append((bare, _time_iteration(loader.batches(start, start + steps))))
-    timed = times[1:]  # the first round fills the caches
-    count = steps * batch_size * len(timed)
-    rates = [count / sum(seconds) for seconds in zip(*timed, strict=True)]
-    return LoadingSpeed(rates[0], rates[1], tuple(bare / loaded for bare, loaded in timed))
-
-
-def _time_iteration(items: Iterable[object]) -> float:
-    begin = time.perf_counter()
-    for _ in items:
-        pass
-    return time.perf_counter() - begin
+        keys = [order.batch(at, batch_size=batch_size) for at in range(start, start + steps)]
+        for name, read in readers.items():
+            pairs = _Pairs(paths, read)
+            rates[name].append(rate(DataLoader(pairs, batch_sampler=keys, num_workers=workers, collate_fn=list)))
+        rates[OURS].append(rate(loader.batches(start, start + steps)))
+    return LoadingSpeed({name: tuple(values[1:]) for name, values in rates.items()})  # the first fills the caches

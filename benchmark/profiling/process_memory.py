@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -15,6 +16,12 @@ def get_memory_mb() -> float:
 def get_peak_memory_mb() -> float:
     """Return the peak resident memory of this process in MB."""
     return _read_status_mb("VmHWM")
+
+
+def reset_peak_memory() -> None:
+    """Let the peak memory of this process begin at its current memory, if the system can do so."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _read_status_mb(field: str) -> float:

@@ -1,19 +1,34 @@
-"""Tests of the comparison of label maps and counts with all scores at once and a few classes at a time."""
+"""Tests of the comparison of label maps and counts with all scores first and a few classes at a time."""
 
 from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from benchmark.cli.speed import app
-from benchmark.core.lazy_scores import AnyPrediction
+from benchmark.core.lazy_scores import LowResPrediction
+from benchmark.core.types import get_ignore_label
 from benchmark.profiling import label_maps
-from benchmark.profiling.label_maps import TASKS, Case, ChunkingComparison, compare_chunking
+from benchmark.profiling.label_maps import (
+    CASES,
+    TASKS,
+    Case,
+    ChunkingComparison,
+    Task,
+    compare_chunking,
+    measure_memory_mb,
+)
+from benchmark.utils.optional_packages import require_detectron2
 
 SMALL = Case(classes=20, height=30, width=41)
+
+
+def compute_zeros(prediction: LowResPrediction, target: torch.Tensor) -> np.ndarray:
+    return np.zeros(prediction.shape[1:])
 
 
 @pytest.fixture(autouse=True)
@@ -23,36 +38,65 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_both_give_the_same_result(task: str) -> None:
-    comparison = compare_chunking(task, SMALL, rounds=2)
-    assert comparison.is_identical and comparison.times_less_memory == 3
+@pytest.mark.parametrize("case", [SMALL, Case(20, 30, 41, contrast=3, is_resized=True), Case(70, 200, 300)])
+def test_both_give_the_same_result(task: str, case: Case) -> None:
+    comparison = compare_chunking(TASKS[task], case, rounds=2)
+    assert comparison.is_identical
     assert len(comparison.whole_ms) == len(comparison.chunked_ms) == 2
 
 
-def test_a_different_result_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
-    def compute_wrong_result(answer: AnyPrediction, case: Case) -> torch.Tensor:
-        return torch.zeros(2) + isinstance(answer, torch.Tensor)
+def test_counts_leave_out_ignored_pixels() -> None:
+    case = Case(2, 8, 8)
+    prediction, target = case.draw_prediction(), torch.zeros(8, 8, dtype=torch.long)
+    target[0] = get_ignore_label(2)
+    counts = label_maps.count_all_scores(prediction, target)
+    assert counts.sum() == 56 and counts[0, 1] == int((prediction["sem_seg"].argmax(dim=0)[1:] == 1).sum())
 
-    monkeypatch.setitem(TASKS, "label map", compute_wrong_result)
-    assert not compare_chunking("label map", SMALL, rounds=1).is_identical
+
+def test_a_different_result_is_detected() -> None:
+    task = Task(TASKS["label map"].whole, compute_zeros)
+    assert not compare_chunking(task, SMALL, rounds=1).is_identical
 
 
 def test_the_ratio_is_the_median_over_the_rounds() -> None:
-    assert ChunkingComparison((4.0, 9.0, 8.0), (2.0, 3.0, 1.0), 1.0, 1.0, True).times_as_fast == 3
+    assert ChunkingComparison((4.0, 9.0, 8.0), (2.0, 3.0, 1.0), True).times_as_fast == 3
+
+
+def test_few_classes_stand_out_by_the_contrast() -> None:
+    plain, raised = (Case(20, 30, 41, contrast=contrast).draw_prediction()["low_res"] for contrast in (0, 5))
+    assert sorted({round(float(value)) for value in (raised - plain).mean(dim=(0, 2, 3))}) == [0, 5]
+
+
+def test_the_worst_case_of_every_size_is_measured() -> None:
+    assert {case.classes for case in label_maps.find_worst(CASES)} == {case.classes for case in CASES}
 
 
 @pytest.mark.slow
-def test_all_scores_at_once_need_the_memory_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_scores_first_need_the_memory_of_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    comparison = compare_chunking("label map", Case(256, 256, 512), rounds=1)
-    assert 128 <= comparison.whole_mb < 160 and comparison.times_less_memory > 2
+    whole, chunked = measure_memory_mb("label map", Case(256, 256, 512))
+    assert 127 < whole < 160 and chunked < 32
+
+
+@pytest.mark.slow
+def test_counts_are_those_of_detectron2() -> None:
+    try:
+        require_detectron2()
+    except ValueError as error:
+        pytest.skip(str(error))
+    from benchmark.d2.evaluator_speed import make_evaluation
+
+    for case in (SMALL, Case(300, 200, 210, is_resized=True)):
+        task = Task(make_evaluation(case.classes), TASKS["counts"].chunked)
+        assert compare_chunking(task, case, rounds=1).is_identical
 
 
 def test_the_command_fails_if_results_differ(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(label_maps, "CASES", (SMALL,))
+    monkeypatch.setattr(label_maps, "CASES", (SMALL, Case(20, 32, 48, is_resized=True)))
     result = CliRunner().invoke(app, ["labels", "--rounds", "1", "--json"])
     assert result.exit_code == 0
-    assert [row["is_identical"] for row in json.loads(result.stdout)] == [True] * len(TASKS)
-    monkeypatch.setattr(label_maps, "_is_identical", lambda *_: False)
+    rows = json.loads(result.stdout)
+    assert all(row["is_identical"] for row in rows["times"]) and len(rows["memory"]) == len(TASKS)
+    monkeypatch.setitem(TASKS, "label map", Task(TASKS["label map"].whole, compute_zeros))
     table = CliRunner().invoke(app, ["labels", "--rounds", "1"])
-    assert table.exit_code == 1 and "20       30 x 41" in table.stdout
+    assert table.exit_code == 1 and "36 x 54  noise, resized twice" in table.stdout

@@ -75,6 +75,17 @@ def test_resized_images_have_the_pixels_of_torch(size: tuple[int, int], antialia
 
 
 @needs_numba
+@pytest.mark.skipif("AVX2" not in torch.backends.cpu.get_cpu_capability(), reason="libraries round in another way")
+def test_loops_are_used_because_they_have_the_pixels_of_pillow_and_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled_pixels, "_exact", {})
+    pixels = draw_pixels(SIDE, SIDE, 3)
+    map_colors(pixels, RandomColor().draw_matrix(torch_generator(1)))
+    for antialias in (False, True):
+        resize_image(torch.from_numpy(pixels).permute(2, 0, 1), (300, 310), antialias=antialias)
+    assert list(compiled_pixels._exact.values()) == [True] * 3
+
+
+@needs_numba
 def test_pillow_maps_all_images_if_the_first_has_other_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = SimpleNamespace(map_colors=lambda pixels, matrix: np.zeros_like(pixels))
     monkeypatch.setattr(compiled_pixels, "_exact", {})

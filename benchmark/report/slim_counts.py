@@ -79,7 +79,7 @@ def digest_arrays(arrays: Arrays) -> str:
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(f"{name}:{array.dtype.str}:{array.shape};".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from benchmark.cli import report as module
+from benchmark.cli import reports
 from benchmark.store.index import file_identity, report_index
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
@@ -29,15 +30,15 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 @pytest.fixture
 def write(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Write:
     """Return a function that writes the page of the study and returns it with the number of times it was drawn."""
-    drawn, collect = [], module.collect_table
-    monkeypatch.setattr(module, "collect_table", lambda *some, **more: drawn.append(1) or collect(*some, **more))
+    collect = Mock(wraps=reports.collect_table)
+    monkeypatch.setattr("benchmark.cli.report.collect_table", collect)
 
     def write(*options: str) -> tuple[bytes, int]:
-        drawn.clear()
+        collect.reset_mock()
         page = tmp_path / "page.html"
         line = ("--runs", str(store.root), "report", "demo", "--out", str(page), "--overwrite", *options)
         assert run_command(capsys, *line).code == 0
-        return page.read_bytes(), len(drawn)
+        return page.read_bytes(), collect.call_count
 
     return write
 

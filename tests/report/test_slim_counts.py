@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -48,11 +49,12 @@ def test_counts_that_were_replaced_in_the_meantime_are_refused(runs: list[RunFol
 def test_a_file_is_read_once_and_again_once_for_all_margins(
     runs: list[RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, read = runs[0].read_record(), []
-    monkeypatch.setattr(slim_counts, "read_npz", lambda content: read.append(content) or read_npz(content))
+    record, read = runs[0].read_record(), Mock(wraps=read_npz)
+    monkeypatch.setattr(slim_counts, "read_npz", read)
     monkeypatch.delattr(RunFolder, "read_counts")
     slim = read_slim_counts(runs[0], record)
-    assert len(read) == 1 and slim.margin_prediction.shape == slim.margin_intersection.shape and len(read) == 2
+    assert read.call_count == 1
+    assert slim.margin_prediction.shape == slim.margin_intersection.shape and read.call_count == 2
 
 
 def test_counts_of_another_process_share_what_those_of_this_one_share(runs: list[RunFolder]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +17,7 @@ from benchmark.utils.forked_map import map_forked
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Let this process have two cores and one thread, and yield its id."""
     monkeypatch.setattr(forked_map, "count_cores", lambda: 2)
-    monkeypatch.setattr(forked_map.threading, "active_count", lambda: 1)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
     yield os.getpid()
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
@@ -32,7 +33,7 @@ def test_few_items_several_threads_and_one_core_need_no_process(
     two_cores: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert map_forked(lambda _: os.getpid(), range(5), batch=3) == [two_cores] * 5
-    monkeypatch.setattr(forked_map.threading, "active_count", lambda: 2)
+    monkeypatch.setattr(threading, "active_count", lambda: 2)
     assert map_forked(lambda _: os.getpid(), range(6), batch=3) == [two_cores] * 6
     monkeypatch.undo()
     monkeypatch.setattr(forked_map, "count_cores", lambda: 1)

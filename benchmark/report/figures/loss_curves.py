@@ -71,21 +71,17 @@ def draw_curves(
     names = choose_losses(list(lines.values()), max_panels)
     if not names:
         return []
-    smoothed = {
-        index: {name: smooth(values) for name, (_, values) in losses.items() if name in names}
-        for index, losses in lines.items()
-    }
+    smoothed = {index: _smooth_all(losses, names) for index, losses in lines.items()}
     looks = _choose_looks(rows)
     across = min(len(names), 4 if len(names) in (4, 7, 8) or len(names) > 9 else PANELS_ACROSS)
     down = math.ceil(len(names) / across)
     handles: dict[int, Line2D] = {}
-    number = sum(name in losses for losses in lines.values() for name in names)
-    points = max(LEAST_POINTS, max_points // number) if max_points else 0
+    points = max(LEAST_POINTS, max_points // sum(map(len, smoothed.values()))) if max_points else 0
     with open_figure(out, "losses", size=(PAGE_IN, 0.5 + 1.7 * down), formats=formats) as figure:
         add_title(figure, rows, name=title)
         panels = figure.subplots(down, across, squeeze=False).ravel()
         for name, axes in zip(names, panels, strict=False):
-            drawn = {index: known[name] for index, known in smoothed.items() if name in known}
+            drawn = {index: losses[name] for index, losses in smoothed.items() if name in losses}
             for index, values in drawn.items():
                 handles[index] = _draw_line(axes, lines[index][name][0], values, look=looks[index], points=points)
             axes.set_title(*shorten_labels([name], width=96 // across), fontsize=7 if across > PANELS_ACROSS else 8)
@@ -150,6 +146,11 @@ def smooth(values: Floats) -> Floats:
     half = max(0, round(SMOOTHED_FRACTION * values.shape[-1] / 2))
     spans = [slice(max(0, index - half), index + half + 1) for index in range(values.shape[-1])]
     return np.stack([values[..., span].mean(axis=-1) for span in spans], axis=-1)
+
+
+def _smooth_all(losses: Mapping[str, tuple[Floats, Floats]], names: Sequence[str]) -> dict[str, Floats]:
+    """Return the smoothed losses (runs, T) of a row that have one of these names."""
+    return {name: smooth(values) for name, (_, values) in losses.items() if name in names}
 
 
 def _draw_line(axes: Axes, iterations: Floats, values: Floats, *, look: Mapping[str, Any], points: int) -> Line2D:

@@ -112,13 +112,7 @@ def collect_paper(
     wanted = [
         planned.get((row.label, place, row.imported is not None)) or _make_missing(row, place) for place, row in pairs
     ]
-    known = iter(
-        read_planned_rows(store, [row for row in wanted if row.ids], convention=convention, jackknife=jackknife)
-    )
-    rows = [
-        next(known) if row.ids else _fill_missing(row, named, convention=convention, jackknife=jackknife)
-        for row in wanted
-    ]
+    rows = _read_wanted(store, wanted, named, convention=convention, jackknife=jackknife)
     baseline = named.table.baseline or next((row.label for row in named.table.own_rows), "")
     parts = [set(map(name_split, dataset.splits)) for dataset in datasets]
     study = collect_results(adapt(rows), baseline=baseline, has_ranks=has_ranks, parts=parts) if rows else None
@@ -136,6 +130,18 @@ def _make_missing(row: PaperRow, split: str) -> PlanRow:
         path = name_method_file(path)
     method = Path(path).name if is_path_like(path) else path or IMPORTED  # a path that leads nowhere on this machine
     return PlanRow(label=row.label, method=method, split=split, ids={})
+
+
+def _read_wanted(
+    store: Store, wanted: Sequence[PlanRow], named: NamedTable, *, convention: Convention, jackknife: ImageJackknife
+) -> list[Row]:
+    """Return the results of the planned rows, and rows that say what is missing in place of the others."""
+    planned = [row for row in wanted if row.ids]
+    known = iter(read_planned_rows(store, planned, convention=convention, jackknife=jackknife))
+    return [
+        next(known) if row.ids else _fill_missing(row, named, convention=convention, jackknife=jackknife)
+        for row in wanted
+    ]
 
 
 def _fill_missing(known: PlanRow, named: NamedTable, *, convention: Convention, jackknife: ImageJackknife) -> Row:

@@ -61,8 +61,7 @@ def test_numbers_in_a_heat_map_are_not_measured_for_the_layout(tmp_path: Path, m
     measure = Mock(side_effect=Text.get_tightbbox)
     monkeypatch.setattr(Text, "get_tightbbox", lambda text, *options: measure(text, *options))
     draw_classes(read_rows(store := Store(tmp_path), two_rows(store)), tmp_path, formats=["svg"])
-    measured = {call.args[0].get_text() for call in measure.call_args_list}
-    assert "paper" in measured and not [text for text in measured if text in {str(number) for number in range(30, 90)}]
+    assert not [call.args[0].get_text() for call in measure.call_args_list if call.args[0].get_text().isdigit()]
 
 
 def test_a_history_without_broken_lines_is_parsed_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,5 +19,5 @@ class SinglePassFigure(Figure):
         engine = self.get_layout_engine()
         if engine is None or isinstance(engine, PlaceHolderLayoutEngine):
             super().draw(renderer)
-        else:
+        elif self.axes:
             engine.execute(self)

@@ -12,11 +12,17 @@ from benchmark.profiling.device_peak import find_stated_tflops, measure_matmul_t
 @pytest.mark.parametrize(
     ("name", "tflops"),
     [
-        ("NVIDIA H100 80GB HBM3", 989),
+        ("NVIDIA H100 80GB HBM3", 989.4),
         ("NVIDIA H100 PCIe", 756),
+        ("NVIDIA H200", 989.4),
+        ("NVIDIA H200 NVL", 835.5),
         ("NVIDIA A100-SXM4-80GB", 312),
+        ("NVIDIA A100-SXM4-80GB MIG 1g.10gb", None),
         ("NVIDIA A10", 125),
-        ("NVIDIA GeForce RTX 3090", None),
+        ("NVIDIA A10G", None),
+        ("NVIDIA GeForce RTX 3090", 71),
+        ("NVIDIA GeForce RTX 3090 Ti", None),
+        ("Tesla V100-SXM2-16GB", None),
     ],
 )
 def test_the_stated_peak_is_that_of_the_device(name: str, tflops: float | None) -> None:

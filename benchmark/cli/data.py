@@ -103,9 +103,9 @@ def speed(
     kind = "second" if workers else "second of processor time"
     print_line(f"{rules.name}, images with masks per {kind}, {workers or 'no'} workers")
     rows = [
-        [name, f"{result.rate(name):.0f}", f"{median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"]
+        [name, f"{result.compute_rate(name):.0f}", f"{median(ratios):.2f}", f"{min(ratios):.2f} to {max(ratios):.2f}"]
         for name in result.rates
-        for ratios in [result.ratios(name)]
+        for ratios in [result.compute_ratios(name)]
     ]
     print_columns(("pipeline", "images/s", "of bare Pillow", "rounds"), rows)
 

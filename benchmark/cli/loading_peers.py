@@ -9,14 +9,14 @@ from benchmark.utils.optional_packages import require_detectron2
 
 if TYPE_CHECKING:
     from benchmark.core.protocol import TrainTransform
-    from benchmark.profiling.opencv_pipeline import ReadPair
+    from benchmark.profiling.opencv_pipeline import AugmentPair
 
 
-def make_peers(rules: TrainTransform) -> dict[str, ReadPair]:
+def make_peers(rules: TrainTransform) -> dict[str, AugmentPair]:
     """Return the pipelines by name; a note says which one is missing and why."""
     from benchmark.profiling.opencv_pipeline import make_opencv_pipeline
 
-    peers: dict[str, ReadPair] = {}
+    peers: dict[str, AugmentPair] = {}
     try:
         peers["mmsegmentation's steps (OpenCV)"] = make_opencv_pipeline(rules)
     except ImportError as error:

@@ -17,15 +17,8 @@ def show_image_progress(verb: str) -> Callable[[int, int], None]:
     Args:
         verb: What is done to the images, such as "predicted".
     """
-    shown = time.monotonic()
-
-    def observe(done: int, total: int) -> None:
-        nonlocal shown
-        if time.monotonic() - shown >= LINES_EVERY_S:
-            shown = time.monotonic()
-            print_note(f"{verb} {done} of {total} images")
-
-    return observe
+    show = _limit_lines()
+    return lambda done, total: show(f"{verb} {done} of {total} images")
 
 
 def show_stages(label: str) -> Callable[[str, float], None]:
@@ -34,12 +27,18 @@ def show_stages(label: str) -> Callable[[str, float], None]:
     Args:
         label: What is worked on.
     """
-    shown = time.monotonic()
+    show = _limit_lines()
+    return lambda stage, seconds: show(f"{label}: {stage}, {format_duration(seconds)}")
 
-    def observe(stage: str, seconds: float) -> None:
-        nonlocal shown
-        if time.monotonic() - shown >= LINES_EVERY_S:
-            shown = time.monotonic()
-            print_note(f"{label}: {stage}, {format_duration(seconds)}")
 
-    return observe
+def _limit_lines() -> Callable[[str], None]:
+    """Return a function that prints a line if the one before it, or this call, is `LINES_EVERY_S` ago."""
+    shown_s = time.monotonic()
+
+    def show(line: str) -> None:
+        nonlocal shown_s
+        if time.monotonic() - shown_s >= LINES_EVERY_S:
+            shown_s = time.monotonic()
+            print_note(line)
+
+    return show

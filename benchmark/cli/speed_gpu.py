@@ -13,7 +13,7 @@ from benchmark.cli.console import print_note
 from benchmark.cli.report_options import OutFile, print_report
 
 if TYPE_CHECKING:
-    from benchmark.execution.measure_devices import Case, Device
+    from benchmark.execution.measure_devices import Device, SpeedRow
     from benchmark.profiling.device_speed import DeviceSpeed
 
 COMMAND = "chimera-bench speed gpu"
@@ -36,26 +36,26 @@ def gpu(
     Needs neither data nor weights: images are noise, and weights are random. On a machine without a GPU, two small rows
     show what the table looks like.
     """
-    from benchmark.execution.measure_devices import choose_cases, describe_device, measure_cases
+    from benchmark.execution.measure_devices import choose_rows, describe_device, measure_rows
 
     deadline_s = time.monotonic() + 60 * minutes
     device = describe_device()
-    results: list[tuple[Case, DeviceSpeed]] = []
+    results: list[tuple[SpeedRow, DeviceSpeed]] = []
     try:
-        for case, speed in measure_cases(choose_cases(), deadline_s=deadline_s, threads=threads):
-            print_note(f"{case.method}, {case.title}, {case.precision}: {speed.note or 'measured'}")
-            results.append((case, speed))
+        for row, speed in measure_rows(choose_rows(), deadline_s=deadline_s, threads=threads):
+            print_note(f"{row.method}, {row.title}, {row.precision}: {speed.note or 'measured'}")
+            results.append((row, speed))
     except KeyboardInterrupt:
         print_note("interrupted: these rows were measured before")
     print_report(_format(device, results, fmt=fmt, minutes=minutes), fmt=fmt, out=out)
 
 
-def _format(device: Device, results: list[tuple[Case, DeviceSpeed]], *, fmt: str, minutes: float) -> str:
+def _format(device: Device, results: list[tuple[SpeedRow, DeviceSpeed]], *, fmt: str, minutes: float) -> str:
     if fmt == "json":
-        rows = [asdict(case) | asdict(speed) for case, speed in results]
+        rows = [asdict(row) | asdict(speed) for row, speed in results]
         content = {"command": f"{COMMAND} --minutes {minutes:g}", "device": asdict(device), "rows": rows}
         return json.dumps(content, indent=1) + "\n"
-    cells = [_format_row(case, speed, peak_tflops=device.peak_tflops) for case, speed in results]
+    cells = [_format_row(row, speed, peak_tflops=device.peak_tflops) for row, speed in results]
     lines = [
         f"{device.name}, torch {device.torch}, by `{COMMAND} --minutes {minutes:g}`, random weights",
         _describe_peak(device),
@@ -73,13 +73,13 @@ def _describe_peak(device: Device) -> str:
     return f"peak: {device.stated_tflops:.3g} TFLOP/s as stated for dense bfloat16; {measured}"
 
 
-def _format_row(case: Case, speed: DeviceSpeed, *, peak_tflops: float | None) -> list[str]:
+def _format_row(row: SpeedRow, speed: DeviceSpeed, *, peak_tflops: float | None) -> list[str]:
     ratio = speed.step_ms / speed.bare_ms if speed.step_ms and speed.bare_ms else None
-    share = speed.tflops / peak_tflops if peak_tflops and speed.tflops and case.precision == "bf16-mixed" else None
+    share = speed.tflops / peak_tflops if peak_tflops and speed.tflops and row.precision == "bf16-mixed" else None
     return [
-        case.title,
-        case.method,
-        case.precision,
+        row.title,
+        row.method,
+        row.precision,
         str(speed.batch_size or "-"),
         _format_number(speed.step_ms, "{:.1f} ms"),
         _format_number(speed.bare_ms, "{:.1f} ms"),

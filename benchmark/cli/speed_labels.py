@@ -16,7 +16,7 @@ from benchmark.utils.exit_codes import ExitCode
 if TYPE_CHECKING:
     from benchmark.profiling.label_maps import Case, ChunkingComparison, Task
 
-    Measured = tuple[str, Case, ChunkingComparison]
+    TimedTask = tuple[str, Case, ChunkingComparison]
 
 TIME_HEADS = ("result", "classes", "size", "scores", "all scores first", "ours", "times as fast", "same result")
 MEMORY_HEADS = ("result", "classes", "size", "all scores first", "ours", "times less memory")
@@ -28,7 +28,7 @@ def labels(
 ) -> None:
     """Measure label maps and counts made a few classes at a time.
 
-    The comparison is with all scores first, as Detectron2's SemSegEvaluator has them; where Detectron2 is installed,
+    The comparison is with all scores first, as Detectron2's SemSegEvaluator has them; if Detectron2 is installed,
     also with that evaluator itself. Reports CPU time on one thread, and memory without the network's own scores.
     Contrast is what a few classes stand out by from the noise of all others; noise that is resized twice is the worst
     case. Exit code 1 if the results differ.
@@ -59,7 +59,7 @@ def labels(
     raise typer.Exit(ExitCode.SUCCESS if is_same else ExitCode.ERROR)
 
 
-def _measure(rounds: int) -> Iterator[Measured]:
+def _measure(rounds: int) -> Iterator[TimedTask]:
     """Measure all tasks of all cases."""
     from benchmark.profiling.label_maps import CASES, compare_chunking
 
@@ -70,7 +70,7 @@ def _measure(rounds: int) -> Iterator[Measured]:
 
 
 def _list_tasks(classes: int) -> dict[str, Task]:
-    """Return all tasks by name, and counts beside Detectron2's evaluator where it is installed."""
+    """Return all tasks by name, and counts beside Detectron2's evaluator if it is installed."""
     from benchmark.profiling.label_maps import TASKS, Task
     from benchmark.utils.optional_packages import require_detectron2
 

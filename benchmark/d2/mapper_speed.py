@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmark.core.protocol import TrainTransform
 from benchmark.core.seeding import torch_generator
 from benchmark.data.resize import draw_size
-from benchmark.profiling.opencv_pipeline import ReadPair
+from benchmark.profiling.opencv_pipeline import AugmentPair
 
 PADDING, IGNORE = 128, 255
 
@@ -32,7 +32,7 @@ class _ProtocolResize(T.Augmentation):  # type: ignore[misc]
         return T.ResizeTransform(*old, *new, Image.Resampling.BILINEAR)
 
 
-def make_mapper_pipeline(rules: TrainTransform) -> ReadPair:
+def make_mapper_pipeline(rules: TrainTransform) -> AugmentPair:
     """Return Detectron2's mapper for the geometry of a protocol.
 
     Colors are changed by its own augmentations: brightness, contrast and saturation, each in half of the cases, in

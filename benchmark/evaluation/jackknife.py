@@ -60,33 +60,33 @@ class ImageJackknife:
 
     def leave_out(self, run: Counts, *, metric: Metric, convention: Convention) -> Floats:
         """Return the (N,) score of a run without each of its N images; nan if not defined."""
-        scores = self._find(run).left_out
+        scores = self._get_known(run).left_out
         if (metric, convention) not in scores:
-            left_out = leave_out_scores(run, metrics=self._list_together(metric), convention=convention)
+            left_out = leave_out_scores(run, metrics=self._list_metrics(metric), convention=convention)
             scores.update({(name, convention): values for name, values in left_out.items()})
         return scores[metric, convention]
 
-    def score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
+    def compute_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
         """Return the score of all images of a run, never rounded; nan if not defined."""
-        scores = self._find(run).whole
+        scores = self._get_known(run).whole
         if (metric, convention) not in scores:
-            whole = compute_unrounded_scores(run, metrics=self._list_together(metric), convention=convention)
+            whole = compute_unrounded_scores(run, metrics=self._list_metrics(metric), convention=convention)
             scores.update({(name, convention): value for name, value in whole.items()})
         return scores[metric, convention]
 
-    def print_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
+    def compute_printed_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
         """Return the score of all images of a run as its convention prints it; nan if not defined."""
-        scores = self._find(run).printed
+        scores = self._get_known(run).printed
         if (metric, convention) not in scores:
-            printed = score_metrics(run, metrics=self._list_together(metric), convention=convention)
+            printed = score_metrics(run, metrics=self._list_metrics(metric), convention=convention)
             scores.update({(name, convention): value for name, value in printed.items()})
         return scores[metric, convention]
 
-    def _find(self, run: Counts) -> KnownScores:
+    def _get_known(self, run: Counts) -> KnownScores:
         known = self.known.get(id(run))
         return self.known.setdefault(id(run), KnownScores(run)) if known is None else known
 
-    def _list_together(self, metric: Metric) -> tuple[Metric, ...]:
+    def _list_metrics(self, metric: Metric) -> tuple[Metric, ...]:
         return self.metrics if metric in self.metrics else (metric,)
 
 

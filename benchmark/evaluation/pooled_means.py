@@ -53,7 +53,9 @@ def estimate_over_splits(
     intervals: dict[Metric, Interval | None] = {}
     for metric in metrics:
         means = {
-            split: fmean(jackknife.print_score(run, metric=metric, convention=convention) for run in side.counts)
+            split: fmean(
+                jackknife.compute_printed_score(run, metric=metric, convention=convention) for run in side.counts
+            )
             for split, side in sides.items()
         }
         means = {split: mean for split, mean in means.items() if not math.isnan(mean)}

@@ -51,7 +51,7 @@ class DifferenceSample:
 
 def sample_scores(side: Side, *, metric: Metric, convention: Convention, jackknife: ImageJackknife) -> ScoreSample:
     """Return the unrounded scores of the runs of a side, on all images and without each."""
-    scores = [jackknife.score(run, metric=metric, convention=convention) for run in side.counts]
+    scores = [jackknife.compute_score(run, metric=metric, convention=convention) for run in side.counts]
     left_out = [jackknife.leave_out(run, metric=metric, convention=convention) for run in side.counts]
     return ScoreSample(np.array(scores), np.stack(left_out), side.is_deterministic)
 

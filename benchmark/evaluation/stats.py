@@ -133,7 +133,9 @@ def estimate_means(
         sample = sample_scores(side, metric=metric, convention=convention, jackknife=jackknife)
         variance = estimate_variance([sample])
         if math.isfinite(variance.standard_error):
-            printed = [jackknife.print_score(run, metric=metric, convention=convention) for run in side.counts]
+            printed = [
+                jackknife.compute_printed_score(run, metric=metric, convention=convention) for run in side.counts
+            ]
             interval = make_interval(fmean(printed), variance, level=level)
             intervals[metric] = replace(interval, caution=_warn_of_mean(side, variance))
     return intervals

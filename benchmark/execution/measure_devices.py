@@ -22,11 +22,11 @@ from benchmark.store.exceptions import explain_exception
 IMAGES = 24
 """Evaluated images of a row, after the first."""
 END_S = 5.0
-"""Seconds within which a process must end after it was told to."""
+"""Seconds to wait for the end of a process that has closed its pipe or was killed."""
 
 
 @dataclass(frozen=True)
-class Case:
+class SpeedRow:
     """A row to measure.
 
     Attributes:
@@ -48,17 +48,17 @@ class Case:
 
 BODY_AND_HEAD = ("body", "head")
 PUBLISHED = (
-    Case("zegclip, COCO 512 x 512", "chimera_seg", "coco_stuff164k", "zegclip", bare_parts=BODY_AND_HEAD),
-    Case("zegclip, COCO 512 x 512", "zegclip", "coco_stuff164k", "zegclip"),
-    Case("zsseg, COCO 640 x 640", "chimera_seg", "coco_stuff164k", "zsseg", bare_parts=BODY_AND_HEAD),
-    Case("ADE20K, 847 classes", "chimera_seg", "ade20k_847", "zegformer", bare_parts=BODY_AND_HEAD),
-    Case("zegclip, COCO, float32", "chimera_seg", "coco_stuff164k", "zegclip", "32-true", BODY_AND_HEAD),
-    Case("zsseg, COCO 640 x 640", "san", "coco_stuff164k", "zsseg"),
+    SpeedRow("zegclip, COCO 512 x 512", "chimera_seg", "coco_stuff164k", "zegclip", bare_parts=BODY_AND_HEAD),
+    SpeedRow("zegclip, COCO 512 x 512", "zegclip", "coco_stuff164k", "zegclip"),
+    SpeedRow("zsseg, COCO 640 x 640", "chimera_seg", "coco_stuff164k", "zsseg", bare_parts=BODY_AND_HEAD),
+    SpeedRow("ADE20K, 847 classes", "chimera_seg", "ade20k_847", "zegformer", bare_parts=BODY_AND_HEAD),
+    SpeedRow("zegclip, COCO, float32", "chimera_seg", "coco_stuff164k", "zegclip", "32-true", BODY_AND_HEAD),
+    SpeedRow("zsseg, COCO 640 x 640", "san", "coco_stuff164k", "zsseg"),
 )
 """Rows at the sizes of published protocols, the most important first, for a GPU."""
 SMALL = (
-    Case("toybox 64 x 64", "chimera_seg", "toybox", "plain", bare_parts=BODY_AND_HEAD),
-    Case("toybox, float32", "zegclip", "toybox", "plain", "32-true"),
+    SpeedRow("toybox 64 x 64", "chimera_seg", "toybox", "plain", bare_parts=BODY_AND_HEAD),
+    SpeedRow("toybox, float32", "zegclip", "toybox", "plain", "32-true"),
 )
 """Rows that a CPU measures in half a minute."""
 
@@ -68,7 +68,7 @@ class Device:
     """The device of all rows.
 
     Attributes:
-        name: Its name.
+        name: Name of the device.
         is_gpu: Whether it is a GPU; a CPU has no peak that says anything about bfloat16.
         torch: Version of torch.
         stated_tflops: Dense bfloat16 TFLOP/s that its maker states; None if unknown here.
@@ -87,7 +87,7 @@ class Device:
         return (self.stated_tflops or self.matmul_tflops) if self.is_gpu else None
 
 
-def choose_cases() -> Sequence[Case]:
+def choose_rows() -> Sequence[SpeedRow]:
     """Return the rows for the device of this machine."""
     return PUBLISHED if choose_device().type == "cuda" else SMALL
 
@@ -99,26 +99,28 @@ def describe_device() -> Device:
     return Device(name, is_gpu, torch.__version__, find_stated_tflops(name), measure_matmul_tflops(device))
 
 
-def measure_cases(cases: Sequence[Case], *, deadline_s: float, threads: int) -> Iterator[tuple[Case, DeviceSpeed]]:
+def measure_rows(
+    rows: Sequence[SpeedRow], *, deadline_s: float, threads: int
+) -> Iterator[tuple[SpeedRow, DeviceSpeed]]:
     """Yield every row with what was measured of it before the deadline.
 
     Args:
-        cases: Rows.
+        rows: Rows.
         deadline_s: Time on the monotonic clock at which the measurement ends.
         threads: CPU threads.
     """
-    for case in cases:
-        yield case, _measure_apart(case, deadline_s=deadline_s, threads=threads)
+    for row in rows:
+        yield row, _measure_apart(row, deadline_s=deadline_s, threads=threads)
 
 
-def _measure_apart(case: Case, *, deadline_s: float, threads: int) -> DeviceSpeed:
+def _measure_apart(row: SpeedRow, *, deadline_s: float, threads: int) -> DeviceSpeed:
     """Measure a row in a new process."""
     latest = DeviceSpeed()
     if time.monotonic() >= deadline_s:
         return replace(latest, note="no time left")
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(case, threads, sender), daemon=True)
+    process = context.Process(target=_measure, args=(row, threads, sender), daemon=True)
     process.start()
     sender.close()
     try:
@@ -136,7 +138,7 @@ def _measure_apart(case: Case, *, deadline_s: float, threads: int) -> DeviceSpee
     return latest
 
 
-def _measure(case: Case, threads: int, sender: Connection) -> None:
+def _measure(row: SpeedRow, threads: int, sender: Connection) -> None:
     """Measure a row in this process and send the figures so far after each measurement."""
     latest = DeviceSpeed()
 
@@ -147,9 +149,9 @@ def _measure(case: Case, threads: int, sender: Connection) -> None:
 
     try:
         prepare_torch(threads)
-        overrides = {"budget.precision": case.precision, "budget.micro_batches": 1}
-        spec = outline(case.method, split=case.split, protocol=case.protocol, seed=0, overrides=overrides)
+        overrides = {"budget.precision": row.precision, "budget.micro_batches": 1}
+        spec = outline(row.method, split=row.split, protocol=row.protocol, seed=0, overrides=overrides)
         work, _ = load_workload(PaceRequest(spec, images=IMAGES, has_random_weights=True))
-        measure_device_speed(work, open_engine(spec), bare_parts=case.bare_parts, report=report)
+        measure_device_speed(work, open_engine(spec), bare_parts=row.bare_parts, report=report)
     except Exception as error:
         sender.send(replace(latest, note=explain_exception(error).summary))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -22,8 +21,8 @@ from benchmark.data.samplers import EndlessOrder, SampleKey
 ROUNDS = 5
 BARE, OURS = "bare Pillow", "our batches"
 
-Read = Callable[[Path, Path, int], Any]
-"""Function that reads an image and its mask, with the draws of a number."""
+ReadPair = Callable[[Path, Path, int], object]
+"""Function that reads an image and its mask, and augments them, if it does, with the draws of a number."""
 
 
 @dataclass(frozen=True)
@@ -37,23 +36,23 @@ class LoadingSpeed:
 
     rates: Mapping[str, tuple[float, ...]]
 
-    def rate(self, name: str) -> float:
-        """Median over the rounds of the images per second."""
+    def compute_rate(self, name: str) -> float:
+        """Return the median over the rounds of the images per second of a pipeline."""
         return float(np.median(self.rates[name]))
 
-    def ratios(self, name: str) -> tuple[float, ...]:
-        """Images per second in each round over those of bare decoding."""
+    def compute_ratios(self, name: str) -> tuple[float, ...]:
+        """Return the images per second of a pipeline in each round over those of bare decoding."""
         return tuple(rate / bare for rate, bare in zip(self.rates[name], self.rates[BARE], strict=True))
 
 
 @dataclass(frozen=True)
-class _Pairs(TorchDataset[Any]):
+class _Pairs(TorchDataset[object]):
     """Samples that a pipeline makes of files; used without worker processes, or with forked ones."""
 
     paths: Sequence[tuple[Path, Path]]
-    read: Read
+    read: ReadPair
 
-    def __getitem__(self, key: SampleKey) -> Any:
+    def __getitem__(self, key: SampleKey) -> object:
         return self.read(*self.paths[key.image], hash(key) % 2**31)
 
 
@@ -72,7 +71,7 @@ def measure_loading_speed(
     *,
     protocol: Protocol,
     images: int,
-    peers: Mapping[str, Read] | None = None,
+    peers: Mapping[str, ReadPair] | None = None,
     batch_size: int = 16,
     workers: int = 0,
 ) -> LoadingSpeed:
@@ -91,11 +90,11 @@ def measure_loading_speed(
     order = EndlessOrder(dataset.size(split.train), seed=0)
     steps = max(1, images // batch_size)
     paths = [dataset.paths(split.train, index) for index in range(dataset.size(split.train))]
-    readers: dict[str, Read] = {BARE: decode_bare, **(peers or {})}
+    readers: dict[str, ReadPair] = {BARE: decode_bare, **(peers or {})}
     rates: dict[str, list[float]] = {name: [] for name in (*readers, OURS)}
     clock = time.perf_counter if workers else time.process_time
 
-    def rate(items: Iterable[object]) -> float:
+    def measure_rate(items: Iterable[object]) -> float:
         begin = clock()
         for _ in items:
             pass
@@ -105,6 +104,8 @@ def measure_loading_speed(
         keys = [order.batch(at, batch_size=batch_size) for at in range(start, start + steps)]
         for name, read in readers.items():
             pairs = _Pairs(paths, read)
-            rates[name].append(rate(DataLoader(pairs, batch_sampler=keys, num_workers=workers, collate_fn=list)))
-        rates[OURS].append(rate(loader.batches(start, start + steps)))
+            rates[name].append(
+                measure_rate(DataLoader(pairs, batch_sampler=keys, num_workers=workers, collate_fn=list))
+            )
+        rates[OURS].append(measure_rate(loader.batches(start, start + steps)))
     return LoadingSpeed({name: tuple(values[1:]) for name, values in rates.items()})  # the first fills the caches

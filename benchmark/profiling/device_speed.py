@@ -29,10 +29,13 @@ from benchmark.profiling.pace import Workload
 from benchmark.profiling.peak_memory import watch_peak_memory
 
 WARM_UP_STEPS = 3
+"""Steps or passes before those that are timed."""
 SERIES_S = 8.0
-"""Seconds that a series of steps or passes may take, about."""
+"""Approximate seconds of a series of steps or passes."""
 MAX_STEPS = 40
+"""Most steps or passes of a series."""
 DIFFERENT_BATCHES = 2
+"""Batches in memory, which the steps repeat."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ def _measure_training(
     if bare_parts:
         speed = replace(speed, bare_ms=1000 * _measure_bare(work, engine, batches[0], bare_parts))
         yield speed
-    with _cast(work, engine.device):
+    with _autocast(work, engine.device):
         flops = count_training_flops(method, move_to_device(batches[0][:2], engine.device))
     method.zero_grad(set_to_none=True)
     yield replace(speed, tflops=flops * batch_size / step_s / 1e12)
@@ -189,7 +192,7 @@ def _measure_bare(work: Workload, engine: Engine, batch: Batch, parts: Sequence[
     def run_pass() -> None:
         method.zero_grad(set_to_none=True)
         values = images
-        with _cast(work, device):
+        with _autocast(work, device):
             for module in modules:
                 values = module(values)
         values.float().mean().backward()
@@ -233,5 +236,5 @@ def _measure_images(work: Workload, engine: Engine) -> tuple[float, float]:
     return 1 / clock.mean_s, peak.total_mb
 
 
-def _cast(work: Workload, device: torch.device) -> torch.autocast:
+def _autocast(work: Workload, device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=work.budget.precision == "bf16-mixed")

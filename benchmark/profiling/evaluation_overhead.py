@@ -66,7 +66,7 @@ def measure_evaluation_overhead(
         split: Split of the loader.
         engine: Engine of this precision.
         precision: Precision of the forward passes.
-        gamma: Calibration.
+        gamma: Offset that is subtracted from the scores of seen classes.
         images: Number of timed images.
     """
     device = engine.device

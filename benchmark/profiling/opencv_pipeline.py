@@ -23,14 +23,14 @@ from benchmark.core.seeding import torch_generator
 from benchmark.data.resize import draw_size
 
 Pixels = NDArray[np.uint8]
-ReadPair = Callable[[Path, Path, int], tuple[Tensor, Tensor]]
-"""Function that reads an image and its mask, and augments them with the draws of a number: (3, H, W) and (H, W)."""
+AugmentPair = Callable[[Path, Path, int], tuple[Tensor, Tensor]]
+"""A `ReadPair` that returns a training sample: an image (3, H, W) and its labels (H, W)."""
 
 PADDING, IGNORE = 0, 255
 CROP_ATTEMPTS = 10
 
 
-def make_opencv_pipeline(rules: TrainTransform) -> ReadPair:
+def make_opencv_pipeline(rules: TrainTransform) -> AugmentPair:
     """Return the pipeline for the geometry and the colors of a protocol; tones, which mmsegmentation lacks, stay.
 
     Raises:

@@ -43,7 +43,7 @@ class Workload:
         budget: Budget of the run.
         make_train_loader: Function that makes the loader of training batches of a size.
         eval_loader: Loader of the images to time and one more.
-        gamma: Calibration of the protocol.
+        gamma: Offset of the protocol that is subtracted from the scores of seen classes.
     """
 
     method: Method

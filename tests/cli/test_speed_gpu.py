@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from benchmark.cli.speed import app
 from benchmark.execution import measure_devices
-from benchmark.execution.measure_devices import Case, Device
+from benchmark.execution.measure_devices import Device, SpeedRow
 from benchmark.profiling.device_speed import DeviceSpeed
 from tests.cli.shell import TINY
 
-CASE = Case("toybox 64 x 64", "chimera_seg", "toybox", "plain")
+ROW = SpeedRow("toybox 64 x 64", "chimera_seg", "toybox", "plain")
 SPEED = DeviceSpeed(16, 200.0, 100.0, 31.2, 2048, None, None, None, "stopped: time is up")
 
 
@@ -22,12 +22,12 @@ SPEED = DeviceSpeed(16, 200.0, 100.0, 31.2, 2048, None, None, None, "stopped: ti
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device("NVIDIA A100", True, "2.14", 312.0, 250.0)
 
-    def measure_cases(*_: object, **__: object) -> Iterator[tuple[Case, DeviceSpeed]]:
-        yield CASE, SPEED
+    def measure_rows(*_: object, **__: object) -> Iterator[tuple[SpeedRow, DeviceSpeed]]:
+        yield ROW, SPEED
         raise KeyboardInterrupt
 
     monkeypatch.setattr(measure_devices, "describe_device", lambda: device)
-    monkeypatch.setattr(measure_devices, "measure_cases", measure_cases)
+    monkeypatch.setattr(measure_devices, "measure_rows", measure_rows)
 
 
 def test_what_was_measured_before_the_end_is_a_row_of_markdown() -> None:

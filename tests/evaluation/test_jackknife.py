@@ -42,7 +42,10 @@ def test_scores_that_are_asked_for_together_are_computed_once(monkeypatch: pytes
 
 @pytest.mark.parametrize(
     ("name", "method"),
-    [("compute_unrounded_scores", ImageJackknife.score), ("score_metrics", ImageJackknife.print_score)],
+    [
+        ("compute_unrounded_scores", ImageJackknife.compute_score),
+        ("score_metrics", ImageJackknife.compute_printed_score),
+    ],
 )
 def test_scores_of_all_images_are_computed_once_and_are_those_of_the_run(
     name: str, method: Callable[..., float], monkeypatch: pytest.MonkeyPatch

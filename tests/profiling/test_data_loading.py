@@ -43,7 +43,7 @@ def test_all_pipelines_read_the_same_images(tmp_path: Path, monkeypatch: pytest.
 
 def test_ratios_are_those_of_each_round() -> None:
     speed = LoadingSpeed({BARE: (10.0, 20.0, 40.0), OURS: (5.0, 20.0, 10.0)})
-    assert speed.ratios(OURS) == (0.5, 1.0, 0.25) and speed.rate(OURS) == 10
+    assert speed.compute_ratios(OURS) == (0.5, 1.0, 0.25) and speed.compute_rate(OURS) == 10
 
 
 def test_bare_decoding_reads_all_pixels(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def draw_from_index(
 
 def find_sources(store: Store, names: Sequence[str]) -> Sources:
     """Return the plans and runs that a table of some names is drawn from: those of plans, or all there are."""
-    from benchmark.report.named_rows import list_candidates
+    from benchmark.report.named_specs import list_candidates
     from benchmark.store.index.report_index import Sources
 
     plans = [name for name in names if name in store.list_plans()]

@@ -123,6 +123,10 @@ class RunSpec(VersionedModel):
         parts = identify(self) | {"format": self.format}
         return hashlib.sha256(format_canonical_json(parts).encode()).hexdigest()
 
+    def digest_row(self) -> str:
+        """Return the digest that the runs of one row share: that of everything but the seed."""
+        return self.model_copy(update={"seed": 0}).digest()
+
     def with_seed(self, seed: int) -> RunSpec:
         """Return the same run with another seed."""
         # not `model_copy`, which would hand on the cached id

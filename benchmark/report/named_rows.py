@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import product
 from pathlib import Path
 
 from benchmark.core.paper_tables import explain_whole_paper
@@ -14,22 +13,14 @@ from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.split import name_split
 from benchmark.core.study import Plan, PlanRow
+from benchmark.report.named_specs import BATCH, find_ids, find_method, read_any_spec, read_specs
 from benchmark.report.row_labels import label_rows
-from benchmark.store.exact_names import is_called, read_spec
 from benchmark.store.imported_rows import find_imported_rows
-from benchmark.store.method_code import select_code
 from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
 from benchmark.store.stored_papers import find_table
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.forked_map import map_forked
-from benchmark.utils.method_names import name_method_file, split_method
-
-BATCH = 256
-"""Specs that a process reads before it hands them over."""
-SURE_PREFIX = 5
-"""Characters at the start of a method's name that every id of its runs begins with, however long the name is."""
-
 
 VariantLister = Callable[[str], Sequence[str]]
 """Function from the name or file of a method to its variants."""
@@ -112,7 +103,7 @@ def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:
     return [
         f"{name!r} is a study and a method in {store.root}: this is the study; {name}/VARIANT names runs of the method"
         for name in names
-        if name in plans and _find_method(store, name)
+        if name in plans and find_method(store, name)
     ]
 
 
@@ -133,7 +124,7 @@ def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_
     table = find_table(store, name)
     imported = [] if table is None else find_imported_rows(store, table)
     if table is not None and imported:
-        rows = [NamedRow(row, _read_any_spec(store, row.ids.values()), table.name.plan) for row in imported]
+        rows = [NamedRow(row, read_any_spec(store, row.ids.values()), table.name.plan) for row in imported]
         parts.append(_Part(table.name.plan, table.title, rows))
     return parts or [_find_rows(store, name, list_variants)]
 
@@ -145,11 +136,11 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
         raise KeyError(whole)
     if is_file or name in store.list_plans():
         return _read_study(store, Path(name).stem if is_file else name)
-    specs = _find_method(store, name) or _find_method(store, f"{IMPORTED}/{name}")
+    specs = find_method(store, name) or find_method(store, f"{IMPORTED}/{name}")
     if specs:
         unreadable = [_make_unreadable_row(store, run_id) for run_id in _list_unreadable(store, name)]
         return _Part(name, name, [*_group_seeds(specs, list_variants), *unreadable])
-    ids = _find_ids(store, name)
+    ids = find_ids(store, name)
     if ids:
         return _read_runs(store, name, ids, list_variants)
     raise KeyError(explain_unknown(store, name))
@@ -157,56 +148,14 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
 
 def _read_study(store: Store, name: str) -> _Part:
     plan = store.read_plan(name)
-    specs = map_forked(lambda row: _read_any_spec(store, row.ids.values()), plan.rows, batch=BATCH)
+    specs = map_forked(lambda row: read_any_spec(store, row.ids.values()), plan.rows, batch=BATCH)
     rows = [NamedRow(row, spec, plan.study) for row, spec in zip(plan.rows, specs, strict=True)]
     return _Part(plan.study, plan.title, rows, plan.baseline)
 
 
-def _find_method(store: Store, name: str) -> list[RunSpec]:
-    """Return the specs of the runs of METHOD or METHOD/VARIANT, which may be the path of a file or a folder."""
-    specs = _read_specs(store, list_candidates(store, name))
-    wanted = split_method(name)[1].casefold()
-    return [
-        spec
-        for spec in select_code(specs, name)
-        if not wanted or wanted in (spec.variant.casefold(), spec.label.casefold())
-    ]
-
-
-def list_candidates(store: Store, name: str) -> list[str]:
-    """Return the ids of all runs that METHOD or METHOD/VARIANT may stand for, and maybe of others, without reading."""
-    path, _ = split_method(name)
-    method = name_method_file(path) if path.endswith(".py") else path
-    prefix = make_text(method, "", {})[:SURE_PREFIX]
-    return [run_id for run_id in store.list_ids() if prefix and run_id.startswith(prefix)]
-
-
-def _find_ids(store: Store, text: str) -> list[str]:
-    """Return the run with this id or a part of it, or those that are called so or differ in nothing but the seed.
-
-    Raises:
-        KeyError: The text is a part of several ids of different rows.
-    """
-    ids = store.list_ids()
-    spellings = dict.fromkeys([text.lower().strip().rstrip("/"), make_text(text, "", {})])
-    tests: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
-    for fits, wanted in product(tests, filter(None, spellings)):
-        matches = [run_id for run_id in ids if fits(run_id, wanted)]
-        if len(matches) > 1:
-            exact = [run_id for run_id in matches if is_called(store.run(run_id), text)]
-            specs = _read_specs(store, exact or matches)
-            if not specs:  # none can be read
-                return matches
-            if exact or len({identify_row(spec) for spec in specs}) == 1:
-                return [spec.id for spec in specs]
-        if matches:
-            return [store.find(text)]
-    return []
-
-
 def _read_runs(store: Store, name: str, ids: Sequence[str], list_variants: VariantLister) -> _Part:
     """Return what a name of runs stands for; a run that cannot be read is a row of its own, called by its id."""
-    specs = _read_specs(store, ids)
+    specs = read_specs(store, ids)
     rows = _group_seeds(specs, list_variants)
     known = {spec.id for spec in specs}
     rows += [_make_unreadable_row(store, run_id) for run_id in ids if run_id not in known]
@@ -221,7 +170,7 @@ def _list_unreadable(store: Store, name: str) -> list[str]:
     return [
         run_id
         for run_id in candidates
-        if _read_any_spec(store, [run_id]) is None and store.run(run_id).read_snapshot().is_unreadable
+        if read_any_spec(store, [run_id]) is None and store.run(run_id).read_snapshot().is_unreadable
     ]
 
 
@@ -234,40 +183,16 @@ def _make_unreadable_row(store: Store, run_id: str) -> NamedRow:
 
 def _guess_split(store: Store, run_id: str) -> str:
     """Return the split in the id of a run whose files cannot be read, if other runs are on it; otherwise "unknown"."""
-    splits = {spec.split for spec in _read_specs(store, store.list_ids())}
+    splits = {spec.split for spec in read_specs(store, store.list_ids())}
     known = [split for split in splits if make_setting(split, "plain") in run_id]
     return max(known, key=len, default="unknown")
-
-
-def identify_row(spec: RunSpec) -> str:
-    """Return the digest that the runs of one row share: that of everything but the seed."""
-    return spec.model_copy(update={"seed": 0}).digest()
-
-
-def _read_any_spec(store: Store, ids: Iterable[str]) -> RunSpec | None:
-    """Return the first spec that can be read; None if there is none."""
-    return next(_iterate_specs(store, ids), None)
-
-
-def _read_specs(store: Store, ids: Sequence[str]) -> list[RunSpec]:
-    """Return the specs that can be read, those of thousands of runs by several processes."""
-    found = map_forked(lambda run_id: _read_any_spec(store, [run_id]), ids, batch=BATCH)
-    return [spec for spec in found if spec is not None]
-
-
-def _iterate_specs(store: Store, ids: Iterable[str]) -> Iterator[RunSpec]:
-    for run_id in ids:
-        try:
-            yield read_spec(store.run(run_id))
-        except (ValueError, OSError):
-            continue
 
 
 def _group_seeds(specs: Sequence[RunSpec], list_variants: VariantLister) -> list[NamedRow]:
     """Return one row per set of specs that differ in the seed only, in the order of variants and settings."""
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
-        groups.setdefault(identify_row(spec), []).append(spec)
+        groups.setdefault(spec.digest_row(), []).append(spec)
     has_several = len({spec.variant for spec in specs}) > 1
     sources = {spec.source or spec.method for spec in specs}
     variants = {name: list(list_variants(name)) if has_several else [] for name in sources}
@@ -280,7 +205,7 @@ def _group_seeds(specs: Sequence[RunSpec], list_variants: VariantLister) -> list
                 label="",
                 method=spec.method,
                 split=spec.split,
-                ids={run.seed: run.id for run in sorted(groups[identify_row(spec)], key=lambda run: run.seed)},
+                ids={run.seed: run.id for run in sorted(groups[spec.digest_row()], key=lambda run: run.seed)},
             ),
             spec,
         )
@@ -301,7 +226,7 @@ def _join_shared(rows: Sequence[NamedRow]) -> list[NamedRow]:
     """Return the rows, those with the same runs but for seeds as one, which keeps the label of the first."""
     joined: dict[str, NamedRow] = {}
     for named in rows:
-        key = identify_row(named.spec) if named.spec is not None else " ".join(named.row.ids.values())
+        key = named.spec.digest_row() if named.spec is not None else " ".join(named.row.ids.values())
         first = joined.setdefault(key, named)
         ids = dict(sorted((named.row.ids | first.row.ids).items()))
         label = first.row.label or named.row.label

@@ -67,7 +67,7 @@ def _choose(
     here = [spec for spec in specs if spec.split == split]
     groups: dict[str, list[RunSpec]] = {}
     for spec in here:
-        groups.setdefault(spec.model_copy(update={"seed": 0}).digest(), []).append(spec)
+        groups.setdefault(spec.digest_row(), []).append(spec)
     fitting = [some for some in groups.values() if any(_is_called(spec, name) for spec in some)]
     if len(fitting) > 1:
         wanted = row.protocol or named.table.protocol or load_split(place).protocol

@@ -40,7 +40,7 @@ def describe_differences(specs: Sequence[RunSpec]) -> list[str]:
     texts = [_join(values, differing[:MAX_WORDS]) for values in settings]
     if len(set(texts)) == len(texts):
         return texts
-    return [f"{text} #{_digest_row(spec)}".strip() for text, spec in zip(texts, specs, strict=True)]
+    return [f"{text} #{spec.digest_row()[:DIGITS]}".strip() for text, spec in zip(texts, specs, strict=True)]
 
 
 def _join(values: Mapping[str, Any], keys: Sequence[str]) -> str:
@@ -69,7 +69,3 @@ def _flatten(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 def _format(value: Any) -> str:
     text = value if isinstance(value, str) else format_canonical_json(value)
     return text if len(text) <= MAX_VALUE else f"#{hashlib.sha256(text.encode()).hexdigest()[:DIGITS]}"
-
-
-def _digest_row(spec: RunSpec) -> str:
-    return spec.model_copy(update={"seed": 0}).digest()[:DIGITS]

@@ -74,7 +74,7 @@ def tell_apart(labels: Mapping[str, RowLabel], specs: Iterable[RunSpec]) -> dict
     specs = list(specs)
     labels = _name_files(labels, specs)
     rows: dict[str, dict[str, RunSpec]] = {}
-    numbers = {spec.id: spec.model_copy(update={"seed": 0}).digest() for spec in specs}
+    numbers = {spec.id: spec.digest_row() for spec in specs}
     for spec in specs:
         rows.setdefault(labels[spec.id].row, {}).setdefault(numbers[spec.id], spec)
     endings = {

@@ -89,7 +89,7 @@ def _find_parts(name: str, splits: tuple[str, ...], store: Store) -> list[Missin
     """Return the missing runs; those of a table split by split, as not all of its datasets may be on this machine."""
     from benchmark.core.paper_tables import is_table, load_table
     from benchmark.planning.missing_runs import find_missing
-    from benchmark.planning.selection import Request
+    from benchmark.planning.requested_study import Request
 
     places = splits
     if is_table(name) and not splits:

@@ -15,7 +15,7 @@ from benchmark.cli.options import EngineName, MaxImages, Name, PlanName, Protoco
 from benchmark.utils.paths import ROOT
 
 if TYPE_CHECKING:
-    from benchmark.planning.selection import Request
+    from benchmark.planning.requested_study import Request
 
 EPILOG = f"""\
 A study file, chimera-bench run FILE.yaml:
@@ -67,7 +67,7 @@ class RunOptions:
     def make_request(self) -> Request:
         """Return what the options ask for."""
         from benchmark.core.assignments import parse_assignments
-        from benchmark.planning.selection import Request
+        from benchmark.planning.requested_study import Request
 
         try:
             overrides, sweep = parse_assignments(self.overrides or ())

@@ -27,7 +27,8 @@ from benchmark.utils.plain_text import clean_text
 
 if TYPE_CHECKING:
     from benchmark.planning.estimate import RowEstimate
-    from benchmark.planning.selection import Request, Selection
+    from benchmark.planning.requested_study import Request
+    from benchmark.planning.selection import Selection
     from benchmark.store.store import Store
 
 SHOWN_SEEDS = 10

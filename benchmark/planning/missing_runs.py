@@ -9,7 +9,8 @@ from benchmark.core.grid import make_grid
 from benchmark.core.run_state import RunState
 from benchmark.core.study import Plan, Study, StudyRow
 from benchmark.planning.outline import outline_runs
-from benchmark.planning.selection import Request, Selection, make_requested_study, select_runs
+from benchmark.planning.requested_study import Request, make_requested_study
+from benchmark.planning.selection import Selection, select_runs
 from benchmark.store.store import Store
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchmark.planning.expand import expand
+from benchmark.planning.requested_study import Request, make_requested_study
 from benchmark.planning.resolve import outline
-from benchmark.planning.selection import Request, Selection, make_requested_study, select_study
+from benchmark.planning.selection import Selection, select_study
 
 
 def outline_runs(request: Request) -> Selection:

@@ -186,7 +186,7 @@ def test_wrong_usage_gives_exit_code_2(capsys: pytest.CaptureFixture[str], argum
 def test_a_name_of_both_a_method_and_a_study_is_refused(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.planning.selection.list_methods", lambda: ["demo"])
+    monkeypatch.setattr("benchmark.planning.requested_study.list_methods", lambda: ["demo"])
     code, _, err = run_command(capsys, "run", "demo")
     assert code == 1 and "both a method and a study" in err
 

@@ -13,7 +13,8 @@ from benchmark.cli.run_options import EPILOG
 from benchmark.core.split import SPLITS
 from benchmark.core.study import STUDIES, Study, StudyRow, load_study
 from benchmark.planning.expand import expand
-from benchmark.planning.selection import Request, select_runs
+from benchmark.planning.requested_study import Request
+from benchmark.planning.selection import select_runs
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
 

@@ -9,8 +9,9 @@ import pytest
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.planning.estimate import RowEstimate, estimate_rows, sum_hours
+from benchmark.planning.requested_study import Request
 from benchmark.planning.run_time import RunTime
-from benchmark.planning.selection import Request, Selection, select_runs
+from benchmark.planning.selection import Selection, select_runs
 from benchmark.store.store import Store
 from tests.core.machines import GPU, make_environment
 from tests.report.world import COST, even, save

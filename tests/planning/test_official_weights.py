@@ -16,8 +16,9 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import load_study
 from benchmark.planning.expand import expand
 from benchmark.planning.plan_notes import describe_weights
+from benchmark.planning.requested_study import Request
 from benchmark.planning.resolve import build, resolve
-from benchmark.planning.selection import Request, select_runs
+from benchmark.planning.selection import select_runs
 from benchmark.store.store import Store
 from tests.engine.published import build_published, save_official
 from tests.engine.runs import METHOD

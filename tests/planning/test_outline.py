@@ -7,7 +7,7 @@ import pytest
 from benchmark.planning.outline import outline_runs
 from benchmark.planning.pace_key import count_eval_images, make_pace_key
 from benchmark.planning.random_weights import use_random_weights
-from benchmark.planning.selection import Request
+from benchmark.planning.requested_study import Request
 from methods.blocks import ClipConfig, SmpBodyConfig
 from methods.chimera_seg import ChimeraConfig
 from methods.spnet import SpNetConfig

@@ -14,9 +14,10 @@ from benchmark.planning.estimate import estimate_rows
 from benchmark.planning.outline import outline_runs
 from benchmark.planning.pace_key import make_pace_key
 from benchmark.planning.pace_times import TargetGpu, compute_for_gpu, estimate_from_pace
+from benchmark.planning.requested_study import Request
 from benchmark.planning.run_code import describe_code
 from benchmark.planning.run_time import RunTime
-from benchmark.planning.selection import Request, Selection, select_runs
+from benchmark.planning.selection import Selection, select_runs
 from benchmark.store.paces import EvalPace, Flops, MeasuredPace, TrainPace, read_paces, write_pace
 from benchmark.store.store import Store
 from tests.core.machines import GPU, make_environment

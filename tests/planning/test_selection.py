@@ -9,8 +9,9 @@ import pytest
 from benchmark.core.grid import make_grid
 from benchmark.core.study import Study, load_study
 from benchmark.planning.modified_study import modify_study
+from benchmark.planning.requested_study import Request
 from benchmark.planning.resolve import resolve
-from benchmark.planning.selection import Request, select_runs
+from benchmark.planning.selection import select_runs
 from benchmark.store.store import Store
 
 DRAWN = {"of": "voc12", "count": 3, "unseen": 5}

@@ -13,7 +13,7 @@ from benchmark.data.split_checks import check_fits, require_captions
 from benchmark.execution import measure_pace
 from benchmark.execution.measure_pace import PaceRequest, measure_apart, measure_row
 from benchmark.planning.outline import outline_runs
-from benchmark.planning.selection import Request
+from benchmark.planning.requested_study import Request
 from benchmark.profiling.pace import choose_size, list_pass_sizes
 from benchmark.profiling.peak_memory import SavedTensors
 from benchmark.profiling.synthetic_images import make_synthetic_images

@@ -118,7 +118,7 @@ def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[
     """Return the rows of a table: those of its saved plans, on other splits those it would have now, and imported ones.
 
     A split whose data or weights are not on this machine, and that was never planned in this store, has no rows to run;
-    nothing is planned of a paper that the store brings along.
+    nothing is planned of a paper that is kept in the store.
 
     Args:
         store: Store that holds plans and runs.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from benchmark.core.anchored_paths import anchor_method, anchor_value, anchor_yaml
 from benchmark.core.paper import Paper, PaperTable
+from benchmark.core.table_name import is_paper_file
 from benchmark.utils.did_you_mean import explain_missing_yaml
 from benchmark.utils.paths import ROOT
 from benchmark.utils.yaml_files import read_model
@@ -25,8 +26,7 @@ def load_paper(name: str, folder: Path = PAPERS) -> Paper:
         KeyError: There is no such paper; the message names the nearest.
         ValueError: The file is not a valid paper; the message says why.
     """
-    is_file = name.endswith((".yaml", ".yml"))
-    path = Path(name).expanduser() if is_file else folder / f"{name.replace('-', '_')}.yaml"
+    path = Path(name).expanduser() if is_paper_file(name) else folder / f"{name.replace('-', '_')}.yaml"
     if not path.is_file():
         raise KeyError(explain_missing_yaml("paper", name, list_papers(folder), key="tables"))
     paper, home = read_paper(path), path.parent.absolute()

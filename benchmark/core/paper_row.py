@@ -61,7 +61,7 @@ class PaperRow(FrozenModel):
         set_on: Further overrides by split, also for splits drawn from it: what was tuned there, as the other rows were.
         published: Published numbers; None if there are none.
         parts: Parts of the method that the row has, for a table with a tick for each.
-        protocol: Protocol of the row; if empty, that of the table.
+        protocol: Protocol of the row; if empty, that of the table. Of several imports, those under it come first.
     """
 
     label: Text

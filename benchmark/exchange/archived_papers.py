@@ -93,7 +93,7 @@ def _copy_splits(store: Store, home: Path, table: PaperTable) -> PaperTable:
 
 
 def check_papers(store: Store) -> None:
-    """Check that the papers and splits that a store brings along can be read.
+    """Check that the papers and splits that are kept in a store can be read.
 
     Raises:
         ValueError: One cannot; the message says why.

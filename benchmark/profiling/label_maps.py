@@ -126,7 +126,12 @@ Compute = Callable[[LowResPrediction, Tensor], Labels]
 
 @dataclass(frozen=True)
 class Task:
-    """A result, computed from all scores first, and a few classes at a time."""
+    """A result of a prediction and its target (H, W).
+
+    Attributes:
+        whole: Function that computes all scores first.
+        chunked: Function that computes the result a few classes at a time.
+    """
 
     whole: Compute
     chunked: Compute

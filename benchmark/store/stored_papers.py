@@ -1,4 +1,4 @@
-"""Papers of users' files that a store brings along, such as those from an archive of results.
+"""Papers of users' files that are kept in a store, such as those from an archive of results.
 
     ROOT/papers/<file>.yaml          a paper, whose tables are called <file>.yaml/TABLE, as where it was written
     ROOT/papers/splits/<file>.yaml   a split in a file of its own that its tables are on
@@ -20,10 +20,10 @@ PAPERS_FOLDER, SPLITS_FOLDER = "papers", "splits"
 
 
 def locate_table(store: Store, text: str) -> str:
-    """Return the name of a table with the path of its file in the store, if it is there alone; any other text as it is.
+    """Return the name of a table with the path of its file in the store, if it is only there; any other text as it is.
 
     Args:
-        store: Store that may bring the paper along.
+        store: Store that may have the paper.
         text: PAPER/TABLE, or anything else.
     """
     if not is_table(text):
@@ -50,7 +50,7 @@ def load_store_table(store: Store, text: str) -> NamedTable:
 
 
 def is_stored(store: Store, named: NamedTable) -> bool:
-    """Return whether a table is of a paper that the store brings along, of which nothing is planned or imported."""
+    """Return whether a table is of a paper that is kept in the store; nothing of it is planned or imported."""
     return Path(named.name.paper) == locate_paper(store, named.name)
 
 

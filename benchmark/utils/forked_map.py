@@ -95,7 +95,7 @@ def _compute_and_exit(
 ) -> None:
     """Send the results of batches until none is left, and end this process without what its parent does at its end."""
     try:
-        gc.disable()  # looking for cycles would copy what the parent has made, and this process lives for moments
+        gc.disable()  # a search for cycles would copy the memory of the parent, and this process ends soon
         while number := os.read(queue, NUMBER_BYTES):
             at = int.from_bytes(number, "little")
             pipe.send_bytes(pickle.dumps((at, [function(item) for item in batches[at]]), protocol=5))

@@ -117,7 +117,7 @@ _DRAWINGS = {
 
 
 class _Job(NamedTuple):
-    """A figure of a group to draw: its name, the group and its number, and what it says of its place and rows."""
+    """A figure of a group to draw: its name, the group and its number, and texts on the group's place and rows."""
 
     name: str
     group: GroupResults
@@ -129,7 +129,7 @@ class _Job(NamedTuple):
 def draw_figures(groups: Sequence[GroupResults], store: Store) -> tuple[ReportFigure, ...]:
     """Draw every figure for which there is data, group by group; equal runs give equal figures.
 
-    Several processes draw. They begin with the last figures, which take longest, so that none is left with these alone.
+    Several processes draw. They begin with the last figures, which take longest, so that all end at about one time.
     """
     is_only = len(groups) == 1
     jobs = [job for number, group in enumerate(groups) for job in _list_jobs(group, number, is_only=is_only)]

@@ -44,7 +44,7 @@ class ReportRow:
 
 
 class ComputeTexts(NamedTuple):
-    """What a report says of the compute of its runs, whose attempts it need not hold.
+    """Texts of a report on the compute of its runs; the attempts behind them are not kept.
 
     Attributes:
         table: Table of compute; None if no attempt is on record.
@@ -63,7 +63,7 @@ class ReportSources:
         plan: Plan of the rows.
         names: Names that the user gave.
         columns: Columns of the table, see `report_table.select_report_columns`.
-        compute: What is said of the compute of the plan.
+        compute: Texts on the compute of the plan.
         published: All published rows.
         embedded: Embedded images of the first group.
     """
@@ -130,7 +130,7 @@ class StudyReport:
 
 
 def describe_compute(compute: Compute) -> ComputeTexts:
-    """Return what a report says of compute."""
+    """Return the table and the paragraph on compute."""
     if not compute.rows and not compute.tuning:
         return ComputeTexts(None, "")
     return ComputeTexts(lay_out_compute(compute), write_paragraph(compute))

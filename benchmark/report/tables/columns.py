@@ -4,39 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from benchmark.evaluation.scores import METRICS, Metric
 from benchmark.report.rows import TABLE_METRICS
-from benchmark.report.tables.cells import (
-    find_time_unit,
-    format_costs,
-    format_differences,
-    format_p_values,
-    format_ranks,
-    format_scores,
-    format_seeds,
-    format_texts,
-    format_train_times,
-)
-from benchmark.report.tables.column import Column, TableRow, is_any_known
+from benchmark.report.tables.cells import format_ranks, format_scores, format_seeds, format_texts
+from benchmark.report.tables.column import Column, TableRow
+from benchmark.report.tables.cost_columns import COST_COLUMNS
+from benchmark.report.tables.difference_columns import DIFFERENCE_COLUMNS
 from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.notes import describe_costs
 from benchmark.report.tables.split_columns import SPLIT_COLUMNS
 from benchmark.report.tables.traits import TRAIT_COLUMNS
-from benchmark.report.tables.uncertainty import (
-    describe_differences,
-    describe_groups,
-    describe_least_p,
-    describe_metric,
-    describe_p_values,
-    describe_ranks,
-    describe_runs,
-)
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
+from benchmark.report.tables.uncertainty import describe_groups, describe_metric, describe_ranks, describe_runs
 
 FOLLOWS_SPLITS = "least_p"
 """Column that follows those of rows over several splits."""
@@ -63,19 +42,6 @@ def _make_score_columns(metric: Metric, **printed: Any) -> tuple[Column, ...]:
     )
 
 
-def _make_cost_column(
-    key: str, *, dtype: Literal["Int64", "float64"], is_default: bool = True, **printed: Any
-) -> Column:
-    """Return the column of a cost figure; a default one is printed if any row has the figure."""
-
-    def is_shown(frame: DataFrame) -> bool:
-        return is_default and is_any_known(frame, key)
-
-    return Column(
-        key, lambda table_row: getattr(table_row.row.cost, key, None), dtype=dtype, is_shown=is_shown, **printed
-    )
-
-
 def _make_setting_column(key: str, *, dtype: Literal["str", "Int64"] = "str") -> Column:
     return Column(key, lambda table_row: getattr(table_row.setting, key, None), dtype=dtype)
 
@@ -90,36 +56,8 @@ def _get_interval(metric: Metric, field: str, table_row: TableRow) -> Any:
     return getattr(estimate.interval, field) if estimate and estimate.interval else None
 
 
-def _get_difference(field: str, table_row: TableRow) -> Any:
-    return getattr(table_row.difference.paired, field) if table_row.difference else None
-
-
-def _get_difference_interval(field: str, table_row: TableRow) -> Any:
-    return getattr(table_row.difference.paired.interval, field) if table_row.difference else None
-
-
-def _get_p_value(table_row: TableRow) -> float | None:
-    return table_row.difference.p_adjusted if table_row.difference else None
-
-
 def _get_rank(field: str, table_row: TableRow) -> Any:
     return getattr(table_row.rank, field) if table_row.rank else None
-
-
-def _get_is_within_class(table_row: TableRow) -> bool | None:
-    return table_row.difference.is_within_class if table_row.difference else None
-
-
-def _get_pairing(table_row: TableRow) -> str | None:
-    """Return how seeds are paired, on several splits all ways that there are."""
-    known = table_row.difference
-    return None if known is None else ", ".join(dict.fromkeys(paired.pairing for paired in known.on_splits))
-
-
-def _has_seed_tests(frame: DataFrame) -> bool:
-    """Return whether an exact test over seeds suits any row; over splits, a note says if there are too few."""
-    is_one_split = frame["splits_done"].isna() if "splits_done" in frame else True
-    return bool((frame["least_p"].notna() & is_one_split).any())
 
 
 def _join_problems(table_row: TableRow) -> str:
@@ -170,78 +108,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("runs_planned", lambda table_row: len(table_row.row.runs), dtype="Int64"),
     Column("is_imported", lambda table_row: table_row.row.is_imported, dtype="boolean"),
     Column("is_deterministic", lambda table_row: table_row.row.is_deterministic, dtype="boolean"),
-    Column(
-        "hiou_difference",
-        partial(_get_difference, "difference"),
-        dtype="float64",
-        header="ΔhIoU",
-        format=format_differences,
-        is_shown=partial(is_any_known, key="p_adjusted"),
-        note=describe_differences,
-    ),
-    Column("hiou_difference_low", partial(_get_difference_interval, "low"), dtype="float64"),
-    Column("hiou_difference_high", partial(_get_difference_interval, "high"), dtype="float64"),
-    Column("hiou_difference_interval_over", partial(_get_difference_interval, "kind")),
-    Column("hiou_difference_df", partial(_get_difference_interval, "df"), dtype="float64"),
-    Column("hiou_difference_pairing", _get_pairing),
-    Column("hiou_difference_caution", partial(_get_difference_interval, "caution")),
-    Column("hiou_difference_is_within_class", _get_is_within_class, dtype="boolean"),
-    Column(
-        "p_adjusted",
-        _get_p_value,
-        dtype="float64",
-        header="p",
-        format=partial(format_p_values, "p_adjusted"),
-        is_shown=partial(is_any_known, key="p_adjusted"),
-        note=describe_p_values,
-    ),
-    Column("p_value", partial(_get_difference, "p_value"), dtype="float64"),
-    Column(
-        "least_p",
-        partial(_get_difference, "least_p"),
-        dtype="float64",
-        header="least p",
-        format=partial(format_p_values, "least_p"),
-        is_shown=_has_seed_tests,
-        note=describe_least_p,
-    ),
-    _make_cost_column(
-        "trainable_parameters",
-        dtype="Int64",
-        header="Params (M)",
-        format=partial(format_costs, keys=["trainable_parameters", "total_parameters"], unit=1e6),
-        note=describe_costs,
-    ),
-    _make_cost_column("total_parameters", dtype="Int64"),
-    _make_cost_column(
-        "inference_flops",
-        dtype="Int64",
-        header="GFLOPs",
-        format=partial(format_costs, keys=["inference_flops"], unit=1e9),
-    ),
-    _make_cost_column(
-        "training_flops",
-        dtype="Int64",
-        is_default=False,
-        header="Train GFLOPs",
-        format=partial(format_costs, keys=["training_flops"], unit=1e9),
-    ),
-    _make_cost_column(
-        "train_seconds",
-        dtype="float64",
-        header=lambda frame: f"Train ({find_time_unit(frame)[0]})",
-        format=format_train_times,
-    ),
-    _make_cost_column(
-        "latency_ms", dtype="float64", header="Test (ms)", format=partial(format_costs, keys=["latency_ms"], unit=1)
-    ),
-    _make_cost_column(
-        "peak_memory_mb",
-        dtype="float64",
-        is_default=False,
-        header="Memory (MB)",
-        format=partial(format_costs, keys=["peak_memory_mb"], unit=1),
-    ),
+    *DIFFERENCE_COLUMNS,
+    *COST_COLUMNS,
     *TRAIT_COLUMNS,
     Column("split", lambda table_row: table_row.row.split),
     _make_setting_column("split_digest"),

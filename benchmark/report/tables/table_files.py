@@ -15,7 +15,7 @@ from typing import NamedTuple
 from benchmark.core.paper_tables import is_table
 from benchmark.core.study import Plan
 from benchmark.report.named_rows import VariantLister, make_plan
-from benchmark.report.papers.paper_files import draw_portable_paper, list_paper_plans
+from benchmark.report.papers.portable_papers import draw_portable_paper, list_paper_plans
 from benchmark.report.portable_rows import make_portable
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import StudyResults, collect_results

@@ -139,4 +139,4 @@ def _check_pair(run: Counts, first: Counts) -> None:
 
 def _is_equal(a: Matrix, b: Matrix) -> bool:
     """Return whether two matrices of `Counts` are equal; equal matrices are stored as equal arrays."""
-    return all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))
+    return a is b or all(np.array_equal(getattr(a, part), getattr(b, part)) for part in ("indptr", "indices", "data"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -106,3 +107,11 @@ def test_other_splits_are_no_pool(changes: dict[str, object], obstacle: str) -> 
     counts, seen = make(0.6), changes.pop("seen", (True, False, True))
     other = replace(counts, seen=seen, **changes)  # type: ignore[arg-type]
     assert find_pool_obstacle({"x": Side({0: counts}), "y": Side({0: other})}) == obstacle
+
+
+def test_labels_that_runs_share_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make(0.6)
+    other = copy(make(0.5))
+    vars(other)["target"] = run.target
+    monkeypatch.delattr(np, "array_equal")
+    check(run, other)

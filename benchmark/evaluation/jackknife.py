@@ -18,10 +18,12 @@ from benchmark.evaluation.image_scores import compute_unrounded_scores, leave_ou
 from benchmark.evaluation.scores import (
     DATASET_METRICS,
     IMAGE_METRICS,
+    ROUNDED,
     Convention,
     DatasetMetric,
     Floats,
     Metric,
+    Scores,
     compute_means,
 )
 
@@ -57,6 +59,16 @@ class ImageJackknife:
 
     metrics: tuple[Metric, ...] = ()
     known: dict[int, KnownScores] = field(default_factory=dict, repr=False)
+
+    def keep_printed(self, run: Counts, scores: Scores, *, convention: Convention) -> None:
+        """Keep scores of a run that were computed before, as its convention prints them."""
+        known = self._find(run)
+        values: dict[tuple[Metric, Convention], float] = {
+            (metric, convention): getattr(scores, metric) for metric in DATASET_METRICS
+        }
+        known.printed.update(values)
+        if convention not in ROUNDED:
+            known.whole.update(values)
 
     def leave_out(self, run: Counts, *, metric: Metric, convention: Convention) -> Floats:
         """Return the (N,) score of a run without each of its N images; nan if not defined."""

@@ -29,6 +29,8 @@ from benchmark.utils.did_you_mean import explain_unknown_name
 
 Convention = Literal["d2-main", "d2-0.6", "mmseg"]
 CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
+ROUNDED: frozenset[Convention] = frozenset({"mmseg"})
+"""Conventions that round the means that they print."""
 
 DatasetMetric = Literal["miou_seen", "miou_unseen", "miou", "hiou", "pixel_accuracy"]
 ImageMetric = Literal[
@@ -113,7 +115,7 @@ def compute_iou(intersection: Pixels, prediction: Pixels, target: Pixels, *, con
     if convention not in CONVENTIONS:
         raise ValueError(explain_unknown_name("convention", convention, CONVENTIONS))
     union = prediction + target - intersection
-    is_counted = np.broadcast_to(target > 0, union.shape) if convention == "d2-main" else union > 0
+    is_counted = target > 0 if convention == "d2-main" else union > 0
     values: Floats = np.divide(100.0 * intersection, union, out=np.full(union.shape, np.nan), where=is_counted)
     return values
 
@@ -207,7 +209,7 @@ def compute_seen_unseen_area(curve: Floats) -> float:
 
 def _round_as_printed(means: dict[DatasetMetric, Floats], convention: Convention) -> dict[DatasetMetric, Floats]:
     """Return all means (…) as a convention prints them; hIoU is that of the printed S and U."""
-    if convention != "mmseg":
+    if convention not in ROUNDED:
         return means
     printed = {metric: np.round(value, 2) for metric, value in means.items()}
     return printed | {"hiou": _average_harmonically(printed["miou_seen"], printed["miou_unseen"])}

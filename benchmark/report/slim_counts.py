@@ -13,7 +13,8 @@ import json
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from copy import copy
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.core.run_record import RunRecord
-from benchmark.evaluation.counts import FORMAT, MARGINS, SPARSE, Counts, Integers, Matrix
+from benchmark.evaluation.counts import FORMAT, MARGINS, MATRICES, SPARSE, Counts, Integers, Matrix, Totals
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.npz import read_npz
 
@@ -42,6 +43,11 @@ class SlimCounts(Counts):
 
     _folder: RunFolder
     _digest: str
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Counts of the whole dataset, see `Counts`; they travel to other processes with the counts."""
+        return Totals(*(_sum_images(getattr(self, name)) for name in MATRICES))
 
     @property
     def margin_intersection(self) -> Integers:
@@ -64,14 +70,21 @@ class SlimCounts(Counts):
 
 def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:
     """Read the counts of a finished run and check them against its record, see `RunFolder.read_counts`."""
-    arrays = _read_arrays(folder.counts_path, record.counts_digest)
-    if arrays is not None:
-        fields = _list_fields(arrays)
-    else:
-        counts = folder.read_counts(record)
-        fields = {name: value for name, value in vars(counts).items() if name not in MARGINS}
-        fields |= {name: _share(fields[name]) for name in NAMES} | {"is_labels_only": counts.is_labels_only}
+    intact = read_intact_counts(folder, record)
+    if intact is not None:
+        return intact
+    counts = folder.read_counts(record)
+    fields = {name: value for name, value in vars(counts).items() if name not in MARGINS}
+    fields |= {name: _share(fields[name]) for name in NAMES} | {"is_labels_only": counts.is_labels_only}
     return _make_slim(fields | {"_folder": folder, "_digest": str(record.counts_digest)})
+
+
+def read_intact_counts(folder: RunFolder, record: RunRecord) -> Counts | None:
+    """Read the counts that a record names, from one reading of the file; None if it does not hold these arrays."""
+    arrays = _read_arrays(folder.counts_path, record.counts_digest)
+    if arrays is None:
+        return None
+    return _make_slim(_list_fields(arrays) | {"_folder": folder, "_digest": str(record.counts_digest)})
 
 
 def digest_arrays(arrays: Arrays) -> str:
@@ -107,8 +120,22 @@ def _list_fields(arrays: Arrays) -> dict[str, Any]:
 def _make_matrix(parts: Sequence[NDArray[Any]], shape: tuple[int, int]) -> Matrix:
     """Return a matrix whose places, and numbers below `MAX_NARROW`, have half of the bits of the file."""
     data, indices, indptr = parts
-    narrow = data.astype(np.int32) if data.max(initial=0) < MAX_NARROW else data
-    return sparse.csr_array((narrow, indices.astype(np.int32), indptr.astype(np.int32)), shape=shape)
+    matrix = copy(_make_empty(shape))  # not the constructor, which checks at length what the digest vouches for
+    matrix.data = data.astype(np.int32) if data.max(initial=0) < MAX_NARROW else data
+    matrix.indices, matrix.indptr = indices.astype(np.int32), indptr.astype(np.int32)
+    return matrix
+
+
+@lru_cache(maxsize=256)
+def _make_empty(shape: tuple[int, int]) -> Matrix:
+    return sparse.csr_array(shape, dtype=np.int32)
+
+
+def _sum_images(matrix: Matrix) -> Integers:
+    """Return the (K,) sums of the columns of a (N, K) matrix, in a tenth of the time that narrow numbers take."""
+    sums = np.zeros(matrix.shape[1], dtype=np.int64)
+    np.add.at(sums, matrix.indices, matrix.data.astype(np.int64))
+    return sums
 
 
 def _make_slim(fields: Mapping[str, Any]) -> Counts:

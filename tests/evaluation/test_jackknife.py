@@ -12,7 +12,7 @@ from scipy import sparse
 from benchmark.evaluation import jackknife
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.evaluation.jackknife import ImageJackknife, leave_out_scores
-from benchmark.evaluation.scores import DATASET_METRICS, METRICS, Metric
+from benchmark.evaluation.scores import DATASET_METRICS, METRICS, Metric, score
 from tests.evaluation.synthetic_runs import counts_of, make, score_rows
 
 
@@ -81,3 +81,20 @@ def test_a_vocabulary_of_thousands_of_classes_fits() -> None:
     run = Counts(ids, names, (True,) * classes, target, target, target, none, none, confusion)
     scores = leave_out_scores(run, metrics=["miou", "miou_class_worst_1"], convention="d2-main")
     assert all((values == 100.0).all() for values in scores.values())
+
+
+def test_scores_that_were_printed_before_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
+    expected = jackknife.compute_unrounded_scores(run, metrics=["hiou"], convention="d2-main")["hiou"]
+    shared.keep_printed(run, score(run, "d2-main"), convention="d2-main")
+    monkeypatch.delattr(jackknife, "compute_unrounded_scores")
+    monkeypatch.delattr(jackknife, "score_metrics")
+    for method in (shared.score, shared.print_score):
+        assert method(run, metric="hiou", convention="d2-main") == expected
+
+
+def test_a_printed_score_that_is_rounded_stands_for_no_other() -> None:
+    run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
+    shared.keep_printed(run, score(run, "mmseg"), convention="mmseg")
+    assert shared.print_score(run, metric="miou", convention="mmseg") == score(run, "mmseg").miou
+    assert shared.score(run, metric="miou", convention="mmseg") == score(run, "d2-0.6").miou

@@ -163,3 +163,16 @@ def test_a_table_parses_each_record_once(tmp_path: Path, monkeypatch: pytest.Mon
         parsed.clear()
         render(collect_results(read_rows(store, plan)), fmt=fmt)
         assert sorted(parsed) == sorted(plan.ids)
+
+
+def test_files_of_a_run_that_is_done_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, opened = Store(tmp_path), list[str]()
+    ids = {0: save(store, spec_of(), even(80, 60))}
+
+    def count_opens(path: Path, *arguments: Any, **options: Any) -> Any:
+        opened.extend([path.name] if path.is_relative_to(tmp_path) else [])
+        return open_path(path, *arguments, **options)
+
+    open_path = Path.open
+    monkeypatch.setattr(Path, "open", count_opens)
+    assert one_row(store, ids).done and sorted(opened) == ["counts.npz", "record.json"]

@@ -39,6 +39,14 @@ def test_slim_counts_hold_no_margins_and_share_names_and_labels(runs: list[RunFo
     assert first != second
 
 
+def test_sums_over_images_are_those_of_whole_counts_and_travel_with_them(runs: list[RunFolder]) -> None:
+    slim = read_slim_counts(runs[0], runs[0].read_record())
+    for sums, whole in zip(slim.totals, runs[0].read_counts().totals, strict=True):
+        assert sums.tolist() == whole.tolist() and sums.dtype == whole.dtype
+    received = vars(pickle.loads(pickle.dumps(slim)))["totals"]
+    assert [sums.tolist() for sums in received] == [sums.tolist() for sums in slim.totals]
+
+
 def test_counts_that_were_replaced_in_the_meantime_are_refused(runs: list[RunFolder]) -> None:
     slim = read_slim_counts(runs[0], runs[0].read_record())
     runs[0].counts_path.write_bytes(runs[1].counts_path.read_bytes())

@@ -62,7 +62,7 @@ class ImageJackknife:
 
     def keep_printed(self, run: Counts, scores: Scores, *, convention: Convention) -> None:
         """Keep scores of a run that were computed before, as its convention prints them."""
-        known = self._find(run)
+        known = self._get_known(run)
         values: dict[tuple[Metric, Convention], float] = {
             (metric, convention): getattr(scores, metric) for metric in DATASET_METRICS
         }

@@ -89,12 +89,12 @@ def test_scores_that_were_printed_before_are_not_computed_again(monkeypatch: pyt
     shared.keep_printed(run, score(run, "d2-main"), convention="d2-main")
     monkeypatch.delattr(jackknife, "compute_unrounded_scores")
     monkeypatch.delattr(jackknife, "score_metrics")
-    for method in (shared.score, shared.print_score):
+    for method in (shared.compute_score, shared.compute_printed_score):
         assert method(run, metric="hiou", convention="d2-main") == expected
 
 
 def test_a_printed_score_that_is_rounded_stands_for_no_other() -> None:
     run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
     shared.keep_printed(run, score(run, "mmseg"), convention="mmseg")
-    assert shared.print_score(run, metric="miou", convention="mmseg") == score(run, "mmseg").miou
-    assert shared.score(run, metric="miou", convention="mmseg") == score(run, "d2-0.6").miou
+    assert shared.compute_printed_score(run, metric="miou", convention="mmseg") == score(run, "mmseg").miou
+    assert shared.compute_score(run, metric="miou", convention="mmseg") == score(run, "d2-0.6").miou

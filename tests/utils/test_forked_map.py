@@ -15,12 +15,20 @@ from benchmark.utils.forked_map import map_forked
 
 @pytest.fixture(autouse=True)
 def two_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """Let this process have two cores and one thread, and yield its id."""
+    """Let this process have two cores and one thread, yield its id, and see that no process is left."""
+    forked, fork = [], os.fork
+
+    def fork_and_note() -> int:
+        forked.append(fork())
+        return forked[-1]
+
     monkeypatch.setattr(forked_map, "count_cores", lambda: 2)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(os, "fork", fork_and_note)
     yield os.getpid()
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    for pid in forked:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
 
 
 def test_results_are_in_the_order_of_the_items_and_from_other_processes(two_cores: int) -> None:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from benchmark.evaluation import jackknife
 from benchmark.evaluation.counts import GAMMAS, Counts
+from benchmark.evaluation.image_scores import compute_unrounded_scores
 from benchmark.evaluation.jackknife import ImageJackknife, leave_out_scores
 from benchmark.evaluation.scores import DATASET_METRICS, METRICS, Metric, score
 from tests.evaluation.synthetic_runs import counts_of, make, score_rows
@@ -85,7 +86,7 @@ def test_a_vocabulary_of_thousands_of_classes_fits() -> None:
 
 def test_scores_that_were_printed_before_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
-    expected = jackknife.compute_unrounded_scores(run, metrics=["hiou"], convention="d2-main")["hiou"]
+    expected = compute_unrounded_scores(run, metrics=["hiou"], convention="d2-main")["hiou"]
     shared.keep_printed(run, score(run, "d2-main"), convention="d2-main")
     monkeypatch.delattr(jackknife, "compute_unrounded_scores")
     monkeypatch.delattr(jackknife, "score_metrics")

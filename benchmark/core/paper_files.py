@@ -29,9 +29,19 @@ def load_paper(name: str, folder: Path = PAPERS) -> Paper:
     path = Path(name).expanduser() if is_paper_file(name) else folder / f"{name.replace('-', '_')}.yaml"
     if not path.is_file():
         raise KeyError(explain_missing_yaml("paper", name, list_papers(folder), key="tables"))
+    _check_name_is_free(path, folder)
     paper, home = read_paper(path), path.parent.absolute()
     tables = {key: _anchor_table(table, home) for key, table in paper.tables.items()}
     return paper.model_copy(update={"tables": tables})
+
+
+def _check_name_is_free(path: Path, folder: Path) -> None:
+    """Refuse a file that is named like an included paper: the plans of their tables would have the same names."""
+    stem = path.stem.replace("-", "_")
+    if stem in list_papers(folder) and path.resolve() != (folder / f"{stem}.yaml").resolve():
+        raise ValueError(
+            f"{path} is named like the included paper {stem}, whose plans it would replace: rename the file"
+        )
 
 
 def read_paper(path: Path) -> Paper:

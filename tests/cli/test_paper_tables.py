@@ -269,3 +269,32 @@ def test_a_name_with_changed_settings_is_for_reports_and_not_run_without_them(
     assert command in " ".join(table.out.split())
     assert "other settings: mine.yaml/main+max_images=4" in table.err
     assert "other settings: mine.yaml/main+max_images=4" in run_command(capsys, *runs, "status", paper).err
+
+
+def test_a_table_that_changed_since_it_was_planned_is_planned_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = {"title": "main", "datasets": [{"split": "toybox", "label": "Toybox"}], "seeds": [0]}
+    rows = [{"label": "mine", "method": "spnet/SPNet"}]
+    fields = {"title": "Mine", "citation": "none", "source": "ours", "tables": {"main": {**table, "rows": rows}}}
+    file, runs = tmp_path / "mine.yaml", str(tmp_path / "runs")
+    file.write_text(yaml.safe_dump(fields))
+    run_command(capsys, "--runs", runs, "plan", f"{file}/main")
+    (before,) = Store(tmp_path / "runs").read_plan("mine.main").ids
+    assert "has changed" not in run_command(capsys, "--runs", runs, "table", f"{file}/main")[2]
+    rows[0]["method"] = "maskclip"
+    file.write_text(yaml.safe_dump(fields))
+    code, _, notes = run_command(capsys, "--runs", runs, "table", f"{file}/main")
+    (after,) = Store(tmp_path / "runs").read_plan("mine.main").ids
+    assert code == 0 and "mine.yaml/main has changed since it was planned" in notes
+    assert before.startswith("spnet") and after.startswith("maskclip")
+
+
+def test_a_file_named_like_an_included_paper_is_refused(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").rename(tmp_path / "chimera-seg.yaml")
+    code, _, errors = run_command(
+        capsys, "--runs", str(tmp_path / "runs"), "table", f"{tmp_path}/chimera-seg.yaml/main"
+    )
+    assert code == 1 and "is named like the included paper chimera_seg" in errors

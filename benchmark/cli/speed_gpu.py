@@ -11,6 +11,7 @@ import typer
 
 from benchmark.cli.console import print_note
 from benchmark.cli.report_options import OutFile, print_report
+from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from benchmark.execution.measure_devices import Device, SpeedRow
@@ -41,13 +42,19 @@ def gpu(
     deadline_s = time.monotonic() + 60 * minutes
     device = describe_device()
     results: list[tuple[SpeedRow, DeviceSpeed]] = []
+    is_interrupted = False
     try:
         for row, speed in measure_rows(choose_rows(), deadline_s=deadline_s, threads=threads):
             print_note(f"{row.method}, {row.title}, {row.precision}: {speed.note or 'measured'}")
             results.append((row, speed))
     except KeyboardInterrupt:
+        if not results:
+            raise
+        is_interrupted = True
         print_note("interrupted: these rows were measured before")
     print_report(_format(device, results, fmt=fmt, minutes=minutes), fmt=fmt, out=out)
+    if is_interrupted:
+        raise typer.Exit(ExitCode.INTERRUPTED)
 
 
 def _format(device: Device, results: list[tuple[SpeedRow, DeviceSpeed]], *, fmt: str, minutes: float) -> str:

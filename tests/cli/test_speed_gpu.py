@@ -45,6 +45,10 @@ def test_json_has_device_command_and_rows() -> None:
     assert content["rows"][0]["step_ms"] == 200 and content["rows"][0]["images_per_s"] is None
 
 
+def test_an_interrupt_after_a_row_has_its_exit_code() -> None:
+    assert CliRunner().invoke(app, ["gpu"]).exit_code == 130
+
+
 def test_text_has_a_line_for_every_figure() -> None:
     lines = CliRunner().invoke(app, ["gpu"]).stdout.splitlines()
     assert "of the peak             10.0%" in lines and "times the bare pass     2.00" in lines

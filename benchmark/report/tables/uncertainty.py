@@ -144,7 +144,7 @@ def describe_baseline(results: StudyResults) -> list[str]:
     return [
         f"No ΔhIoU and p{f' on {group.name}' if len(results.groups) > 1 else ''}: the baseline "
         f"{group.baseline.label!r} has no finished run ({group.baseline.state}); another row can be the baseline "
-        f"(--baseline LABEL)."
+        f"(--baseline LABEL, or baseline: in the file of a paper)."
         for group in results.groups
         if group.baseline is not None and not group.baseline.done and len(group.rows) > 1 and group.setting is not None
     ]

@@ -9,6 +9,7 @@ import typer
 
 from benchmark.cli.console import print_note
 from benchmark.cli.indexed_reports import list_split_files, print_indexed_report
+from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 
     refuse_options(context, ["sort", "by_split", "baseline"], name)
     options = context.params
+    renew_paper_plans(store, [name])
     named = load_store_table(store, name).with_columns(split_keys("--columns", options["columns"]))
     split = read_option("--split", options["split"], "give the name of a split")
 

@@ -72,9 +72,7 @@ def table(
     from benchmark.cli.paper_tables import print_paper_table
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
-    is_paper_table = _is_paper_table(store, names)
-    renew_paper_plans(store, names)
-    if is_paper_table:
+    if _is_paper_table(store, names):
         return print_paper_table(context, store, names[0], fmt=fmt)
     refuse_options(context, ["provenance"], " ".join(names))
 

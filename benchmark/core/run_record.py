@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import AfterValidator, Field
 
 from benchmark.core.environment import Environment
 from benchmark.core.protocol_class import ProtocolClass
@@ -26,12 +25,6 @@ def _share_table(table: dict[str, str]) -> dict[str, str]:
     """Return the first table of this process with the same entries in this order: thousands of records share code."""
     return _tables.setdefault(tuple(table.items()), table)
 
-
-_BEGIN, _END = b'\n  "code": {\n', b"\n  },\n"
-"""What the table of code, two thirds of the text of a record, stands between as records are written."""
-_CUT, _CUT_TEXT = {"cut": "out"}, b'"cut": "out"'
-"""Table that stands for the one that was cut out."""
-_TABLE = TypeAdapter(dict[str, str])
 
 _environments: dict[str, Environment] = {}
 
@@ -172,33 +165,6 @@ class RunRecord(VersionedModel):
         derived = derive_traits(self.spec, supervision=self.supervision)
         declared = {name: value for name, value in self.traits if value}
         return derived.model_copy(update=declared)
-
-
-def parse_record(content: bytes) -> RunRecord:
-    """Return the record in a file, as `RunRecord.model_validate_json` does, with one parse for equal tables of code.
-
-    Raises:
-        ValidationError: The content is no record.
-    """
-    start = content.find(_BEGIN)
-    end = content.find(_END, start) if start >= 0 else -1
-    if end >= 0:
-        try:
-            code = _parse_code(content[start + len(_BEGIN) : end])
-            cut = content[: start + len(_BEGIN)] + _CUT_TEXT + content[end:]
-            record = RunRecord.model_validate_json(cut)
-        except ValueError:  # which the whole content words better
-            return RunRecord.model_validate_json(content)
-        if record.code == _CUT:  # and not another table of this name
-            return record.model_copy(update={"code": code})
-    return RunRecord.model_validate_json(content)
-
-
-@lru_cache(maxsize=64)
-def _parse_code(text: bytes) -> dict[str, str]:
-    """Return a table of code from the lines of its entries."""
-    table: dict[str, str] = _TABLE.validate_json(b"{" + text + b"}")
-    return _share_table(table)
 
 
 def digest_code(code: Mapping[str, str]) -> str:

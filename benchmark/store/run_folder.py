@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.core.run_record import RunRecord, parse_record
+from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.store.attempts import (
@@ -224,7 +224,7 @@ class RunFolder(RunPaths):
         Raises:
             ValueError: The file is missing, broken, or belongs to another run; the message names it.
         """
-        record = read_value(RunRecord, self.record_path, parse=parse_record)
+        record = read_value(RunRecord, self.record_path)
         if record.spec.id != self.id:
             raise ValueError(f"{self.record_path} is the record of another run, {record.spec.id}: move it there")
         return record

@@ -9,7 +9,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
@@ -95,20 +95,15 @@ def format_json(value: FrozenModel) -> str:
     return json.dumps(value.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def read_value(kind: type[Value], path: Path, *, parse: Callable[[bytes], Value] | None = None) -> Value:
+def read_value(kind: type[Value], path: Path) -> Value:
     """Read a value that was written with `format_json`.
-
-    Args:
-        kind: Class of the value.
-        path: Path of the file.
-        parse: Function that validates the content; None for that of the class.
 
     Raises:
         UnreadableError: The file exists and cannot be read.
         ValueError: The file is missing, truncated, or holds something else; one line that names it.
     """
     try:
-        return (parse or kind.model_validate_json)(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise ValueError(f"{path} is missing") from error
     except OSError as error:

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,11 @@ def test_results_that_cannot_be_pickled_are_computed_here() -> None:
     assert [function() for function in map_forked(lambda item: lambda: item, range(4), batch=1)] == [0, 1, 2, 3]
 
 
-def test_more_batches_than_a_pipe_holds_are_made_larger(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forked_map, "MAX_BATCHES", 2)
-    assert len(set(map_forked(lambda item: (os.getpid(), item // 5), range(10), batch=1))) == 2
+def test_an_interrupt_ends_the_map_without_the_batches_that_are_left(two_cores: int, tmp_path: Path) -> None:
+    def compute(item: int) -> None:
+        (tmp_path / str(item)).touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        map_forked(compute, range(100), batch=1)
+    assert len(list(tmp_path.iterdir())) < 100

@@ -6,13 +6,11 @@ import io
 import zipfile
 import zlib
 from typing import Any
-from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmark.utils import npz
 from benchmark.utils.npz import read_npz, to_npz
 
 ARRAYS: dict[str, NDArray[Any]] = {"numbers": np.arange(6).reshape(2, 3), "none": np.zeros((0, 2), dtype=np.float32)}
@@ -21,24 +19,6 @@ ARRAYS: dict[str, NDArray[Any]] = {"numbers": np.arange(6).reshape(2, 3), "none"
 def test_numpy_reads_the_arrays() -> None:
     with np.load(io.BytesIO(to_npz(ARRAYS))) as file:
         assert {name: file[name].tolist() for name in file} == {"numbers": [[0, 1, 2], [3, 4, 5]], "none": []}
-
-
-def test_a_file_of_ours_is_read_without_zipfile(monkeypatch: pytest.MonkeyPatch) -> None:
-    content = to_npz(ARRAYS)
-    monkeypatch.delattr(zipfile, "ZipFile")
-    assert {name: array.tolist() for name, array in read_npz(content).items()} == {
-        "numbers": [[0, 1, 2], [3, 4, 5]],
-        "none": [],
-    }
-
-
-def test_both_packers_inflate_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    inflate = Mock(wraps=zlib)
-    inflate.error = zlib.error
-    expected = {name: array.tolist() for name, array in read_npz(to_npz(ARRAYS)).items()}
-    monkeypatch.setattr(npz, "fast_zlib", inflate)
-    assert {name: array.tolist() for name, array in read_npz(to_npz(ARRAYS)).items()} == expected
-    assert inflate.decompress.call_count == len(ARRAYS)
 
 
 def test_every_damaged_byte_is_refused_or_harmless() -> None:

@@ -8,7 +8,6 @@ import typer
 
 from benchmark.cli.console import open_store, print_note
 from benchmark.cli.options import AsJson
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import (
     Names,
     OutFile,
@@ -47,7 +46,6 @@ def compute(
     from benchmark.report.tables.typeset import WIDTH
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
-    renew_paper_plans(store, names)
     plan = find_plan(store, names, split)
     trials = [find_plan(store, [name], None) for name in tuning or ()]
     report = collect_compute(store, plan, tuning=trials, devices=count_submitted_gpus(store))

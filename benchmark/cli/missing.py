@@ -20,7 +20,6 @@ from benchmark.cli.console import (
 )
 from benchmark.cli.estimates import describe_estimates, parse_memory_gb, print_estimates
 from benchmark.cli.options import AsJson
-from benchmark.cli.paper_plans import renew_paper_plans
 
 if TYPE_CHECKING:
     from benchmark.core.study import Study
@@ -51,7 +50,6 @@ def missing(
     from benchmark.store.stored_papers import locate_table
 
     store = open_store(context)
-    renew_paper_plans(store, [name])
     located = locate_table(store, name)
     parts = _find_parts(located, tuple(splits or ()), store)
     rows = [row for part in parts for row in _estimate(part, store, device_memory)]

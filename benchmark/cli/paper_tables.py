@@ -9,7 +9,6 @@ import typer
 
 from benchmark.cli.console import print_note
 from benchmark.cli.indexed_reports import list_split_files, print_indexed_report
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
 if TYPE_CHECKING:
@@ -40,7 +39,6 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
 
     refuse_options(context, ["sort", "by_split", "baseline"], name)
     options = context.params
-    renew_paper_plans(store, [name])
     named = load_store_table(store, name).with_columns(split_keys("--columns", options["columns"]))
     split = read_option("--split", options["split"], "give the name of a split")
 
@@ -76,13 +74,12 @@ def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | N
     """Return the plans and runs of a table; None if its file is no part of the package, or if it must be planned."""
     from benchmark.core.table_name import is_paper_file
     from benchmark.store.index.report_index import Sources
-    from benchmark.store.named_plans import read_plan_rows
+    from benchmark.store.named_plans import read_plan_rows, select_table_plans
 
-    rows = read_plan_rows(store, named.name)
+    rows = read_plan_rows(store, named)
     if is_paper_file(named.name.paper) or _list_unplanned(named, rows, split=split):
         return None
-    plans = named.name.select_plans(store.list_plans())
-    return Sources(plans, [run_id for row in rows for run_id in row.ids.values()])
+    return Sources(select_table_plans(store, named), [run_id for row in rows for run_id in row.ids.values()])
 
 
 def collect_paper_table(
@@ -137,8 +134,10 @@ def find_plan_rows(store: Store, named: NamedTable, *, split: str = "") -> list[
     from benchmark.store.named_plans import read_plan_rows
     from benchmark.store.stored_papers import is_stored
 
-    rows, datasets = read_plan_rows(store, named.name), choose_datasets(named, split)
-    if not rows and (changed := named.name.list_changed(store.list_plans())):
+    rows, datasets, plans = read_plan_rows(store, named), choose_datasets(named, split), store.list_plans()
+    if not rows and named.name.select_plans(plans):
+        print_note(f"{named.name} has changed since it was planned: these are the runs that it has now")
+    elif not rows and (changed := named.name.list_changed(plans)):
         print_note(f"no runs of {named.name} here, but of the table with other settings: {', '.join(changed)}")
     known = {row.split for row in rows}
     for place in dict.fromkeys(place for dataset in datasets for place in dataset.splits):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -57,7 +56,6 @@ def plot(
 ) -> None:
     """Draw the figures of studies, methods and runs; of splits that are kept apart, each in a folder of its own."""
     store = open_store(context)
-    renew_paper_plans(store, names)
     plan = find_plan(store, names, split)
     reference = read_option("--baseline", baseline, GIVE_ROW)
     order = read_option("--sort", sort, "give KEY or KEY,desc")

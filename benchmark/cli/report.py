@@ -14,7 +14,6 @@ from benchmark.cli.compute import count_submitted_gpus
 from benchmark.cli.console import open_store, print_note
 from benchmark.cli.indexed_reports import draw_from_index, find_sources, list_split_files
 from benchmark.cli.options import NoIndex
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -56,7 +55,6 @@ def report(
 
     check_target(out, is_overwritten=overwrite)
     store = open_store(context)
-    renew_paper_plans(store, names)
 
     def draw() -> Report:
         from benchmark.report.html.page import render_page

@@ -11,7 +11,6 @@ import typer
 from benchmark.cli.console import open_store, print_line, print_note
 from benchmark.cli.indexed_reports import find_sources, list_split_files, print_indexed_report
 from benchmark.cli.options import AsJson, NoIndex, list_given
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -186,7 +185,6 @@ def compare(
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     place, wanted = read_option("--split", split, "give the name of a split"), split_keys("--metrics", metrics)
-    renew_paper_plans(store, [study] if study is not None else [])
     plan = make_plan(store, [study], split=place) if study is not None else None
     (label_a, runs_a), (label_b, runs_b) = (find_runs(store, text, plan=plan, split=place) for text in (a, b))
     comparison = compare_runs(
@@ -221,7 +219,6 @@ def export(
     from benchmark.report.export import load_frame, write_frame
 
     store = open_store(context)
-    renew_paper_plans(store, names)
     if out.suffix.lower() == ".zip":
         given = list_given(context, {"split": "--split", "convention": "--convention", "per_image": "--per-image"})
         if given:

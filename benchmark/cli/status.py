@@ -22,7 +22,6 @@ from benchmark.cli.console import (
     print_note,
 )
 from benchmark.cli.options import AsJson, NoIndex
-from benchmark.cli.paper_plans import renew_paper_plans
 from benchmark.core.run_state import RunState
 from benchmark.utils.durations import format_duration
 
@@ -60,7 +59,6 @@ def status(
     from slurm.status.run_status import query_status
 
     store = open_store(context)
-    renew_paper_plans(store, [name] if name is not None else [])
     while True:
         plans, problems = store.read_plans()
         ids = _list_ids(store, plans, problems) if name is None else find_named_runs(store, [name]).ids

@@ -6,6 +6,7 @@ be named: `run` and `submit` compute its rows, `table` prints them beside the pu
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,7 +19,7 @@ from benchmark.core.resampling import Resampling
 from benchmark.core.split import list_splits
 from benchmark.core.study_fields import Seeds, Text, check_name
 from benchmark.utils.did_you_mean import explain_unknown_name
-from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.frozen_model import FrozenModel, format_canonical_json
 
 DEFAULT_COLUMNS = ("miou_seen", "miou_unseen", "hiou")
 Compared = Literal["pixel_accuracy", "miou_seen", "miou_unseen", "hiou", "miou"]
@@ -116,6 +117,13 @@ class PaperTable(FrozenModel):
     def own_rows(self) -> tuple[PaperRow, ...]:
         """Rows that we run."""
         return tuple(row for row in self.rows if row.method)
+
+    def digest_rows(self) -> str:
+        """Return the SHA-256 of what decides which runs our rows have on a split, with paths as they are written."""
+        decisive = {"label", "method", "set", "set_on", "protocol"}
+        rows = [row.model_dump(mode="json", include=decisive) for row in self.own_rows]
+        content = [rows, self.seeds, self.protocol, self.set]
+        return hashlib.sha256(format_canonical_json(content).encode()).hexdigest()
 
     @property
     def scored_rows(self) -> tuple[PaperRow, ...]:

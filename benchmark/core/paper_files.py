@@ -19,29 +19,16 @@ def list_papers(folder: Path = PAPERS) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def load_paper(name: str, folder: Path = PAPERS) -> Paper:
-    """Read a paper by name, or by the path of a YAML file, whose paths are relative to its folder.
+def find_paper(name: str, folder: Path = PAPERS) -> Path:
+    """Return the file of an included paper, or the file that a path names.
 
     Raises:
         KeyError: There is no such paper; the message names the nearest.
-        ValueError: The file is not a valid paper; the message says why.
     """
     path = Path(name).expanduser() if is_paper_file(name) else folder / f"{name.replace('-', '_')}.yaml"
     if not path.is_file():
         raise KeyError(explain_missing_yaml("paper", name, list_papers(folder), key="tables"))
-    _check_name_is_free(path, folder)
-    paper, home = read_paper(path), path.parent.absolute()
-    tables = {key: _anchor_table(table, home) for key, table in paper.tables.items()}
-    return paper.model_copy(update={"tables": tables})
-
-
-def _check_name_is_free(path: Path, folder: Path) -> None:
-    """Refuse a file that is named like an included paper: the plans of their tables would have the same names."""
-    stem = path.stem.replace("-", "_")
-    if stem in list_papers(folder) and path.resolve() != (folder / f"{stem}.yaml").resolve():
-        raise ValueError(
-            f"{path} is named like the included paper {stem}, whose plans it would replace: rename the file"
-        )
+    return path
 
 
 def read_paper(path: Path) -> Paper:
@@ -54,8 +41,8 @@ def read_paper(path: Path) -> Paper:
     return read_model(Paper, path, kind="paper", name=path.stem)
 
 
-def _anchor_table(table: PaperTable, folder: Path) -> PaperTable:
-    """Return a table whose paths do not depend on the current folder."""
+def anchor_table(table: PaperTable, folder: Path) -> PaperTable:
+    """Return a table whose paths, relative to the folder of its file, do not depend on the current folder."""
     rows = tuple(
         row.model_copy(
             update={

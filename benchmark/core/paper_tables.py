@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmark.core.paper import Paper, PaperDataset, PaperTable
-from benchmark.core.paper_files import PAPERS, list_papers, load_paper
+from benchmark.core.paper_files import PAPERS, anchor_table, find_paper, list_papers, read_paper
 from benchmark.core.paper_row import PaperRow
 from benchmark.core.split import name_split
 from benchmark.core.study import Study, StudyRow
@@ -26,11 +26,19 @@ FILE = re.compile(r"(?P<paper>.*\.ya?ml)/(?P<table>[^/]*)")
 
 @dataclass(frozen=True)
 class NamedTable:
-    """A table with its paper and its name."""
+    """A table with its paper and its name.
+
+    Attributes:
+        name: Name.
+        paper: Paper, with paths as its file has them.
+        table: Table, with paths that do not depend on the current folder.
+        rows_digest: Digest of the rows, see `PaperTable.digest_rows`: that of the plans that were made from them.
+    """
 
     name: TableName
     paper: Paper
     table: PaperTable
+    rows_digest: str = ""
 
     @property
     def title(self) -> str:
@@ -134,10 +142,12 @@ def load_table(text: str, folder: Path = PAPERS) -> NamedTable:
         ValueError: The file is not a valid paper; the message says why.
     """
     name = read_name(text)
-    paper = load_paper(name.paper, folder)
+    path = find_paper(name.paper, folder)
+    paper = read_paper(path)
     if name.table not in paper.tables:
         raise KeyError(explain_unknown_name(f"table of paper {spell_paper(name.paper)}", name.table, paper.tables))
-    return NamedTable(name, paper, paper.tables[name.table])
+    table = paper.tables[name.table]
+    return NamedTable(name, paper, anchor_table(table, path.parent.absolute()), table.digest_rows())
 
 
 def make_table_study(named: NamedTable, splits: Sequence[str] = ()) -> Study:

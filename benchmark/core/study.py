@@ -174,6 +174,8 @@ class Plan(VersionedModel):
         rows: Rows in the order of the table, grouped by split.
         baseline: Label of the row that the others on its split are compared with; if empty, the first.
         max_images: Number of images to score; 0 for all. A table of a limited plan must say so.
+        rows_digest: Digest of the rows of the paper's table that the plan is of, as they were then; empty for a plan of
+            any other study.
     """
 
     renamed_fields: ClassVar[Mapping[str, str]] = {"limit": "max_images"}
@@ -185,6 +187,7 @@ class Plan(VersionedModel):
     rows: tuple[PlanRow, ...]
     baseline: str = ""
     max_images: int = 0
+    rows_digest: str = ""
 
     @model_validator(mode="before")
     @classmethod

@@ -52,7 +52,9 @@ class Memo(FrozenModel):
     first_specs: tuple[RunSpec, ...]
 
 
-def plan_study(study: Study, store: Store, *, keep: bool = True, place: str | None = None) -> PlannedStudy:
+def plan_study(
+    study: Study, store: Store, *, keep: bool = True, place: str | None = None, rows_digest: str = ""
+) -> PlannedStudy:
     """Return the runs of a study: from the cache if nothing has changed, else resolved, which needs torch.
 
     Args:
@@ -60,6 +62,7 @@ def plan_study(study: Study, store: Store, *, keep: bool = True, place: str | No
         store: Store that holds the plans.
         keep: Whether the plan and its memo are saved.
         place: Beginning of error messages; by default, the study is named.
+        rows_digest: Digest of the rows of the paper's table that the study is made from; empty for any other study.
 
     Raises:
         KeyError: A name is unknown; the message names the row and the nearest name.
@@ -77,9 +80,10 @@ def plan_study(study: Study, store: Store, *, keep: bool = True, place: str | No
         memo = Memo(key=key, plan=planned.plan, first_specs=planned.first_specs)
         if keep and _is_covered(planned.first_specs):
             write_text(path, memo.model_dump_json())
+    plan = memo.plan.model_copy(update={"rows_digest": rows_digest})
     if keep:
-        store.write_plan(memo.plan)
-    return PlannedStudy(memo.plan, memo.first_specs)
+        store.write_plan(plan)
+    return PlannedStudy(plan, memo.first_specs)
 
 
 def _read_memo(path: Path) -> Memo | None:

@@ -12,7 +12,13 @@ from benchmark.store.store import Store
 
 
 def plan_aloud(
-    study: Study, store: Store, *, keep: bool, notify: Callable[[str], None], place: str | None = None
+    study: Study,
+    store: Store,
+    *,
+    keep: bool,
+    notify: Callable[[str], None],
+    place: str | None = None,
+    rows_digest: str = "",
 ) -> PlannedStudy:
     """Plan a study, and say if it replaces the plan of another one, and which rows differ in name only.
 
@@ -24,9 +30,10 @@ def plan_aloud(
         keep: Whether the plan and its memo are saved.
         notify: Function for one line at a time.
         place: Beginning of error messages; by default, the study is named.
+        rows_digest: Digest of the rows of the paper's table that the study is made from; empty for any other study.
     """
     old = store.read_plans()[0].get(study.name) if keep else None
-    planned = plan_study(study, store, keep=keep, place=place)
+    planned = plan_study(study, store, keep=keep, place=place, rows_digest=rows_digest)
     if old is not None and set(old.ids).isdisjoint(planned.plan.ids):
         count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
         kept = "its runs are kept: `table METHOD` shows them"

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.core.grid import check_size, count_runs
-from benchmark.core.paper_tables import is_table, load_table, spell_planned_table
+from benchmark.core.paper_files import PAPERS, list_papers
+from benchmark.core.paper_tables import is_table, load_table, read_name, spell_planned_table
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies
+from benchmark.core.table_name import TableName, is_paper_file, spell_paper
 from benchmark.planning.plan_notes import describe_weights, plan_aloud
 from benchmark.planning.registry import list_methods, load_recipe, simplify_name
 from benchmark.planning.requested_study import Request, is_study, make_requested_study
@@ -111,9 +113,11 @@ def select_runs(
         study = make_requested_study(request)
         _check_own_name(study.name, request.name)
         _notify_size(study, notify)
-        selection = select_study(plan_aloud(study, store, keep=keep, notify=notify), seeds=request.seeds)
-        own = load_table(request.name).table.splits if is_table(request.name) else ()
-        return replace(selection, table=spell_planned_table(given, study.name, request.splits, own=own))
+        named = load_table(request.name) if is_table(request.name) else None
+        digest, own = ("", ()) if named is None else (named.rows_digest, named.table.splits)
+        planned = plan_aloud(study, store, keep=keep, notify=notify, rows_digest=digest)
+        table = spell_planned_table(given, study.name, request.splits, own=own)
+        return replace(select_study(planned, seeds=request.seeds), table=table)
     return _select_method(request, store=store, keep=keep, notify=notify)
 
 
@@ -124,6 +128,8 @@ def _check_own_name(name: str, source: str) -> None:
         name: Name of the study with its changes.
         source: Name or path that the study was read from.
     """
+    if is_table(source):
+        _check_own_paper(read_name(source))
     path = Path(source).expanduser()
     is_file = path.suffix in (".yaml", ".yml") and path.resolve().parent != STUDIES
     if is_file and name in {*list_studies(), *list_methods()}:
@@ -131,6 +137,13 @@ def _check_own_name(name: str, source: str) -> None:
             f"study file {source} has the name of an included study or method, {name!r}: rename the file, or give "
             "another --name"
         )
+
+
+def _check_own_paper(name: TableName) -> None:
+    """Check that a paper in a file does not have the name of an included one, see `_check_own_name`."""
+    path, included = Path(name.paper).expanduser(), {spell_paper(paper) for paper in list_papers()}
+    if is_paper_file(name.paper) and path.resolve().parent != PAPERS and spell_paper(path.stem) in included:
+        raise ValueError(f"paper file {name.paper} has the name of an included paper, {path.stem!r}: rename the file")
 
 
 def _select_method(request: Request, *, store: Store, keep: bool, notify: Callable[[str], None]) -> Selection:

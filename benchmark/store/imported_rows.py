@@ -12,6 +12,7 @@ from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.split import load_split, name_split
 from benchmark.core.study import PlanRow
 from benchmark.store.exact_names import read_spec
+from benchmark.store.named_plans import select_table_plans
 from benchmark.store.store import Store
 
 
@@ -54,7 +55,7 @@ def _read_imported(store: Store) -> Iterable[RunSpec]:
 
 def _find_limit(store: Store, named: NamedTable) -> int:
     """Return the number of images that the runs of a table are scored on; 0 for all."""
-    plans = named.name.select_plans(store.list_plans())
+    plans = select_table_plans(store, named)
     return store.read_plan(plans[0]).max_images if plans else 0
 
 

@@ -21,6 +21,8 @@ def explain_unknown(store: Store, name: str) -> str:
 
     plans, specs = store.list_plans(), list(_read_specs(store))
     kind = "table" if is_table(name) else "study" if name in list_studies() else ""
+    if kind == "table" and read_name(name).select_plans(plans):
+        return f"table {name!r} has changed since it was planned: plan it again ({store.format_command('plan', name)})"
     changed = read_name(name).list_changed(plans) if kind == "table" else []
     if changed:
         return f"table {name!r} was never planned in {store.root}, but with other settings: {', '.join(changed)}"

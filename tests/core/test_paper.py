@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from benchmark.core.paper import Paper, PaperTable
-from benchmark.core.paper_files import list_papers, load_paper
+from benchmark.core.paper_files import list_papers, read_paper
 from benchmark.core.paper_tables import (
     explain_missing_table,
     explain_whole_paper,
@@ -182,7 +182,7 @@ def test_a_misspelt_key_of_a_paper_is_named_with_its_line(tmp_path: Path) -> Non
     path = Path(write_paper(tmp_path, main=make_table()))
     path.write_text(path.read_text().replace("citation", "citatoin"))
     with pytest.raises(ValueError, match=r"line .*citatoin"):
-        load_paper(str(path))
+        read_paper(path)
 
 
 def test_methods_of_published_rows_are_found_whatever_the_case() -> None:

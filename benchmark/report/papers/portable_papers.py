@@ -24,7 +24,7 @@ def list_paper_plans(store: Store, named: NamedTable) -> list[tuple[str, str]]:
         named: Table.
     """
     own = set(map(name_split, named.table.splits))
-    rows = [*read_plan_rows(store, named.name), *find_imported_rows(store, named)]
+    rows = [*read_plan_rows(store, named), *find_imported_rows(store, named)]
     splits = dict.fromkeys(row.split for row in rows)
     others = [split for split in splits if split not in own]
     places = [*([[]] if own & set(splits) else []), *([split] for split in others)]
@@ -41,7 +41,7 @@ def draw_portable_paper(store: Store, named: NamedTable, fmt: str, *, split: str
         split: The only split to take; empty for those of the table.
     """
     columns = select_columns(named.table.columns)
-    rows = [*read_plan_rows(store, named.name), *find_imported_rows(store, named, choose_datasets(named, split))]
+    rows = [*read_plan_rows(store, named), *find_imported_rows(store, named, choose_datasets(named, split))]
     results = collect_paper(
         store, named, rows, split=split, metrics=columns.metrics, adapt=partial(make_portable, store)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import torch
 
 from benchmark.engine.device import choose_device
 from benchmark.execution.measure_pace import PaceRequest, load_workload
+from benchmark.execution.measuring_process import END_S, open_measuring_process
 from benchmark.execution.runner import open_engine, prepare_torch
 from benchmark.planning.resolve import outline
 from benchmark.profiling.device_peak import find_stated_tflops, measure_matmul_tflops
@@ -21,8 +21,6 @@ from benchmark.store.exceptions import explain_exception
 
 IMAGES = 24
 """Evaluated images of a row, after the first."""
-END_S = 5.0
-"""Seconds to wait for the end of a process that has closed its pipe or was killed."""
 
 
 @dataclass(frozen=True)
@@ -118,24 +116,14 @@ def _measure_apart(row: SpeedRow, *, deadline_s: float, threads: int) -> DeviceS
     latest = DeviceSpeed()
     if time.monotonic() >= deadline_s:
         return replace(latest, note="no time left")
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_measure, args=(row, threads, sender), daemon=True)
-    process.start()
-    sender.close()
-    try:
-        while receiver.poll(max(0.0, deadline_s - time.monotonic())):
-            latest = receiver.recv()
-        latest = replace(latest, note="stopped: time is up")
-    except EOFError:  # the process has ended
-        process.join(END_S)
-        if process.exitcode:
-            latest = replace(latest, note=f"its process ended with exit code {process.exitcode}")
-    finally:
-        receiver.close()
-        process.kill()
-        process.join(END_S)
-    return latest
+    with open_measuring_process(_measure, row, threads) as (messages, process):
+        try:
+            while messages.poll(max(0.0, deadline_s - time.monotonic())):
+                latest = messages.recv()
+            return replace(latest, note="stopped: time is up")
+        except EOFError:  # the process has ended
+            process.join(END_S)
+    return replace(latest, note=f"its process ended with exit code {process.exitcode}") if process.exitcode else latest
 
 
 def _measure(row: SpeedRow, threads: int, sender: Connection) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from benchmark.data.base import Dataset
 from benchmark.data.catalog import open_dataset
 from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.data.run_loaders import make_train_loader
+from benchmark.execution.measuring_process import open_measuring_process
 from benchmark.execution.runner import open_engine, prepare_torch
 from benchmark.planning.pace_key import make_pace_key
 from benchmark.planning.random_weights import use_random_weights
@@ -69,20 +69,11 @@ def measure_apart(request: PaceRequest, *, observe: Callable[[str, float], None]
         request: What to measure.
         observe: Function that is called about once a second with the present stage and its seconds so far.
     """
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_send_measurement, args=(request, theirs))
-    process.start()
-    theirs.close()  # or the end of the process would not end the messages
-    try:
-        return _receive_measurement(ours, observe)
-    except EOFError:
-        return "its process was killed, as the kernel does if the memory is full: lower --memory"
-    except BaseException:
-        process.terminate()
-        raise
-    finally:
-        process.join()
+    with open_measuring_process(_send_measurement, request) as (messages, _):
+        try:
+            return _receive_measurement(messages, observe)
+        except EOFError:
+            return "its process was killed, as the kernel does if the memory is full: lower --memory"
 
 
 def _receive_measurement(messages: Connection, observe: Callable[[str, float], None]) -> Measured:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import torch
+
+from benchmark.profiling.device_clock import read_clock_s
 
 STATED_TFLOPS = {
     "B200": 2250.0,
@@ -45,18 +45,10 @@ def measure_matmul_tflops(device: torch.device) -> float:
     left, right = (torch.randn(side, side, device=device).bfloat16() for _ in range(2))
     for _ in range(2):
         left @ right
-    synchronize(device)
-    begin_s = time.perf_counter()
+    begin_s = read_clock_s(device)
     for _ in range(REPEATS):
         left @ right
-    synchronize(device)
-    return REPEATS * 2 * side**3 / (time.perf_counter() - begin_s) / 1e12
-
-
-def synchronize(device: torch.device) -> None:
-    """Wait until a device has done all work."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return REPEATS * 2 * side**3 / (read_clock_s(device) - begin_s) / 1e12
 
 
 def _occurs(part: list[str], words: list[str]) -> bool:

@@ -7,7 +7,6 @@ that steps follow each other as in a run.
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -23,9 +22,9 @@ from benchmark.engine.base import Engine, Progress
 from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import is_trained
 from benchmark.profiling.cost import count_training_flops
-from benchmark.profiling.device_peak import synchronize
+from benchmark.profiling.device_clock import read_clock_s
 from benchmark.profiling.evaluation_overhead import measure_evaluation_overhead
-from benchmark.profiling.pace import Workload
+from benchmark.profiling.pace import Workload, cast_forward
 from benchmark.profiling.peak_memory import watch_peak_memory
 
 WARM_UP_STEPS = 3
@@ -115,7 +114,7 @@ def _measure_training(
     if bare_parts:
         speed = replace(speed, bare_ms=1000 * _measure_bare(work, engine, batches[0], bare_parts))
         yield speed
-    with _autocast(work, engine.device):
+    with cast_forward(work.budget.precision, engine.device):
         flops = count_training_flops(method, move_to_device(batches[0][:2], engine.device))
     method.zero_grad(set_to_none=True)
     yield replace(speed, tflops=flops * batch_size / step_s / 1e12)
@@ -147,8 +146,7 @@ class _SeriesClock:
     def __call__(self, progress: Progress) -> None:
         if progress.done not in (1, progress.total):
             return
-        synchronize(self._device)
-        now_s = time.perf_counter()
+        now_s = read_clock_s(self._device)
         if progress.done == 1:
             self._start_s = now_s
         self._mean_s = (now_s - self._start_s) / max(1, progress.total - 1)
@@ -192,7 +190,7 @@ def _measure_bare(work: Workload, engine: Engine, batch: Batch, parts: Sequence[
     def run_pass() -> None:
         method.zero_grad(set_to_none=True)
         values = images
-        with _autocast(work, device):
+        with cast_forward(work.budget.precision, device):
             for module in modules:
                 values = module(values)
         values.float().mean().backward()
@@ -211,12 +209,10 @@ def _unwrap(method: Method) -> Method:
 
 def _time_series(action: Callable[[], None], device: torch.device, *, repeats: int) -> float:
     """Return the mean seconds of an action."""
-    synchronize(device)
-    begin_s = time.perf_counter()
+    begin_s = read_clock_s(device)
     for _ in range(repeats):
         action()
-    synchronize(device)
-    return (time.perf_counter() - begin_s) / repeats
+    return (read_clock_s(device) - begin_s) / repeats
 
 
 def _measure_images(work: Workload, engine: Engine) -> tuple[float, float]:
@@ -234,7 +230,3 @@ def _measure_images(work: Workload, engine: Engine) -> tuple[float, float]:
             observe=clock,
         )
     return 1 / clock.mean_s, peak.total_mb
-
-
-def _autocast(work: Workload, device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=work.budget.precision == "bf16-mixed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,10 @@ from benchmark.core.method import Method, StepContext
 from benchmark.core.types import Batch, Losses, Prediction
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.base import Engine
-from benchmark.engine.device import move_to_device
+from benchmark.engine.device import choose_device, move_to_device
 from benchmark.engine.optimizer import make_optimizer
 from benchmark.engine.training_step import set_learning_rate
+from benchmark.profiling.device_clock import read_clock_s
 
 PERIOD = 20
 """Steps per mean; Detectron2 writes events once in this number of steps, so that each mean includes all its work."""
@@ -100,9 +100,9 @@ def measure_overhead(method: Method, batches: Sequence[Batch], *, engine: Engine
         )
     if (budget.precision, budget.micro_batches) != ("32-true", 1):
         raise ValueError("the bare loop supports only budget.precision=32-true and budget.micro_batches=1")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")  # the device that engines use
+    device = choose_device()  # that of engines
     bare = _make_bare_step(copy.deepcopy(method).to(device), budget)
-    data = _AlternatingBatches([move_to_device(batch, device) for batch in batches], bare)
+    data = _AlternatingBatches([move_to_device(batch, device) for batch in batches], bare, device)
     with tempfile.TemporaryDirectory() as folder:
         engine.fit(
             copy.deepcopy(method),
@@ -121,14 +121,17 @@ class _AlternatingBatches:
     Args:
         content: Batches to repeat.
         run_bare_step: Function that runs the step of an iteration in the bare loop.
+        device: Device of both.
 
     Attributes:
         bare_s: Seconds of each step of the bare loop, without the last step.
         engine_s: Seconds of each step of the engine, without the last step, since no batch is requested after it.
     """
 
-    def __init__(self, content: Sequence[Batch], run_bare_step: Callable[[Batch, int], None]) -> None:
-        self._content, self._run_bare_step = content, run_bare_step
+    def __init__(
+        self, content: Sequence[Batch], run_bare_step: Callable[[Batch, int], None], device: torch.device
+    ) -> None:
+        self._content, self._run_bare_step, self._device = content, run_bare_step, device
         self.bare_s: list[float] = []
         self.engine_s: list[float] = []
 
@@ -136,11 +139,11 @@ class _AlternatingBatches:
         """Yield the batches of iterations `start` to `stop` - 1."""
         for iteration in range(start, stop):
             batch = self._content[iteration % len(self._content)][slots]
-            begin = read_clock_s()
+            begin = read_clock_s(self._device)
             self._run_bare_step(batch, iteration)
-            between = read_clock_s()
+            between = read_clock_s(self._device)
             yield batch
-            end = read_clock_s()
+            end = read_clock_s(self._device)
             self.bare_s.append(between - begin)
             self.engine_s.append(end - between)
 
@@ -167,10 +170,3 @@ def _compute_period_means_ms(seconds: Sequence[float]) -> tuple[float, ...]:
     """Return the mean milliseconds per step of each whole period after the first."""
     starts = range(PERIOD, len(seconds) - PERIOD + 1, PERIOD)
     return tuple(fmean(seconds[start : start + PERIOD]) * 1000 for start in starts)
-
-
-def read_clock_s() -> float:
-    """Return the time in seconds, once the work on a GPU has ended."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()

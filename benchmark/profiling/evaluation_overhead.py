@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from typing import cast
 
@@ -22,7 +23,7 @@ from benchmark.data.loader import EvalLoader
 from benchmark.engine.base import Engine
 from benchmark.engine.device import move_to_device
 from benchmark.engine.precision import wrap_precision
-from benchmark.profiling.engine_overhead import read_clock_s
+from benchmark.profiling.device_clock import read_clock_s
 
 WARM_UP = 2
 """Images of each measurement that are not timed."""
@@ -144,4 +145,5 @@ class _AlternatingImages:
 
 def _choose_clock(device: torch.device) -> Callable[[], float]:
     """Return a clock in seconds: of this thread's processor time if no other thread works for a method."""
-    return time.thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else read_clock_s
+    is_alone = device.type == "cpu" and torch.get_num_threads() == 1
+    return time.thread_time if is_alone else partial(read_clock_s, device)

@@ -23,6 +23,7 @@ from benchmark.engine.base import Engine, Progress
 from benchmark.engine.device import move_to_device
 from benchmark.engine.optimizer import is_trained
 from benchmark.profiling.cost import count_flops_by_operator
+from benchmark.profiling.device_clock import read_clock_s
 from benchmark.profiling.peak_memory import MB, SavedTensors, get_free_memory_mb, get_used_memory_mb, watch_peak_memory
 from benchmark.store.paces import EvalPace, Flops, TrainPace
 
@@ -122,7 +123,7 @@ def measure_evaluation(
     method.set_classes(work.split.classes)
     method.eval()
     image = move_to_device([work.eval_loader.sample(0)[0]], engine.device)
-    with torch.no_grad(), _cast(work.budget.precision, engine.device):
+    with torch.no_grad(), cast_forward(work.budget.precision, engine.device):
         flops = _count(lambda: method(image), images=1)
     classes, seen = work.split.classes, work.split.is_seen
     clock = _Clock(engine.device, observe=observe, what="evaluated image", total=len(work.eval_loader))
@@ -159,9 +160,7 @@ class _Clock:
         self._observe_next()
 
     def __call__(self, progress: Progress) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.synchronize()
-        self._times_s.append((time.perf_counter(), time.process_time()))
+        self._times_s.append((read_clock_s(self._device), time.process_time()))
         self._observe_next()
 
     def _observe_next(self) -> None:
@@ -183,7 +182,7 @@ def _probe_pass(method: Method, batch: Batch, precision: str, device: torch.devi
         parameter.grad = torch.zeros_like(parameter)
 
     def run_pass() -> None:
-        with saved, _cast(precision, device):
+        with saved, cast_forward(precision, device):
             losses = method(samples)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
 
@@ -203,7 +202,8 @@ def _find_free_mb(method: Method, device: torch.device, limit_mb: float | None) 
     return get_free_memory_mb(device) * USABLE_SHARE - own_mb
 
 
-def _cast(precision: str, device: torch.device) -> torch.autocast:
+def cast_forward(precision: str, device: torch.device) -> torch.autocast:
+    """Return the context of forward passes in a precision, "32-true" or "bf16-mixed"."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16-mixed")
 
 

@@ -12,7 +12,7 @@ from benchmark.data.loader import EvalLoader, TrainLoader
 from benchmark.engine.base import Progress
 from benchmark.engine.fabric import FabricEngine
 from benchmark.planning.resolve import build, load_split_of
-from benchmark.profiling import device_speed
+from benchmark.profiling import device_clock, device_speed
 from benchmark.profiling.device_speed import DeviceSpeed, measure_device_speed
 from benchmark.profiling.pace import Workload
 from benchmark.wrappers.sliding_window import SlidingWindow
@@ -65,6 +65,6 @@ def test_the_device_is_waited_for_after_the_first_and_the_last_step(monkeypatch:
     waits: list[int] = []
     clock = device_speed._SeriesClock(torch.device("cpu"))
     for done in range(1, 6):
-        monkeypatch.setattr(device_speed, "synchronize", lambda _, done=done: waits.append(done))
+        monkeypatch.setattr(device_clock, "synchronize", lambda _, done=done: waits.append(done))
         clock(Progress("train", done, 5, {}))
     assert waits == [1, 5] and clock.mean_s > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from benchmark.core.types import Batch, Prediction
 from benchmark.data.loader import EvalLoader
 from benchmark.engine.fabric import FabricEngine
 from benchmark.planning.resolve import build, load_split_of
-from benchmark.profiling.engine_overhead import read_clock_s
+from benchmark.profiling.device_clock import read_clock_s
 from benchmark.profiling.evaluation_overhead import EvaluationOverhead, _choose_clock, measure_evaluation_overhead
 from tests.engine.runs import small_spec, toybox
 from tests.engine.small_method import Small
@@ -45,9 +46,10 @@ def test_the_time_of_a_slow_method_is_part_of_both(monkeypatch: pytest.MonkeyPat
 def test_processor_time_is_measured_if_one_thread_does_all_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     assert _choose_clock(torch.device("cpu")) is time.thread_time
-    assert _choose_clock(torch.device("cuda")) is read_clock_s
+    waited = _choose_clock(torch.device("cuda"))
+    assert isinstance(waited, partial) and waited.func is read_clock_s and waited.args == (torch.device("cuda"),)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    assert _choose_clock(torch.device("cpu")) is read_clock_s
+    assert isinstance(_choose_clock(torch.device("cpu")), partial)
 
 
 def test_the_ratio_is_the_median_over_images() -> None:

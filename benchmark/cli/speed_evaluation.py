@@ -22,6 +22,7 @@ def evaluation(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[METHOD[/VARIANT]]...", help="Methods to evaluate.")
     ] = None,
+    *,
     split: Annotated[str, typer.Option("--split", help="Split whose images are evaluated.")] = "toybox",
     overrides: Overrides = None,
     random_weights: Annotated[

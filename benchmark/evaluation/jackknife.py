@@ -8,8 +8,9 @@ rounds these scores.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,6 +27,8 @@ from benchmark.evaluation.scores import (
     Scores,
     compute_means,
 )
+
+Value = TypeVar("Value", float, Floats)
 
 CHUNK_PIXELS = 2**17
 """Sums of pixels held at once, so that they fit the processor's cache."""
@@ -72,34 +75,37 @@ class ImageJackknife:
 
     def leave_out(self, run: Counts, *, metric: Metric, convention: Convention) -> Floats:
         """Return the (N,) score of a run without each of its N images; nan if not defined."""
-        scores = self._get_known(run).left_out
-        if (metric, convention) not in scores:
-            left_out = leave_out_scores(run, metrics=self._list_metrics(metric), convention=convention)
-            scores.update({(name, convention): values for name, values in left_out.items()})
-        return scores[metric, convention]
+        return self._look_up(self._get_known(run).left_out, run, leave_out_scores, metric=metric, convention=convention)
 
     def compute_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
         """Return the score of all images of a run, never rounded; nan if not defined."""
-        scores = self._get_known(run).whole
-        if (metric, convention) not in scores:
-            whole = compute_unrounded_scores(run, metrics=self._list_metrics(metric), convention=convention)
-            scores.update({(name, convention): value for name, value in whole.items()})
-        return scores[metric, convention]
+        return self._look_up(
+            self._get_known(run).whole, run, compute_unrounded_scores, metric=metric, convention=convention
+        )
 
     def compute_printed_score(self, run: Counts, *, metric: Metric, convention: Convention) -> float:
         """Return the score of all images of a run as its convention prints it; nan if not defined."""
-        scores = self._get_known(run).printed
-        if (metric, convention) not in scores:
-            printed = score_metrics(run, metrics=self._list_metrics(metric), convention=convention)
-            scores.update({(name, convention): value for name, value in printed.items()})
-        return scores[metric, convention]
+        return self._look_up(self._get_known(run).printed, run, score_metrics, metric=metric, convention=convention)
 
     def _get_known(self, run: Counts) -> KnownScores:
         known = self.known.get(id(run))
         return self.known.setdefault(id(run), KnownScores(run)) if known is None else known
 
-    def _list_metrics(self, metric: Metric) -> tuple[Metric, ...]:
-        return self.metrics if metric in self.metrics else (metric,)
+    def _look_up(
+        self,
+        known: dict[tuple[Metric, Convention], Value],
+        run: Counts,
+        compute: Callable[..., Mapping[Metric, Value]],
+        *,
+        metric: Metric,
+        convention: Convention,
+    ) -> Value:
+        """Return a known score of a run; one that is not known is computed with all that are computed together."""
+        if (metric, convention) not in known:
+            metrics = self.metrics if metric in self.metrics else (metric,)
+            values = compute(run, metrics=metrics, convention=convention)
+            known.update({(name, convention): value for name, value in values.items()})
+        return known[metric, convention]
 
 
 def leave_out_scores(run: Counts, *, metrics: Sequence[Metric], convention: Convention) -> dict[Metric, Floats]:

@@ -212,7 +212,8 @@ def _compare_scores(a: ResultRow, b: ResultRow, *, caution: str) -> dict[Metric,
     paired = [_add_caution(_compare_score(a, b, metric=metric), caution) for metric in defined]
     adjusted = adjust_holm([difference.p_value for difference in paired])
     pairs = zip(paired, adjusted, strict=True)
-    return {difference.metric: AdjustedDifference(difference, p_value) for difference, p_value in pairs}
+    is_one_class = a.traits.key == b.traits.key
+    return {difference.metric: AdjustedDifference(difference, p_value, is_one_class) for difference, p_value in pairs}
 
 
 def _add_caution(known: PairedDifference | PooledDifference, caution: str) -> PairedDifference | PooledDifference:

@@ -49,6 +49,17 @@ def test_other_differences_of_the_sides_are_cautions(tmp_path: Path) -> None:
     assert cautions[-2:] == ("different inputs: clip.pt", "B: seed 2 is left out (ValueError: torn)")
 
 
+@pytest.mark.parametrize("margin", [None, 1.0])
+def test_methods_of_two_protocol_classes_are_not_judged(tmp_path: Path, margin: float | None) -> None:
+    store = Store(tmp_path)
+    a = {seed: save(store, spec_of("a", seed=seed), even(80 + seed, 60)) for seed in range(3)}
+    b = {seed: save(store, spec_of("b", seed=seed), even(30 + seed, 20), supervision="none") for seed in range(3)}
+    comparison = compare_ids(store, a, b, margin=margin)
+    text = render(comparison, width=None)
+    assert text.count("not judged (other supervision)") == 3 * (1 if margin is None else 2)
+    assert "better by" not in text and not comparison.differences["hiou"].is_within_class
+
+
 def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = two_rows(store)

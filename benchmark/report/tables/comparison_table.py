@@ -24,6 +24,7 @@ from benchmark.report.tables.layout import TableCell, TableLayout, TableNote, dr
 from benchmark.report.tables.notes import describe_stale
 from benchmark.report.tables.numbers import NOTHING, format_three_digits
 from benchmark.report.tables.selection import select_columns
+from benchmark.report.tables.traits import name_deciding_traits
 from benchmark.utils.did_you_mean import explain_unknown_name
 
 Format = Literal["txt", "md", "csv", "tex", "html", "json"]
@@ -122,8 +123,14 @@ def _describe_number(row: ResultRow) -> str:
 
 
 def _describe_verdicts(comparison: MethodComparison, metric: Metric) -> list[str]:
-    """Return the verdicts on a metric: one from its interval and, if a margin is given, one from the margin."""
+    """Return the verdicts on a metric: one from its interval and, if a margin is given, one from the margin.
+
+    Methods of two protocol classes were not given the same, so that none of them is the better one.
+    """
     difference, test = comparison.differences.get(metric), comparison.margins.get(metric)
+    if difference is not None and not difference.is_within_class:
+        traits = name_deciding_traits([comparison.a, comparison.b]) or "supervision"
+        return [f"not judged (other {traits})"] * (2 if comparison.margins else 1)
     verdicts = ["" if difference is None else describe_verdict(difference.paired)]
     if comparison.margins:
         verdicts.append("" if test is None else describe_margin_verdict(test))

@@ -53,7 +53,7 @@ COMMANDS = (
 
 
 @dataclass(frozen=True)
-class Measurement:
+class CommandTime:
     """What one call of a command took.
 
     Attributes:
@@ -100,7 +100,7 @@ def _time_command(root: Path, command: TimedCommand) -> bool:
     return len(outputs) == 1
 
 
-def measure_command(root: Path, words: Sequence[str]) -> Measurement:
+def measure_command(root: Path, words: Sequence[str]) -> CommandTime:
     """Run a command in a new process, in the folder above that of the runs.
 
     Args:
@@ -117,12 +117,12 @@ def measure_command(root: Path, words: Sequence[str]) -> Measurement:
         process = subprocess.Popen(line, stdout=printed, cwd=root.parent)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.monotonic() - start_s
-        process.returncode = os.waitstatus_to_exitcode(status)  # so that nobody waits for it again
+        process.returncode = os.waitstatus_to_exitcode(status)  # or `Popen` would wait for it again
         printed.seek(0)
         output = page.read_bytes() if PAGE in words and not process.returncode else printed.read()
     if process.returncode:
         raise RuntimeError(f"{' '.join(words)} ended with exit code {process.returncode}: its message is above")
-    return Measurement(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
+    return CommandTime(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output)
 
 
 if __name__ == "__main__":

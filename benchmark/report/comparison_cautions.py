@@ -12,7 +12,7 @@ from benchmark.report.official_weights import describe_weights
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.tables.cautions import name_cautions
 from benchmark.report.tables.headers import SCORE_HEADERS
-from benchmark.report.tables.notes import describe_budget, describe_stale
+from benchmark.report.tables.notes import describe_budget
 from benchmark.report.tables.provenance import (
     describe_conflicts,
     describe_continued,
@@ -20,6 +20,7 @@ from benchmark.report.tables.provenance import (
     join_distinct,
 )
 from benchmark.report.tables.row_settings import describe_own_settings
+from benchmark.report.tables.stale_notes import describe_stale
 from benchmark.report.tables.traits import compare_traits
 
 UNKNOWN_OF_IMPORTS = ("training", "engine", "device", "arithmetic")

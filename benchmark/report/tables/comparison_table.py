@@ -21,9 +21,9 @@ from benchmark.report.tables.html_table import to_html
 from benchmark.report.tables.json_text import format_csv
 from benchmark.report.tables.latex_table import to_latex
 from benchmark.report.tables.layout import TableCell, TableLayout, TableNote, drop_notes
-from benchmark.report.tables.notes import describe_stale
 from benchmark.report.tables.numbers import NOTHING, format_three_digits
 from benchmark.report.tables.selection import select_columns
+from benchmark.report.tables.stale_notes import describe_stale
 from benchmark.report.tables.traits import name_deciding_traits
 from benchmark.utils.did_you_mean import explain_unknown_name
 

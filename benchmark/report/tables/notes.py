@@ -19,7 +19,7 @@ from benchmark.report.study_results import GroupResults, StudyResults
 from benchmark.report.tables.provenance import describe_continued, describe_row_arithmetic, join_distinct
 from benchmark.report.tables.row_settings import describe_own_settings
 from benchmark.report.tables.split_notes import describe_pool
-from benchmark.store.staleness import summarize_changes
+from benchmark.report.tables.stale_notes import describe_stale_rows
 
 CONVENTION_TEXTS: dict[Convention, str] = {
     "d2-main": "a class without ground truth is left out",
@@ -121,26 +121,18 @@ def describe_rows(rows: Sequence[ResultRow]) -> list[list[str]]:
     """Return the notes on single rows: differences from most other rows, and problems of their runs."""
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
     shared = _find_shared(rows, _describe_reconstruction)
+    known = describe_own_settings(rows), describe_stale_rows(rows), describe_all_alarms(rows)
     notes = []
-    for row, settings, alarms in zip(rows, describe_own_settings(rows), describe_all_alarms(rows), strict=True):
+    for row, settings, stale, alarms in zip(rows, *known, strict=True):
         reconstruction = _describe_reconstruction(row)
         texts = describe_imported(row) + describe_weights(row) + ([f"with {settings}"] if settings else [])
         texts += [reconstruction] if reconstruction != shared and not row.is_imported else []
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", TRAINED_ELSEWHERE, usual[describe]) else []
-        problems = _describe_problems(row) + describe_stale(row) + describe_continued(row) + alarms
+        problems = _describe_problems(row) + stale + describe_continued(row) + alarms
         notes.append([text for text in texts if text] + problems)
     return notes
-
-
-def describe_stale(row: ResultRow) -> list[str]:
-    """Return one text per reason for which results of the row are stale, with the runs that have it."""
-    runs: dict[str, list[RunResult]] = {}
-    for run in row.done:
-        if run.is_stale:
-            runs.setdefault(summarize_changes(run.changes), []).append(run)
-    return [f"{row.name_runs(some)} stale: {reason}" for reason, some in runs.items()]
 
 
 def describe_budget(row: ResultRow) -> str:

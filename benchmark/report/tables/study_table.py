@@ -21,11 +21,11 @@ from benchmark.report.tables.notes import (
     describe_rows,
     describe_settings,
     describe_sources,
-    describe_stale,
 )
 from benchmark.report.tables.provenance import describe_inputs, describe_machines
 from benchmark.report.tables.row_settings import describe_shared_settings
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns
+from benchmark.report.tables.stale_notes import describe_stale, describe_stale_table
 from benchmark.report.tables.study_json import to_json
 from benchmark.report.tables.traits import describe_mixed_traits
 from benchmark.report.tables.typeset import WIDTH
@@ -185,7 +185,8 @@ def describe_table(
         *describe_machines(results.rows),
         *describe_inputs(results.rows),
     ]
-    warnings = [TableNote(text, is_warning=True) for text in describe_limits(results)]
+    stale = describe_stale_table(results.rows)
+    warnings = [TableNote(text, is_warning=True) for text in [*describe_limits(results), *filter(None, [stale])]]
     if DIFFERENCE_KEYS & set(keys):
         warnings += [TableNote(text, OTHER_CLASS_MARK, is_warning=True) for text in describe_other_classes(results)]
     return warnings + [TableNote(text) for text in texts]

@@ -162,6 +162,17 @@ def test_stale_runs_are_marked(tmp_path: Path) -> None:
     assert "a: seeds 0, 1 stale: methods/maskclip.py changed" in text and "older (a)" in text
 
 
+def test_a_table_whose_results_are_all_stale_says_so_once_with_the_changes_that_all_share(tmp_path: Path) -> None:
+    store, older = Store(tmp_path), {"methods/maskclip.py": "1"}
+    ids = {
+        name: {0: save(store, spec_of(name), even(50, 50), code=older | extra)}
+        for name, extra in (("old", {"methods/naclip.py": "1"}), ("older", {}))
+    }
+    text = render(read_rows(store, plan_of(ids)), has_notes=False)
+    assert "All results are stale, and may be others now: methods/maskclip.py changed.\n" in text
+    assert text.count("stale") == 1
+
+
 def test_a_limited_evaluation_is_marked_as_testing_only(tmp_path: Path) -> None:
     store = Store(tmp_path)
     rows = read_rows(store, plan_of({"row": {0: save(store, spec_of(max_images=4), even(50, 50))}}))

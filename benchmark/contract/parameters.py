@@ -15,6 +15,7 @@ from benchmark.contract.frozen import copy_frozen, list_names, refuse_changes
 from benchmark.contract.predictions import UNMODIFIED_SENTENCE
 from benchmark.contract.rule import BrokenRuleError, Rule, require_training
 from benchmark.contract.subject import Subject
+from benchmark.core.frozen_modules import find_frozen_modules
 from benchmark.core.method import Method
 from benchmark.engine.checkpoint import digest_state
 
@@ -40,9 +41,9 @@ def _check_learning(subject: Subject) -> None:
 
 def _check_modes(subject: Subject) -> None:
     method = subject.in_training().eval().train()
+    frozen = find_frozen_modules(method)
     for name, part in method.named_modules():
-        parameters = [] if isinstance(part, Method) else list(part.parameters())
-        if parameters and part.training and not any(parameter.requires_grad for parameter in parameters):
+        if part in frozen and part.training and not isinstance(part, Method):
             raise BrokenRuleError(
                 f"{name!r} ({type(part).__name__}) is frozen and in training mode after train(): do not switch modes "
                 "yourself and do not override train",

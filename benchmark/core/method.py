@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmark.core.budget import Budget
+from benchmark.core.frozen_modules import find_frozen_modules
 from benchmark.core.seeding import Part, torch_generator
 from benchmark.core.split import Split
 from benchmark.core.train_split import TrainSplit, make_train_split
@@ -259,10 +260,11 @@ class Method(nn.Module, ABC):
     def train(self, mode: bool = True) -> Method:
         """Switch modes; modules whose parameters are all frozen stay in eval mode, except for methods themselves."""
         super().train(mode)
-        for module in self.modules():
-            parameters = [] if isinstance(module, Method) else list(module.parameters())
-            if parameters and not any(parameter.requires_grad for parameter in parameters):
-                module.eval()
+        if mode:
+            frozen = find_frozen_modules(self)
+            for module in self.modules():
+                if module.training and module in frozen and not isinstance(module, Method):
+                    module.eval()  # with all modules below it, which come later
         return self
 
 

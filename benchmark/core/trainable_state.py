@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from benchmark.core.frozen_modules import find_frozen_modules
 from benchmark.core.method import Method
 
 
@@ -19,9 +20,8 @@ def get_trainable_state(method: Method) -> dict[str, Any]:
         Parameters and buffers of any shape, by their names in the state dict.
     """
     parameters = method.named_parameters(remove_duplicate=False)
-    modules = method.named_modules(remove_duplicate=False)
     frozen_names = {name for name, parameter in parameters if not parameter.requires_grad}
-    frozen_prefixes = tuple(f"{name}." for name, module in modules if _is_frozen(module))
+    frozen_prefixes = tuple(_list_frozen_prefixes(method))
     return {
         name: value
         for name, value in method.state_dict().items()
@@ -29,8 +29,15 @@ def get_trainable_state(method: Method) -> dict[str, Any]:
     }
 
 
-def _is_frozen(module: nn.Module) -> bool:
-    if any(isinstance(inner, Method) for inner in module.modules()):
-        return False
-    parameters = list(module.parameters())
-    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+def _list_frozen_prefixes(method: Method) -> list[str]:
+    """Return the prefixes of the largest frozen modules without a `Method` in them."""
+    frozen, prefixes = find_frozen_modules(method), list[str]()
+    for name, module in method.named_modules(remove_duplicate=False):
+        is_below_last = prefixes and name.startswith(prefixes[-1])  # modules follow the one that they are in
+        if not is_below_last and module in frozen and not _contains_method(module):
+            prefixes.append(f"{name}.")
+    return prefixes
+
+
+def _contains_method(module: nn.Module) -> bool:
+    return any(isinstance(inner, Method) for inner in module.modules())

@@ -53,8 +53,7 @@ def _locate(subject: Subject) -> str:
 
 
 def _check_initialize(subject: Subject) -> None:
-    method = subject.build()
-    method.set_classes(subject.split.seen)
+    method = subject.before_training()
     before = copy_frozen(method)
     with torch.no_grad():
         method.train().initialize([subject.make_training_batch()])

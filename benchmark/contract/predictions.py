@@ -47,13 +47,12 @@ def _check_shapes(subject: Subject) -> None:
 
 
 def _check_neighbors(subject: Subject) -> None:
-    method, batch = subject.in_evaluation(), subject.make_prediction_batch()
-    together = predict(method, batch)
+    method, together = subject.in_evaluation(), subject.scores
     for index, sample in enumerate(subject.make_prediction_batch()):
         alone = predict(method, [sample])[0]
         if not torch.allclose(together[index], alone, atol=NEIGHBOR_TOLERANCE):
             raise BrokenRuleError(
-                f"image {sample['image_id']!r} gets other scores alone than in a batch of {len(batch)} "
+                f"image {sample['image_id']!r} gets other scores alone than in a batch of {len(together)} "
                 f"({find_difference([together[index]], [alone])}): predict each image by itself (predict_each), and "
                 "use no statistics over a batch",
                 locate_function(method, "predict"),
@@ -141,9 +140,9 @@ def _drop_tensors(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_determinism(subject: Subject) -> None:
-    scores = []
-    for seed in (0, 1):
-        method = subject.build(seed=seed)
+    scores, other = [], subject.build(seed=1)
+    other.set_classes(subject.split.seen)
+    for method in (subject.before_training(), other):
         method.set_classes(subject.split.classes)
         scores.append(predict(method.eval(), subject.make_prediction_batch()))
     difference = find_difference(*scores)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from benchmark.contract.comparison import predict
+from benchmark.contract.copies import CopySource
 from benchmark.contract.hidden_facts import TrainingData, make_training_data
 from benchmark.contract.point_samples import add_random_points
 from benchmark.contract.samples import make_caption, make_prediction_batch, make_training_batch
@@ -49,13 +51,17 @@ class Subject:
         """
         return replace(self.setup, split=split or self.split, protocol=Protocol()).build(seed)
 
+    def before_training(self) -> Method:
+        """Return a copy of the method before it is initialized: built, seen vocabulary."""
+        return self._untrained.copy() if self._untrained else self._build_for_training()
+
     def in_training(self) -> Method:
         """Return a copy of the method in the middle of its training: seen vocabulary, training mode."""
         return _begin_training(self._copy())
 
     def as_resumed(self) -> Method:
         """Return the method as a resumed run begins: built, seen vocabulary, not initialized, nothing loaded yet."""
-        return _begin_training(self._build_for_training())
+        return _begin_training(self.before_training())
 
     def in_evaluation(self) -> Method:
         """Return a copy of the method as it is evaluated: whole vocabulary, evaluation mode."""
@@ -91,6 +97,11 @@ class Subject:
         """Result of a brief training on unchanged tiny data."""
         return self.learn(make_training_data(self.split))
 
+    @cached_property
+    def scores(self) -> list[Tensor]:
+        """Scores of `make_prediction_batch` by a copy that has done nothing else, (K, height, width) each."""
+        return predict(self.in_evaluation(), self.make_prediction_batch())
+
     def list_moments(self) -> list[StepContext]:
         """Return the positions of the first, a middle and the last iteration of the budget, each once."""
         iterations = max(1, self.setup.budget.iterations)
@@ -106,27 +117,37 @@ class Subject:
         caption = make_caption([seen[label] for label in labels if label < len(seen)])
         return {**sample, "captions": (caption,)}
 
-    @cached_property
-    def _initialized(self) -> Method:
-        method = self._build_for_training()
-        if self.setup.budget.init_images:
-            with torch.no_grad():
-                method.train().initialize([self.make_training_batch()])
-        return method
-
     def _build_for_training(self) -> Method:
         method = self.build()
         method.set_classes(self.split.seen)
         return method
 
+    def _initialize(self, method: Method) -> Method:
+        if self.setup.budget.init_images:
+            with torch.no_grad():
+                method.train().initialize([self.make_training_batch()])
+        return method
+
+    @cached_property
+    def _untrained(self) -> CopySource[Method] | None:
+        """Copies of the method with the seen vocabulary, not initialized; None if it cannot be copied."""
+        return _try_to_copy(self._build_for_training())
+
+    @cached_property
+    def _initialized(self) -> CopySource[Method] | None:
+        """Copies of the initialized method; None if it cannot be copied."""
+        return _try_to_copy(self._initialize(self.before_training()))
+
     def _copy(self) -> Method:
         """Return a copy of the initialized method; one that cannot be copied is built again."""
-        try:
-            return copy.deepcopy(self._initialized)
-        except Exception:  # an attribute such as a lock or a generator
-            method = self._initialized
-            self.__dict__.pop("_initialized")
-            return method
+        return self._initialized.copy() if self._initialized else self._initialize(self.before_training())
+
+
+def _try_to_copy(method: Method) -> CopySource[Method] | None:
+    try:
+        return CopySource(method)
+    except Exception:  # an attribute such as a lock or a generator
+        return None
 
 
 def _begin_training(method: Method) -> Method:

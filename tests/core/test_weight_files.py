@@ -194,6 +194,15 @@ def test_half_precision_is_converted_when_loaded() -> None:
     assert model.weight.dtype == torch.float32 and model.weight.sum() == 2
 
 
+def test_numbers_whose_sum_is_too_large_are_finite_and_opposite_infinities_are_not() -> None:
+    layer, large = nn.Linear(2, 1), torch.full((1, 2), 3e38)
+    load_tensors(layer, {"weight": large, "bias": torch.zeros(1)}, description="file and layer")
+    assert torch.equal(layer.weight, large)
+    infinite = torch.tensor([[torch.inf, -torch.inf]])
+    with pytest.raises(ValueError, match="weight is not finite"):
+        load_tensors(layer, {"weight": infinite, "bias": torch.zeros(1)}, description="file and layer")
+
+
 def test_shapes_are_compared_by_name() -> None:
     assert compare_shapes({"a": (1,)}, {"a": (1,)}) == ""
     assert "a of the file is (1,), the model's (2,)" in compare_shapes({"a": (1,)}, {"a": (2,)})

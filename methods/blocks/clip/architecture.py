@@ -68,10 +68,12 @@ def find_architecture_file(model: str) -> Path:
     Raises:
         KeyError: There is none; the message names the nearest.
     """
-    files = {path.stem: path for folder in _list_folders() for path in folder.glob("*.json")}
-    if model not in files:
-        raise KeyError(explain_unknown_name("open_clip model", model, sorted(files)))
-    return files[model]
+    folders = _list_folders()
+    files = [file for folder in folders if (file := folder / f"{model}.json").is_file()]
+    if Path(model).name != model or not files:
+        known = {path.stem for folder in folders for path in folder.glob("*.json")}
+        raise KeyError(explain_unknown_name("open_clip model", model, sorted(known)))
+    return files[-1]
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -43,7 +44,7 @@ FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 332, 3
 @cache
 def _trees() -> dict[str, ast.Module]:
     """Syntax trees by module name."""
-    return {_module(path): ast.parse(path.read_text()) for path in _files("benchmark", "methods", "slurm")}
+    return {_module(path): ast.parse(path.read_text()) for path in _files(*OURS)}
 
 
 def _files(*folders: str) -> list[Path]:
@@ -68,8 +69,13 @@ def _nodes(tree: ast.AST, *, on_import: bool) -> Iterator[ast.AST]:
             yield from _nodes(node, on_import=on_import)
 
 
-def _imports(tree: ast.Module, *, on_import: bool = False) -> Iterator[str]:
+@cache
+def _imports(tree: ast.Module, *, on_import: bool = False) -> tuple[str, ...]:
     """Names of the modules that a tree imports: `from a import b` gives a.b where that is a module, else a."""
+    return tuple(_find_imports(tree, on_import=on_import))
+
+
+def _find_imports(tree: ast.Module, *, on_import: bool) -> Iterator[str]:
     for node in _nodes(tree, on_import=on_import):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -196,11 +202,24 @@ def test_torch_load_reads_tensors_and_nothing_that_runs() -> None:
     assert not [module for module, call in loads if "weights_only=True" not in ast.unparse(call)]
 
 
-def _functions() -> Iterator[tuple[str, ast.FunctionDef]]:
-    for path in _files("benchmark", "methods", "slurm", "tests"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                yield f"{path.relative_to(ROOT)}:{node.lineno} {node.name}", node
+class _Function(NamedTuple):
+    """Place, length and positional parameters of a function."""
+
+    name: str
+    lines: int
+    parameters: tuple[str, ...]
+
+
+@cache
+def _functions() -> tuple[_Function, ...]:
+    nodes = ((node, path) for path in _files(*OURS, "tests") for node in ast.walk(ast.parse(path.read_text())))
+    return tuple(_describe(node, path) for node, path in nodes if isinstance(node, ast.FunctionDef))
+
+
+def _describe(node: ast.FunctionDef, path: Path) -> _Function:
+    name = f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+    parameters = (argument.arg for argument in [*node.args.posonlyargs, *node.args.args])
+    return _Function(name, (node.end_lineno or 0) - node.lineno + 1, tuple(parameters))
 
 
 def test_no_file_holds_two_ideas() -> None:
@@ -209,12 +228,11 @@ def test_no_file_holds_two_ideas() -> None:
 
 
 def test_functions_stay_small() -> None:
-    lines = {name: (node.end_lineno or 0) - node.lineno + 1 for name, node in _functions()}
-    assert {name: count for name, count in lines.items() if count > FUNCTION_LINES} == {}
+    assert {function.name: function.lines for function in _functions() if function.lines > FUNCTION_LINES} == {}
 
 
 def test_public_functions_take_few_positional_parameters() -> None:
-    names = {name: [arg.arg for arg in [*node.args.posonlyargs, *node.args.args]] for name, node in _functions()}
     exempt = ("tests/", "benchmark/cli/")  # there, parameters are options, never passed by position
-    public = {name: args for name, args in names.items() if not name.startswith(exempt) and " _" not in name}
-    assert {name: args for name, args in public.items() if len({*args} - {"self", "cls"}) > POSITIONAL} == {}
+    public = [item for item in _functions() if not item.name.startswith(exempt) and " _" not in item.name]
+    many = {item.name: item.parameters for item in public if len({*item.parameters} - {"self", "cls"}) > POSITIONAL}
+    assert many == {}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -31,9 +33,14 @@ def find_commands(text: str) -> Iterator[list[str]]:
             yield words
 
 
+@cache
+def get_program() -> Any:
+    return typer.main.get_command(app)
+
+
 def explain_mistake(words: list[str]) -> str:
     """Return what is wrong with a command; empty if nothing is."""
-    command = typer.main.get_command(app)
+    command = get_program()
     while hasattr(command, "commands"):
         if not words or words[0] not in command.commands:
             return f"no command {words[:1]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmark.store.store import Store
+from benchmark.utils.exit_codes import ExitCode
 from tests.cli.shell import TINY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,14 +19,16 @@ import sys
 if "run" in sys.argv:
     import torch.cuda
     torch.cuda.device_count = lambda: 2
+    torch.cuda.is_available = lambda: False
 elif "benchmark.execution.worker" in sys.orig_argv:
     import os
-    print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), file=open(os.environ["SEEN"], "a"))
+    print("sees", os.environ.get("CUDA_VISIBLE_DEVICES"), file=open(os.environ["SEEN"], "a"), flush=True)
+    os._exit(0)
 """
 
 
 def run(folder: Path, *options: str) -> tuple[list[str], str]:
-    """Run two seeds and return what each worker saw, sorted, and the messages."""
+    """Run two seeds whose workers end at once, and return what each worker saw, sorted, and the messages."""
     (folder / "sitecustomize.py").write_text(FAKE_GPUS)
     seen = folder / "seen.txt"
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
@@ -33,7 +36,7 @@ def run(folder: Path, *options: str) -> tuple[list[str], str]:
     command = [sys.executable, "-m", "benchmark", "--runs", str(folder / "runs"), "run", TINY, "--max-images", "1"]
     command += ["--seed", "0", "--seed", "1", "--no-cost", *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == ExitCode.FINISHED_WITH_FAILURES, done.stderr
     return sorted(seen.read_text().splitlines()), done.stderr
 
 

@@ -24,7 +24,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run_id(runs: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def run_id(runs: Path, own_process: None, capsys: pytest.CaptureFixture[str]) -> str:
     """Id of a finished run on the first images; made once."""
     if not Store(runs).list_ids():
         words = ("run", TINY, "--split", "toybox", "--seed", "0", "--max-images", str(NUM_IMAGES), "--no-cost")

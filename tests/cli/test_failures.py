@@ -13,6 +13,7 @@ METHOD = str(Path(__file__).with_name("tiny_method.py"))
 SENTENCE = "ValueError in tiny_method.py:49 (losses): the loss fails as configured"
 
 
+@pytest.mark.usefixtures("own_process")
 def test_the_sentence_of_a_failure_is_the_same_everywhere(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

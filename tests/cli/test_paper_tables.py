@@ -105,6 +105,7 @@ def test_missing_runs_are_a_study_with_the_same_ids(
     assert sorted(planned) == sorted(wanted) and len(wanted) == 4
 
 
+@pytest.mark.usefixtures("own_process")
 def test_only_what_is_missing_is_in_the_study(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs, out = ("--runs", str(tmp_path / "runs")), tmp_path / "left.yaml"
     run_command(
@@ -247,6 +248,7 @@ def test_an_included_paper_whose_method_has_no_runs_is_answered_with_its_tables(
     assert "'cliper' is a paper: give one of its tables: cliper/main" in err and "no runs of a method" in err
 
 
+@pytest.mark.usefixtures("own_process")
 def test_what_was_run_is_printed_by_the_name_of_its_table(
     paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

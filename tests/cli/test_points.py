@@ -10,6 +10,8 @@ import pytest
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 
+pytestmark = pytest.mark.usefixtures("own_process")
+
 SHORT = ("--split", "toybox", "--seed", "0", "--max-images", "2", "--no-cost")
 
 

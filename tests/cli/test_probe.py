@@ -11,6 +11,8 @@ from benchmark.evaluation.scores import score
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command
 
+pytestmark = pytest.mark.usefixtures("own_process")
+
 SHORT = ("--split", "toybox", "--seed", "0", "--max-images", "2", "--no-cost")
 
 

@@ -24,15 +24,16 @@ def archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     return out
 
 
-@pytest.mark.parametrize("fmt", FORMATS)
 def test_a_store_filled_by_an_archive_prints_the_table_in_it(
-    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], fmt: str
+    archive: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new, out = ("--runs", str(tmp_path / "new")), tmp_path / "table"
+    new = ("--runs", str(tmp_path / "new"))
     result = run_command(capsys, *new, "import", str(archive))
     assert result.code == 0 and "6 new" in result.out and "plan demo: new" in result.out
-    assert run_command(capsys, *new, "table", "demo", "--format", fmt, "--out", str(out)).code == 0
-    assert out.read_bytes() == read_members(archive)[f"tables/demo.{fmt}"]
+    for fmt in FORMATS:
+        out = tmp_path / f"demo.{fmt}"
+        assert run_command(capsys, *new, "table", "demo", "--format", fmt, "--out", str(out)).code == 0
+        assert out.read_bytes() == read_members(archive)[f"tables/demo.{fmt}"]
 
 
 def test_check_takes_nothing_in_and_names_what_differs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import zipfile
 from collections.abc import Callable
@@ -24,17 +25,24 @@ from tests.exchange.archives import Members, change, find_member, read_members
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    store = Store(tmp_path / "theirs")
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a store and its archive, which tests copy."""
+    folder = tmp_path_factory.mktemp("exported")
+    store = Store(folder / "theirs")
     store.write_plan(two_rows(store))
-    return store
+    export_results(store, ["demo"], folder / "a.zip")
+    return folder
 
 
 @pytest.fixture
-def archive(store: Store, tmp_path: Path) -> Path:
-    export_results(store, ["demo"], tmp_path / "a.zip")
-    return tmp_path / "a.zip"
+def store(exported: Path, tmp_path: Path) -> Store:
+    return Store(shutil.copytree(exported / "theirs", tmp_path / "theirs"))
+
+
+@pytest.fixture
+def archive(exported: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(exported / "a.zip", tmp_path / "a.zip"))
 
 
 @pytest.fixture

@@ -21,14 +21,20 @@ REPLACED = {
     "cliper/finer by DINO": {"dense.fine.proxy": UNTRAINED},
 }
 """Settings of variants whose weights would have to be downloaded: a tiny random model of the same kind."""
-SMALLER = {"zsseg": {"segmenter.queries": 4}}
-"""Settings of methods whose time goes to many parts of one kind: each of the 12 regions of an image passes CLIP."""
+FINE_PACL = ("PACL", "captions of seen classes", "value-path tokens", "pooling scale 10")
+SMALLER = {
+    "zsseg": {"segmenter.queries": 4},
+    "pacl_sup": {"patches.shifts": 2},
+    **{f"pacl/{variant}": {"patches.shifts": 2} for variant in FINE_PACL},
+}
+"""Settings of methods and variants whose time goes to many parts of one kind: each of the 12 regions of an image, or of
+its 16 shifted copies, passes CLIP."""
 
 
 @lru_cache(maxsize=4)  # not all: the methods of every case would fill gigabytes
 def subject_of(case: str) -> Subject:
     """Return a variant under test, with the presets of toybox."""
-    overrides = SMALLER.get(case.partition("/")[0], {}) | REPLACED.get(case, {})
+    overrides = SMALLER.get(case.partition("/")[0], {}) | SMALLER.get(case, {}) | REPLACED.get(case, {})
     return next(make_subjects(case, split=SPLIT.name, overrides=overrides))
 
 

@@ -72,7 +72,7 @@ def get_first_batches() -> list[Batch]:
 
 @cache
 def get_init_batches() -> list[Batch]:
-    return [move_to_device(batch, CPU) for batch in load_data().init_batches(256)]
+    return [move_to_device(batch, CPU) for batch in load_data().init_batches(96)]
 
 
 @pytest.mark.parametrize("variant", ["Chimera-Seg", "no CSH", "full-CLIP head", "no CSH, two-layer MLP"])

@@ -14,7 +14,11 @@ from methods.blocks.padding import encode_without_padding
 from methods.chimera_seg import ChimeraSeg
 from tests.methods.cases import CASES, in_evaluation, in_training, subject_of
 
-TRAINED = [case for case in CASES if subject_of(case).setup.budget.iterations]
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request: pytest.FixtureRequest) -> str:
+    """Return a variant; one after the other, so that each is built once for all tests."""
+    return str(request.param)
 
 
 def make_padded_batch(case: str, content: str = "") -> Batch:
@@ -29,14 +33,12 @@ def make_padded_batch(case: str, content: str = "") -> Batch:
     return [{**first, "image": image, "sem_seg": labels, "valid_size": (13, 32)}, {**second, "valid_size": (32, 32)}]
 
 
-@pytest.mark.parametrize("case", TRAINED)
 def test_the_content_of_padding_changes_no_loss(case: str) -> None:
     first, second = (in_training(case).losses(make_padded_batch(case, content)) for content in ("one", "other"))
     assert first.keys() == second.keys()
     assert all(torch.equal(loss, second[name]) for name, loss in first.items())
 
 
-@pytest.mark.parametrize("case", CASES)
 def test_the_content_of_padding_changes_no_prediction(case: str) -> None:
     def predict(content: str) -> Tensor:
         batch = subject_of(case).add_tags(make_padded_batch(case, content))
@@ -46,12 +48,12 @@ def test_the_content_of_padding_changes_no_prediction(case: str) -> None:
     assert torch.equal(predict("one"), predict("other"))
 
 
-@pytest.mark.parametrize("case", ["chimera_seg/Chimera-Seg", "chimera_seg/no CSH"])
-def test_the_content_of_padding_changes_no_initial_value(case: str) -> None:
+@pytest.mark.parametrize("variant", ["chimera_seg/Chimera-Seg", "chimera_seg/no CSH"])
+def test_the_content_of_padding_changes_no_initial_value(variant: str) -> None:
     def initialize(content: str) -> dict[str, Tensor]:
-        method = in_training(case)
+        method = in_training(variant)
         with torch.no_grad():
-            method.initialize([make_padded_batch(case, content)])
+            method.initialize([make_padded_batch(variant, content)])
         return cast(dict[str, Tensor], method.state_dict())
 
     first, second = initialize("one"), initialize("other")
@@ -59,7 +61,7 @@ def test_the_content_of_padding_changes_no_initial_value(case: str) -> None:
 
 
 def test_the_teacher_sees_the_image_without_its_padding() -> None:
-    case = "chimera_seg/Chimera-Seg"
-    method, batch = cast(ChimeraSeg, in_training(case)), make_padded_batch(case)
+    variant = "chimera_seg/Chimera-Seg"
+    method, batch = cast(ChimeraSeg, in_training(variant)), make_padded_batch(variant)
     cls = encode_without_padding(method.encode_cls, batch)
     torch.testing.assert_close(cls[0], method.encode_cls(batch[0]["image"][None, :, :13])[0])

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmark.core.run_state import RunState
 from tests.slurm.scenarios.grid import Grid
 from tests.slurm.scenarios.job_attempt import JobAttempt
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_killed_worker_is_restarted_within_its_job(plain_grid: Grid) -> None:

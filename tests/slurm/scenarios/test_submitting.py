@@ -38,7 +38,7 @@ def test_two_concurrent_submissions_send_every_run_once(grid: Grid) -> None:
     assert len(grid.list_queue()) == 3
 
 
-@pytest.mark.parametrize("accounts", ["grid", "plain_grid"])
+@pytest.mark.parametrize("accounts", ["grid", pytest.param("plain_grid", marks=pytest.mark.slow)])
 def test_a_job_whose_submitter_was_killed_is_adopted(accounts: str, request: pytest.FixtureRequest) -> None:
     grid: Grid = request.getfixturevalue(accounts)
     grid.write_study(held=True)
@@ -49,6 +49,7 @@ def test_a_job_whose_submitter_was_killed_is_adopted(accounts: str, request: pyt
     assert grid.state(grid.run) == RunState.WAITING and len(grid.list_queue()) == 1
 
 
+@pytest.mark.slow
 def test_a_job_that_starts_after_its_submitter_was_killed_is_adopted(plain_grid: Grid) -> None:
     plain_grid.write_study()
     plain_grid.kill_submitter(after_sending=True)
@@ -72,6 +73,7 @@ def test_a_submission_whose_answer_was_lost_is_found_and_not_sent_twice(
     assert len(plain_grid.list_queue()) == 2 and set(plain_grid.states()) == {RunState.WAITING}
 
 
+@pytest.mark.slow
 def test_runs_whose_submitter_was_killed_before_sending_are_sent_by_the_next(plain_grid: Grid) -> None:
     plain_grid.write_study(held=True)
     plain_grid.kill_submitter(after_sending=False)

@@ -37,7 +37,7 @@ def _check_signature(subject: Subject) -> None:
 
 
 def _check_repetition(subject: Subject, method: Method) -> None:
-    different = list_changes(copy_state(method), subject.build())
+    different = list_changes(copy_state(method), subject.as_built())
     if different:
         raise BrokenRuleError(
             f"two methods built with one seed have different values of {', '.join(map(repr, different[:3]))}: draw "

@@ -27,11 +27,10 @@ def _check_sources(subject: Subject) -> None:
         for line, name in _find_reading_imports(file):
             raise BrokenRuleError(f"imports {name}, which reads data or splits: {ADVICE}", f"{file.name}:{line}")
     with watch_split_files(subject.files, subject.split.name) as opened:
-        method = subject.build()
-        method.set_classes(subject.split.seen)
+        method = subject.before_training()
         method.train().losses(subject.make_training_batch())
         predict(method.eval(), subject.make_prediction_batch())
-    for item in [*subject.opened, *opened]:
+    for item in [*subject.opened, *subject.opened_in_build, *opened]:
         raise BrokenRuleError(f"opens {item.name}, which holds the unseen names: {ADVICE}", item.place)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,13 +15,20 @@ from benchmark.contract.copies import CopySource
 from benchmark.contract.hidden_facts import TrainingData, make_training_data
 from benchmark.contract.point_samples import add_random_points
 from benchmark.contract.samples import make_caption, make_prediction_batch, make_training_batch
-from benchmark.contract.split_files import OpenedFile
+from benchmark.contract.split_files import OpenedFile, watch_split_files
 from benchmark.contract.training import Learned, train_briefly
 from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.protocol import Protocol
 from benchmark.core.split import Split
 from benchmark.core.types import Batch, Sample
 from benchmark.planning.method_setup import MethodSetup
+
+
+class _Built(NamedTuple):
+    """Source of copies of a method that was built, None if it cannot be copied, and the split files that it opened."""
+
+    source: CopySource[Method] | None
+    opened: tuple[OpenedFile, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,9 +59,15 @@ class Subject:
         """
         return replace(self.setup, split=split or self.split, protocol=Protocol()).build(seed)
 
+    def as_built(self) -> Method:
+        """Return a copy of the method before its vocabulary is set; one that cannot be copied is built again."""
+        return self._built.source.copy() if self._built.source else self.build()
+
     def before_training(self) -> Method:
         """Return a copy of the method before it is initialized: built, seen vocabulary."""
-        return self._untrained.copy() if self._untrained else self._build_for_training()
+        method = self.as_built()
+        method.set_classes(self.split.seen)
+        return method
 
     def in_training(self) -> Method:
         """Return a copy of the method in the middle of its training: seen vocabulary, training mode."""
@@ -117,21 +131,22 @@ class Subject:
         caption = make_caption([seen[label] for label in labels if label < len(seen)])
         return {**sample, "captions": (caption,)}
 
-    def _build_for_training(self) -> Method:
-        method = self.build()
-        method.set_classes(self.split.seen)
-        return method
-
     def _initialize(self, method: Method) -> Method:
         if self.setup.budget.init_images:
             with torch.no_grad():
                 method.train().initialize([self.make_training_batch()])
         return method
 
+    @property
+    def opened_in_build(self) -> tuple[OpenedFile, ...]:
+        """Split files that the method opened while it was built."""
+        return self._built.opened
+
     @cached_property
-    def _untrained(self) -> CopySource[Method] | None:
-        """Copies of the method with the seen vocabulary, not initialized; None if it cannot be copied."""
-        return _try_to_copy(self._build_for_training())
+    def _built(self) -> _Built:
+        with watch_split_files(self.files, self.split.name) as opened:
+            method = self.build()
+        return _Built(_try_to_copy(method), tuple(opened))
 
     @cached_property
     def _initialized(self) -> CopySource[Method] | None:

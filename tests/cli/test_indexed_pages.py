@@ -32,6 +32,7 @@ def write(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monk
     """Return a function that writes the page of the study and returns it with the number of times it was drawn."""
     collect = Mock(wraps=reports.collect_table)
     monkeypatch.setattr("benchmark.cli.report.collect_table", collect)
+    monkeypatch.setattr("benchmark.report.html.study_report.draw_figures", lambda *_: ())  # they take all the time
 
     def write(*options: str) -> tuple[bytes, int]:
         collect.reset_mock()

@@ -29,7 +29,7 @@ from benchmark.utils.exit_codes import ExitCode
 if TYPE_CHECKING:
     from benchmark.core.run_spec import RunSpec
     from benchmark.execution.worker_process import WorkerResources
-    from benchmark.store.cleanup import Kind, Leftover
+    from benchmark.store.cleanup import ForeignPath, Kind, Leftover
     from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
 
@@ -191,9 +191,10 @@ def clean(
     ids = dict.fromkeys([*store.list_ids(), *(run_id for plan in known.values() for run_id in plan.ids)])
     status = query_status(store, list(ids))
     states = {run.id: run.state for run in status.runs}
-    leftovers = list_leftovers(store, wanted or list(Kind), states)
+    leftovers, foreign = list_leftovers(store, wanted or list(Kind), states)
     for kind in wanted or Kind:
         _print_leftovers(store, kind, [leftover for leftover in leftovers if leftover.kind is kind])
+    _print_foreign(store, foreign)
     for line in [
         *(f"warning: {problem}; until then all stale runs are kept" for problem in problems),
         *status.queue.notes,
@@ -223,6 +224,13 @@ def _print_leftovers(store: Store, kind: Kind, leftovers: Sequence[Leftover]) ->
         print_line(f"  {format_size(leftover.size):>7}  {path}" + (f"  ({label})" if label else ""))
     if len(leftovers) > len(shown):
         print_line(f"  … and {len(leftovers) - len(shown)} more")
+
+
+def _print_foreign(store: Store, foreign: Sequence[ForeignPath]) -> None:
+    for entry in foreign[:SHOWN_LEFTOVERS]:
+        print_note(f"left alone: {entry.path.relative_to(store.root)}, {entry.reason}")
+    if len(foreign) > SHOWN_LEFTOVERS:
+        print_note(f"left alone: {len(foreign) - SHOWN_LEFTOVERS} more")
 
 
 def _delete(leftovers: Sequence[Leftover], *, is_confirmed: bool) -> None:

@@ -101,6 +101,8 @@ def _open_scratch() -> Iterator[Path]:
 def _open_staging(store: Store) -> Iterator[Path]:
     """Yield an empty folder beside the runs that no other process uses; it is removed in the end."""
     folder = store.root / STAGING
+    if folder.is_symlink():
+        raise ValueError(f"{folder} is a link, and what it leads to would be deleted: remove the link")
     is_new = not store.root.exists()
     try:
         with hold_lock(folder):

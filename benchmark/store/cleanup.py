@@ -2,11 +2,14 @@
 
 Listing changes nothing. A run is deleted under its lock and only if its state is still the listed one: its folder is
 renamed first, so that a crash leaves no half run but a draft, which the next cleaning lists.
+
+Only what this program has written is deleted, by its name, and nothing behind a link below the folder of the store.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,14 +18,15 @@ from pathlib import Path
 
 from benchmark.core.run_state import RunState
 from benchmark.store.disk_usage import measure_size
-from benchmark.store.index.index_file import FOLDER
-from benchmark.store.reruns import REPLACED, open_rerun_store
+from benchmark.store.index.index_file import FOLDER, is_index_file
+from benchmark.store.reruns import REPLACED, is_replaced, open_rerun_store
 from benchmark.store.staleness import find_changes
-from benchmark.store.store import Store
-from benchmark.utils.drafts import PREFIX, has_live_writer, is_abandoned
+from benchmark.store.store import RUN_ID, Store
+from benchmark.utils.drafts import PREFIX, has_live_writer, is_abandoned, is_draft
 from benchmark.utils.lock import BusyError, find_owner, hold_lock
 
 DELETED = ".deleted-"
+_DELETED_NAME = re.compile(rf"{re.escape(DELETED)}{RUN_ID}")
 
 
 class Kind(StrEnum):
@@ -57,15 +61,38 @@ class Leftover:
     size: int
 
 
-def list_leftovers(store: Store, kinds: Sequence[Kind], states: Mapping[str, RunState]) -> list[Leftover]:
-    """List what can be deleted.
+@dataclass(frozen=True)
+class ForeignPath:
+    """A file, folder or link where leftovers are, which is left alone.
+
+    Attributes:
+        path: Path of the file, folder or link.
+        reason: Why it is left alone.
+    """
+
+    path: Path
+    reason: str
+
+
+def list_leftovers(
+    store: Store, kinds: Sequence[Kind], states: Mapping[str, RunState]
+) -> tuple[list[Leftover], list[ForeignPath]]:
+    """List what can be deleted, and what lies among it and is left alone.
 
     Args:
         store: Store to clean.
         kinds: Wanted kinds.
         states: State of every run that has a folder or is planned, as processes and schedulers report it.
     """
-    return [Leftover(kind, path, measure_size(path)) for kind in kinds for path in _FINDERS[kind](store, states)]
+    leftovers, foreign = [], {}
+    found = [(kind, path) for kind in kinds for path in _FINDERS[kind](store, states)]
+    for kind, path in found:
+        obstacle = _find_obstacle(store, kind, path)
+        if obstacle is None:
+            leftovers.append(Leftover(kind, path, measure_size(path)))
+        else:
+            foreign[obstacle.path] = obstacle
+    return leftovers, list(foreign.values())
 
 
 def list_stale_in_plans(store: Store, states: Mapping[str, RunState]) -> list[str]:
@@ -128,7 +155,8 @@ def _find_drafts(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]
     yield from sorted(store.root.rglob(f"{DELETED}*"))
     for path in sorted(store.root.rglob(f"{PREFIX}*")):
         owner = path.relative_to(store.root).parts[0]
-        if owner not in active and not has_live_writer(path) and (owner in states or is_abandoned(path)):
+        is_over = owner not in active and not has_live_writer(path) and (owner in states or is_abandoned(path))
+        if is_over or not is_draft(path):
             yield path
 
 
@@ -136,7 +164,8 @@ def _find_plans(store: Store, states: Mapping[str, RunState]) -> Iterator[Path]:
     """Yield plans of runs that were never started, with their memos."""
     for name, plan in store.read_plans()[0].items():
         if all(states.get(run_id, RunState.MISSING) is RunState.MISSING for run_id in plan.ids):
-            yield from sorted(store.root.glob(f"plans/{name}.json")) + sorted(store.root.glob(f"plans/{name}.memo"))
+            paths = (store.root / "plans" / f"{name}{suffix}" for suffix in (".json", ".memo"))
+            yield from (path for path in paths if path.exists())
 
 
 def _find_replaced(store: Store, _states: Mapping[str, RunState]) -> Iterator[Path]:
@@ -155,6 +184,29 @@ _FINDERS: dict[Kind, Callable[[Store, Mapping[str, RunState]], Iterator[Path]]] 
     Kind.REPLACED: _find_replaced,
     Kind.INDEX: _find_index,
 }
+
+
+def _is_draft_or_deleted(path: Path) -> bool:
+    return is_draft(path) or (_DELETED_NAME.fullmatch(path.name) is not None and path.is_dir())
+
+
+_NAME_TESTS: dict[Kind, Callable[[Path], bool]] = {
+    Kind.DRAFTS: _is_draft_or_deleted,
+    Kind.REPLACED: is_replaced,
+    Kind.INDEX: lambda path: is_index_file(path) or is_draft(path),
+}
+"""Tests of names in folders in which other programs may write, too; the other kinds are found by their content."""
+
+
+def _find_obstacle(store: Store, kind: Kind, path: Path) -> ForeignPath | None:
+    """Return what keeps a path from being deleted: a link on the way to it, or a name that is not ours."""
+    inner = path.relative_to(store.root)
+    for part in (*reversed(inner.parents[:-1]), inner):
+        if (store.root / part).is_symlink():
+            return ForeignPath(store.root / part, f"a link to {os.readlink(store.root / part)}")
+    if kind in _NAME_TESTS and not _NAME_TESTS[kind](path):
+        return ForeignPath(path, "not written by chimera-bench")
+    return None
 
 
 def _make_plan_test(store: Store) -> Callable[[str], bool]:

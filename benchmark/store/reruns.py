@@ -10,21 +10,28 @@ run makes the second one.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmark.core.run_state import RunState
-from benchmark.store.store import Store
+from benchmark.store.store import RUN_ID, Store
 from benchmark.utils.lock import hold_lock
 
 RERUNS = "reruns"
 REPLACED = "replaced"
+_REPLACED_NAME = re.compile(rf"{RUN_ID}\.(\d{{8}}T\d{{6}}(\.\d+)?|\d+)")
 
 
 def open_rerun_store(store: Store) -> Store:
     """Return the store of the reruns of a store's runs."""
     return Store(store.root / RERUNS)
+
+
+def is_replaced(path: Path) -> bool:
+    """Return whether a path is a folder with the name of a result that `rerun` or `merge` has moved aside."""
+    return _REPLACED_NAME.fullmatch(path.name) is not None and path.is_dir()
 
 
 def replace_result(store: Store, run_id: str) -> Path | None:
@@ -52,7 +59,12 @@ def replace_result(store: Store, run_id: str) -> Path | None:
             aside = store.root / REPLACED / f"{run_id}.{datetime.now(UTC).strftime('%Y%m%dT%H%M%S.%f')}"
             aside.parent.mkdir(exist_ok=True)
             os.rename(old.path, aside)
-        os.rename(new.path, old.path)
+        try:
+            os.rename(new.path, old.path)
+        except OSError:  # as from another file system, if the folder of the reruns is a link
+            if aside is not None:
+                os.rename(aside, old.path)
+            raise
     if aside is not None:
         (aside / "lock").unlink(missing_ok=True)
     return aside

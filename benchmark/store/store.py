@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 _MATCHERS: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
 FEW_RUNS = 5
 """Largest number of runs that a message lists."""
-_ID = re.compile(r".+-s\d+-[0-9a-f]{16}")
+RUN_ID = r".+-s\d+-[0-9a-f]{16}"
+"""Regular expression of the names of runs' folders."""
+_ID = re.compile(RUN_ID)
 
 
 class Store:

@@ -1,7 +1,8 @@
 """Drafts of files that are renamed when they are complete; a killed process leaves its drafts behind.
 
 The name of a draft tells which process writes it, so that drafts of processes that have ended can be deleted, and none
-of a live process ever is: `.draft-<host>-<process id>-<start time>-<random>-<name of the file>`.
+of a live process ever is: `.draft-<host>-<process id>-<start time>-<random>-<name of the file>`. Files with other names
+are of other programs, and never count as abandoned.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchmark.utils.processes import is_process_alive, read_start_time
 
 PREFIX = ".draft-"
 MAX_SILENCE_S = 3600.0
-"""Age after which a draft of another host, or of an unknown process, counts as abandoned."""
+"""Age after which a draft of another host counts as abandoned."""
 MAX_NAME_LENGTH = 160
 """Number of last characters of a file's name that its draft keeps."""
 
@@ -33,8 +34,13 @@ def make_draft_path(path: Path) -> Path:
     return path.with_name(f"{PREFIX}{owner}-{uuid.uuid4().hex[:8]}-{path.name[-MAX_NAME_LENGTH:]}")
 
 
+def is_draft(path: Path) -> bool:
+    """Return whether a path has the name of a draft."""
+    return _OWNER.fullmatch(path.name) is not None
+
+
 def has_live_writer(draft: Path) -> bool | None:
-    """Return whether the process that writes a draft is alive; None if it is of another host or unknown."""
+    """Return whether the process that writes a draft is alive; None if it is of another host."""
     owner = _OWNER.fullmatch(draft.name)
     if owner is None or owner["host"] != _digest_host():
         return None
@@ -42,7 +48,9 @@ def has_live_writer(draft: Path) -> bool | None:
 
 
 def is_abandoned(draft: Path) -> bool:
-    """Return whether no live process writes a draft; False if there is no such file."""
+    """Return whether no live process writes a draft; False if there is no such file, or if it is no draft."""
+    if not is_draft(draft):
+        return False
     is_live = has_live_writer(draft)
     if is_live is not None:
         return not is_live

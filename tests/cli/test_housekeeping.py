@@ -137,6 +137,16 @@ def test_clean_deletes_only_if_told(store: Store, capsys: pytest.CaptureFixture[
     assert store.list_ids() == [done]
 
 
+def test_clean_says_what_it_leaves_alone(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    add(store, 0)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "runs-0").touch()
+    (store.root / "index").symlink_to(tmp_path / "mine")
+    code, out, err = run_command(capsys, "clean", "--index", "--yes")
+    assert (code, out) == (0, "index: 0\n") and f"left alone: index, a link to {tmp_path / 'mine'}" in err
+    assert (tmp_path / "mine" / "runs-0").exists()
+
+
 def test_clean_keeps_stale_results_of_plans_and_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     run_id = add(store, 0, code={"methods/maskclip.py": "older"})
     store.write_plan(plan_of({"paper": {0: run_id}}))

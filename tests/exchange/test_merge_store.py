@@ -188,3 +188,14 @@ def test_a_store_is_not_merged_into_itself_and_a_folder_without_runs_is_refused(
         merge(tmp_path / "project", Store(tmp_path / "other"))
     with pytest.raises(FileNotFoundError, match="no folder or archive"):
         merge(tmp_path / "nowhere", ours)
+
+
+def test_a_merge_deletes_nothing_behind_a_link(ours: Store, theirs: Store, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "letter.txt").touch()
+    save(theirs, spec_of(), even(80, 60))
+    ours.root.mkdir(exist_ok=True)
+    (ours.root / ".merge").symlink_to(tmp_path / "mine")
+    with pytest.raises(ValueError, match="is a link"):
+        merge(theirs.root, ours)
+    assert (tmp_path / "mine" / "letter.txt").exists()

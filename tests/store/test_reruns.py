@@ -65,3 +65,19 @@ def test_a_crash_between_the_two_moves_loses_nothing(store: Store, monkeypatch: 
     assert store.run(run_id).read_state() is RunState.MISSING
     assert replace_result(store, run_id) is None
     assert store.run(run_id).read_counts().digest() == NEW.digest()
+
+
+def test_reruns_on_another_disk_leave_the_old_result_in_its_place(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = save(open_rerun_store(store), spec_of(), NEW)
+
+    def rename(source: Path, target: Path) -> None:
+        if "reruns" in Path(source).parts:
+            raise OSError(18, "Invalid cross-device link")
+        Path(source).replace(target)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(OSError, match="cross-device"):
+        replace_result(store, run_id)
+    assert store.run(run_id).read_counts().digest() == OLD.digest()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import zlib
 from contextlib import suppress
 from functools import cache
@@ -22,6 +23,7 @@ from benchmark.utils.paths import ROOT
 
 FOLDER = "index"
 """Folder of the index below that of the runs."""
+_NAME = re.compile(r"runs-\d+|report-[0-9a-f]{32}-\d+")
 FORMAT = 1
 """Version of the files; those of another version are ignored."""
 SOURCES = ("benchmark", "methods", "results", "slurm", "splits")
@@ -33,6 +35,11 @@ PACKAGES = ("fonttools", "jinja2", "matplotlib", "numpy", "pandas", "pydantic", 
 def get_user_name() -> str:
     """Return the part of a file's name that tells whose it is: what one user may read, another may not."""
     return str(os.geteuid())
+
+
+def is_index_file(path: Path) -> bool:
+    """Return whether a path has the name of a file of the index, of any user, and is no link."""
+    return _NAME.fullmatch(path.name) is not None and path.is_file() and not path.is_symlink()
 
 
 def read_index_file(path: Path) -> str | None:

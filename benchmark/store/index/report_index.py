@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmark.store.contract_record import list_contract_folders
 from benchmark.store.index.file_identity import Identities
-from benchmark.store.index.index_file import FOLDER, get_user_name, read_index_file, write_index_file
+from benchmark.store.index.index_file import FOLDER, get_user_name, is_index_file, read_index_file, write_index_file
 from benchmark.store.staleness import Surroundings, are_unchanged, describe_surroundings
 from benchmark.store.store import Store
 
@@ -154,6 +154,7 @@ def _write(path: Path, identity: str, files: Mapping[str, str], report: Report) 
     }
     write_index_file(path, json.dumps(content), max_bytes=MAX_BYTES)
     with suppress(OSError):
-        reports = sorted(path.parent.glob("report-*"), key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        own = filter(is_index_file, path.parent.glob("report-*"))
+        reports = sorted(own, key=lambda file: file.stat().st_mtime_ns, reverse=True)
         for file in reports[MAX_REPORTS:]:
             file.unlink()

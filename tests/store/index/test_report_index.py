@@ -163,6 +163,14 @@ def test_the_number_of_reports_is_bounded(table: Table, monkeypatch: pytest.Monk
     assert len(list((table.store.root / "index").iterdir())) == 2
 
 
+def test_reports_of_other_programs_are_not_deleted(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_index, "MAX_REPORTS", 1)
+    (table.store.root / "index").mkdir()
+    (table.store.root / "index" / "report-of-mine").touch()
+    table.print("--digits", "2")
+    assert (table.store.root / "index" / "report-of-mine").exists()
+
+
 def test_the_report_of_a_small_store_is_not_kept(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report_index, "MIN_BYTES", 2**30)
     table.print()

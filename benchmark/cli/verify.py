@@ -128,7 +128,7 @@ def _verify_table(
     from benchmark.execution.listed_table import read_listed_table
     from benchmark.execution.verify_table import Outcome, compare_with_table
 
-    table = read_listed_table(file, seeds=seeds)
+    table = read_listed_table(file, seeds=seeds, plans=store.list_plans())
     if runs_missing:
         _run_missing(store, table, jobs=jobs)
     check = compare_with_table(table, store)

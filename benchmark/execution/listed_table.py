@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from benchmark.core.paper_tables import is_table, read_name
 from benchmark.evaluation.scores import Convention
 from benchmark.execution.listed_means import list_contradictions
 from benchmark.execution.listed_rows import ListedRun, SplitRow, StatedSplit, TableFile, is_one_result
@@ -33,24 +36,25 @@ class ListedTable:
     splits: tuple[StatedSplit, ...] = ()
 
 
-def read_listed_table(path: Path, *, seeds: Sequence[int] = ()) -> ListedTable:
+def read_listed_table(path: Path, *, seeds: Sequence[int] = (), plans: Sequence[str] = ()) -> ListedTable:
     """Read the finished runs of a table's JSON file.
 
     Args:
         path: File that `table --format json` wrote.
         seeds: Seeds to keep; if empty, all. The one run of a deterministic row stands for every seed.
+        plans: Names of saved plans, which a message may give for what the file is of.
 
     Raises:
         OSError: The file cannot be read.
         ValueError: The file is not the JSON file of a study's table, or lists no finished run of these seeds.
     """
+    content = path.read_bytes()
     try:
-        value = TableFile.model_validate_json(path.read_bytes())
+        value = TableFile.model_validate_json(content)
         rows = [(row, row.list_finished()) for row in value.list_rows()]
     except ValidationError as error:
-        advice = "write it with chimera-bench table STUDY --format json"
         problem = describe_first_error(error, TableFile)
-        raise ValueError(f"{path} is no table of this version ({problem}): {advice}") from error
+        raise ValueError(f"{path} is {_describe_other_file(content, problem, plans)}") from error
     runs = tuple((row.label, run) for row, finished in rows for run in _select_seeds(finished, seeds))
     if not runs:
         raise ValueError(f"{path} lists no finished run" + (f" of the seeds {list(seeds)}" if seeds else ""))
@@ -61,6 +65,25 @@ def read_listed_table(path: Path, *, seeds: Sequence[int] = ()) -> ListedTable:
         contradictions=tuple(list_contradictions(value)),
         splits=tuple(value.list_splits()),
     )
+
+
+def _describe_other_file(content: bytes, problem: str, plans: Sequence[str]) -> str:
+    """Return what a file is that lists no counts of runs, what is expected, and the command that writes it."""
+    names, kind, value = ["STUDY"], "not the JSON file of a table", None
+    try:
+        value = json.loads(content)
+    except ValueError as error:
+        kind, problem = "not JSON", str(error)
+    if isinstance(value, list):
+        problem = "it holds a list"
+    elif isinstance(value, dict) and "rows" in value and "convention" in value:
+        kind = "no table of this version"
+    elif isinstance(value, dict) and "lines" in value and is_table(str(value.get("table"))):
+        name = read_name(value["table"])
+        names = name.select_plans(plans) or [name.plan]
+        kind, problem = f"the paper's table {name}", "it has no pixel counts of its runs"
+    command = shlex.join(["chimera-bench", "table", *names, "--format", "json", "--out", "FILE"])
+    return f"{kind} ({problem}): expected the table of a study as JSON, which this writes: {command}"
 
 
 def _select_seeds(finished: Sequence[ListedRun], seeds: Sequence[int]) -> list[ListedRun]:

@@ -107,9 +107,37 @@ def test_another_json_file_is_refused_in_one_line(table: Path, damage: Any) -> N
     value = json.loads(table.read_text())
     damage(value)
     table.write_text(json.dumps(value))
-    with pytest.raises(ValueError, match=r"table.json is no table of this version .*: write it with") as caught:
+    with pytest.raises(
+        ValueError, match=r"table.json is .* \(.*\): expected .* this writes: chimera-bench table STUDY --format json"
+    ) as caught:
         read_listed_table(table)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("{", "not JSON"),
+        ("row,hiou\n", "not JSON"),
+        ("[]", "not the JSON file of a table"),
+        ('{"rows": 1, "convention": "d2-main"}', "no table of this version"),
+    ],
+)
+def test_a_message_says_what_the_file_is(tmp_path: Path, content: str, kind: str) -> None:
+    (tmp_path / "other").write_text(content)
+    with pytest.raises(ValueError, match=rf"other is {kind} \("):
+        read_listed_table(tmp_path / "other")
+
+
+@pytest.mark.parametrize(
+    ("plans", "words"),
+    [([], "chimera-seg.components"), (["demo", "chimera-seg.components.voc12"], "chimera-seg.components.voc12")],
+)
+def test_of_a_papers_table_the_message_names_the_study_to_print(tmp_path: Path, plans: list[str], words: str) -> None:
+    path = tmp_path / "components.json"
+    path.write_text(json.dumps({"table": "chimera-seg/components", "lines": []}))
+    with pytest.raises(ValueError, match=rf"the paper's table .*: chimera-bench table {words} --format json --out"):
+        read_listed_table(path, plans=plans)
 
 
 def test_rows_of_several_splits_are_told_apart(tmp_path: Path) -> None:

@@ -1,11 +1,20 @@
-"""Printing and formatting shared by all commands."""
+"""Printing and formatting shared by all commands.
+
+What is said to the user repeats the global options --runs and --data in its commands, so that they work when they are
+pasted. `Store.format_command` writes them if the store is known; `print_line` and `print_note` complete the commands of
+other parts, such as those in an error about a dataset. Results are printed as they are, by `print_result` and
+`print_json`: a table has the same bytes whatever folder it was made from, so its notes name no folder, and those with
+commands are repeated on stderr.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -28,6 +37,33 @@ FOLDED_ROWS = 200
 
 _collections: list[list[str]] = []
 """Lists of the contexts of `collect_notes`."""
+_global_options: dict[str, Any] = {}
+"""Arguments of the `Store` that the global options of this process's command make; see `set_global_options`."""
+_command = re.compile(r"(?!)")
+"""Pattern of a command without global options; nothing before `set_global_options`."""
+
+
+def set_global_options(runs: Path, options: Sequence[str], *, commands: Iterable[str]) -> None:
+    """Set the global options that printed commands repeat.
+
+    Args:
+        runs: Folder of the runs.
+        options: Other global options that the user gave.
+        commands: Names of all commands.
+    """
+    global _command
+    _global_options.update(root=runs, options=options)
+    _command = re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)")
+
+
+def complete_commands(text: str) -> str:
+    """Return a text whose commands have the global options of the user's command; those with options are kept."""
+    if not _command.search(text):
+        return text
+    from benchmark.store.store import Store
+
+    begin = Store(**_global_options).format_command()
+    return _command.sub(lambda _: f"{begin} ", text)
 
 
 def open_store(context: typer.Context) -> Store:
@@ -50,7 +86,12 @@ def make_console() -> Console:
 
 
 def print_line(text: str = "") -> None:
-    """Print a line, or several; control characters of texts that people give us are escaped."""
+    """Print a line, or several, with complete commands; control characters of texts that people give us are escaped."""
+    print_result(complete_commands(text))
+
+
+def print_result(text: str) -> None:
+    """Print the lines of a result, whose commands name no folder; control characters are escaped."""
     typer.echo(escape_controls(text))
 
 
@@ -61,10 +102,10 @@ def print_text(text: str) -> None:
 
 
 def print_note(text: str) -> None:
-    """Print a line that is not part of the result to stderr."""
+    """Print a line that is not part of the result to stderr, with complete commands."""
     for notes in _collections:
         notes.append(text)
-    typer.echo(escape_controls(text), err=True)
+    typer.echo(escape_controls(complete_commands(text)), err=True)
 
 
 @contextmanager
@@ -85,7 +126,7 @@ def print_json(value: Any) -> None:
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print aligned columns; long cells are folded in a terminal and complete in a file."""
-    rows = [[clean_text(cell) for cell in row] for row in rows]
+    rows = [[clean_text(complete_commands(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
         lines = [list(heads), *map(list, rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

@@ -39,7 +39,7 @@ from benchmark.cli import (
 from benchmark.cli import (
     report as report_page,
 )
-from benchmark.cli.console import GIVEN_OPTIONS, print_note
+from benchmark.cli.console import GIVEN_OPTIONS, print_note, set_global_options
 from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
 from benchmark.cli.streams import ignore_warning_options, set_up_streams
@@ -122,13 +122,20 @@ def _set_global_options(
 ) -> None:
     context.obj = runs
     _print_dataset_log()
+    source = context.get_parameter_source("data_folders")
+    is_given = source is not None and source.name == "COMMANDLINE"
+    context.meta[GIVEN_OPTIONS] = ("--data", data_folders) if is_given else ()
+    set_global_options(runs, context.meta[GIVEN_OPTIONS], commands=_list_commands())
     if data_folders:
-        source = context.get_parameter_source("data_folders")
-        if source is not None and source.name == "COMMANDLINE":
-            context.meta[GIVEN_OPTIONS] = ("--data", data_folders)
         # in the environment, so that processes started from here search there too
         folders = [os.path.abspath(os.path.expanduser(path)) for path in data_folders.split(os.pathsep) if path]
         os.environ["CHIMERA_BENCH_DATA"] = os.pathsep.join(folders)
+
+
+def _list_commands() -> list[str]:
+    """Return the names of all commands and groups of commands."""
+    names = [command.name for command in app.registered_commands] + [group.name for group in app.registered_groups]
+    return [name for name in names if name is not None]
 
 
 def _print_dataset_log() -> None:

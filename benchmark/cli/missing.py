@@ -112,7 +112,7 @@ def _describe_imports(store: Store, name: str, splits: tuple[str, ...]) -> list[
         return []
     datasets = [dataset for split in splits or ("",) for dataset in choose_datasets(named, split)]
     done = {(row.label, row.split) for row in find_imported_rows(store, named, datasets)}
-    return list(describe_imports(named, datasets, done=done))
+    return list(describe_imports(named, datasets, done=done, spell=str))
 
 
 def _estimate(part: MissingRuns, store: Store, device_memory: str | None) -> list[RowEstimate]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from benchmark.cli.console import print_note
+from benchmark.cli.console import complete_commands, print_note
 from benchmark.cli.indexed_reports import list_split_files, print_indexed_report
 from benchmark.cli.report_options import find_convention, read_option, refuse_options, split_keys
 
@@ -55,6 +55,7 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
         files = list_split_files(results.study.rows if results.study is not None else ())
         if options["provenance"]:
             return Report(render_provenance(results, fmt=fmt, width=width), files=files)
+        fill_notes = describe_missing(results)
         text = render_paper(
             results,
             columns,
@@ -62,12 +63,21 @@ def print_paper_table(context: typer.Context, store: Store, name: str, *, fmt: s
             digits=options["digits"],
             width=width,
             has_notes=not options["no_notes"],
-            fill_notes=describe_missing(results),
+            fill_notes=fill_notes,
         )
-        return Report(text, files=files)
+        has_fill_notes = fmt not in ("csv", "json") and not options["no_notes"]
+        return Report(text, closing_notes=_complete_notes(results, fill_notes) if has_fill_notes else (), files=files)
 
     sources = _find_sources(store, named, split=split)
     return print_indexed_report(context, store, fmt=fmt, sources=sources, draw=draw)
+
+
+def _complete_notes(results: PaperResults, notes: Sequence[str]) -> tuple[str, ...]:
+    """Return those notes below a table whose commands need folders in this place, with these."""
+    from benchmark.report.papers.missing import describe_missing
+
+    complete = map(complete_commands, describe_missing(results, spell=str))
+    return tuple(note for note in complete if note not in notes)
 
 
 def _find_sources(store: Store, named: NamedTable, *, split: str) -> Sources | None:

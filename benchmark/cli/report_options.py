@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.completion import complete_run_names
-from benchmark.cli.console import print_line, print_note
+from benchmark.cli.console import print_note, print_result
 
 if TYPE_CHECKING:
     from benchmark.core.study import Plan
@@ -108,7 +108,7 @@ def print_report(text: str, *, fmt: str, out: Path | None) -> None:
         write_text(out, text)
         print_note(f"wrote {out}")
     elif fmt == "txt":
-        print_line(text.rstrip("\n"))
+        print_result(text.rstrip("\n"))
     else:
         typer.echo(text.encode("utf-8"), nl=False)
 

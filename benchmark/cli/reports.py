@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import open_store, print_line, print_note
+from benchmark.cli.console import open_store, print_note, print_result
 from benchmark.cli.indexed_reports import find_sources, list_split_files, print_indexed_report
 from benchmark.cli.options import AsJson, NoIndex, list_given
 from benchmark.cli.report_options import (
@@ -149,7 +149,7 @@ def print_table(store: Store, plan: Plan) -> None:
     from benchmark.report.tables.selection import DEFAULT
     from benchmark.report.tables.study_table import render
 
-    print_line(render(collect_table(store, plan, DEFAULT), title=plan.title).rstrip("\n"))
+    print_result(render(collect_table(store, plan, DEFAULT), title=plan.title).rstrip("\n"))
 
 
 def compare(

@@ -117,7 +117,7 @@ def _print_log_command(store: Store, run_id: str, keep: Path | None) -> None:
     """Say how to see the log of a repeated run that failed."""
     from benchmark.store.store import Store
 
-    show = format_command(Store(keep or "DIR"), "logs", run_id)
+    show = format_command(Store(keep or "DIR", options=store.options), "logs", run_id)
     again = "" if keep else f"{format_command(store, 'verify', run_id, '--keep', 'DIR')}, then "
     print_note(f"its log: {again}{show}")
 

@@ -26,7 +26,7 @@ _REPLACED_NAME = re.compile(rf"{RUN_ID}\.(\d{{8}}T\d{{6}}(\.\d+)?|\d+)")
 
 def open_rerun_store(store: Store) -> Store:
     """Return the store of the reruns of a store's runs."""
-    return Store(store.root / RERUNS)
+    return Store(store.root / RERUNS, options=store.options)
 
 
 def is_replaced(path: Path) -> bool:

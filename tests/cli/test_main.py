@@ -55,3 +55,14 @@ def test_a_data_folder_of_the_environment_is_not_repeated(
 ) -> None:
     monkeypatch.setenv("CHIMERA_BENCH_DATA", "/data")
     assert "--data" not in run_command(capsys, "--runs", str(tmp_path), "table", "ablations").err
+
+
+def test_commands_in_messages_of_parts_that_know_no_store_are_complete(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CHIMERA_BENCH_DATA", "")
+    words = ("run", "spnet", "--split", "voc12")
+    complete = "chimera-bench --runs r --data d data check voc12"
+    assert complete in run_command(capsys, "--runs", "r", "--data", "d", *words).err
+    assert complete.replace("--runs r --data d ", "") in run_command(capsys, *words).err

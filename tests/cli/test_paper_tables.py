@@ -60,6 +60,16 @@ def test_a_table_of_an_empty_store_names_the_commands_that_fill_it(
     assert "91.9 / 77.8 / 84.3" in out
 
 
+def test_commands_below_a_table_are_repeated_with_folders_on_stderr_alone(
+    paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("table", paper, "--format", "md")
+    one, other = (run_command(capsys, "--runs", str(tmp_path / name), *arguments) for name in ("one", "other"))
+    assert one.out == other.out and str(tmp_path) not in one.out
+    assert f"chimera-bench --runs {tmp_path / 'one'} run {paper} --split toybox" in one.err
+    assert run_command(capsys, "--runs", str(tmp_path / "one"), *arguments, "--no-notes").err == ""
+
+
 def test_a_table_is_drawn_from_its_plan(paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_table(tmp_path / "runs", seeds=2)
     arguments = ("--runs", str(tmp_path / "runs"), "table", paper, "--split", "toybox")
@@ -228,7 +238,7 @@ def test_a_table_of_a_paper_is_not_mixed_with_other_names(
     for names in ((paper, "demo"), ("demo", paper)):
         code, out, err = run_command(capsys, "--runs", str(tmp_path), "table", *names)
         assert code == 1 and not out and err.count("\n") == 1 and "is printed alone" in err
-    assert "chimera-bench table demo mine.main" in err
+        assert f"chimera-bench --runs {tmp_path} table demo mine.main" in err
     assert run_command(capsys, "--runs", str(tmp_path), "table", "demo", "mine.main").code == 0
 
 

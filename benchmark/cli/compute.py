@@ -8,9 +8,9 @@ import typer
 
 from benchmark.cli.console import open_store, print_note
 from benchmark.cli.options import AsJson
+from benchmark.cli.out_files import OutFile, Overwrite
 from benchmark.cli.report_options import (
     Names,
-    OutFile,
     SplitFilter,
     Wide,
     choose_format,
@@ -35,6 +35,7 @@ def compute(
     fmt: Annotated[str, typer.Option("--format", "-f", help="txt, md, tex, csv or json.")] = "txt",
     wide: Wide = False,
     out: OutFile = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Report the compute of studies: machines, hours and memory, with failed, interrupted and repeated attempts.

@@ -13,6 +13,7 @@ import typer
 from benchmark.cli.console import print_columns, print_json, print_line, print_note
 from benchmark.cli.loading_peers import make_peers
 from benchmark.cli.options import AsJson
+from benchmark.cli.out_files import Overwrite, make_out_file
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
 from benchmark.utils.durations import format_duration
@@ -132,8 +133,9 @@ def make(
 
 @app.command("contact-sheet")
 def contact_sheet(
-    out: Annotated[Path, typer.Option("--out", help="PNG file to write.", dir_okay=False)] = Path("toybox.png"),
+    out: Annotated[Path, make_out_file(text="PNG file to write.")] = Path("toybox.png"),
     split: Annotated[str, typer.Option(help="Split that says which classes are seen.")] = "toybox",
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw every toybox class, seen and unseen, with its name."""
     from benchmark.core.split import load_split

@@ -23,6 +23,7 @@ from benchmark.cli.options import (
     Workers,
     read_time_limit,
 )
+from benchmark.cli.out_files import Overwrite, make_out_file
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
 
@@ -254,9 +255,10 @@ def _delete(leftovers: Sequence[Leftover], *, is_confirmed: bool) -> None:
 def archive(
     context: typer.Context,
     names: RunNames,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Archive: .tar.gz or .zip.", dir_okay=False)],
+    out: Annotated[Path, make_out_file("-o", text="Archive: .tar.gz or .zip.")],
     *,
     checkpoints: Annotated[bool, typer.Option("--checkpoints", help="Add checkpoints, which are large.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write runs to one file. Records, counts, specs and losses, with the plans of the named studies."""
     from benchmark.store.archive import write_archive

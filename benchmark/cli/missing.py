@@ -20,6 +20,7 @@ from benchmark.cli.console import (
 )
 from benchmark.cli.estimates import describe_estimates, parse_memory_gb, print_estimates
 from benchmark.cli.options import AsJson
+from benchmark.cli.out_files import Overwrite, make_out_file
 
 if TYPE_CHECKING:
     from benchmark.core.study import Study
@@ -39,10 +40,8 @@ def missing(
         str | None,
         typer.Option("--device-memory", metavar="GB", help="Estimate for a GPU with this memory, such as 80GB."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FILE", help="Study file (.yaml) of the missing runs.", dir_okay=False),
-    ] = None,
+    out: Annotated[Path | None, make_out_file(text="Study file (.yaml) of the missing runs.")] = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Print which runs a study or a paper's table lacks and what they would cost; write them as a study."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
+from benchmark.cli.out_files import Overwrite, keep_existing_figures
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -53,6 +54,7 @@ def plot(
             "difference from the baseline), 'first N', or ids with commas.",
         ),
     ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Draw the figures of studies, methods and runs; of splits that are kept apart, each in a folder of its own."""
     store = open_store(context)
@@ -63,19 +65,20 @@ def plot(
     chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
     parts = list(_list_parts(store, plan, is_by_split=by_split)) if images or chosen else []
     check_segmentations(store, parts, select=chosen, baseline=reference)
-    for path in write_figures(
-        store,
-        plan,
-        out,
-        convention=convention,
-        baseline=reference,
-        sort=order,
-        formats=keys,
-        is_by_split=by_split,
-    ):
-        print_line(str(path))
-    for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
-        print_line(str(path))
+    with keep_existing_figures(is_overwritten=overwrite):
+        for path in write_figures(
+            store,
+            plan,
+            out,
+            convention=convention,
+            baseline=reference,
+            sort=order,
+            formats=keys,
+            is_by_split=by_split,
+        ):
+            print_line(str(path))
+        for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
+            print_line(str(path))
     print_ambiguous(store, names)
 
 

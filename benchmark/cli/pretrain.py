@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.console import print_line, print_note
+from benchmark.cli.out_files import Overwrite, check_out_file
 from benchmark.utils.durations import format_duration
 
 app = typer.Typer(help="Regenerate the included toy weights.", no_args_is_help=True)
@@ -30,15 +31,18 @@ def toy_clip(
     steps: Steps = None,
     workers: DrawingWorkers = 2,
     threads: CpuThreads = 1,
+    overwrite: Overwrite = False,
 ) -> None:
     """Train the toy CLIP on captions. They name all classes; there are no masks."""
     from benchmark.execution.runner import prepare_torch
-    from methods.pretrain.command import pretrain_toy_clip
+    from methods.pretrain.command import CLIP_CARD, CLIP_FILE, pretrain_toy_clip
     from methods.pretrain.toy_clip import ClipBudget
 
     prepare_torch(threads)
     budget = ClipBudget(seed=seed).shorten(steps)
     images = budget.scenes + budget.portraits
+    for path in (out / CLIP_FILE, out / CLIP_CARD):
+        check_out_file(path, is_overwritten=overwrite)
     pretrain_toy_clip(_make_writable(out), budget=budget, workers=workers, report=_make_reporter(images))
     _print_files(out)
 
@@ -50,14 +54,17 @@ def toy_body(
     steps: Steps = None,
     workers: DrawingWorkers = 2,
     threads: CpuThreads = 1,
+    overwrite: Overwrite = False,
 ) -> None:
     """Pre-train the toy body to classify random forms, none of which is a class of toybox."""
     from benchmark.execution.runner import prepare_torch
-    from methods.pretrain.command import pretrain_toy_body
+    from methods.pretrain.command import BODY_CARD, BODY_FILE, pretrain_toy_body
     from methods.pretrain.toy_body import BodyBudget
 
     prepare_torch(threads)
     budget = BodyBudget(seed=seed).shorten(steps)
+    for path in (out / BODY_FILE, out / BODY_CARD):
+        check_out_file(path, is_overwritten=overwrite)
     pretrain_toy_body(_make_writable(out), budget=budget, workers=workers, report=_make_reporter(budget.images))
     _print_files(out)
 

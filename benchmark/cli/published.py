@@ -10,7 +10,8 @@ import typer
 
 from benchmark.cli.console import format_count, print_note
 from benchmark.cli.options import AsJson
-from benchmark.cli.report_options import NoNotes, OutFile, Wide, choose_format, print_report, read_option, split_keys
+from benchmark.cli.out_files import OutFile, Overwrite
+from benchmark.cli.report_options import NoNotes, Wide, choose_format, print_report, read_option, split_keys
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def published(
     no_notes: NoNotes = False,
     wide: Wide = False,
     out: OutFile = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Print published numbers by dataset, split and setting, with their sources.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from benchmark.cli.compute import count_submitted_gpus
 from benchmark.cli.console import open_store, print_note
 from benchmark.cli.indexed_reports import draw_from_index, find_sources, list_split_files
 from benchmark.cli.options import NoIndex
+from benchmark.cli.out_files import Overwrite, make_out_file
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def report(
     context: typer.Context,
     names: Names,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="HTML file to write.")],
+    out: Annotated[Path, make_out_file(text="HTML file to write.")],
     *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",
@@ -46,14 +46,15 @@ def report(
         int,
         typer.Option("--images", metavar="N", min=0, help="Embed N images with predictions, made from checkpoints."),
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
+    overwrite: Overwrite = False,
     no_index: NoIndex = False,
 ) -> None:
     """Write the results of studies as one HTML page: verdicts, table, figures, images, failures, compute, limits."""
     from benchmark.store.index.report_index import Report
     from benchmark.utils.atomic_files import write_text
 
-    check_target(out, is_overwritten=overwrite)
+    if out.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"{out} has not the suffix of a page: give a name that ends in .html")
     store = open_store(context)
 
     def draw() -> Report:
@@ -82,26 +83,6 @@ def report(
     print_note(f"wrote {out} ({len(drawn.text.encode()) / 1e6:.1f} MB)")
     for note in drawn.closing_notes:
         print_note(note)
-
-
-def check_target(out: Path, *, is_overwritten: bool) -> None:
-    """Check that a file can be written, before anything is computed.
-
-    Raises:
-        ValueError: The name does not end in .html, or the file exists and may not be replaced.
-        OSError: The folder does not exist or cannot be written to.
-    """
-    if out.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"{out} has not the suffix of a page: give a name that ends in .html")
-    if out.is_dir():
-        raise IsADirectoryError(21, "is a folder, give a file", str(out))
-    if out.exists() and not is_overwritten:
-        raise ValueError(f"{out} exists: give another name, or --overwrite to replace it")
-    folder = out.parent
-    if not folder.is_dir():
-        raise FileNotFoundError(2, "no such folder", str(folder))
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(13, "cannot write to the folder", str(folder))
 
 
 def _collect_sources(store: Store, plan: Plan, names: Sequence[str]) -> ReportSources:

@@ -47,7 +47,6 @@ Digits = Annotated[
 ]
 NoNotes = Annotated[bool, typer.Option("--no-notes", help="Print no notes, except warnings.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Print all columns of text side by side instead of folding them.")]
-OutFile = Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", dir_okay=False)]
 
 
 def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:

@@ -11,6 +11,7 @@ import typer
 from benchmark.cli.console import open_store, print_note, print_result
 from benchmark.cli.indexed_reports import find_sources, list_split_files, print_indexed_report
 from benchmark.cli.options import AsJson, NoIndex, list_given
+from benchmark.cli.out_files import OutFile, Overwrite, make_out_file
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -18,7 +19,6 @@ from benchmark.cli.report_options import (
     Digits,
     Names,
     NoNotes,
-    OutFile,
     Sort,
     SplitFilter,
     Wide,
@@ -64,6 +64,7 @@ def table(
     no_notes: NoNotes = False,
     wide: Wide = False,
     out: OutFile = None,
+    overwrite: Overwrite = False,
     no_index: NoIndex = False,
     as_json: AsJson = False,
 ) -> None:
@@ -174,6 +175,7 @@ def compare(
     no_notes: NoNotes = False,
     wide: Wide = False,
     out: OutFile = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare two methods, image by image, over all splits that both have."""
@@ -203,13 +205,14 @@ def compare(
 def export(
     context: typer.Context,
     names: Names,
-    out: Annotated[Path, typer.Option("--out", help="File to write: .csv, .json, .parquet or .zip.", dir_okay=False)],
+    out: Annotated[Path, make_out_file(text="File to write: .csv, .json, .parquet or .zip.")],
     *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Write a line per run, image, class and metric.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the results of studies, methods and runs in long format, or as a .zip archive for `import`.
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from benchmark.cli.console import print_note
-from benchmark.cli.report_options import OutFile, print_report
+from benchmark.cli.out_files import OutFile, Overwrite
+from benchmark.cli.report_options import print_report
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def gpu(
     ] = 8.0,
     fmt: Annotated[Literal["txt", "md", "json"], typer.Option("--format", help="Format of the table.")] = "txt",
     out: OutFile = None,
+    overwrite: Overwrite = False,
     threads: Annotated[int, typer.Option("--threads", min=1, help="CPU threads.")] = 1,
 ) -> None:
     """Measure training steps, evaluated images and peak memory at the sizes of published protocols.

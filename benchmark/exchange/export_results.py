@@ -25,7 +25,7 @@ from benchmark.exchange.results_readme import format_readme
 from benchmark.planning.registry import list_variants
 from benchmark.report.named_rows import make_plan
 from benchmark.report.tables.table_files import DrawableTable, list_tables
-from benchmark.store.archive import check_new_archive, list_result_files, write_entries
+from benchmark.store.archive import check_archive_name, list_result_files, write_entries
 from benchmark.store.contract_record import find_contract, write_contract
 from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.named_plans import select_plans
@@ -62,12 +62,11 @@ def export_results(store: Store, names: Sequence[str], out: Path) -> ExportResul
         out: File to write, .zip.
 
     Raises:
-        FileExistsError: The file exists.
         KeyError: A name stands for nothing.
         ValueError: No run has ended, a run or plan is broken, or the suffix is another one.
         OSError: The file cannot be written; nothing is left behind.
     """
-    check_new_archive(out, suffixes=[SUFFIX])
+    check_archive_name(out, suffixes=[SUFFIX])
     papers = [load_store_table(store, name) for name in dict.fromkeys(names) if is_table(name)]
     plans = [
         make_plan(store, [part], list_variants=_list_variants)

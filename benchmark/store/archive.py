@@ -44,11 +44,10 @@ def write_archive(
         with_checkpoints: Whether checkpoints are added.
 
     Raises:
-        FileExistsError: The file exists.
         ValueError: The suffix is unknown.
         OSError: The file cannot be written; nothing is left behind.
     """
-    check_new_archive(out, suffixes=SUFFIXES)
+    check_archive_name(out, suffixes=SUFFIXES)
     folder = next(out.name.removesuffix(suffix) for suffix in SUFFIXES if out.name.endswith(suffix))
     files = [path for run_id in ids for path in list_result_files(store.run(run_id))]
     files += [path for run_id in ids if with_checkpoints and (path := store.run(run_id).checkpoint_path).is_file()]
@@ -56,17 +55,14 @@ def write_archive(
     return write_entries(out, {f"{folder}/{path.relative_to(store.root).as_posix()}": path for path in files})
 
 
-def check_new_archive(out: Path, *, suffixes: Sequence[str]) -> None:
+def check_archive_name(out: Path, *, suffixes: Sequence[str]) -> None:
     """Check the name of an archive that is to be written.
 
     Raises:
-        FileExistsError: The file exists.
         ValueError: The suffix is unknown.
     """
     if not out.name.endswith(tuple(suffixes)):
         raise ValueError(f"{out} is not the name of an archive: it must end in {', '.join(suffixes)}")
-    if out.exists():
-        raise FileExistsError(17, "archive exists already, give another name", str(out))
 
 
 def list_result_files(run: RunFolder) -> list[Path]:

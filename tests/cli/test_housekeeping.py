@@ -167,11 +167,14 @@ def test_an_archive_is_a_store_whose_table_can_be_printed(
     assert run_command(capsys, "--runs", str(tmp_path / "paper"), "table", "demo", "--format", "csv").out == original
 
 
-def test_an_archive_is_never_overwritten(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_archive_is_not_overwritten_unless_asked(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     add(store, 0)
     (tmp_path / "a.zip").write_text("mine")
     code, _, err = run_command(capsys, "archive", "demo", "--out", str(tmp_path / "a.zip"))
-    assert code == 1 and "archive exists already" in err and (tmp_path / "a.zip").read_text() == "mine"
+    assert code == 1 and "a.zip exists: give another name" in err and (tmp_path / "a.zip").read_text() == "mine"
+    assert run_command(capsys, "archive", "demo", "--out", str(tmp_path / "a.zip"), "--overwrite").code == 0
 
 
 def test_runs_without_a_record_cannot_be_archived(

@@ -58,7 +58,7 @@ def test_check_takes_nothing_in_and_names_what_differs(
         (("import", "{folder}", "--check"), "--check verifies archives of results"),
         (("import", "{folder}/nowhere.zip"), "no archive"),
         (("export", "demo", "--out", "{folder}/b.zip", "--split", "toybox"), "leave out --split"),
-        (("export", "demo", "--out", "{archive}"), "archive exists already"),
+        (("export", "demo", "--out", "{archive}"), "exists: give another name"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(

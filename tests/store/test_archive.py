@@ -64,13 +64,6 @@ def test_checkpoints_are_added_on_request_and_locks_never(store: Store, tmp_path
     assert [name.rpartition("/")[2] for name in with_them] == ["checkpoint.pt", "counts.npz", "record.json"]
 
 
-def test_an_existing_file_is_not_overwritten(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "a.zip").write_text("mine")
-    with pytest.raises(FileExistsError):
-        write_archive(store, store.list_ids(), tmp_path / "a.zip")
-    assert (tmp_path / "a.zip").read_text() == "mine"
-
-
 def test_an_unknown_suffix_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.tar\.gz, \.tgz, \.zip"):
         write_archive(store, store.list_ids(), tmp_path / "a.rar")

@@ -20,6 +20,12 @@ DOCUMENTS = sorted(
     for folder in ("*", "benchmark/**/*", "methods/**/*", "results/**/*", "slurm/**/*", "splits/**/*")
     for path in ROOT.glob(f"{folder}.md")
 )
+WRITTEN_BY_HAND = [
+    path for path in DOCUMENTS if not path.is_relative_to(ROOT / "results") or path.name in ("README.md", "tuning.md")
+]
+"""Documents that no command writes; in the others, a note is a line."""
+PROSE_WIDTH = 124
+"""Largest number of characters of a line of prose; a few beyond the 120 that are aimed at need no new line breaks."""
 GLOBAL_OPTIONS = ("--data", "--runs")
 
 
@@ -61,6 +67,18 @@ def test_every_command_in_a_document_exists(document: Path) -> None:
 def test_every_file_that_a_document_links_exists(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", document.read_text(encoding="utf-8"))
     assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def list_prose(text: str) -> list[str]:
+    """Return the lines of a document that are in no table and no code block."""
+    without_code = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [line for line in without_code.splitlines() if not line.startswith("|")]
+
+
+@pytest.mark.parametrize("document", WRITTEN_BY_HAND, ids=lambda path: str(path.relative_to(ROOT)))
+def test_prose_has_lines_of_a_readable_length(document: Path) -> None:
+    lines = list_prose(document.read_text(encoding="utf-8"))
+    assert [line for line in lines if len(line) > PROSE_WIDTH] == []
 
 
 def test_wrong_commands_are_noticed() -> None:

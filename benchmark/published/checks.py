@@ -43,7 +43,7 @@ class Disagreement(FrozenModel):
 
     @property
     def is_explained(self) -> bool:
-        """Whether somebody has given a reason."""
+        """Whether a reason is given."""
         return bool(self.explanation)
 
 

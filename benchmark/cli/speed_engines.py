@@ -80,10 +80,11 @@ def _measure_engines(
         print_note(
             f"{engine}: {budget.iterations} steps with batches of {budget.batch_size}, alternating with a bare loop"
         )
-        overheads[engine] = {
-            label: measure_overhead(method, batches, engine=open_engine(engine_spec), budget=budget)
-            for label, method in methods.items()
-        }
+        overheads[engine] = {}
+        for label, method in methods.items():
+            overhead = measure_overhead(method, batches, engine=open_engine(engine_spec), budget=budget)
+            overheads[engine][label] = overhead
+            print_note(f"{engine}: {label}: {overhead.added_ms:.2f} ms added to a step")
     return overheads
 
 

@@ -60,6 +60,7 @@ def evaluation(
         )
         height, width = work.eval_loader.sample(0)[0]["image"].shape[1:]
         results.append((label, f"{height} x {width}", overhead))
+        print_note(f"{label}: {overhead.ratio:.2f} times its forward pass")
     if as_json:
         print_json([{"method": label, "image": size} | asdict(overhead) for label, size, overhead in results])
     else:

@@ -42,8 +42,9 @@ def labels(
     memory = []
     for case in find_worst(CASES):
         for name in TASKS:
-            print_note(f"memory of {name}, {case.classes} classes")
-            memory.append((name, case, measure_memory_mb(name, case)))
+            whole, chunked = measure_memory_mb(name, case)
+            memory.append((name, case, (whole, chunked)))
+            print_note(f"memory of {name}, {case.classes} classes: {whole:.0f} MB, ours {chunked:.0f} MB")
     if as_json:
         times = [{"result": name} | asdict(case) | asdict(comparison) for name, case, comparison in measured]
         sizes = [
@@ -60,24 +61,35 @@ def labels(
 
 
 def _measure(rounds: int) -> Iterator[TimedTask]:
-    """Measure all tasks of all cases."""
+    """Measure all tasks of all cases, and print the times of each as soon as it is measured."""
     from benchmark.profiling.label_maps import CASES, compare_chunking
 
-    for case in CASES:
-        for name, task in _list_tasks(case.classes).items():
-            print_note(f"{name}, {case.classes} classes, {_describe(case)}")
-            yield name, case, compare_chunking(task, case, rounds=rounds)
+    has_evaluator = _has_evaluator()
+    for number, case in enumerate(CASES, start=1):
+        for name, task in _list_tasks(case.classes, has_evaluator).items():
+            comparison = compare_chunking(task, case, rounds=rounds)
+            times = f"{median(comparison.whole_ms):.0f} ms, ours {median(comparison.chunked_ms):.0f} ms"
+            print_note(f"[{number}/{len(CASES)}] {name}, {case.classes} classes, {_describe(case)}: {times}")
+            yield name, case, comparison
 
 
-def _list_tasks(classes: int) -> dict[str, Task]:
-    """Return all tasks by name, and counts beside Detectron2's evaluator if it is installed."""
-    from benchmark.profiling.label_maps import TASKS, Task
+def _has_evaluator() -> bool:
+    """Return whether Detectron2's evaluator is installed, and say why it is skipped if it is not."""
     from benchmark.utils.optional_packages import require_detectron2
 
     try:
         require_detectron2()
     except ValueError as error:
         print_note(f"SemSegEvaluator skipped: {error}")
+        return False
+    return True
+
+
+def _list_tasks(classes: int, has_evaluator: bool) -> dict[str, Task]:
+    """Return all tasks by name, and counts beside Detectron2's evaluator if it is installed."""
+    from benchmark.profiling.label_maps import TASKS, Task
+
+    if not has_evaluator:
         return TASKS
     from benchmark.d2.evaluator_speed import make_evaluation
 

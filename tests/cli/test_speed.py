@@ -26,6 +26,7 @@ def test_the_cost_of_installed_engines_is_printed(monkeypatch: pytest.MonkeyPatc
         app, ["engines", TINY, "--set", "budget.iterations=61", "--set", "budget.batch_size=1", "--json"]
     )
     assert done.stderr.splitlines()[-1].startswith("detectron2 skipped: Detectron2 is not installed")
+    assert done.stderr.count("ms added to a step") == 2
     overheads = json.loads(done.stdout)
     assert overheads.keys() == {"fabric"}
     assert [len(overhead["bare_ms"]) for overhead in overheads["fabric"].values()] == [2, 2]

@@ -100,3 +100,24 @@ def test_the_command_fails_if_results_differ(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(TASKS, "label map", Task(TASKS["label map"].whole, compute_zeros))
     table = CliRunner().invoke(app, ["labels", "--rounds", "1"])
     assert table.exit_code == 1 and "36 x 54  noise, resized twice" in table.stdout
+
+
+def test_results_are_printed_as_they_are_measured_and_a_missing_evaluator_is_named_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measured: list[Case] = []
+
+    def compare(task: Task, case: Case, *, rounds: int) -> ChunkingComparison:
+        measured.append(case)
+        if len(measured) > len(TASKS):
+            raise KeyboardInterrupt
+        return ChunkingComparison((40.0,), (12.0,), is_identical=True)
+
+    def refuse() -> None:
+        raise ValueError("Detectron2 is not installed")
+
+    monkeypatch.setattr(label_maps, "compare_chunking", compare)
+    monkeypatch.setattr("benchmark.utils.optional_packages.require_detectron2", refuse)
+    lines = CliRunner().invoke(app, ["labels"]).stderr.splitlines()
+    assert [line for line in lines if "skipped" in line] == ["SemSegEvaluator skipped: Detectron2 is not installed"]
+    assert sum(": 40 ms, ours 12 ms" in line for line in lines) == len(TASKS)

@@ -42,7 +42,7 @@ from benchmark.cli import (
 from benchmark.cli.console import GIVEN_OPTIONS, print_note, set_global_options
 from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
-from benchmark.cli.streams import ignore_warning_options, set_up_streams
+from benchmark.cli.streams import drop_output, ignore_warning_options, set_up_streams
 from benchmark.cli.version import print_version
 from benchmark.utils.exit_codes import ExitCode
 
@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(ExitCode.SUCCESS)
         app(args=list(arguments) if arguments is not None else None, prog_name="chimera-bench")
     except BrokenPipeError:  # the reader of our output has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         sys.exit(ExitCode.ERROR)
     except BaseException as error:  # a method may raise SystemExit, too
         if is_interrupted(error):
@@ -175,5 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(ExitCode.INTERRUPTED)
         if is_own_exit(error):
             raise
-        sys.exit(report(error, arguments if arguments is not None else sys.argv[1:]))
+        code = report(error, arguments if arguments is not None else sys.argv[1:])
+        drop_output()
+        sys.exit(code)
     sys.exit(ExitCode.SUCCESS)

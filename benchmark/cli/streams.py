@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import warnings
+from typing import TextIO
 
 PLAIN = {
     "±": "+-",
@@ -32,11 +33,32 @@ SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 
 
 def set_up_streams() -> None:
-    """Let stdout and stderr replace characters that they cannot encode."""
+    """Let stdout and stderr replace characters that they cannot encode, and write a text whole or raise an error."""
     codecs.register_error(HANDLER, _replace)
+    sys.stdout, sys.stderr = _buffer(sys.stdout), _buffer(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
+
+
+def _buffer(stream: TextIO) -> TextIO:
+    """Return a stream with a buffer below its lines: without one, as of PYTHONUNBUFFERED, a full disk cuts texts off.
+
+    Raw files may write a part of what they are given, and a text stream does not write the rest.
+    """
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
+        return stream
+    stream.flush()
+    return open(raw.fileno(), "w", buffering=1, encoding=stream.encoding, closefd=False)
+
+
+def drop_output() -> None:
+    """Drop what stdout holds and cannot write, such as on a full disk, so that the end of the process does not fail."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_unicode(encoding: str | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +54,21 @@ def test_json_is_escaped_and_files_are_utf8_whatever_the_encoding(store: Store) 
     status = run_process(store, "status", "demo", "--json", PYTHONIOENCODING="latin-1")
     assert "漢 ±" in {run["row"] for run in json.loads(status.decode("ascii"))}
     assert "漢 ±" in run_process(store, "table", "demo", "-f", "csv", PYTHONIOENCODING="latin-1").decode("utf-8")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_text_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_path: Path, unbuffered: str) -> None:
+    def allow_small_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "benchmark", "--runs", str(store.root), "status", "demo"]
+    with (tmp_path / "out").open("wb") as out:
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.PIPE, preexec_fn=allow_small_files
+        )
+    assert done.returncode == 1 and done.stderr == b"error: File too large\n"
 
 
 def test_replacement_is_by_plain_characters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,10 @@ SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 
 
 def set_up_streams() -> None:
-    """Let stdout and stderr replace characters that they cannot encode, and write a text whole or raise an error."""
+    """Let stdout and stderr replace characters that they cannot encode, and write a text whole or raise an error.
+
+    A stream that is closed becomes one to nowhere.
+    """
     codecs.register_error(HANDLER, _replace)
     sys.stdout, sys.stderr = _buffer(sys.stdout), _buffer(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
@@ -41,11 +44,13 @@ def set_up_streams() -> None:
             stream.reconfigure(errors=HANDLER)
 
 
-def _buffer(stream: TextIO) -> TextIO:
+def _buffer(stream: TextIO | None) -> TextIO:
     """Return a stream with a buffer below its lines: without one, as of PYTHONUNBUFFERED, a full disk cuts texts off.
 
     Raw files may write a part of what they are given, and a text stream does not write the rest.
     """
+    if stream is None:  # closed, as by >&-
+        return open(os.devnull, "w", encoding="utf-8")
     raw = getattr(stream, "buffer", None)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
         return stream

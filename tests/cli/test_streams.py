@@ -71,6 +71,12 @@ def test_a_text_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_path
     assert done.returncode == 1 and done.stderr == b"error: File too large\n"
 
 
+def test_a_closed_stdout_is_no_error(store: Store) -> None:
+    command = f"{sys.executable} -m benchmark --runs {store.root} status demo --json >&-"
+    done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_replacement_is_by_plain_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)

@@ -13,7 +13,7 @@ import typer
 from benchmark.cli.console import print_columns, print_json, print_line, print_note
 from benchmark.cli.loading_peers import make_peers
 from benchmark.cli.options import AsJson
-from benchmark.cli.out_files import Overwrite, make_out_file
+from benchmark.cli.out_files import Overwrite, make_out_file, make_out_folder
 from benchmark.cli.prepare import prepare
 from benchmark.cli.renamed import RenamingGroup
 from benchmark.utils.durations import format_duration
@@ -114,9 +114,7 @@ def speed(
 @app.command("make")
 def make(
     name: Annotated[str, typer.Argument(help="toybox")],
-    out: Annotated[
-        Path, typer.Option("--out", help="New or empty folder, or the folder of an interrupted call.", file_okay=False)
-    ],
+    out: Annotated[Path, make_out_folder("New or empty folder, or the folder of an interrupted call.")],
     subset: Annotated[list[str] | None, typer.Option("--subset", help="Subset to write; default: all.")] = None,
 ) -> None:
     """Write the synthetic dataset in the layout of Pascal VOC."""

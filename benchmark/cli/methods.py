@@ -11,6 +11,7 @@ import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_json, print_line, print_note
 from benchmark.cli.options import AsJson, Overrides, read_overrides
+from benchmark.cli.out_files import make_out_folder
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def test(
 def new(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="METHOD", help="Name of the method, and of its file.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write the file to.")] = Path(),
+    out: Annotated[Path, make_out_folder("Folder to write the file to.")] = Path(),
 ) -> None:
     """Write the starting file of a new method, which runs and passes `test` as it is."""
     from benchmark.planning.new_method import write_new_method

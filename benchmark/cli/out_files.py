@@ -22,22 +22,39 @@ def check_out_file(out: Path, *, is_overwritten: bool) -> None:
     """Check that a file can be written, before anything is computed.
 
     Raises:
-        ValueError: The name is that of stdout, or the file exists and may not be replaced.
-        OSError: The file is a folder or a device, or cannot be written.
+        ValueError: It cannot, it exists and may not be replaced, or it is no regular file; the message says what to do.
     """
     if str(out) == "-":
         raise ValueError("--out -: expected the name of a file; without --out, results are printed")
     if out.is_dir():
-        raise IsADirectoryError(21, "is a folder, give a file", str(out))
+        raise ValueError(f"--out {out} is a folder: expected the name of a file")
     if out.exists() and not out.is_file():
-        raise OSError(22, "is no regular file, give another name", str(out))
+        raise ValueError(f"--out {out} is no regular file: give another name")
     if os.path.lexists(out) and not is_overwritten:
         raise ValueError(f"{out} exists: give another name, or --overwrite to replace it")
-    folder = next(parent for parent in out.absolute().parents if parent.exists())
+    _check_parents(out)
+
+
+def check_out_folder(out: Path) -> None:
+    """Check that a folder exists or can be made, before anything is computed.
+
+    Raises:
+        ValueError: It cannot; the message says why.
+    """
+    if str(out) == "-":
+        raise ValueError("--out -: expected the name of a folder")
+    if os.path.lexists(out) and not out.is_dir():
+        raise ValueError(f"--out {out} is no folder: expected one, or the name of a new one")
+    _check_parents(out / "file")
+
+
+def _check_parents(path: Path) -> None:
+    """Check the lowest folder that exists above a path."""
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
     if not folder.is_dir():
-        raise NotADirectoryError(20, "is no folder", str(folder))
+        raise ValueError(f"--out {path}: {folder} is no folder")
     if not os.access(folder, os.W_OK):
-        raise PermissionError(13, "cannot write to the folder", str(folder))
+        raise ValueError(f"--out {path}: no permission to write to the folder {folder}")
 
 
 @contextmanager
@@ -60,24 +77,39 @@ def keep_existing_figures(*, is_overwritten: bool) -> Iterator[None]:
         raise FileExistsError(message) from error
 
 
-def _check(context: typer.Context, out: Path | None) -> Path | None:
+def _check_file(context: typer.Context, out: Path | None) -> Path | None:
     """Check the file of --out, after the eager --overwrite was read."""
     if out is not None and not context.resilient_parsing:
         check_out_file(out, is_overwritten=context.params[OVERWRITE])
     return out
 
 
-OutFile = Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", callback=_check)]
+def _check_folder(context: typer.Context, out: Path | None) -> Path | None:
+    if out is not None and not context.resilient_parsing:
+        check_out_folder(out)
+    return out
+
+
+OutFile = Annotated[Path | None, typer.Option("--out", help="File to write instead of stdout.", callback=_check_file)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.", is_eager=True)]
 
 
-def make_out_file(*names: str, metavar: str = "FILE", text: str) -> typer.models.OptionInfo:
+def make_out_file(*names: str, text: str) -> typer.models.OptionInfo:
     """Return the option --out of a command whose file is not an alternative to stdout.
 
     Args:
         names: Short names of the option.
-        metavar: What stands for the file in the help.
         text: Help of the option.
     """
-    option: typer.models.OptionInfo = typer.Option("--out", *names, metavar=metavar, help=text, callback=_check)
+    option: typer.models.OptionInfo = typer.Option("--out", *names, metavar="FILE", help=text, callback=_check_file)
+    return option
+
+
+def make_out_folder(text: str) -> typer.models.OptionInfo:
+    """Return the option --out of a command that writes to a folder.
+
+    Args:
+        text: Help of the option.
+    """
+    option: typer.models.OptionInfo = typer.Option("--out", metavar="DIR", help=text, callback=_check_folder)
     return option

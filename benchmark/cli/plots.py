@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.out_files import Overwrite, keep_existing_figures
+from benchmark.cli.out_files import Overwrite, keep_existing_figures, make_out_folder
 from benchmark.cli.report_options import (
     Baseline,
     BySplit,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def plot(
     context: typer.Context,
     names: Names,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
+    out: Annotated[Path, make_out_folder("Folder to write to.")],
     *,
     split: SplitFilter = None,
     convention: Convention = "d2-main",

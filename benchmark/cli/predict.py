@@ -10,6 +10,7 @@ import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
 from benchmark.cli.options import RunId
+from benchmark.cli.out_files import make_out_folder
 from benchmark.cli.progress_lines import show_image_progress
 from benchmark.core.run_state import RunState
 from benchmark.utils.exit_codes import ExitCode
@@ -31,7 +32,7 @@ FORMATS = ("ids", "palette")
 def predict(
     context: typer.Context,
     run_id: RunId,
-    out: Annotated[Path, typer.Option("--out", help="Folder to write to.", file_okay=False)],
+    out: Annotated[Path, make_out_folder("Folder to write to.")],
     *,
     images: Annotated[
         str, typer.Option("--images", metavar="NAME,…", help="Ids of images with commas, 'first N', or all.")

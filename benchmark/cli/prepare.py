@@ -13,6 +13,7 @@ import typer
 
 from benchmark.cli.console import format_count, print_line, print_note
 from benchmark.cli.options import Jobs
+from benchmark.cli.out_files import make_out_folder
 from benchmark.utils.durations import format_duration
 from benchmark.utils.exit_codes import ExitCode
 
@@ -29,9 +30,7 @@ def prepare(
         ),
     ],
     root: Annotated[Path, typer.Option("--root", help="Folder of the original files, which are never changed.")],
-    out: Annotated[
-        Path, typer.Option("--out", help="New or empty folder, or the folder of an interrupted call.", file_okay=False)
-    ],
+    out: Annotated[Path, make_out_folder("New or empty folder, or the folder of an interrupted call.")],
     layout: Annotated[
         str | None, typer.Option(help="mmseg or detectron2, if the dataset has both layouts.", show_default=False)
     ] = None,

@@ -10,12 +10,12 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.console import print_line, print_note
-from benchmark.cli.out_files import Overwrite, check_out_file
+from benchmark.cli.out_files import Overwrite, check_out_file, make_out_folder
 from benchmark.utils.durations import format_duration
 
 app = typer.Typer(help="Regenerate the included toy weights.", no_args_is_help=True)
 
-Out = Annotated[Path, typer.Option("--out", help="Folder for the weights and the model card.", file_okay=False)]
+Out = Annotated[Path, make_out_folder("Folder for the weights and the model card.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Steps = Annotated[
     int | None, typer.Option(min=1, help="Fewer training steps than the included weights had (testing only).")

@@ -219,8 +219,10 @@ def export(
     Long format has a line per run, class and metric. The archive has records, counts, plans and tables with checksums.
     """
     from benchmark.cli.results_archive import export_archive
-    from benchmark.report.export import load_frame, write_frame
+    from benchmark.report.export import WRITERS, load_frame, write_frame
 
+    if out.suffix.lower() not in (known := [*WRITERS, ".zip"]):
+        raise ValueError(f"{out} has none of the suffixes {', '.join(known)}: the suffix says which format to write")
     store = open_store(context)
     if out.suffix.lower() == ".zip":
         given = list_given(context, {"split": "--split", "convention": "--convention", "per_image": "--per-image"})

@@ -11,6 +11,7 @@ import typer
 from benchmark.cli.completion import complete_splits_and_studies
 from benchmark.cli.console import format_count, print_columns, print_json, print_line, print_note
 from benchmark.cli.options import AsJson
+from benchmark.cli.out_files import make_out_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ def splits(
     *,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Folder to write a YAML file per split to.", file_okay=False),
+        make_out_folder("Folder to write a YAML file per split to."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -10,6 +10,7 @@ import unicodedata
 from pathlib import Path
 
 from benchmark.planning.registry import METHODS, list_methods
+from benchmark.utils.atomic_files import write_new
 from benchmark.utils.external_sources import OWN_NAMES
 
 TEMPLATE = METHODS / "templates" / "starting_method.py"
@@ -30,9 +31,9 @@ def write_new_method(name: str, folder: Path) -> Path:
     """
     check_new_name(name)
     path, text = folder / f"{name}.py", fill_template(name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    if path.exists():
+        raise FileExistsError(17, "file exists", str(path))
+    write_new(path, text)
     return path
 
 

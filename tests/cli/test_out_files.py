@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from benchmark.cli.main import app
-from benchmark.cli.out_files import check_out_file
+from benchmark.cli.out_files import check_out_file, check_out_folder
 from benchmark.store.store import Store
 from tests.cli.shell import run_command
 from tests.report.world import even, save, spec_of
@@ -101,11 +101,41 @@ def test_names_that_are_no_file_are_refused_with_and_without_overwrite(tmp_path:
     os.mkfifo(tmp_path / "pipe")
     for is_overwritten in (False, True):
         for name in (Path("-"), tmp_path, Path(os.devnull), tmp_path / "pipe", tmp_path / "file" / "table.csv"):
-            with pytest.raises((OSError, ValueError)):
+            with pytest.raises(ValueError, match=rf"^--out {name}.* (is|expected) "):
                 check_out_file(name, is_overwritten=is_overwritten)
+
+
+def test_names_that_are_no_folder_are_refused_and_those_of_new_folders_are_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in (Path("-"), Path(os.devnull), tmp_path / "file", tmp_path / "file" / "figures"):
+        with pytest.raises(ValueError, match=rf"^--out {name}.* (is|expected) "):
+            check_out_folder(name)
+    check_out_folder(tmp_path)
+    check_out_folder(tmp_path / "new" / "figures")
 
 
 def test_a_link_is_a_file_that_exists(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="exists"):
         check_out_file(tmp_path / "link", is_overwritten=False)
+
+
+def test_an_export_names_all_suffixes_before_it_computes(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.report.export.load_frame", None)
+    err = run_command(capsys, "--runs", runs, "export", "demo", "--out", str(tmp_path / "a.xls")).err
+    assert err.endswith(
+        "a.xls has none of the suffixes .csv, .json, .parquet, .zip: the suffix says which format to write\n"
+    )
+
+
+def test_a_new_method_is_written_whole_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("benchmark.utils.atomic_files._flush", refuse)
+    code, _, err = run_command(capsys, "new", "mine", "--out", str(tmp_path / "methods"))
+    assert code == 1 and "No space left on device" in err and list((tmp_path / "methods").iterdir()) == []

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -32,6 +33,8 @@ GIVEN_OPTIONS = "benchmark.given_options"
 """Key of the global options of the command line, --runs apart, in what the contexts of a command share."""
 UNLIMITED = 10_000
 """Width of an output that is not a terminal, so that no line is cut off."""
+MIN_FOLDED_WIDTH = 60
+"""Smallest width of a terminal whose columns are folded; in a narrower one, columns would vanish."""
 FOLDED_ROWS = 200
 """Largest number of rows folded to the terminal's width; folding takes a millisecond per row."""
 
@@ -125,9 +128,9 @@ def print_json(value: Any) -> None:
 
 
 def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print aligned columns; long cells are folded in a terminal and complete in a file."""
+    """Print aligned columns; long cells are folded in a wide terminal and complete in a file."""
     rows = [[clean_text(complete_commands(cell)) for cell in row] for row in rows]
-    if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS:
+    if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS or get_terminal_size().columns < MIN_FOLDED_WIDTH:
         lines = [list(heads), *map(list, rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         texts = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)

@@ -38,7 +38,8 @@ def explain_unknown(store: Store, name: str) -> str:
         place = f"there are no runs in {store.root}; give another folder with --runs"
         if is_unplanned:
             return f"{kind} {name!r} was never planned: {place}, or begin with: {begin}"
-        return f"no study, method or run {name!r}: {place}"
+        near = find_near_name(name, _list_included(name))
+        return f"no study, method or run {name!r}{f'; did you mean {near!r}?' if near else ':'} {place}"
     if is_unplanned:
         return f"{kind} {name!r} was never planned in {store.root}; begin with: {begin}"
     if variants:
@@ -46,7 +47,16 @@ def explain_unknown(store: Store, name: str) -> str:
         return f"{hint} {store.root} holds runs of: {_join([repr(known) for known in variants])}"
     methods = sorted({spec.variant if spec.is_imported else spec.method for spec in specs})
     known = [*(f"study {plan}" for plan in plans), *(f"method {method}" for method in methods)]
-    return f"{_say_unknown('study, method or run', name, [*plans, *methods])} {store.root} holds {_join(known)}"
+    candidates = [*plans, *methods, *_list_included(name)]
+    return f"{_say_unknown('study, method or run', name, candidates)} {store.root} holds {_join(known)}"
+
+
+def _list_included(name: str) -> list[str]:
+    """Return what is included and may be planned: tables of papers for a name with a slash, studies for others."""
+    from benchmark.core.paper_tables import list_tables
+    from benchmark.core.study import list_studies
+
+    return list_tables() if "/" in name else list_studies()
 
 
 def _list_run_words(name: str) -> list[str]:

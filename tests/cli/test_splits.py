@@ -72,7 +72,7 @@ def test_splits_of_files_with_the_same_name_are_told_apart_and_not_written(tmp_p
 def test_a_file_is_no_folder_to_write_to(tmp_path: Path, capsys: Capsys) -> None:
     (tmp_path / "file").touch()
     result = run_command(capsys, "splits", "toybox", "--out", str(tmp_path / "file"))
-    assert result.code != 0 and "is a file" in result.err
+    assert result.code != 0 and "is no folder" in result.err
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.cli.console import print_columns
 from benchmark.cli.streams import is_unicode, set_up_streams
 from benchmark.report.figures.study_figures import draw_all
 from benchmark.report.rows import read_rows
@@ -75,6 +76,18 @@ def test_a_closed_stdout_is_no_error(store: Store) -> None:
     command = f"{sys.executable} -m benchmark --runs {store.root} status demo --json >&-"
     done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("width", [20, 100])
+def test_a_narrow_terminal_shows_every_column(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    cells = [letter * 9 for letter in "abcdefghijkl"]
+    print_columns([""] * len(cells), [cells])
+    out = capsys.readouterr().out
+    assert [out.count(cell[0]) for cell in cells] == [9] * len(cells)
 
 
 def test_replacement_is_by_plain_characters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,17 @@ def test_an_unknown_name_is_refused(store: Store) -> None:
         find_named_runs(store, ["damo"])
 
 
+@pytest.mark.parametrize(
+    ("name", "near"), [("ablatoins", "ablations"), ("chimera-sge/components", "chimera-seg/components")]
+)
+def test_a_misspelt_name_is_answered_with_what_may_be_planned(
+    store: Store, tmp_path: Path, name: str, near: str
+) -> None:
+    for place in (store, Store(tmp_path / "empty")):
+        with pytest.raises(KeyError, match=f"no study, method or run '{name}'; did you mean '{near}'"):
+            find_named_runs(place, [name])
+
+
 def test_a_part_of_several_ids_is_ambiguous(store: Store) -> None:
     with pytest.raises(KeyError, match="it matches 2 runs"):
         find_named_runs(store, ["demo-paper"])

@@ -245,11 +245,21 @@ def _delete(leftovers: Sequence[Leftover], *, is_confirmed: bool) -> None:
     if not is_confirmed and not typer.confirm(f"Delete these {total}?"):
         print_note("nothing deleted")
         return
-    deleted = [leftover for leftover in leftovers if delete(leftover)]
-    in_use = len(leftovers) - len(deleted)
+    deleted: list[Leftover] = []
+    in_use: list[Leftover] = []
+    problems: list[str] = []
+    for leftover in leftovers:
+        try:
+            (deleted if delete(leftover) else in_use).append(leftover)
+        except OSError as error:
+            problems.append(f"not deleted: {leftover.path}: {error.strerror or error}")
     print_line(f"deleted {len(deleted)}, {format_size(sum(leftover.size for leftover in deleted))}")
     if in_use:
-        print_note(f"{in_use} kept: in use by now")
+        print_note(f"{len(in_use)} kept: in use by now")
+    for problem in problems:
+        print_note(problem)
+    if problems:
+        raise typer.Exit(ExitCode.ERROR)
 
 
 def archive(

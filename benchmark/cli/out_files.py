@@ -32,7 +32,7 @@ def check_out_file(out: Path, *, is_overwritten: bool) -> None:
         raise ValueError(f"--out {out} is no regular file: give another name")
     if os.path.lexists(out) and not is_overwritten:
         raise ValueError(f"{out} exists: give another name, or --overwrite to replace it")
-    _check_parents(out)
+    _check_place(out, out.parent)
 
 
 def check_out_folder(out: Path) -> None:
@@ -45,16 +45,17 @@ def check_out_folder(out: Path) -> None:
         raise ValueError("--out -: expected the name of a folder")
     if os.path.lexists(out) and not out.is_dir():
         raise ValueError(f"--out {out} is no folder: expected one, or the name of a new one")
-    _check_parents(out / "file")
+    _check_place(out, out)
 
 
-def _check_parents(path: Path) -> None:
-    """Check the lowest folder that exists above a path."""
-    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    if not folder.is_dir():
-        raise ValueError(f"--out {path}: {folder} is no folder")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"--out {path}: no permission to write to the folder {folder}")
+def _check_place(out: Path, folder: Path) -> None:
+    """Check that files can be written to a folder or, if it does not exist, to the lowest one above it that does."""
+    place = folder.absolute()
+    lowest = next(path for path in (place, *place.parents) if os.path.lexists(path))
+    if not lowest.is_dir():
+        raise ValueError(f"--out {out}: {lowest} is no folder")
+    if not os.access(lowest, os.W_OK):
+        raise ValueError(f"--out {out}: no permission to write to the folder {lowest}")
 
 
 @contextmanager

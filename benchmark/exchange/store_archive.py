@@ -111,7 +111,13 @@ def unpack_files(path: Path, folder: Path, *, limits: ArchiveLimits) -> None:
             names.add(name)
             if len(names) > limits.members:
                 raise ValueError(f"{path} holds more than the limit of {limits.members} files: nothing was merged")
-            total += _unpack_member(member, folder / name, path, limits)
+            try:
+                total += _unpack_member(member, folder / name, path, limits)
+            except OSError as error:
+                if error.errno is None:  # the archive itself is broken
+                    raise
+                message = f"cannot unpack {path} in {folder}: {error.strerror}; nothing was merged"
+                raise OSError(error.errno, message) from error
             _check_total(total, path, limits)
 
 

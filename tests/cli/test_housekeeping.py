@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,22 @@ def test_clean_deletes_only_if_told(store: Store, capsys: pytest.CaptureFixture[
     assert set(store.list_ids()) == {failed, done}
     assert "deleted 1, " in run_command(capsys, "clean", "--failed", "--yes").out
     assert store.list_ids() == [done]
+
+
+def test_clean_goes_on_after_what_it_cannot_delete(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = add(store, 0, FAILURE), add(store, 1, FAILURE)
+
+    def remove(path: Path) -> None:
+        if stuck in path.name:
+            raise PermissionError(13, "Permission denied", str(path))
+        shutil.rmtree(path)
+
+    monkeypatch.setattr("benchmark.store.cleanup._remove", remove)
+    code, out, err = run_command(capsys, "clean", "--failed", "--yes")
+    assert code == 1 and "deleted 1, " in out and f"not deleted: {store.root / stuck}: Permission denied" in err
+    assert not (store.root / other).exists()
 
 
 def test_clean_says_what_it_leaves_alone(store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

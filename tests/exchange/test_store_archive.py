@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.exchange import store_archive
 from benchmark.exchange.merge_decision import Fate
 from benchmark.exchange.merge_store import merge
 from benchmark.store.archive import write_archive
@@ -51,6 +52,23 @@ def test_links_in_an_archive_are_refused(tmp_path: Path) -> None:
         file.addfile(info)
     with pytest.raises(ValueError, match="runs/link, which is no plain file"):
         merge(tmp_path / "a.tar", Store(tmp_path / "ours"))
+
+
+def test_a_disk_that_is_too_small_for_an_archive_is_named_and_nothing_is_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs, ours = Store(tmp_path / "theirs"), Store(tmp_path / "ours")
+    write_archive(theirs, [save(theirs, spec_of(), even(80, 60))], tmp_path / "a.zip")
+
+    def refuse(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store_archive, "_unpack_member", refuse)
+    with pytest.raises(
+        OSError, match=r"cannot unpack .*a\.zip in .*ours.*: No space left on device; nothing was merged"
+    ):
+        merge(tmp_path / "a.zip", ours)
+    assert not ours.root.exists()
 
 
 def test_an_archive_that_is_cut_short_is_refused(tmp_path: Path) -> None:

@@ -124,10 +124,10 @@ def _acquire(lock: Path, me: Owner) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(me.canonical())
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             lock.unlink()  # on a full disk: an empty lock would keep others waiting
-        raise
+        raise OSError(error.errno, f"cannot write {lock}: {error.strerror or error}") from error
 
 
 def _take_over(lock: Path, me: Owner) -> None:

@@ -136,3 +136,13 @@ def test_a_process_that_lost_its_lock_does_not_remove_the_new_one(tmp_path: Path
     assert find_owner(tmp_path) == other
     release_lock(tmp_path)
     assert find_owner(tmp_path) is None
+
+
+def test_a_lock_that_cannot_be_written_is_named_and_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Owner, "canonical", refuse)
+    with pytest.raises(OSError, match=r"cannot write .*lock: No space left on device"), hold_lock(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []

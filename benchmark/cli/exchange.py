@@ -152,7 +152,7 @@ def _explain_options(context: typer.Context, path: Path, *, only_check: bool) ->
         return f"--check verifies archives of results (.zip), and {path} is none"
     given = list_given(context, REQUIRED)
     missing = ", ".join(option for option in REQUIRED.values() if option not in given)
-    return f"{path} is no archive of results (.zip), and label maps need {missing} too"
+    return f"{path} is no archive of results (.zip), and label maps need {missing} too (`merge` takes in runs)"
 
 
 def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from benchmark.cli import (
+    clean,
     cluster,
     compute,
     d2,
@@ -87,7 +88,7 @@ SECTIONS: dict[str, dict[str, Callable[..., None]]] = {
         "import": exchange.import_predictions,
         "merge": exchange.merge,
         "archive": housekeeping.archive,
-        "clean": housekeeping.clean,
+        "clean": clean.clean,
     },
 }
 """Commands by heading of the help, in the order of a working day."""

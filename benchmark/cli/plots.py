@@ -67,14 +67,7 @@ def plot(
     check_segmentations(store, parts, select=chosen, baseline=reference)
     with keep_existing_figures(is_overwritten=overwrite):
         for path in write_figures(
-            store,
-            plan,
-            out,
-            convention=convention,
-            baseline=reference,
-            sort=order,
-            formats=keys,
-            is_by_split=by_split,
+            store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys, is_by_split=by_split
         ):
             print_line(str(path))
         for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):

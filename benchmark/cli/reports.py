@@ -90,8 +90,7 @@ def table(
         results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
         width, title, has_notes = None if wide else WIDTH, plan.title, not no_notes
         text = render(results, fmt=fmt, title=title, columns=selected, digits=digits, width=width, has_notes=has_notes)
-        closing = tuple(describe_ambiguous(store, names))
-        return Report(text, closing_notes=closing, files=list_split_files(results.rows))
+        return Report(text, (), tuple(describe_ambiguous(store, names)), list_split_files(results.rows))
 
     return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
 

@@ -40,33 +40,35 @@ FOLDED_ROWS = 200
 
 _collections: list[list[str]] = []
 """Lists of the contexts of `collect_notes`."""
-_global_options: dict[str, Any] = {}
-"""Arguments of the `Store` that the global options of this process's command make; see `set_global_options`."""
-_command = re.compile(r"(?!)")
-"""Pattern of a command without global options; nothing before `set_global_options`."""
+_global_options: list[tuple[Path, tuple[str, ...], re.Pattern[str]]] = []
+"""Folder of the runs, other global options and pattern of commands without them; empty outside of a command."""
 
 
 def set_global_options(runs: Path, options: Sequence[str], *, commands: Iterable[str]) -> None:
-    """Set the global options that printed commands repeat.
+    """Set the global options that printed commands repeat until `forget_global_options`.
 
     Args:
         runs: Folder of the runs.
         options: Other global options that the user gave.
         commands: Names of all commands.
     """
-    global _command
-    _global_options.update(root=runs, options=options)
-    _command = re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)")
+    _global_options[:] = [(runs, tuple(options), re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)"))]
+
+
+def forget_global_options() -> None:
+    """Forget the global options of a command that has ended."""
+    _global_options.clear()
 
 
 def complete_commands(text: str) -> str:
     """Return a text whose commands have the global options of the user's command; those with options are kept."""
-    if not _command.search(text):
-        return text
-    from benchmark.store.store import Store
+    for runs, options, pattern in _global_options:
+        if pattern.search(text):
+            from benchmark.store.store import Store
 
-    begin = Store(**_global_options).format_command()
-    return _command.sub(lambda _: f"{begin} ", text)
+            begin = Store(runs, options=options).format_command()
+            return pattern.sub(f"{begin} ".replace("\\", r"\\"), text)
+    return text
 
 
 def open_store(context: typer.Context) -> Store:

@@ -40,7 +40,7 @@ from benchmark.cli import (
 from benchmark.cli import (
     report as report_page,
 )
-from benchmark.cli.console import GIVEN_OPTIONS, print_note, set_global_options
+from benchmark.cli.console import GIVEN_OPTIONS, forget_global_options, print_note, set_global_options
 from benchmark.cli.errors import is_interrupted, is_own_exit, report
 from benchmark.cli.sections import SectionedGroup
 from benchmark.cli.streams import drop_output, ignore_warning_options, set_up_streams
@@ -179,4 +179,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         code = report(error, arguments if arguments is not None else sys.argv[1:])
         drop_output()
         sys.exit(code)
+    finally:
+        forget_global_options()
     sys.exit(ExitCode.SUCCESS)

@@ -238,7 +238,7 @@ def test_a_table_of_a_paper_is_not_mixed_with_other_names(
     for names in ((paper, "demo"), ("demo", paper)):
         code, out, err = run_command(capsys, "--runs", str(tmp_path), "table", *names)
         assert code == 1 and not out and err.count("\n") == 1 and "is printed alone" in err
-        assert f"chimera-bench --runs {tmp_path} table demo mine.main" in err
+    assert f"chimera-bench --runs {tmp_path} table demo mine.main" in err
     assert run_command(capsys, "--runs", str(tmp_path), "table", "demo", "mine.main").code == 0
 
 

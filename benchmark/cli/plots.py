@@ -64,14 +64,16 @@ def plot(
     keys = split_keys("--format", formats)
     chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
     parts = list(_list_parts(store, plan, is_by_split=by_split)) if images or chosen else []
-    check_segmentations(store, parts, select=chosen, baseline=reference)
+    if parts:  # without segmentations, torch is not imported
+        check_segmentations(store, parts, select=chosen, baseline=reference)
     with keep_existing_figures(is_overwritten=overwrite):
         for path in write_figures(
             store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys, is_by_split=by_split
         ):
             print_line(str(path))
-        for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
-            print_line(str(path))
+        if parts:
+            for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
+                print_line(str(path))
     print_ambiguous(store, names)
 
 

@@ -118,6 +118,7 @@ def test_figures_are_the_same_bytes_whatever_the_settings(
 ) -> None:
     usetex = make_settings(tmp_path / "usetex", USETEX.encode())
     broken = make_settings(tmp_path / "broken", b"\xff\xfe broken")  # in the working folder
+    (broken / "torch.py").write_text("raise RuntimeError('figures of records need no torch')")
     known = {name: value and value.replace("{usetex}", str(usetex)) for name, value in variables.items()}
     arguments = ("plot", "demo", "-f", fmt, "--out", str(tmp_path / "other"))
     run_process(store, *arguments, folder=broken, PYTHONWARNINGS="error", PYTHONHASHSEED="7", **known)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import torch
+
 from benchmark.contract.check import make_subjects
 from benchmark.contract.samples import make_prediction_batch, make_training_batch
 from benchmark.contract.subject import Subject
 from benchmark.core.method import Method
+from benchmark.core.seeding import torch_generator
 from benchmark.core.split import load_split
-from benchmark.core.types import Batch
+from benchmark.core.types import IGNORE, Batch
 from benchmark.planning.registry import describe_method, list_methods
 
 CASES = [f"{name}/{variant}" for name in list_methods() for variant in describe_method(name).variants]
@@ -51,6 +54,18 @@ def in_evaluation(case: str) -> Method:
 def training_batch() -> Batch:
     """Return two images of one size with labels."""
     return make_training_batch(len(SPLIT.seen))
+
+
+def make_padded_batch(case: str, content: str = "") -> Batch:
+    """Return a batch whose first image is padded: to 13 x 32 valid pixels of 32 x 32, with content of that name."""
+    first, second = subject_of(case).make_training_batch()
+    noise = 255 * torch.rand(3, 32, 32, generator=torch_generator("padding", content))
+    image, labels = noise.clone(), first["sem_seg"].clone()
+    image[:, :13] = first["image"][:, :13]
+    labels[13:] = IGNORE
+    if "points_uv" in first:
+        first = {**first, "points_valid": first["points_valid"] & (first["points_uv"][:, 1] < 13)}
+    return [{**first, "image": image, "sem_seg": labels, "valid_size": (13, 32)}, {**second, "valid_size": (32, 32)}]
 
 
 def prediction_batch() -> Batch:

@@ -1,4 +1,7 @@
-"""Padding of training crops: its content changes no loss, no prediction and no initial value."""
+"""Padding of training crops: its content changes no initial value, as it changes no loss and no prediction either.
+
+Losses and predictions of every variant are in `tests/methods/test_contract.py`.
+"""
 
 from __future__ import annotations
 
@@ -8,44 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core.seeding import torch_generator
-from benchmark.core.types import IGNORE, Batch
 from methods.blocks.padding import encode_without_padding
 from methods.chimera_seg import ChimeraSeg
-from tests.methods.cases import CASES, in_evaluation, in_training, subject_of
-
-
-@pytest.fixture(scope="module", params=CASES)
-def case(request: pytest.FixtureRequest) -> str:
-    """Return a variant; one after the other, so that each is built once for all tests."""
-    return str(request.param)
-
-
-def make_padded_batch(case: str, content: str = "") -> Batch:
-    """Return a batch whose first image is padded: to 13 x 32 valid pixels of 32 x 32, with content of that name."""
-    first, second = subject_of(case).make_training_batch()
-    noise = 255 * torch.rand(3, 32, 32, generator=torch_generator("padding", content))
-    image, labels = noise.clone(), first["sem_seg"].clone()
-    image[:, :13] = first["image"][:, :13]
-    labels[13:] = IGNORE
-    if "points_uv" in first:
-        first = {**first, "points_valid": first["points_valid"] & (first["points_uv"][:, 1] < 13)}
-    return [{**first, "image": image, "sem_seg": labels, "valid_size": (13, 32)}, {**second, "valid_size": (32, 32)}]
-
-
-def test_the_content_of_padding_changes_no_loss(case: str) -> None:
-    first, second = (in_training(case).losses(make_padded_batch(case, content)) for content in ("one", "other"))
-    assert first.keys() == second.keys()
-    assert all(torch.equal(loss, second[name]) for name, loss in first.items())
-
-
-def test_the_content_of_padding_changes_no_prediction(case: str) -> None:
-    def predict(content: str) -> Tensor:
-        batch = subject_of(case).add_tags(make_padded_batch(case, content))
-        with torch.no_grad():
-            return in_evaluation(case).predict(batch)[0]["sem_seg"]
-
-    assert torch.equal(predict("one"), predict("other"))
+from tests.methods.cases import in_training, make_padded_batch
 
 
 @pytest.mark.parametrize("variant", ["chimera_seg/Chimera-Seg", "chimera_seg/no CSH"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 
 from benchmark.contract.comparison import predict
-from benchmark.contract.copies import CopySource
 from benchmark.contract.hidden_facts import TrainingData, make_training_data
 from benchmark.contract.point_samples import add_random_points
 from benchmark.contract.samples import make_caption, make_prediction_batch, make_training_batch
@@ -25,9 +25,9 @@ from benchmark.planning.method_setup import MethodSetup
 
 
 class _Built(NamedTuple):
-    """Source of copies of a method that was built, None if it cannot be copied, and the split files that it opened."""
+    """A method that was built, to be copied, None if it cannot be, and the split files that it opened."""
 
-    source: CopySource[Method] | None
+    method: Method | None
     opened: tuple[OpenedFile, ...]
 
 
@@ -61,7 +61,8 @@ class Subject:
 
     def as_built(self) -> Method:
         """Return a copy of the method before its vocabulary is set; one that cannot be copied is built again."""
-        return self._built.source.copy() if self._built.source else self.build()
+        built = self._built.method
+        return self.build() if built is None else copy.deepcopy(built)
 
     def before_training(self) -> Method:
         """Return a copy of the method before it is initialized: built, seen vocabulary."""
@@ -146,23 +147,26 @@ class Subject:
     def _built(self) -> _Built:
         with watch_split_files(self.files, self.split.name) as opened:
             method = self.build()
-        return _Built(_try_to_copy(method), tuple(opened))
+        return _Built(method if _can_be_copied(method) else None, tuple(opened))
 
     @cached_property
-    def _initialized(self) -> CopySource[Method] | None:
-        """Copies of the initialized method; None if it cannot be copied."""
-        return _try_to_copy(self._initialize(self.before_training()))
+    def _initialized(self) -> Method | None:
+        """The initialized method, to be copied; None if it cannot be."""
+        method = self._initialize(self.before_training())
+        return method if _can_be_copied(method) else None
 
     def _copy(self) -> Method:
         """Return a copy of the initialized method; one that cannot be copied is built again."""
-        return self._initialized.copy() if self._initialized else self._initialize(self.before_training())
+        initialized = self._initialized
+        return self._initialize(self.before_training()) if initialized is None else copy.deepcopy(initialized)
 
 
-def _try_to_copy(method: Method) -> CopySource[Method] | None:
+def _can_be_copied(method: Method) -> bool:
     try:
-        return CopySource(method)
+        copy.deepcopy(method)
     except Exception:  # an attribute such as a lock or a generator
-        return None
+        return False
+    return True
 
 
 def _begin_training(method: Method) -> Method:

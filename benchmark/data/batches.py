@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import re
 import signal
 import threading
 import time
@@ -35,6 +36,8 @@ from benchmark.utils.watchdog import Watchdog
 JOIN_S = 2.0
 """Seconds that a killed worker process may take to end."""
 _ADVICE = "request more memory, or use fewer workers"
+_KILLED = re.compile(r"worker \(pid (\d+)\) is killed by signal: Killed")
+"""Message of torch's signal handler, which raises wherever this process is at work."""
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +127,7 @@ class _WorkerPool:
         codes = {process.pid: process.exitcode for process in self.processes if process.exitcode}
         for pid, code in codes.items():
             if code == -signal.SIGKILL:
-                return f"data-loading worker {pid} was killed from outside, or for lack of memory: {_ADVICE}"
+                return _describe_killed(pid)
             return f"data-loading worker {pid} ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
         return ""
 
@@ -163,14 +166,26 @@ def _start_workers(
     )
     try:
         batches = iter(loader)
-    except OSError as error:
+    except (OSError, RuntimeError) as error:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
+        if isinstance(error, RuntimeError):  # of torch's signal handler: a worker died before all had started
+            raise LoadingError(_read_death(error) or str(error)) from error
         reason = error.strerror or str(error)
         _log.warning("%d data-loading workers cannot be started (%s): this process reads the images", workers, reason)
         return None
     processes = tuple(set(multiprocessing.active_children()) - others)
     return _WorkerPool(batches, processes, requests.requested)
+
+
+def _describe_killed(pid: int | str | None) -> str:
+    return f"data-loading worker {pid} was killed from outside, or for lack of memory: {_ADVICE}"
+
+
+def _read_death(error: RuntimeError) -> str:
+    """Describe the worker that torch says was killed, which may have been forgotten since; empty for other errors."""
+    killed = _KILLED.search(str(error))
+    return _describe_killed(killed[1]) if killed else ""
 
 
 def _receive(pool: _WorkerPool, describe: Callable[[SampleKey], str]) -> Iterator[Batch]:
@@ -187,7 +202,7 @@ def _receive(pool: _WorkerPool, describe: Callable[[SampleKey], str]) -> Iterato
             except StopIteration:
                 return
             except BaseException as error:
-                death = pool.describe_dead() if isinstance(error, RuntimeError) else ""
+                death = pool.describe_dead() or _read_death(error) if isinstance(error, RuntimeError) else ""
                 pool.end()
                 if death:
                     raise LoadingError(death) from error

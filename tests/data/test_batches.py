@@ -12,8 +12,11 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmark.data.batches import LoadingError, load_batches
+from benchmark.data.samplers import SampleKey
 from benchmark.utils.exit_codes import ExitCode
 from benchmark.utils.paths import ROOT
+from tests.data.stuck import Images
 
 
 class Outcome(NamedTuple):
@@ -104,6 +107,19 @@ def test_a_read_that_no_signal_interrupts_ends_the_process(tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_worker_whose_read_no_signal_interrupts_does_not_keep_this_process(tmp_path: Path) -> None:
     assert "StalledError" in read(tmp_path, hazard="mutex").out
+
+
+@pytest.mark.parametrize("stage", ["__iter__", "__next__"])
+def test_a_worker_that_dies_while_others_start_or_is_forgotten_is_said(
+    stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: object) -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    stages = {"__iter__": lambda self: self, "__next__": fail, stage: fail}
+    monkeypatch.setattr("benchmark.data.batches.DataLoader", lambda *_, **__: type("Loader", (), stages)())
+    with pytest.raises(LoadingError, match="data-loading worker 7 was killed from outside, or for lack of memory"):
+        next(load_batches(Images("none", Path()), [[SampleKey(0, 0, 0)]], workers=1, describe=str))
 
 
 def test_a_killed_worker_is_said(tmp_path: Path) -> None:

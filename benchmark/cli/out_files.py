@@ -7,8 +7,7 @@ edited (`new`, `profile new`, `splits`, `d2 config`) are never replaced.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -58,24 +57,15 @@ def _check_place(out: Path, folder: Path) -> None:
         raise ValueError(f"--out {out}: no permission to write to the folder {lowest}")
 
 
-@contextmanager
-def keep_existing_figures(*, is_overwritten: bool) -> Iterator[None]:
-    """Refuse to replace figures within the block, unless they may be.
+def check_new_figures(paths: Sequence[Path]) -> None:
+    """Check that none of the figures that may be drawn exists, before any is drawn.
 
     Raises:
-        FileExistsError: A figure exists; the message says what to do.
+        ValueError: A figure exists; the message says what to do.
     """
-    from benchmark.report.figures.style import keep_files
-
-    if is_overwritten:
-        yield
-        return
-    try:
-        with keep_files():
-            yield
-    except FileExistsError as error:
-        message = f"{error.filename} exists: give another folder, or --overwrite to replace figures"
-        raise FileExistsError(message) from error
+    existing = next(filter(os.path.lexists, paths), None)
+    if existing is not None:
+        raise ValueError(f"{existing} exists: give another folder, or --overwrite to replace figures")
 
 
 def _check_file(context: typer.Context, out: Path | None) -> Path | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.console import open_store, print_line, print_note
-from benchmark.cli.out_files import Overwrite, keep_existing_figures, make_out_folder
+from benchmark.cli.out_files import Overwrite, check_new_figures, make_out_folder
 from benchmark.cli.report_options import (
+    GIVE_KEY,
     Baseline,
     BySplit,
     Convention,
@@ -60,20 +62,20 @@ def plot(
     store = open_store(context)
     plan = find_plan(store, names, split)
     reference = read_option("--baseline", baseline, GIVE_ROW)
-    order = read_option("--sort", sort, "give KEY or KEY,desc")
+    order = read_option("--sort", sort, GIVE_KEY)
     keys = split_keys("--format", formats)
     chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
     parts = list(_list_parts(store, plan, is_by_split=by_split)) if images or chosen else []
     if parts:  # without segmentations, torch is not imported
         check_segmentations(store, parts, select=chosen, baseline=reference)
-    with keep_existing_figures(is_overwritten=overwrite):
-        for path in write_figures(
-            store, plan, out, convention=convention, baseline=reference, sort=order, formats=keys, is_by_split=by_split
-        ):
+        if not overwrite:
+            check_new_figures(_list_sheets(parts, out, keys))
+    draw = partial(write_figures, store, plan, out, convention=convention, baseline=reference, sort=order)
+    for path in draw(formats=keys, is_by_split=by_split, is_overwritten=overwrite):
+        print_line(str(path))
+    if parts:
+        for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
             print_line(str(path))
-        if parts:
-            for path in _write_galleries(store, parts, out, select=chosen, baseline=reference, formats=keys):
-                print_line(str(path))
     print_ambiguous(store, names)
 
 
@@ -87,15 +89,18 @@ def write_figures(
     sort: str = "",
     formats: Sequence[str] = (),
     is_by_split: bool = False,
+    is_overwritten: bool = True,
 ) -> list[Path]:
     """Draw the figures of a study that need only its records, print what is left out, and return the files."""
-    from benchmark.report.figures.study_figures import describe_left_out, draw_figures
+    from benchmark.report.figures.study_figures import describe_left_out, draw_figures, list_figures
     from benchmark.report.figures.style import FORMATS, check_formats
     from benchmark.report.tables.selection import select_columns
 
     check_formats(formats)
     columns = select_columns((), sort=sort)
     results = collect_table(store, plan, columns, convention=convention, baseline=baseline, is_by_split=is_by_split)
+    if not is_overwritten:
+        check_new_figures(list_figures(results, out, formats or FORMATS))
     out.mkdir(parents=True, exist_ok=True)
     for text in describe_left_out(results):
         print_note(text)
@@ -122,13 +127,10 @@ def _write_galleries(
     """Draw predictions on every split of `_list_parts`, see `write_segmentations`."""
     from benchmark.cli.predict import predict_row
     from benchmark.qualitative.gallery import draw_gallery
-    from benchmark.report.figures.study_figures import name_folders
     from benchmark.report.figures.style import FORMATS
 
     paths: list[Path] = []
-    names = name_folders([part.rows[0].split for part in parts])
-    for part, name in zip(parts, names, strict=True):
-        folder = out if len(parts) == 1 else out / name
+    for part, folder in zip(parts, _list_sheet_folders(parts, out), strict=True):
         gallery = draw_gallery(
             store,
             part,
@@ -144,6 +146,24 @@ def _write_galleries(
         if gallery.choice is not None:
             print_note(gallery.choice.text)
     return paths
+
+
+def _list_sheets(parts: Sequence[Plan], out: Path, formats: Sequence[str]) -> list[Path]:
+    """Return the files that `_write_galleries` may write."""
+    from benchmark.qualitative.gallery import SEGMENTATIONS
+    from benchmark.report.figures.style import FORMATS, list_paths
+
+    folders = _list_sheet_folders(parts, out)
+    return [path for folder in folders for path in list_paths(folder, SEGMENTATIONS, formats or FORMATS)]
+
+
+def _list_sheet_folders(parts: Sequence[Plan], out: Path) -> list[Path]:
+    """Return the folder of the segmentations on every split."""
+    from benchmark.report.figures.study_figures import name_folders
+
+    if len(parts) == 1:
+        return [out]
+    return [out / name for name in name_folders([part.rows[0].split for part in parts])]
 
 
 def check_segmentations(store: Store, parts: Sequence[Plan], *, select: str, baseline: str) -> None:

@@ -11,7 +11,7 @@ import typer
 from benchmark.cli.console import format_count, print_note
 from benchmark.cli.options import AsJson
 from benchmark.cli.out_files import OutFile, Overwrite
-from benchmark.cli.report_options import NoNotes, Wide, choose_format, print_report, read_option, split_keys
+from benchmark.cli.report_options import GIVE_KEY, NoNotes, Wide, choose_format, print_report, read_option, split_keys
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def published(
             raise ValueError("--check prints disagreements and no rows: leave --columns and --sort out")
         _print_check(rows, chosen, fmt=fmt, has_notes=not no_notes, out=out)
         return
-    keys, order = split_keys("--columns", columns), read_option("--sort", sort, "give KEY or KEY,desc")
+    keys, order = split_keys("--columns", columns), read_option("--sort", sort, GIVE_KEY)
     text = render_published(chosen, fmt=fmt, keys=keys, sort=order, width=width, has_notes=not no_notes)
     print_report(text, fmt=fmt, out=out)
 

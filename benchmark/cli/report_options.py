@@ -47,6 +47,8 @@ Digits = Annotated[
 ]
 NoNotes = Annotated[bool, typer.Option("--no-notes", help="Print no notes, except warnings.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Print all columns of text side by side instead of folding them.")]
+GIVE_KEY = "give KEY or KEY,desc"
+"""What to do about a --sort without a value."""
 
 
 def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:

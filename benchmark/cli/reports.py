@@ -13,6 +13,7 @@ from benchmark.cli.indexed_reports import find_sources, list_split_files, print_
 from benchmark.cli.options import AsJson, NoIndex, list_given
 from benchmark.cli.out_files import OutFile, Overwrite, make_out_file
 from benchmark.cli.report_options import (
+    GIVE_KEY,
     Baseline,
     BySplit,
     Convention,
@@ -83,14 +84,14 @@ def table(
         from benchmark.report.tables.typeset import WIDTH
         from benchmark.store.index.report_index import Report
 
-        order = read_option("--sort", sort, "give KEY or KEY,desc")
-        selected = select_columns(split_keys("--columns", columns), sort=order)
+        selected = select_columns(split_keys("--columns", columns), sort=read_option("--sort", sort, GIVE_KEY))
         reference = read_option("--baseline", baseline, GIVE_ROW)
         plan = find_plan(store, names, split)
         results = collect_table(store, plan, selected, convention=convention, baseline=reference, is_by_split=by_split)
         width, title, has_notes = None if wide else WIDTH, plan.title, not no_notes
         text = render(results, fmt=fmt, title=title, columns=selected, digits=digits, width=width, has_notes=has_notes)
-        return Report(text, (), tuple(describe_ambiguous(store, names)), list_split_files(results.rows))
+        closing, files = tuple(describe_ambiguous(store, names)), list_split_files(results.rows)
+        return Report(text, closing_notes=closing, files=files)
 
     return print_indexed_report(context, store, fmt=fmt, sources=find_sources(store, names), draw=draw)
 

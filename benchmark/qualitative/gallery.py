@@ -22,6 +22,8 @@ from benchmark.qualitative.sheet_choice import DIFFERENCE, SheetChoice, choose_f
 from benchmark.report.figures.style import FORMATS
 from benchmark.store.store import Store
 
+SEGMENTATIONS = "segmentations"
+"""Stem of the files of a gallery."""
 Predictor: TypeAlias = Callable[[Store, str, Sequence[ScoredImage]], Sequence[NDArray[np.integer]]]
 """Function from a store, the id of a run and images to one (H, W) map of classes per image; it raises ValueError if the
 run cannot predict."""
@@ -198,6 +200,6 @@ def _draw(
         image_ids=choice.image_ids,
         note=choice.text,
         out=out,
-        name="segmentations",
+        name=SEGMENTATIONS,
         formats=formats,
     )

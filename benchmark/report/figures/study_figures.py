@@ -21,7 +21,7 @@ from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
 from benchmark.report.figures.split_effects import draw_effects
-from benchmark.report.figures.style import FORMATS
+from benchmark.report.figures.style import FORMATS, list_paths
 from benchmark.report.imported import describe_missing_scores
 from benchmark.report.rows import TABLE_METRICS
 from benchmark.report.study_results import GroupResults, StudyResults
@@ -120,11 +120,9 @@ def draw_figures(results: StudyResults, store: Store, out: Path, *, formats: Seq
         ValueError: A format is unknown.
     """
     drawn = DrawnFigures([], [])
-    is_single = len(results.groups) == 1
-    folders = [""] if is_single else name_folders([group.name for group in results.groups])
-    for group, folder in zip(results.groups, folders, strict=True):
-        title = "" if is_single else group.name
-        job = FigureJob(group, store, out / folder, {"title": title, "formats": formats})
+    for group, folder in zip(results.groups, _list_folders(results, out), strict=True):
+        title = "" if len(results.groups) == 1 else group.name
+        job = FigureJob(group, store, folder, {"title": title, "formats": formats})
         files = {name: figure.draw(job) for name, figure in FIGURES.items()}
         drawn.paths.extend(path for paths in files.values() for path in paths)
         lacking: dict[str, list[str]] = {}
@@ -135,6 +133,20 @@ def draw_figures(results: StudyResults, store: Store, out: Path, *, formats: Seq
             parts = [f"{', '.join(names)} ({reason})" for reason, names in lacking.items()]
             drawn.left_out.append(f"{title}{': ' if title else ''}figures left out: {'; '.join(parts)}")
     return drawn
+
+
+def list_figures(results: StudyResults, out: Path, formats: Sequence[str]) -> list[Path]:
+    """Return the files that `draw_figures` may write; it leaves out those for which there is no data."""
+    return [
+        path for folder in _list_folders(results, out) for name in FIGURES for path in list_paths(folder, name, formats)
+    ]
+
+
+def _list_folders(results: StudyResults, out: Path) -> list[Path]:
+    """Return the folder of the figures of every group."""
+    if len(results.groups) == 1:
+        return [out]
+    return [out / name for name in name_folders([group.name for group in results.groups])]
 
 
 def name_folders(names: Sequence[str]) -> list[str]:

@@ -84,7 +84,6 @@ _METADATA: dict[str, dict[str, Any]] = {
     "svg": {"Creator": None, "Date": None},
 }
 _HAS_TEXT: ContextVar[bool] = ContextVar("has_text", default=False)
-_KEEPS_FILES: ContextVar[bool] = ContextVar("keeps_files", default=False)
 
 
 @contextmanager
@@ -95,16 +94,6 @@ def keep_text() -> Iterator[None]:
         yield
     finally:
         _HAS_TEXT.reset(token)
-
-
-@contextmanager
-def keep_files() -> Iterator[None]:
-    """Refuse within the block to draw a figure one of whose files exists; see `open_figure`."""
-    token = _KEEPS_FILES.set(True)
-    try:
-        yield
-    finally:
-        _KEEPS_FILES.reset(token)
 
 
 @contextmanager
@@ -121,13 +110,9 @@ def open_figure(
 
     Raises:
         ValueError: A format is unknown.
-        FileExistsError: A file exists and is kept; its name is that of the error.
         OSError: A file cannot be written.
     """
     check_formats(formats)
-    for path in list_paths(out, name, formats) if _KEEPS_FILES.get() else ():
-        if path.exists():
-            raise FileExistsError(17, "figure exists", str(path))
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC | ({"svg.fonttype": "none"} if _HAS_TEXT.get() else {}))

@@ -169,8 +169,11 @@ def _start_workers(
     except (OSError, RuntimeError) as error:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
-        if isinstance(error, RuntimeError):  # of torch's signal handler: a worker died before all had started
-            raise LoadingError(_read_death(error) or str(error)) from error
+        if isinstance(error, RuntimeError):  # such as that of torch's signal handler, if a worker has died already
+            death = _read_death(error)
+            if not death:
+                raise
+            raise LoadingError(death) from error
         reason = error.strerror or str(error)
         _log.warning("%d data-loading workers cannot be started (%s): this process reads the images", workers, reason)
         return None
@@ -202,7 +205,7 @@ def _receive(pool: _WorkerPool, describe: Callable[[SampleKey], str]) -> Iterato
             except StopIteration:
                 return
             except BaseException as error:
-                death = pool.describe_dead() or _read_death(error) if isinstance(error, RuntimeError) else ""
+                death = (pool.describe_dead() or _read_death(error)) if isinstance(error, RuntimeError) else ""
                 pool.end()
                 if death:
                     raise LoadingError(death) from error

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
@@ -40,8 +41,9 @@ FOLDED_ROWS = 200
 
 _collections: list[list[str]] = []
 """Lists of the contexts of `collect_notes`."""
-_global_options: list[tuple[Path, tuple[str, ...], re.Pattern[str]]] = []
-"""Folder of the runs, other global options and pattern of commands without them; empty outside of a command."""
+_global_options: ContextVar[tuple[Path, tuple[str, ...], re.Pattern[str]] | None]
+_global_options = ContextVar("global_options", default=None)
+"""Folder of the runs, other global options and pattern of commands without them; None outside of a command."""
 
 
 def set_global_options(runs: Path, options: Sequence[str], *, commands: Iterable[str]) -> None:
@@ -52,23 +54,25 @@ def set_global_options(runs: Path, options: Sequence[str], *, commands: Iterable
         options: Other global options that the user gave.
         commands: Names of all commands.
     """
-    _global_options[:] = [(runs, tuple(options), re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)"))]
+    pattern = re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)")
+    _global_options.set((runs, tuple(options), pattern))
 
 
 def forget_global_options() -> None:
     """Forget the global options of a command that has ended."""
-    _global_options.clear()
+    _global_options.set(None)
 
 
 def complete_commands(text: str) -> str:
     """Return a text whose commands have the global options of the user's command; those with options are kept."""
-    for runs, options, pattern in _global_options:
-        if pattern.search(text):
-            from benchmark.store.store import Store
+    known = _global_options.get()
+    if known is None or not known[2].search(text):
+        return text
+    from benchmark.store.store import Store
 
-            begin = Store(runs, options=options).format_command()
-            return pattern.sub(f"{begin} ".replace("\\", r"\\"), text)
-    return text
+    runs, options, pattern = known
+    begin = Store(runs, options=options).format_command()
+    return pattern.sub(f"{begin} ".replace("\\", r"\\"), text)
 
 
 def open_store(context: typer.Context) -> Store:

@@ -17,14 +17,14 @@ def describe_stale(row: ResultRow) -> list[str]:
     return [f"{row.name_runs(some)} stale: {reason}" for reason, some in runs.items()]
 
 
-def describe_stale_table(rows: Sequence[ResultRow]) -> str:
-    """Return the note on several rows of which every result is stale, with the changes that all share; else empty."""
+def describe_stale_table(rows: Sequence[ResultRow]) -> list[str]:
+    """Return the note on several rows of which every result is stale, with the changes that all share; else none."""
     reasons = list(dict.fromkeys(run.changes for row in rows for run in row.done))
     shared = set[str](reasons[0] if reasons else ()).intersection(*reasons)
     if len(rows) < 2 or not shared:
-        return ""
+        return []
     changes = summarize_changes([change for change in reasons[0] if change in shared])
-    return f"All results are stale, and may be others now: {changes}."
+    return [f"All results are stale, and may be others now: {changes}."]
 
 
 def describe_stale_rows(rows: Sequence[ResultRow]) -> list[list[str]]:

@@ -185,8 +185,8 @@ def describe_table(
         *describe_machines(results.rows),
         *describe_inputs(results.rows),
     ]
-    stale = describe_stale_table(results.rows)
-    warnings = [TableNote(text, is_warning=True) for text in [*describe_limits(results), *filter(None, [stale])]]
+    cautions = [*describe_limits(results), *describe_stale_table(results.rows)]
+    warnings = [TableNote(text, is_warning=True) for text in cautions]
     if DIFFERENCE_KEYS & set(keys):
         warnings += [TableNote(text, OTHER_CLASS_MARK, is_warning=True) for text in describe_other_classes(results)]
     return warnings + [TableNote(text) for text in texts]

@@ -7,19 +7,14 @@ one message.
 
 from __future__ import annotations
 
-import importlib
 import struct
 import zlib
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-try:
-    zlib_ng: Any = importlib.import_module("zlib_ng.zlib_ng")
-except ImportError:
-    zlib_ng = None
+from benchmark.utils.fast_zlib import zlib_ng
 
 _SIGNATURE_BYTES, _CHUNK_BYTES = 8, 12
 _CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})

@@ -156,6 +156,7 @@ def _explain_options(context: typer.Context, path: Path, *, only_check: bool) ->
 
 
 def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
+    from benchmark.evaluation.sanity import find_alarms
     from benchmark.evaluation.scores import DATASET_METRICS, score
     from benchmark.evaluation.undefined_scores import describe_undefined_run
     from benchmark.report.alarms import list_alarms
@@ -165,7 +166,7 @@ def _print_import(result: ImportResult, store: Store, *, as_json: bool) -> None:
     counts = store.run(record.spec.id).read_counts(record)
     scores = score(counts, "d2-main")
     values = {metric: getattr(scores, metric) for metric in DATASET_METRICS}
-    alarms = [f"{alarm.summary} ({alarm.detail})" for alarm in list_alarms(record, counts)]
+    alarms = [f"{alarm.summary} ({alarm.detail})" for alarm in list_alarms(record, find_alarms(counts))]
     if as_json:
         print_json(
             {"id": record.spec.id, "new": result.is_new, "remarks": result.remarks, "alarms": alarms, "scores": values}

@@ -85,6 +85,7 @@ def _find_log(store: Store, run_id: str, attempt: int | None) -> Path:
 
 
 def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
+    from benchmark.evaluation.sanity import find_alarms
     from benchmark.report.alarms import list_alarms
     from benchmark.store.staleness import find_changes
 
@@ -102,7 +103,7 @@ def _describe_run(store: Store, run_id: str) -> dict[str, Any]:
     details |= {"stale": bool(changes), "changes": list(changes), "spec": record.spec.model_dump(mode="json")}
     if record.state is RunState.DONE:
         details["scores"], details["undefined"] = _compute_scores(store, run_id)
-        alarms = list_alarms(record, run.read_counts(record))
+        alarms = list_alarms(record, find_alarms(run.read_counts(record)))
         details["alarms"] = [f"{alarm.summary} ({alarm.detail})" for alarm in alarms]
     return details
 

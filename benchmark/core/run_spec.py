@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import PurePath
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from benchmark.core.budget import Budget
 from benchmark.core.protocol import Protocol
@@ -19,6 +19,14 @@ from benchmark.utils.identity import identify
 EngineName = Literal["fabric", "detectron2"]
 IMPORTED: Final = "imported"
 """Method and engine of runs whose label maps were made elsewhere and imported, see `benchmark.exchange`."""
+
+
+_protocols: dict[str, Protocol] = {}
+
+
+def _share_protocol(protocol: Protocol) -> Protocol:
+    """Return the first protocol of this process with the same content: thousands of specs have few protocols."""
+    return _protocols.setdefault(protocol.model_dump_json(), protocol)
 
 
 class OfficialWeights(FrozenModel):
@@ -89,7 +97,7 @@ class RunSpec(VersionedModel):
     split_source: str = ""
     split_digest: str
     unseen: tuple[str, ...] | None = None
-    protocol: Protocol
+    protocol: Annotated[Protocol, AfterValidator(_share_protocol)]
     dataset_fingerprint: str
     engine: EngineName | Literal["imported"] = "fabric"
     seed: int = Field(ge=0)

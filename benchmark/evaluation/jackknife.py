@@ -63,13 +63,21 @@ class ImageJackknife:
     metrics: tuple[Metric, ...] = ()
     known: dict[int, KnownScores] = field(default_factory=dict, repr=False)
 
-    def keep_printed(self, run: Counts, scores: Scores, *, convention: Convention) -> None:
-        """Keep scores of a run that were computed before, as its convention prints them."""
+    def keep(self, run: Counts, scores: Scores, left_out: Mapping[Metric, Floats], *, convention: Convention) -> None:
+        """Keep scores of a run that were computed before.
+
+        Args:
+            run: Counts of the run.
+            scores: Scores of all images, as the convention prints them.
+            left_out: (N,) scores without each of the N images by metric, see `leave_out_scores`.
+            convention: Convention of both.
+        """
         known = self._get_known(run)
         values: dict[tuple[Metric, Convention], float] = {
             (metric, convention): getattr(scores, metric) for metric in DATASET_METRICS
         }
         known.printed.update(values)
+        known.left_out.update({(metric, convention): values for metric, values in left_out.items()})
         if convention not in ROUNDED:
             known.whole.update(values)
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from benchmark.core.run_record import SWITCHED_OFF, RunRecord
 from benchmark.core.split import load_split
 from benchmark.evaluation.alarm import Alarm, describe_details
-from benchmark.evaluation.counts import Counts
-from benchmark.evaluation.sanity import find_alarms
 from benchmark.report.result_row import ResultRow, RunResult
-from benchmark.utils.forked_map import map_forked
-
-BATCH = 64
-"""Rows that a process checks before it hands their alarms over."""
 
 TOY_DATASET = "toybox"
 
@@ -25,28 +19,23 @@ def describe_alarms(row: ResultRow) -> list[str]:
     runs: dict[str, list[RunResult]] = {}
     alarms: dict[str, list[Alarm]] = {}
     for run in row.counted:
-        if run.record is None or run.counts is None:
+        if run.record is None:
             continue
-        for alarm in list_alarms(run.record, run.counts, is_portable=run.is_portable):
+        for alarm in list_alarms(run.record, run.alarms, is_portable=run.is_portable):
             runs.setdefault(alarm.summary, []).append(run)
             alarms.setdefault(alarm.summary, []).append(alarm)
     return [f"{row.name_runs(some)}: {summary} ({describe_details(alarms[summary])})" for summary, some in runs.items()]
 
 
-def describe_all_alarms(rows: Sequence[ResultRow]) -> list[list[str]]:
-    """Return the alarms of every row in words, see `describe_alarms`; those of thousands by several processes."""
-    return map_forked(describe_alarms, rows, batch=BATCH)
-
-
-def list_alarms(record: RunRecord, counts: Counts, *, is_portable: bool = False) -> list[Alarm]:
+def list_alarms(record: RunRecord, found: Iterable[Alarm], *, is_portable: bool = False) -> list[Alarm]:
     """Return the alarms of a done run, from its counts and its record.
 
     Args:
         record: Record of the run.
-        counts: Pixel counts of the run.
+        found: Alarms of its pixel counts, see `sanity.find_alarms`.
         is_portable: Whether a split that is no part of the package counts as unknown, as it is on other machines.
     """
-    alarms = find_alarms(counts)
+    alarms = list(found)
     toys = [f"{key}=toy" for key in _find_toy_weights(record.spec.config)]
     split = record.spec.split_source or record.spec.split
     dataset = _find_dataset(split) if toys and not (is_portable and record.spec.split_source) else ""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Cost, RunRecord
 from benchmark.core.run_state import RunState
+from benchmark.evaluation.alarm import Alarm
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Floats, Metric, Scores
@@ -33,6 +34,8 @@ class RunResult:
         record: Record of the run; None if there is no readable one.
         counts: Pixel counts of a done run, otherwise None.
         scores: Scores of a done run, otherwise None.
+        left_out: (N,) scores without each of the N images by metric, of the metrics that rows have estimates of.
+        alarms: Signs in the counts that the result is not what it seems.
         changes: What has changed of what the run used, see `benchmark.store.staleness.find_changes`.
         contract: What speaks against the method, see `benchmark.store.contract_record.describe_contract`.
         is_portable: Whether nothing of this machine but the package counts, see `portable_rows`.
@@ -45,6 +48,8 @@ class RunResult:
     record: RunRecord | None = None
     counts: Counts | None = field(default=None, repr=False)
     scores: Scores | None = None
+    left_out: Mapping[Metric, Floats] = field(default_factory=dict, repr=False)
+    alarms: tuple[Alarm, ...] = ()
     changes: tuple[str, ...] = ()
     contract: str = ""
     is_portable: bool = False

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmark.core.run_state import RunState
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
-from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric, score
+from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import estimate_means
+from benchmark.report.result_reader import ResultReader
 from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting, read_setting
-from benchmark.report.slim_counts import read_intact_counts, read_slim_counts
 from benchmark.store.contract_record import describe_contract
 from benchmark.store.staleness import find_changes
 from benchmark.store.store import Store
@@ -30,10 +29,7 @@ from benchmark.utils.collector_pause import pause_collector
 from benchmark.utils.forked_map import map_forked
 
 if TYPE_CHECKING:
-    from benchmark.core.run_record import RunRecord
     from benchmark.core.study import Plan, PlanRow
-    from benchmark.evaluation.counts import Counts
-    from benchmark.store.run_folder import RunFolder
 
 BATCH = 128
 """Runs that a process reads before it hands them over."""
@@ -119,8 +115,9 @@ def read_planned_rows(
 ) -> list[Row]:
     """Read the results of planned rows, each record once; of thousands of runs in several processes."""
     ids = list(dict.fromkeys(run_id for row in planned for run_id in row.ids.values()))
+    reader = ResultReader(store, convention, jackknife.metrics)
     with pause_collector():
-        results = dict(zip(ids, map_forked(partial(_read_files, store, convention), ids, batch=BATCH), strict=True))
+        results = dict(zip(ids, map_forked(reader.read, ids, batch=BATCH), strict=True))
         return [_make_row(store, row, results, jackknife=jackknife, convention=convention) for row in planned]
 
 
@@ -130,7 +127,7 @@ def _make_row(
     """Return a planned row with the results of its runs by their ids, whose scores the jackknife need not compute."""
     for run in (results[run_id] for run_id in row.ids.values()):
         if run.counts is not None and run.scores is not None:
-            jackknife.keep_printed(run.counts, run.scores, convention=convention)
+            jackknife.keep(run.counts, run.scores, run.left_out, convention=convention)
     return Row(
         label=row.label,
         method=row.method,
@@ -161,46 +158,6 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
         values = "; ".join(f"{name}: {getattr(first, name)} and {getattr(second, name)}" for name in names)
         raise ValueError(f"rows {label!r} and {second_label!r} are not comparable ({values})")
     return next(iter(settings), None)
-
-
-def _read_files(store: Store, convention: Convention, run_id: str) -> RunResult:
-    """Return the result of a run from its own files alone; its seed is 0."""
-    folder = store.run(run_id)
-    record = _read_done(folder)
-    counts = None if record is None else read_intact_counts(folder, record)
-    if record is None or counts is None:
-        return _read_any_state(store, convention, folder)
-    return _make_result(folder, record, counts, convention)
-
-
-def _read_done(folder: RunFolder) -> RunRecord | None:
-    """Return the record of a run that is done; None for any other run, whose files tell more when read one by one."""
-    try:
-        record = folder.read_record()
-    except (ValueError, OSError):
-        return None
-    return record if record.state is RunState.DONE else None
-
-
-def _read_any_state(store: Store, convention: Convention, folder: RunFolder) -> RunResult:
-    """Return the result of a run in any state, or why there is none; its files may be missing or broken."""
-    snapshot = folder.read_snapshot()
-    record, problem = snapshot.record, store.shorten_paths(snapshot.problem) or snapshot.state
-    result = RunResult(seed=0, run_id=folder.id, state=snapshot.state, problem=problem, record=record)
-    if record is None:
-        return result
-    if record.failure is not None:
-        return replace(result, problem=store.shorten_paths(record.failure.summary))
-    try:
-        counts = read_slim_counts(folder, record)
-    except ValueError as error:
-        return replace(result, record=None, state=RunState.BROKEN, problem=store.shorten_paths(str(error)))
-    return _make_result(folder, record, counts, convention)
-
-
-def _make_result(folder: RunFolder, record: RunRecord, counts: Counts, convention: Convention) -> RunResult:
-    scores = score(counts, convention)
-    return RunResult(seed=0, run_id=folder.id, state=RunState.DONE, record=record, counts=counts, scores=scores)
 
 
 def _add_changes(store: Store, result: RunResult) -> RunResult:

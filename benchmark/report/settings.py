@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import RunRecord
 from benchmark.evaluation.scores import Convention
 
 DIGEST_LENGTH = 8
 """Characters of a digest that a name shows."""
+
+_digests: dict[int, tuple[Protocol, str]] = {}
 
 
 class EvaluationSetting(NamedTuple):
@@ -35,11 +38,20 @@ def read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting
         split=spec.split,
         split_digest=spec.split_digest,
         protocol=spec.protocol.name,
-        protocol_digest=spec.protocol.digest(),
+        protocol_digest=_digest_protocol(spec.protocol),
         dataset_fingerprint=spec.dataset_fingerprint,
         max_images=spec.max_images,
         convention=convention,
     )
+
+
+def _digest_protocol(protocol: Protocol) -> str:
+    """Return the digest of a protocol, once for all specs that share it."""
+    known = _digests.get(id(protocol))
+    if known is None:
+        # The entry keeps the protocol alive, so that its identity stays its own
+        known = _digests[id(protocol)] = (protocol, protocol.digest())
+    return known[1]
 
 
 def name_settings(settings: Sequence[EvaluationSetting]) -> list[str]:

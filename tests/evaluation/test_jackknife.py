@@ -87,7 +87,7 @@ def test_a_vocabulary_of_thousands_of_classes_fits() -> None:
 def test_scores_that_were_printed_before_are_not_computed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
     expected = compute_unrounded_scores(run, metrics=["hiou"], convention="d2-main")["hiou"]
-    shared.keep_printed(run, score(run, "d2-main"), convention="d2-main")
+    shared.keep(run, score(run, "d2-main"), {}, convention="d2-main")
     for name in ("compute_unrounded_scores", "score_metrics"):
         monkeypatch.setattr(jackknife, name, Mock(side_effect=AssertionError))
     for method in (shared.compute_score, shared.compute_printed_score):
@@ -96,6 +96,6 @@ def test_scores_that_were_printed_before_are_not_computed_again(monkeypatch: pyt
 
 def test_a_printed_score_that_is_rounded_stands_for_no_other() -> None:
     run, shared = make(0.6), ImageJackknife(DATASET_METRICS)
-    shared.keep_printed(run, score(run, "mmseg"), convention="mmseg")
+    shared.keep(run, score(run, "mmseg"), {}, convention="mmseg")
     assert shared.compute_printed_score(run, metric="miou", convention="mmseg") == score(run, "mmseg").miou
     assert shared.compute_score(run, metric="miou", convention="mmseg") == score(run, "d2-0.6").miou

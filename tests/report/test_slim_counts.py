@@ -1,4 +1,4 @@
-"""Slim counts give every score of whole ones, from one reading of the file, and notice every change of it."""
+"""Slim counts give every score of whole ones, read what they lack from the file, and notice every change of it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 
+from benchmark.evaluation.counts import MARGINS, SPARSE, Counts
 from benchmark.evaluation.scores import compute_gamma_curve, score
 from benchmark.report import slim_counts
-from benchmark.report.slim_counts import read_slim_counts
+from benchmark.report.slim_counts import leave_on_disk, read_whole_counts
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.npz import read_npz, to_npz
@@ -25,48 +26,63 @@ def runs(tmp_path: Path) -> list[RunFolder]:
     return [store.run(save(store, spec_of(seed=seed), even(80, 60 + seed))) for seed in (0, 1)]
 
 
+def read_slim(run: RunFolder) -> Counts:
+    record = run.read_record()
+    return leave_on_disk(read_whole_counts(run, record), run, record)
+
+
+def test_whole_counts_are_those_of_the_long_way(runs: list[RunFolder]) -> None:
+    quick, long = read_whole_counts(runs[0], runs[0].read_record()), runs[0].read_counts()
+    assert quick == long and quick.is_labels_only == long.is_labels_only
+    assert [sums.tolist() for sums in quick.totals] == [sums.tolist() for sums in long.totals]
+
+
 def test_slim_counts_give_every_score_of_whole_ones(runs: list[RunFolder]) -> None:
-    whole, slim = runs[0].read_counts(), read_slim_counts(runs[0], runs[0].read_record())
+    whole, slim = runs[0].read_counts(), read_slim(runs[0])
     assert slim == whole and slim.digest() == whole.digest() and slim.is_labels_only == whole.is_labels_only
     assert score(slim, "d2-main") == score(whole, "d2-main")
     np.testing.assert_array_equal(compute_gamma_curve(slim, "d2-main"), compute_gamma_curve(whole, "d2-main"))
 
 
-def test_slim_counts_hold_no_margins_and_share_names_and_labels(runs: list[RunFolder]) -> None:
-    first, second = (read_slim_counts(run, run.read_record()) for run in runs)
-    assert not {"margin_intersection", "margin_prediction"} & vars(first).keys()
+@pytest.mark.parametrize("name", SPARSE)
+def test_matrices_of_slim_counts_are_those_of_whole_ones(runs: list[RunFolder], name: str) -> None:
+    assert (getattr(read_slim(runs[0]), name) != getattr(runs[0].read_counts(), name)).nnz == 0
+
+
+def test_slim_counts_hold_labels_and_names_alone_and_share_them(runs: list[RunFolder]) -> None:
+    first, second = map(read_slim, runs)
+    assert not ({*SPARSE, *MARGINS} - {"target"}) & vars(first).keys()
     assert first.image_ids is second.image_ids and first.target is second.target
     assert first != second
 
 
-def test_sums_over_images_are_those_of_whole_counts_and_travel_with_them(runs: list[RunFolder]) -> None:
-    slim = read_slim_counts(runs[0], runs[0].read_record())
-    for sums, whole in zip(slim.totals, runs[0].read_counts().totals, strict=True):
-        assert sums.tolist() == whole.tolist() and sums.dtype == whole.dtype
+def test_sums_over_images_travel_to_another_process(runs: list[RunFolder]) -> None:
+    slim = read_slim(runs[0])
     received = vars(pickle.loads(pickle.dumps(slim)))["totals"]
-    assert [sums.tolist() for sums in received] == [sums.tolist() for sums in slim.totals]
+    assert [sums.tolist() for sums in received] == [sums.tolist() for sums in runs[0].read_counts().totals]
 
 
 def test_counts_that_were_replaced_in_the_meantime_are_refused(runs: list[RunFolder]) -> None:
-    slim = read_slim_counts(runs[0], runs[0].read_record())
+    slim = read_slim(runs[0])
     runs[0].counts_path.write_bytes(runs[1].counts_path.read_bytes())
     with pytest.raises(ValueError, match="copy the folder again"):
         slim.sweep_gammas()
 
 
-def test_a_file_is_read_once_and_again_once_for_all_margins(
+def test_a_file_is_read_once_and_again_once_for_all_that_was_left_there(
     runs: list[RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record, read = runs[0].read_record(), Mock(wraps=read_npz)
+    read = Mock(wraps=read_npz)
     monkeypatch.setattr(slim_counts, "read_npz", read)
     monkeypatch.delattr(RunFolder, "read_counts")
-    slim = read_slim_counts(runs[0], record)
+    slim = read_slim(runs[0])
     assert read.call_count == 1
-    assert slim.margin_prediction.shape == slim.margin_intersection.shape and read.call_count == 2
+    assert slim.margin_prediction.shape == slim.margin_intersection.shape and slim.confusion.nnz
+    assert read.call_count == 2
 
 
 def test_counts_of_another_process_share_what_those_of_this_one_share(runs: list[RunFolder]) -> None:
-    first, second = (read_slim_counts(run, run.read_record()) for run in runs)
+    first, second = map(read_slim, runs)
     received = pickle.loads(pickle.dumps(second))
     assert received == second and received.image_ids is first.image_ids and received.target is first.target
 
@@ -77,22 +93,22 @@ def test_one_other_number_in_a_file_is_refused(runs: list[RunFolder], name: str)
     arrays[name] = arrays[name] + 1
     runs[0].counts_path.write_bytes(to_npz(arrays))
     with pytest.raises(ValueError, match="copy"):
-        read_slim_counts(runs[0], runs[0].read_record())
+        read_whole_counts(runs[0], runs[0].read_record())
 
 
 def test_counts_that_were_stored_in_another_form_are_the_same(runs: list[RunFolder]) -> None:
-    slim, arrays = read_slim_counts(runs[0], runs[0].read_record()), read_npz(runs[0].counts_path.read_bytes())
+    slim, arrays = read_slim(runs[0]), read_npz(runs[0].counts_path.read_bytes())
     arrays["confusion_indices"] = arrays["confusion_indices"].astype(np.int32)
     runs[0].counts_path.write_bytes(to_npz(arrays))
-    assert read_slim_counts(runs[0], runs[0].read_record()) == slim
+    assert read_whole_counts(runs[0], runs[0].read_record()) == slim
+    assert slim.confusion.nnz
 
 
-def test_numbers_that_do_not_fit_in_half_of_the_bits_keep_all(tmp_path: Path) -> None:
+def test_large_numbers_keep_their_bits(tmp_path: Path) -> None:
     store, counts = Store(tmp_path), even(80, 60)
     large = replace(
         counts,
         **{name: getattr(counts, name) * 2**30 for name in ("intersection", "prediction", "target", "confusion")},
     )
     folder = store.run(save(store, spec_of(), large))
-    slim = read_slim_counts(folder, folder.read_record())
-    assert slim.totals.target.tolist() == large.totals.target.tolist() and slim.target.dtype == np.int64
+    assert read_slim(folder).totals.target.tolist() == large.totals.target.tolist()

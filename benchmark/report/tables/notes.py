@@ -9,7 +9,7 @@ from textwrap import shorten
 
 from benchmark.core.split import load_split
 from benchmark.evaluation.scores import Convention
-from benchmark.report.alarms import describe_all_alarms
+from benchmark.report.alarms import describe_alarms
 from benchmark.report.imported import describe_imported
 from benchmark.report.official_weights import TRAINED_ELSEWHERE, describe_weights
 from benchmark.report.result_row import ResultRow, RunResult
@@ -121,16 +121,16 @@ def describe_rows(rows: Sequence[ResultRow]) -> list[list[str]]:
     """Return the notes on single rows: differences from most other rows, and problems of their runs."""
     usual = {describe: _find_usual(rows, describe) for describe in PREFIXES}
     shared = _find_shared(rows, _describe_reconstruction)
-    known = describe_own_settings(rows), describe_stale_rows(rows), describe_all_alarms(rows)
+    known = describe_own_settings(rows), describe_stale_rows(rows)
     notes = []
-    for row, settings, stale, alarms in zip(rows, *known, strict=True):
+    for row, settings, stale in zip(rows, *known, strict=True):
         reconstruction = _describe_reconstruction(row)
         texts = describe_imported(row) + describe_weights(row) + ([f"with {settings}"] if settings else [])
         texts += [reconstruction] if reconstruction != shared and not row.is_imported else []
         for describe, prefix in PREFIXES.items():
             text = describe(row)
             texts += [prefix + text] if text not in ("", TRAINED_ELSEWHERE, usual[describe]) else []
-        problems = _describe_problems(row) + stale + describe_continued(row) + alarms
+        problems = _describe_problems(row) + stale + describe_continued(row) + describe_alarms(row)
         notes.append([text for text in texts if text] + problems)
     return notes
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmark.core.paper_tables import explain_whole_paper
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
-from benchmark.core.split import name_split
 from benchmark.core.study import Plan, PlanRow
 from benchmark.report.named_specs import BATCH, find_ids, find_method, read_any_spec, read_specs
 from benchmark.report.row_labels import label_rows
+from benchmark.report.single_plan import find_single_plan
+from benchmark.report.split_selection import order_splits, select_on_split
 from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.named_plans import select_plans
 from benchmark.store.store import Store
@@ -61,19 +61,18 @@ def make_plan(
         KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
         ValueError: A plan is broken.
     """
+    single = find_single_plan(store, names, split=split)
+    if single is not None:
+        return single
     parts = [part for name in names for part in _find_parts(store, name, list_variants)]
     rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
-    wanted = split if set(split) & set("*?[") else name_split(split)
-    kept = [named for named in rows if not split or fnmatchcase(named.row.split, wanted)]
-    if not kept:
-        splits = ", ".join(dict.fromkeys(named.row.split for named in rows))
-        raise KeyError(f"{' '.join(names)} in {store.root} has no row on split {wanted!r}; there are rows on: {splits}")
+    kept = select_on_split(rows, split, lambda named: named.row.split, place=f"{' '.join(names)} in {store.root}")
     labeled, changes = label_rows([(named.row, named.spec, named.study) for named in kept])
     planned = [
         row.model_copy(update={"study": ", ".join(named.names) if len(parts) > 1 else ""})
         for row, named in zip(labeled, kept, strict=True)
     ]
-    order = _order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
+    order = order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
     titles = dict.fromkeys(part.title for part in parts)
     return Plan(
         study=" ".join(dict.fromkeys(part.name for part in parts)),
@@ -82,19 +81,6 @@ def make_plan(
         baseline=next((part.baseline for part in parts if part.baseline), ""),
         max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
     )
-
-
-def _order_splits(splits: Sequence[str], *, is_mixed: bool) -> list[str]:
-    """Return different splits in their order; of several names' rows, drawn ones of one kind by their numbers."""
-    order = list(dict.fromkeys(splits))
-    if not is_mixed:
-        return order
-    stems = [split.rpartition("-")[0] if "@" in split else split for split in order]
-    return [split for stem in dict.fromkeys(stems) for split in sorted(_select(order, stems, stem))]
-
-
-def _select(order: Sequence[str], stems: Sequence[str], stem: str) -> list[str]:
-    return [split for split, own in zip(order, stems, strict=True) if own == stem]
 
 
 def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:

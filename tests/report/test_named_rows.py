@@ -10,6 +10,7 @@ import pytest
 from benchmark.core.study import Plan
 from benchmark.report.comparison_sides import find_runs
 from benchmark.report.named_rows import describe_ambiguous, make_plan
+from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from tests.report.world import even, plan_of, save, spec_of, two_rows
 
@@ -28,6 +29,31 @@ def test_a_study_alone_is_its_plan(tmp_path: Path) -> None:
     plan = two_rows(store).model_copy(update={"baseline": "no SGD"})
     store.write_plan(plan)
     assert make_plan(store, ["demo"]) == plan == make_plan(store, ["anywhere/demo.yaml"])
+
+
+def test_a_study_alone_whose_labels_tell_its_rows_apart_is_planned_without_its_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    store.write_plan(two_rows(store))
+    monkeypatch.delattr(RunFolder, "read_record")
+    monkeypatch.delattr(RunFolder, "read_spec")
+    assert list_labels(make_plan(store, ["demo"], split="toy*")) == list_labels(store.read_plan("demo"))
+
+
+def test_a_study_alone_joins_the_seeds_of_one_row(tmp_path: Path) -> None:
+    store, ids = Store(tmp_path), save_seeds(Store(tmp_path), "paper")
+    store.write_plan(plan_of({"paper": {0: ids[0]}, "again": {1: ids[1]}}))
+    assert list_labels(make_plan(store, ["demo"])) == [("paper", "toybox", [0, 1])]
+
+
+def test_a_study_alone_with_one_label_of_two_methods_has_the_methods_in_front(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (first,) = plan_of({"paper": save_seeds(store, "paper")}).rows
+    (second,) = plan_of({"paper": save_seeds(store, "paper", method="other")}).rows
+    rows = (first, second.model_copy(update={"method": "other"}))
+    store.write_plan(plan_of({}).model_copy(update={"rows": rows}))
+    assert [row.label for row in make_plan(store, ["demo"]).rows] == ["demo/paper", "other/paper"]
 
 
 def test_two_studies_share_a_row_once_and_join_its_seeds(tmp_path: Path) -> None:

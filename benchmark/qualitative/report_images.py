@@ -86,7 +86,7 @@ def choose_most_different(group: GroupResults, count: int) -> list[str]:
     rows = [row for row in group.rows if row.done]
     if not rows:
         return []
-    scores = np.array([average_image_scores(row) for row in rows])
+    scores = average_image_scores(rows)
     return [rows[0].counts[0].image_ids[at] for at in choose_widest(scores, count)]
 
 

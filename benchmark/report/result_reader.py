@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.jackknife import leave_out_scores
 from benchmark.evaluation.sanity import find_alarms
 from benchmark.evaluation.scores import Convention, Metric, score
 from benchmark.report.result_row import RunResult
-from benchmark.report.slim_counts import leave_on_disk, read_whole_counts
+from benchmark.report.slim_counts import read_slim_counts
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 
@@ -34,8 +33,7 @@ class ResultReader:
         """Return the result of a run, or why there is none, from its own files alone; its seed is 0."""
         folder = self.store.run(run_id)
         try:
-            record = folder.read_record()
-            return self._evaluate(folder, record, read_whole_counts(folder, record))
+            return self._evaluate(folder, folder.read_record())
         except (ValueError, OSError):  # of most runs without a result; the files tell more when read one by one
             return self._read_any_state(folder)
 
@@ -48,18 +46,19 @@ class ResultReader:
             problem = self.store.shorten_paths(record.failure.summary)
         elif record is not None:  # the run was finished just now, or its counts are damaged
             try:
-                return self._evaluate(folder, record, read_whole_counts(folder, record))
+                return self._evaluate(folder, record)
             except ValueError as error:
                 state, record, problem = RunState.BROKEN, None, self.store.shorten_paths(str(error))
         return RunResult(seed=0, run_id=folder.id, state=state, problem=problem, record=record)
 
-    def _evaluate(self, folder: RunFolder, record: RunRecord, counts: Counts) -> RunResult:
+    def _evaluate(self, folder: RunFolder, record: RunRecord) -> RunResult:
+        counts = read_slim_counts(folder, record)
         return RunResult(
             seed=0,
             run_id=folder.id,
             state=RunState.DONE,
             record=record,
-            counts=leave_on_disk(counts, folder, record),
+            counts=counts,
             scores=score(counts, self.convention),
             left_out=leave_out_scores(counts, metrics=self.metrics, convention=self.convention),
             alarms=tuple(find_alarms(counts)),

@@ -1,9 +1,10 @@
 """Counts of finished runs without what a table over thousands of them need not hold in memory.
 
-What a class has in each image, how classes are confused and the margin bins stay on disk and are read when they are
-asked for. Names of images and classes and the labels, which all runs on a split have in common, are held once. The
-digest in the record is that of the arrays in the file, so that arrays which have it were checked when they were saved
-and are taken as they are; others take the long way of `RunFolder.read_counts`, which says what is wrong.
+Of counts that another process has read, what a class has in each image, how classes are confused and the margin bins
+stay on disk and are read when they are asked for. Names of images and classes and the labels, which all runs on a split
+have in common, are held once. The digest in the record is that of the arrays in the file, so that arrays which have it
+were checked when they were saved and are taken as they are; others take the long way of `RunFolder.read_counts`, which
+says what is wrong.
 """
 
 from __future__ import annotations
@@ -36,10 +37,14 @@ _shared: dict[Any, Any] = {}
 
 
 class SlimCounts(Counts):
-    """Counts that were checked against the record of their run, and of which only labels and sums are in memory."""
+    """Counts that were checked against the record of their run.
+
+    Those that another process has read hold labels and sums alone, and read what else they are asked for.
+    """
 
     _folder: RunFolder
     _digest: str
+    _whole: Counts | None
 
     @property
     def intersection(self) -> Matrix:
@@ -72,21 +77,18 @@ class SlimCounts(Counts):
 
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Counts], tuple[dict[str, Any]]]:
         """Return how another process makes these counts, which share there what they share here."""
-        return _make_slim, (vars(self),)
+        return _make_slim, (vars(self) | {"_whole": None},)
 
     def _read_stored(self) -> Counts:
-        return _read_again(self._folder, self._digest)
+        return _read_again(self._folder, self._digest) if self._whole is None else self._whole
 
 
-def read_whole_counts(folder: RunFolder, record: RunRecord) -> Counts:
+def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:
     """Read the counts of a finished run and check them against its record, see `RunFolder.read_counts`."""
-    return _read_intact(folder.counts_path, record.counts_digest) or folder.read_counts(record)
-
-
-def leave_on_disk(counts: Counts, folder: RunFolder, record: RunRecord) -> Counts:
-    """Return the counts of a finished run, as they were just read, without what can be read again."""
-    names = {name: getattr(counts, name) for name in (*NAMES, "target", "totals", "is_labels_only")}
-    return _make_slim(names | {"_folder": folder, "_digest": str(record.counts_digest)})
+    intact = _read_intact(folder.counts_path, record.counts_digest)
+    counts = folder.read_counts(record) if intact is None else intact
+    fields = {name: getattr(counts, name) for name in (*NAMES, "target", "totals", "is_labels_only")}
+    return _make_slim(fields | {"_folder": folder, "_digest": str(record.counts_digest), "_whole": counts})
 
 
 def digest_arrays(arrays: Arrays) -> str:

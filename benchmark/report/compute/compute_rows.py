@@ -202,7 +202,8 @@ def _count_devices(attempts: Sequence[AttemptTime], devices: Mapping[str, int]) 
     if not specs:
         return {}
     is_single = specs[0].budget.micro_batches == 1  # several processes share a run by its micro-batches
-    return {specs[0].id: 1} if is_single else {key: devices[key] for key in [specs[0].id] if key in devices}
+    run_id = attempts[0].run_id
+    return {run_id: 1} if is_single else {key: devices[key] for key in [run_id] if key in devices}
 
 
 def _is_imported(store: Store, run_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,10 @@ from benchmark.evaluation.image_scores import compute_image_ious
 from benchmark.evaluation.scores import Floats
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
+from benchmark.utils.forked_map import map_forked
 
+BATCH = 16
+"""Rows whose images a process scores before it hands them over."""
 MAX_IMAGE_SCORES = 60_000
 """Scores of images of a group that the page holds."""
 ROLES = (True, False)
@@ -58,7 +62,7 @@ def collect_scores(group: GroupResults, *, first: int, limit: int = MAX_IMAGE_SC
         return GroupScores((), (), (), (), (), (), (), 0)
     roles = np.array([counts.seen for row in rows for counts in row.counts])  # (runs, K)
     reference = rows[0].counts[0]
-    images = np.array([average_image_scores(row) for row in rows])  # (rows, N)
+    images = average_image_scores(rows)
     kept = choose_widest(images, max(1, limit // len(rows)))
     return GroupScores(
         rows=tuple(index for index, _ in done),
@@ -72,10 +76,9 @@ def collect_scores(group: GroupResults, *, first: int, limit: int = MAX_IMAGE_SC
     )
 
 
-def average_image_scores(row: ResultRow) -> Floats:
-    """Return the (N,) mean IoU of the classes of every image, mean over seeds and splits; nan if nothing is labeled."""
-    members = [np.mean([_score_images(counts) for counts in side.counts], axis=0) for side in row.sides.values()]
-    return np.asarray(np.mean(members, axis=0))
+def average_image_scores(rows: Sequence[ResultRow]) -> Floats:
+    """Return the (rows, N) mean IoU of the classes of every image, mean over seeds and splits; nan without labels."""
+    return np.array(map_forked(_average_image_scores, rows, batch=BATCH))
 
 
 def choose_widest(scores: Floats, most: int) -> NDArray[np.int64]:
@@ -89,6 +92,11 @@ def choose_widest(scores: Floats, most: int) -> NDArray[np.int64]:
     spans = np.where(known, np.nan_to_num(scores).max(axis=0) - np.nan_to_num(scores).min(axis=0), -1.0)
     order = np.argsort(-spans, kind="stable")[:most]
     return np.sort(order[spans[order] >= 0])
+
+
+def _average_image_scores(row: ResultRow) -> Floats:
+    members = [np.mean([_score_images(counts) for counts in side.counts], axis=0) for side in row.sides.values()]
+    return np.asarray(np.mean(members, axis=0))
 
 
 def _score_images(counts: Counts) -> Floats:

@@ -44,11 +44,12 @@ def draw_from_index(
 ) -> Report:
     """Return a report from the index or, if that does not have it, draw it; print the notes before it, see above."""
     from benchmark.store.index.report_index import draw_indexed
+    from benchmark.utils.collector_pause import pause_collector
 
     drawn: list[Report] = []
 
     def draw_and_collect() -> Report:
-        with collect_notes() as notes:
+        with pause_collector(), collect_notes() as notes:  # of thousands of runs, until they are forgotten
             report = draw()
         drawn.append(replace(report, notes=tuple(notes)))
         return drawn[0]

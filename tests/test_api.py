@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from benchmark import api
+from benchmark.core.plan import Plan
 from benchmark.core.run_record import Failure
-from benchmark.core.study import Plan
 from benchmark.evaluation.scores import DATASET_METRICS
 from benchmark.store.store import Store
 from tests.report.world import plan_of, save, spec_of, two_rows

@@ -13,7 +13,7 @@ from benchmark.cli.report_options import find_convention, read_option, refuse_op
 
 if TYPE_CHECKING:
     from benchmark.core.paper_tables import NamedTable
-    from benchmark.core.study import PlanRow
+    from benchmark.core.plan import PlanRow
     from benchmark.report.papers.paper_results import PaperResults
     from benchmark.report.rows import Row
     from benchmark.report.tables.selection import SelectedColumns

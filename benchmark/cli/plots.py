@@ -27,7 +27,7 @@ from benchmark.cli.report_options import (
 from benchmark.cli.reports import GIVE_ROW, collect_table
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
     from benchmark.store.store import Store
 
 

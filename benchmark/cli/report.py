@@ -26,7 +26,7 @@ from benchmark.cli.report_options import (
 from benchmark.cli.reports import GIVE_ROW, collect_table
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
     from benchmark.report.html.embedded_images import EmbeddedImages
     from benchmark.report.html.study_report import ReportSources
     from benchmark.report.study_results import StudyResults

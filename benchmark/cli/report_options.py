@@ -12,7 +12,7 @@ from benchmark.cli.completion import complete_run_names
 from benchmark.cli.console import print_note, print_result
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
     from benchmark.evaluation.scores import Convention as EvaluationConvention
     from benchmark.evaluation.scores import Metric
     from benchmark.store.store import Store

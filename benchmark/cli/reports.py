@@ -35,7 +35,7 @@ from benchmark.cli.report_options import (
 )
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
     from benchmark.report.study_results import StudyResults
     from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.index.report_index import Report

@@ -28,8 +28,8 @@ from benchmark.cli.run_options import RunOptions, with_run_options
 from benchmark.core.run_state import RunState
 
 if TYPE_CHECKING:
+    from benchmark.core.plan import Plan
     from benchmark.core.run_spec import RunSpec
-    from benchmark.core.study import Plan
     from benchmark.execution.worker_process import WorkerResources
     from benchmark.planning.selection import Selection
     from benchmark.store.row_labels import RowLabel

@@ -26,7 +26,7 @@ from benchmark.core.run_state import RunState
 from benchmark.utils.durations import format_duration
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
     from benchmark.store.row_labels import RowLabel
     from benchmark.store.store import Store
     from slurm.status.run_status import GridStatus, RunStatus

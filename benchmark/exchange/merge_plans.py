@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.store.store import Store
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from benchmark.core.grid import GridRow, make_grid
+from benchmark.core.plan import Plan, PlannedStudy, PlanRow
 from benchmark.core.run_name import format_value
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import Plan, PlannedStudy, PlanRow, Study
+from benchmark.core.study import Study
 from benchmark.planning.method_setup import find_variant
 from benchmark.planning.registry import load_recipe, simplify_name
 from benchmark.planning.resolve import find_split_source, resolve

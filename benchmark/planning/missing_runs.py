@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmark.core.grid import make_grid
+from benchmark.core.plan import Plan
 from benchmark.core.run_state import RunState
-from benchmark.core.study import Plan, Study, StudyRow
+from benchmark.core.study import Study, StudyRow
 from benchmark.planning.outline import outline_runs
 from benchmark.planning.requested_study import Request, make_requested_study
 from benchmark.planning.selection import Selection, select_runs

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.core.grid import make_grid
+from benchmark.core.plan import Plan, PlannedStudy
 from benchmark.core.protocol import load_protocol
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import SPLITS, load_split
-from benchmark.core.study import Plan, PlannedStudy, Study
+from benchmark.core.study import Study
 from benchmark.planning.registry import compute_source_digest, list_outside_imports
 from benchmark.store.environment import PACKAGES, compute_code_digest, list_package_versions
 from benchmark.store.store import Store

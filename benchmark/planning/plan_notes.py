@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from benchmark.core.budget import Budget
+from benchmark.core.plan import PlannedStudy, PlanRow
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import PlannedStudy, PlanRow, Study
+from benchmark.core.study import Study
 from benchmark.planning.plan_cache import plan_study
 from benchmark.store.store import Store
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from benchmark.core.grid import check_size, count_runs
 from benchmark.core.paper_files import PAPERS, list_papers
 from benchmark.core.paper_tables import is_table, load_table, read_name, spell_planned_table
+from benchmark.core.plan import Plan, PlannedStudy
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import STUDIES, Plan, PlannedStudy, Study, list_studies
+from benchmark.core.study import STUDIES, Study, list_studies
 from benchmark.core.table_name import TableName, is_paper_file, spell_paper
 from benchmark.planning.plan_notes import describe_weights, plan_aloud
 from benchmark.planning.registry import list_methods, load_recipe, simplify_name

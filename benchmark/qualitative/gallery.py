@@ -10,10 +10,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmark.core.plan import Plan
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.core.split import Split
-from benchmark.core.study import Plan
 from benchmark.evaluation.counts import Counts
 from benchmark.planning.resolve import load_split_of
 from benchmark.qualitative.figure import draw_segmentations

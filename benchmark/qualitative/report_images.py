@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmark.core.plan import Plan
 from benchmark.core.split import Split
-from benchmark.core.study import Plan
 from benchmark.planning.resolve import load_split_of
 from benchmark.qualitative.gallery import Predictor, choose_sheet
 from benchmark.qualitative.overlay import ERROR_LEGEND, Labels, find_errors

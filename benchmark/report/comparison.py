@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmark.core.study import PlanRow
+from benchmark.core.plan import PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.margins import MarginTest, judge_margin

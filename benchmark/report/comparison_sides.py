@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_spec import IMPORTED
-from benchmark.core.study import Plan, PlanRow
 from benchmark.report.named_rows import make_plan
 from benchmark.store.store import Store
 from benchmark.utils.method_names import is_method_path, split_method

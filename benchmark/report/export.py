@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.evaluation.scores import Convention
 from benchmark.report.frame import list_records, to_frame, to_image_frame
 from benchmark.report.rows import read_rows

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.core.paper_tables import explain_whole_paper
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
-from benchmark.core.study import Plan, PlanRow
 from benchmark.report.named_specs import BATCH, find_ids, find_method, read_any_spec, read_specs
 from benchmark.report.row_labels import label_rows
 from benchmark.report.single_plan import find_single_plan

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+from benchmark.core.plan import PlanRow
 from benchmark.core.run_name import format_changes, format_value
 from benchmark.core.run_spec import RunSpec
-from benchmark.core.study import PlanRow
 from benchmark.store.method_code import name_code
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.identity import identify

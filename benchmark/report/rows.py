@@ -29,7 +29,7 @@ from benchmark.utils.collector_pause import pause_collector
 from benchmark.utils.forked_map import map_forked
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan, PlanRow
+    from benchmark.core.plan import Plan, PlanRow
 
 BATCH = 128
 """Runs that a process reads before it hands them over."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.report.split_selection import order_splits, select_on_split
 from benchmark.store.store import Store
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from benchmark.core.paper import PaperDataset
 from benchmark.core.paper_row import PaperRow
 from benchmark.core.paper_tables import NamedTable
+from benchmark.core.plan import PlanRow
 from benchmark.core.run_spec import IMPORTED, RunSpec
 from benchmark.core.split import load_split, name_split
-from benchmark.core.study import PlanRow
 from benchmark.store.exact_names import read_spec
 from benchmark.store.named_plans import select_table_plans
 from benchmark.store.store import Store

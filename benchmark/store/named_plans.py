@@ -8,7 +8,7 @@ from benchmark.store.store import Store
 
 if TYPE_CHECKING:
     from benchmark.core.paper_tables import NamedTable
-    from benchmark.core.study import PlanRow
+    from benchmark.core.plan import PlanRow
 
 
 def select_table_plans(store: Store, named: NamedTable) -> list[str]:

@@ -15,8 +15,8 @@ from benchmark.utils.plain_text import clean_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from benchmark.core.plan import Plan
     from benchmark.core.run_spec import RunSpec
-    from benchmark.core.study import Plan
 
 KEY_LENGTH = 16
 """Number of characters at the end of an id that tell it apart and that commands accept in its place."""

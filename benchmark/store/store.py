@@ -25,7 +25,7 @@ from benchmark.utils.atomic_files import UnreadableError, describe_unreadable, f
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
 
 if TYPE_CHECKING:
-    from benchmark.core.study import Plan
+    from benchmark.core.plan import Plan
 
 _MATCHERS: tuple[Callable[[str, str], bool], ...] = (str.__eq__, str.startswith, str.__contains__)
 FEW_RUNS = 5
@@ -103,22 +103,22 @@ class Store:
             KeyError: The study was never planned here; the message names the nearest plan.
             ValueError: The file is broken, or of another version; the message says what to do.
         """
-        from benchmark.core.study import Plan, list_studies
+        from benchmark.core.plan import Plan
 
-        path = self._make_plan_path(name)
-        is_included = name in list_studies()
-        if name in self.list_plans():
-            try:
-                return read_value(Plan, path)
-            except ValueError as error:
-                advice = (
-                    f": {self.format_command('plan', name)}" if is_included and "older version" in str(error) else ""
-                )
-                raise ValueError(f"{error}{advice}") from error
-        if is_included:
+        if name not in self.list_plans():
+            raise KeyError(self._describe_unknown_plan(name))
+        try:
+            return read_value(Plan, self._make_plan_path(name))
+        except ValueError as error:
+            is_old = "older version" in str(error) and _is_included_study(name)
+            advice = f": {self.format_command('plan', name)}" if is_old else ""
+            raise ValueError(f"{error}{advice}") from error
+
+    def _describe_unknown_plan(self, name: str) -> str:
+        if _is_included_study(name):
             begin = self.format_command("run", name)
-            raise KeyError(f"study {name!r} was never planned in {self.root}; begin with: {begin}")
-        raise KeyError(f"{explain_unknown_name('plan', name, self.list_plans())} in {self.root}")
+            return f"study {name!r} was never planned in {self.root}; begin with: {begin}"
+        return f"{explain_unknown_name('plan', name, self.list_plans())} in {self.root}"
 
     def read_plans(self) -> tuple[dict[str, Plan], list[str]]:
         """Read all plans; returns those that can be read by name, and one line about each that cannot."""
@@ -175,3 +175,9 @@ def _list_folder(folder: Path) -> list[os.DirEntry[str]]:
         return []
     except OSError as error:
         raise UnreadableError(describe_unreadable(folder, error)) from error
+
+
+def _is_included_study(name: str) -> bool:
+    from benchmark.core.study import list_studies  # takes a tenth of the time of `status`
+
+    return name in list_studies()

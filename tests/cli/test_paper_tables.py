@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.report.tables.formats import FORMATS
 from benchmark.store.store import Store
 from tests.cli.shell import TINY, run_command

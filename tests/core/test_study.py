@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from benchmark.core.grid import GridRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.split import SPLITS, list_splits, load_split
-from benchmark.core.study import Plan, PlanRow, Study, list_studies, load_study
+from benchmark.core.study import Study, list_studies, load_study
 from benchmark.planning.expand import expand, label_rows
 from benchmark.planning.method_setup import resolve_method
 from benchmark.planning.resolve import resolve

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.plan import PlanRow
 from benchmark.core.run_record import Failure
-from benchmark.core.study import PlanRow
 from benchmark.exchange.checksums import CHECKSUMS, format_checksums
 from benchmark.exchange.export_results import export_results
 from benchmark.exchange.import_results import check_results

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.exchange.merge_store import merge
 from benchmark.store.store import Store
 from tests.report.world import plan_of

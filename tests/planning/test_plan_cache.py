@@ -12,8 +12,9 @@ import pytest
 import torch
 import yaml
 
+from benchmark.core.plan import PlannedStudy
 from benchmark.core.split import SPLITS, load_split
-from benchmark.core.study import PlannedStudy, Study
+from benchmark.core.study import Study
 from benchmark.planning import plan_cache
 from benchmark.planning.expand import expand
 from benchmark.planning.plan_cache import plan_study

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchmark.core.budget import Budget
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_record import ImportedLabels
-from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.evaluation.scores import compute_gamma_curve, score
 from benchmark.report.figures.study_figures import describe_left_out, draw_all

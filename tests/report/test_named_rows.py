@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.report.comparison_sides import find_runs
 from benchmark.report.named_rows import describe_ambiguous, make_plan
 from benchmark.store.run_folder import RunFolder

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.plan import PlanRow
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import ImportedLabels
-from benchmark.core.study import PlanRow
 from benchmark.report.imported import describe_imported
 from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.pools import choose_splits

@@ -10,7 +10,7 @@ from statistics import fmean
 
 import pytest
 
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.report.comparison import MethodComparison, compare_runs
 from benchmark.report.comparison_sides import find_runs
 from benchmark.report.named_rows import make_plan

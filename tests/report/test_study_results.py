@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.protocol import Protocol
-from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.families import adjust_holm
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results

@@ -9,12 +9,12 @@ import numpy as np
 from scipy import sparse
 
 from benchmark.core.budget import Budget
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.protocol import Protocol
 from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Cost, Failure, RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.report.comparison import MethodComparison, compare_runs
 from benchmark.store.store import Store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.store.row_differences import describe_differences
 from benchmark.store.row_labels import RowLabel, label_plan, label_runs, label_unplanned, shorten_id, summarize_labels
 from benchmark.store.store import Store

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_record import Cost
-from benchmark.core.study import Plan, PlanRow
 from benchmark.report.compute.attempt_times import AttemptTime, Ending, read_attempt_times
 from benchmark.report.compute.machine_kind import MachineKind, find_machines
 from benchmark.store.store import Store

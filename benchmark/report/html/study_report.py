@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.published.published_row import PublishedRow
 from benchmark.report.compute.compute_rows import Compute
 from benchmark.report.compute.compute_table import lay_out as lay_out_compute

@@ -10,10 +10,10 @@ from pathlib import Path
 from benchmark.core.paper import PaperDataset
 from benchmark.core.paper_row import PaperRow
 from benchmark.core.paper_tables import NamedTable, choose_datasets
+from benchmark.core.plan import PlanRow
 from benchmark.core.run_spec import IMPORTED
 from benchmark.core.run_state import RunState
 from benchmark.core.split import name_split
-from benchmark.core.study import PlanRow
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import Convention, Metric
 from benchmark.published.published_row import PublishedRow

@@ -13,7 +13,7 @@ from itertools import chain, count
 from typing import NamedTuple
 
 from benchmark.core.paper_tables import is_table
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.report.named_rows import VariantLister, make_plan
 from benchmark.report.papers.portable_papers import draw_portable_paper, list_paper_plans
 from benchmark.report.portable_rows import make_portable

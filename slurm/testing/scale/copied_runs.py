@@ -14,10 +14,10 @@ from pathlib import Path
 
 import typer
 
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
-from benchmark.core.study import Plan, PlanRow
 from benchmark.store.run_folder import RunFolder
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import format_json

@@ -17,9 +17,9 @@ import typer
 from scipy import sparse
 
 from benchmark.core.paper_tables import load_table
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import Split, load_split
-from benchmark.core.study import Plan, PlanRow
 from benchmark.evaluation.counts import GAMMAS, Counts
 from benchmark.store.store import Store
 from slurm.testing.scale.copied_runs import SEEDS, read_firsts

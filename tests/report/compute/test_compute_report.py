@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.core.study import Plan
+from benchmark.core.plan import Plan
 from benchmark.report.compute.attempt_times import read_attempt_times
 from benchmark.report.compute.compute_report import FORMATS, render
 from benchmark.report.compute.compute_rows import collect_compute

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from benchmark.core.plan import Plan
 from benchmark.core.run_record import Failure
-from benchmark.core.study import Plan
 from benchmark.report.figures.study_figures import draw_figures
 from benchmark.report.figures.style import open_figure
 from benchmark.report.rows import read_rows

@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmark.core.plan import Plan
 from benchmark.core.run_record import Failure
-from benchmark.core.study import Plan
 from benchmark.report.compute.compute_rows import collect_compute
 from benchmark.report.html.page import render_page
 from benchmark.report.html.report_table import select_report_columns

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from benchmark.core.paper_tables import NamedTable
+from benchmark.core.plan import PlanRow
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import ImportedLabels
 from benchmark.core.run_spec import IMPORTED
-from benchmark.core.study import PlanRow
 from benchmark.report.papers.missing import describe_missing
 from benchmark.report.papers.paper_results import PaperResults, collect_paper
 from benchmark.store.imported_rows import find_imported_rows

@@ -13,10 +13,10 @@ import pytest
 
 from benchmark.core.paper import Paper, PaperTable
 from benchmark.core.paper_tables import NamedTable
+from benchmark.core.plan import PlanRow
 from benchmark.core.protocol_class import ProtocolClass
 from benchmark.core.run_record import Failure
 from benchmark.core.split import load_split
-from benchmark.core.study import PlanRow
 from benchmark.core.table_name import TableName
 from benchmark.evaluation.stats import Interval
 from benchmark.published.published_row import PublishedRow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark.core.study import Plan, PlanRow
+from benchmark.core.plan import Plan, PlanRow
 from benchmark.report.comparison_cautions import find_cautions
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import collect_results

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from benchmark.core.plan import PlanRow
 from benchmark.core.run_record import Failure
-from benchmark.core.study import PlanRow
 from benchmark.evaluation.counts import Counts
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results

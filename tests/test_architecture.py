@@ -37,6 +37,12 @@ LIGHT = (
 
 HEAVY = {"lightning_fabric", "numba", "open_clip", "segmentation_models_pytorch", "timm", "torch", "torchvision"}
 
+STATUS = (
+    "benchmark.cli.main benchmark.cli.status benchmark.core.plan benchmark.store.named_runs benchmark.store.row_labels "
+    "benchmark.store.index.run_index slurm.status.run_status"
+)
+"""Modules on the way of status, which is asked for again and again. Importing one imports no numpy either."""
+
 OURS = ("benchmark", "methods", "slurm")
 FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 332, 3
 
@@ -173,6 +179,11 @@ def _heavy(module: str) -> set[str]:
 
 def test_light_modules_do_not_import_torch() -> None:
     assert {name: _heavy(name) for name in _trees() if _is_within(name, LIGHT) and _heavy(name)} == {}
+
+
+def test_status_does_not_import_numpy() -> None:
+    assert [name for name in _trees() if _is_within(name, STATUS) and "numpy" in _reached(name)] == []
+    assert "numpy" in _reached("benchmark.core.study")
 
 
 def test_an_import_of_torch_is_noticed_through_other_modules() -> None:

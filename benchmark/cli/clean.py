@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmark.cli.console import format_command, format_count, open_store, print_line, print_note
+from benchmark.cli.console import format_command, format_count, open_given_store, print_line, print_note
 from benchmark.utils.exit_codes import ExitCode
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def clean(
     from benchmark.store.cleanup import Kind, list_leftovers, list_stale_in_plans
     from slurm.status.run_status import query_status
 
-    store = open_store(context)
+    store = open_given_store(context)
     flags = {Kind.FAILED: failed, Kind.STALE: stale, Kind.DRAFTS: drafts, Kind.PLANS: plans, Kind.REPLACED: replaced}
     flags[Kind.INDEX] = index
     wanted = [kind for kind, is_wanted in flags.items() if is_wanted]

@@ -82,6 +82,18 @@ def open_store(context: typer.Context) -> Store:
     return Store(context.find_root().obj, options=context.meta.get(GIVEN_OPTIONS, ()))
 
 
+def open_given_store(context: typer.Context) -> Store:
+    """Open the store for a command that only looks at what is there.
+
+    Raises:
+        FileNotFoundError: The folder was given with --runs, and there is none.
+    """
+    store, source = open_store(context), context.find_root().get_parameter_source("runs")
+    if source is not None and source.name == "COMMANDLINE" and not store.root.is_dir():
+        raise FileNotFoundError(f"there is no folder {store.root}: give another folder with --runs")
+    return store
+
+
 def format_command(store: Store, *words: str) -> str:
     """Return a command line that the user can run next, on the same store."""
     return store.format_command(*words)

@@ -15,7 +15,7 @@ from benchmark.cli.console import (
     format_losses,
     format_states,
     make_console,
-    open_store,
+    open_given_store,
     print_columns,
     print_json,
     print_line,
@@ -58,7 +58,7 @@ def status(
     from benchmark.store.row_labels import label_runs
     from slurm.status.run_status import query_status
 
-    store = open_store(context)
+    store = open_given_store(context)
     while True:
         plans, problems = store.read_plans()
         ids = _list_ids(store, plans, problems) if name is None else find_named_runs(store, [name]).ids

@@ -59,6 +59,14 @@ def test_status_of_an_empty_store_says_so(store: Store, capsys: pytest.CaptureFi
     assert run_command(capsys, "status").out == f"no runs in {store.root}\n"
 
 
+@pytest.mark.parametrize("command", ["status", "clean"])
+def test_a_folder_that_is_given_and_not_there_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+) -> None:
+    code, _, err = run_command(capsys, "--runs", str(tmp_path / "rnus"), command)
+    assert code == 1 and err == f"error: there is no folder {tmp_path / 'rnus'}: give another folder with --runs\n"
+
+
 def test_status_shows_every_state_and_its_reason(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     save(store, spec_of(seed=0), even(80, 60))
     save(store, spec_of(seed=1), FAILURE)

@@ -103,20 +103,21 @@ def check_loss_values(
         LossNotFiniteError: A loss is not finite.
         MethodOutputError: No loss has a gradient, or one that is not zero has none.
     """
-    place = locate_step(method, "losses")
     bad = [f"{name}={value}" for name, value in values.items() if not math.isfinite(value)]
     if bad:
-        raise LossNotFiniteError(f"loss is not finite at iteration {iteration}: {', '.join(bad)}", place)
+        raise LossNotFiniteError(
+            f"loss is not finite at iteration {iteration}: {', '.join(bad)}", locate_step(method, "losses")
+        )
     if len(detached) == len(values):
         raise MethodOutputError(
             f"no loss has a gradient ({', '.join(detached)}): compute them from the trainable parameters, without "
             ".detach(), .item() or torch.no_grad()",
-            place,
+            locate_step(method, "losses"),
         )
     wasted = [name for name in detached if values[name]]
     if wasted:
         message = f"loss {wasted[0]!r} has no gradient, so it trains nothing: remove .detach() or leave the loss out"
-        raise MethodOutputError(message, place)
+        raise MethodOutputError(message, locate_step(method, "losses"))
 
 
 def list_detached(losses: Losses) -> tuple[str, ...]:
@@ -135,19 +136,10 @@ def check_predictions(predictions: object, batch: Batch, method: Method) -> list
     Raises:
         MethodOutputError: The value is no list of B dicts with "sem_seg", floats (K, height, width) each.
     """
-    place = locate_step(method, "predict")
-    if not isinstance(predictions, list):
-        raise MethodOutputError(f"returned {describe_value(predictions)}, expected {PREDICTIONS}", place)
-    if len(predictions) != len(batch):
-        samples = "one sample" if len(batch) == 1 else f"{len(batch)} samples"
-        count = "one prediction" if len(predictions) == 1 else f"{len(predictions)} predictions"
-        message = f"returned {count} for {samples}, expected {PREDICTIONS}"
-        raise MethodOutputError(message, place)
-    for prediction, sample in zip(predictions, batch, strict=True):
-        problem = _find_problem_of_prediction(prediction, sample)
-        if problem:
-            raise MethodOutputError(f"prediction of image {sample['image_id']!r} {problem}", place)
-    return predictions
+    problem = _find_problem_of_predictions(predictions, batch)
+    if problem:
+        raise MethodOutputError(problem, locate_step(method, "predict"))
+    return cast(list[Prediction], predictions)
 
 
 def describe_value(value: object) -> str:
@@ -164,17 +156,20 @@ def describe_value(value: object) -> str:
 
 def _check_scalars(losses: object, method: Method) -> Losses:
     """Return the losses of a training step if they are scalars by name, on one device."""
-    place = locate_step(method, "losses")
+    problem = _find_problem_of_losses(losses)
+    if problem:
+        raise MethodOutputError(problem, locate_step(method, "losses"))
+    return cast(Losses, losses)
+
+
+def _find_problem_of_losses(losses: object) -> str:
     if not isinstance(losses, Mapping):
-        raise MethodOutputError(f"returned {describe_value(losses)}, expected {LOSSES}", place)
+        return f"returned {describe_value(losses)}, expected {LOSSES}"
     if not losses:
         advice = "freeze the parameters or set budget.iterations=0"
-        raise MethodOutputError(f"a method with trainable parameters returned no losses: {advice}", place)
+        return f"a method with trainable parameters returned no losses: {advice}"
     problems = [_find_problem_of_loss(name, value) for name, value in losses.items()]
-    problem = next(filter(None, problems), "") or _find_problem_of_devices(losses)
-    if problem:
-        raise MethodOutputError(problem, place)
-    return cast(Losses, losses)
+    return next(filter(None, problems), "") or _find_problem_of_devices(losses)
 
 
 def _find_problem_of_loss(name: object, value: Any) -> str:
@@ -195,6 +190,20 @@ def _find_problem_of_devices(losses: Mapping[str, Tensor]) -> str:
     devices = {str(value.device): name for name, value in losses.items()}
     found = ", ".join(f"{name!r} on {device}" for device, name in devices.items())
     return f"losses are on several devices ({found}): compute all on that of the images" if len(devices) > 1 else ""
+
+
+def _find_problem_of_predictions(predictions: object, batch: Batch) -> str:
+    if not isinstance(predictions, list):
+        return f"returned {describe_value(predictions)}, expected {PREDICTIONS}"
+    if len(predictions) != len(batch):
+        samples = "one sample" if len(batch) == 1 else f"{len(batch)} samples"
+        count = "one prediction" if len(predictions) == 1 else f"{len(predictions)} predictions"
+        return f"returned {count} for {samples}, expected {PREDICTIONS}"
+    for prediction, sample in zip(predictions, batch, strict=True):
+        problem = _find_problem_of_prediction(prediction, sample)
+        if problem:
+            return f"prediction of image {sample['image_id']!r} {problem}"
+    return ""
 
 
 def _find_problem_of_prediction(prediction: object, sample: Sample) -> str:

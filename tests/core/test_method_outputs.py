@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from benchmark.core import method_outputs
 from benchmark.core.method import Method
 from benchmark.core.method_outputs import (
     _find_problem_of_devices,
@@ -63,6 +64,13 @@ def test_a_batch_needs_as_many_predictions() -> None:
     batch: Any = [{"image_id": "a"}, {"image_id": "b"}]
     with pytest.raises(ValueError, match="returned one prediction for 2 samples"):
         check_predictions([{}], batch, Fixed())
+
+
+def test_a_step_is_only_located_for_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method_outputs, "locate_step", None)
+    batch: Any = [{"image_id": "a", "height": 2, "width": 3}]
+    check_predictions([{"sem_seg": torch.zeros(4, 2, 3)}], batch, Fixed())
+    check_losses({"a": WEIGHT * 1}, Fixed(), iteration=0)
 
 
 def test_the_step_of_a_wrapper_is_that_of_its_method() -> None:

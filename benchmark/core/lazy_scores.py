@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from benchmark.core.best_classes import find_best_classes
-from benchmark.core.compiled_scores import CompiledScores, open_compiled
+from benchmark.core.compiled_scores import SMALL_SIDES, CompiledScores, open_compiled
 from benchmark.core.types import Prediction
 
 CHUNK_SCORES = 2**22
@@ -119,7 +119,7 @@ def resize_without_padding(
         (B, C, H, W), bilinear.
     """
     height, width = image_size
-    padded = F.interpolate(maps, size=tuple(padded_size), mode="bilinear", align_corners=False)
+    padded = _resize(maps, padded_size)
     return resize_to_output(padded[:, :, :height, :width], output_size)
 
 
@@ -127,7 +127,17 @@ def resize_to_output(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Resize maps (B, C, h, w) of an image bilinearly to the size (H, W) of a prediction, if they have another one."""
     if tuple(maps.shape[2:]) == tuple(size):
         return maps
-    return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
+    return _resize(maps, size)
+
+
+def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize maps (B, C, h, w) bilinearly to the size (H, W)."""
+    if sum(size) > SMALL_SIDES or maps.device.type != "cpu" or maps.requires_grad:
+        return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
+    # torch would convert small maps to channels last and back in the same way, but several times as slowly
+    layout = torch.channels_last if maps.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    last = maps.contiguous(memory_format=torch.channels_last)
+    return F.interpolate(last, size=tuple(size), mode="bilinear", align_corners=False).contiguous(memory_format=layout)
 
 
 AnyPrediction = Tensor | Prediction | LazyPrediction

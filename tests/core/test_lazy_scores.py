@@ -69,6 +69,19 @@ def test_maps_equal_those_computed_compute_at_once(
     assert prediction.shape == expected.shape
 
 
+def test_torch_gets_small_scores_in_the_layout_that_it_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    layouts, resize = [], F.interpolate
+
+    def record(scores: Tensor, **options: Any) -> Tensor:
+        layouts.append(scores.is_contiguous(memory_format=torch.channels_last))
+        return resize(scores, **options)
+
+    monkeypatch.setattr(F, "interpolate", record)
+    assert predict(draw(5, (4, 6)), (32, 48), (32, 48))["sem_seg"].is_contiguous()
+    assert predict(draw(5, (9, 12)), (72, 96), (20, 30))["sem_seg"].is_contiguous()
+    assert layouts == [True, False, True]
+
+
 @pytest.mark.usefixtures("small_chunks")
 def test_scores_in_half_precision_are_resized_in_full_precision() -> None:
     scores = draw(20, (9, 12)).bfloat16()

@@ -207,8 +207,7 @@ def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = 
     if compiled is not None:
         _, labels = compiled.find_best([group])
         return torch.from_numpy(labels[0]).long()
-    ((_, label),) = find_best_classes(get_score_maps(scores).chunks(), [group])
-    return label
+    return find_best_classes(get_score_maps(scores).chunks(), [group]).labels[0].long()
 
 
 def open_compiled_scores(scores: AnyPrediction) -> CompiledScores | None:

@@ -8,6 +8,7 @@ the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,10 +17,23 @@ from torch import Tensor
 
 from benchmark.core.lazy_scores import AnyPrediction, compute_label_map, get_shape
 from benchmark.core.types import get_ignore_label
-from benchmark.evaluation.candidates import ZERO, LogitsError, find_candidates, find_labels
-from benchmark.evaluation.counts import GAMMAS, Counts, Integers, Matrix, find_gamma
+from benchmark.evaluation.candidates import LogitsError, find_candidates, find_labels
+from benchmark.evaluation.counts import GAMMAS, Counts, Integers, find_gamma, merge
+from benchmark.evaluation.margin_bins import ZERO, Labels
 
 BINS = len(GAMMAS) + 1
+
+
+class _Pairs(NamedTuple):
+    """Pixels of one image by label and predicted class.
+
+    Attributes:
+        cells: (n,) label times K plus predicted class, ascending, without those that no pixel has.
+        pixels: (n,) number of pixels.
+    """
+
+    cells: Integers
+    pixels: Integers
 
 
 class Counter:
@@ -48,10 +62,11 @@ class Counter:
         self.classes, self.seen, self.ignore = tuple(classes), tuple(bool(flag) for flag in seen), ignore
         groups = [[k for k, is_seen in enumerate(self.seen) if is_seen is wanted] for wanted in (True, False)]
         self._groups = [group for group in groups if group]
-        self._rows: dict[str, Matrix] = {}
-        self._margin_intersection = np.zeros((len(classes), BINS), dtype=np.int64)
-        self._margin_prediction = np.zeros((len(classes), BINS), dtype=np.int64)
-        self._confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
+        self._restored: Counts | None = None
+        self._restored_ids: frozenset[str] = frozenset()
+        self._images: dict[str, _Pairs] = {}
+        # Pixels by best class of a group, by whether it is the label, and by margin bin
+        self._margins = np.zeros((len(classes), 2, BINS), dtype=np.int64)
 
     def update(self, prediction: AnyPrediction, target: Tensor, *, image_id: str) -> None:
         """Count one image.
@@ -69,9 +84,9 @@ class Counter:
                 is left unchanged.
         """
         self._check_shapes(get_shape(prediction), target, image_id=image_id)
-        labels = target.detach().cpu().numpy().astype(np.int64)
-        self._check_labels(labels, image_id=image_id)
-        self._rows[image_id] = self._count(prediction, labels, image_id=image_id)
+        labels = target.detach().cpu().numpy().astype(np.int64, copy=False)
+        labeled = self._find_labeled(labels, image_id=image_id)
+        self._images[image_id] = self._count(prediction, labels, labeled, image_id=image_id)
 
     def restore(self, counts: Counts) -> None:
         """Go on from counts that another counter of the same arguments had computed; this one has counted nothing yet.
@@ -81,29 +96,29 @@ class Counter:
         """
         if (counts.classes, counts.seen) != (self.classes, self.seen):
             raise ValueError("counts of other classes cannot be restored: count all images again")
-        for index, name in enumerate(counts.image_ids):
-            rows = (counts.intersection[[index]], counts.prediction[[index]], counts.target[[index]])
-            self._rows[name] = sparse.vstack(rows, format="csr")
-        self._margin_intersection = counts.margin_intersection.copy()
-        self._margin_prediction = counts.margin_prediction.copy()
-        self._confusion = counts.confusion.toarray()
+        self._restored, self._restored_ids = counts, frozenset(counts.image_ids)
 
     def compute(self) -> Counts:
         """Return the counts of all images so far, ordered by image id and not by arrival."""
-        ids = sorted(self._rows)
-        empty = sparse.csr_array((0, len(self.classes)), dtype=np.int64)
-        rows = sparse.vstack([empty, *(self._rows[name] for name in ids)], format="csr")  # (3 N, K)
-        return Counts(
+        ids, classes = sorted(self._images), len(self.classes)
+        pairs = [self._images[name] for name in ids]
+        image = np.repeat(np.arange(len(ids)), [len(part.cells) for part in pairs])  # (n,), as the next ones
+        empty = np.empty(0, dtype=np.int64)
+        target, prediction = np.divmod(np.concatenate([empty, *(part.cells for part in pairs)]), classes)
+        pixels = np.concatenate([empty, *(part.pixels for part in pairs)])
+        hits, shape = np.where(target == prediction, pixels, 0), (len(ids), classes)
+        counts = Counts(
             image_ids=tuple(ids),
             classes=self.classes,
             seen=self.seen,
-            intersection=rows[0::3],
-            prediction=rows[1::3],
-            target=rows[2::3],
-            margin_intersection=self._margin_intersection,
-            margin_prediction=self._margin_prediction,
-            confusion=sparse.csr_array(self._confusion),
+            intersection=sparse.csr_array((hits, (image, target)), shape=shape),
+            prediction=sparse.csr_array((pixels, (image, prediction)), shape=shape),
+            target=sparse.csr_array((pixels, (image, target)), shape=shape),
+            margin_intersection=self._margins[:, 1],
+            margin_prediction=self._margins.sum(axis=1),
+            confusion=sparse.csr_array((pixels, (target, prediction)), shape=(classes, classes)),
         )
+        return counts if self._restored is None else merge([self._restored, counts])
 
     def predict_labels(self, prediction: AnyPrediction) -> Integers:
         """Return the class of every pixel at the gamma of this counter.
@@ -117,60 +132,37 @@ class Counter:
         if self._threshold == ZERO or len(self._groups) == 1:
             labels: Integers = compute_label_map(prediction).cpu().numpy()
             return labels
-        everywhere = np.ones(get_shape(prediction)[1:], dtype=np.bool_)
-        candidates = find_candidates(prediction, self._groups, everywhere, image_id="")
-        return candidates.choose(self._threshold).reshape(everywhere.shape)  # (H W,) to (H, W)
+        return find_candidates(prediction, self._groups, image_id="").choose(self._threshold).astype(np.int64)
 
-    def _count(self, logits: AnyPrediction, labels: Integers, *, image_id: str) -> Matrix:
-        """Add one image to the margin counts and the confusion, and return its counts per class.
+    def _count(self, logits: AnyPrediction, labels: Integers, labeled: Integers, *, image_id: str) -> _Pairs:
+        """Add one image to the margin counts, and return its pixels by label and predicted class.
 
         Args:
             logits: Prediction, or its logits (K, H, W).
             labels: (H, W) ids of classes, or `ignore`.
+            labeled: (P,) indices of the labeled pixels.
             image_id: Name of the image, for error messages.
-
-        Returns:
-            (3, K) intersection, prediction and target.
         """
-        # The P labeled pixels
-        is_labeled = labels != self.ignore  # (H, W)
-        target = labels[is_labeled]  # (P,)
-
-        # Predicted class at this counter's gamma, (P,), and margin counts for every gamma
+        # Predicted class at this counter's gamma, (H, W), and margin counts for every gamma
         if len(self._groups) == 2:
-            candidates = find_candidates(logits, self._groups, is_labeled, image_id=image_id)
-            for candidate in (candidates.seen, candidates.unseen):
-                self._add_margins(candidate, target, bins=candidates.bins)
-            prediction = candidates.choose(self._threshold)
+            candidates = find_candidates(logits, self._groups, image_id=image_id)
+            prediction: Labels = candidates.choose(self._threshold)
+            is_hit = candidates.classes == labels  # (2, H, W)
+            cells = (2 * candidates.classes + is_hit) * BINS + candidates.bins  # flat indices into (K, 2, BINS)
+            counted = cells.reshape(2, -1).take(labeled, axis=1)  # (2, P)
+            margins = np.bincount(counted.ravel(), minlength=self._margins.size)
+            self._margins += margins.reshape(self._margins.shape)
         else:
-            prediction = find_labels(logits, image_id=image_id)[is_labeled]
+            prediction = find_labels(logits, image_id=image_id)
 
-        # Pixels by target and prediction, (K, K)
-        size = len(self.classes)
-        pairs = np.bincount(target * size + prediction, minlength=size * size).reshape(size, size)
-        self._confusion += pairs
-
-        # Pixels per class: intersection, prediction and target, (K,) each
-        rows = (pairs.diagonal(), pairs.sum(axis=0), pairs.sum(axis=1))
-        counts: Matrix = sparse.csr_array(np.stack(rows).astype(np.int64))  # (3, K)
-        return counts
-
-    def _add_margins(self, candidate: Integers, target: Integers, *, bins: Integers) -> None:
-        """Add pixels to the margin counts.
-
-        Args:
-            candidate: (P,) best class of one group.
-            target: (P,) labeled class.
-            bins: (P,) margin bin.
-        """
-        shape = self._margin_prediction.shape  # (K, BINS)
-        size = shape[0] * shape[1]
-        cells = candidate * BINS + bins  # (P,) flat indices into (K, BINS)
-        self._margin_prediction += np.bincount(cells, minlength=size).reshape(shape)
-        self._margin_intersection += np.bincount(cells[candidate == target], minlength=size).reshape(shape)
+        # Pixels by label and prediction, (K K,)
+        classes = len(self.classes)
+        pairs = np.bincount((labels * classes + prediction).take(labeled), minlength=classes * classes)
+        used = np.flatnonzero(pairs)
+        return _Pairs(used, pairs[used])
 
     def _check_shapes(self, shape: tuple[int, ...], target: Tensor, *, image_id: str) -> None:
-        if image_id in self._rows:
+        if image_id in self._images or image_id in self._restored_ids:
             raise ValueError(f"image {image_id!r} was counted before: give each image once")
         classes = len(self.classes)
         if len(shape) != 3 or shape[0] != classes or 0 in shape:
@@ -187,10 +179,13 @@ class Counter:
         if target.is_floating_point() or target.is_complex() or target.dtype is torch.bool:
             raise ValueError(f"target of image {image_id!r} is {target.dtype}, expected integers such as torch.long")
 
-    def _check_labels(self, labels: Integers, *, image_id: str) -> None:
-        unknown = np.unique(labels[((labels < 0) | (labels >= len(self.classes))) & (labels != self.ignore)])
-        if len(unknown):
+    def _find_labeled(self, labels: Integers, *, image_id: str) -> Integers:
+        """Return the indices (P,) of labeled pixels, whose labels are checked."""
+        is_labeled = labels != self.ignore
+        is_unknown = (labels.view(np.uint64) >= len(self.classes)) & is_labeled  # as negative numbers wrap around
+        if is_unknown.any():
             raise ValueError(
-                f"target of image {image_id!r} has the labels {unknown[:5].tolist()}, expected 0 to "
-                f"{len(self.classes) - 1} or {self.ignore} to ignore: map the masks to this split's classes"
+                f"target of image {image_id!r} has the labels {np.unique(labels[is_unknown])[:5].tolist()}, expected 0 "
+                f"to {len(self.classes) - 1} or {self.ignore} to ignore: map the masks to this split's classes"
             )
+        return np.flatnonzero(is_labeled)

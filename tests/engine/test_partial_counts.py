@@ -115,6 +115,13 @@ def test_a_restored_counter_has_the_counts_and_goes_on(tmp_path: Path) -> None:
     assert np.array_equal(restored.compute().margin_prediction, whole.compute().margin_prediction)
 
 
+def test_an_image_of_restored_counts_is_not_counted_again() -> None:
+    counter = make_counter(0)
+    counter.restore(make_counter().compute())
+    with pytest.raises(ValueError, match="'image 1' was counted before"):
+        counter.update(torch.rand(3, 4, 5), torch.zeros(4, 5, dtype=torch.long), image_id="image 1")
+
+
 def test_a_broken_file_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"half")
     counter = make_counter(0)

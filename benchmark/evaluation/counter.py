@@ -1,8 +1,8 @@
 """Pixel counter: turns the logits of one image after the other into counts, whatever method and engine made them.
 
-Logits are read one class at a time, so that counting needs memory for a few (H, W) maps only, even if a prediction
-computes its logits lazily, and every pixel is summed in the same order for any number of threads. Only those maps leave
-the device.
+Logits are read a few classes at a time, so that counting needs memory for a few (H, W) maps only, even if a prediction
+computes its logits lazily, and the softmax of every pixel is summed in the order of the classes for any number of
+threads. Only the maps of the best classes and of the sums leave the device.
 """
 
 from __future__ import annotations

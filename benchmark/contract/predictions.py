@@ -31,9 +31,8 @@ NEIGHBOR_TOLERANCE = 1e-3
 
 
 def _check_shapes(subject: Subject) -> None:
-    method, batch = subject.in_evaluation(), subject.make_prediction_batch()
-    with torch.no_grad():
-        predictions = check_predictions(method.predict(batch), batch, method)
+    method, batch = subject.as_built(), subject.make_prediction_batch()
+    predictions = check_predictions(subject.predictions, batch, method)
     place = locate_function(method, "predict")
     for prediction, sample in zip(predictions, batch, strict=True):
         scores = prediction["sem_seg"]

@@ -32,7 +32,8 @@ def _check_resume(subject: Subject) -> None:
             locate_function(going, step),
         )
     _check_predictions(subject, going, resumed)
-    _load(resumed, _train_longer(subject))
+    _train_longer(subject, going)
+    _load(resumed, going)
 
 
 def _check_predictions(subject: Subject, going: Method, resumed: Method) -> None:
@@ -54,13 +55,13 @@ def _train(subject: Subject) -> Method:
     return method
 
 
-def _train_longer(subject: Subject) -> Method:
-    """Return a method after the first, a middle and the last iteration, as some create parameters only then."""
-    method = _train(subject)
+def _train_longer(subject: Subject, method: Method) -> None:
+    """Train a method in the first, a middle and the last iteration, as some create parameters only then."""
+    method.set_classes(subject.split.seen)
+    method.train()
     for moment in subject.list_moments():
         method.step_context = moment
         method.losses(subject.make_training_batch())
-    return method
 
 
 def _load(method: Method, going: Method) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from benchmark.contract.comparison import predict
+from benchmark.contract.copies import CopySource
 from benchmark.contract.hidden_facts import TrainingData, make_training_data
 from benchmark.contract.point_samples import add_random_points
 from benchmark.contract.samples import make_caption, make_prediction_batch, make_training_batch
@@ -20,14 +20,14 @@ from benchmark.contract.training import Learned, train_briefly
 from benchmark.core.method import Method, StepContext, Supervision
 from benchmark.core.protocol import Protocol
 from benchmark.core.split import Split
-from benchmark.core.types import Batch, Sample
+from benchmark.core.types import Batch, Prediction, Sample
 from benchmark.planning.method_setup import MethodSetup
 
 
 class _Built(NamedTuple):
-    """A method that was built, to be copied, None if it cannot be, and the split files that it opened."""
+    """Source of copies of a method that was built, None if it cannot be copied, and the split files that it opened."""
 
-    method: Method | None
+    source: CopySource[Method] | None
     opened: tuple[OpenedFile, ...]
 
 
@@ -61,8 +61,7 @@ class Subject:
 
     def as_built(self) -> Method:
         """Return a copy of the method before its vocabulary is set; one that cannot be copied is built again."""
-        built = self._built.method
-        return self.build() if built is None else copy.deepcopy(built)
+        return self._built.source.copy() if self._built.source else self.build()
 
     def before_training(self) -> Method:
         """Return a copy of the method before it is initialized: built, seen vocabulary."""
@@ -104,23 +103,32 @@ class Subject:
         return [{**sample, "tags": classes[index::step]} for index, sample in enumerate(batch)]
 
     def learn(self, data: TrainingData) -> Learned:
-        """Train the method briefly on tiny data, see `train_briefly`."""
-        return train_briefly(self.build, data, budget=self.setup.budget, supervision=self._supervision)
+        """Build the method for the split of tiny data and train it on them, see `train_briefly`."""
+        return self._train_briefly(self.build, data)
 
     @cached_property
     def learned(self) -> Learned:
         """Result of a brief training on unchanged tiny data."""
-        return self.learn(make_training_data(self.split))
+        return self._train_briefly(lambda _split: self.as_built(), make_training_data(self.split))
 
     @cached_property
+    def predictions(self) -> list[Prediction]:
+        """What `predict` returns for `make_prediction_batch`, by a copy that has done nothing else; not checked yet."""
+        with torch.no_grad():
+            return self.in_evaluation().predict(self.make_prediction_batch())
+
+    @property
     def scores(self) -> list[Tensor]:
-        """Scores of `make_prediction_batch` by a copy that has done nothing else, (K, height, width) each."""
-        return predict(self.in_evaluation(), self.make_prediction_batch())
+        """Scores in `predictions`, (K, height, width) each."""
+        return [prediction["sem_seg"].detach() for prediction in self.predictions]
 
     def list_moments(self) -> list[StepContext]:
         """Return the positions of the first, a middle and the last iteration of the budget, each once."""
         iterations = max(1, self.setup.budget.iterations)
         return [StepContext(0, index, iterations) for index in sorted({0, iterations // 2, iterations - 1})]
+
+    def _train_briefly(self, build: Callable[[Split], Method], data: TrainingData) -> Learned:
+        return train_briefly(build, data, budget=self.setup.budget, supervision=self._supervision)
 
     @property
     def _supervision(self) -> Supervision:
@@ -147,26 +155,23 @@ class Subject:
     def _built(self) -> _Built:
         with watch_split_files(self.files, self.split.name) as opened:
             method = self.build()
-        return _Built(method if _can_be_copied(method) else None, tuple(opened))
+        return _Built(_try_to_copy(method), tuple(opened))
 
     @cached_property
-    def _initialized(self) -> Method | None:
-        """The initialized method, to be copied; None if it cannot be."""
-        method = self._initialize(self.before_training())
-        return method if _can_be_copied(method) else None
+    def _initialized(self) -> CopySource[Method] | None:
+        """Source of copies of the initialized method; None if it cannot be copied."""
+        return _try_to_copy(self._initialize(self.before_training()))
 
     def _copy(self) -> Method:
         """Return a copy of the initialized method; one that cannot be copied is built again."""
-        initialized = self._initialized
-        return self._initialize(self.before_training()) if initialized is None else copy.deepcopy(initialized)
+        return self._initialized.copy() if self._initialized else self._initialize(self.before_training())
 
 
-def _can_be_copied(method: Method) -> bool:
+def _try_to_copy(method: Method) -> CopySource[Method] | None:
     try:
-        copy.deepcopy(method)
+        return CopySource(method)
     except Exception:  # an attribute such as a lock or a generator
-        return False
-    return True
+        return None
 
 
 def _begin_training(method: Method) -> Method:

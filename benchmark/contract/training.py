@@ -17,6 +17,7 @@ from benchmark.core import split as split_module
 from benchmark.core.budget import Budget
 from benchmark.core.method import Method, Supervision
 from benchmark.core.protocol import Protocol
+from benchmark.core.seeding import seed_globals
 from benchmark.core.split import Split
 from benchmark.data.loader import TrainLoader
 from benchmark.engine.fabric import FabricEngine
@@ -50,7 +51,7 @@ def train_briefly(
     """Train a method for two iterations on tiny data.
 
     Args:
-        build: Function that builds the method for a split.
+        build: Function that returns the method, built for a split, before its vocabulary is set.
         data: Split and dataset; `load_split` finds this split under its name meanwhile.
         budget: Budget of the method, of which only a little is used.
         is_withheld: Whether unseen labels are withheld, as they should be; for tests of the leak checks.
@@ -65,6 +66,7 @@ def train_briefly(
     losses = list[dict[str, float]]()
     with tempfile.TemporaryDirectory() as folder, _replace_split_file(data.split):
         method = build(data.split)
+        seed_globals("brief training")  # whatever building has drawn: a method may be a copy that was built before
         method.set_classes(data.split.seen)
         FabricEngine(accelerator="cpu").fit(
             method,

@@ -58,10 +58,10 @@ def describe_code(spec: RunSpec) -> dict[str, str]:
 def _list_harness_files(spec: RunSpec) -> Iterator[Path]:
     excluded = [ROOT / name for name in (*NOT_PARTS, *_list_unused_parts(spec))]
     parts = [ROOT / name for name in PARTS]
-    for entry in (IMPORT_ENTRY,) if spec.is_imported else (*ENTRIES, ENGINES[spec.engine]):
-        for file in find_imported_files(ROOT / entry, {"benchmark": ROOT}, through_exports=True):
-            if any(file.is_relative_to(part) for part in parts) and not any(map(file.is_relative_to, excluded)):
-                yield file
+    entries = (IMPORT_ENTRY,) if spec.is_imported else (*ENTRIES, ENGINES[spec.engine])
+    for file in find_imported_files([ROOT / entry for entry in entries], {"benchmark": ROOT}, through_exports=True):
+        if any(file.is_relative_to(part) for part in parts) and not any(map(file.is_relative_to, excluded)):
+            yield file
 
 
 def _list_unused_parts(spec: RunSpec) -> Iterator[str]:
@@ -84,10 +84,7 @@ def _list_method_files(spec: RunSpec) -> list[Path]:
         source = find_source(find_method_of(spec))
     except (KeyError, ValueError):
         return []
-    files = find_imported_files(source, {"methods": ROOT}, through_exports=True)
-    if spec.source:  # its neighbors may import from `methods` as well
-        modules = open_external_method(source).list_modules()
-        files += [
-            file for module in modules for file in find_imported_files(module, {"methods": ROOT}, through_exports=True)
-        ]
+    # the neighbors of an external method may import from `methods` as well
+    sources = open_external_method(source).list_modules() if spec.source else [source]
+    files = find_imported_files(sources, {"methods": ROOT}, through_exports=True)
     return [file for file in files if file.is_relative_to(ROOT / "methods")]

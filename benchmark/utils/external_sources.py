@@ -58,12 +58,11 @@ class ExternalMethod:
         Raises:
             OSError: A file cannot be read.
         """
-        files = set(find_imported_files(self.source, self.roots))
-        folder = self.source.parent
+        sources, folder = [self.source], self.source.parent
         while (folder / INIT).is_file():  # running the file runs the packages around it
-            files |= set(find_imported_files(folder / INIT, self.roots))
+            sources.append(folder / INIT)
             folder = folder.parent
-        return sorted(file for file in files if file.is_relative_to(self.root))
+        return [file for file in find_imported_files(sources, self.roots) if file.is_relative_to(self.root)]
 
     def digest(self) -> str:
         """Return the SHA-256 of what the file and its modules compute, wherever they are."""

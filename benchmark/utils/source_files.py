@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -60,11 +60,13 @@ def read_source(path: Path) -> SourceFile:
     return _read_unchanged_source(path, stat.st_size, stat.st_mtime_ns)
 
 
-def find_imported_files(source: Path, roots: Mapping[str, Path], *, through_exports: bool = False) -> list[Path]:
-    """Return a Python file and all files that it imports, directly or not, sorted.
+def find_imported_files(
+    sources: Collection[Path], roots: Mapping[str, Path], *, through_exports: bool = False
+) -> list[Path]:
+    """Return Python files and all files that they import, directly or not, sorted.
 
     Args:
-        source: File to start from.
+        sources: Files to start from.
         roots: Folder of each top-level package or module whose files are followed.
         through_exports: Whether a package that only passes names on counts as those of its modules that a name is taken
             from; otherwise as all modules that it imports.
@@ -72,10 +74,13 @@ def find_imported_files(source: Path, roots: Mapping[str, Path], *, through_expo
     Raises:
         OSError: A file cannot be read.
     """
-    found, waiting = {source}, [source]
+    found, waiting = set(sources), list(sources)
+    followed = set[Import]()  # the absolute ones, which lead to the same files from everywhere
     while waiting:
         file = waiting.pop()
-        for item in read_source(file).imports:
+        imports = set(read_source(file).imports) - followed
+        followed |= {item for item in imports if not item.level}
+        for item in imports:
             new = set(_follow(file, item, roots, through_exports=through_exports)) - found
             found |= new
             waiting += new

@@ -37,7 +37,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def names(folder: Path, *, through_exports: bool = False) -> set[str]:
-    files = find_imported_files(folder / "m.py", dict.fromkeys(("p", "q"), folder), through_exports=through_exports)
+    files = find_imported_files([folder / "m.py"], dict.fromkeys(("p", "q"), folder), through_exports=through_exports)
     return {path.relative_to(folder).as_posix() for path in files} - {"m.py"}
 
 

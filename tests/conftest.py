@@ -28,4 +28,5 @@ def pytest_configure() -> None:
 def pytest_collection_finish() -> None:
     """Collect garbage from now on, but only among the objects of tests."""
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)  # a tenth as often as by default, which took 5 % of the time
     gc.enable()

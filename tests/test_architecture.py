@@ -50,7 +50,12 @@ FUNCTION_LINES, FILE_LINES, POSITIONAL = 50, 332, 3
 @cache
 def _trees() -> dict[str, ast.Module]:
     """Syntax trees by module name."""
-    return {_module(path): ast.parse(path.read_text()) for path in _files(*OURS)}
+    return {_module(path): _parse(path) for path in _files(*OURS)}
+
+
+@cache
+def _parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def _files(*folders: str) -> list[Path]:
@@ -223,7 +228,7 @@ class _Function(NamedTuple):
 
 @cache
 def _functions() -> tuple[_Function, ...]:
-    nodes = ((node, path) for path in _files(*OURS, "tests") for node in ast.walk(ast.parse(path.read_text())))
+    nodes = ((node, path) for path in _files(*OURS, "tests") for node in ast.walk(_parse(path)))
     return tuple(_describe(node, path) for node, path in nodes if isinstance(node, ast.FunctionDef))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
 import subprocess
@@ -34,11 +35,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store.root
 
 
-def list_imports(runs: Path, *arguments: str) -> set[str]:
+@functools.cache
+def list_imports(runs: Path, *arguments: str) -> frozenset[str]:
     command = [sys.executable, "-c", COMMAND, "--runs", str(runs), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:2000]
-    return set(done.stderr.partition("imported:")[2].split())
+    return frozenset(done.stderr.partition("imported:")[2].split())
 
 
 @pytest.mark.parametrize(

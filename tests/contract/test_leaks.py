@@ -85,6 +85,25 @@ def test_labels_that_are_not_withheld_are_caught() -> None:
     assert _list_leaks(_get_seen, is_withheld=False) == ["permute_unseen", "swap_unseen_and_void"]
 
 
+class DrawingLearner(Learner):
+    """A method whose vocabulary is drawn from the global generator."""
+
+    def set_classes(self, names: object) -> None:
+        super().set_classes(names)
+        self.text = "x" * int(torch.randint(1000, ()))
+
+
+def test_what_building_draws_is_no_difference_of_trainings() -> None:
+    def build(_split: Split, *, draws: int) -> Method:
+        torch.rand(draws)
+        return DrawingLearner("")
+
+    first, second = (
+        train_briefly(partial(build, draws=number), DATA, budget=Budget(iterations=2)) for number in (1, 2)
+    )
+    assert describe_difference(first, second) == ""
+
+
 def test_data_can_be_made_for_more_classes_than_a_byte_holds() -> None:
     data = make_training_data(load_split("ade20k_847"))
     assert data.dataset.labels.dtype == np.uint16

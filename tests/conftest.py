@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 
+import pytest
 from hypothesis import settings
 
 import benchmark  # noqa: F401  pins the instruction set before a test imports torch
@@ -18,6 +19,14 @@ os.environ |= {
 }
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return one worker more than there are processors, since some tests wait for daemons and other processes."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # the number that it says
+    return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_configure() -> None:

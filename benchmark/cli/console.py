@@ -39,6 +39,7 @@ MIN_FOLDED_WIDTH = 60
 FOLDED_ROWS = 200
 """Largest number of rows folded to the terminal's width; folding takes a millisecond per row."""
 
+PROGRAM = "chimera-bench"
 _collections: list[list[str]] = []
 """Lists of the contexts of `collect_notes`."""
 _global_options: ContextVar[tuple[Path, tuple[str, ...], re.Pattern[str]] | None]
@@ -54,7 +55,7 @@ def set_global_options(runs: Path, options: Sequence[str], *, commands: Iterable
         options: Other global options that the user gave.
         commands: Names of all commands.
     """
-    pattern = re.compile(rf"\bchimera-bench (?=(?:{'|'.join(commands)})\b)")
+    pattern = re.compile(rf"\b{PROGRAM} (?=(?:{'|'.join(commands)})\b)")
     _global_options.set((runs, tuple(options), pattern))
 
 
@@ -65,7 +66,7 @@ def forget_global_options() -> None:
 
 def complete_commands(text: str) -> str:
     """Return a text whose commands have the global options of the user's command; those with options are kept."""
-    known = _global_options.get()
+    known = _global_options.get() if PROGRAM in text else None  # of thousands of cells, few name a command
     if known is None or not known[2].search(text):
         return text
     from benchmark.store.store import Store

@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+ACCEPTANCE = "accepted.json"
+
 
 @dataclass(frozen=True)
 class RunPaths:
@@ -54,7 +56,7 @@ class RunPaths:
     @property
     def acceptance_path(self) -> Path:
         """Path of the acceptance of a result whose code or inputs have changed since."""
-        return self.path / "accepted.json"
+        return self.path / ACCEPTANCE
 
     @property
     def predictions_path(self) -> Path:

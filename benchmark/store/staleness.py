@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.store.run_paths import RunPaths
+from benchmark.store.run_paths import ACCEPTANCE, RunPaths
 from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.external_sources import open_external_method
 from benchmark.utils.frozen_model import FrozenModel
@@ -217,7 +217,7 @@ def _list_source_changes(used: UsedFiles) -> Iterator[str]:
 
 def _read_acceptance(folder: RunPaths) -> Acceptance | None:
     """Read the acceptance of a run; None if there is no readable one."""
-    if not os.path.exists(folder.acceptance_path):  # of thousands of stale runs, none may have one
+    if not os.path.exists(os.path.join(folder.path, ACCEPTANCE)):  # of thousands of stale runs, none may have one
         return None
     try:
         return read_value(Acceptance, folder.acceptance_path)

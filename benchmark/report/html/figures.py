@@ -30,6 +30,8 @@ MAX_LOSS_POINTS, MAX_LOSSES = 6_000, 12
 """Points of all losses of a group together, and losses of a group, so that the page stays small."""
 MAX_ROWS = 120
 """Rows of a group that figures show: a figure of more is as long as a poster."""
+MAX_PANELS = 48
+"""Rows of a group that a figure with a panel for each shows."""
 FORMATS = ("svg",)
 KEPT_WHITE = {"classes"}
 """Figures with texts on colors of their own, which stay black on white in the dark theme."""
@@ -55,10 +57,11 @@ class ReportFigure:
 
 
 class _Drawing(NamedTuple):
-    """A function that draws a figure of a group into a folder, and what it shows."""
+    """A function that draws a figure of a group into a folder, what it shows, and of how many rows at most."""
 
     draw: Callable[[GroupResults, Store, Path], Sequence[Path]]
     caption: str
+    max_rows: int = MAX_ROWS
 
 
 _DRAWINGS = {
@@ -83,6 +86,7 @@ _DRAWINGS = {
         lambda group, _store, out: draw_effects(group, out, formats=FORMATS),
         "Difference of hIoU from the baseline on every split, with the interval of this split alone; the band is the "
         "mean over the splits with its interval.",
+        MAX_PANELS,
     ),
     "classes": _Drawing(
         lambda group, _store, out: draw_classes(group.rows, out, formats=FORMATS),
@@ -141,16 +145,22 @@ def _list_jobs(group: GroupResults, number: int, *, is_only: bool) -> list[_Job]
     """Return the figures to draw of a group; none of a group without results."""
     if not any(row.done for row in group.rows):
         return []
-    left_out = len(group.rows) - MAX_ROWS
-    limit = f" The first {MAX_ROWS} rows; {left_out} more are in the table." if left_out > 0 else ""
-    shown = group.select_rows(choose_rows(group)) if left_out > 0 else group
     place = "" if is_only else group.name
-    return [_Job(name, shown, number, place, limit) for name in _DRAWINGS]
+    return [_make_job(name, group, number, place=place) for name in _DRAWINGS]
 
 
-def choose_rows(group: GroupResults) -> list[int]:
-    """Return the indices of the rows that figures show: the first ones, and the baseline in any case."""
-    shown = list(range(min(MAX_ROWS, len(group.rows))))
+def _make_job(name: str, group: GroupResults, number: int, *, place: str) -> _Job:
+    most = _DRAWINGS[name].max_rows
+    left_out = len(group.rows) - most
+    if left_out <= 0:
+        return _Job(name, group, number, place, "")
+    limit = f" The first {most} rows; {left_out} more are in the table."
+    return _Job(name, group.select_rows(choose_rows(group, most)), number, place, limit)
+
+
+def choose_rows(group: GroupResults, most: int) -> list[int]:
+    """Return the indices of the rows that a figure shows: the first ones, and the baseline in any case."""
+    shown = list(range(min(most, len(group.rows))))
     baseline = next((index for index, row in enumerate(group.rows) if row is group.baseline), 0)
     return shown if baseline in shown else [*shown[:-1], baseline]
 

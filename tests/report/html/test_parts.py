@@ -131,6 +131,7 @@ def test_figures_of_too_many_rows_show_the_first_ones_and_the_baseline(
     store = Store(tmp_path)
     plan = plan_of({name: {0: save(store, spec_of(name), even(80, 60))} for name in "abcd"})
     (group,) = collect_results(read_rows(store, plan), baseline="d").groups
-    monkeypatch.setattr(figures, "MAX_ROWS", 2)
-    assert figures.choose_rows(group) == [0, 3]
+    few = {name: drawing._replace(max_rows=2) for name, drawing in figures._DRAWINGS.items()}
+    monkeypatch.setattr(figures, "_DRAWINGS", few)
+    assert figures.choose_rows(group, 2) == [0, 3]
     assert all("The first 2 rows; 2 more" in figure.caption for figure in figures.draw_figures([group], store))

@@ -16,6 +16,7 @@ from benchmark.cli.console import (
     format_states,
     make_console,
     open_given_store,
+    open_store,
     print_columns,
     print_json,
     print_line,
@@ -58,7 +59,7 @@ def status(
     from benchmark.store.row_labels import label_runs
     from slurm.status.run_status import query_status
 
-    store = open_given_store(context)
+    store = open_given_store(context) if name is None else open_store(context)
     while True:
         plans, problems = store.read_plans()
         ids = _list_ids(store, plans, problems) if name is None else find_named_runs(store, [name]).ids

@@ -16,7 +16,7 @@ from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
 from benchmark.utils.forked_map import map_forked
 
-BATCH = 16
+BATCH = 4
 """Rows whose images a process scores before it hands them over."""
 MAX_IMAGE_SCORES = 60_000
 """Scores of images of a group that the page holds."""

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from benchmark.core.run_record import RunRecord
-from benchmark.evaluation.counts import FORMAT, MARGINS, SPARSE, Counts, Integers, Matrix
+from benchmark.evaluation.counts import FORMAT, MARGINS, SPARSE, Counts, Matrix
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.npz import read_npz
 
@@ -31,6 +31,8 @@ Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 NAMES = ("image_ids", "classes", "seen")
 """Fields of `Counts` that all runs on a split have in common, beside the labels."""
+STORED = {*SPARSE, *MARGINS} - {"target"}
+"""Fields of `Counts` that are left on disk."""
 _PARTS = ("data", "indices", "indptr")
 _DAMAGES = (zipfile.BadZipFile, EOFError, KeyError, ValueError, RuntimeError, OSError)
 _shared: dict[Any, Any] = {}
@@ -46,30 +48,12 @@ class SlimCounts(Counts):
     _digest: str
     _whole: Counts | None
 
-    @property
-    def intersection(self) -> Matrix:
-        """Pixels predicted and labeled as the class, see `Counts`."""
-        return self._read_stored().intersection
-
-    @property
-    def prediction(self) -> Matrix:
-        """Pixels predicted as the class, see `Counts`."""
-        return self._read_stored().prediction
-
-    @property
-    def confusion(self) -> Matrix:
-        """Pixels by target and prediction, see `Counts`."""
-        return self._read_stored().confusion
-
-    @property
-    def margin_intersection(self) -> Integers:
-        """Counts by margin of the pixels that are right, see `Counts`."""
-        return self._read_stored().margin_intersection
-
-    @property
-    def margin_prediction(self) -> Integers:
-        """Counts by margin, see `Counts`."""
-        return self._read_stored().margin_prediction
+    def __getattr__(self, name: str) -> Any:
+        """Return a field that is not in memory."""
+        if name not in STORED:
+            raise AttributeError(name)
+        whole = _read_again(self._folder, self._digest) if self._whole is None else self._whole
+        return getattr(whole, name)
 
     def digest(self) -> str:
         """Return the SHA-256 of the content, which was computed when the counts were read."""
@@ -78,9 +62,6 @@ class SlimCounts(Counts):
     def __reduce__(self) -> tuple[Callable[[Mapping[str, Any]], Counts], tuple[dict[str, Any]]]:
         """Return how another process makes these counts, which share there what they share here."""
         return _make_slim, (vars(self) | {"_whole": None},)
-
-    def _read_stored(self) -> Counts:
-        return _read_again(self._folder, self._digest) if self._whole is None else self._whole
 
 
 def read_slim_counts(folder: RunFolder, record: RunRecord) -> Counts:

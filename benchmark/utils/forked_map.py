@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,6 +22,8 @@ from benchmark.utils.processes import count_cores
 
 MAX_PROCESSES = 8
 """Largest number of processes, which leaves something of a login node to others."""
+PARENT_TICK_S = 0.5
+"""Seconds between two looks of a process at whether its parent is alive."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -48,7 +52,8 @@ def map_forked(function: Callable[[Item], Result], items: Sequence[Item], *, bat
         return [function(item) for item in batches[number]]
 
     # The function is forked with its items, and not pickled
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("fork"), initializer=_begin_child, initargs=(compute,))
+    context, arguments = get_context("fork"), (compute, os.getpid())
+    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin_child, initargs=arguments)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # threads of libraries, which survive forks
@@ -58,9 +63,18 @@ def map_forked(function: Callable[[Item], Result], items: Sequence[Item], *, bat
         pool.shutdown(cancel_futures=True)
 
 
-def _begin_child(compute: Callable[[int], list[Any]]) -> None:
+def _begin_child(compute: Callable[[int], list[Any]], parent: int) -> None:
     _in_child.append(compute)
     gc.disable()  # a search for cycles would copy the memory of the parent, and this process ends soon
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of Ctrl-C, which the parent gets too and ends its processes
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which may be killed."""
+    while os.getppid() == parent:
+        time.sleep(PARENT_TICK_S)
+    os._exit(1)
 
 
 def _compute_in_child(number: int) -> list[Any]:

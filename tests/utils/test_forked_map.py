@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,25 @@ def test_few_items_several_threads_and_one_core_need_no_process(
 def test_an_error_is_raised_as_in_a_loop() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         map_forked(int, ["1", "2", "three", "4"], batch=1)
+
+
+def test_processes_end_soon_after_their_parent_is_killed(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib, time; from benchmark.utils import forked_map; forked_map.count_cores = lambda: 2\n"
+        f"def wait(_): pathlib.Path({str(tmp_path)!r}, str(os.getpid())).touch(); time.sleep(60)\n"
+        "forked_map.map_forked(wait, range(4), batch=1)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as parent:
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        parent.kill()
+    wait_until(lambda: not any(Path("/proc", path.name).exists() for path in tmp_path.iterdir()))
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_what_a_killed_process_does_not_give_is_computed_here(two_cores: int) -> None:

@@ -119,10 +119,12 @@ def _identify_store(store: Store, sources: Sources, identities: Identities) -> s
 
 
 def _identify_files(root: str, identities: Identities) -> list[str]:
-    """Return the identity of every file below a folder but those of the index."""
-    lines = []
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(name for name in names if folder != root or name != FOLDER)
+    """Return the identity of every file below a folder but those of the index; links are followed, each folder once."""
+    lines, known = [], set()
+    for folder, names, files in os.walk(root, followlinks=True):
+        place = os.path.realpath(folder)
+        names[:] = sorted(name for name in names if place not in known and (folder != root or name != FOLDER))
+        known.add(place)
         lines += [f"{folder}/{name} {identities.identify(f'{folder}/{name}')}" for name in sorted(files)]
     return lines
 

@@ -175,3 +175,14 @@ def test_the_report_of_a_small_store_is_not_kept(table: Table, monkeypatch: pyte
     monkeypatch.setattr(report_index, "MIN_BYTES", 2**30)
     table.print()
     assert not (table.store.root / "index").exists()
+
+
+def test_files_of_a_page_behind_links_count_and_a_loop_of_links_ends(tmp_path: Path) -> None:
+    runs, away = tmp_path / "runs", tmp_path / "away"
+    runs.mkdir()
+    away.mkdir()
+    (away / "history.jsonl").write_text("1")
+    (runs / "linked").symlink_to(away)
+    (away / "loop").symlink_to(runs)
+    lines = report_index._identify_files(str(runs), file_identity.Identities())
+    assert [line.partition(" ")[0] for line in lines] == [f"{runs}/linked/history.jsonl"]

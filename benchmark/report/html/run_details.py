@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -13,6 +13,7 @@ from benchmark.core.run_record import RunRecord
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.run_state import RunState
 from benchmark.report.alarms import describe_alarms
+from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow, RunResult
 from benchmark.report.tables.headers import describe_supervision
 from benchmark.report.tables.notes import describe_budget
@@ -42,7 +43,7 @@ UNKNOWN = "-"
 
 def describe_row(row: ResultRow) -> dict[str, Any]:
     """Return the details of a row: facts, problems, the command that makes it, and its runs."""
-    records = [run.record for run in row.runs if run.record is not None]
+    records, runs = [run.record for run in row.runs if run.record is not None], _list_runs(row)
     stale = sum(run.is_stale for run in row.done)
     facts = {
         "Method": f"{row.method}: {row.title}" if row.title else row.method,
@@ -61,18 +62,25 @@ def describe_row(row: ResultRow) -> dict[str, Any]:
     return {
         "facts": {name: clean_text(text) for name, text in facts.items() if text},
         "problems": [*_list_stale(row), *_list_problems(row), *describe_alarms(row)],
-        "command": make_command([record.spec for record in records]),
+        "command": make_command([record.spec for record in records], runs=runs),
         "check": f"chimera-bench verify {row.done[0].run_id}" if row.done and not row.is_imported else "",
-        "runs": [describe_run(row, run) for run in row.runs],
+        "runs": [describe_run(run, split=split) for run, (split, _) in zip(row.runs, runs, strict=True)],
     }
 
 
-def describe_run(row: ResultRow, run: RunResult) -> list[str | int]:
-    """Return the values of a run, in the order of `RUN_FIELDS`."""
+def _list_runs(row: ResultRow) -> list[tuple[str, int]]:
+    """Return split and seed of every run of a row, done or not."""
+    members = row.members if isinstance(row, PooledRow) else (row,)
+    splits = {run.run_id: member.split for member in members for run in member.runs}
+    return [(splits[run.run_id], run.seed) for run in row.runs]
+
+
+def describe_run(run: RunResult, *, split: str) -> list[str | int]:
+    """Return the values of a run on a split, in the order of `RUN_FIELDS`."""
     record, scores = run.record, run.scores
     cost = None if record is None else record.cost
     return [
-        record.spec.split if record is not None else row.split or UNKNOWN,
+        split,
         run.seed,
         run.state.value,
         *(f"{value:.1f}" if value is not None and value == value else UNKNOWN for value in _list_scores(scores)),
@@ -86,23 +94,25 @@ def describe_run(row: ResultRow, run: RunResult) -> list[str | int]:
     ]
 
 
-def make_command(specs: list[RunSpec]) -> str:
+def make_command(specs: list[RunSpec], *, runs: Sequence[tuple[str, int]]) -> str:
     """Return the command that makes the runs of a row; empty if there is none, as for imported labels.
 
     The command names no folder of a machine: of files outside of the package, it has the names alone.
 
     Args:
-        specs: Specs of the runs, which differ in split and seed alone.
+        specs: Specs of runs, which differ in split and seed alone.
+        runs: Split and seed of all runs, of which some may have no spec.
     """
     if not specs or specs[0].is_imported:
         return ""
     first = specs[0]
     words = ["chimera-bench", "run", f"{_name_file(first.source) or first.method}/{first.variant}"]
-    for split in dict.fromkeys(_name_file(spec.split_source) or spec.split for spec in specs):
-        words += ["--split", split]
+    files = {spec.split: _name_file(spec.split_source) or spec.split for spec in specs}
+    for split in dict.fromkeys(split for split, _ in runs):
+        words += ["--split", files.get(split, split)]
     words += ["--protocol", first.protocol.name]
     words += ["--engine", first.engine] if first.engine != "fabric" else []
-    for seed in sorted({spec.seed for spec in specs}):
+    for seed in sorted({seed for _, seed in runs}):
         words += ["--seed", str(seed)]
     words += ["--weights", first.weights.name] if first.weights is not None else []
     for key, value in sorted(first.overrides.items()):

@@ -13,14 +13,14 @@ from benchmark.report.html import figures
 from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.html.published_beside import lay_beside
 from benchmark.report.html.report_table import spell_supervision
-from benchmark.report.html.run_details import make_command
+from benchmark.report.html.run_details import describe_row, make_command
 from benchmark.report.html.score_maps import choose_widest, collect_scores
 from benchmark.report.html.verdicts import judge_group
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results
 from benchmark.store.store import Store
 from tests.report.html.pages import make_report, study_of_three
-from tests.report.world import even, plan_of, save, spec_of, two_rows
+from tests.report.world import even, plan_of, plan_splits, save, save_splits, spec_of, two_rows
 
 SVG = """<?xml version="1.0"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt" height="36pt" viewBox="0 0 72 36">
@@ -86,16 +86,27 @@ def test_scores_of_classes_and_images_are_tenths(results: StudyResults) -> None:
 
 def test_a_command_names_splits_seeds_and_overrides() -> None:
     specs = [spec_of(seed=seed, overrides={"budget.iterations": 5, "a.b": [1, 2]}, max_images=9) for seed in (1, 0)]
-    assert make_command(specs) == (
-        "chimera-bench run demo/paper --split toybox --protocol plain --seed 0 --seed 1 --set 'a.b=[1, 2]' "
-        "--set budget.iterations=5 --max-images 9"
+    assert make_command(specs, runs=[("toybox", 1), ("toybox", 0), ("toybox@6-s0-00", 0)]) == (
+        "chimera-bench run demo/paper --split toybox --split toybox@6-s0-00 --protocol plain --seed 0 --seed 1 "
+        "--set 'a.b=[1, 2]' --set budget.iterations=5 --max-images 9"
     )
-    assert make_command([]) == ""
+    assert make_command([], runs=[]) == ""
+
+
+def test_details_of_a_row_over_splits_have_the_split_of_a_run_that_is_missing(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = save_splits(store, "paper", {0: 60, 1: 50})
+    store.run(rows[1].ids[0]).record_path.unlink()
+    (group,) = collect_results(read_rows(store, plan_splits(rows, save_splits(store, "other", {0: 60, 1: 50})))).groups
+    details = describe_row(group.rows[0])
+    assert [run[:3] for run in details["runs"]][2:4] == [[rows[0].split, 2, "done"], [rows[1].split, 0, "missing"]]
+    assert f"--split {rows[1].split} --protocol plain --seed 0 --seed 1 --seed 2" in details["command"]
 
 
 def test_a_command_names_no_folder_of_a_machine() -> None:
     spec = spec_of(source="/elsewhere/my_method.py", source_digest="1", split_source="/elsewhere/mine.yaml@6-s0-00")
-    assert make_command([spec]).startswith("chimera-bench run ./my_method.py/paper --split ./mine.yaml@6-s0-00 ")
+    command = make_command([spec], runs=[(spec.split, spec.seed)])
+    assert command.startswith("chimera-bench run ./my_method.py/paper --split ./mine.yaml@6-s0-00 ")
 
 
 def test_kinds_of_supervision_are_spelled() -> None:

@@ -78,9 +78,16 @@ def make_plan(
         study=" ".join(dict.fromkeys(part.name for part in parts)),
         title=", ".join(titles) + (f" [{changes}]" if changes else ""),
         rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
-        baseline=next((part.baseline for part in parts if part.baseline), ""),
+        baseline=_choose_baseline(parts, planned),
         max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
     )
+
+
+def _choose_baseline(parts: Sequence[_Part], rows: Sequence[PlanRow]) -> str:
+    """Return the baseline of the first study that gives one; of several names, one that a row is still called by."""
+    given = [part.baseline for part in parts if part.baseline]
+    labels = {name.casefold() for row in rows for name in (row.label, f"{row.method}/{row.label}")}
+    return next((name for name in given if len(parts) == 1 or name.strip().casefold() in labels), "")
 
 
 def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:

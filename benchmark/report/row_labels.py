@@ -36,7 +36,7 @@ def label_rows(candidates: Sequence[Candidate]) -> tuple[list[PlanRow], str]:
     kinds = [_identify_kind(candidate) for candidate in candidates]
     known = {kind: row.label for kind, (row, _, _) in reversed(list(zip(kinds, candidates, strict=True))) if row.label}
     labels = [known.get(kind) or _describe(spec, shared) for kind, (_, spec, _) in zip(kinds, candidates, strict=True)]
-    settings = [_read_setting(row, spec) for row, spec, _ in candidates]
+    settings = _read_settings(candidates)
     for add in (_add_method, _add_settings, _add_digest):
         twins = _find_twins(settings, labels, kinds)
         labels = [
@@ -90,10 +90,18 @@ def _identify_kind(candidate: Candidate) -> Hashable:
     return tuple(row.ids.values()) if spec is None else format_canonical_json(_identify(spec))
 
 
-def _read_setting(row: PlanRow, spec: RunSpec | None) -> tuple[object, ...]:
-    """Return what keeps rows in different groups of a table, see `study_results.group_rows`."""
-    if spec is None:
-        return (row.split,)
+def _read_settings(candidates: Sequence[Candidate]) -> list[tuple[object, ...]]:
+    """Return what keeps rows in different groups of a table; of a row without a readable spec, that of its split."""
+    known = [None if spec is None else _read_setting(spec) for _, spec, _ in candidates]
+    usual = {setting[0]: setting for setting in reversed(known) if setting is not None}
+    return [
+        usual.get(row.split, (row.split,)) if setting is None else setting
+        for (row, _, _), setting in zip(candidates, known, strict=True)
+    ]
+
+
+def _read_setting(spec: RunSpec) -> tuple[object, ...]:
+    """Return what keeps runs in different groups of a table, see `row_groups.group_rows`; the split comes first."""
     return (spec.split, spec.split_digest, spec.protocol.digest(), spec.dataset_fingerprint, spec.max_images)
 
 

@@ -56,6 +56,23 @@ def test_a_study_alone_with_one_label_of_two_methods_has_the_methods_in_front(tm
     assert [row.label for row in make_plan(store, ["demo"]).rows] == ["demo/paper", "other/paper"]
 
 
+def test_a_row_without_a_run_is_told_from_one_with_the_same_label(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    (first,) = plan_of({"same": save_seeds(store, "paper")}).rows
+    second = first.model_copy(update={"method": "other", "ids": {0: spec_of(method="other").id}})
+    store.write_plan(plan_of({}).model_copy(update={"rows": (first, second)}))
+    assert [row.label for row in make_plan(store, ["demo"]).rows] == ["demo/same", "other/same"]
+
+
+def test_the_baseline_of_studies_is_one_that_a_row_is_still_called_by(tmp_path: Path) -> None:
+    store, ids = Store(tmp_path), save_seeds(Store(tmp_path), "paper")
+    store.write_plan(plan_of({"paper": ids}).model_copy(update={"study": "one"}))
+    rows = plan_of({"full model": ids, "no SGD": save_seeds(store, "no SGD")})
+    store.write_plan(rows.model_copy(update={"study": "two", "baseline": "full model"}))
+    assert make_plan(store, ["one", "two"]).baseline == ""
+    assert make_plan(store, ["two", "one"]).baseline == "full model"
+
+
 def test_two_studies_share_a_row_once_and_join_its_seeds(tmp_path: Path) -> None:
     store = Store(tmp_path)
     ids, other = save_seeds(store, "paper", seeds=3), save_seeds(store, "no SGD")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.image_scores import compute_image_ious
 from benchmark.evaluation.scores import Floats
+from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
 from benchmark.utils.forked_map import map_forked
@@ -79,6 +80,21 @@ def collect_scores(group: GroupResults, *, first: int, limit: int = MAX_IMAGE_SC
 def average_image_scores(rows: Sequence[ResultRow]) -> Floats:
     """Return the (rows, N) mean IoU of the classes of every image, mean over seeds and splits; nan without labels."""
     return np.array(map_forked(_average_image_scores, rows, batch=BATCH))
+
+
+def describe_uneven_rows(rows: Sequence[ResultRow]) -> str:
+    """Return a warning of rows whose means are over fewer splits than those of others; empty if there are none."""
+    uneven = [
+        f"{row.label} ({len(row.done_members)} of {row.num_splits} splits)"
+        for row in rows
+        if isinstance(row, PooledRow) and row.done and len(row.done_members) < row.num_splits
+    ]
+    if not uneven:
+        return ""
+    return (
+        "Means of rows that lack splits are over other splits, and so are their differences from other rows: "
+        f"{', '.join(uneven)}. chimera-bench compare takes the splits that both rows have."
+    )
 
 
 def choose_widest(scores: Floats, most: int) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from benchmark.report.html.published_beside import BesideTable, lay_beside
 from benchmark.report.html.report_table import MAX_RANKED, ReportTable, lay_out_report_table
 from benchmark.report.html.run_details import describe_row
 from benchmark.report.html.run_failures import Failures, collect_failures
-from benchmark.report.html.score_maps import MAX_IMAGE_SCORES, GroupScores, collect_scores
+from benchmark.report.html.score_maps import MAX_IMAGE_SCORES, GroupScores, collect_scores, describe_uneven_rows
 from benchmark.report.html.verdicts import GroupVerdicts, judge_group
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.layout import TableLayout
@@ -94,6 +94,7 @@ class StudyReport:
         table: Table.
         rows: Rows of the table.
         scores: Scores of classes and images by group.
+        uneven_rows: Warning of rows whose scores are means over fewer splits; empty if there are none.
         embedded: Embedded images of the first group.
         published: Published numbers beside ours, by split.
         failures: Runs without a result.
@@ -116,6 +117,7 @@ class StudyReport:
     table: ReportTable
     rows: tuple[ReportRow, ...]
     scores: tuple[GroupScores, ...]
+    uneven_rows: str
     embedded: EmbeddedImages
     published: tuple[BesideTable, ...]
     failures: Failures
@@ -172,6 +174,7 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
             ReportRow(row.label, at, describe_row(row)) for at, group in enumerate(groups) for row in group.rows
         ),
         scores=_collect_all_scores(results),
+        uneven_rows=describe_uneven_rows(results.rows),
         embedded=sources.embedded,
         published=lay_beside(results, sources.published),
         failures=collect_failures(results, store),

@@ -14,7 +14,7 @@ from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.html.published_beside import lay_beside
 from benchmark.report.html.report_table import spell_supervision
 from benchmark.report.html.run_details import describe_row, make_command
-from benchmark.report.html.score_maps import choose_widest, collect_scores
+from benchmark.report.html.score_maps import choose_widest, collect_scores, describe_uneven_rows
 from benchmark.report.html.verdicts import judge_group
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results
@@ -101,6 +101,14 @@ def test_details_of_a_row_over_splits_have_the_split_of_a_run_that_is_missing(tm
     details = describe_row(group.rows[0])
     assert [run[:3] for run in details["runs"]][2:4] == [[rows[0].split, 2, "done"], [rows[1].split, 0, "missing"]]
     assert f"--split {rows[1].split} --protocol plain --seed 0 --seed 1 --seed 2" in details["command"]
+
+
+def test_rows_that_lack_splits_are_named_beside_their_differences(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = save_splits(store, "paper", {0: 60, 1: 50}), save_splits(store, "other", {0: 60})
+    results = collect_results(read_rows(store, plan_splits(*rows)))
+    assert "from other rows: other (1 of 2 splits). chimera" in describe_uneven_rows(results.rows)
+    assert describe_uneven_rows(results.rows[:1]) == ""
 
 
 def test_a_command_names_no_folder_of_a_machine() -> None:

@@ -73,14 +73,19 @@ def make_plan(
         for row, named in zip(labeled, kept, strict=True)
     ]
     order = order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
-    titles = dict.fromkeys(part.title for part in parts)
     return Plan(
         study=" ".join(dict.fromkeys(part.name for part in parts)),
-        title=", ".join(titles) + (f" [{changes}]" if changes else ""),
+        title=_join_titles([part.title for part in parts], changes),
         rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
         baseline=_choose_baseline(parts, planned),
         max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
     )
+
+
+def _join_titles(titles: Sequence[str], changes: str) -> str:
+    """Return the captions of several names, each once, with the overrides that all rows share unless one has them."""
+    joined = ", ".join(dict.fromkeys(titles))
+    return f"{joined} [{changes}]" if changes and f"[{changes}]" not in joined else joined
 
 
 def _choose_baseline(parts: Sequence[_Part], rows: Sequence[PlanRow]) -> str:

@@ -135,6 +135,14 @@ def test_overrides_that_differ_are_in_the_labels_and_shared_ones_in_the_caption(
     assert plan.title == "demo [budget.iterations=20]"
 
 
+def test_overrides_in_a_name_are_not_in_the_caption_twice(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for split in ("toybox", "voc12"):
+        save_seeds(store, "paper", split=split, overrides={"budget.iterations": 20})
+    name = "demo/paper [budget.iterations=20]"
+    assert make_plan(store, [name]).title == name
+
+
 def test_rows_with_the_same_words_are_told_apart_by_their_settings(tmp_path: Path) -> None:
     store = Store(tmp_path)
     save_seeds(store, "paper", config={"weight": 1})

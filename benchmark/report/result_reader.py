@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
+from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.jackknife import leave_out_scores
 from benchmark.evaluation.sanity import find_alarms
 from benchmark.evaluation.scores import Convention, Metric, score
@@ -33,9 +34,11 @@ class ResultReader:
         """Return the result of a run, or why there is none, from its own files alone; its seed is 0."""
         folder = self.store.run(run_id)
         try:
-            return self._evaluate(folder, folder.read_record())
-        except (ValueError, OSError):  # of most runs without a result; the files tell more when read one by one
+            record = folder.read_record()
+            counts = read_slim_counts(folder, record)
+        except (ValueError, OSError):  # of a run without a result; the files tell more when read one by one
             return self._read_any_state(folder)
+        return self._evaluate(folder, record, counts)
 
     def _read_any_state(self, folder: RunFolder) -> RunResult:
         """Return the result of a run in any state; its files may be missing or broken."""
@@ -44,15 +47,16 @@ class ResultReader:
         problem = self.store.shorten_paths(snapshot.problem) or state
         if record is not None and record.failure is not None:
             problem = self.store.shorten_paths(record.failure.summary)
-        elif record is not None:  # the run was finished just now, or its counts are damaged
+        elif record is not None:
             try:
-                return self._evaluate(folder, record)
+                counts = read_slim_counts(folder, record)
             except ValueError as error:
                 state, record, problem = RunState.BROKEN, None, self.store.shorten_paths(str(error))
+            else:  # the run was finished just now
+                return self._evaluate(folder, record, counts)
         return RunResult(seed=0, run_id=folder.id, state=state, problem=problem, record=record)
 
-    def _evaluate(self, folder: RunFolder, record: RunRecord) -> RunResult:
-        counts = read_slim_counts(folder, record)
+    def _evaluate(self, folder: RunFolder, record: RunRecord, counts: Counts) -> RunResult:
         return RunResult(
             seed=0,
             run_id=folder.id,

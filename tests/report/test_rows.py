@@ -133,6 +133,13 @@ def test_rows_of_different_settings_are_not_comparable(tmp_path: Path, change: d
         find_shared_setting(rows)
 
 
+def test_an_unknown_convention_is_no_fault_of_the_runs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    unknown: Any = "d2"
+    with pytest.raises(ValueError, match="convention"):
+        read_rows(store, two_rows(store), convention=unknown)
+
+
 def test_two_conventions_never_share_a_table(tmp_path: Path) -> None:
     store = Store(tmp_path)
     rows = read_rows(store, two_rows(store))

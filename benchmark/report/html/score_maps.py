@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.image_scores import compute_image_ious
 from benchmark.evaluation.scores import Floats
-from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
 from benchmark.utils.forked_map import map_forked
@@ -82,19 +81,21 @@ def average_image_scores(rows: Sequence[ResultRow]) -> Floats:
     return np.array(map_forked(_average_image_scores, rows, batch=BATCH))
 
 
-def describe_uneven_rows(rows: Sequence[ResultRow]) -> str:
-    """Return a warning of rows whose means are over fewer splits than those of others; empty if there are none."""
-    uneven = [
-        f"{row.label} ({len(row.done_members)} of {row.num_splits} splits)"
-        for row in rows
-        if isinstance(row, PooledRow) and row.done and len(row.done_members) < row.num_splits
-    ]
+def describe_uneven_rows(groups: Sequence[GroupResults]) -> str:
+    """Return a warning of rows that lack splits on which others of their group are done; empty if there are none."""
+    uneven = [text for group in groups for text in _list_uneven(group)]
     if not uneven:
         return ""
     return (
         "Means of rows that lack splits are over other splits, and so are their differences from other rows: "
         f"{', '.join(uneven)}. chimera-bench compare takes the splits that both rows have."
     )
+
+
+def _list_uneven(group: GroupResults) -> list[str]:
+    numbers = [(row.label, len(row.sides)) for row in group.rows if row.done]
+    most = len({split for row in group.rows for split in row.sides})
+    return [f"{label} ({number} of {most} splits)" for label, number in numbers if number < most]
 
 
 def choose_widest(scores: Floats, most: int) -> NDArray[np.int64]:

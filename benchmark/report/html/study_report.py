@@ -174,7 +174,7 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
             ReportRow(row.label, at, describe_row(row)) for at, group in enumerate(groups) for row in group.rows
         ),
         scores=_collect_all_scores(results),
-        uneven_rows=describe_uneven_rows(results.rows),
+        uneven_rows=describe_uneven_rows(results.groups),
         embedded=sources.embedded,
         published=lay_beside(results, sources.published),
         failures=collect_failures(results, store),

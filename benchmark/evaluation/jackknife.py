@@ -77,7 +77,7 @@ class ImageJackknife:
             (metric, convention): getattr(scores, metric) for metric in DATASET_METRICS
         }
         known.printed.update(values)
-        known.left_out.update({(metric, convention): values for metric, values in left_out.items()})
+        known.left_out.update({(metric, convention): without for metric, without in left_out.items()})
         if convention not in ROUNDED:
             known.whole.update(values)
 

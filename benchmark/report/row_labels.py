@@ -8,6 +8,7 @@ from typing import Any
 from benchmark.core.plan import PlanRow
 from benchmark.core.run_name import format_changes, format_value
 from benchmark.core.run_spec import RunSpec
+from benchmark.report.settings import digest_protocol
 from benchmark.store.method_code import name_code
 from benchmark.utils.frozen_model import format_canonical_json
 from benchmark.utils.identity import identify
@@ -102,7 +103,8 @@ def _read_settings(candidates: Sequence[Candidate]) -> list[tuple[object, ...]]:
 
 def _read_setting(spec: RunSpec) -> tuple[object, ...]:
     """Return what keeps runs in different groups of a table, see `row_groups.group_rows`; the split comes first."""
-    return (spec.split, spec.split_digest, spec.protocol.digest(), spec.dataset_fingerprint, spec.max_images)
+    protocol = digest_protocol(spec.protocol)
+    return (spec.split, spec.split_digest, protocol, spec.dataset_fingerprint, spec.max_images)
 
 
 def _add_method(label: str, own: Candidate, twins: Sequence[Candidate]) -> str:

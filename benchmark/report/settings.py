@@ -38,14 +38,14 @@ def read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting
         split=spec.split,
         split_digest=spec.split_digest,
         protocol=spec.protocol.name,
-        protocol_digest=_digest_protocol(spec.protocol),
+        protocol_digest=digest_protocol(spec.protocol),
         dataset_fingerprint=spec.dataset_fingerprint,
         max_images=spec.max_images,
         convention=convention,
     )
 
 
-def _digest_protocol(protocol: Protocol) -> str:
+def digest_protocol(protocol: Protocol) -> str:
     """Return the digest of a protocol, once for all specs that share it."""
     known = _digests.get(id(protocol))
     if known is None:

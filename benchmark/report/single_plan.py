@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from benchmark.core.plan import Plan
-from benchmark.report.split_selection import order_splits, select_on_split
+from benchmark.report.split_selection import select_on_split
 from benchmark.store.store import Store
 
 
@@ -31,7 +31,7 @@ def find_single_plan(store: Store, names: Sequence[str], *, split: str) -> Plan 
     if not (_are_different(labels) and _are_different(stems)):
         return None
     rows = select_on_split(plan.rows, split, lambda row: row.split, place=f"{names[0]} in {store.root}")
-    order = order_splits([row.split for row in rows], is_mixed=False)
+    order = list(dict.fromkeys(row.split for row in rows))
     return plan.model_copy(update={"rows": tuple(sorted(rows, key=lambda row: order.index(row.split)))})
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from benchmark.utils import forked_map
 from benchmark.utils.forked_map import map_forked
+from benchmark.utils.processes import is_process_alive, read_start_time
 
 
 @pytest.fixture(autouse=True)
@@ -65,8 +66,9 @@ def test_processes_end_soon_after_their_parent_is_killed(tmp_path: Path) -> None
     )
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         wait_until(lambda: len(list(tmp_path.iterdir())) == 2)
+        born = {int(path.name): read_start_time(int(path.name)) for path in tmp_path.iterdir()}
         parent.kill()
-    wait_until(lambda: not any(Path("/proc", path.name).exists() for path in tmp_path.iterdir()))
+    wait_until(lambda: not any(is_process_alive(pid, born=start) for pid, start in born.items()))
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:

@@ -189,12 +189,12 @@ def _find_exchange(confusion: _Confusion, classes: Sequence[str]) -> tuple[float
     in a cycle of two or three every class must gain, in a longer one half of them, since some classes are never found
     and the last one of a shifted range has lost its predictions.
     """
-    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
-
     own, rival = confusion.own, confusion.rival
     least = np.maximum(EXCHANGE_RATIO * own, EXCHANGE_IOU)
     if np.sum((rival >= least) & confusion.is_frequent) < 2:
         return None
+    from scipy.optimize import linear_sum_assignment  # slow to import, and seldom needed
+
     _, best = linear_sum_assignment(confusion.iou + 1e-9 * np.eye(len(own)), maximize=True)
     values = confusion.iou[np.arange(len(own)), best]
     is_far = values >= np.maximum(least, BEYOND_CHANCE * confusion.compute_chance(best))

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from benchmark.exchange.archived_papers import PaperMerge, merge_papers, write_merged
@@ -190,9 +191,7 @@ def _put_in_place(staged: RunFolder, ours: RunFolder, root: Path) -> None:
 
 def _choose_aside(folder: Path, run_id: str) -> Path:
     folder.mkdir(exist_ok=True)
-    taken = {path.name for path in folder.iterdir()}
-    number = next(number for number in range(1, len(taken) + 2) if f"{run_id}.{number}" not in taken)
-    return folder / f"{run_id}.{number}"
+    return next(path for number in count(1) if not os.path.lexists(path := folder / f"{run_id}.{number}"))
 
 
 def _write_plans(store: Store, plans: Sequence[PlanMerge]) -> None:

@@ -21,7 +21,7 @@ from benchmark.utils.lock import hold_lock
 
 RERUNS = "reruns"
 REPLACED = "replaced"
-_REPLACED_NAME = re.compile(rf"{RUN_ID}\.(\d{{8}}T\d{{6}}(\.\d+)?|\d+)")
+_REPLACED_NAME = re.compile(rf"(?P<run_id>{RUN_ID})\.(\d{{8}}T\d{{6}}(\.\d+)?|\d+)")
 
 
 def open_rerun_store(store: Store) -> Store:
@@ -32,6 +32,15 @@ def open_rerun_store(store: Store) -> Store:
 def is_replaced(path: Path) -> bool:
     """Return whether a path is a folder with the name of a result that `rerun` or `merge` has moved aside."""
     return _REPLACED_NAME.fullmatch(path.name) is not None and path.is_dir()
+
+
+def list_replaced(store: Store) -> dict[str, list[Path]]:
+    """Return the folders of replaced results by the IDs of their runs, ascending; one look at thousands of them."""
+    replaced: dict[str, list[Path]] = {}
+    for path in sorted((store.root / REPLACED).glob("*")):
+        if name := _REPLACED_NAME.fullmatch(path.name):
+            replaced.setdefault(name["run_id"], []).append(path)
+    return replaced
 
 
 def replace_result(store: Store, run_id: str) -> Path | None:

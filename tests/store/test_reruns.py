@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.core.run_record import Failure
 from benchmark.core.run_state import RunState
-from benchmark.store.reruns import open_rerun_store, replace_result
+from benchmark.store.reruns import list_replaced, open_rerun_store, replace_result
 from benchmark.store.store import Store
 from benchmark.utils.lock import BusyError, hold_lock
 from tests.report.world import even, save, spec_of
@@ -81,3 +81,11 @@ def test_reruns_on_another_disk_leave_the_old_result_in_its_place(
     with pytest.raises(OSError, match="cross-device"):
         replace_result(store, run_id)
     assert store.run(run_id).read_counts().digest() == OLD.digest()
+
+
+def test_replaced_results_are_listed_by_their_run_and_other_files_are_not(store: Store) -> None:
+    run_id, folder = spec_of().id, store.root / "replaced"
+    names = [f"{run_id}.20260101T000000.123456", f"{run_id}.2", f"{run_id}.old", "note.1"]
+    for name in names:
+        (folder / name).mkdir(parents=True)
+    assert list_replaced(store) == {run_id: [folder / names[1], folder / names[0]]}

@@ -7,7 +7,7 @@ the next one begins. Of an attempt that was killed, only the start and the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -18,7 +18,7 @@ from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
 from benchmark.store.attempts import Attempt, get_attempt_folder, read_attempts
 from benchmark.store.progress import read_heartbeat
-from benchmark.store.reruns import REPLACED, open_rerun_store
+from benchmark.store.reruns import open_rerun_store
 from benchmark.store.run_paths import RunPaths
 from benchmark.store.store import Store
 from benchmark.utils.atomic_files import read_value
@@ -66,15 +66,15 @@ class AttemptTime:
         return self.record.environment if self.record is not None and _is_own(self.record) else None
 
 
-def read_attempt_times(store: Store, run_id: str) -> list[AttemptTime]:
+def read_attempt_times(store: Store, run_id: str, *, replaced: Mapping[str, Sequence[Path]]) -> list[AttemptTime]:
     """Return all attempts at a run that have left a trace, those at its reruns and replaced results included.
 
     Args:
         store: Store that holds the run.
         run_id: ID of the run; it need not have a folder.
+        replaced: Folders of replaced results by the IDs of their runs, see `list_replaced`.
     """
-    aside = sorted((store.root / REPLACED).glob(f"{run_id}.*"))
-    folders = [store.run(run_id).path, open_rerun_store(store).run(run_id).path, *aside]
+    folders = [store.run(run_id).path, open_rerun_store(store).run(run_id).path, *replaced.get(run_id, ())]
     unique: dict[tuple[int, str], AttemptTime] = {}
     for folder in folders:
         for attempt in _read_folder(folder, run_id, is_current=folder == folders[0]):

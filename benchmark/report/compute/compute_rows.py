@@ -11,6 +11,7 @@ from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_record import Cost
 from benchmark.report.compute.attempt_times import AttemptTime, Ending, read_attempt_times
 from benchmark.report.compute.machine_kind import MachineKind, find_machines
+from benchmark.store.reruns import list_replaced
 from benchmark.store.store import Store
 from benchmark.utils.forked_map import map_forked
 
@@ -176,7 +177,8 @@ def _collect_rows(
     counts: dict[str, int] = {}
     ids = [run_id for _, row in rows for run_id in row.ids.values()]
     new = [run_id for run_id in dict.fromkeys(ids) if run_id not in seen]
-    known = dict(zip(new, map_forked(partial(read_attempt_times, store), new, batch=BATCH), strict=True))
+    read = partial(read_attempt_times, store, replaced=list_replaced(store))
+    known = dict(zip(new, map_forked(read, new, batch=BATCH), strict=True))
     for name, row in rows:
         group = groups.setdefault(name, {})
         for run_id in row.ids.values():

@@ -9,7 +9,7 @@ import pytest
 
 from benchmark.core.run_record import ImportedLabels
 from benchmark.report.compute.attempt_times import Ending, read_attempt_times
-from benchmark.store.reruns import open_rerun_store, replace_result
+from benchmark.store.reruns import list_replaced, open_rerun_store, replace_result
 from benchmark.store.store import Store
 from tests.report.compute.spent import at, beat, begin, fail, finish, put_failure_aside
 from tests.report.world import COST, spec_of
@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
 
 def read(store: Store) -> list[tuple[Ending, float | None, bool]]:
     """Return ending, minutes and whether these are the least, of every attempt."""
-    times = read_attempt_times(store, SPEC.id)
+    times = read_attempt_times(store, SPEC.id, replaced=list_replaced(store))
     return [(t.ending, t.seconds if t.seconds is None else t.seconds / 60, t.is_least) for t in times]
 
 
@@ -116,4 +116,4 @@ def test_a_broken_record_is_no_time(store: Store) -> None:
     begin(store, SPEC, 1, 0)
     store.run(SPEC.id).record_path.write_text("{")
     assert read(store) == [(Ending.INTERRUPTED, None, False)]
-    assert read_attempt_times(store, SPEC.id)[0].started == at(0)
+    assert read_attempt_times(store, SPEC.id, replaced=list_replaced(store))[0].started == at(0)

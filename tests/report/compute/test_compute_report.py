@@ -16,6 +16,7 @@ from benchmark.report.compute.compute_report import FORMATS, render
 from benchmark.report.compute.compute_rows import collect_compute
 from benchmark.report.compute.durations import describe_time, format_hours
 from benchmark.report.compute.machine_kind import UNKNOWN, find_machines
+from benchmark.store.reruns import list_replaced
 from benchmark.store.store import Store
 from tests.core.machines import GPU, make_environment
 from tests.report.compute.spent import begin, fail, finish, put_failure_aside
@@ -117,7 +118,7 @@ def test_machines_are_told_apart_and_an_unknown_one_is_not_guessed(store: Store)
     begin(store, spec, 2, 10)
     begin(store, spec, 3, 20)
     finish(store, spec, 3, (20, 30), environment=make_environment(gpu=GPU))
-    kinds = find_machines(read_attempt_times(store, spec.id))
+    kinds = find_machines(read_attempt_times(store, spec.id, replaced=list_replaced(store)))
     assert kinds[0] == UNKNOWN and kinds[1] == kinds[2] and kinds[2].name == "Test GPU"
     second = spec_of(seed=1)
     finish(store, second, 1, (0, 5))

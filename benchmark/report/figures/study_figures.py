@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from benchmark.report.figures.published_points import collect_published
 from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
+from benchmark.report.figures.shown_rows import MAX_PANELS, MAX_ROWS, show_first
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import FORMATS, list_paths
 from benchmark.report.imported import describe_missing_scores
@@ -30,11 +31,11 @@ from benchmark.store.store import Store
 
 
 class DrawnFigures(NamedTuple):
-    """Files of figures, and the figures that are left out.
+    """Files of figures, and what they leave out.
 
     Attributes:
         paths: Files.
-        left_out: Line per group on its figures without data; none if every figure is drawn.
+        left_out: Lines on figures without data and on rows that figures do not show, group by group.
     """
 
     paths: list[Path]
@@ -64,10 +65,11 @@ def _draw_seen_unseen(job: FigureJob) -> list[Path]:
 
 
 class StudyFigure(NamedTuple):
-    """One figure: function that draws it, and what is missing if it draws none."""
+    """One figure: function that draws it, what is missing if it draws none, and how many rows it shows at most."""
 
     draw: Callable[[FigureJob], list[Path]]
     lacking: str
+    most_rows: int | None = MAX_ROWS
 
 
 FIGURES: dict[str, StudyFigure] = {
@@ -79,7 +81,9 @@ FIGURES: dict[str, StudyFigure] = {
         lambda job: draw_forest(job.group, job.out, **job.options), "no row can be compared with the baseline"
     ),
     "effect-by-split": StudyFigure(
-        lambda job: draw_effects(job.group, job.out, **job.options), "no row is compared over several splits"
+        lambda job: draw_effects(job.group, job.out, **job.options),
+        "no row is compared over several splits",
+        MAX_PANELS,
     ),
     "seen-unseen": StudyFigure(_draw_seen_unseen, "no row has a defined hIoU"),
     "gamma": StudyFigure(
@@ -90,7 +94,9 @@ FIGURES: dict[str, StudyFigure] = {
     ),
     "classes": StudyFigure(lambda job: draw_classes(job.group.rows, job.out, **job.options), "no run is done"),
     "class-differences": StudyFigure(
-        lambda job: draw_dumbbells(job.group, job.out, **job.options), "no row can be compared with the baseline"
+        lambda job: draw_dumbbells(job.group, job.out, **job.options),
+        "no row can be compared with the baseline",
+        None,  # it chooses the best of all rows
     ),
     "cost": StudyFigure(
         lambda job: draw_cost(job.group.rows, job.out, **job.options), "no measured cost differs between rows"
@@ -123,16 +129,32 @@ def draw_figures(results: StudyResults, store: Store, out: Path, *, formats: Seq
     for group, folder in zip(results.groups, _list_folders(results, out), strict=True):
         title = "" if len(results.groups) == 1 else group.name
         job = FigureJob(group, store, folder, {"title": title, "formats": formats})
-        files = {name: figure.draw(job) for name, figure in FIGURES.items()}
+        files = {
+            name: figure.draw(replace(job, group=show_first(group, figure.most_rows)))
+            for name, figure in FIGURES.items()
+        }
         drawn.paths.extend(path for paths in files.values() for path in paths)
-        lacking: dict[str, list[str]] = {}
-        for name, paths in files.items():
-            if not paths:
-                lacking.setdefault(FIGURES[name].lacking, []).append(name)
-        if lacking:
-            parts = [f"{', '.join(names)} ({reason})" for reason, names in lacking.items()]
-            drawn.left_out.append(f"{title}{': ' if title else ''}figures left out: {'; '.join(parts)}")
+        place = f"{title}: " if title else ""
+        drawn.left_out.extend(place + text for text in _describe_gaps(files, num_rows=len(group.rows)))
     return drawn
+
+
+def _describe_gaps(files: Mapping[str, Sequence[Path]], *, num_rows: int) -> Iterator[str]:
+    """Yield a line on the figures of a group without files, and one on those that do not show all of its rows."""
+    lacking: dict[str, list[str]] = {}
+    partial: dict[int, list[str]] = {}
+    for name, paths in files.items():
+        figure = FIGURES[name]
+        if not paths:
+            lacking.setdefault(figure.lacking, []).append(name)
+        elif figure.most_rows is not None and num_rows > figure.most_rows:
+            partial.setdefault(figure.most_rows, []).append(name)
+    if lacking:
+        parts = [f"{', '.join(names)} ({reason})" for reason, names in lacking.items()]
+        yield f"figures left out: {'; '.join(parts)}"
+    if partial:
+        parts = [f"the first {most} are in {', '.join(names)}" for most, names in partial.items()]
+        yield f"of {num_rows} rows, {'; '.join(parts)}: name fewer rows, or put others first by --sort"
 
 
 def list_figures(results: StudyResults, out: Path, formats: Sequence[str]) -> list[Path]:
@@ -168,7 +190,7 @@ def describe_left_out(results: StudyResults) -> list[str]:
         )
         texts += describe_missing_scores(group.rows, consequence="left out of the figure of gamma")
         notes += [place + text for text in texts]
-        labels = [row.label for row in group.rows]
+        labels = [row.label for row in show_first(group, MAX_ROWS).rows]
         key = [text for short in (shorten_labels, wrap_labels) for text in list_label_key(labels, short(labels))]
         notes += [f"{place}in the figures, {'; '.join(dict.fromkeys(key))}"] if key else []
     classes = {name for row in results.rows for counts in row.counts for name in counts.classes}

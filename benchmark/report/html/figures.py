@@ -19,6 +19,7 @@ from benchmark.report.figures.published_points import collect_published
 from benchmark.report.figures.rank_ranges import draw_ranks
 from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
+from benchmark.report.figures.shown_rows import MAX_PANELS, MAX_ROWS, show_first
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import keep_text
 from benchmark.report.html.inline_svg import inline_svg
@@ -28,10 +29,6 @@ from benchmark.utils.forked_map import map_forked
 
 MAX_LOSS_POINTS, MAX_LOSSES = 6_000, 12
 """Points of all losses of a group together, and losses of a group, so that the page stays small."""
-MAX_ROWS = 120
-"""Rows of a group that figures show: a figure of more is as long as a poster."""
-MAX_PANELS = 48
-"""Rows of a group that a figure with a panel for each shows."""
 FORMATS = ("svg",)
 KEPT_WHITE = {"classes"}
 """Figures with texts on colors of their own, which stay black on white in the dark theme."""
@@ -61,7 +58,7 @@ class _Drawing(NamedTuple):
 
     draw: Callable[[GroupResults, Store, Path], Sequence[Path]]
     caption: str
-    max_rows: int = MAX_ROWS
+    most_rows: int | None = MAX_ROWS
 
 
 _DRAWINGS = {
@@ -95,6 +92,7 @@ _DRAWINGS = {
     "class-differences": _Drawing(
         lambda group, _store, out: draw_dumbbells(group, out, formats=FORMATS),
         "IoU of every class of the baseline and of the best other rows, an arrow from the former to the latter.",
+        None,
     ),
     "settings": _Drawing(
         lambda group, _store, out: draw_settings(group.rows, out, formats=FORMATS),
@@ -150,19 +148,10 @@ def _list_jobs(group: GroupResults, number: int, *, is_only: bool) -> list[_Job]
 
 
 def _make_job(name: str, group: GroupResults, number: int, *, place: str) -> _Job:
-    most = _DRAWINGS[name].max_rows
-    left_out = len(group.rows) - most
-    if left_out <= 0:
-        return _Job(name, group, number, place, "")
-    limit = f" The first {most} rows; {left_out} more are in the table."
-    return _Job(name, group.select_rows(choose_rows(group, most)), number, place, limit)
-
-
-def choose_rows(group: GroupResults, most: int) -> list[int]:
-    """Return the indices of the rows that a figure shows: the first ones, and the baseline in any case."""
-    shown = list(range(min(most, len(group.rows))))
-    baseline = next((index for index, row in enumerate(group.rows) if row is group.baseline), 0)
-    return shown if baseline in shown else [*shown[:-1], baseline]
+    shown = show_first(group, _DRAWINGS[name].most_rows)
+    left_out = len(group.rows) - len(shown.rows)
+    limit = f" The first {len(shown.rows)} rows; {left_out} more are in the table." if left_out else ""
+    return _Job(name, shown, number, place, limit)
 
 
 def _draw(job: _Job, *, store: Store) -> list[ReportFigure]:

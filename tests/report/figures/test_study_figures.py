@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +16,7 @@ from benchmark.report.figures.gamma_curves import average_gamma_curves
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
 from benchmark.report.figures.seen_unseen import draw_scatter
-from benchmark.report.figures.study_figures import draw_all, draw_figures
+from benchmark.report.figures.study_figures import FIGURES, FigureJob, draw_all, draw_figures
 from benchmark.report.figures.style import choose_colors, choose_markers, make_interval_handles
 from benchmark.report.rows import read_rows
 from benchmark.report.study_results import collect_results
@@ -99,6 +100,28 @@ def test_figures_without_data_are_named_in_one_line_with_their_reasons(tmp_path:
         "defined hIoU and scores); settings (no two rows differ in one number alone); classes (no run is done); "
         "cost (no measured cost differs between rows); losses (no run has losses)"
     ]
+
+
+def test_figures_of_too_many_rows_show_the_first_and_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "runs")
+    shown: list[str] = []
+    results = collect_results(read_rows(store, plan_of({name: {0: spec_of(name).id} for name in "abc"})))
+    monkeypatch.setitem(FIGURES, "hiou", FIGURES["hiou"]._replace(most_rows=2, draw=note_labels(shown)))
+    _, line = draw_figures(results, store, tmp_path, formats=["svg"]).left_out
+    assert line == "of 3 rows, the first 2 are in hiou: name fewer rows, or put others first by --sort"
+    assert shown == ["a", "b"]
+
+
+def note_labels(shown: list[str]) -> Callable[[FigureJob], list[Path]]:
+    """Return a function that notes the rows that it is to draw."""
+
+    def draw(job: FigureJob) -> list[Path]:
+        shown.extend(row.label for row in job.group.rows)
+        return [job.out / "hiou.svg"]
+
+    return draw
 
 
 def test_the_area_of_a_row_is_the_mean_of_its_runs_and_not_that_of_the_mean_curve(tmp_path: Path) -> None:

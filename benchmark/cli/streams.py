@@ -7,7 +7,10 @@ import io
 import os
 import sys
 import warnings
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 PLAIN = {
     "±": "+-",
@@ -35,22 +38,41 @@ SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 def set_up_streams() -> None:
     """Let stdout and stderr replace characters that they cannot encode, and write a text whole or raise an error.
 
-    A stream that is closed becomes one to nowhere.
+    A closed stdout raises an error when something is printed; a closed stderr, on which none can be reported, becomes a
+    stream to nowhere.
     """
     codecs.register_error(HANDLER, _replace)
-    sys.stdout, sys.stderr = _buffer(sys.stdout), _buffer(sys.stderr)
+    sys.stdout, sys.stderr = _buffer(sys.stdout or _open_closed()), _buffer(sys.stderr or _open_nowhere())
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
 
 
-def _buffer(stream: TextIO | None) -> TextIO:
+class _ClosedFile(io.FileIO):
+    """Descriptor that cannot be written to, whose error says why."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, "stdout is closed: nothing can be printed") from error
+
+
+def _open_closed() -> TextIO:
+    """Return a stream in place of a stdout that is closed, as by >&-; its descriptor can only be read."""
+    raw = _ClosedFile(os.open(os.devnull, os.O_RDONLY), "w")
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", line_buffering=True)
+
+
+def _open_nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")
+
+
+def _buffer(stream: TextIO) -> TextIO:
     """Return a stream with a buffer below its lines: without one, as of PYTHONUNBUFFERED, a full disk cuts texts off.
 
     Raw files may write a part of what they are given, and a text stream does not write the rest.
     """
-    if stream is None:  # closed, as by >&-
-        return open(os.devnull, "w", encoding="utf-8")
     raw = getattr(stream, "buffer", None)
     if not isinstance(stream, io.TextIOWrapper) or not isinstance(raw, io.FileIO):
         return stream

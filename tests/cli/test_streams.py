@@ -72,10 +72,18 @@ def test_a_text_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_path
     assert done.returncode == 1 and done.stderr == b"error: File too large\n"
 
 
-def test_a_closed_stdout_is_no_error(store: Store) -> None:
-    command = f"{sys.executable} -m benchmark --runs {store.root} status demo --json >&-"
+@pytest.mark.parametrize(
+    "arguments", ["status demo --json", "table demo", "table demo -f csv", "list", "--version", "plot --help"]
+)
+def test_a_closed_stdout_is_an_error_of_every_command_that_prints(store: Store, arguments: str) -> None:
+    command = f"{sys.executable} -m benchmark --runs {store.root} {arguments} >&-"
     done = subprocess.run(command, shell=True, cwd=ROOT, stderr=subprocess.PIPE)
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (1, b"error: stdout is closed: nothing can be printed\n")
+
+
+def test_a_closed_stdout_is_no_error_of_a_command_that_prints_nothing(store: Store, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m benchmark --runs {store.root} table demo --out {tmp_path / 'table.txt'} >&- 2>&-"
+    assert subprocess.run(command, shell=True, cwd=ROOT).returncode == 0
 
 
 @pytest.mark.parametrize("width", [20, 100])

@@ -3,6 +3,9 @@
 Commands import what they need when they are called, so that `--help`, `list` and `status` answer at once.
 """
 
-from benchmark.cli.main import main
+from benchmark.cli.early_interrupts import end_quietly
+
+with end_quietly():
+    from benchmark.cli.main import main
 
 __all__ = ["main"]

@@ -160,9 +160,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     Args:
         arguments: Command and its options; those of the process if None.
     """
-    set_up_streams()
-    ignore_warning_options()
     try:
+        set_up_streams()
+        ignore_warning_options()
         if list(sys.argv[1:] if arguments is None else arguments) == ["list"]:
             studies.list_all()  # without typer's parser, which loads pydantic: half the time
             sys.exit(ExitCode.SUCCESS)

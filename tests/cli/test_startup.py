@@ -110,3 +110,23 @@ def test_status_of_a_thousand_runs_takes_little_time(cache: Path, tmp_path: Path
     for seed in range(1000):
         save(store, spec_of(seed=seed), counts)
     assert measure_relative_time(cache, "--runs", str(tmp_path), "status") < 8
+
+
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+import benchmark.cli
+sys.exit(signal.getsignal(signal.SIGINT) is not signal.default_int_handler)
+"""
+
+
+@pytest.mark.parametrize(("module", "code"), [("benchmark.cli.main", 130), ("typer", 130), ("none", 0)])
+def test_an_interrupt_of_the_imports_ends_without_a_traceback(module: str, code: int) -> None:
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, module]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", "")

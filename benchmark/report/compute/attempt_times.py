@@ -16,12 +16,13 @@ from pathlib import Path
 from benchmark.core.environment import Environment
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
+from benchmark.report.slim_counts import read_slim_counts
 from benchmark.store.attempts import Attempt, get_attempt_folder, read_attempts
 from benchmark.store.progress import read_heartbeat
 from benchmark.store.reruns import open_rerun_store
 from benchmark.store.run_paths import RunPaths
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import read_value
+from benchmark.utils.atomic_files import describe_error, read_value
 
 
 class Ending(StrEnum):
@@ -33,7 +34,7 @@ class Ending(StrEnum):
     INTERRUPTED = "interrupted"
     """It left no record: it was interrupted or killed, or is still running."""
     REPLACED = "replaced"
-    """It was done, and another result has taken its place, or is to do so."""
+    """It was done, and another result has taken its place, or is to do so as this one cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class AttemptTime:
         started: Time of the start in UTC, ISO 8601; empty if unknown.
         host: Host of the process; empty if unknown.
         record: Record that the attempt wrote; None if it wrote none.
+        problem: Reason why the result of the run cannot be read, one line; empty if it can or if there is none.
     """
 
     run_id: str
@@ -59,6 +61,7 @@ class AttemptTime:
     started: str = ""
     host: str = ""
     record: RunRecord | None = None
+    problem: str = ""
 
     @property
     def environment(self) -> Environment | None:
@@ -77,27 +80,38 @@ def read_attempt_times(store: Store, run_id: str, *, replaced: Mapping[str, Sequ
     folders = [store.run(run_id).path, open_rerun_store(store).run(run_id).path, *replaced.get(run_id, ())]
     unique: dict[tuple[int, str], AttemptTime] = {}
     for folder in folders:
-        for attempt in _read_folder(folder, run_id, is_current=folder == folders[0]):
+        for attempt in _read_folder(store, folder, run_id, is_current=folder == folders[0]):
             unique.setdefault((attempt.number, attempt.started), attempt)  # a copy that `merge` has put aside is one
     return list(unique.values())
 
 
-def _read_folder(folder: Path, run_id: str, *, is_current: bool) -> list[AttemptTime]:
+def _read_folder(store: Store, folder: Path, run_id: str, *, is_current: bool) -> list[AttemptTime]:
     """Return the attempts of one folder of a run."""
     paths = RunPaths(folder)
     try:
         attempts = {attempt.number: attempt for attempt in read_attempts(folder)}
     except (OSError, ValueError):
         attempts = {}
-    records = {record.attempts: record for record in _read_records(paths, attempts) if record.imported is None}
+    own = (record for record in _read_records(paths, attempts) if record.spec.id == run_id)  # not copied to here
+    records = {record.attempts: record for record in own if record.imported is None}
     last = max([*attempts, *records], default=0)
     times = []
     for number in range(1, last + 1):
         time = _time_attempt(run_id, number, attempts.get(number), records.get(number))
-        if time.ending is Ending.DONE and not is_current:
-            time = replace(time, ending=Ending.REPLACED)
+        if time.ending is Ending.DONE:
+            time = _check_result(store, time) if is_current else replace(time, ending=Ending.REPLACED)
         times.append(_add_heartbeat(time, paths) if number == last else time)
     return _add_continued_training(times)
+
+
+def _check_result(store: Store, time: AttemptTime) -> AttemptTime:
+    """Return an attempt that was done, as one whose result is to be replaced if no table can read it."""
+    assert time.record is not None
+    try:
+        read_slim_counts(store.run(time.run_id), time.record)
+    except (ValueError, OSError) as error:
+        return replace(time, ending=Ending.REPLACED, problem=store.shorten_paths(describe_error(error)))
+    return time
 
 
 def _read_records(paths: RunPaths, attempts: dict[int, Attempt]) -> Iterator[RunRecord]:

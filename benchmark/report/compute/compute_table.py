@@ -39,8 +39,8 @@ def list_notes(compute: Compute) -> list[str]:
     texts = [
         "h per run: wall time of a run that is done, median [min, max]; Train h, Rest h: its parts summed over the "
         "runs, training and all else (loading, evaluation, measurements), which are not recorded apart. Further h: "
-        "attempts that failed, were interrupted, killed or are running, or whose results were replaced by a rerun "
-        "(Failed, Interr., Repl.).",
+        "attempts that failed, were interrupted, killed or are running, or whose results were replaced by a rerun or "
+        "cannot be read (Failed, Interr., Repl.).",
         "Peak GB: largest resident memory of a process. Memory of GPUs, and processors and memory of the machines, are "
         "not recorded.",
     ]
@@ -60,6 +60,13 @@ def list_notes(compute: Compute) -> list[str]:
     texts += [f"{_count(compute.num_never_run, 'planned run')} without any attempt."] if compute.num_never_run else []
     if compute.num_imported:
         texts.append(f"{_count(compute.num_imported, 'imported prediction')} left out: their compute is unknown.")
+    problems = [attempt.problem for row in rows for attempt in row.attempts if attempt.problem]
+    if problems:
+        more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
+        texts.append(
+            f"{_count(len(problems), 'run')} with a result that cannot be read, counted as replaced: "
+            f"{problems[0].rstrip('.')}{more}."
+        )
     if not compute.tuning_names:
         texts.append("Tuning trials are not included: name their studies with --tuning STUDY.")
     return [*texts, "Attempts that were deleted, and runs outside of these studies, are not known here."]

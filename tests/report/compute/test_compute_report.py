@@ -14,13 +14,14 @@ from benchmark.core.plan import Plan
 from benchmark.report.compute.attempt_times import read_attempt_times
 from benchmark.report.compute.compute_report import FORMATS, render
 from benchmark.report.compute.compute_rows import collect_compute
+from benchmark.report.compute.compute_table import list_notes
 from benchmark.report.compute.durations import describe_time, format_hours
 from benchmark.report.compute.machine_kind import UNKNOWN, find_machines
 from benchmark.store.reruns import list_replaced
 from benchmark.store.store import Store
 from tests.core.machines import GPU, make_environment
 from tests.report.compute.spent import begin, fail, finish, put_failure_aside
-from tests.report.world import BUDGET, plan_of, spec_of
+from tests.report.world import BUDGET, even, plan_of, save, spec_of
 
 
 @pytest.fixture
@@ -63,6 +64,32 @@ def test_the_paragraph_says_what_a_checklist_asks_for(store: Store) -> None:
         "together took 90.0 minutes. In addition, 1 failed attempt took 30.0 minutes. This does not include tuning "
         "trials."
     )
+
+
+@pytest.mark.parametrize("damage", ["cut short", "of another run"])
+def test_a_result_that_no_table_can_read_is_not_done(store: Store, damage: str) -> None:
+    plan = fill(store)
+    counts, other = (store.run(plan.rows[0].ids[seed]).counts_path for seed in (0, 1))
+    counts.write_bytes(counts.read_bytes()[:100] if damage == "cut short" else make_other_counts(store, other))
+    compute = collect_compute(store, plan)
+    assert (compute.rows[0].run_seconds, len(compute.rows[0].further)) == ([1200, 3600], 2)
+    (note,) = [text for text in list_notes(compute) if text.startswith("1 run with a result that cannot be read")]
+    assert counts.parent.name in note and "counted as replaced" in note
+
+
+def make_other_counts(store: Store, path: Path) -> bytes:
+    """Return the file of counts of a run with other counts."""
+    spec = spec_of("other", seed=9)
+    save(store, spec, even(70, 10))
+    assert store.run(spec.id).counts_path.read_bytes() != path.read_bytes()
+    return store.run(spec.id).counts_path.read_bytes()
+
+
+def test_the_record_of_another_run_is_no_result(store: Store) -> None:
+    plan = fill(store)
+    record, other = (store.run(plan.rows[0].ids[seed]).record_path for seed in (0, 1))
+    record.write_bytes(other.read_bytes())
+    assert collect_compute(store, plan).rows[0].run_seconds == [1200, 3600]
 
 
 def test_unknown_times_are_called_unknown(store: Store) -> None:

@@ -219,7 +219,9 @@ def export(
     Long format has a line per run, class and metric. The archive has records, counts, plans and tables with checksums.
     """
     from benchmark.cli.results_archive import export_archive
-    from benchmark.report.export import WRITERS, load_frame, write_frame
+    from benchmark.report.export import WRITERS, write_frame
+    from benchmark.report.frame import describe_left_out, to_frame, to_image_frame
+    from benchmark.report.rows import read_rows
 
     if out.suffix.lower() not in (known := [*WRITERS, ".zip"]):
         raise ValueError(f"{out} has none of the suffixes {', '.join(known)}: the suffix says which format to write")
@@ -231,7 +233,10 @@ def export(
         export_archive(store, names, out)
         return
     plan = find_plan(store, names, split)
-    frame = load_frame(store, plan, convention=find_convention(convention), is_per_image=per_image)
+    rows = read_rows(store, plan, convention=find_convention(convention))
+    frame = (to_image_frame if per_image else to_frame)(rows, study=plan.study)
     write_frame(frame, out)
+    for text in describe_left_out(rows) if per_image else ():
+        print_note(text)
     print_note(f"wrote {out} ({len(frame)} lines)")
     print_ambiguous(store, names)

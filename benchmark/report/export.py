@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark.core.plan import Plan
 from benchmark.evaluation.scores import Convention
-from benchmark.report.frame import list_records, to_frame, to_image_frame
+from benchmark.report.frame import list_records, to_frame
 from benchmark.report.rows import read_rows
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.store.store import Store
@@ -19,20 +19,15 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def load_frame(
-    store: Store, plan: Plan, *, convention: Convention = "d2-main", is_per_image: bool = False
-) -> DataFrame:
-    """Return the results of a plan as a tidy data frame.
+def load_frame(store: Store, plan: Plan, *, convention: Convention = "d2-main") -> DataFrame:
+    """Return the results of a plan as a tidy data frame, see `frame.to_frame`.
 
     Args:
         store: Store that holds the runs.
         plan: Plan of the rows, such as `named_rows.make_plan` returns it.
         convention: Convention of the scores.
-        is_per_image: Whether to return the scores of single images, see `frame.to_image_frame`, instead of those of the
-            dataset, see `frame.to_frame`.
     """
-    rows = read_rows(store, plan, convention=convention)
-    return (to_image_frame if is_per_image else to_frame)(rows, study=plan.study)
+    return to_frame(read_rows(store, plan, convention=convention), study=plan.study)
 
 
 def write_frame(frame: DataFrame, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from benchmark.core.run_record import Cost, digest_code
+from benchmark.core.run_state import RunState
 from benchmark.evaluation.counts import Counts
 from benchmark.evaluation.scores import DATASET_METRICS
 from benchmark.report.result_row import ResultRow, RunResult
@@ -23,6 +24,8 @@ CLASS_METRICS = ("iou", "precision", "recall", "target_pixels", "predicted_pixel
 """Metrics of one class: IoU, precision and recall in percent, and numbers of labeled pixels."""
 IMAGE_METRICS = ("iou", "target_pixels", "predicted_pixels", "correct_pixels")
 """Metrics of one class in one image."""
+LISTED_PLACES = 3
+"""Rows on a split that a note on runs without a result names."""
 
 
 class _Line(NamedTuple):
@@ -61,12 +64,30 @@ def to_image_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
 
     Returns:
         The columns `RUN_COLUMNS`, then "image", "class", "seen", "metric" and "value", with `IMAGE_METRICS` of the
-        classes that are labeled or predicted in the image. Runs without a result have no lines.
+        classes that are labeled or predicted in the image. Runs without a result have no lines, see
+        `describe_left_out`.
     """
     runs = [
         (row, run, list(_list_image_values(run.counts))) for row in rows for run in row.runs if run.counts is not None
     ]
     return _build(runs, study=study)
+
+
+def describe_left_out(rows: Sequence[Row]) -> list[str]:
+    """Return one line on the runs that `to_image_frame` has no lines of; nothing if there are none."""
+    places, number = [], 0
+    for row in rows:
+        states: dict[RunState, list[RunResult]] = {}
+        for run in row.runs:
+            if run.counts is None:
+                states.setdefault(run.state, []).append(run)
+        number += sum(map(len, states.values()))
+        places += [f"{row.label} {row.name_runs(some)} on {row.split} ({state})" for state, some in states.items()]
+    if not places:
+        return []
+    more = f"; and {len(places) - LISTED_PLACES} more" if len(places) > LISTED_PLACES else ""
+    runs = "1 run without a result has" if number == 1 else f"{number} runs without a result have"
+    return [f"{runs} no lines: {'; '.join(places[:LISTED_PLACES])}{more}"]
 
 
 def list_records(frame: DataFrame) -> list[dict[str, Any]]:

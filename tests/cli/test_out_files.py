@@ -124,7 +124,7 @@ def test_a_link_is_a_file_that_exists(tmp_path: Path) -> None:
 def test_an_export_names_all_suffixes_before_it_computes(
     runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.report.export.load_frame", None)
+    monkeypatch.setattr("benchmark.report.rows.read_rows", None)
     err = run_command(capsys, "--runs", runs, "export", "demo", "--out", str(tmp_path / "a.xls")).err
     assert err.endswith(
         "a.xls has none of the suffixes .csv, .json, .parquet, .zip: the suffix says which format to write\n"

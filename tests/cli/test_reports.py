@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,17 @@ def test_single_images_are_exported(runs: str, tmp_path: Path, capsys: pytest.Ca
     path = tmp_path / "images.json"
     assert run_command(capsys, "--runs", runs, "export", "demo", "--per-image", "--out", str(path)).code == 0
     assert {line["image"] for line in json.loads(path.read_text())} == {f"image{index:02d}" for index in range(4)}
+
+
+def test_an_export_of_single_images_says_which_runs_are_not_in_it(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = Store(runs)
+    shutil.rmtree(store.run(store.read_plan("demo").rows[1].ids[0]).path)
+    arguments = ("--runs", runs, "export", "demo", "--out", str(tmp_path / "lines.csv"))
+    assert "without a result" not in run_command(capsys, *arguments).err
+    err = run_command(capsys, *arguments, "--per-image", "--overwrite").err
+    assert "1 run without a result has no lines: no SGD seed 0 on toybox (missing)\n" in err
 
 
 def test_figures_have_the_formats_that_are_asked_for(

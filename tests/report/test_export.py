@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark.report.export import load_frame, write_frame
-from benchmark.report.frame import CLASS_METRICS
+from benchmark.report.frame import CLASS_METRICS, describe_left_out, to_image_frame
 from benchmark.report.named_rows import make_plan
+from benchmark.report.rows import read_rows
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.store.store import Store
 from tests.report.world import CLASSES, hand_counts, plan_of, save, spec_of
@@ -69,7 +70,7 @@ def test_every_row_has_the_studies_it_is_from(tmp_path: Path) -> None:
 def test_single_images_have_the_classes_in_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     save(store, spec_of(), hand_counts([[30, 40, 10, 20], [40, 40, 20, 30]]))
-    lines = load_frame(store, make_plan(store, ["demo"]), is_per_image=True)
+    lines = to_image_frame(read_rows(store, make_plan(store, ["demo"])))
     assert set(lines["image"]) == {"image00", "image01"} and len(lines) == 2 * 4 * 4
     one = lines[(lines["image"] == "image01") & (lines["class"] == "grass") & (lines["metric"] == "iou")]
     assert one["value"].item() == pytest.approx(100 * 40 / 160)  # of 100 pixels, 40 right, and 60 of water
@@ -123,4 +124,17 @@ def test_csv_and_json_keep_every_text(texts: list[str]) -> None:
 def test_a_plan_without_runs_has_lines_of_nothing(tmp_path: Path) -> None:
     lines = load_frame(Store(tmp_path), plan_of({"never": {0: spec_of("never").id}}))
     assert lines["value"].isna().all() and set(lines["state"]) == {"missing"}
-    assert load_frame(Store(tmp_path), plan_of({"never": {0: "x-s0-0"}}), is_per_image=True).empty
+    assert to_image_frame(read_rows(Store(tmp_path), plan_of({"never": {0: "x-s0-0"}}))).empty
+
+
+def test_runs_that_have_no_lines_of_images_are_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    ids = {0: save(store, spec_of("some"), hand_counts([[30, 40, 10, 20]])), 1: "some-s1-1"}
+    broken = save(store, spec_of("broken"), hand_counts([[30, 40, 10, 20]]))
+    store.run(broken).counts_path.write_bytes(b"cut short")
+    plan = plan_of({"some": ids, "broken": {0: broken}, **{name: {0: f"{name}-s0-0"} for name in "abc"}})
+    assert describe_left_out(read_rows(store, plan)) == [
+        "5 runs without a result have no lines: some seed 1 on toybox (missing); broken seed 0 on toybox (broken); a "
+        "seed 0 on toybox (missing); and 2 more"
+    ]
+    assert describe_left_out(read_rows(store, plan_of({"some": {0: ids[0]}}))) == []

@@ -9,6 +9,7 @@ from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_spec import IMPORTED
 from benchmark.report.named_rows import make_plan
 from benchmark.store.store import Store
+from benchmark.utils.did_you_mean import list_names
 from benchmark.utils.method_names import is_method_path, split_method
 
 SplitRuns: TypeAlias = Mapping[str, Mapping[int, str]]
@@ -37,7 +38,7 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
         except KeyError as error:
             if plan is None:
                 raise
-            labels = ", ".join(repr(row.label) for row in plan.rows)
+            labels = list_names(text, dict.fromkeys(repr(row.label) for row in plan.rows))
             raise KeyError(f"{error.args[0]}; rows of {plan.study}: {labels}") from error
         rows = [row if row.method in (IMPORTED, "") else _add_method(row) for row in rows]
     path = split_method(text)[0] if is_method_path(text) else ""
@@ -46,9 +47,12 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
     has_copies = len({row.split for row in rows}) < len(rows)
     if has_copies or len({(row.method, row.label) for row in rows}) > 1:
         has_copies = len({row.label for row in rows}) < len(rows)
-        names = ", ".join(
-            f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
-            for row in rows
+        names = list_names(
+            text,
+            dict.fromkeys(
+                f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
+                for row in rows
+            ),
         )
         advice = _advise(rows) if has_copies else "name one of them"
         raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")

@@ -13,7 +13,7 @@ from benchmark.evaluation.scores import Metric
 from benchmark.evaluation.stats import PairedDifference, compare_sides
 from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import Estimate, ResultRow
-from benchmark.utils.did_you_mean import explain_unknown_name
+from benchmark.utils.did_you_mean import explain_unknown_name, list_names
 from benchmark.utils.forked_map import map_forked
 
 BATCH = 64
@@ -87,8 +87,8 @@ def _find_baseline(rows: Sequence[ResultRow], name: str, read: Callable[[ResultR
     wanted = name.casefold()
     matches = [row for row in rows if wanted in (read(row).casefold(), f"{row.method}/{read(row)}".casefold())]
     if len(matches) > 1:
-        names = " or ".join(repr(f"{row.method}/{row.label}") for row in matches)
-        raise KeyError(f"baseline {name!r} is ambiguous: write {names}")
+        names = list_names(name, (repr(f"{row.method}/{row.label}") for row in matches))
+        raise KeyError(f"baseline {name!r} is ambiguous: write one of {names}")
     return matches[0] if matches else None
 
 

@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from benchmark.core.split import name_split
+from benchmark.utils.did_you_mean import list_names
 
 RowT = TypeVar("RowT")
 
@@ -26,7 +27,7 @@ def select_on_split(rows: Sequence[RowT], split: str, read: Callable[[RowT], str
     wanted = split if set(split) & set("*?[") else name_split(split)
     kept = [row for row in rows if not split or fnmatchcase(read(row), wanted)]
     if not kept:
-        splits = ", ".join(dict.fromkeys(map(read, rows)))
+        splits = list_names(wanted, dict.fromkeys(map(read, rows)))
         raise KeyError(f"{place} has no row on split {wanted!r}; there are rows on: {splits}")
     return kept
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
 from pathlib import Path
 
 SHOWN_NAMES = 30
 """Largest number of known names that a message lists."""
+SHOWN_NEAR = 12
+"""Largest number of names that a message lists beside other words."""
 
 
 def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -31,6 +33,27 @@ def find_near_name(name: str, known: Iterable[str]) -> str | None:
     folded = {known_name.casefold(): known_name for known_name in known}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
     return folded[near[0]] if near else None
+
+
+def list_names(name: str, known: Iterable[str]) -> str:
+    """Return names in one text: all of a few in their order, of many those nearest to an unknown or ambiguous one.
+
+    Args:
+        name: Unknown or ambiguous name.
+        known: Names, with what a message says of each.
+    """
+    names = list(known)
+    more = len(names) - SHOWN_NEAR
+    if more <= 0:
+        return ", ".join(names)
+    matcher = SequenceMatcher(b=name.casefold())
+    near = sorted(names, key=lambda other: -_compare(matcher, other.casefold()))  # equally near ones in their order
+    return f"{', '.join(near[:SHOWN_NEAR])} and {more} more"
+
+
+def _compare(matcher: SequenceMatcher[str], name: str) -> float:
+    matcher.set_seq1(name)
+    return matcher.ratio()
 
 
 def explain_missing_yaml(kind: str, name: str, known: Iterable[str], *, key: str = "") -> str:

@@ -11,6 +11,7 @@ import pytest
 from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import Failure
 from benchmark.report.comparison_sides import find_runs
+from benchmark.report.split_selection import select_on_split
 from benchmark.report.tables.comparison_table import FORMATS, render
 from benchmark.store.store import Store
 from tests.core.machines import make_environment
@@ -69,6 +70,19 @@ def test_sides_are_found_by_row_by_id_and_by_the_part_that_seeds_share(tmp_path:
     assert find_runs(store, "demo-no-sgd") == ("demo/no SGD", {"toybox": ids})
     with pytest.raises(KeyError, match=r"'demo' stands for 2 rows, .* name one of them .'demo/no SGD', 'demo/paper'"):
         find_runs(store, "demo", plan=plan)
+
+
+def test_long_lists_of_rows_are_cut_to_those_nearest_to_the_name(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for number in range(20):
+        save(store, spec_of(config={"weight": number}), even(80, 60))
+    plan = plan_of({f"row {number}": {0: f"x-s0-{number}"} for number in range(20)})
+    with pytest.raises(KeyError, match=r"rows of demo: 'row 17', .* and 8 more"):
+        find_runs(store, "raw 17", plan=plan)
+    with pytest.raises(KeyError, match=r"'demo' stands for 20 rows, .* and 8 more\)"):
+        find_runs(store, "demo")
+    with pytest.raises(KeyError, match=r"there are rows on: s01, .* and 8 more"):
+        select_on_split([f"s{number:02}" for number in range(20)], "s01x", str, place="demo")
 
 
 def test_a_side_without_a_result_cannot_be_compared(tmp_path: Path) -> None:

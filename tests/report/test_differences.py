@@ -76,7 +76,7 @@ def test_a_baseline_may_lack_the_overrides_behind_it(tmp_path: Path, name: str) 
     long, twin = (replace(first, label=f"paper [weight={weight}]") for weight in (1, 2))
     assert find_baseline([other, long], name) is long
     assert find_baselines([[long], [first]], name) == [None, first]
-    with pytest.raises(KeyError, match=r"ambiguous: write 'demo/paper \[weight=1\]' or 'demo/paper \[weight=2\]'"):
+    with pytest.raises(KeyError, match=r"ambiguous: write one of 'demo/paper \[weight=1\]', 'demo/paper \[weight=2\]'"):
         find_baseline([other, long, twin], name)
 
 
@@ -84,5 +84,5 @@ def test_a_baseline_that_is_unknown_or_ambiguous_is_refused_with_help(tmp_path: 
     rows = read_rows(Store(tmp_path), two_rows(Store(tmp_path)))
     with pytest.raises(KeyError, match="no baseline 'no SDG'; did you mean 'no SGD'"):
         find_baseline(rows, "no SDG")
-    with pytest.raises(KeyError, match="'paper' is ambiguous: write 'demo/paper' or 'other/paper'"):
+    with pytest.raises(KeyError, match="'paper' is ambiguous: write one of 'demo/paper', 'other/paper'"):
         find_baseline([rows[0], replace(rows[0], method="other")], "paper")

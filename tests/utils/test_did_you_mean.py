@@ -7,13 +7,27 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.utils.did_you_mean import SHOWN_NAMES, explain_missing_file, explain_missing_yaml, explain_unknown_name
+from benchmark.utils.did_you_mean import (
+    SHOWN_NAMES,
+    SHOWN_NEAR,
+    explain_missing_file,
+    explain_missing_yaml,
+    explain_unknown_name,
+    list_names,
+)
 
 
 def test_a_long_list_of_names_is_cut() -> None:
     names = [f"n{number}" for number in range(SHOWN_NAMES + 5)]
     line = explain_unknown_name("split", "zzz", names)
     assert line.endswith(f"n{SHOWN_NAMES - 1}, … and 5 more") and f"n{SHOWN_NAMES}," not in line
+
+
+def test_of_many_names_the_nearest_are_listed() -> None:
+    names = [f"row {number}" for number in range(SHOWN_NEAR + 5)]
+    assert list_names("row 3", names[:SHOWN_NEAR]) == ", ".join(names[:SHOWN_NEAR])
+    assert list_names("ROW 16", names).startswith("row 16, row 1, row 6, ")
+    assert list_names("ROW 16", names).endswith(" and 5 more")
 
 
 def test_what_lies_at_a_path_that_is_no_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,7 +85,7 @@ def find_plan(store: Store, names: Sequence[str], split: str | None) -> Plan:
         return variants
 
     place = read_option("--split", split, "give the name of a split")
-    plan = make_plan(store, names, split=place, list_variants=list_known_variants)
+    plan = make_plan(store, names, split=place, list_variants=list_known_variants, notify=print_note)
     if unknown and len(plan.rows) > 1:
         print_note(f"no method file of {', '.join(unknown)}: variants are in the order of their names, not of the file")
         if not plan.baseline:

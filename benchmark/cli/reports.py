@@ -187,7 +187,7 @@ def compare(
 
     store, fmt = open_store(context), choose_format(context, fmt, as_json=as_json)
     place, wanted = read_option("--split", split, "give the name of a split"), split_keys("--metrics", metrics)
-    plan = make_plan(store, [study], split=place) if study is not None else None
+    plan = make_plan(store, [study], split=place, notify=print_note) if study is not None else None
     (label_a, runs_a), (label_b, runs_b) = (find_runs(store, text, plan=plan, split=place) for text in (a, b))
     comparison = compare_runs(
         store,

@@ -11,6 +11,7 @@ from benchmark.core.paper_tables import explain_whole_paper
 from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
+from benchmark.report.joined_rows import NamedRow, describe_joined, join_shared
 from benchmark.report.named_specs import BATCH, find_ids, find_method, read_any_spec, read_specs
 from benchmark.report.row_labels import label_rows
 from benchmark.report.single_plan import find_single_plan
@@ -26,25 +27,13 @@ VariantLister = Callable[[str], Sequence[str]]
 """Function from the name or file of a method to its variants."""
 
 
-@dataclass(frozen=True)
-class NamedRow:
-    """A row that a name stands for.
-
-    Attributes:
-        row: Runs of the row; its label is made by `row_labels.label_rows` unless a study gave one.
-        spec: Spec of one of the runs; None if none can be read.
-        study: Name of the study that the row is from; empty for others.
-        names: Names that stand for the row.
-    """
-
-    row: PlanRow
-    spec: RunSpec | None
-    study: str = ""
-    names: tuple[str, ...] = ()
-
-
 def make_plan(
-    store: Store, names: Sequence[str], *, split: str = "", list_variants: VariantLister = lambda _method: ()
+    store: Store,
+    names: Sequence[str],
+    *,
+    split: str = "",
+    list_variants: VariantLister = lambda _method: (),
+    notify: Callable[[str], None] = lambda _text: None,
 ) -> Plan:
     """Return the rows that some names stand for as one plan; rows that several names share are there once.
 
@@ -56,6 +45,8 @@ def make_plan(
         split: Name or file of the only split to take, or pattern of names such as toybox@*; if empty, all.
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.
+        notify: Function that is called with a line per label that a row of the plan does not have although a study
+            calls its runs so.
 
     Raises:
         KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
@@ -65,8 +56,12 @@ def make_plan(
     if single is not None:
         return single
     parts = [part for name in names for part in _find_parts(store, name, list_variants)]
-    rows = _join_shared([replace(row, names=(part.name,)) for part in parts for row in part.rows])
-    kept = select_on_split(rows, split, lambda named: named.row.split, place=f"{' '.join(names)} in {store.root}")
+    rows = [replace(row, names=(part.name,)) for part in parts for row in part.rows]
+    place = f"{' '.join(names)} in {store.root}"
+    selected = select_on_split(rows, split, lambda named: named.row.split, place=place)
+    for text in describe_joined(selected):
+        notify(text)
+    kept = join_shared(selected)
     labeled, changes = label_rows([(named.row, named.spec, named.study) for named in kept])
     planned = [
         row.model_copy(update={"study": ", ".join(named.names) if len(parts) > 1 else ""})
@@ -218,16 +213,3 @@ def _order(spec: RunSpec, variants: Sequence[str]) -> tuple[object, ...]:
     pieces = re.split(r"(\d+(?:\.\d+)?)", spec.label.removeprefix(spec.variant))
     changes = tuple((float(piece), "") if index % 2 else (0.0, piece) for index, piece in enumerate(pieces))
     return (*setting, place, spec.variant, len(spec.overrides), changes)
-
-
-def _join_shared(rows: Sequence[NamedRow]) -> list[NamedRow]:
-    """Return the rows, those with the same runs but for seeds as one, which keeps the label of the first."""
-    joined: dict[str, NamedRow] = {}
-    for named in rows:
-        key = named.spec.digest_row() if named.spec is not None else " ".join(named.row.ids.values())
-        first = joined.setdefault(key, named)
-        ids = dict(sorted((named.row.ids | first.row.ids).items()))
-        label = first.row.label or named.row.label
-        names = tuple(dict.fromkeys([*first.names, *named.names]))
-        joined[key] = replace(first, row=first.row.model_copy(update={"ids": ids, "label": label}), names=names)
-    return list(joined.values())

@@ -83,6 +83,19 @@ def test_two_studies_share_a_row_once_and_join_its_seeds(tmp_path: Path) -> None
     assert plan.study == "one two"
 
 
+def test_a_label_that_a_joined_row_does_not_have_is_said(tmp_path: Path) -> None:
+    store, notes = Store(tmp_path), list[str]()
+    ids, other = save_seeds(store, "paper", seeds=3), save_seeds(store, "no SGD")
+    for study, rows in {"one": {"paper": {0: ids[0]}, "edited": {1: ids[1]}}, "two": {"ours": {2: ids[2]}}}.items():
+        store.write_plan(plan_of(rows | {"no SGD": other}).model_copy(update={"study": study}))
+    make_plan(store, ["demo", "one", "two"], notify=notes.append)
+    assert notes == [
+        "'edited' of one is in the row 'paper' of one: their runs differ in nothing but the seed",
+        "'ours' of two is in the row 'paper' of one: their runs differ in nothing but the seed",
+    ]
+    make_plan(store, ["two", "demo"], notify=pytest.fail)
+
+
 def test_a_method_stands_for_its_rows_in_the_order_of_its_variants(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for variant in ("a", "paper", "b"):

@@ -46,7 +46,7 @@ def make_plan(
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.
         notify: Function that is called with a line per label that a row of the plan does not have although a study
-            calls its runs so.
+            calls its runs so, and if the first row cannot be read, so that another one is the baseline.
 
     Raises:
         KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
@@ -68,11 +68,12 @@ def make_plan(
         for row, named in zip(labeled, kept, strict=True)
     ]
     order = order_splits([row.split for row in planned], is_mixed=len(parts) > 1)
+    planned.sort(key=lambda row: order.index(row.split))
     return Plan(
         study=" ".join(dict.fromkeys(part.name for part in parts)),
         title=_join_titles([part.title for part in parts], changes),
-        rows=tuple(sorted(planned, key=lambda row: order.index(row.split))),
-        baseline=_choose_baseline(parts, planned),
+        rows=tuple(planned),
+        baseline=_choose_baseline(parts, planned) or _find_readable_baseline(planned, notify),
         max_images=max((named.spec.max_images for named in kept if named.spec is not None), default=0),
     )
 
@@ -88,6 +89,15 @@ def _choose_baseline(parts: Sequence[_Part], rows: Sequence[PlanRow]) -> str:
     given = [part.baseline for part in parts if part.baseline]
     labels = {name.casefold() for row in rows for name in (row.label, f"{row.method}/{row.label}")}
     return next((name for name in given if len(parts) == 1 or name.strip().casefold() in labels), "")
+
+
+def _find_readable_baseline(rows: Sequence[PlanRow], notify: Callable[[str], None]) -> str:
+    """Return the name of the first row that can be read if the first row cannot, else nothing."""
+    readable = next((row for row in rows if row.method), None)
+    if readable is None or rows[0].method:
+        return ""
+    notify(f"baseline: {readable.label!r}, the first row that can be read, unless --baseline ROW names another")
+    return f"{readable.method}/{readable.label}"
 
 
 def describe_ambiguous(store: Store, names: Sequence[str]) -> list[str]:

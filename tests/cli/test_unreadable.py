@@ -66,6 +66,13 @@ def test_a_table_of_a_method_shows_the_unreadable_run_as_broken(store: Store) ->
         assert all(any(run_id in line and "broken" in line for line in lines) for run_id in ids)
 
 
+def test_a_row_that_cannot_be_read_is_not_the_baseline(store: Store) -> None:
+    for run_id in store.read_plan("demo").rows[0].ids.values():
+        store.run(run_id).path.chmod(0)
+    table = json.loads(run_as_user(store, "table", "demo/paper", "demo/no SGD", "--json"))
+    assert (table["rows"][0]["state"], table["baseline"]) == ("broken", "no SGD")
+
+
 def test_a_folder_of_plans_that_cannot_be_read_leaves_the_runs_shown(store: Store) -> None:
     (store.root / "plans").chmod(0)
     assert len(json.loads(run_as_user(store, "status", "--json"))) == 6

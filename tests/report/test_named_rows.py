@@ -203,7 +203,10 @@ def test_a_run_that_cannot_be_read_is_a_row_beside_the_others(tmp_path: Path) ->
     store = Store(tmp_path)
     broken, other = save_seeds(store, "paper")[1], save_seeds(store, "no SGD")
     store.run(broken).record_path.write_text("{")
-    plan = make_plan(store, [broken, "demo/no SGD"])
+    notes = list[str]()
+    plan = make_plan(store, [broken, "demo/no SGD"], notify=notes.append)
+    assert plan.baseline == "demo/no SGD" and notes[0].startswith("baseline: 'no SGD', the first row that can be read")
+    assert make_plan(store, ["demo/no SGD", broken], notify=pytest.fail).baseline == ""
     assert [(row.label, row.split, row.ids) for row in plan.rows] == [
         (broken, "toybox", {1: broken}),
         ("no SGD", "toybox", other),

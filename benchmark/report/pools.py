@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from benchmark.core.run_spec import RunSpec
 from benchmark.core.split import load_split
 from benchmark.evaluation.sides import find_pool_obstacle
 from benchmark.report.pooled_rows import PooledRow, pool_members
@@ -40,7 +41,7 @@ class Pool(NamedTuple):
     Attributes:
         classes: Names of all classes.
         num_unseen: Number of unseen classes.
-        setting: Setting without its split; None if no run is done.
+        setting: Setting without its split; None if no run is done and no spec can be read.
     """
 
     classes: tuple[str, ...]
@@ -53,7 +54,8 @@ def pool_groups(groups: Sequence[RowGroup[Row]]) -> PooledGroups:
 
     Splits belong together if their runs have the same classes, number of unseen classes, data, protocol, number of
     scored images and convention, and if some row stands on two of them. A split without a result joins those whose
-    classes are the same by its file, or the only ones there are if its file cannot be found.
+    classes are the same by its file and whose setting is that of its specs. If its file cannot be found, it joins the
+    only ones of this setting; if it has no spec either, the only ones there are.
 
     Args:
         groups: Groups as `row_groups.group_rows` returns them.
@@ -92,22 +94,35 @@ def choose_splits(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
 
 def _partition(groups: Sequence[RowGroup[Row]]) -> list[list[RowGroup[Row]]]:
     """Return the groups in parts with one pool each."""
-    parts: dict[Pool, list[RowGroup[Row]]] = {}
+    pools: dict[Pool, list[RowGroup[Row]]] = {}
     for group in groups:
         if group.setting is not None:
-            parts.setdefault(_read_pool(group, group.setting), []).append(group)
+            pools.setdefault(_read_pool(group, group.setting), []).append(group)
     unknown = []
     for group in groups:
         if group.setting is None:
             planned = _read_planned_pool(group)
             unknown += [group] if planned is None else []
             if planned is not None:
-                pool = next((pool for pool in parts if pool[:2] == planned[:2]), planned)
-                parts.setdefault(pool, []).append(group)
-    known = list(parts.values())
+                pool = next((pool for pool in pools if _is_same(pool, planned)), planned)
+                pools.setdefault(pool, []).append(group)
+    parts = [(pool.setting, some) for pool, some in pools.items()]
     for group in unknown:
-        known = [[*known[0], group]] if len(known) == 1 and _has_rows(known[0], group) else [*known, [group]]
-    return [sorted(part, key=groups.index) for part in known]
+        own = _read_planned_setting(group)
+        fitting = [some for setting, some in parts if _are_compatible(setting, own)]
+        is_joined = len(fitting) == 1 and _has_rows(fitting[0], group)
+        parts += [] if is_joined else [(own, [])]
+        (fitting[0] if is_joined else parts[-1][1]).append(group)
+    return [sorted(some, key=groups.index) for _, some in parts]
+
+
+def _is_same(pool: Pool, planned: Pool) -> bool:
+    """Return whether a split without a result is one of a pool, as far as is known."""
+    return pool[:2] == planned[:2] and _are_compatible(pool.setting, planned.setting)
+
+
+def _are_compatible(setting: EvaluationSetting | None, other: EvaluationSetting | None) -> bool:
+    return setting is None or other is None or setting == other
 
 
 def _read_pool(group: RowGroup[Row], setting: EvaluationSetting) -> Pool:
@@ -116,14 +131,25 @@ def _read_pool(group: RowGroup[Row], setting: EvaluationSetting) -> Pool:
 
 
 def _read_planned_pool(group: RowGroup[Row]) -> Pool | None:
-    """Return the pool of a split without a result, from its file; None if it cannot be read."""
-    records = (run.record for row in group.rows for run in row.runs if run.record is not None)
-    source = next((record.spec.split_source for record in records if record.spec.split_source), group.rows[0].split)
+    """Return the pool of a split without a result, from its file; None if that cannot be read or is another one now."""
+    spec = _find_spec(group)
     try:
-        split = load_split(source)
+        split = load_split(group.rows[0].split if spec is None else spec.split_source or spec.split)
     except (KeyError, ValueError):
         return None
-    return Pool(split.classes, len(split.unseen), None)
+    if spec is not None and split.digest() != spec.split_digest:
+        return None
+    return Pool(split.classes, len(split.unseen), _read_planned_setting(group))
+
+
+def _read_planned_setting(group: RowGroup[Row]) -> EvaluationSetting | None:
+    """Return the setting without its split that the runs of a group will have; None if no spec can be read."""
+    settings = (row.planned_setting for row in group.rows)
+    return next((setting.without_split() for setting in settings if setting is not None), None)
+
+
+def _find_spec(group: RowGroup[Row]) -> RunSpec | None:
+    return next((row.spec for row in group.rows if row.spec is not None), None)
 
 
 def _has_rows(part: Sequence[RowGroup[Row]], group: RowGroup[Row]) -> bool:

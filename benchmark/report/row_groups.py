@@ -43,24 +43,29 @@ def identify_row(row: ResultRow) -> tuple[str, str]:
 
 
 def group_rows(rows: Sequence[Row]) -> list[RowGroup[Row]]:
-    """Return the rows in groups of one evaluation setting, split by split; rows without a result join their split.
+    """Return the rows in groups of one evaluation setting, split by split.
+
+    Rows without a result are in the group of the setting that they will have; those whose setting cannot be read are in
+    the first of their split.
 
     Raises:
         ValueError: There are no rows, or a row holds runs of different settings.
     """
     if not rows:
         raise ValueError("there are no rows to draw: give a study with at least one")
-    own = {id(row): find_shared_setting([row]) for row in rows}
+    done = {id(row): find_shared_setting([row]) for row in rows}
+    own = {id(row): done[id(row)] or row.planned_setting for row in rows}
     settings = list(dict.fromkeys(setting for setting in own.values() if setting is not None))
     names = dict(zip(settings, name_settings(settings), strict=True))
-    first = {setting.split: setting for setting in reversed(settings)}
+    first = {setting.split: setting for setting in reversed([*filter(None, done.values()), *settings])}
     keys = {id(row): own[id(row)] or first.get(row.split) for row in rows}
+    known = set(filter(None, done.values()))
     members: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         setting = keys[id(row)]
         members.setdefault((row.split, names[setting] if setting is not None else row.split), []).append(row)
     splits = list(dict.fromkeys(split for split, _ in members))
     return [
-        RowGroup(name, tuple(some), keys[id(some[0])])
+        RowGroup(name, tuple(some), setting if (setting := keys[id(some[0])]) in known else None)
         for (_, name), some in sorted(members.items(), key=lambda item: splits.index(item[0][0]))
     ]

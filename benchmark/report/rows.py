@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmark.core.run_state import RunState
 from benchmark.evaluation.image_scores import score_metrics
 from benchmark.evaluation.jackknife import ImageJackknife
 from benchmark.evaluation.scores import DATASET_METRICS, Convention, Floats, Metric
 from benchmark.evaluation.sides import Side
 from benchmark.evaluation.stats import estimate_means
+from benchmark.report.named_specs import read_any_spec
 from benchmark.report.result_reader import ResultReader
 from benchmark.report.result_row import Estimate, ResultRow, RunResult
 from benchmark.report.settings import EvaluationSetting, read_setting
@@ -30,6 +32,7 @@ from benchmark.utils.forked_map import map_forked
 
 if TYPE_CHECKING:
     from benchmark.core.plan import Plan, PlanRow
+    from benchmark.core.run_spec import RunSpec
 
 BATCH = 128
 """Runs that a process reads before it hands them over."""
@@ -38,7 +41,18 @@ TABLE_METRICS: tuple[Metric, ...] = ("miou_seen", "miou_unseen", "hiou")
 
 @dataclass(frozen=True, eq=False)
 class Row(ResultRow):
-    """Results of one row of a study on one split, seeds ascending."""
+    """Results of one row of a study on one split, seeds ascending.
+
+    Attributes:
+        spec: Spec of one of the runs; None if none can be read.
+    """
+
+    spec: RunSpec | None = None
+
+    @property
+    def planned_setting(self) -> EvaluationSetting | None:
+        """Setting that the runs will have, done or not; None if no spec can be read."""
+        return None if self.spec is None else read_setting(self.spec, self.convention)
 
     @property
     def counted(self) -> tuple[RunResult, ...]:
@@ -128,15 +142,25 @@ def _make_row(
     for run in (results[run_id] for run_id in row.ids.values()):
         if run.counts is not None and run.scores is not None:
             jackknife.keep(run.counts, run.scores, run.left_out, convention=convention)
+    runs = [replace(results[row.ids[seed]], seed=seed) for seed in sorted(row.ids)]
     return Row(
         label=row.label,
         method=row.method,
         split=row.split,
-        runs=tuple(_add_changes(store, replace(results[row.ids[seed]], seed=seed)) for seed in sorted(row.ids)),
+        runs=tuple(_add_changes(store, run) for run in runs),
         convention=convention,
         jackknife=jackknife,
         study=row.study,
+        spec=_find_spec(store, runs),
     )
+
+
+def _find_spec(store: Store, runs: Sequence[RunResult]) -> RunSpec | None:
+    """Return the spec of a done run if there is one, else of any other whose spec can be read; None if none can."""
+    records = [run.record for run in runs if run.record is not None]
+    done = [record for record in records if record.state is RunState.DONE]
+    known = done or records
+    return known[0].spec if known else read_any_spec(store, [run.run_id for run in runs])
 
 
 def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
@@ -151,7 +175,7 @@ def find_shared_setting(rows: Sequence[Row]) -> EvaluationSetting | None:
         raise ValueError(
             f"rows follow different conventions ({', '.join(sorted(conventions))}): draw one table of each"
         )
-    settings = {read_setting(record, row.convention): row.label for row in rows for record in row.records}
+    settings = {read_setting(record.spec, row.convention): row.label for row in rows for record in row.records}
     if len(settings) > 1:
         (first, label), (second, second_label) = list(settings.items())[:2]
         names = [name for name in EvaluationSetting._fields if getattr(first, name) != getattr(second, name)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from benchmark.core.protocol import Protocol
-from benchmark.core.run_record import RunRecord
+from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.scores import Convention
 
 DIGEST_LENGTH = 8
@@ -31,9 +31,8 @@ class EvaluationSetting(NamedTuple):
         return self._replace(split="", split_digest="")
 
 
-def read_setting(record: RunRecord, convention: Convention) -> EvaluationSetting:
+def read_setting(spec: RunSpec, convention: Convention) -> EvaluationSetting:
     """Return the setting of a run under a convention."""
-    spec = record.spec
     return EvaluationSetting(
         split=spec.split,
         split_digest=spec.split_digest,

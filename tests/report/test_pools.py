@@ -106,6 +106,35 @@ def test_a_split_without_a_result_belongs_to_the_others(tmp_path: Path) -> None:
     assert row.name_runs(row.members[-1].runs) == "seed 0 on x"
 
 
+OTHER_SETTINGS = [{"max_images": 4}, {"protocol": Protocol(name="zs", gamma=0.1)}, {"dataset_fingerprint": "other"}]
+
+
+def plan_run(store: Store, **changes: Any) -> PlanRow:
+    """Plan a run of the row "paper" that has a spec and no record yet."""
+    spec = spec_of("paper", **changes)
+    store.run(spec.id).write_spec(spec)
+    return PlanRow(label="paper", method="demo", split=spec.split, ids={0: spec.id})
+
+
+@pytest.mark.parametrize("changes", OTHER_SETTINGS)
+def test_a_split_without_a_result_is_in_no_pool_of_other_settings(tmp_path: Path, changes: dict[str, Any]) -> None:
+    store = Store(tmp_path)
+    rows = save_splits(store, "paper", {0: 0, 1: 0})
+    others = collect(store, rows, (plan_run(store, split="x", **changes),))
+    assert [len(row.runs) for row in others.rows] == [6, 1]
+    assert len(collect(store, rows, (plan_run(store, split="x"),)).groups) == 1
+
+
+@pytest.mark.parametrize("changes", [*OTHER_SETTINGS, {"split_digest": "6"}])
+def test_a_row_without_a_result_is_in_the_group_of_its_own_setting(tmp_path: Path, changes: dict[str, Any]) -> None:
+    store = Store(tmp_path)
+    done = save_splits(store, "other", {0: 0}, split="toybox", split_digest="5")
+    first, second = collect(store, (plan_run(store, **changes),), done).groups
+    assert [row.label for row in (*first.rows, *second.rows)] == ["paper", "other"]
+    assert first.setting is None and second.setting is not None and first.name != second.name
+    assert len(collect(store, (plan_run(store),), done).groups) == 1
+
+
 def test_pairs_are_those_of_splits_that_both_rows_have(tmp_path: Path) -> None:
     store = Store(tmp_path)
     results = collect(store, save_splits(store, "paper", ALL), save_splits(store, "no SGD", {0: 10, 2: 20}))

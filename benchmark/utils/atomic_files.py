@@ -49,7 +49,7 @@ def open_draft(path: Path) -> Iterator[Path]:
         _flush(draft)
         os.replace(draft, path)
     except OSError as error:
-        state = "its old content is intact" if os.path.exists(path) else "nothing was left behind"
+        state = "its old content is intact" if os.path.exists(path) else "no part of it was left behind"
         reason = error.strerror or str(error)
         raise OSError(error.errno, f"cannot write {path}: {reason}; {state}") from error
     finally:
@@ -84,7 +84,7 @@ def write_new(path: Path, text: str) -> None:
         raise FileExistsError(error.errno, f"{path} exists already: another process wrote it") from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OSError(error.errno, f"cannot write {path}: {reason}; nothing was left behind") from error
+        raise OSError(error.errno, f"cannot write {path}: {reason}; no part of it was left behind") from error
     finally:
         with suppress(OSError):  # a read-only file system refuses to delete even what does not exist
             draft.unlink()

@@ -72,6 +72,26 @@ def test_a_text_that_does_not_fit_on_the_disk_is_an_error(store: Store, tmp_path
     assert done.returncode == 1 and done.stderr == b"error: File too large\n"
 
 
+def test_an_error_of_a_figure_is_true_of_those_that_were_written_before(store: Store, tmp_path: Path) -> None:
+    def allow_small_files() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
+
+    arguments = ["--runs", str(store.root), "plot", "demo", "--out", str(tmp_path / "figures"), "-f", "png"]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmark", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        preexec_fn=allow_small_files,
+    )
+    error = done.stderr.splitlines()[-1]
+    failed = Path(error.removeprefix("error: cannot write ").partition(":")[0])
+    assert done.returncode == 1 and error.endswith("File too large; no part of it was left behind")
+    assert list((tmp_path / "figures").iterdir()) and not failed.exists()
+
+
 @pytest.mark.parametrize(
     "arguments", ["status demo --json", "table demo", "table demo -f csv", "list", "--version", "plot --help"]
 )

@@ -78,6 +78,6 @@ def test_a_full_disk_leaves_no_half_archive(
 
     for writer in (archive._ZipWriter, archive._TarWriter):
         monkeypatch.setattr(writer, "add", fail)
-    with pytest.raises(OSError, match="No space left on device; nothing was left behind"):
+    with pytest.raises(OSError, match="No space left on device; no part of it was left behind"):
         write_archive(store, store.list_ids(), tmp_path / "out" / name)
     assert list((tmp_path / "out").iterdir()) == []

@@ -59,7 +59,7 @@ def test_without_hard_links_an_empty_file_of_a_dead_writer_is_replaced(
 
 def test_other_errors_of_links_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lack(monkeypatch, os, "link", errno.EIO)
-    with pytest.raises(OSError, match="Input/output error; nothing was left behind"):
+    with pytest.raises(OSError, match="Input/output error; no part of it was left behind"):
         write_new(tmp_path / "new.json", "text")
     assert os.listdir(tmp_path) == []
 
@@ -115,5 +115,7 @@ def test_a_read_only_file_system_is_said(tmp_path: Path, monkeypatch: pytest.Mon
     lack(monkeypatch, os, "unlink", errno.EROFS)
     lack(monkeypatch, Path, "write_text", errno.EROFS)
     for write in (write_text, write_new):
-        with pytest.raises(OSError, match=r"cannot write .*plan.json: Read-only file system; nothing was left behind"):
+        with pytest.raises(
+            OSError, match=r"cannot write .*plan.json: Read-only file system; no part of it was left behind"
+        ):
             write(tmp_path / "plan.json", "text")

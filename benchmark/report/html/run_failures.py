@@ -15,22 +15,29 @@ MAX_LOGS, LOG_LINES, LINE_CHARACTERS = 40, 20, 300
 """Runs whose logs the page holds, last lines of each, and characters of a line."""
 
 
+class FailedRun(NamedTuple):
+    """A run that was started and has no result: its ID and the last lines of its log, none if others fill the page."""
+
+    run_id: str
+    log: str
+
+
 class RunFailure(NamedTuple):
-    """A run that was started and has no result.
+    """Runs of a row that have no result for the same reason.
 
     Attributes:
         label: Label of the row.
-        run_id: ID of the run.
-        state: State of the run.
+        place: Seeds of the runs, and their split if the report has several.
+        state: State of the runs.
         problem: Reason, one line.
-        log: Last lines of the log; empty if there is none, or if others fill the page.
+        runs: The runs.
     """
 
     label: str
-    run_id: str
+    place: str
     state: str
     problem: str
-    log: str
+    runs: tuple[FailedRun, ...]
 
 
 @dataclass(frozen=True)
@@ -38,25 +45,43 @@ class Failures:
     """Runs without a result.
 
     Attributes:
-        runs: Runs that failed, are broken, interrupted or running.
+        reasons: Runs that failed, are broken, interrupted or running, by row and reason.
         num_missing: Number of runs that were never started.
     """
 
-    runs: tuple[RunFailure, ...]
+    reasons: tuple[RunFailure, ...]
     num_missing: int
+
+    @property
+    def num_started(self) -> int:
+        """Number of runs that were started."""
+        return sum(len(reason.runs) for reason in self.reasons)
 
 
 def collect_failures(results: StudyResults, store: Store) -> Failures:
     """Return the runs without a result, row by row."""
-    lacking = [(row, run) for row in results.rows for run in row.runs if run.scores is None]
-    started = [(row, run) for row, run in lacking if run.state is not RunState.MISSING]
-    runs = [_describe(row, run, store, has_log=at < MAX_LOGS) for at, (row, run) in enumerate(started)]
-    return Failures(tuple(runs), len(lacking) - len(started))
+    lacking = [(group, row, run) for group in results.groups for row in group.rows for run in _list_lacking(row)]
+    started = [(group, row, run) for group, row, run in lacking if run.state is not RunState.MISSING]
+    logs = {id(run): _read_log(run, store) for _, _, run in started[:MAX_LOGS]}
+    reasons: dict[tuple[int, RunState, str], tuple[str, ResultRow, list[RunResult]]] = {}
+    for group, row, run in started:
+        place = f" on {group.name}" if row.split and len(results.groups) > 1 else ""
+        reasons.setdefault((id(row), run.state, run.problem), (place, row, []))[-1].append(run)
+    failures = [
+        RunFailure(
+            label=row.label,
+            place=f"{row.name_runs(runs)}{place}",
+            state=state.value,
+            problem=clean_text(problem),
+            runs=tuple(FailedRun(run.run_id, logs.get(id(run), "")) for run in runs),
+        )
+        for (_, state, problem), (place, row, runs) in reasons.items()
+    ]
+    return Failures(tuple(failures), len(lacking) - len(started))
 
 
-def _describe(row: ResultRow, run: RunResult, store: Store, *, has_log: bool) -> RunFailure:
-    log = _read_log(run, store) if has_log else ""
-    return RunFailure(row.label, run.run_id, run.state.value, clean_text(run.problem), log)
+def _list_lacking(row: ResultRow) -> list[RunResult]:
+    return [run for run in row.runs if run.scores is None]
 
 
 def _read_log(run: RunResult, store: Store) -> str:

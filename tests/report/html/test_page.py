@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmark.core.run_record import Failure
 from benchmark.report.html.embedded_images import ClassColor, EmbeddedImage, EmbeddedImages
 from benchmark.report.html.page import dump_data, render_page
 from benchmark.store.store import Store
 from tests.report.html.pages import HOSTILE, make_page, make_report, study_of_three
-from tests.report.world import plan_splits, save_splits, two_rows
+from tests.report.world import plan_of, plan_splits, save, save_splits, spec_of, two_rows
 
 SECTIONS = [
     "verdicts",
@@ -130,6 +131,25 @@ def test_every_figure_has_a_caption_and_a_text_in_its_place(outline: Outline) ->
     figures = [attributes for tag, attributes in outline.elements if tag == "svg"]
     assert tags["figure"] == tags["figcaption"] == len(figures) > 5
     assert all(attributes["role"] == "img" and attributes["aria-label"] for attributes in figures)
+
+
+def test_runs_without_a_result_are_named_by_seed_and_split_once_per_reason(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failure = Failure(kind="ValueError", message="no luck", log_tail="last line")
+    other = failure.model_copy(update={"message": "no disk"})
+    failures = [failure, failure, other]
+    ids = {seed: save(store, spec_of("lost", seed=seed), failures[seed]) for seed in range(3)}
+    rows = plan_of({"lost": ids}).rows + save_splits(store, "many", {0: 0, 1: 0})
+    far = store.run(rows[2].ids[1])
+    far.counts_path.unlink()
+    report = make_report(store, plan_splits(rows))
+    assert [(reason.label, reason.place, len(reason.runs)) for reason in report.failures.reasons] == [
+        ("lost", "seeds 0, 1 on toybox", 2),
+        ("lost", "seed 2 on toybox", 1),
+        ("many", "seed 1 on toybox@2-s0-01", 1),
+    ]
+    section = render_page(report).partition('id="failures"')[2].partition("</section>")[0]
+    assert section.count("<summary>") == 3 and section.count("last line") == 3 and "4 runs without" in section
 
 
 def test_a_failure_shows_the_end_of_its_log(page: str) -> None:

@@ -1,16 +1,14 @@
-"""Words on a figure against misreading it: flagged intervals, missing splits, the baseline, a limited evaluation."""
+"""Words on a figure against misreading it: missing splits, the baseline, a limited evaluation."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from benchmark.evaluation.scores import Metric
-from benchmark.evaluation.stats import Interval
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.short_labels import shorten_labels
 from benchmark.report.figures.style import DASHES, GRAY
@@ -22,8 +20,6 @@ TITLE_CHARACTER_IN, TITLE_LINE_IN = 0.06, 0.13
 """Width of a character and height of a line of a title."""
 TITLE_PAD = 12
 """Points between axes and their title, so that it clears texts right above the axes."""
-FLAG = "†"
-"""Mark after the label of a row whose interval over seeds needs caution."""
 
 
 def mark_splits(row: ResultRow, label: str) -> str:
@@ -31,25 +27,6 @@ def mark_splits(row: ResultRow, label: str) -> str:
     if not isinstance(row, PooledRow) or len(row.done_members) in (0, row.num_splits):
         return label
     return f"{label} ({len(row.done_members)} of {row.num_splits} splits)"
-
-
-def flag_label(row: ResultRow, metrics: Sequence[Metric], label: str) -> str:
-    """Return a label of a row, marked if an interval of these metrics needs caution."""
-    return f"{label} {FLAG}" if list_cautions(_list_intervals(row, metrics)) else label
-
-
-def make_flag_handles(rows: Sequence[ResultRow], metrics: Sequence[Metric]) -> list[Line2D]:
-    """Return the legend entry of the flag with the cautions behind it; none if no row is flagged."""
-    return make_caution_handles(interval for row in rows for interval in _list_intervals(row, metrics))
-
-
-def make_caution_handles(intervals: Iterable[Interval | None]) -> list[Line2D]:
-    """Return the legend entry of the flag with the cautions of some intervals behind it; none if there are none."""
-    cautions = list_cautions(intervals)
-    if not cautions:
-        return []
-    text = textwrap.fill(f"{FLAG} {'; '.join(cautions)}", 32)
-    return [Line2D([], [], linewidth=0, label=text)]
 
 
 def make_class_handles(is_one_class: bool, *, baseline: str) -> list[Line2D]:
@@ -97,13 +74,3 @@ def add_title(target: Figure | Axes, rows: Sequence[ResultRow], *, name: str = "
         target.set_title("\n".join(lines), fontsize=7, pad=TITLE_PAD)
     else:
         target.suptitle("\n".join(lines), fontsize=7)
-
-
-def list_cautions(intervals: Iterable[Interval | None]) -> list[str]:
-    """Return the cautions of intervals over seeds; the line of one over images alone says what it covers."""
-    texts = (interval.caution for interval in intervals if interval is not None and interval.kind != "images")
-    return list(dict.fromkeys(part for text in texts for part in text.split("; ") if part))
-
-
-def _list_intervals(row: ResultRow, metrics: Sequence[Metric]) -> list[Interval | None]:
-    return [row.estimates[metric].interval for metric in metrics] if row.done else []

@@ -13,7 +13,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 from benchmark.core.run_record import Cost
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import add_title, flag_label, make_caution_handles
+from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.caution_marks import list_intervals, number_cautions
 from benchmark.report.figures.row_looks import RowLook, choose_looks
 from benchmark.report.figures.style import (
     COLUMN_IN,
@@ -162,11 +163,13 @@ def _scale(axes: Axes, costs: Sequence[float]) -> None:
 def _list_legend(panels: Sequence[CostPanel]) -> list[Line2D]:
     looks = {id(point.look.row): point.look for panel in panels for point in panel.points}
     key: dict[str, Any] = {"markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.5, "linewidth": 0}
+    own = [list_intervals(look.row, ["hiou"]) for look in looks.values()]
+    marks = number_cautions(own)
     handles = [
-        Line2D([], [], color=look.color, marker=look.marker, label=flag_label(look.row, ["hiou"], look.label), **key)
-        for look in looks.values()
+        Line2D([], [], color=look.color, marker=look.marker, label=marks.mark(look.label, some), **key)
+        for look, some in zip(looks.values(), own, strict=True)
     ]
     intervals = [point.interval for panel in panels for point in panel.points]
-    handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8) + make_caution_handles(intervals)
+    handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8) + marks.make_handles()
     label = "no row is cheaper and better"
     return [*handles, Line2D([], [], color=GRAY, linewidth=0.6, linestyle=DASHES, label=label)]

@@ -14,14 +14,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.typing import ColorType
 
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import (
-    FLAG,
-    add_title,
-    list_cautions,
-    make_caution_handles,
-    make_class_handles,
-    mark_splits,
-)
+from benchmark.report.figures.captions import add_title, make_class_handles, mark_splits
+from benchmark.report.figures.caution_marks import number_cautions
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
 from benchmark.report.figures.style import (
     FORMATS,
@@ -113,9 +107,8 @@ def draw_forest(group: GroupResults, out: Path, *, title: str = "", formats: Seq
     if group.baseline is None or not any(line.ends for line in lines):
         return []
     short = wrap_labels([line.label for line in lines])
-    labels = [
-        f"{text} {FLAG}" if list_cautions([line.interval]) else text for text, line in zip(short, lines, strict=True)
-    ]
+    marks = number_cautions([line.interval] for line in lines)
+    labels = [marks.mark(text, [line.interval]) for text, line in zip(short, lines, strict=True)]
     line_in = TALL_LINE_IN if any("\n" in label for label in labels) else LINE_IN
     with open_figure(out, "differences", size=(PAGE_IN * 0.78, 1.0 + line_in * len(lines)), formats=formats) as figure:
         axes = figure.add_subplot()
@@ -132,7 +125,7 @@ def draw_forest(group: GroupResults, out: Path, *, title: str = "", formats: Seq
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.set(xlabel="ΔhIoU (points)", ylim=(len(lines) - 0.5, -0.5))
         draw_grid(axes, axis="x")
-        draw_legend_below(figure, _list_legend(lines, baseline=baseline), columns=2)
+        draw_legend_below(figure, [*_list_legend(lines, baseline=baseline), *marks.make_handles()], columns=2)
     return list_paths(out, "differences", formats)
 
 
@@ -184,5 +177,4 @@ def _list_legend(lines: Sequence[ForestLine], *, baseline: str) -> list[Line2D]:
         handles.append(Line2D([], [], color=COLOR, label="its interval excludes 0", **KEY))
     if any(line.ends and not line.is_decided for line in lines):
         handles.append(Line2D([], [], color="white", label="its interval contains 0", **KEY))
-    handles += make_class_handles(all(line.is_within_class for line in lines), baseline=baseline)
-    return [*handles, *make_caution_handles(line.interval for line in lines)]
+    return handles + make_class_handles(all(line.is_within_class for line in lines), baseline=baseline)

@@ -11,13 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmark.report.figures.captions import (
-    add_title,
-    flag_label,
-    make_baseline_handle,
-    make_flag_handles,
-    mark_splits,
-)
+from benchmark.report.figures.captions import add_title, make_baseline_handle, mark_splits
+from benchmark.report.figures.caution_marks import CautionMarks, list_intervals, number_cautions
 from benchmark.report.figures.short_labels import wrap_labels
 from benchmark.report.figures.style import (
     COLUMN_IN,
@@ -93,18 +88,19 @@ def draw_bars(
             axes.axvline(means[rows.index(row)], color=GRAY, linewidth=0.6, linestyle=DASHES, zorder=1.5)
         axes.set(xlim=(0, 1.03 * right), ylim=(len(rows) - 0.4, -0.6), xlabel="hIoU (%)")
         labels = zip(rows, wrap_labels([row.label for row in rows]), strict=True)
-        axes.set_yticks(range(len(rows)), [_mark_label(row, label) for row, label in labels])
+        marks = number_cautions(list_intervals(row, ["hiou"]) for row in rows)
+        axes.set_yticks(range(len(rows)), [_mark_label(row, label, marks) for row, label in labels])
         axes.tick_params(axis="y", length=0)
         draw_grid(axes, axis="x")
         handles = [*_list_legend(rows, looks), *(make_baseline_handle(row, rows) for row in baselines)]
-        handles += make_flag_handles(rows, ["hiou"])
+        handles += marks.make_handles()
         if handles:
             draw_legend_below(figure, handles, columns=2)
     return list_paths(out, "hiou", formats)
 
 
-def _mark_label(row: ResultRow, label: str) -> str:
-    return flag_label(row, ["hiou"], mark_splits(row, label))
+def _mark_label(row: ResultRow, label: str, marks: CautionMarks) -> str:
+    return marks.mark(mark_splits(row, label), list_intervals(row, ["hiou"]))
 
 
 def _draw_bar(axes: Axes, row: ResultRow, *, y: int, look: BarLook) -> None:

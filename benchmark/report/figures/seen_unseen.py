@@ -11,7 +11,8 @@ from matplotlib.collections import PathCollection
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.scores import Metric
-from benchmark.report.figures.captions import add_title, flag_label, make_flag_handles
+from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.caution_marks import CautionMarks, list_intervals, number_cautions
 from benchmark.report.figures.hiou_levels import draw_levels, make_level_handle
 from benchmark.report.figures.published_points import NO_POINTS, PublishedPoints
 from benchmark.report.figures.row_looks import RowLook, choose_looks
@@ -63,15 +64,15 @@ def draw_scatter(
     with open_figure(out, "seen-unseen", size=(PAGE_IN * 0.78, COLUMN_IN * 0.9), formats=formats) as figure:
         axes = figure.add_subplot()
         others = _draw_published(axes, published)
-        points = [_draw_point(axes, look) for look in shown]
+        marks = number_cautions(list_intervals(look.row, SIDES) for look in shown)
+        points = [_draw_point(axes, look, marks) for look in shown]
         axes.margins(0.12)
         axes.set(xlim=(max(0.0, axes.get_xlim()[0]), None), ylim=(max(0.0, axes.get_ylim()[0]), None))
         axes.set(xlabel="mIoU of unseen classes (%)", ylabel="mIoU of seen classes (%)")
         draw_levels(axes)
         drawn = [look.row.estimates[side].interval for look in shown for side in SIDES]
         intervals = make_interval_handles(drawn, color=GRAY, linewidth=0.8)
-        flags = make_flag_handles([look.row for look in shown], SIDES)
-        handles = [*points, *intervals, *flags, *others, make_level_handle()]
+        handles = [*points, *intervals, *marks.make_handles(), *others, make_level_handle()]
         lines = 2 + sum(str(handle.get_label()).count("\n") + 1 for handle in handles)
         figure.set_figheight(max(figure.get_figheight(), 0.1 + ENTRY_IN * lines))
         add_title(axes, rows, name=title, width_in=figure.get_figwidth() - AXES_LABELS_IN - measure_legend(handles))
@@ -79,7 +80,7 @@ def draw_scatter(
     return list_paths(out, "seen-unseen", formats)
 
 
-def _draw_point(axes: Axes, look: RowLook) -> PathCollection:
+def _draw_point(axes: Axes, look: RowLook, marks: CautionMarks) -> PathCollection:
     """Draw the point of a row with its intervals, and return its handle for the legend."""
     row = look.row
     unseen, seen = row.estimates["miou_unseen"], row.estimates["miou_seen"]
@@ -88,7 +89,7 @@ def _draw_point(axes: Axes, look: RowLook) -> PathCollection:
         if interval is not None:
             draw, at = (axes.hlines, seen.mean) if interval is unseen.interval else (axes.vlines, unseen.mean)
             draw(at, interval.low, interval.high, linestyle=INTERVAL_LINES[interval.kind], **line)
-    label = flag_label(row, SIDES, f"{look.label}  {row.estimates['hiou'].mean:.1f}")
+    label = marks.mark(f"{look.label}  {row.estimates['hiou'].mean:.1f}", list_intervals(row, SIDES))
     looks: dict[str, Any] = {"s": 28, "color": [look.color], "marker": look.marker, "edgecolors": "white"}
     return axes.scatter(unseen.mean, seen.mean, label=label, zorder=3, linewidths=0.5, **looks)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -15,7 +15,8 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import FLAG, add_title, list_cautions, make_caution_handles
+from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.caution_marks import number_cautions
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.row_looks import has_hiou
 from benchmark.report.figures.short_labels import shorten_labels
@@ -97,8 +98,10 @@ def draw_settings(
         return []
     keys = list(dict.fromkeys(curve.key for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    flagged = {curve.label for curve in curves if list_cautions(curve.intervals)}
-    looks = dict(zip(labels, _choose_looks(labels, flagged), strict=True))
+    own = [[one for curve in curves if curve.label == label for one in curve.intervals] for label in labels]
+    marks = number_cautions(own)
+    marked = [marks.mark(label, some) for label, some in zip(shorten_labels(labels), own, strict=True)]
+    looks = dict(zip(labels, _choose_looks(marked), strict=True))
     across = min(len(keys), PANELS_ACROSS)
     down = math.ceil(len(keys) / across)
     size = (COLUMN_IN if across == 1 else PAGE_IN, 0.4 + down * COLUMN_IN * 0.68)
@@ -106,11 +109,11 @@ def draw_settings(
         add_title(figure, rows, name=title)
         panels = figure.subplots(down, across, squeeze=False, sharey=True).ravel()
         for key, axes in zip(keys, panels, strict=False):
-            own = [curve for curve in curves if curve.key == key]
-            for curve in own:
+            panel = [curve for curve in curves if curve.key == key]
+            for curve in panel:
                 _draw_curve(axes, curve, looks[curve.label])
             axes.set_xlabel(show_text(SETTING_WORDS.get(key, key)))
-            _scale(axes, sorted({value for curve in own for value in curve.values}))
+            _scale(axes, sorted({value for curve in panel for value in curve.values}))
             draw_grid(axes)
         for axes in panels[len(keys) :]:
             axes.axis("off")
@@ -118,7 +121,7 @@ def draw_settings(
             axes.set_ylabel("hIoU (%)")
         handles = [Line2D([], [], **look) for look in looks.values()]
         intervals = [interval for curve in curves for interval in curve.intervals]
-        handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8) + make_caution_handles(intervals)
+        handles += make_interval_handles(intervals, color=GRAY, linewidth=0.8) + marks.make_handles()
         draw_legend_below(figure, handles, columns=2 if across == 1 else 4)
     return list_paths(out, "settings", formats)
 
@@ -179,14 +182,10 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _choose_looks(labels: Sequence[str], flagged: Collection[str]) -> list[dict[str, Any]]:
-    """Return the looks of curves by their labels, those of some with a flag behind them."""
+def _choose_looks(labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the looks of curves by their labels."""
     count = len(labels)
-    short = [
-        f"{text} {FLAG}" if label in flagged else text
-        for text, label in zip(shorten_labels(labels), labels, strict=True)
-    ]
-    looks = zip(short, choose_colors(count), choose_markers(count), choose_lines(count), strict=True)
+    looks = zip(labels, choose_colors(count), choose_markers(count), choose_lines(count), strict=True)
     return [
         {"label": label, "color": color, "marker": marker, "linestyle": line, "linewidth": 1, "markersize": 4.5}
         for label, color, marker, line in looks

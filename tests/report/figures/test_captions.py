@@ -1,4 +1,4 @@
-"""Tests of the words on figures: flags, limits, the baseline, and what is left out."""
+"""Tests of the words on figures: limits, the baseline, and what is left out."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmark.report.figures.captions import (
-    add_title,
-    describe_limit,
-    flag_label,
-    make_baseline_handle,
-    make_flag_handles,
-)
+from benchmark.report.figures.captions import add_title, describe_limit, make_baseline_handle
 from benchmark.report.figures.study_figures import describe_left_out, draw_all
 from benchmark.report.rows import Row, read_rows
 from benchmark.report.study_results import collect_results
@@ -30,14 +24,6 @@ def make_row(store: Store, *, seeds: int, max_images: int = 0) -> Row:
         counts = hand_counts([[80 + seed, 80, 60 + image, 50 + seed + image] for image in range(4)])
         ids[seed] = save(store, spec_of(seed=seed, max_images=max_images), counts)
     return read_rows(store, plan_of({"row": ids}))[0]
-
-
-@pytest.mark.parametrize(("seeds", "label"), [(1, "row"), (2, "row †"), (3, "row")])
-def test_a_row_of_two_seeds_is_flagged_and_the_legend_says_why(tmp_path: Path, seeds: int, label: str) -> None:
-    row = make_row(Store(tmp_path), seeds=seeds)
-    assert flag_label(row, ["hiou"], "row") == label
-    texts = [handle.get_label() for handle in make_flag_handles([row], ["hiou"])]
-    assert texts == (["† two seeds: unreliable"] if seeds == 2 else [])
 
 
 @pytest.mark.parametrize(("max_images", "text"), [(0, ""), (4, "TESTING ONLY: first 4 images of the evaluation set")])

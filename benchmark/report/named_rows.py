@@ -11,6 +11,7 @@ from benchmark.core.paper_tables import explain_whole_paper
 from benchmark.core.plan import Plan, PlanRow
 from benchmark.core.run_name import make_setting, make_text
 from benchmark.core.run_spec import IMPORTED, RunSpec
+from benchmark.core.run_state import RunState
 from benchmark.report.joined_rows import NamedRow, describe_joined, join_shared
 from benchmark.report.named_specs import BATCH, find_ids, find_method, read_any_spec, read_specs
 from benchmark.report.row_labels import label_rows
@@ -18,13 +19,17 @@ from benchmark.report.single_plan import find_single_plan
 from benchmark.report.split_selection import order_splits, select_on_split
 from benchmark.store.imported_rows import find_imported_rows
 from benchmark.store.named_plans import select_plans
+from benchmark.store.run_snapshot import RunSnapshot
 from benchmark.store.store import Store
 from benchmark.store.stored_papers import find_table
 from benchmark.store.unknown_names import explain_unknown
+from benchmark.utils.did_you_mean import list_names
 from benchmark.utils.forked_map import map_forked
 
 VariantLister = Callable[[str], Sequence[str]]
 """Function from the name or file of a method to its variants."""
+Notify = Callable[[str], None]
+"""Function that shows a line to the user."""
 
 
 def make_plan(
@@ -33,7 +38,7 @@ def make_plan(
     *,
     split: str = "",
     list_variants: VariantLister = lambda _method: (),
-    notify: Callable[[str], None] = lambda _text: None,
+    notify: Notify = lambda _text: None,
 ) -> Plan:
     """Return the rows that some names stand for as one plan; rows that several names share are there once.
 
@@ -46,7 +51,8 @@ def make_plan(
         list_variants: Function from the name or file of a method to its variants in their order, which is the order of
             its rows; those that it does not return come last, by name.
         notify: Function that is called with a line per label that a row of the plan does not have although a study
-            calls its runs so, and if the first row cannot be read, so that another one is the baseline.
+            calls its runs so, on runs of a method that are left out as nothing of them can be read, and if the first
+            row cannot be read, so that another one is the baseline.
 
     Raises:
         KeyError: A name stands for nothing, or no row is on the split; the message says what there is.
@@ -55,7 +61,7 @@ def make_plan(
     single = find_single_plan(store, names, split=split)
     if single is not None:
         return single
-    parts = [part for name in names for part in _find_parts(store, name, list_variants)]
+    parts = [part for name in names for part in _find_parts(store, name, list_variants, notify)]
     rows = [replace(row, names=(part.name,)) for part in parts for row in part.rows]
     place = f"{' '.join(names)} in {store.root}"
     selected = select_on_split(rows, split, lambda named: named.row.split, place=place)
@@ -91,7 +97,7 @@ def _choose_baseline(parts: Sequence[_Part], rows: Sequence[PlanRow]) -> str:
     return next((name for name in given if len(parts) == 1 or name.strip().casefold() in labels), "")
 
 
-def _find_readable_baseline(rows: Sequence[PlanRow], notify: Callable[[str], None]) -> str:
+def _find_readable_baseline(rows: Sequence[PlanRow], notify: Notify) -> str:
     """Return the name of the first row that can be read if the first row cannot, else nothing."""
     readable = next((row for row in rows if row.method), None)
     if readable is None or rows[0].method:
@@ -120,7 +126,7 @@ class _Part:
     baseline: str = ""
 
 
-def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_Part]:
+def _find_parts(store: Store, name: str, list_variants: VariantLister, notify: Notify) -> list[_Part]:
     """Return what a name stands for: of a table of a paper, a part for each of its plans and one of imported rows."""
     plans = select_plans(store, name)
     parts = [_read_study(store, plan) for plan in plans]
@@ -129,10 +135,10 @@ def _find_parts(store: Store, name: str, list_variants: VariantLister) -> list[_
     if table is not None and imported:
         rows = [NamedRow(row, read_any_spec(store, row.ids.values()), table.name.plan) for row in imported]
         parts.append(_Part(table.name.plan, table.title, rows))
-    return parts or [_find_rows(store, name, list_variants)]
+    return parts or [_find_rows(store, name, list_variants, notify)]
 
 
-def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
+def _find_rows(store: Store, name: str, list_variants: VariantLister, notify: Notify) -> _Part:
     """Return what a name stands for: a study, a method, or runs, in this order."""
     is_file = name.endswith((".yaml", ".yml"))
     if is_file and (whole := explain_whole_paper(name)):
@@ -141,7 +147,11 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister) -> _Part:
         return _read_study(store, Path(name).stem if is_file else name)
     specs = find_method(store, name) or find_method(store, f"{IMPORTED}/{name}")
     if specs:
-        unreadable = [_make_unreadable_row(store, run_id) for run_id in _list_unreadable(store, name)]
+        lacking = _read_lacking(store, name)
+        unreadable = [_make_unreadable_row(store, run_id) for run_id, run in lacking.items() if run.is_unreadable]
+        broken = [run_id for run_id, run in lacking.items() if run.state is RunState.BROKEN and not run.is_unreadable]
+        if broken:
+            notify(f"left out of {name}, as neither record nor spec can be read: {list_names(name, broken)}")
         return _Part(name, name, [*_group_seeds(specs, list_variants), *unreadable])
     ids = find_ids(store, name)
     if ids:
@@ -166,15 +176,12 @@ def _read_runs(store: Store, name: str, ids: Sequence[str], list_variants: Varia
     return _Part(name, " ".join(titles) or name, rows)
 
 
-def _list_unreadable(store: Store, name: str) -> list[str]:
-    """Return the runs whose ids begin with a name and whose files this user may not read."""
+def _read_lacking(store: Store, name: str) -> dict[str, RunSnapshot]:
+    """Return the runs without a readable spec whose ids begin with a name, with their state."""
     begin = f"{make_text(name, '', {})}-"
     candidates = [run_id for run_id in store.list_ids() if run_id.startswith(begin)]
-    return [
-        run_id
-        for run_id in candidates
-        if read_any_spec(store, [run_id]) is None and store.run(run_id).read_snapshot().is_unreadable
-    ]
+    lacking = [run_id for run_id in candidates if read_any_spec(store, [run_id]) is None]
+    return {run_id: store.run(run_id).read_snapshot() for run_id in lacking}
 
 
 def _make_unreadable_row(store: Store, run_id: str) -> NamedRow:

@@ -267,7 +267,9 @@ def test_records_alone_are_enough_and_a_broken_run_does_not_hide_the_others(tmp_
     store = Store(tmp_path)
     ids, broken = save_seeds(store, "paper"), save_seeds(store, "no SGD", seeds=1)
     store.run(broken[0]).record_path.write_text("{")
-    assert [row.ids for row in make_plan(store, ["demo"]).rows] == [ids]
+    notes = list[str]()
+    assert [row.ids for row in make_plan(store, ["demo"], notify=notes.append).rows] == [ids]
+    assert notes == [f"left out of demo, as neither record nor spec can be read: {broken[0]}"]
 
 
 def test_imported_predictions_are_named_by_their_own_name(tmp_path: Path) -> None:

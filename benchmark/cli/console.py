@@ -151,8 +151,8 @@ def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     rows = [[clean_text(complete_commands(cell)) for cell in row] for row in rows]
     if not sys.stdout.isatty() or len(rows) > FOLDED_ROWS or get_terminal_size().columns < MIN_FOLDED_WIDTH:
         lines = [list(heads), *map(list, rows)]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        texts = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+        widths = [max(map(_measure, column)) for column in zip(*lines, strict=True)]
+        texts = ("  ".join(map(_pad, line, widths)) for line in lines)
         print_line("\n".join(text.rstrip() for text in texts))
         return
     from rich.table import Table
@@ -164,6 +164,19 @@ def print_columns(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(Text, row))
     make_console().print(table)
+
+
+def _measure(cell: str) -> int:
+    """Return the columns of a terminal that a cell takes; some characters take two, or none."""
+    if cell.isascii():
+        return len(cell)
+    from rich.cells import cell_len
+
+    return cell_len(cell)
+
+
+def _pad(cell: str, width: int) -> str:
+    return cell + " " * (width - _measure(cell))
 
 
 def format_count(count: int, noun: str) -> str:

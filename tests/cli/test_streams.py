@@ -118,6 +118,11 @@ def test_a_narrow_terminal_shows_every_column(
     assert [out.count(cell[0]) for cell in cells] == [9] * len(cells)
 
 
+def test_wide_characters_take_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    print_columns(["row", "seed"], [["漢字", "1"], ["abcd", "2"]])
+    assert capsys.readouterr().out.splitlines() == ["row   seed", "漢字  1", "abcd  2"]
+
+
 def test_replacement_is_by_plain_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)

@@ -149,12 +149,12 @@ def refuse_options(context: typer.Context, names: Sequence[str], subject: str) -
 
 
 def split_keys(option: str, text: str | None) -> list[str]:
-    """Return the keys of an option, separated by commas; none if it is not given.
+    """Return the different keys of an option, separated by commas; none if it is not given.
 
     Raises:
         ValueError: The option is given without a key.
     """
-    keys = [key.strip() for key in (text or "").split(",") if key.strip()]
+    keys = list(dict.fromkeys(key.strip() for key in (text or "").split(",") if key.strip()))
     if text is not None and not keys:
         raise ValueError(f"{option} is {text!r}: give one key or several with commas, or leave the option out")
     return keys

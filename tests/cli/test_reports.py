@@ -165,6 +165,14 @@ def test_an_export_of_single_images_says_which_runs_are_not_in_it(
     assert "1 run without a result has no lines: no SGD seed 0 on toybox (missing)\n" in err
 
 
+def test_a_figure_whose_format_is_given_twice_is_drawn_once(
+    runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--runs", runs, "plot", "demo", "--out", str(tmp_path / "figures"), "--format", "svg, svg")
+    paths = run_command(capsys, *arguments).out.splitlines()
+    assert len(paths) == len(set(paths)) > 1
+
+
 def test_figures_have_the_formats_that_are_asked_for(
     runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

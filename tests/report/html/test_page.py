@@ -14,6 +14,7 @@ from benchmark.core.run_record import Failure
 from benchmark.report.html.embedded_images import ClassColor, EmbeddedImage, EmbeddedImages
 from benchmark.report.html.page import dump_data, render_page
 from benchmark.store.store import Store
+from tests.report.compute.spent import begin
 from tests.report.html.pages import HOSTILE, make_page, make_report, study_of_three
 from tests.report.world import plan_of, plan_splits, save, save_splits, spec_of, two_rows
 
@@ -150,6 +151,13 @@ def test_runs_without_a_result_are_named_by_seed_and_split_once_per_reason(tmp_p
     ]
     section = render_page(report).partition('id="failures"')[2].partition("</section>")[0]
     assert section.count("<summary>") == 3 and section.count("last line") == 3 and "4 runs without" in section
+
+
+def test_a_state_that_is_the_only_reason_is_said_once(tmp_path: Path) -> None:
+    store, spec = Store(tmp_path), spec_of("ended")
+    begin(store, spec, 1, 0)
+    page = render_page(make_report(store, plan_of({"ended": {0: spec.id}, "done": two_rows(store).rows[0].ids})))
+    assert "<b>ended</b>, seed 0, interrupted</summary>" in page
 
 
 def test_a_failure_shows_the_end_of_its_log(page: str) -> None:

@@ -44,18 +44,13 @@ def find_runs(store: Store, text: str, *, plan: Plan | None = None, split: str =
     path = split_method(text)[0] if is_method_path(text) else ""
     exact = [row for row in rows if _is_called(row, text)]
     rows = exact if len({(row.method, row.label) for row in exact}) == 1 else rows
-    has_copies = len({row.split for row in rows}) < len(rows)
-    if has_copies or len({(row.method, row.label) for row in rows}) > 1:
-        has_copies = len({row.label for row in rows}) < len(rows)
-        names = list_names(
-            text,
-            dict.fromkeys(
-                f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" if has_copies else _name(row, path)
-                for row in rows
-            ),
-        )
-        advice = _advise(rows) if has_copies else "name one of them"
-        raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({names})")
+    if len({row.split for row in rows}) < len(rows) or len({(row.method, row.label) for row in rows}) > 1:
+        names, advice = list(dict.fromkeys(_name(row, path) for row in rows)), "name one of them"
+        if len(names) == 1:
+            names = [f"{row.label!r} on {row.split} ({next(iter(row.ids.values()))})" for row in rows]
+            advice = _advise(rows)
+        listed = list_names(text, names)
+        raise KeyError(f"{text!r} stands for {len(rows)} rows, and a side of a comparison is one: {advice} ({listed})")
     return rows[0].label, {row.split: dict(row.ids) for row in rows}
 
 

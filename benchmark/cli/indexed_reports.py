@@ -33,14 +33,14 @@ def print_indexed_report(
         sources: What the report is drawn from; None if that is not known in advance.
         draw: Function that draws the report; its notes are printed at once.
     """
-    report = draw_from_index(context, store, sources=sources, draw=draw)
+    report = draw_from_index(context, store, sources=sources, draw=draw, fmt=fmt)
     print_report(report.text, fmt=fmt, out=context.params["out"])
     for note in report.closing_notes:
         print_note(note)
 
 
 def draw_from_index(
-    context: typer.Context, store: Store, *, sources: Sources | None, draw: Callable[[], Report]
+    context: typer.Context, store: Store, *, sources: Sources | None, draw: Callable[[], Report], fmt: str = ""
 ) -> Report:
     """Return a report from the index or, if that does not have it, draw it; print the notes before it, see above."""
     from benchmark.store.index.report_index import draw_indexed
@@ -57,7 +57,7 @@ def draw_from_index(
     if sources is None or context.params["no_index"]:
         return draw_and_collect()
     options = {name: value for name, value in context.params.items() if name not in _NOT_OPTIONS}
-    options["command"] = context.info_name
+    options |= {"command": context.info_name, "fmt": fmt}  # which the suffix of a file may have chosen
     report = draw_indexed(store, options, sources=sources, draw=draw_and_collect)
     for note in () if drawn else report.notes:
         print_note(note)

@@ -47,12 +47,14 @@ Digits = Annotated[
 ]
 NoNotes = Annotated[bool, typer.Option("--no-notes", help="Print no notes, except warnings.")]
 Wide = Annotated[bool, typer.Option("--wide", help="Print all columns of text side by side instead of folding them.")]
+SUFFIXES = ("txt", "md", "csv", "json", "tex", "html")
+"""Suffixes of files that say which format a report has, without the dot."""
 GIVE_KEY = "give KEY or KEY,desc"
 """What to do about a --sort without a value."""
 
 
 def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:
-    """Return the format of a report from --format and --json.
+    """Return the format of a report from --format or --json; if neither is given, from the suffix of --out.
 
     Raises:
         BadParameter: Both are given, and they are not the same.
@@ -61,7 +63,9 @@ def choose_format(context: typer.Context, fmt: str, *, as_json: bool) -> str:
     is_given = source is not None and source.name != "DEFAULT"
     if as_json and is_given and fmt != "json":
         raise typer.BadParameter(f"--format {fmt} and --json are two formats: give one of them", param_hint="--json")
-    return "json" if as_json else fmt
+    out = context.params["out"]
+    suffix = "" if out is None or is_given else out.suffix.lower().removeprefix(".")
+    return "json" if as_json else suffix if suffix in SUFFIXES else fmt
 
 
 def find_plan(store: Store, names: Sequence[str], split: str | None) -> Plan:

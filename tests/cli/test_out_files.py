@@ -121,6 +121,32 @@ def test_a_link_is_a_file_that_exists(tmp_path: Path) -> None:
         check_out_file(tmp_path / "link", is_overwritten=False)
 
 
+@pytest.mark.parametrize(
+    ("options", "begin"),
+    [
+        (("table", "demo", "--out", "table.csv"), "label,group"),
+        (("table", "demo", "--out", "table.MD"), "**demo**"),
+        (("table", "demo", "--out", "table.csv", "-f", "txt"), "demo\n──"),
+        (("table", "demo", "--out", "table.other"), "demo\n──"),
+        (("compare", "demo/paper", "demo/other", "--out", "sides.json"), "{"),
+        (("compute", "demo", "--out", "compute.tex"), "% needs"),
+        (("published", "--out", "numbers.csv"), "id,"),
+    ],
+)
+def test_without_a_format_the_suffix_of_a_file_says_it(
+    options: tuple[str, ...],
+    begin: str,
+    runs: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_command(capsys, "--runs", runs, *options).code == 0
+    text = Path(options[options.index("--out") + 1]).read_text(encoding="utf-8")
+    assert text.startswith(begin), text[:80]
+
+
 def test_an_export_names_all_suffixes_before_it_computes(
     runs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -219,8 +219,8 @@ def export(
     Long format has a line per run, class and metric. The archive has records, counts, plans and tables with checksums.
     """
     from benchmark.cli.results_archive import export_archive
-    from benchmark.report.export import WRITERS, write_frame
-    from benchmark.report.frame import describe_left_out, to_frame, to_image_frame
+    from benchmark.report.export import WRITERS, write_frames
+    from benchmark.report.frame import describe_left_out, list_frames, list_image_frames
     from benchmark.report.rows import read_rows
 
     if out.suffix.lower() not in (known := [*WRITERS, ".zip"]):
@@ -233,10 +233,9 @@ def export(
         export_archive(store, names, out)
         return
     plan = find_plan(store, names, split)
-    rows = read_rows(store, plan, convention=find_convention(convention))
-    frame = (to_image_frame if per_image else to_frame)(rows, study=plan.study)
-    write_frame(frame, out)
+    rows = read_rows(store, plan, convention=find_convention(convention), metrics=())
+    num_lines = write_frames((list_image_frames if per_image else list_frames)(rows, study=plan.study), out)
     for text in describe_left_out(rows) if per_image else ():
         print_note(text)
-    print_note(f"wrote {out} ({len(frame)} lines)")
+    print_note(f"wrote {out} ({num_lines} lines)")
     print_ambiguous(store, names)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from benchmark.report.frame import list_records, to_frame
 from benchmark.report.rows import read_rows
 from benchmark.report.tables.json_text import dump_json, format_csv
 from benchmark.store.store import Store
-from benchmark.utils.atomic_files import open_draft, write_text
+from benchmark.utils.atomic_files import open_draft
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -27,11 +28,18 @@ def load_frame(store: Store, plan: Plan, *, convention: Convention = "d2-main") 
         plan: Plan of the rows, such as `named_rows.make_plan` returns it.
         convention: Convention of the scores.
     """
-    return to_frame(read_rows(store, plan, convention=convention), study=plan.study)
+    return to_frame(read_rows(store, plan, convention=convention, metrics=()), study=plan.study)
 
 
-def write_frame(frame: DataFrame, path: Path) -> None:
-    """Write a data frame in the format that the suffix of a file says.
+def write_frames(frames: Iterator[DataFrame], path: Path) -> int:
+    """Write the parts of a data frame, one at a time, in the format that the suffix of a file says.
+
+    Args:
+        frames: Parts of one frame, at least one.
+        path: File to write, completely or not at all.
+
+    Returns:
+        Number of lines.
 
     Raises:
         ValueError: The suffix is unknown, or a package for the format is missing.
@@ -40,25 +48,47 @@ def write_frame(frame: DataFrame, path: Path) -> None:
     write = WRITERS.get(path.suffix.lower())
     if write is None:
         raise ValueError(f"{path} has none of the suffixes {', '.join(WRITERS)}: the suffix says which format to write")
-    write(frame, path)
+    numbers: list[int] = []
+
+    def count_lines() -> Iterator[DataFrame]:
+        for frame in frames:
+            numbers.append(len(frame))
+            yield frame
+
+    write(count_lines(), path)
+    return sum(numbers)
 
 
-def _write_csv(frame: DataFrame, path: Path) -> None:
-    write_text(path, format_csv(frame))
+def _write_csv(frames: Iterator[DataFrame], path: Path) -> None:
+    with open_draft(path) as draft, draft.open("w", encoding="utf-8") as file:
+        for number, frame in enumerate(frames):
+            file.write(format_csv(frame, has_header=number == 0))
 
 
-def _write_json(frame: DataFrame, path: Path) -> None:
-    write_text(path, dump_json(list_records(frame)))
+def _write_json(frames: Iterator[DataFrame], path: Path) -> None:
+    """Write one list, part by part."""
+    with open_draft(path) as draft, draft.open("w", encoding="utf-8") as file:
+        before = "[\n"
+        for records in filter(None, map(list_records, frames)):
+            file.write(before + dump_json(records).removeprefix("[\n").removesuffix("\n]\n"))
+            before = ",\n"
+        file.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-def _write_parquet(frame: DataFrame, path: Path) -> None:
+def _write_parquet(frames: Iterator[DataFrame], path: Path) -> None:
     if find_spec("pyarrow") is None:
         raise ValueError(f"{path} needs pyarrow: pip install 'chimera-bench[parquet]', or write .csv")
-    with open_draft(path) as draft:
-        frame.to_parquet(draft, engine="pyarrow", index=False)
+    from pyarrow import Schema, Table
+    from pyarrow.parquet import ParquetWriter
+
+    first = next(frames)
+    schema = Schema.from_pandas(first, preserve_index=False)
+    with open_draft(path) as draft, ParquetWriter(draft, schema) as writer:
+        for frame in chain([first], frames):
+            writer.write_table(Table.from_pandas(frame, schema=schema, preserve_index=False))
 
 
-WRITERS: dict[str, Callable[[DataFrame, Path], None]] = {
+WRITERS: dict[str, Callable[[Iterator[DataFrame], Path], None]] = {
     ".csv": _write_csv,
     ".json": _write_json,
     ".parquet": _write_parquet,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,6 +24,8 @@ CLASS_METRICS = ("iou", "precision", "recall", "target_pixels", "predicted_pixel
 """Metrics of one class: IoU, precision and recall in percent, and numbers of labeled pixels."""
 IMAGE_METRICS = ("iou", "target_pixels", "predicted_pixels", "correct_pixels")
 """Metrics of one class in one image."""
+PART_LINES = 50_000
+"""Lines from which on a part of a frame ends; a part has whole runs."""
 LISTED_PLACES = 3
 """Rows on a split that a note on runs without a result names."""
 
@@ -38,6 +40,9 @@ class _Line(NamedTuple):
     value: float
 
 
+_RunLines: TypeAlias = tuple[Row, RunResult, Sequence[_Line]]
+
+
 def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
     """Return results as a tidy data frame: one line per run, class and metric.
 
@@ -50,31 +55,38 @@ def to_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
         `DATASET_METRICS` and `COST_METRICS`, lines of a class hold `CLASS_METRICS`. A value is nan if it is not defined
         or the run has no result.
     """
+    from pandas import concat
+
+    return concat(list_frames(rows, study=study), ignore_index=True)
+
+
+def list_frames(rows: Sequence[Row], *, study: str = "") -> Iterator[DataFrame]:
+    """Yield the parts of `to_frame`, at least one: the lines of thousands of runs need not be in memory at once."""
     classes = {row.split: (counts.classes, counts.seen) for row in reversed(rows) for counts in row.counts}
-    runs = [(row, run, list(_list_values(run, classes.get(row.split, ((), ()))))) for row in rows for run in row.runs]
-    return _build(runs, study=study).drop(columns="image")
+    runs = ((row, run) for row in rows for run in row.runs)
+    lines = ((row, run, list(_list_values(run, classes.get(row.split, ((), ()))))) for row, run in runs)
+    return (_build(part, study=study).drop(columns="image") for part in _split(lines))
 
 
-def to_image_frame(rows: Sequence[Row], *, study: str = "") -> DataFrame:
-    """Return the scores of single images as a tidy data frame: one line per run, image, class and metric.
+def list_image_frames(rows: Sequence[Row], *, study: str = "") -> Iterator[DataFrame]:
+    """Yield the scores of single images as parts of a tidy data frame: one line per run, image, class and metric.
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
         study: Study of the rows that know no own one.
 
-    Returns:
+    Yields:
         The columns `RUN_COLUMNS`, then "image", "class", "seen", "metric" and "value", with `IMAGE_METRICS` of the
         classes that are labeled or predicted in the image. Runs without a result have no lines, see
-        `describe_left_out`.
+        `describe_left_out`. There is at least one part, which may have no lines.
     """
-    runs = [
-        (row, run, list(_list_image_values(run.counts))) for row in rows for run in row.runs if run.counts is not None
-    ]
-    return _build(runs, study=study)
+    runs = ((row, run, run.counts) for row in rows for run in row.runs)
+    lines = ((row, run, list(_list_image_values(counts))) for row, run, counts in runs if counts is not None)
+    return (_build(part, study=study) for part in _split(lines))
 
 
 def describe_left_out(rows: Sequence[Row]) -> list[str]:
-    """Return one line on the runs that `to_image_frame` has no lines of; nothing if there are none."""
+    """Return one line on the runs that `list_image_frames` has no lines of; nothing if there are none."""
     places, number = [], 0
     for row in rows:
         states: dict[RunState, list[RunResult]] = {}
@@ -102,12 +114,24 @@ def read_facts(row: ResultRow, run: RunResult) -> dict[str, Any]:
     return {name: value(row, run) for name, value in RUN_COLUMNS.items()}
 
 
-def _build(runs: Sequence[tuple[Row, RunResult, Sequence[_Line]]], *, study: str) -> DataFrame:
+def _split(runs: Iterable[_RunLines]) -> Iterator[list[_RunLines]]:
+    """Yield the runs in parts of about `PART_LINES` lines, at least one part."""
+    part: list[_RunLines] = []
+    for run in runs:
+        if sum(len(lines) for _, _, lines in part) >= PART_LINES:
+            yield part
+            part = []
+        part.append(run)
+    yield part
+
+
+def _build(runs: Sequence[_RunLines], *, study: str) -> DataFrame:
     """Return a frame with the facts of every run beside each of its values."""
     from pandas import DataFrame, Series
 
     known = [{"study": row.study or study} | read_facts(row, run) for row, run, _ in runs]
-    facts = DataFrame(known, columns=["study", *RUN_COLUMNS])
+    types = dict.fromkeys(["study", *RUN_COLUMNS], "str") | FACT_TYPES  # the same in every part
+    facts = DataFrame(known, columns=list(types)).astype(types)
     repeated = facts.loc[np.repeat(np.arange(len(runs)), [len(lines) for _, _, lines in runs])].reset_index(drop=True)
     columns = list(zip(*(line for _, _, lines in runs for line in lines), strict=True)) or [()] * len(_Line._fields)
     image, name, is_seen, metric, value = columns
@@ -196,6 +220,9 @@ RUN_COLUMNS: dict[str, Callable[[ResultRow, RunResult], Any]] = {
     "convention": lambda row, _run: row.convention,
 }
 """Facts of a run: column name, and function from its row and its result to the value."""
+
+FACT_TYPES = {"max_images": "Int64", "seed": "int64", "stale": "bool"}
+"""Types of the columns of facts that are no texts; a missing number is no float."""
 
 ROW_FACTS = frozenset({"row", "method", "overrides", "max_images", "convention"})
 """Facts that the row of a table states already, or that have a place of their own in its json."""

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.report.export import load_frame, write_frame
-from benchmark.report.frame import CLASS_METRICS, describe_left_out, to_image_frame
+from benchmark.report.export import load_frame, write_frames
+from benchmark.report.frame import CLASS_METRICS, describe_left_out, list_frames, list_image_frames
 from benchmark.report.named_rows import make_plan
 from benchmark.report.rows import read_rows
 from benchmark.report.tables.json_text import dump_json, format_csv
@@ -70,7 +70,7 @@ def test_every_row_has_the_studies_it_is_from(tmp_path: Path) -> None:
 def test_single_images_have_the_classes_in_them(tmp_path: Path) -> None:
     store = Store(tmp_path)
     save(store, spec_of(), hand_counts([[30, 40, 10, 20], [40, 40, 20, 30]]))
-    lines = to_image_frame(read_rows(store, make_plan(store, ["demo"])))
+    (lines,) = list_image_frames(read_rows(store, make_plan(store, ["demo"])))
     assert set(lines["image"]) == {"image00", "image01"} and len(lines) == 2 * 4 * 4
     one = lines[(lines["image"] == "image01") & (lines["class"] == "grass") & (lines["metric"] == "iou")]
     assert one["value"].item() == pytest.approx(100 * 40 / 160)  # of 100 pixels, 40 right, and 60 of water
@@ -91,7 +91,7 @@ def test_splits_with_other_classes_keep_their_own(tmp_path: Path) -> None:
 
 def test_files_hold_the_same_lines(frame: pd.DataFrame, tmp_path: Path) -> None:
     for name in ("lines.csv", "lines.json"):
-        write_frame(frame, tmp_path / name)
+        assert write_frames(iter([frame]), tmp_path / name) == len(frame)
     table, values = pd.read_csv(tmp_path / "lines.csv"), json.loads((tmp_path / "lines.json").read_text())
     assert list(table.columns) == list(frame.columns) == list(values[0])
     assert table["value"].tolist() == pytest.approx(frame["value"].tolist(), abs=1e-6)
@@ -100,18 +100,36 @@ def test_files_hold_the_same_lines(frame: pd.DataFrame, tmp_path: Path) -> None:
 
 def test_a_suffix_that_names_no_format_is_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"has none of the suffixes \.csv, \.json, \.parquet"):
-        write_frame(frame, tmp_path / "lines.xls")
+        write_frames(iter([frame]), tmp_path / "lines.xls")
 
 
 def test_parquet_needs_an_optional_package_and_keeps_the_types(frame: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "lines.parquet"
     if find_spec("pyarrow") is None:
         with pytest.raises(ValueError, match=r"needs pyarrow: pip install 'chimera-bench\[parquet\]'"):
-            write_frame(frame, path)
+            write_frames(iter([frame]), path)
         assert not path.exists()
     else:
-        write_frame(frame, path)
+        write_frames(iter([frame]), path)
         pd.testing.assert_frame_equal(pd.read_parquet(path), frame)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".json", ".parquet"])
+def test_lines_that_are_written_in_parts_give_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    if suffix == ".parquet":
+        pytest.importorskip("pyarrow", reason="parquet needs pyarrow")
+    store = Store(tmp_path)
+    ids = {"done": {0: save(store, spec_of("done"), hand_counts([[30, 40, 10, 20]]))}, "lost": {0: "x-s0-0"}}
+    rows = read_rows(store, plan_of(ids | {"other": ids["done"]}))
+    written: list[pd.DataFrame] = []
+    for lines in (50_000, 1):
+        monkeypatch.setattr("benchmark.report.frame.PART_LINES", lines)
+        parts, path = list(list_frames(rows)), tmp_path / f"{lines}{suffix}"
+        assert len(parts) == (1 if lines > 1 else 3) and write_frames(iter(parts), path) == sum(map(len, parts))
+        written.append(pd.read_parquet(path) if suffix == ".parquet" else pd.DataFrame([path.read_text()]))
+    pd.testing.assert_frame_equal(written[0], written[1])
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=5))
@@ -124,7 +142,8 @@ def test_csv_and_json_keep_every_text(texts: list[str]) -> None:
 def test_a_plan_without_runs_has_lines_of_nothing(tmp_path: Path) -> None:
     lines = load_frame(Store(tmp_path), plan_of({"never": {0: spec_of("never").id}}))
     assert lines["value"].isna().all() and set(lines["state"]) == {"missing"}
-    assert to_image_frame(read_rows(Store(tmp_path), plan_of({"never": {0: "x-s0-0"}}))).empty
+    (part,) = list_image_frames(read_rows(Store(tmp_path), plan_of({"never": {0: "x-s0-0"}})))
+    assert part.empty
 
 
 def test_runs_that_have_no_lines_of_images_are_named(tmp_path: Path) -> None:

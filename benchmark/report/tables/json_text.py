@@ -19,13 +19,13 @@ def dump_json(value: Any) -> str:
     return json.dumps(_round_floats(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def format_csv(frame: DataFrame) -> str:
+def format_csv(frame: DataFrame, *, has_header: bool = True) -> str:
     """Return a frame as csv: numbers rounded to `DECIMALS`, nothing for missing values, quotes as in RFC 4180."""
     texts = frame.select_dtypes(exclude="number").astype(str)
     has_returns = any(column.str.contains("\r", regex=False).any() for _, column in texts.items())
     # the minimum of quotes would leave a lone \r without any
     quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
-    return str(frame.round(DECIMALS).to_csv(index=False, lineterminator="\n", quoting=quoting))
+    return str(frame.round(DECIMALS).to_csv(index=False, header=has_header, lineterminator="\n", quoting=quoting))
 
 
 def _round_floats(value: Any) -> Any:

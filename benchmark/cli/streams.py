@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -38,11 +39,14 @@ SILENT = (DeprecationWarning, PendingDeprecationWarning, ImportWarning, Resource
 def set_up_streams() -> None:
     """Let stdout and stderr replace characters that they cannot encode, and write a text whole or raise an error.
 
-    A closed stdout raises an error when something is printed; a closed stderr, on which none can be reported, becomes a
-    stream to nowhere.
+    A closed stdout raises an error when something is printed. What a closed or full stderr cannot take is lost, as no
+    error of it can be reported.
     """
     codecs.register_error(HANDLER, _replace)
-    sys.stdout, sys.stderr = _buffer(sys.stdout or _open_closed()), _buffer(sys.stderr or _open_nowhere())
+    if sys.stdin is None:  # closed: else the next file that is opened would take its place
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
+    sys.stdout = _open_closed() if sys.stdout is None else _buffer(sys.stdout)
+    sys.stderr = _open_nowhere() if sys.stderr is None else _forgive(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=HANDLER)
@@ -58,6 +62,16 @@ class _ClosedFile(io.FileIO):
             raise OSError(error.errno, "stdout is closed: nothing can be printed") from error
 
 
+class _ForgivingFile(io.FileIO):
+    """Descriptor that takes everything and loses what cannot be written."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
 def _open_closed() -> TextIO:
     """Return a stream in place of a stdout that is closed, as by >&-; its descriptor can only be read."""
     raw = _ClosedFile(os.open(os.devnull, os.O_RDONLY), "w")
@@ -66,6 +80,16 @@ def _open_closed() -> TextIO:
 
 def _open_nowhere() -> TextIO:
     return open(os.devnull, "w", encoding="utf-8")
+
+
+def _forgive(stream: TextIO) -> TextIO:
+    """Return a stream to the same file that raises no error; one that was put in the place of stderr is kept."""
+    if stream is not sys.__stderr__:  # which lives on, so that its file stays open
+        return stream
+    with suppress(OSError):
+        stream.flush()
+    raw = _ForgivingFile(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(io.BufferedWriter(raw), encoding=stream.encoding, line_buffering=True)
 
 
 def _buffer(stream: TextIO) -> TextIO:

@@ -101,6 +101,22 @@ def test_a_closed_stdout_is_an_error_of_every_command_that_prints(store: Store, 
     assert (done.returncode, done.stderr) == (1, b"error: stdout is closed: nothing can be printed\n")
 
 
+@pytest.mark.parametrize("stderr", ["2>/dev/full", "2> >(true)", "2>&-"])
+@pytest.mark.parametrize(("name", "code"), [("demo", 0), ("nothing", 1)])
+def test_a_stderr_that_takes_nothing_changes_no_exit_code(store: Store, stderr: str, name: str, code: int) -> None:
+    command = f"{sys.executable} -m benchmark --runs {store.root} table {name} {stderr}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, stdout=subprocess.PIPE)
+    assert (done.returncode, b"hIoU" in done.stdout) == (code, code == 0)
+
+
+def test_files_do_not_take_the_place_of_closed_streams(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    code = f"""import os; from benchmark.cli.streams import set_up_streams; set_up_streams()
+places = [os.readlink(f'/proc/self/fd/{{number}}') for number in range(3)]; print(*places, file=open('{log}', 'w'))"""
+    subprocess.run(f'{sys.executable} -c "{code}" <&- >&- 2>&-', shell=True, cwd=ROOT, check=True)
+    assert log.read_text().split() == ["/dev/null"] * 3
+
+
 def test_a_closed_stdout_is_no_error_of_a_command_that_prints_nothing(store: Store, tmp_path: Path) -> None:
     command = f"{sys.executable} -m benchmark --runs {store.root} table demo --out {tmp_path / 'table.txt'} >&- 2>&-"
     assert subprocess.run(command, shell=True, cwd=ROOT).returncode == 0

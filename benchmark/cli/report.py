@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from benchmark.report.html.embedded_images import EmbeddedImages
     from benchmark.report.html.study_report import ReportSources
     from benchmark.report.study_results import StudyResults
+    from benchmark.report.tables.selection import SelectedColumns
     from benchmark.store.store import Store
 
 
@@ -59,15 +60,15 @@ def report(
 
     def draw() -> Report:
         from benchmark.report.html.page import render_page
-        from benchmark.report.html.study_report import build_report
+        from benchmark.report.html.report_table import select_report_columns
+        from benchmark.report.html.study_report import build_report, is_rankable
         from benchmark.report.named_rows import describe_ambiguous
 
         plan = find_plan(store, names, split)
         reference = read_option("--baseline", baseline, GIVE_ROW)
-        sources = _collect_sources(store, plan, names)  # before the results: it need not be held beside them
-        results = collect_table(
-            store, plan, sources.columns, convention=convention, baseline=reference, is_by_split=by_split
-        )
+        columns = select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1)
+        results = collect_table(store, plan, columns, convention=convention, baseline=reference, is_by_split=by_split)
+        sources = _collect_sources(store, plan, names, columns=columns, results=results)
         if images and results.has_results:
             sources = replace(sources, embedded=make_embedded_images(store, plan, results, count=images))
         page = build_report(results, store, sources)
@@ -85,18 +86,21 @@ def report(
         print_note(note)
 
 
-def _collect_sources(store: Store, plan: Plan, names: Sequence[str]) -> ReportSources:
+def _collect_sources(
+    store: Store, plan: Plan, names: Sequence[str], *, columns: SelectedColumns, results: StudyResults
+) -> ReportSources:
     """Return what a report is made of beside results, without images."""
     from benchmark.published.read import read_published
     from benchmark.report.compute.compute_rows import collect_compute
-    from benchmark.report.html.report_table import select_report_columns
-    from benchmark.report.html.study_report import ReportSources, describe_compute, is_rankable
+    from benchmark.report.html.study_report import ReportSources, describe_compute
 
+    records = {run.run_id: run.record for row in results.rows for run in row.done if run.record is not None}
+    compute = collect_compute(store, plan, devices=count_submitted_gpus(store), results=records)
     return ReportSources(
         plan=plan,
         names=tuple(names),
-        columns=select_report_columns(has_ranks=is_rankable(plan), has_pools=len(plan.splits) > 1),
-        compute=describe_compute(collect_compute(store, plan, devices=count_submitted_gpus(store))),
+        columns=columns,
+        compute=describe_compute(compute),
         published=read_published(),
     )
 

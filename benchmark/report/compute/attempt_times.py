@@ -7,7 +7,7 @@ the next one begins. Of an attempt that was killed, only the start and the last 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -69,44 +69,57 @@ class AttemptTime:
         return self.record.environment if self.record is not None and _is_own(self.record) else None
 
 
-def read_attempt_times(store: Store, run_id: str, *, replaced: Mapping[str, Sequence[Path]]) -> list[AttemptTime]:
+def read_attempt_times(
+    store: Store, run_id: str, *, replaced: Mapping[str, Sequence[Path]], result: RunRecord | None = None
+) -> list[AttemptTime]:
     """Return all attempts at a run that have left a trace, those at its reruns and replaced results included.
 
     Args:
         store: Store that holds the run.
         run_id: ID of the run; it need not have a folder.
         replaced: Folders of replaced results by the IDs of their runs, see `list_replaced`.
+        result: Record of a result that was read with its counts just now; None to read both.
     """
-    folders = [store.run(run_id).path, open_rerun_store(store).run(run_id).path, *replaced.get(run_id, ())]
+    current = _read_folder(store.run(run_id).path, run_id, result)
+    if result is None:
+        current = [_check_result(store, time) for time in current]
+    folders = [open_rerun_store(store).run(run_id).path, *replaced.get(run_id, ())]
+    aside = [_mark_replaced(time) for folder in folders for time in _read_folder(folder, run_id)]
     unique: dict[tuple[int, str], AttemptTime] = {}
-    for folder in folders:
-        for attempt in _read_folder(store, folder, run_id, is_current=folder == folders[0]):
-            unique.setdefault((attempt.number, attempt.started), attempt)  # a copy that `merge` has put aside is one
+    for attempt in (*current, *aside):
+        unique.setdefault((attempt.number, attempt.started), attempt)  # a copy that `merge` has put aside is one
     return list(unique.values())
 
 
-def _read_folder(store: Store, folder: Path, run_id: str, *, is_current: bool) -> list[AttemptTime]:
-    """Return the attempts of one folder of a run."""
+def _read_folder(folder: Path, run_id: str, result: RunRecord | None = None) -> list[AttemptTime]:
+    """Return the attempts of one folder of a run, whose record is not read if it is given."""
     paths = RunPaths(folder)
     try:
         attempts = {attempt.number: attempt for attempt in read_attempts(folder)}
     except (OSError, ValueError):
         attempts = {}
-    own = (record for record in _read_records(paths, attempts) if record.spec.id == run_id)  # not copied to here
-    records = {record.attempts: record for record in own if record.imported is None}
+    files = [get_attempt_folder(folder, number) / paths.record_path.name for number in sorted(attempts)]
+    read = _read_records(files if result is not None else [*files, paths.record_path])
+    own = [record for record in read if record.spec.id == run_id]  # not copied to here
+    known = own if result is None else [*own, result]
+    records = {record.attempts: record for record in known if record.imported is None}
     last = max([*attempts, *records], default=0)
-    times = []
-    for number in range(1, last + 1):
-        time = _time_attempt(run_id, number, attempts.get(number), records.get(number))
-        if time.ending is Ending.DONE:
-            time = _check_result(store, time) if is_current else replace(time, ending=Ending.REPLACED)
-        times.append(_add_heartbeat(time, paths) if number == last else time)
-    return _add_continued_training(times)
+    times = [_time_attempt(run_id, at, attempts.get(at), records.get(at)) for at in range(1, last + 1)]
+    return _add_continued_training([*times[:-1], *(_add_heartbeat(time, paths) for time in times[-1:])])
+
+
+def _read_records(files: Iterable[Path]) -> Iterator[RunRecord]:
+    for path in files:
+        try:
+            yield read_value(RunRecord, path)
+        except ValueError:
+            continue
 
 
 def _check_result(store: Store, time: AttemptTime) -> AttemptTime:
-    """Return an attempt that was done, as one whose result is to be replaced if no table can read it."""
-    assert time.record is not None
+    """Return an attempt; one that was done and whose result no table can read as one that is to be replaced."""
+    if time.ending is not Ending.DONE or time.record is None:
+        return time
     try:
         read_slim_counts(store.run(time.run_id), time.record)
     except (ValueError, OSError) as error:
@@ -114,13 +127,9 @@ def _check_result(store: Store, time: AttemptTime) -> AttemptTime:
     return time
 
 
-def _read_records(paths: RunPaths, attempts: dict[int, Attempt]) -> Iterator[RunRecord]:
-    aside = [get_attempt_folder(paths.path, number) / paths.record_path.name for number in sorted(attempts)]
-    for path in [*aside, paths.record_path]:
-        try:
-            yield read_value(RunRecord, path)
-        except ValueError:
-            continue
+def _mark_replaced(time: AttemptTime) -> AttemptTime:
+    """Return an attempt of a result that has been replaced, or that is to replace another one."""
+    return replace(time, ending=Ending.REPLACED) if time.ending is Ending.DONE else time
 
 
 def _time_attempt(run_id: str, number: int, attempt: Attempt | None, record: RunRecord | None) -> AttemptTime:

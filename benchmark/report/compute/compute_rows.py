@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from pathlib import Path
 from statistics import median
 
 from benchmark.core.plan import Plan, PlanRow
-from benchmark.core.run_record import Cost
+from benchmark.core.run_record import Cost, RunRecord
 from benchmark.report.compute.attempt_times import AttemptTime, Ending, read_attempt_times
 from benchmark.report.compute.machine_kind import MachineKind, find_machines
 from benchmark.store.reruns import list_replaced
@@ -133,8 +133,32 @@ def sum_seconds(attempts: Iterable[AttemptTime]) -> float:
     return sum(attempt.seconds or 0.0 for attempt in attempts)
 
 
+@dataclass(frozen=True)
+class _Sources:
+    """What attempts are read from, see `collect_compute` and `read_attempt_times`."""
+
+    store: Store
+    devices: Mapping[str, int]
+    results: Mapping[str, RunRecord]
+    replaced: Mapping[str, Sequence[Path]]
+
+    def read_all(self, run_ids: Sequence[str]) -> dict[str, list[AttemptTime]]:
+        """Return the attempts of runs by their IDs; those whose files are to be read are read by several processes."""
+        unread = [run_id for run_id in run_ids if run_id not in self.results]
+        read = dict(zip(unread, map_forked(self._read, unread, batch=BATCH), strict=True))
+        return {run_id: read[run_id] if run_id in read else self._read(run_id) for run_id in run_ids}
+
+    def _read(self, run_id: str) -> list[AttemptTime]:
+        return read_attempt_times(self.store, run_id, replaced=self.replaced, result=self.results.get(run_id))
+
+
 def collect_compute(
-    store: Store, plan: Plan, *, tuning: Sequence[Plan] = (), devices: Mapping[str, int] | None = None
+    store: Store,
+    plan: Plan,
+    *,
+    tuning: Sequence[Plan] = (),
+    devices: Mapping[str, int] | None = None,
+    results: Mapping[str, RunRecord] | None = None,
 ) -> Compute:
     """Collect the compute of a plan.
 
@@ -143,14 +167,16 @@ def collect_compute(
         plan: Plan of the rows, such as `named_rows.make_plan` returns it.
         tuning: Plans of tuning trials; runs that several plans share count once, in the first.
         devices: Number of processes, each with a GPU, of runs by their ID, as the scheduler was asked for them.
+        results: Records of results that were read with their counts just now, by the IDs of their runs.
     """
+    sources = _Sources(store, devices or {}, results or {}, list_replaced(store))
     seen: set[str] = set()
     imported: set[str] = set()
-    rows = _collect_rows(store, _name_rows(plan.rows), seen, imported, devices or {})
+    rows = _collect_rows(sources, _name_rows(plan.rows), seen, imported)
     num_attempted = len({attempt.run_id for row in rows for attempt in row.attempts})
     num_never_run = len(seen) - len(imported) - num_attempted
     trials = [(name.study, row) for name in tuning for row in name.rows]
-    trial_rows = _collect_rows(store, trials, seen, imported, devices or {}, is_tuning=True)
+    trial_rows = _collect_rows(sources, trials, seen, imported, is_tuning=True)
     names = tuple(dict.fromkeys(name.study for name in tuning))
     return Compute(plan.title, tuple(rows), tuple(trial_rows), names, num_never_run, len(imported))
 
@@ -164,11 +190,10 @@ def _name_rows(rows: Sequence[PlanRow]) -> list[tuple[str, PlanRow]]:
 
 
 def _collect_rows(
-    store: Store,
+    sources: _Sources,
     rows: Sequence[tuple[str, PlanRow]],
     seen: set[str],
     imported: set[str],
-    devices: Mapping[str, int],
     *,
     is_tuning: bool = False,
 ) -> list[ComputeRow]:
@@ -176,9 +201,7 @@ def _collect_rows(
     groups: dict[str, dict[MachineKind, list[AttemptTime]]] = {}
     counts: dict[str, int] = {}
     ids = [run_id for _, row in rows for run_id in row.ids.values()]
-    new = [run_id for run_id in dict.fromkeys(ids) if run_id not in seen]
-    read = partial(read_attempt_times, store, replaced=list_replaced(store))
-    known = dict(zip(new, map_forked(read, new, batch=BATCH), strict=True))
+    known = sources.read_all([run_id for run_id in dict.fromkeys(ids) if run_id not in seen])
     for name, row in rows:
         group = groups.setdefault(name, {})
         for run_id in row.ids.values():
@@ -186,9 +209,9 @@ def _collect_rows(
                 continue
             seen.add(run_id)
             attempts = known[run_id]
-            if not attempts and _is_imported(store, run_id):
+            if not attempts and _is_imported(sources.store, run_id):
                 imported.add(run_id)
-            counts |= _count_devices(attempts, devices)
+            counts |= _count_devices(attempts, sources.devices)
             for attempt, machine in zip(attempts, find_machines(attempts), strict=True):
                 group.setdefault(machine, []).append(attempt)
     return [

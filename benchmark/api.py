@@ -34,7 +34,7 @@ __all__ = [
 
 
 def load_results(
-    *names: str, split: str = "", runs: Path | str = "runs", convention: Convention = "d2-main"
+    *names: str, split: str = "", runs: Path | str | None = None, convention: Convention = "d2-main"
 ) -> DataFrame:
     """Load the results of studies, methods and runs as a tidy data frame: one line per run, class and metric.
 
@@ -48,7 +48,7 @@ def load_results(
         names: Studies as last planned or run, METHOD or METHOD/VARIANT, ids of runs or unambiguous parts of ids, also
             mixed. `chimera-bench table` and `chimera-bench export` take the same names.
         split: Only split to take; if empty, all.
-        runs: Folder that holds the runs.
+        runs: Folder that holds the runs; if None, that of the environment variable CHIMERA_BENCH_RUNS, or "runs".
         convention: Treatment of classes without ground truth: "d2-main", "d2-0.6" or "mmseg".
 
     Returns:
@@ -67,9 +67,10 @@ def load_results(
     from benchmark.report.export import load_frame
     from benchmark.report.named_rows import make_plan
     from benchmark.store.store import Store
+    from benchmark.utils.paths import find_runs_folder
 
     if not names:
         raise ValueError("load_results needs a name: a study, a method or the id of a run")
-    store = Store(runs)
+    store = Store(find_runs_folder() if runs is None else runs)
     plan = make_plan(store, names, split=split, list_variants=list_variants)
     return load_frame(store, plan, convention=convention)

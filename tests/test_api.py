@@ -56,7 +56,8 @@ def test_the_example_in_the_readme_works(store: Store, capsys: pytest.CaptureFix
     add_rows(store, lost={0: save(store, spec_of("lost"), Failure(kind="ValueError", message="torn"))})
     exec(code.replace('"ablations"', '"demo"'), {})
     printed = capsys.readouterr().out
-    assert "no SGD  37.0" in printed or "no SGD  37.1" in printed
+    assert re.search(r"no SGD toybox +36\.98\d* +37\.08\d* +37\.19\d*\n", printed)
+    assert re.search(r"no SGD +37\.[01]\d* +NaN +1\n", printed)
     assert "failed  ValueError: torn" in printed
 
 
@@ -102,6 +103,12 @@ def test_a_study_without_any_result_is_a_frame_of_nan(tmp_path: Path) -> None:
     results = api.load_results("demo", runs=tmp_path)
     assert set(results["state"]) == {"missing"} and results["value"].isna().all()
     assert pd.api.types.is_float_dtype(results["value"])
+
+
+def test_the_folder_of_the_runs_is_that_of_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Store(tmp_path).write_plan(plan_of({"never": {0: spec_of("never").id}}))
+    monkeypatch.setenv("CHIMERA_BENCH_RUNS", str(tmp_path))
+    assert set(api.load_results("demo")["row"]) == {"never"}
 
 
 def test_the_convention_is_that_of_the_scores(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 import typer
 
 from benchmark.cli.main import app
+from benchmark.core.split import load_split
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -91,3 +93,9 @@ def test_every_path_that_the_contributing_guide_names_exists() -> None:
     named = re.findall(r"`((?:benchmark|methods|slurm|splits|tests)/[\w/.]*)`", text)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_example_of_an_import_leaves_out_the_unseen_classes_of_its_split() -> None:
+    text = (ROOT / "benchmark/exchange/README.md").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^unseen = (\{.*?\})", text, flags=re.MULTILINE)
+    assert ast.literal_eval(names) == set(load_split("toybox").unseen)

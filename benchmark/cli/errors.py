@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from benchmark.cli.console import print_note
 from benchmark.utils.exit_codes import ExitCode
-from benchmark.utils.paths import ROOT
+from benchmark.utils.paths import ROOT, find_runs_folder
 
 _SOURCES = tuple(ROOT / name for name in ("benchmark", "methods", "slurm"))
 
@@ -121,4 +120,4 @@ def _find_runs_folder(arguments: Sequence[str]) -> str:
             return argument.removeprefix("--runs=")
         if argument == "--runs" and index + 1 < len(arguments):
             return arguments[index + 1]
-    return os.environ.get("CHIMERA_BENCH_RUNS") or "runs"
+    return find_runs_folder()

@@ -5,13 +5,13 @@ Included methods have no records: the test suite checks them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.utils.atomic_files import format_json, read_value, write_text
 from benchmark.utils.frozen_model import FrozenModel
+from benchmark.utils.paths import find_runs_folder
 
 FOLDER = "contract"
 NEVER_TESTED = "never tested with the code that runs"
@@ -118,7 +118,7 @@ def _join(records: Sequence[ContractRecord]) -> ContractRecord:
 
 
 def _list_folders(root: Path) -> list[Path]:
-    return [root, Path(os.environ.get("CHIMERA_BENCH_RUNS") or "runs")]
+    return [root, Path(find_runs_folder())]
 
 
 def read_contract(root: Path, digest: str) -> ContractRecord | None:

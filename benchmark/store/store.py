@@ -23,6 +23,7 @@ from benchmark.store.exact_names import is_called
 from benchmark.store.run_folder import RunFolder
 from benchmark.utils.atomic_files import UnreadableError, describe_unreadable, format_json, read_value, write_text
 from benchmark.utils.did_you_mean import explain_unknown_name, find_near_name
+from benchmark.utils.paths import find_runs_folder
 
 if TYPE_CHECKING:
     from benchmark.core.plan import Plan
@@ -139,7 +140,7 @@ class Store:
     def format_command(self, *words: str) -> str:
         """Return a command line that the user can run next, on this store."""
         root = str(self.root)
-        is_default = root == (os.environ.get("CHIMERA_BENCH_RUNS") or "runs")
+        is_default = root == find_runs_folder()
         return shlex.join(["chimera-bench", *([] if is_default else ["--runs", root]), *self.options, *words])
 
     def list_plans(self) -> list[str]:

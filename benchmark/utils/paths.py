@@ -45,3 +45,8 @@ def make_absolute(path: str | Path) -> Path:
 def expand_path(name: str) -> Path:
     """Return a path with its variables and "~" replaced; what is unknown stays as it is."""
     return Path(os.path.expanduser(os.path.expandvars(name)))
+
+
+def find_runs_folder() -> str:
+    """Return the folder of run records where none is named: that of the environment variable, or `runs`."""
+    return os.environ.get("CHIMERA_BENCH_RUNS") or "runs"

@@ -132,12 +132,21 @@ def resize_to_output(maps: Tensor, size: Sequence[int]) -> Tensor:
 
 def _resize(maps: Tensor, size: Sequence[int]) -> Tensor:
     """Resize maps (B, C, h, w) bilinearly to the size (H, W)."""
-    if sum(size) > SMALL_SIDES or maps.device.type != "cpu" or maps.requires_grad:
+    if not _is_resized_transposed(maps, size):
         return F.interpolate(maps, size=tuple(size), mode="bilinear", align_corners=False)
-    # torch would convert small maps to channels last and back in the same way, but several times as slowly
     layout = torch.channels_last if maps.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
+    return _resize_transposed(maps, size).contiguous(memory_format=layout)
+
+
+def _is_resized_transposed(maps: Tensor, size: Sequence[int]) -> bool:
+    """Return whether torch resizes maps with channels last."""
+    return sum(size) <= SMALL_SIDES and maps.device.type == "cpu" and not maps.requires_grad
+
+
+def _resize_transposed(maps: Tensor, size: Sequence[int]) -> Tensor:
+    """Resize small maps to channels last: torch would convert them there and back in the same way, but more slowly."""
     last = maps.contiguous(memory_format=torch.channels_last)
-    return F.interpolate(last, size=tuple(size), mode="bilinear", align_corners=False).contiguous(memory_format=layout)
+    return F.interpolate(last, size=tuple(size), mode="bilinear", align_corners=False)
 
 
 AnyPrediction = Tensor | Prediction | LazyPrediction
@@ -171,7 +180,7 @@ class ScoreMaps:
 def get_score_maps(scores: AnyPrediction) -> ScoreMaps:
     """Return the score maps of a prediction, or of scores (K, height, width)."""
     shape = get_shape(scores)
-    if isinstance(scores, LazyPrediction) and len(_split_classes(shape)) == 1:
+    if isinstance(scores, LazyPrediction) and is_small(shape):
         scores = scores["sem_seg"].contiguous()  # so small that all are computed once, however often they are read
     return ScoreMaps(shape, partial(get_scores, scores))
 
@@ -210,7 +219,7 @@ def compute_label_map(scores: AnyPrediction, *, among: Collection[int] | None = 
 
 def open_compiled_scores(scores: AnyPrediction) -> CompiledScores | None:
     """Return the scores of a prediction for compiled loops; None if they would not be faster or not exact."""
-    if type(scores) is not LowResPrediction or len(_split_classes(scores.shape)) == 1:
+    if type(scores) is not LowResPrediction or is_small(scores.shape):
         return None
     return open_compiled(
         scores["low_res"],
@@ -221,9 +230,28 @@ def open_compiled_scores(scores: AnyPrediction) -> CompiledScores | None:
     )
 
 
+def compute_small_maps(prediction: LazyPrediction) -> Tensor | None:
+    """Compute all scores (K, height, width) in the memory layout that takes least time; None unless they are small."""
+    if not is_small(prediction.shape):
+        return None
+    if type(prediction) is LowResPrediction and tuple(prediction["image_size"]) == prediction.shape[1:]:
+        low_res, padded_size, (height, width) = prediction["low_res"], prediction["padded_size"], prediction.shape[1:]
+        if _is_resized_transposed(low_res, padded_size):
+            return _resize_transposed(low_res, padded_size)[0, :, :height, :width]
+    scores: Tensor = prediction["sem_seg"]
+    return scores
+
+
+def is_small(shape: Sequence[int]) -> bool:
+    """Return whether all scores (K, height, width) are computed at a time."""
+    return shape[0] - MIN_CHANNELS < _count_classes_at_a_time(shape)
+
+
 def _split_classes(shape: Sequence[int]) -> list[slice]:
     """Return the slices of classes that are computed together."""
-    classes, height, width = shape
-    step = max(1, CHUNK_SCORES // (height * width * LANES)) * LANES
-    starts = range(0, max(1, classes - MIN_CHANNELS + 1), step)
-    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], classes], strict=True)]
+    starts = range(0, max(1, shape[0] - MIN_CHANNELS + 1), _count_classes_at_a_time(shape))
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], shape[0]], strict=True)]
+
+
+def _count_classes_at_a_time(shape: Sequence[int]) -> int:
+    return max(1, CHUNK_SCORES // (shape[1] * shape[2] * LANES)) * LANES

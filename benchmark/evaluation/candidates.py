@@ -12,15 +12,17 @@ from torch import Tensor
 
 from benchmark.core.best_classes import BestClasses, find_best_classes
 from benchmark.core.compiled_scores import CompiledScores
+from benchmark.core.dense_scores import DenseScores, open_dense_scores
 from benchmark.core.lazy_scores import (
     AnyPrediction,
     ScoreMaps,
-    compute_label_map,
     get_score_maps,
+    get_shape,
     open_compiled_scores,
 )
 from benchmark.evaluation.counts import GAMMAS
 from benchmark.evaluation.margin_bins import ZERO, Labels, find_bins, sum_softmax
+from benchmark.evaluation.uncertain_pixels import UncertainPixels
 
 MAX_DOUBTFUL_SHARE = 0.1
 """Share of the pixels above which all sums are computed by torch."""
@@ -36,10 +38,20 @@ class Candidates(NamedTuple):
     Attributes:
         classes: (2, H, W) best seen and best unseen class.
         bins: (H, W) margin bin: the number of `GAMMAS` at which the seen class still wins.
+        uncertain: Pixels that may have another bin, on the same side of gamma 0; None if there are none.
     """
 
     classes: Labels
     bins: Labels
+    uncertain: UncertainPixels | None = None
+
+    def settle(self) -> Candidates:
+        """Return candidates without uncertain pixels."""
+        if self.uncertain is None:
+            return self
+        bins = self.bins.copy()
+        bins.ravel()[self.uncertain.pixels] = self.uncertain.find_bins()
+        return Candidates(self.classes, bins)
 
     def choose(self, threshold: int) -> Labels:
         """Return the classes (H, W) at the gamma with this index."""
@@ -58,7 +70,7 @@ def find_candidates(prediction: AnyPrediction, groups: Sequence[Collection[int]]
     Raises:
         LogitsError: Logits are not floats, or some are not finite.
     """
-    compiled = open_compiled_scores(prediction)
+    compiled = open_compiled_scores(prediction) or open_dense_scores(prediction)
     candidates = None if compiled is None else _find_compiled(compiled, groups)
     if candidates is not None:
         return candidates
@@ -75,31 +87,35 @@ def find_labels(prediction: AnyPrediction, *, image_id: str) -> Labels:
     Raises:
         LogitsError: Logits are not floats, or some are not finite.
     """
-    labels: Labels
-    if open_compiled_scores(prediction) is None:
-        maps = get_score_maps(prediction)
-        labels = _find_best_of_finite(maps, [range(maps.shape[0])], image_id=image_id).labels[0].cpu().numpy()
+    groups = [range(get_shape(prediction)[0])]
+    compiled = open_compiled_scores(prediction) or open_dense_scores(prediction)
+    best = None if compiled is None else compiled.find_best(groups)
+    if best is None:
+        found = _find_best_of_finite(get_score_maps(prediction), groups, image_id=image_id).labels.cpu().numpy()
     else:
-        labels = compute_label_map(prediction).numpy()
+        found = best[1]
+    labels: Labels = found[0]
     return labels
 
 
-def _find_compiled(scores: CompiledScores, groups: Sequence[Collection[int]]) -> Candidates | None:
-    """Find the candidates by compiled loops; None if the bins of many pixels are not certain."""
+def _find_compiled(scores: CompiledScores | DenseScores, groups: Sequence[Collection[int]]) -> Candidates | None:
+    """Find the candidates by compiled loops; None if a score is not finite or the bins of many are not certain."""
     from benchmark.evaluation.margin_kernels import bin_margins  # not above: it needs Numba
 
-    best, label, total, error = scores.find_best_and_total(groups)
+    found = scores.find_best_and_total(groups)
+    if found is None:
+        return None
+    best, label, total, error = found
     logits, classes = best.reshape(2, -1), label.reshape(2, -1)  # (2, H W) each
     bins, doubtful = bin_margins(logits, classes, total.ravel(), gammas=GAMMAS, zero=ZERO, error=error)
     if len(doubtful) > MAX_DOUBTFUL_SHARE * len(bins):
         return None
-    if len(doubtful):
-        # The sums that torch would have computed, in float32 and in the order of the classes
-        maps = torch.from_numpy(scores.read_pixels(*np.divmod(doubtful, total.shape[1])))  # (K, D)
-        logits, classes = logits[:, doubtful], classes[:, doubtful]  # (2, D) each
-        exact = sum_softmax([maps], torch.from_numpy(logits.max(axis=0)))
-        bins[doubtful] = find_bins(logits, classes, exact.numpy())
-    return Candidates(label, bins.reshape(total.shape))
+    candidates = Candidates(label, bins.reshape(total.shape))
+    if not len(doubtful):
+        return candidates
+    columns = scores.read_pixels(*np.divmod(doubtful, total.shape[1]))  # (K, D)
+    uncertain = UncertainPixels(doubtful, columns, logits[:, doubtful], classes[:, doubtful], bins[doubtful])
+    return candidates._replace(uncertain=uncertain)
 
 
 def _find_best_of_finite(maps: ScoreMaps, groups: Sequence[Collection[int]], *, image_id: str) -> BestClasses:

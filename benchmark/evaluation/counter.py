@@ -19,7 +19,9 @@ from benchmark.core.lazy_scores import AnyPrediction, compute_label_map, get_sha
 from benchmark.core.types import get_ignore_label
 from benchmark.evaluation.candidates import LogitsError, find_candidates, find_labels
 from benchmark.evaluation.counts import GAMMAS, Counts, Integers, find_gamma, merge
-from benchmark.evaluation.margin_bins import ZERO, Labels
+from benchmark.evaluation.margin_bins import ZERO
+from benchmark.evaluation.pixel_counts import count_candidates, count_pairs, has_unknown_labels
+from benchmark.evaluation.uncertain_pixels import MarginCorrections
 
 BINS = len(GAMMAS) + 1
 
@@ -67,6 +69,7 @@ class Counter:
         self._images: dict[str, _Pairs] = {}
         # Pixels by best class of a group, by whether it is the label, and by margin bin
         self._margins = np.zeros((len(classes), 2, BINS), dtype=np.int64)
+        self._corrections = MarginCorrections(self._margins, ignore=ignore)
 
     def update(self, prediction: AnyPrediction, target: Tensor, *, image_id: str) -> None:
         """Count one image.
@@ -85,8 +88,8 @@ class Counter:
         """
         self._check_shapes(get_shape(prediction), target, image_id=image_id)
         labels = target.detach().cpu().numpy().astype(np.int64, copy=False)
-        labeled = self._find_labeled(labels, image_id=image_id)
-        self._images[image_id] = self._count(prediction, labels, labeled, image_id=image_id)
+        self._check_labels(labels, image_id=image_id)
+        self._images[image_id] = self._count(prediction, labels, image_id=image_id)
 
     def restore(self, counts: Counts) -> None:
         """Go on from counts that another counter of the same arguments had computed; this one has counted nothing yet.
@@ -100,6 +103,7 @@ class Counter:
 
     def compute(self) -> Counts:
         """Return the counts of all images so far, ordered by image id and not by arrival."""
+        self._corrections.apply()
         ids, classes = sorted(self._images), len(self.classes)
         pairs = [self._images[name] for name in ids]
         image = np.repeat(np.arange(len(ids)), [len(part.cells) for part in pairs])  # (n,), as the next ones
@@ -132,32 +136,29 @@ class Counter:
         if self._threshold == ZERO or len(self._groups) == 1:
             labels: Integers = compute_label_map(prediction).cpu().numpy()
             return labels
-        return find_candidates(prediction, self._groups, image_id="").choose(self._threshold).astype(np.int64)
+        return find_candidates(prediction, self._groups, image_id="").settle().choose(self._threshold).astype(np.int64)
 
-    def _count(self, logits: AnyPrediction, labels: Integers, labeled: Integers, *, image_id: str) -> _Pairs:
+    def _count(self, logits: AnyPrediction, labels: Integers, *, image_id: str) -> _Pairs:
         """Add one image to the margin counts, and return its pixels by label and predicted class.
 
         Args:
             logits: Prediction, or its logits (K, H, W).
             labels: (H, W) ids of classes, or `ignore`.
-            labeled: (P,) indices of the labeled pixels.
             image_id: Name of the image, for error messages.
         """
-        # Predicted class at this counter's gamma, (H, W), and margin counts for every gamma
+        flat = labels.ravel()  # (P,)
         if len(self._groups) == 2:
             candidates = find_candidates(logits, self._groups, image_id=image_id)
-            prediction: Labels = candidates.choose(self._threshold)
-            is_hit = candidates.classes == labels  # (2, H, W)
-            cells = (2 * candidates.classes + is_hit) * BINS + candidates.bins  # flat indices into (K, 2, BINS)
-            counted = cells.reshape(2, -1).take(labeled, axis=1)  # (2, P)
-            margins = np.bincount(counted.ravel(), minlength=self._margins.size)
-            self._margins += margins.reshape(self._margins.shape)
+            if self._threshold != ZERO:
+                candidates = candidates.settle()
+            pairs = count_candidates(
+                flat, candidates, threshold=self._threshold, ignore=self.ignore, margins=self._margins
+            )
+            if candidates.uncertain is not None:
+                self._corrections.add(flat, candidates.uncertain)
         else:
             prediction = find_labels(logits, image_id=image_id)
-
-        # Pixels by label and prediction, (K K,)
-        classes = len(self.classes)
-        pairs = np.bincount((labels * classes + prediction).take(labeled), minlength=classes * classes)
+            pairs = count_pairs(flat, prediction.ravel(), classes=len(self.classes), ignore=self.ignore)
         used = np.flatnonzero(pairs)
         return _Pairs(used, pairs[used])
 
@@ -179,13 +180,10 @@ class Counter:
         if target.is_floating_point() or target.is_complex() or target.dtype is torch.bool:
             raise ValueError(f"target of image {image_id!r} is {target.dtype}, expected integers such as torch.long")
 
-    def _find_labeled(self, labels: Integers, *, image_id: str) -> Integers:
-        """Return the indices (P,) of labeled pixels, whose labels are checked."""
-        is_labeled = labels != self.ignore
-        is_unknown = (labels.view(np.uint64) >= len(self.classes)) & is_labeled  # as negative numbers wrap around
-        if is_unknown.any():
+    def _check_labels(self, labels: Integers, *, image_id: str) -> None:
+        if has_unknown_labels(labels.ravel(), classes=len(self.classes), ignore=self.ignore):
+            is_unknown = ((labels < 0) | (labels >= len(self.classes))) & (labels != self.ignore)
             raise ValueError(
                 f"target of image {image_id!r} has the labels {np.unique(labels[is_unknown])[:5].tolist()}, expected 0 "
                 f"to {len(self.classes) - 1} or {self.ignore} to ignore: map the masks to this split's classes"
             )
-        return np.flatnonzero(is_labeled)

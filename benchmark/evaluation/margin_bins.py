@@ -72,7 +72,8 @@ def _add_in_order(chunk: Tensor, highest: Tensor, total: NDArray[Any]) -> None:
         total: (P,) sum so far, changed in place.
     """
     for tile in split_pixels(*chunk.shape):
-        terms = (chunk[:, tile].to(highest.dtype) - highest[tile]).exp_().numpy()  # (k, p)
+        # One class after the other in memory, as NumPy would otherwise add in pairs
+        terms = (chunk[:, tile].to(highest.dtype) - highest[tile]).exp_().contiguous().numpy()  # (k, p)
         terms[0] += total[tile]
         if terms.shape[1] == 1:  # in one column, NumPy would add in pairs
             terms = terms.repeat(2, axis=1)

@@ -55,6 +55,12 @@ def test_sums_are_in_the_order_of_the_classes(
         assert torch.equal(sum_softmax(chunks, logits.amax(dim=0)), sum_plainly(logits))
 
 
+def test_sums_do_not_depend_on_the_memory_layout() -> None:
+    logits = draw((7, 9))
+    transposed = logits.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert torch.equal(sum_softmax([transposed], logits.amax(dim=0)), sum_plainly(logits))
+
+
 def test_bins_count_the_gammas_up_to_a_margin_whatever_its_last_bit() -> None:
     lead = np.concatenate([np.nextafter(GAMMAS, -2), GAMMAS, np.nextafter(GAMMAS, 2)]).clip(-1, 1)
     # a difference so large that the margin is 1 or -1, over a sum that makes it the lead

@@ -65,17 +65,19 @@ def _find_bin(gammas: Any, margin: Any) -> Any:
 
 @compile_part
 def _bin_others(best: Any, label: Any, total: Any, zero: Any, error: Any, bins: Any) -> None:
-    """Compute the bins of the margins that are not near a gamma, and set those of all others to `NEAR`."""
+    """Compute the bins of the margins that are not near a gamma but -1 or 1, and set those of all others to `NEAR`."""
     seen, unseen, first_seen, first_unseen = best[0], best[1], label[0], label[1]
     for i in range(np.uintp(len(bins))):
-        behind = _exp(min(seen[i], unseen[i]) - max(seen[i], unseen[i]))
-        margin = (1 - np.float64(behind)) / np.float64(total[i])  # of the winner
+        difference = min(seen[i], unseen[i]) - max(seen[i], unseen[i])
+        margin = (1 - np.float64(_exp(difference))) / np.float64(total[i])  # of the winner
         is_seen = (seen[i] > unseen[i]) | ((seen[i] == unseen[i]) & (first_seen[i] < first_unseen[i]))
         steps = zero * (margin if is_seen else -margin)
         nearest = (steps + ROUND) - ROUND
         whole = nearest - (1.0 if nearest > steps else 0.0)
         is_near = abs(steps - nearest) <= zero * (error * margin + EXP_ERROR)
-        bins[i] = NEAR if is_near else np.int32(whole) + np.int32(zero + 1)
+        is_end = (nearest == -zero) | ((nearest == zero) & (difference > ROUNDED_TO_ONE))  # see below
+        end = 1 if nearest < 0 else 2 * zero
+        bins[i] = (end if is_end else NEAR) if is_near else np.int32(whole) + np.int32(zero + 1)
 
 
 @compile_function
@@ -121,7 +123,7 @@ def bin_margins(
         total: (P,) sums of e^(logit - highest logit).
         gammas: (G,) ascending from -1 to 1 in equal steps.
         zero: Index of gamma 0.
-        error: Bound of the relative error of the sums.
+        error: Bound of the relative error of the sums, at most 0.004.
     """
     bins, doubtful = np.empty(len(total), dtype=np.int32), np.empty(len(total), dtype=np.int64)
     number = _bin(best, label, total, gammas, zero, error, bins, doubtful)

@@ -74,6 +74,7 @@ class DenseScores:
         found = load_kernels().find_best(
             self.maps.reshape(classes, -1),
             _number_classes(tuple(map(tuple, groups)), classes),
+            groups=len(groups),
             has_total=has_total,
             threads=torch.get_num_threads(),
         )
@@ -94,6 +95,8 @@ def open_dense_scores(prediction: AnyPrediction) -> DenseScores | None:
     if maps is None or not _is_readable(maps) or load_kernels() is None:
         return None
     maps = maps.detach().float()
+    if maps.is_contiguous():
+        return DenseScores(maps.numpy())
     if maps.stride(0) == 1:
         return DenseScores(maps.permute(1, 2, 0).contiguous().numpy().transpose(2, 0, 1))
     return DenseScores(maps.contiguous().numpy())
@@ -105,7 +108,7 @@ def load_kernels() -> Any:
     try:
         from benchmark.core import map_kernels
 
-        map_kernels.find_best(np.zeros((1, 1), np.float32), np.zeros(1, np.int32))
+        map_kernels.find_best(np.zeros((1, 1), np.float32), np.zeros(1, np.int32), groups=1)
     except Exception as error:  # whatever Numba, LLVM or their combination with NumPy and this processor raise
         _log.info("pixels are counted by torch: %s", error)
         return None
@@ -114,10 +117,11 @@ def load_kernels() -> Any:
 
 def _is_readable(maps: Tensor) -> bool:
     """Return whether scores can be read in place, or are so few that a copy costs little."""
-    is_contiguous = maps.is_contiguous() or maps.permute(1, 2, 0).is_contiguous()
-    is_in_place = maps.dtype is torch.float32 and is_contiguous
-    is_copied = maps.dtype in (torch.float32, torch.float16, torch.bfloat16) and is_small(maps.shape)
-    return maps.device.type == "cpu" and (is_in_place or is_copied)
+    if maps.device.type != "cpu":
+        return False
+    if maps.dtype is torch.float32 and (maps.is_contiguous() or maps.permute(1, 2, 0).is_contiguous()):
+        return True
+    return maps.dtype in (torch.float32, torch.float16, torch.bfloat16) and is_small(maps.shape)
 
 
 @lru_cache(maxsize=8)

@@ -57,16 +57,17 @@ class BestAndTotal(NamedTuple):
     is_finite: bool
 
 
-def find_best(maps: Floats, group: Labels, *, has_total: bool = False, threads: int = 1) -> BestAndTotal:
+def find_best(maps: Floats, group: Labels, *, groups: int, has_total: bool = False, threads: int = 1) -> BestAndTotal:
     """Find the highest score within each group of classes, and the first class that has it.
 
     Args:
         maps: (K, P) scores, of which the classes of a pixel or the pixels of a class follow each other in memory.
         group: (K,) group of each class, 0 … G - 1.
+        groups: Number of groups G.
         has_total: Whether to sum the softmax.
         threads: Number of threads, more than one for large maps only; results do not depend on it.
     """
-    pixels, groups = maps.shape[1], int(group.max()) + 1
+    pixels = maps.shape[1]
     best, label = np.empty((groups, pixels), np.float32), np.empty((groups, pixels), np.int32)
     total = np.empty(pixels if has_total else 0, np.float32)
     is_transposed = not maps.flags.c_contiguous

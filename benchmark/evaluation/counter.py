@@ -62,8 +62,8 @@ class Counter:
             raise ValueError(f"ignore={ignore} is also the id of class {classes[ignore]!r}: give ignore=65535, say")
         self._threshold = find_gamma(gamma)
         self.classes, self.seen, self.ignore = tuple(classes), tuple(bool(flag) for flag in seen), ignore
-        groups = [[k for k, is_seen in enumerate(self.seen) if is_seen is wanted] for wanted in (True, False)]
-        self._groups = [group for group in groups if group]
+        groups = (tuple(k for k, is_seen in enumerate(self.seen) if is_seen is wanted) for wanted in (True, False))
+        self._groups = tuple(group for group in groups if group)
         self._restored: Counts | None = None
         self._restored_ids: frozenset[str] = frozenset()
         self._images: dict[str, _Pairs] = {}

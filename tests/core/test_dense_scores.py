@@ -92,7 +92,7 @@ def test_results_do_not_depend_on_the_number_of_threads(
     monkeypatch.setattr(map_kernels, "THREAD_SCORES", 1)
     scores, group = draw(20, (30, 37)).flatten(1).numpy(), np.arange(20, dtype=np.int32) % 2
     alone, shared = (
-        map_kernels.find_best(layout(scores), group, has_total=True, threads=threads) for threads in (1, 3)
+        map_kernels.find_best(layout(scores), group, groups=2, has_total=True, threads=threads) for threads in (1, 3)
     )
     assert all(np.array_equal(part, other) for part, other in zip(alone, shared, strict=True))
 

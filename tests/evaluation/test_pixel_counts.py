@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,7 +32,7 @@ def test_labels_are_classes_or_ignored(label: int, expected: bool) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_labeled_pixels_are_counted_by_label_and_prediction(dtype: type) -> None:
+def test_labeled_pixels_are_counted_by_label_and_prediction(dtype: type[np.integer[Any]]) -> None:
     prediction, expected = DRAW.integers(0, CLASSES, PIXELS).astype(dtype), np.zeros((CLASSES, CLASSES), int)
     for label, predicted in zip(LABELS, prediction, strict=True):
         if label != 255:
@@ -40,13 +42,14 @@ def test_labeled_pixels_are_counted_by_label_and_prediction(dtype: type) -> None
 
 @pytest.mark.parametrize("threshold", [0, 100, 130])
 def test_both_candidates_of_labeled_pixels_are_counted_by_margin(threshold: int) -> None:
-    classes, bins = np.stack([DRAW.integers(0, 4, PIXELS), DRAW.integers(4, 7, PIXELS)]), DRAW.integers(0, BINS, PIXELS)
+    classes = np.stack([DRAW.integers(0, 4, PIXELS), DRAW.integers(4, 7, PIXELS)])
+    bins = DRAW.integers(0, BINS, PIXELS)
     margins, expected = np.ones((CLASSES, 2, BINS), dtype=np.int64), np.ones((CLASSES, 2, BINS), dtype=np.int64)
     for label, *both, margin in zip(LABELS, *classes, bins, strict=True):
         for candidate in both if label != 255 else ():
             expected[candidate, int(candidate == label), margin] += 1
     candidates = Candidates(classes.reshape(2, 20, 25), bins.reshape(20, 25))
     pairs = count_candidates(LABELS, candidates, threshold=threshold, ignore=255, margins=margins)
-    chosen = np.where(bins > threshold, *classes)
+    chosen = np.where(bins > threshold, classes[0], classes[1])
     assert np.array_equal(margins, expected)
     assert np.array_equal(pairs, count_pairs(LABELS, chosen, classes=CLASSES, ignore=255))

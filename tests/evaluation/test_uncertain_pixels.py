@@ -48,7 +48,9 @@ def disturb(monkeypatch: pytest.MonkeyPatch) -> None:
     find = DenseScores.find_best_and_total
 
     def find_roughly(self: DenseScores, groups: list[list[int]]) -> object:
-        best, label, total, error = find(self, groups)
+        found = find(self, groups)
+        assert found is not None
+        best, label, total, error = found
         return best, label, total * 1.001, error + 0.0011
 
     monkeypatch.setattr(DenseScores, "find_best_and_total", find_roughly)

@@ -57,6 +57,7 @@ def start_runs(
     jobs = min(jobs or count_jobs(devices, cores=count_cores(), threads=resources.threads), len(specs))
     where = describe_devices(devices)
     print_note(f"{len(specs)} to run, {jobs} at a time{f' on {where}' if where else ''}; records in {store.root}")
+    _print_refused(store, specs)
     resources = replace(resources, devices=devices)
     try:
         with show_progress(labels) as observe:
@@ -92,9 +93,14 @@ def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
     failed = [run_id for run_id, outcome in outcomes.items() if outcome.state is RunState.FAILED]
     for run_id in failed[:SHOWN_FAILURES]:
         print_note(f"log of the failed run: {format_command(store, 'logs', run_id)}")
-    if failed:
-        ids = failed if len(failed) <= SHOWN_FAILURES else ["NAME"]
-        print_note(f"to run it again, from its last checkpoint if it has one: {format_command(store, 'retry', *ids)}")
+    refused = [run_id for run_id in failed if store.run(run_id).has_refused_checkpoint()]
+    resumable = [run_id for run_id in failed if run_id not in refused]
+    if resumable:
+        command = _format_retry(store, resumable)
+        print_note(f"to run it again, from its last checkpoint if it has one: {command}")
+    if refused:
+        command = _format_retry(store, refused)
+        print_note(f"to train it again from the start, with its refused checkpoint kept in attempts/: {command}")
     busy = sum(outcome.state is RunState.RUNNING for outcome in outcomes.values())
     if busy:
         subject = f"{format_count(busy, 'run')} without a result yet, running in another process"
@@ -103,6 +109,22 @@ def _print_unfinished(store: Store, outcomes: Mapping[str, RunOutcome]) -> None:
     if interrupted:
         subject = f"{format_count(len(interrupted), 'run')} interrupted"
         print_note(f"{subject}: run the same command again to resume; a time limit starts again")
+
+
+def _format_retry(store: Store, run_ids: Sequence[str]) -> str:
+    return format_command(store, "retry", *(run_ids if len(run_ids) <= SHOWN_FAILURES else ["NAME"]))
+
+
+def _print_refused(store: Store, specs: Sequence[RunSpec]) -> None:
+    """Print which of the runs to start had their checkpoint refused and therefore train from the start."""
+    from benchmark.store.attempts import get_attempt_folder
+
+    refused = [run for spec in specs if (run := store.run(spec.id)).has_refused_checkpoint()]
+    if len(refused) == 1:
+        folder = get_attempt_folder(refused[0].path, len(refused[0].read_attempts()))
+        print_note(f"training starts again, and the refused checkpoint moves to {folder / 'checkpoint.pt'}")
+    elif refused:
+        print_note(f"training of {len(refused)} runs starts again, and refused checkpoints move into their attempts/")
 
 
 def _print_interrupted(store: Store, specs: Sequence[RunSpec]) -> None:

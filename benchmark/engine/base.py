@@ -146,8 +146,8 @@ class Engine(ABC):
             observe: Function that is called after every iteration.
 
         Raises:
-            ValueError: The checkpoint is broken or belongs to another run, the budget does not fit the engine, or the
-                processes of the run start from different states.
+            CheckpointError: The checkpoint is broken, belongs to another run, or does not fit the method.
+            ValueError: The budget does not fit the engine, or the processes of the run start from different states.
             FloatingPointError: A loss or a gradient is not finite.
             RuntimeError: Another process of the run failed.
         """

@@ -14,6 +14,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
+from benchmark.core.checkpoint_error import CheckpointError
 from benchmark.core.method import Method
 from benchmark.core.trainable_state import get_trainable_state
 from benchmark.utils.atomic_files import open_draft
@@ -98,19 +99,20 @@ class Checkpoint:
             Number of finished iterations; None if the file does not exist.
 
         Raises:
-            ValueError: The file is damaged, belongs to another run, or does not fit the method.
+            CheckpointError: The file is damaged, belongs to another run, or does not fit the method.
         """
         if not self.path.exists():
             return None
         content = read_checkpoint(self.path)
         if content["run"] != self.run:
-            raise ValueError(f"checkpoint {self.path} belongs to another run: move it away to start this run again")
+            problem = "belongs to another run: move it away to start this run again"
+            raise CheckpointError(f"checkpoint {self.path} {problem}")
         _load_state(method, content["model"], path=self.path)
         if optimizer is not None and content["optimizer"]:
             try:
                 optimizer.load_state_dict(content["optimizer"])
             except (ValueError, KeyError) as error:
-                raise ValueError(_describe_broken(self.path, f"its optimizer does not fit: {error}")) from error
+                raise CheckpointError(_describe_broken(self.path, f"its optimizer does not fit: {error}")) from error
         self.earlier_seconds = float(content["seconds"])
         self.continued_from = self._list_continued(content)
         return int(content["iteration"])
@@ -128,25 +130,25 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         Entries "format", "run", "iteration", "seconds", "arithmetic", "continued_from", "model" and "optimizer".
 
     Raises:
-        ValueError: The file is damaged, or is not a checkpoint of this version of the package.
+        CheckpointError: The file is damaged, or is not a checkpoint of this version of the package.
     """
     try:
         with zipfile.ZipFile(path) as file:
             damaged_entry = file.testzip()  # torch does not verify checksums
         if damaged_entry is not None:
-            raise ValueError(_describe_broken(path, f"{damaged_entry} is damaged"))
+            raise CheckpointError(_describe_broken(path, f"{damaged_entry} is damaged"))
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(_describe_broken(path, " ".join(str(error).split())[:120])) from error
+        raise CheckpointError(_describe_broken(path, " ".join(str(error).split())[:120])) from error
     file_format = content.get("format") if isinstance(content, dict) else None
     if file_format == FORMAT:
         return dict(content)
     if str(file_format).startswith(FORMAT_FAMILY):
-        raise ValueError(
+        raise CheckpointError(
             f"checkpoint {path} was written by an older version of chimera-bench ({file_format!r}, expected "
             f"{FORMAT!r}): move it away to start this run again"
         )
-    raise ValueError(_describe_broken(path, f"expected the format {FORMAT!r}"))
+    raise CheckpointError(_describe_broken(path, f"expected the format {FORMAT!r}"))
 
 
 @dataclass(frozen=True)
@@ -197,7 +199,7 @@ def digest_state(method: Method) -> str:
 def _load_state(method: Method, state: dict[str, Any], *, path: Path) -> None:
     misfits = list_misfits(method, state)
     if misfits:
-        raise ValueError(
+        raise CheckpointError(
             f"checkpoint {path} does not fit the method: {'; '.join(map(str, misfits[:3]))}. A method that creates "
             "parameters or buffers after __init__, or gives them another shape, cannot be resumed (chimera-bench test "
             "looks for it in a few iterations); if this one does not, move the file away to start this run again"

@@ -5,9 +5,8 @@ Reading changes nothing and needs no torch.
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +30,7 @@ from benchmark.store.counts_file import check_counts_file
 from benchmark.store.progress import append_losses, read_heartbeat, read_losses, write_heartbeat
 from benchmark.store.run_paths import RunPaths
 from benchmark.store.run_snapshot import RunSnapshot
+from benchmark.store.set_aside import is_checkpoint_refused, set_aside
 from benchmark.utils.atomic_files import (
     UnreadableError,
     describe_unreadable,
@@ -89,7 +89,8 @@ class RunFolder(RunPaths):
     def begin_attempt(self, spec: RunSpec, *, code: str = "") -> Attempt:
         """Begin another attempt; the record of an earlier failure moves into the folder of the attempt that left it.
 
-        Drafts that killed processes left behind are deleted.
+        So does a checkpoint that the latest attempt refused, since this one would fail in the same way. Drafts that
+        killed processes left behind are deleted.
 
         Args:
             spec: Spec of this run; it is written if it is not there yet.
@@ -106,7 +107,7 @@ class RunFolder(RunPaths):
             raise FileExistsError(f"{self.id} is already done: a record is never edited")
         if snapshot.is_unreadable:
             raise UnreadableError(snapshot.problem)
-        self._set_aside(earlier, code=code, is_broken=snapshot.state is RunState.BROKEN)
+        set_aside(self, snapshot, earlier, code=code)
         sweep_drafts(self.path)
         attempt = Attempt(
             number=len(earlier) + 1,
@@ -134,6 +135,13 @@ class RunFolder(RunPaths):
         """
         saved = fingerprint_progress(self.checkpoint_path, self.partial_path)
         return count_stalls(self.read_attempts()[after:], checkpoint=saved)
+
+    def has_refused_checkpoint(self) -> bool:
+        """Return whether the latest attempt failed because of its checkpoint, and the same file is still there."""
+        try:
+            return is_checkpoint_refused(self, self.read_snapshot().record, self.read_attempts())
+        except (OSError, ValueError):  # another attempt cannot begin, and says why
+            return False
 
     def check_latest(self, number: int) -> None:
         """Check that an attempt may still write.
@@ -299,16 +307,6 @@ class RunFolder(RunPaths):
     def _write_record(self, record: RunRecord) -> None:
         self.check_latest(record.attempts)
         write_new(self.record_path, format_json(record))
-
-    def _set_aside(self, earlier: Sequence[Attempt], *, code: str, is_broken: bool) -> None:
-        """Move files that another attempt must not find, or would replace, into the folder of the last one."""
-        known = [attempt.code for attempt in earlier if attempt.code]
-        is_other_code = bool(known and code and known[-1] != code)
-        last = get_attempt_folder(self.path, len(earlier))
-        for path in [self.record_path] + [self.checkpoint_path] * is_other_code + [self.counts_path] * is_broken:
-            if path.exists():
-                last.mkdir(parents=True, exist_ok=True)
-                os.replace(path, last / path.name)
 
 
 def _format_time() -> str:

@@ -133,6 +133,28 @@ def test_a_broken_checkpoint_fails_in_one_line(tmp_path: Path) -> None:
     assert "move it away to start this run again" in record.failure.message
 
 
+def test_a_refused_checkpoint_moves_aside_when_the_run_is_repeated(tmp_path: Path) -> None:
+    spec, run = small_spec(budget__iterations=2), Store(tmp_path).run(small_spec(budget__iterations=2).id)
+    run.write_spec(spec)
+    run.checkpoint_path.write_bytes(b"incomplete")
+    assert execute(spec, store=Store(tmp_path)).failure is not None and run.has_refused_checkpoint()
+    assert execute(spec, store=Store(tmp_path)).state is RunState.DONE
+    assert (run.path / "attempts" / "01" / "checkpoint.pt").read_bytes() == b"incomplete"
+
+
+def test_a_refused_checkpoint_that_was_restored_is_used(tmp_path: Path) -> None:
+    spec, stores = small_spec(), (Store(tmp_path / "resumed"), Store(tmp_path / "whole"))
+    run = stores[0].run(spec.id)
+    kill(spec, stores[0].root)
+    whole = run.checkpoint_path.read_bytes()
+    run.checkpoint_path.write_bytes(whole[:5000])
+    assert execute(spec, store=stores[0]).failure is not None
+    run.checkpoint_path.write_bytes(whole)
+    resumed, uninterrupted = (execute(spec, store=store) for store in stores)
+    assert resumed.counts_digest == uninterrupted.counts_digest
+    assert not list(run.path.glob("attempts/*/checkpoint.pt"))
+
+
 def test_a_missing_method_file_fails_in_one_line(tmp_path: Path) -> None:
     spec = small_spec().model_copy(update={"source": str(tmp_path / "gone.py")})
     record = execute(spec, store=Store(tmp_path))

@@ -58,6 +58,6 @@ class RunCheckpointer(DetectionCheckpointer):  # type: ignore[misc]  # it has no
             "iteration", the number of finished iterations; an empty dict if there is no checkpoint.
 
         Raises:
-            ValueError: The file is damaged, belongs to another run, or does not fit the method.
+            CheckpointError: The file is damaged, belongs to another run, or does not fit the method.
         """
         return {"iteration": self.file.load(self.model, self._optimizer)} if path else {}

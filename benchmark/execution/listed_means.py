@@ -1,4 +1,7 @@
-"""Means and differences that the JSON file of a table states, against those of the runs that it lists."""
+"""Means and differences that the JSON file of a table states, against those of the runs that it lists.
+
+The scores of a run are those of its counts if these are at hand, whatever the file states of them.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,19 @@ TOLERANCE = 1.5 * 10.0**-DECIMALS
 """Largest distance, in points, of a stated score from the one that it rounds; means are made of rounded scores, too."""
 
 
-def list_contradictions(file: TableFile) -> Iterator[tuple[str, str]]:
+def list_contradictions(
+    file: TableFile, recomputed: Mapping[str, Mapping[str, float | None]]
+) -> Iterator[tuple[str, str]]:
     """Yield the label of a row, and what the file states of it otherwise than its own runs give.
 
     Columns that the file leaves out are not checked.
+
+    Args:
+        file: JSON file of a table.
+        recomputed: Scores of `METRICS` by run ID, from the counts that the file names; None if undefined. Of other
+            runs, the scores that the file states count, and the text says so.
     """
-    finished = _FinishedRuns(file)
+    finished = _FinishedRuns(file, recomputed)
     for row, shown in zip(file.rows, file.list_rows(), strict=True):
         group = file.find_group(row.group)
         baseline = None if group is None else group.baseline
@@ -42,10 +52,18 @@ def describe_misstatement(stated: ListedScores, actual: Mapping[str, float | Non
 
 
 class _FinishedRuns:
-    """Finished runs of every row on one split."""
+    """Finished runs of every row on one split, with their recomputed scores if there are any."""
 
-    def __init__(self, file: TableFile) -> None:
-        self._rows = [(row, row.list_finished()) for row in file.rows]
+    def __init__(self, file: TableFile, recomputed: Mapping[str, Mapping[str, float | None]]) -> None:
+        self._recomputed = recomputed
+        self._rows = [(row, [self._correct(run) for run in row.list_finished()]) for row in file.rows]
+
+    def _correct(self, run: ListedRun) -> ListedRun:
+        return run.model_copy(update=dict(self._recomputed.get(run.spec.id, {})))
+
+    def count_stated(self, runs: Sequence[ListedRun]) -> int:
+        """Return how many of these runs have the scores that the file states."""
+        return len({run.spec.id for run in runs} - self._recomputed.keys())
 
     def find(self, row: StatedRow, group: str) -> Sequence[ListedRun]:
         """Return the runs of a row in a group; none if it has none there."""
@@ -70,7 +88,7 @@ def _describe_wrong(row: StatedRow, finished: _FinishedRuns, *, groups: Sequence
         for metric, heading in METRICS.items()
         if metric in row.model_fields_set
     }
-    unknown = ""
+    unknown, used = "", [run for runs in members for run in runs]
     if row.hiou_difference is not None and row.label != baseline:
         references = finished.list_references(groups, baseline)
         unknown = "" if references else f"ΔhIoU from {_name_baseline(baseline)}"
@@ -78,7 +96,11 @@ def _describe_wrong(row: StatedRow, finished: _FinishedRuns, *, groups: Sequence
             others = [finished.find(references[0], group) for group in groups]
             differences = [_compute_difference(*pair) for pair in zip(members, others, strict=True)]
             pairs["ΔhIoU"] = row.hiou_difference, _average(differences)
-    return ", ".join(text for text in (_describe_unequal(pairs), unknown) if text)
+            used += [run for runs in others for run in runs]
+    wrong, num_stated = _describe_unequal(pairs), finished.count_stated(used)
+    if wrong and num_stated:
+        wrong += f" (by the stated scores of {num_stated} of {len(used)} runs, whose counts are not here)"
+    return ", ".join(text for text in (wrong, unknown) if text)
 
 
 def _name_baseline(baseline: str | None) -> str:

@@ -11,8 +11,6 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from benchmark.core.paper_tables import is_table, read_name
-from benchmark.evaluation.scores import Convention
-from benchmark.execution.listed_means import list_contradictions
 from benchmark.execution.listed_rows import ListedRun, SplitRow, StatedSplit, TableFile, is_one_result
 from benchmark.utils.validation_errors import describe_first_error
 
@@ -22,17 +20,15 @@ class ListedTable:
     """Finished runs of the JSON file of a table.
 
     Attributes:
-        convention: Convention of the scores.
+        file: All that the file states.
         runs: Label of the row and run, in the order of the file.
         remarks: Label of the row and remark, of rows whose runs are not or not all compared.
-        contradictions: Label of the row and contradiction, of rows whose means are not those of their own runs.
         splits: Unseen classes that the file states of each split.
     """
 
-    convention: Convention
+    file: TableFile
     runs: tuple[tuple[str, ListedRun], ...]
     remarks: tuple[tuple[str, str], ...] = ()
-    contradictions: tuple[tuple[str, str], ...] = ()
     splits: tuple[StatedSplit, ...] = ()
 
 
@@ -59,10 +55,9 @@ def read_listed_table(path: Path, *, seeds: Sequence[int] = (), plans: Sequence[
     if not runs:
         raise ValueError(f"{path} lists no finished run" + (f" of the seeds {list(seeds)}" if seeds else ""))
     return ListedTable(
-        convention=value.convention,
+        file=value,
         runs=runs,
         remarks=tuple((row.label, text) for row, finished in rows for text in _list_remarks(row, finished, seeds)),
-        contradictions=tuple(list_contradictions(value)),
         splits=tuple(value.list_splits()),
     )
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from benchmark.core.run_record import RunRecord
 from benchmark.core.run_state import RunState
-from benchmark.execution.listed_means import METRICS, describe_misstatement
+from benchmark.execution.listed_means import METRICS, describe_misstatement, list_contradictions
 from benchmark.execution.listed_rows import ListedRun
 from benchmark.execution.listed_table import ListedTable
 from benchmark.execution.verify import compare_records, describe_compared, format_changes
@@ -48,6 +48,7 @@ class RunCheck:
         deltas: Change of each score of `METRICS` in points, from the table to the store; empty if not different.
         changes: Recorded facts that differ, as (table, store) by name; empty without a result in the store.
         reason: Reason why the outcome is MISSTATED, FAILED or BROKEN; empty otherwise.
+        scores: Scores of `METRICS` by the counts that the table names, None if undefined; empty if these are not here.
         unseen: Unseen classes by its counts; None if they were not read.
     """
 
@@ -57,6 +58,7 @@ class RunCheck:
     deltas: dict[str, float]
     changes: dict[str, tuple[str, str]]
     reason: str = ""
+    scores: Mapping[str, float | None] = field(default_factory=dict)
     unseen: tuple[str, ...] | None = None
 
 
@@ -67,15 +69,17 @@ class TableCheck:
     Attributes:
         table: Runs and statements of the table.
         runs: Comparison of each run, in the order of the table.
+        wrong_means: Label of a row, and which means it states otherwise than its own runs give.
     """
 
     table: ListedTable
     runs: tuple[RunCheck, ...]
+    wrong_means: tuple[tuple[str, str], ...]
 
     @property
     def contradictions(self) -> tuple[tuple[str, str], ...]:
         """What the table states otherwise than its own runs or their counts give: label of a row or split, and text."""
-        return (*self.table.contradictions, *self._list_wrong_splits())
+        return (*self.wrong_means, *self._list_wrong_splits())
 
     @property
     def exit_code(self) -> ExitCode:
@@ -128,9 +132,21 @@ class TableCheck:
 
 
 def compare_with_table(table: ListedTable, store: Store) -> TableCheck:
-    """Compare every run of a table with the same run of a store; the counts of each are read and checked."""
-    runs = (_compare_run(row, listed, store=store, convention=table.convention) for row, listed in table.runs)
-    return TableCheck(table, tuple(runs))
+    """Compare every run of a table with the same run of a store; the counts of each are read and checked.
+
+    Means are checked by the counts of all their runs, also of those that are not compared.
+    """
+    convention = table.file.convention
+    runs = [_compare_run(row, listed, store=store, convention=convention) for row, listed in table.runs]
+    compared = {run.listed.spec.id for run in runs}
+    others = [
+        _compare_run(row.label, listed, store=store, convention=convention)
+        for row in table.file.rows
+        for listed in row.list_finished()
+        if listed.spec.id not in compared
+    ]
+    recomputed = {run.listed.spec.id: run.scores for run in [*runs, *others] if run.scores}
+    return TableCheck(table, tuple(runs), tuple(list_contradictions(table.file, recomputed)))
 
 
 def _compare_run(row: str, listed: ListedRun, *, store: Store, convention: Convention) -> RunCheck:
@@ -165,6 +181,7 @@ def _compare_scores(check: RunCheck, run: RunFolder, record: RunRecord, *, conve
     if record.counts_digest != check.listed.counts_digest:
         return replace(check, outcome=Outcome.DIFFERENT, deltas=_compute_deltas(check.listed, scores))
     actual = {metric: None if (value := getattr(scores, metric)) != value else value for metric in METRICS}
+    check = replace(check, scores=actual)
     text = describe_misstatement(check.listed, actual)
     return replace(check, outcome=Outcome.MISSTATED, reason=text) if text else check
 

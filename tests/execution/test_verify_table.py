@@ -131,6 +131,45 @@ def test_true_means_over_splits_are_success(pooled: Path, store: Store) -> None:
     assert compare(pooled, store)[1] == ExitCode.SUCCESS
 
 
+def add_to_run(path: Path, row: int, points: float) -> None:
+    """Edit the hIoU that the file states of the first run of a row."""
+    value = json.loads(path.read_text())
+    value["rows"][row]["runs"][0]["hiou"] += points
+    path.write_text(json.dumps(value))
+
+
+@pytest.mark.parametrize("row", [0, 1])
+def test_an_edited_run_makes_no_true_mean_or_difference_wrong(pooled: Path, store: Store, row: int) -> None:
+    add_to_run(pooled, row, 1.0)
+    check = compare_with_table(read_listed_table(pooled), store)
+    assert [run.outcome for run in check.runs].count(Outcome.MISSTATED) == 1
+    assert check.contradictions == ()
+
+
+def test_an_edited_run_of_a_seed_that_is_not_compared_makes_no_true_mean_wrong(table: Path, store: Store) -> None:
+    for spec in SPECS:
+        save(store, spec, even(80, 60))
+    add_to_run(table, 0, 1.0)
+    assert compare_with_table(read_listed_table(table, seeds=[2]), store).exit_code == ExitCode.SUCCESS
+
+
+def test_means_by_stated_scores_say_so(table: Path, store: Store) -> None:
+    for spec in SPECS[1:]:
+        save(store, spec, even(80, 60))
+    add_to_run(table, 0, 3.0)
+    (wrong,) = compare_with_table(read_listed_table(table), store).contradictions
+    assert wrong[1].endswith(" (by the stated scores of 1 of 3 runs, whose counts are not here)")
+
+
+def test_an_edited_run_leaves_the_true_value_of_an_edited_mean(pooled: Path, store: Store) -> None:
+    add_to_run(pooled, 1, 1.0)
+    value = json.loads(pooled.read_text())
+    actual, value["pooled"][0]["rows"][1]["hiou"] = value["pooled"][0]["rows"][1]["hiou"], 99.0
+    pooled.write_text(json.dumps(value))
+    ((_, text),) = compare_with_table(read_listed_table(pooled), store).contradictions
+    assert text.endswith(f"hIoU 99.000000 instead of {actual:.6f}")
+
+
 @pytest.mark.parametrize(
     ("metric", "heading"),
     [("hiou", "hIoU"), ("miou_seen", "S"), ("miou_unseen", "U"), ("hiou_difference", "ΔhIoU")],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.console import format_command, format_count, open_store, print_json, print_line, print_note
+from benchmark.cli.errors import format_message
 from benchmark.cli.options import AsJson, Overrides, read_overrides
 from benchmark.cli.out_files import make_out_folder
 from benchmark.utils.exit_codes import ExitCode
@@ -38,7 +39,8 @@ def test(
     """Check that a method keeps the contract and has no leaks. Needs no data; takes seconds per variant.
 
     One line per rule: ok, broken (with what was seen, on which line, and what to do), not applicable, or not checked
-    because of another broken rule. The exit code is 0 if no rule is broken, and 3 otherwise.
+    because of another broken rule. The exit code is 3 if a rule is broken, 1 if the result cannot be recorded for
+    tables, and 0 otherwise.
     """
     from benchmark.contract.check import make_subjects
     from benchmark.execution.runner import prepare_torch
@@ -49,12 +51,12 @@ def test(
     tested = [_test_variant(subject, is_shown=not as_json) for subject in subjects]
     if as_json:
         print_json([_describe_variant(variant) for variant in tested])
-    if not changes:
-        _save(open_store(context), name, tested, split=split)
-    broken = [variant for variant in tested if variant.broken]
-    if not as_json:
+    else:
         _print_verdict(open_store(context), name, tested, split=split)
-    raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES if broken else ExitCode.SUCCESS)
+    is_recorded = bool(changes) or _save(open_store(context), name, tested, split=split)
+    if any(variant.broken for variant in tested):
+        raise typer.Exit(ExitCode.FINISHED_WITH_FAILURES)
+    raise typer.Exit(ExitCode.SUCCESS if is_recorded else ExitCode.ERROR)
 
 
 def new(
@@ -136,8 +138,11 @@ def _describe_variant(variant: TestedVariant) -> dict[str, Any]:
     return {"variant": variant.variant, "is_kept": not variant.broken, "rules": rules}
 
 
-def _save(store: Store, name: str, tested: Sequence[TestedVariant], *, split: str) -> None:
-    """Save which rules an external method breaks; an included one is checked by the test suite."""
+def _save(store: Store, name: str, tested: Sequence[TestedVariant], *, split: str) -> bool:
+    """Save which rules an external method breaks; return whether that was possible, or else print why it was not.
+
+    An included method needs no record, as the test suite checks it.
+    """
     from benchmark.core.split import name_split
     from benchmark.planning.registry import compute_source_digest, simplify_name
     from benchmark.store.contract_record import ContractRecord, save_contract
@@ -150,4 +155,9 @@ def _save(store: Store, name: str, tested: Sequence[TestedVariant], *, split: st
         splits = dict.fromkeys(broken, name_split(split))
         title = name_method_file(method)
         record = ContractRecord(method=title, source_digest=digest, splits=splits, broken=broken)
-        save_contract(store.root, record)
+        try:
+            save_contract(store.root, record)
+        except OSError as error:
+            print_note(f"error: not recorded, so tables call this code untested: {format_message(error)}")
+            return False
+    return True

@@ -19,6 +19,7 @@ from benchmark.cli.console import (
     print_line,
     print_note,
 )
+from benchmark.cli.errors import format_message
 from benchmark.cli.estimates import describe_estimates, parse_memory_gb, print_estimates
 from benchmark.cli.options import AsJson
 from benchmark.cli.run_options import RunOptions, with_run_options
@@ -91,18 +92,24 @@ def plan(
 
     _check_options(estimate=estimate, device_memory=device_memory, without_files=without_files)
     store, request = open_store(context), options.make_request()
-    selection = _outline(request) if without_files else select_runs(request, store=store, notify=print_note)
+    unsaved: list[OSError] = []
+    if without_files:
+        selection = _outline(request)
+    else:
+        selection = select_runs(request, store=store, notify=print_note, on_unsaved=unsaved.append)
+    for error in unsaved:
+        print_note(f"not saved: {format_message(error)}")
     _warn_of_missing_engine(selection)
     resolved, rows = selection.named_plan, _estimate(selection, store, device_memory) if estimate else None
     if as_json:
         extra = {} if rows is None else {"estimate": describe_estimates(rows)}
-        print_json(_describe_selection(selection, store) | extra)
+        print_json(_describe_selection(selection, store, is_saved=selection.is_named and not unsaved) | extra)
         return
     print_selection(selection, store)
     if rows is not None:
         print_line()
         print_estimates(rows)
-    saved = f"saved as {resolved.study!r}; " if resolved is not None else ""
+    saved = f"saved as {resolved.study!r}; " if resolved is not None and not unsaved else ""
     print_note(f"{saved}run it with: {format_command(store, 'run', *options.list_words())}")
 
 
@@ -165,11 +172,11 @@ def print_selection(selection: Selection, store: Store) -> None:
     print_line(format_states(list(states.values())))
 
 
-def _describe_selection(selection: Selection, store: Store) -> dict[str, Any]:
+def _describe_selection(selection: Selection, store: Store, *, is_saved: bool) -> dict[str, Any]:
     """Return a plan and the state of each of its selected runs as JSON."""
     plan = {} if selection.plan is None else selection.plan.model_dump(mode="json")
     states = {run_id: store.run(run_id).read_state() for run_id in selection.ids}
-    return plan | {"is_saved": selection.is_named, "states": states}
+    return plan | {"is_saved": is_saved, "states": states}
 
 
 def _list_methods() -> tuple[list[dict[str, Any]], dict[str, str]]:

@@ -19,7 +19,8 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,27 @@ class Memo(FrozenModel):
     first_specs: tuple[RunSpec, ...]
 
 
+def raise_unsaved(error: OSError) -> None:
+    """Raise the error of a plan that cannot be written."""
+    raise error
+
+
 def plan_study(
-    study: Study, store: Store, *, keep: bool = True, place: str | None = None, rows_digest: str = ""
+    study: Study,
+    store: Store,
+    *,
+    keep: bool = True,
+    on_unsaved: Callable[[OSError], object] = raise_unsaved,
+    place: str | None = None,
+    rows_digest: str = "",
 ) -> PlannedStudy:
     """Return the runs of a study: from the cache if nothing has changed, else resolved, which needs torch.
 
     Args:
         study: Study with all its overrides.
         store: Store that holds the plans.
-        keep: Whether the plan and its memo are saved.
+        keep: Whether the plan and its memo are saved; a memo that cannot be written is left out.
+        on_unsaved: Function for the error if the plan cannot be written; by default, it is raised.
         place: Beginning of error messages; by default, the study is named.
         rows_digest: Digest of the rows of the paper's table that the study is made from; empty for any other study.
 
@@ -69,7 +82,7 @@ def plan_study(
         KeyError: A name is unknown; the message names the row and the nearest name.
         ValueError: A row cannot be resolved; the message names it.
         FileNotFoundError: The data are missing.
-        OSError: The plan cannot be written.
+        OSError: The plan cannot be written, unless `on_unsaved` takes the error.
     """
     key = _make_key(study)  # before any file is run: an edit in the meantime makes another key next time
     path = store.root / "plans" / f"{study.name}.memo"
@@ -80,11 +93,19 @@ def plan_study(
         planned = expand(study, place=place)
         memo = Memo(key=key, plan=planned.plan, first_specs=planned.first_specs)
         if keep and _is_covered(planned.first_specs):
-            write_text(path, memo.model_dump_json())
+            with suppress(OSError):  # the memo only saves time
+                write_text(path, memo.model_dump_json())
     plan = memo.plan.model_copy(update={"rows_digest": rows_digest})
     if keep:
-        store.write_plan(plan)
+        _save(plan, store, on_unsaved=on_unsaved)
     return PlannedStudy(plan, memo.first_specs)
+
+
+def _save(plan: Plan, store: Store, *, on_unsaved: Callable[[OSError], object]) -> None:
+    try:
+        store.write_plan(plan)
+    except OSError as error:
+        on_unsaved(error)
 
 
 def _read_memo(path: Path) -> Memo | None:

@@ -8,7 +8,7 @@ from benchmark.core.budget import Budget
 from benchmark.core.plan import PlannedStudy, PlanRow
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import Study
-from benchmark.planning.plan_cache import plan_study
+from benchmark.planning.plan_cache import plan_study, raise_unsaved
 from benchmark.store.store import Store
 
 
@@ -18,6 +18,7 @@ def plan_aloud(
     *,
     keep: bool,
     notify: Callable[[str], None],
+    on_unsaved: Callable[[OSError], object] = raise_unsaved,
     place: str | None = None,
     rows_digest: str = "",
 ) -> PlannedStudy:
@@ -30,12 +31,16 @@ def plan_aloud(
         store: Store that holds the plans.
         keep: Whether the plan and its memo are saved.
         notify: Function for one line at a time.
+        on_unsaved: Function for the error if the plan cannot be written; by default, it is raised.
         place: Beginning of error messages; by default, the study is named.
         rows_digest: Digest of the rows of the paper's table that the study is made from; empty for any other study.
     """
     old = store.read_plans()[0].get(study.name) if keep else None
-    planned = plan_study(study, store, keep=keep, place=place, rows_digest=rows_digest)
-    if old is not None and set(old.ids).isdisjoint(planned.plan.ids):
+    unsaved: list[OSError] = []
+    planned = plan_study(study, store, keep=keep, on_unsaved=unsaved.append, place=place, rows_digest=rows_digest)
+    for error in unsaved:
+        on_unsaved(error)
+    if old is not None and not unsaved and set(old.ids).isdisjoint(planned.plan.ids):
         count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
         kept = "its runs are kept: `table METHOD` shows them"
         notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; {kept}")

@@ -13,6 +13,7 @@ from benchmark.core.plan import Plan, PlannedStudy
 from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Study, list_studies
 from benchmark.core.table_name import TableName, is_paper_file, spell_paper
+from benchmark.planning.plan_cache import raise_unsaved
 from benchmark.planning.plan_notes import describe_weights, plan_aloud
 from benchmark.planning.registry import list_methods, load_recipe, simplify_name
 from benchmark.planning.requested_study import Request, is_study, make_requested_study
@@ -93,7 +94,12 @@ def _list_splits(specs: Iterable[RunSpec]) -> tuple[str, ...]:
 
 
 def select_runs(
-    request: Request, *, store: Store, keep: bool = True, notify: Callable[[str], None] = lambda text: None
+    request: Request,
+    *,
+    store: Store,
+    keep: bool = True,
+    notify: Callable[[str], None] = lambda text: None,
+    on_unsaved: Callable[[OSError], object] = raise_unsaved,
 ) -> Selection:
     """Resolve what a user asks for into runs.
 
@@ -102,10 +108,12 @@ def select_runs(
         store: Store that holds the plans.
         keep: Whether a plan that has a name is saved: that of a study, or of a method with sweeps or a name for it.
         notify: Function for notes: before planning, that there are many runs; after it, which seeds need none.
+        on_unsaved: Function for the error if the plan cannot be written; by default, it is raised.
 
     Raises:
         KeyError: A name is unknown; the message names the nearest.
         ValueError: The runs are impossible; the message says why.
+        OSError: The plan cannot be written, unless `on_unsaved` takes the error.
     """
     given, request = request.name, replace(request, name=locate_table(store, request.name))
     if request.plan_name in {*list_studies(), *list_methods()} - {request.name}:
@@ -116,10 +124,10 @@ def select_runs(
         _notify_size(study, notify)
         named = load_table(request.name) if is_table(request.name) else None
         digest, own = ("", ()) if named is None else (named.rows_digest, named.table.splits)
-        planned = plan_aloud(study, store, keep=keep, notify=notify, rows_digest=digest)
+        planned = plan_aloud(study, store, keep=keep, notify=notify, on_unsaved=on_unsaved, rows_digest=digest)
         table = spell_planned_table(given, study.name, request.splits, own=own)
         return replace(select_study(planned, seeds=request.seeds), table=table)
-    return _select_method(request, store=store, keep=keep, notify=notify)
+    return _select_method(request, store=store, keep=keep, notify=notify, on_unsaved=on_unsaved)
 
 
 def _check_own_name(name: str, source: str) -> None:
@@ -147,13 +155,20 @@ def _check_own_paper(name: TableName) -> None:
         raise ValueError(f"paper file {name.paper} has the name of an included paper, {path.stem!r}: rename the file")
 
 
-def _select_method(request: Request, *, store: Store, keep: bool, notify: Callable[[str], None]) -> Selection:
+def _select_method(
+    request: Request,
+    *,
+    store: Store,
+    keep: bool,
+    notify: Callable[[str], None],
+    on_unsaved: Callable[[OSError], object],
+) -> Selection:
     """Return the runs of a method."""
     study = make_requested_study(request)
     _notify_size(study, notify)
     is_named = bool(request.sweep) or request.plan_name is not None
     if is_named:
-        planned = plan_aloud(study, store, keep=keep, notify=notify, place="")
+        planned = plan_aloud(study, store, keep=keep, notify=notify, on_unsaved=on_unsaved, place="")
     else:
         from benchmark.planning.expand import expand  # needs torch
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -27,3 +30,12 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: str) -> CommandR
     out, err = capsys.readouterr()
     assert isinstance(ended.value.code, int)
     return CommandResult(ended.value.code, out, err)
+
+
+def refuse_writing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to replace any file, as a read-only file system does."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EROFS, f"cannot write {path}: {os.strerror(errno.EROFS)}")
+
+    monkeypatch.setattr("benchmark.utils.atomic_files.open_draft", refuse)

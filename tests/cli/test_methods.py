@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.shell import run_command
+from tests.cli.shell import refuse_writing, run_command
 
 FAULTY = "tests/contract/faulty_method.py"
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +34,17 @@ def test_a_kept_contract_ends_with_the_next_command(capsys: pytest.CaptureFixtur
     code, out, _ = run_command(capsys, "test", f"{FAULTY}/no fault")
     assert code == 0
     assert "1 variant: no rule is broken" in out and f"run '{FAULTY}/no fault' --split toybox" in out
+
+
+@pytest.mark.parametrize(("variant", "code"), [("no fault", 1), ("thaw", 3)])
+def test_a_result_that_cannot_be_recorded_is_printed_and_no_success(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, runs: Path, variant: str, code: int
+) -> None:
+    refuse_writing(monkeypatch)
+    result = run_command(capsys, "test", f"{FAULTY}/{variant}")
+    assert result.code == code and " rule" in "".join(result.out.splitlines()[-2:])
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"error: not recorded, so tables call this code untested: cannot write {runs}/contract/")
 
 
 def test_all_variants_are_tested_by_default(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

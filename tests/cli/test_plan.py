@@ -13,7 +13,7 @@ from benchmark.core.study import load_study
 from benchmark.planning.expand import expand
 from benchmark.store.store import Store
 from benchmark.utils.paths import ROOT
-from tests.cli.shell import TINY, run_command
+from tests.cli.shell import TINY, refuse_writing, run_command
 from tests.report.world import even, save
 
 Capsys = pytest.CaptureFixture[str]
@@ -38,6 +38,17 @@ def test_a_sweep_in_one_line_is_saved_and_run_by_the_printed_command(tmp_path: P
     assert "Tiny [scale=1]" in result.out and "Tiny [scale=2]" in result.out
     assert result.err.strip().endswith(f"run {TINY} --set scale=1,2 --name mine")
     assert [row.label for row in Store(tmp_path).read_plan("mine").rows] == ["Tiny [scale=1]", "Tiny [scale=2]"]
+
+
+def test_a_plan_that_cannot_be_saved_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capsys
+) -> None:
+    refuse_writing(monkeypatch)
+    command = ("--runs", str(tmp_path), "plan", TINY, "--set", "scale=1,2", "--name", "mine")
+    code, out, err = run_command(capsys, *command)
+    assert (code, "Tiny [scale=2]" in out) == (0, True)
+    assert f"not saved: cannot write {tmp_path}/plans/mine.json: Read-only file system" in err
+    assert json.loads(run_command(capsys, *command, "--json").out)["is_saved"] is False
 
 
 def test_some_seeds_of_a_study_are_shown_and_the_whole_study_is_saved(tmp_path: Path, capsys: Capsys) -> None:

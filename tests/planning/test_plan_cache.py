@@ -273,3 +273,12 @@ def test_an_unchanged_sweep_is_not_resolved_again(store: Store, resolved: list[s
     assert plan_study(study, store) == plan_study(study, store)
     plan_study(_study(sweep={"scale": [0.5, 3.0]}), store)
     assert resolved == ["tiny", "tiny"]
+
+
+def test_a_memo_that_cannot_be_written_is_left_out(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise OSError(f"cannot write {path}")
+
+    monkeypatch.setattr("benchmark.planning.plan_cache.write_text", refuse)
+    plan_study(_study(), store)
+    assert store.list_plans() == ["tiny"] and not list(store.root.rglob("*.memo"))

@@ -17,7 +17,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from benchmark.utils.drafts import make_draft_path
-from benchmark.utils.frozen_model import OLD_FORMAT, FrozenModel
+from benchmark.utils.frozen_model import OTHER_FORMAT, FrozenModel
 from benchmark.utils.validation_errors import describe_first_error
 
 UNSUPPORTED = {
@@ -109,7 +109,7 @@ def read_value(kind: type[Value], path: Path) -> Value:
     except OSError as error:
         raise UnreadableError(describe_unreadable(path, error)) from error
     except ValidationError as error:
-        if error.errors()[0]["type"] == OLD_FORMAT:
+        if error.errors()[0]["type"] == OTHER_FORMAT:
             raise ValueError(f"{path} {error.errors()[0]['msg']}") from error
         problem = describe_first_error(error, kind)
         raise ValueError(f"{path} is broken ({problem}): restore it, or move it away") from error

@@ -19,8 +19,10 @@ FORMAT = 3
 Part of every run's identity: with another number, all runs are others. A new number is needed if a default of the core
 (budget, split, protocol) changes, because fields at their default are not part of the identity.
 """
-OLD_FORMAT = "old_format"
+OTHER_FORMAT = "other_format"
 """Type of the validation error for a file of another version."""
+BAD_FORMAT = "bad_format"
+"""Type of the validation error for a file without a format number, or with another value in its place."""
 
 
 class FrozenModel(IdentifiedModel):
@@ -78,14 +80,28 @@ class VersionedModel(FrozenModel):
     @model_validator(mode="before")
     @classmethod
     def _check_format(cls, fields: Any, info: ValidationInfo) -> Any:
-        if info.mode == "json" and isinstance(fields, Mapping) and fields.get("format") != _get_format(cls):
-            message = f"was written by an older version of chimera-bench; {cls.renewal}"
-            raise PydanticCustomError(OLD_FORMAT, "{message}", {"message": message})
+        if info.mode == "json" and isinstance(fields, Mapping):
+            _check_number(fields.get("format"), expected=cls.model_fields["format"].default, renewal=cls.renewal)
         return fields
 
 
-def _get_format(kind: type[VersionedModel]) -> int:
-    return int(kind.model_fields["format"].default)
+def _check_number(number: Any, *, expected: int, renewal: str) -> None:
+    """Check the format number of a file; None if it has none.
+
+    Raises:
+        PydanticCustomError: The number is another one, or none; the message says what that means.
+    """
+    if number == expected:
+        return
+    if type(number) is not int:
+        found = f"its format is {number!r}, expected {expected}"
+        message = "it has no format number, which all versions but the first write" if number is None else found
+        raise PydanticCustomError(BAD_FORMAT, "{message}", {"message": message})
+    if number < expected:
+        message = f"was written by an older version of chimera-bench; {renewal}"
+    else:
+        message = f"was written by a newer version of chimera-bench (format {number}, not {expected}): update this one"
+    raise PydanticCustomError(OTHER_FORMAT, "{message}", {"message": message})
 
 
 def explain_renamed(old: str, new: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -210,11 +211,27 @@ def test_another_spec_in_a_run_folder_is_refused(run: RunFolder) -> None:
 def test_files_of_an_older_version_are_refused_in_one_line(store: Store, run: RunFolder) -> None:
     save(store, SPEC, even(80, 60))
     fields = json.loads(run.record_path.read_text())
-    del fields["format"], fields["spec"]["format"]
+    fields["format"] = fields["spec"]["format"] = 2
     fields["spec"]["limit"] = fields["spec"].pop("max_images")
     run.record_path.write_text(json.dumps(fields))
     problem = run.read_snapshot().problem
     assert problem == f"{run.record_path} was written by an older version of chimera-bench; run it again"
+
+
+def test_a_file_of_a_newer_version_asks_for_an_update(store: Store, run: RunFolder) -> None:
+    save(store, SPEC, even(80, 60))
+    run.record_path.write_text(json.dumps(json.loads(run.record_path.read_text()) | {"format": 99}))
+    problem = "was written by a newer version of chimera-bench (format 99, not 3): update this one"
+    assert run.read_snapshot().problem == f"{run.record_path} {problem}"
+
+
+@pytest.mark.parametrize(("number", "found"), [(None, "it has no format number, "), ("3", "its format is '3', ")])
+def test_a_file_that_no_version_wrote_is_broken(run: RunFolder, number: object, found: str) -> None:
+    path = run.write_spec(SPEC)
+    path.write_text(json.dumps({"a": 1, "format": number} if number else {"a": 1}))
+    with pytest.raises(ValueError, match=re.escape(f"is broken ({found}")) as caught:
+        run.read_spec()
+    assert str(caught.value).endswith("restore it, or move it away")
 
 
 def test_drafts_of_dead_processes_are_swept_when_an_attempt_begins(run: RunFolder) -> None:

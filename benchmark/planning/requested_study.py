@@ -138,6 +138,6 @@ def is_study(name: str) -> bool:
     if name in studies:
         return True
     is_whole = is_path_like(name) or Path(name).is_dir()
-    if missing := explain_missing_table(name):
-        raise KeyError(missing)
+    if about_paper := explain_missing_table(name) or explain_whole_paper(name):
+        raise KeyError(about_paper)
     raise KeyError(explain_missing_method("method or study", name if is_whole else method, [*methods, *studies]))

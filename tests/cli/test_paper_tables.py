@@ -104,6 +104,14 @@ def test_misspelt_tables_columns_and_splits_are_named_with_the_nearest(
     assert "did you mean 'toybox'" in run_command(capsys, *runs, "table", paper, "--split", "toybx").err
 
 
+@pytest.mark.parametrize("command", ["plan", "run", "missing", "submit -c local", "speed pace", "table", "status"])
+def test_a_paper_alone_is_answered_with_its_tables(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, err = run_command(capsys, "--runs", str(tmp_path / "runs"), *command.split(), "chimera-seg")
+    assert code == 1 and "'chimera-seg' is a paper: give one of its tables: chimera-seg/main, " in err
+
+
 def test_missing_runs_are_a_study_with_the_same_ids(
     paper: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,9 @@ from benchmark.core.study import Study
 from benchmark.planning.plan_cache import plan_study, raise_unsaved
 from benchmark.store.store import Store
 
+ITERATIONS = "budget.iterations"
+"""Override that methods without training have no use for."""
+
 
 def plan_aloud(
     study: Study,
@@ -44,9 +47,15 @@ def plan_aloud(
         count = f"{len(old.ids)} other run{'s' * (len(old.ids) != 1)}"
         kept = "its runs are kept: `table METHOD` shows them"
         notify(f"the plan {study.name!r} of {count} ({old.title}) is replaced; {kept}")
-    for line in (*_describe_equal_rows(planned), *describe_weights(planned)):
+    for line in describe_planned(planned):
         notify(line)
     return planned
+
+
+def describe_planned(planned: PlannedStudy) -> Iterator[str]:
+    """Yield one line about each thing in a plan that may not be what its user meant."""
+    yield from _describe_unused_budgets(planned)
+    yield from describe_weights(planned)
 
 
 def describe_weights(planned: PlannedStudy) -> Iterator[str]:
@@ -61,16 +70,25 @@ def describe_weights(planned: PlannedStudy) -> Iterator[str]:
         yield f"{spec.method} starts from {spec.weights.name}, {further}: what it was trained on is not known here"
 
 
-def _describe_equal_rows(planned: PlannedStudy) -> Iterator[str]:
-    """Yield one line about each group of rows without training that differ in the training budget only."""
+def _describe_unused_budgets(planned: PlannedStudy) -> Iterator[str]:
+    """Yield one line about each group of rows without training that differ in the training budget only, or have one."""
     groups: dict[str, list[tuple[PlanRow, RunSpec]]] = {}
     for row, spec in zip(planned.plan.rows, planned.first_specs, strict=True):
         if row.is_deterministic:  # so that nothing is trained, see Traits
             groups.setdefault(_identify(spec), []).append((row, spec))
+    unused: dict[str, None] = {}
     for group in groups.values():
+        method, spec = group[0][0].method, group[0][1]
         if len(group) > 1:
             labels = ", ".join(row.label for row, _ in group)
-            yield f"{group[0][0].method} trains nothing, so these rows get equal numbers: {labels}"
+            yield f"{method} trains nothing, so these rows get equal numbers: {labels}"
+        elif spec.budget.iterations and ITERATIONS in spec.overrides:
+            unused[method] = None
+    for method in unused:
+        yield (
+            f"{method} trains nothing (Supervision.NONE): {ITERATIONS} has no effect on its numbers, but its runs are "
+            "others than those without this setting: leave it out to share them"
+        )
 
 
 def _identify(spec: RunSpec) -> str:

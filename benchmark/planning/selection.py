@@ -14,12 +14,11 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import STUDIES, Study, list_studies
 from benchmark.core.table_name import TableName, is_paper_file, spell_paper
 from benchmark.planning.plan_cache import raise_unsaved
-from benchmark.planning.plan_notes import describe_weights, plan_aloud
-from benchmark.planning.registry import list_methods, load_recipe, simplify_name
+from benchmark.planning.plan_notes import describe_planned, plan_aloud
+from benchmark.planning.registry import list_methods
 from benchmark.planning.requested_study import Request, is_study, make_requested_study
 from benchmark.store.store import Store
 from benchmark.store.stored_papers import locate_table
-from benchmark.utils.method_names import split_method
 
 LARGE = 2000
 """Number of runs from which on a study says its size before it is planned, which may take minutes."""
@@ -173,23 +172,13 @@ def _select_method(
         from benchmark.planning.expand import expand  # needs torch
 
         planned = expand(study, place="")
-        for line in describe_weights(planned):
+        for line in describe_planned(planned):
             notify(line)
     selection = select_study(planned)
     if len(study.seeds) > 1 and all(row.is_deterministic for row in planned.plan.rows):
         notify(f"{request.name} gives the same result with every seed: only seed {study.seeds[0]} is run")
-    if request.overrides.get("budget.iterations") and _trains_nothing(request.name):
-        notify(f"{request.name} trains nothing (Supervision.NONE): budget.iterations has no effect")
     name = selection.name if is_named else planned.first_specs[0].method
     return replace(selection, name=name, is_named=is_named)
-
-
-def _trains_nothing(method: str) -> bool:
-    """Return whether a method learns from no targets, whatever its budget is."""
-    from benchmark.core.method import Supervision  # needs torch
-
-    recipe = load_recipe(simplify_name(split_method(method)[0]))
-    return recipe.traits.supervision is Supervision.NONE
 
 
 def _notify_size(study: Study, notify: Callable[[str], None]) -> None:

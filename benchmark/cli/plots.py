@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,9 +65,13 @@ def plot(
     order = read_option("--sort", sort, GIVE_KEY)
     keys = split_keys("--format", formats)
     chosen = read_option("--select", select, "give targets, 'difference:ROW', 'first N', or ids with commas")
-    parts = list(_list_parts(store, plan, is_by_split=by_split)) if images or chosen else []
-    if parts:  # without segmentations, torch is not imported
-        check_segmentations(store, parts, select=chosen, baseline=reference)
+    parts: Sequence[Plan] = ()
+    if images or chosen:  # without segmentations, torch is not imported
+        from benchmark.qualitative.drawn_splits import choose_drawn_splits
+
+        parts = choose_drawn_splits(
+            store, plan, is_by_split=by_split, select=chosen, baseline=reference, notify=print_note
+        )
         if not overwrite:
             check_new_figures(_list_sheets(parts, out, keys))
     draw = partial(write_figures, store, plan, out, convention=convention, baseline=reference, sort=order)
@@ -112,7 +116,9 @@ def write_figures(
 
 def write_segmentations(store: Store, plan: Plan, out: Path) -> list[Path]:
     """Draw predictions for a few images, print which rows are left out, and return the files."""
-    return _write_galleries(store, list(_list_parts(store, plan, is_by_split=False)), out)
+    from benchmark.qualitative.drawn_splits import choose_drawn_splits
+
+    return _write_galleries(store, choose_drawn_splits(store, plan, notify=print_note), out)
 
 
 def _write_galleries(
@@ -124,7 +130,7 @@ def _write_galleries(
     baseline: str = "",
     formats: Sequence[str] = (),
 ) -> list[Path]:
-    """Draw predictions on every split of `_list_parts`, see `write_segmentations`."""
+    """Draw predictions on every split of `choose_drawn_splits`, see `write_segmentations`."""
     from benchmark.cli.predict import predict_row
     from benchmark.qualitative.gallery import draw_gallery
     from benchmark.report.figures.style import FORMATS
@@ -164,34 +170,3 @@ def _list_sheet_folders(parts: Sequence[Plan], out: Path) -> list[Path]:
     if len(parts) == 1:
         return [out]
     return [out / name for name in name_folders([part.rows[0].split for part in parts])]
-
-
-def check_segmentations(store: Store, parts: Sequence[Plan], *, select: str, baseline: str) -> None:
-    """Check that the images of segmentations can be chosen, before anything is drawn.
-
-    Args:
-        store: Store that holds the runs.
-        parts: One plan per split that is drawn.
-        select: Images, as the user gave them.
-        baseline: Baseline, as the user gave it.
-
-    Raises:
-        KeyError: A row or image is unknown.
-        ValueError: No image can be chosen as asked.
-    """
-    from benchmark.qualitative.gallery import choose_sheet
-
-    for part in parts:
-        choose_sheet(store, part, select=select, baseline=baseline)
-
-
-def _list_parts(store: Store, plan: Plan, *, is_by_split: bool) -> Iterator[Plan]:
-    """Yield one plan per split whose segmentations are drawn: of splits that figures take the mean over, one."""
-    from benchmark.report.pools import choose_splits
-    from benchmark.report.rows import read_rows
-
-    splits, notes = (plan.splits, []) if is_by_split else choose_splits(read_rows(store, plan))
-    for text in notes:
-        print_note(text)
-    for split in splits:
-        yield plan.model_copy(update={"rows": tuple(row for row in plan.rows if row.split == split)})

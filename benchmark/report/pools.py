@@ -71,25 +71,20 @@ def pool_groups(groups: Sequence[RowGroup[Row]]) -> PooledGroups:
     return PooledGroups(sorted(pooled, key=lambda group: _find_place(group, groups)), obstacles)
 
 
-def choose_splits(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """Return the splits of figures that are of one split, and a note on every choice among several.
+def group_splits(rows: Sequence[Row]) -> list[list[str]]:
+    """Return the splits of figures that are of one split, in groups that figures take the mean over.
 
-    Of a group over several splits, it is the first on which the most rows are done.
+    Those of a group on which the most rows are done come first. A split is in the first group that has it.
 
     Args:
         rows: Rows as `rows.read_rows` returns them.
     """
-    splits, notes = [], []
+    splits: list[list[str]] = []
     for group in pool_groups(group_rows(rows)).groups:
         parts = group.splits if isinstance(group, PooledGroup) else (group,)
-        names = [part.rows[0].split for part in parts]
-        done = [sum(bool(row.done) for row in part.rows) for part in parts]
-        splits.append(names[done.index(max(done))])
-        if len(parts) > 1:
-            notes.append(
-                f"segmentations are those of {splits[-1]}, one of {len(parts)} splits; --split NAME takes another"
-            )
-    return list(dict.fromkeys(splits)), notes
+        ordered = sorted(parts, key=lambda part: -sum(bool(row.done) for row in part.rows))
+        splits.append([part.rows[0].split for part in ordered])
+    return [list(names) for names in dict.fromkeys(map(tuple, splits))]
 
 
 def _partition(groups: Sequence[RowGroup[Row]]) -> list[list[RowGroup[Row]]]:

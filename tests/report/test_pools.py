@@ -13,7 +13,7 @@ from benchmark.core.protocol import Protocol
 from benchmark.core.run_record import ImportedLabels
 from benchmark.report.imported import describe_imported
 from benchmark.report.pooled_rows import PooledRow
-from benchmark.report.pools import choose_splits
+from benchmark.report.pools import group_splits
 from benchmark.report.rows import read_rows
 from benchmark.report.split_names import list_splits, name_splits, shorten_splits
 from benchmark.report.study_results import StudyResults, collect_results
@@ -189,11 +189,10 @@ def test_ranks_over_splits_allow_what_the_intervals_allow(tmp_path: Path) -> Non
     assert [rank and (rank.low, rank.high) for rank in ranks] == [(1, 2), (1, 2), (3, 3)]
 
 
-def test_segmentations_of_several_splits_are_those_of_the_most_complete_one(tmp_path: Path) -> None:
+def test_of_splits_that_are_one_group_the_most_complete_comes_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
     plan = plan_splits(save_splits(store, "paper", ALL), save_splits(store, "other", {1: 0, 2: 0}))
-    splits, notes = choose_splits(read_rows(store, plan))
-    assert splits == ["toybox@2-s0-01"] and "one of 3 splits" in notes[0]
+    assert group_splits(read_rows(store, plan)) == [["toybox@2-s0-01", "toybox@2-s0-02", "toybox@2-s0-00"]]
 
 
 def test_names_of_splits_do_not_repeat_what_they_share() -> None:

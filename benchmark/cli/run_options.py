@@ -22,15 +22,18 @@ A study file, chimera-bench run FILE.yaml:
 
 \b
   title: Weight of SGD
-  split: toybox                      # or a list of splits
+  split: toybox                    # or a list of splits
   seeds: [0, 1, 2]
-  rows: [chimera_seg/Chimera-Seg]    # or {{method: ..., set: {{...}}, label: ..., seeds: [...]}}
-  sweep: {{sgd.weight: [0.5, 1, 2]}}   # a row for every combination of the lists
+  rows:
+    - chimera_seg/Chimera-Seg      # or {{method: ..., set: {{...}}, label: ...}}
+  sweep:
+    sgd.weight: [0.5, 1, 2]        # a row for every combination of the lists
 
 The same grid in one line:
 
 \b
-  chimera-bench run chimera_seg/Chimera-Seg --set sgd.weight=0.5,1,2 --seed 0 --seed 1 --seed 2
+  chimera-bench run chimera_seg/Chimera-Seg --set sgd.weight=0.5,1,2 \\
+      --seed 0 --seed 1 --seed 2
 
 All fields, labels, and how commas are read:
 

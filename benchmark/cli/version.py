@@ -11,13 +11,12 @@ from benchmark.cli.console import print_line
 
 
 def describe_version() -> str:
-    """Return one line: the version of this package with its commit, if it is a checkout, and of Python and torch."""
+    """Return a line on this package, with its commit if it is a checkout, and one on Python and torch."""
     from benchmark.store.environment import find_commit
 
     commit = find_commit()
-    words = [f"chimera-bench {_read_version('chimera-bench')}" + (f" (commit {commit})" if commit else "")]
-    words += [f"Python {platform.python_version()}", f"torch {_read_version('torch')}"]
-    return ", ".join(words)
+    own = f"chimera-bench {_read_version('chimera-bench')}" + (f" (commit {commit})" if commit else "")
+    return f"{own}\nPython {platform.python_version()}, torch {_read_version('torch')}"
 
 
 def print_version(is_wanted: bool) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.main import get_command
 
-from benchmark.cli.main import SECTIONS
+from benchmark.cli.main import SECTIONS, app
+from benchmark.utils.paths import ROOT
 from tests.cli.shell import run_command
 
 
@@ -25,12 +29,27 @@ def test_help_lists_every_command_under_its_heading_in_the_order_of_a_day(capsys
 def test_the_version_names_commit_python_and_torch(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmark.store.environment.find_commit", lambda: "abc123")
+    monkeypatch.setattr("benchmark.store.environment.find_commit", lambda: "a" * 40)
     code, out, _ = run_command(capsys, "--version")
-    pattern = (
-        rf"chimera-bench \d+\.\d+\.\d+ \(commit abc123\), Python {platform.python_version()}, torch \d+\.\d+\.\d+.*\n"
-    )
-    assert code == 0 and re.fullmatch(pattern, out)
+    own = rf"chimera-bench \d+\.\d+\.\d+ \(commit {'a' * 40}\)"
+    pattern = rf"{own}\nPython {platform.python_version()}, torch \d+\.\d+\.\d+.*\n"
+    assert code == 0 and re.fullmatch(pattern, out) and max(map(len, out.splitlines())) <= 80
+
+
+def _list_commands(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of a command and of all commands in it."""
+    yield words
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _list_commands(inner, (*words, name))
+
+
+@pytest.mark.parametrize("words", tuple(_list_commands(get_command(app))), ids=" ".join)
+def test_the_help_of_every_command_fits_80_columns(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = run_command(capsys, *words, "--help").out.splitlines()
+    assert lines and [line for line in lines if len(line) > 80 and str(ROOT) not in line] == []
 
 
 def test_outside_a_checkout_the_version_names_no_commit(

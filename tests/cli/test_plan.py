@@ -61,7 +61,7 @@ def test_run_plan_and_submit_take_the_same_options(capsys: Capsys) -> None:
     names = ("--split", "--protocol", "--seed", "--set", "--engine", "--max-images", "--name")
     helps = [run_command(capsys, command, "--help").out for command in ("run", "plan", "submit")]
     assert all(name in text for text in helps for name in names)
-    assert all("sweep: {sgd.weight: [0.5, 1, 2]}" in text and "--set sgd.weight=0.5,1,2" in text for text in helps)
+    assert all("sgd.weight: [0.5, 1, 2]" in text and "--set sgd.weight=0.5,1,2" in text for text in helps)
 
 
 def write_peers(folder: Path, *, splits: list[str]) -> str:

@@ -10,6 +10,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.core.study import Study
 from benchmark.planning.plan_cache import plan_study, raise_unsaved
 from benchmark.store.store import Store
+from benchmark.utils.did_you_mean import join_names
 
 ITERATIONS = "budget.iterations"
 """Override that methods without training have no use for."""
@@ -80,7 +81,7 @@ def _describe_unused_budgets(planned: PlannedStudy) -> Iterator[str]:
     for group in groups.values():
         method, spec = group[0][0].method, group[0][1]
         if len(group) > 1:
-            labels = ", ".join(row.label for row, _ in group)
+            labels = join_names(row.label for row, _ in group)
             yield f"{method} trains nothing, so these rows get equal numbers: {labels}"
         elif spec.budget.iterations and ITERATIONS in spec.overrides:
             unused[method] = None

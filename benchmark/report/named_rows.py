@@ -25,6 +25,7 @@ from benchmark.store.stored_papers import find_table
 from benchmark.store.unknown_names import explain_unknown
 from benchmark.utils.did_you_mean import list_names
 from benchmark.utils.forked_map import map_forked
+from benchmark.utils.method_names import split_method
 
 VariantLister = Callable[[str], Sequence[str]]
 """Function from the name or file of a method to its variants."""
@@ -153,7 +154,12 @@ def _find_rows(store: Store, name: str, list_variants: VariantLister, notify: No
         if broken:
             notify(f"left out of {name}, as neither record nor spec can be read: {list_names(name, broken)}")
         return _Part(name, name, [*_group_seeds(specs, list_variants), *unreadable])
-    ids = find_ids(store, name)
+    try:
+        ids = find_ids(store, name)
+    except KeyError as error:
+        if "/" in name and find_method(store, split_method(name)[0]):  # so that its variants are known
+            raise KeyError(explain_unknown(store, name)) from error
+        raise
     if ids:
         return _read_runs(store, name, ids, list_variants)
     raise KeyError(explain_unknown(store, name))

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from benchmark.core.split import name_split
-from benchmark.utils.did_you_mean import list_names
+from benchmark.utils.did_you_mean import find_near_name, list_names
 
 RowT = TypeVar("RowT")
 
@@ -22,13 +22,15 @@ def select_on_split(rows: Sequence[RowT], split: str, read: Callable[[RowT], str
         place: Place of the rows in words, for the message.
 
     Raises:
-        KeyError: No row is on the split; the message says where there are rows.
+        KeyError: No row is on the split; the message names the nearest and says where there are rows.
     """
     wanted = split if set(split) & set("*?[") else name_split(split)
     kept = [row for row in rows if not split or fnmatchcase(read(row), wanted)]
     if not kept:
-        splits = list_names(wanted, dict.fromkeys(map(read, rows)))
-        raise KeyError(f"{place} has no row on split {wanted!r}; there are rows on: {splits}")
+        splits = dict.fromkeys(map(read, rows))
+        near = find_near_name(wanted, [*splits, *(f"{name.partition('@')[0]}@*" for name in splits if "@" in name)])
+        hint = "; there" if near is None else f"; did you mean {near!r}? There"
+        raise KeyError(f"{place} has no row on split {wanted!r}{hint} are rows on: {list_names(wanted, splits)}")
     return kept
 
 

@@ -8,6 +8,7 @@ from benchmark.core.run_spec import RunSpec
 from benchmark.store.exact_names import read_spec
 from benchmark.store.store import Store
 from benchmark.utils.did_you_mean import find_near_name
+from benchmark.utils.method_names import name_method_file, split_method
 
 SHOWN_NAMES = 12
 """Names that a message lists."""
@@ -28,7 +29,8 @@ def explain_unknown(store: Store, name: str) -> str:
         return f"table {name!r} was never planned in {store.root}, but with other settings: {', '.join(changed)}"
     words = _list_run_words(name) if kind == "table" else [name]
     is_unplanned, begin = bool(kind) and name not in plans, store.format_command("run", *words)
-    method, _, variant = name.partition("/")
+    path, variant = split_method(name)
+    method = name_method_file(path) if path.endswith(".py") else path
     variants = list(dict.fromkeys(spec.variant for spec in specs if spec.method == method))
     if not variants and (missing := explain_missing_table(name)):
         return missing

@@ -11,6 +11,8 @@ SHOWN_NAMES = 30
 """Largest number of known names that a message lists."""
 SHOWN_NEAR = 12
 """Largest number of names that a message lists beside other words."""
+SURE_BEGINNING = 3
+"""Smallest length of a name that is suggested what begins with it."""
 
 
 def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
@@ -25,13 +27,23 @@ def explain_unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = find_near_name(name, names)
     hint = f"; did you mean {near!r}?" if near is not None else "."
     more = f", … and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
-    return f"no {kind} {name!r}{hint} There are: {', '.join(names[:SHOWN_NAMES]) or 'none'}{more}"
+    return f"no {kind} {name!r}{hint} There are: {join_names(names[:SHOWN_NAMES]) or 'none'}{more}"
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Return names in one text with commas; names with commas of their own are quoted."""
+    return ", ".join(repr(name) if "," in name and name[0] not in "'\"" else name for name in names)
 
 
 def find_near_name(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name nearest to an unknown one, whatever its case; None if none is near."""
+    """Return the known name nearest to an unknown one, whatever its case; None if none is near.
+
+    Of a name that is the beginning of others and near to none, the shortest of them is returned.
+    """
     folded = {known_name.casefold(): known_name for known_name in known}
     near = get_close_matches(name.casefold(), folded, n=1, cutoff=0.5)
+    if not near and len(name) >= SURE_BEGINNING:
+        near = sorted((text for text in folded if text.startswith(name.casefold())), key=len)
     return folded[near[0]] if near else None
 
 
@@ -45,10 +57,10 @@ def list_names(name: str, known: Iterable[str]) -> str:
     names = list(known)
     more = len(names) - SHOWN_NEAR
     if more <= 0:
-        return ", ".join(names)
+        return join_names(names)
     matcher = SequenceMatcher(b=name.casefold())
     near = sorted(names, key=lambda other: -_compare(matcher, other.casefold()))  # equally near ones in their order
-    return f"{', '.join(near[:SHOWN_NEAR])} and {more} more"
+    return f"{join_names(near[:SHOWN_NEAR])} and {more} more"
 
 
 def _compare(matcher: SequenceMatcher[str], name: str) -> float:

@@ -81,7 +81,7 @@ def test_long_lists_of_rows_are_cut_to_those_nearest_to_the_name(tmp_path: Path)
         find_runs(store, "raw 17", plan=plan)
     with pytest.raises(KeyError, match=r"'demo' stands for 20 rows, .* and 8 more\)"):
         find_runs(store, "demo")
-    with pytest.raises(KeyError, match=r"there are rows on: s01, .* and 8 more"):
+    with pytest.raises(KeyError, match=r"here are rows on: s01, .* and 8 more"):
         select_on_split([f"s{number:02}" for number in range(20)], "s01x", str, place="demo")
 
 

@@ -224,6 +224,8 @@ def test_the_caption_of_imported_rows_has_their_names(tmp_path: Path) -> None:
     [
         (["spnet"], "", r"no study, method or run 'spnet'; .* holds study demo, method demo"),
         (["demo/papre"], "", r"no variant of demo 'papre'; did you mean 'paper'\? .* holds runs of: 'no SGD', 'paper'"),
+        (["./demo.py/papre"], "", r"no variant of demo 'papre'; did you mean 'paper'\?"),
+        (["demo"], "toybx", r"no row on split 'toybx'; did you mean 'toybox'\? There are rows on: toybox"),
         (["demo"], "voc12", r"demo in .* has no row on split 'voc12'; there are rows on: toybox"),
         (
             ["ablations"],
@@ -239,6 +241,16 @@ def test_a_name_of_nothing_is_refused_with_what_there_is(
     store.write_plan(two_rows(store))
     with pytest.raises(KeyError, match=message):
         make_plan(store, names, split=split)
+
+
+def test_the_beginning_of_a_variant_on_several_splits_is_answered_with_the_variant(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for split in ("toybox", "toybox_tune"):
+        save(store, spec_of("Patch adapter", split=split), even(80, 60))
+    with pytest.raises(KeyError, match=r"no variant of demo 'Patch'; did you mean 'Patch adapter'\?"):
+        make_plan(store, ["demo/Patch"])
+    with pytest.raises(KeyError, match=r"no row on split 'toybx@\*'; did you mean 'toybox'"):
+        make_plan(store, ["demo"], split="toybx@*")
 
 
 def test_a_study_whose_name_goes_on_is_suggested_before_a_similar_one(tmp_path: Path) -> None:

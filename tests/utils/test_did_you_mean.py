@@ -13,6 +13,7 @@ from benchmark.utils.did_you_mean import (
     explain_missing_file,
     explain_missing_yaml,
     explain_unknown_name,
+    find_near_name,
     list_names,
 )
 
@@ -28,6 +29,18 @@ def test_of_many_names_the_nearest_are_listed() -> None:
     assert list_names("row 3", names[:SHOWN_NEAR]) == ", ".join(names[:SHOWN_NEAR])
     assert list_names("ROW 16", names).startswith("row 16, row 1, row 6, ")
     assert list_names("ROW 16", names).endswith(" and 5 more")
+
+
+def test_names_with_commas_are_quoted_in_lists() -> None:
+    names = ["no CSH, two-layer MLP", "no SGD"]
+    assert explain_unknown_name("row", "x", names) == "no row 'x'. There are: 'no CSH, two-layer MLP', no SGD"
+    assert list_names("x", names) == "'no CSH, two-layer MLP', no SGD"
+    assert list_names("x", ["'a, b' on toybox"]) == "'a, b' on toybox"
+
+
+def test_the_beginning_of_a_long_name_is_completed() -> None:
+    known = ["Patch adapter with a wide window", "Patch adapter with depth"]
+    assert find_near_name("patch", known) == known[1] and find_near_name("pa", known) is None
 
 
 def test_what_lies_at_a_path_that_is_no_file_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from benchmark.evaluation.stats import Interval
 from benchmark.report.figures.glyphs import FONT
 from benchmark.report.figures.single_pass_figure import SinglePassFigure
 from benchmark.utils.atomic_files import open_draft
+from benchmark.utils.did_you_mean import explain_unknown_name
 
 COLUMN_IN = 3.4
 """Width of a column of a two-column paper; a page is two columns and the gap."""
@@ -128,11 +129,11 @@ def check_formats(formats: Sequence[str]) -> None:
     """Check that figures can be saved in some formats.
 
     Raises:
-        ValueError: A format is unknown.
+        ValueError: A format is unknown; the message names the nearest.
     """
     unknown = [name for name in formats if name not in _METADATA]
     if unknown:
-        raise ValueError(f"no figure format {unknown[0]!r}; there are: {', '.join(_METADATA)}")
+        raise ValueError(explain_unknown_name("figure format", unknown[0], _METADATA))
 
 
 def _choose_resolution(figure: Figure) -> float:

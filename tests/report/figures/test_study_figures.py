@@ -140,8 +140,8 @@ def test_drawing_leaves_the_settings_of_matplotlib_unchanged(tmp_path: Path) -> 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path / "runs")
-    with pytest.raises(ValueError, match="no figure format 'gif'; there are: pdf, png, svg"):
-        draw_bars(read_rows(store, two_rows(store)), tmp_path, formats=["gif"])
+    with pytest.raises(ValueError, match=r"no figure format 'pgn'; did you mean 'png'\? There are: pdf, png, svg"):
+        draw_bars(read_rows(store, two_rows(store)), tmp_path, formats=["pgn"])
 
 
 def test_losses_are_grouped_at_iterations_that_all_runs_report() -> None:

@@ -49,7 +49,7 @@ def prepare(
         print_note(f"{len(outcome.broken)} broken originals: replace them and run the same command again")
         raise typer.Exit(ExitCode.ERROR)
     dataset = run.PREPARATIONS[what].dataset
-    print_line(f"Check the result: chimera-bench data check {dataset} --root {out}")
+    print_line(f"Check the result: chimera-bench --data {out} data check {dataset}")
 
 
 @contextmanager

@@ -45,12 +45,12 @@ def open_dataset(name: str) -> Dataset:
 def describe_absence(spec: DatasetSpec) -> str:
     """Return a one-line message about a dataset that was not found: where it was looked for and what to do."""
     roots = dict.fromkeys(root for layout in spec.layouts.values() for root in layout.roots if root != ".")
-    advice = f"for details: chimera-bench data check {spec.name} --root DIR"
+    advice = f"for details: chimera-bench data check {spec.name}"
     folders = list_data_folders()
     if not folders:
         return (
             f"dataset {spec.name!r} needs a data folder: pass --data DIR or set {DATA_VARIABLE}=DIR, where DIR "
-            f"contains {' or '.join(roots)}; {advice}"
+            f"contains {' or '.join(roots)}; {advice} --root DIR"
         )
     searched = os.pathsep.join(map(str, folders))
     return (

@@ -24,7 +24,7 @@ def test_the_written_files_and_the_next_command_are_printed(tmp_path: Path) -> N
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         f"{out}: 3 files written, 0 already there",
-        f"Check the result: chimera-bench data check pascal_context --root {out}",
+        f"Check the result: chimera-bench --data {out} data check pascal_context",
     ]
     assert result.stderr.splitlines()[-1] == "3/3 files, 0 s left"
 

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 import typer
 
 from benchmark.cli.main import app
+from benchmark.core.overrides import parse_overrides
 from benchmark.core.split import load_split
+from benchmark.planning.method_setup import resolve_method
+from benchmark.planning.random_weights import use_random_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted(
@@ -99,3 +103,12 @@ def test_the_example_of_an_import_leaves_out_the_unseen_classes_of_its_split() -
     text = (ROOT / "benchmark/exchange/README.md").read_text(encoding="utf-8")
     (names,) = re.findall(r"^unseen = (\{.*?\})", text, flags=re.MULTILINE)
     assert ast.literal_eval(names) == set(load_split("toybox").unseen)
+
+
+def test_the_training_on_a_new_dataset_needs_one_image_and_no_weight_files() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    (words,) = [words for words in find_commands(text) if words[:2] == ["run", "spnet"]]
+    pairs = list(pairwise(words))
+    overrides = parse_overrides([value for option, value in pairs if option == "--set"])
+    config = resolve_method("spnet", split="voc12", overrides=overrides).config
+    assert ("--max-images", "1") in pairs and use_random_weights(config) == config

@@ -13,10 +13,10 @@ from benchmark.cli.run_options import EPILOG
 from benchmark.core.split import SPLITS
 from benchmark.core.study import STUDIES, Study, StudyRow, load_study
 from benchmark.planning.expand import expand
+from benchmark.planning.new_method import write_new_method
 from benchmark.planning.requested_study import Request
 from benchmark.planning.selection import select_runs
 from benchmark.store.store import Store
-from benchmark.utils.paths import ROOT
 
 PAGE = (STUDIES / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -24,7 +24,7 @@ BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTAL
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.partition("\n")[0].removeprefix("title: "))
 def test_every_study_on_the_page_can_be_planned(tmp_path: Path, block: str) -> None:
-    shutil.copy(ROOT / "tests/cli/tiny_method.py", tmp_path / "my_method.py")
+    write_new_method("my_method", tmp_path)
     shutil.copy(SPLITS / "toybox.yaml", tmp_path / "my_split.yaml")
     file = tmp_path / "sgd.yaml"
     file.write_text(block, encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from benchmark.core.run_spec import RunSpec
@@ -13,7 +13,7 @@ from benchmark.evaluation.sides import find_pool_obstacle
 from benchmark.report.pooled_rows import PooledRow, pool_members
 from benchmark.report.row_groups import RowGroup, group_rows, identify_row
 from benchmark.report.rows import Row
-from benchmark.report.settings import EvaluationSetting
+from benchmark.report.settings import EvaluationSetting, name_settings
 from benchmark.report.split_names import list_splits, name_splits
 
 
@@ -68,7 +68,7 @@ def pool_groups(groups: Sequence[RowGroup[Row]]) -> PooledGroups:
         if obstacle:
             obstacles.append(f"{list_splits([group.name for group in part])}: {obstacle}")
         pooled += [_pool(part)] if _is_pool(part) and not obstacle else part
-    return PooledGroups(sorted(pooled, key=lambda group: _find_place(group, groups)), obstacles)
+    return PooledGroups(_tell_apart(sorted(pooled, key=lambda group: _find_place(group, groups))), obstacles)
 
 
 def group_splits(rows: Sequence[Row]) -> list[list[str]]:
@@ -184,6 +184,22 @@ def _pool(part: Sequence[RowGroup[Row]]) -> PooledGroup:
         setting=setting.without_split() if setting is not None else None,
         splits=tuple(part),
     )
+
+
+def _tell_apart(groups: Sequence[RowGroup[Row] | PooledGroup]) -> list[RowGroup[Row] | PooledGroup]:
+    """Return the groups, those over several splits with what else tells them apart from others on these splits."""
+    settings = {
+        id(group): setting._replace(split=group.name)
+        for group in groups
+        if isinstance(group, PooledGroup)
+        and (setting := group.setting or _read_planned_setting(group.splits[0])) is not None
+    }
+    different = list(dict.fromkeys(settings.values()))
+    names = {
+        setting: name.replace(" splits) (", " splits, ")
+        for setting, name in zip(different, name_settings(different), strict=True)
+    }
+    return [replace(group, name=names[settings[id(group)]]) if id(group) in settings else group for group in groups]
 
 
 def _find_place(group: RowGroup[Row] | PooledGroup, groups: Sequence[RowGroup[Row]]) -> int:

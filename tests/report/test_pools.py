@@ -17,6 +17,9 @@ from benchmark.report.pools import group_splits
 from benchmark.report.rows import read_rows
 from benchmark.report.split_names import list_splits, name_splits, shorten_splits
 from benchmark.report.study_results import StudyResults, collect_results
+from benchmark.report.tables.cells import format_scores
+from benchmark.report.tables.selection import select_columns
+from benchmark.report.tables.study_table import build_results_frame
 from benchmark.store.store import Store
 from tests.report.world import plan_splits, save_splits, spec_of
 
@@ -40,6 +43,20 @@ def test_splits_that_differ_in_their_unseen_classes_are_one_group(tmp_path: Path
     assert [row.label for row in group.rows] == ["paper", "no SGD"]
     assert group.name == "toybox@2-s0 (3 splits)"
     assert [split.list_unseen() for split in group.splits] == [("cup", "fish"), ("water", "fish"), ("grass", "fish")]
+
+
+def test_groups_on_the_same_splits_have_names_of_their_own_so_that_the_best_is_one_of_each(tmp_path: Path) -> None:
+    store, other = Store(tmp_path), Protocol(name="sclip")
+    rows = [save_splits(store, name, dict.fromkeys(ALL, lost)) for name, lost in (("a", 0), ("b", 20))]
+    rows += [
+        save_splits(store, name, dict.fromkeys(ALL, lost), protocol=other) for name, lost in (("c", 10), ("d", 30))
+    ]
+    results = collect(store, *rows)
+    assert [group.name for group in results.groups] == [
+        f"toybox@2-s0 (3 splits, protocol {name})" for name in ("plain", "sclip")
+    ]
+    cells = format_scores("hiou", build_results_frame(results, select_columns(())), 1)
+    assert [cell.is_best for cell in cells] == [True, False, True, False]
 
 
 def test_the_mean_over_splits_is_that_of_their_means_over_seeds(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ def list_notes(compute: Compute) -> list[str]:
     rows = [*compute.rows, *compute.tuning]
     unknown, least = sum(row.num_unknown for row in rows), [a for row in rows for a in row.attempts if a.is_least]
     texts = [
-        "h per run: wall time of a run that is done, median [min, max]; Train h, Rest h: its parts summed over the "
-        "runs, training and all else (loading, evaluation, measurements), which are not recorded apart. Further h: "
+        "h per run: wall time of a run that is done and of the interrupted training that it continued, which Further h "
+        "has too, median [min, max]; Train h, Rest h: its parts summed over the runs, training and all else (loading, "
+        "evaluation, measurements), which are not recorded apart. Done h: the attempts that gave results. Further h: "
         "attempts that failed, were interrupted, killed or are running, or whose results were replaced by a rerun or "
         "cannot be read (Failed, Interr., Repl.).",
         "Peak GB: largest resident memory of a process. Memory of GPUs, and processors and memory of the machines, are "

@@ -61,11 +61,13 @@ def _describe_runs(rows: Sequence[ComputeRow]) -> str:
     text = f"One run took {describe_time(median(seconds))}"
     if len(seconds) > 1:
         text += f" (median; {describe_time(min(seconds))} to {describe_time(max(seconds))})"
+    if any(attempt.ending is Ending.INTERRUPTED for row in rows for attempt in row.attempts):
+        text += ", with the interrupted training that it continued"
     training = [row.train_seconds for row in rows if row.done]
     known = [value for value in training if value is not None]
     is_known = len(known) == len(training) and sum(seconds) > 0
     share = sum(known) / sum(seconds) if is_known else 0.0
-    return f"{text}; {share:.0%} of the time was training." if share else f"{text}."
+    return f"{text}; {share:.0%} of this time was training." if share else f"{text}."
 
 
 def _describe_memory(rows: Sequence[ComputeRow]) -> str:

@@ -60,10 +60,20 @@ def test_the_paragraph_says_what_a_checklist_asks_for(store: Store) -> None:
     paragraph = text.rstrip().splitlines()[-1]
     assert paragraph == (
         "All 3 runs used a CPU of type Test CPU with 1 thread each. One run took 20.0 minutes (median; 10.0 minutes to "
-        "60.0 minutes); 97% of the time was training. A process had at most 0.8 GB of resident memory. All runs "
+        "60.0 minutes); 97% of this time was training. A process had at most 0.8 GB of resident memory. All runs "
         "together took 90.0 minutes. In addition, 1 failed attempt took 30.0 minutes. This does not include tuning "
         "trials."
     )
+
+
+def test_the_paragraph_says_that_the_time_of_runs_has_training_that_was_interrupted(store: Store) -> None:
+    plan = fill(store)
+    spec = spec_of("paper", seed=3)
+    begin(store, spec, 1, 0)
+    begin(store, spec, 2, 100)
+    ids = plan.rows[0].ids | {3: finish(store, spec, 2, (100, 160))}
+    text = render(collect_compute(store, plan_of({"paper": ids})))
+    assert "minutes), with the interrupted training that it continued; " in " ".join(text.split())
 
 
 @pytest.mark.parametrize("damage", ["cut short", "of another run"])
@@ -174,7 +184,7 @@ def test_every_format_has_the_numbers(store: Store) -> None:
     texts: dict[str, str] = {fmt: render(compute, fmt=fmt) for fmt in FORMATS}
     rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(texts["csv"])))
     assert [(row["runs_done"], row["hours"]) for row in rows] == [("3", "2.0")]
-    assert "97\\% of the time" in texts["tex"] and "\\begin{tabular}" in texts["tex"]
+    assert "97\\% of this time" in texts["tex"] and "\\begin{tabular}" in texts["tex"]
     assert "| Row | Machine |" in texts["md"] and json.loads(texts["json"])["total"]["runs_done"] == 3
     with pytest.raises(KeyError, match="no format of compute reports 'jsn'; did you mean 'json'"):
         render(compute, fmt="jsn")

@@ -55,7 +55,8 @@ def embed_images(
     if not ids:
         return NO_IMAGES
     sheet = choose_sheet(store, plan.model_copy(update={"rows": own}), select=",".join(ids))
-    left_out, images = dict(sheet.left_out), list[ScoredImage]()
+    left_out = {label: store.shorten_paths(reason) for label, reason in sheet.left_out.items()}
+    images: list[ScoredImage] = []
     predictions: dict[str, Sequence[Labels]] = {}
     for row in sheet.rows:
         try:
@@ -64,7 +65,7 @@ def embed_images(
             predictions[row.label] = predict(store, row.record.spec.id, predicted)
             images = images or predicted
         except (KeyError, ValueError) as error:
-            left_out[row.label] = str(error.args[0] if error.args else error)
+            left_out[row.label] = store.shorten_paths(str(error.args[0] if error.args else error))
     if not predictions:
         return EmbeddedImages(left_out=left_out)
     split_file = load_split_of(sheet.rows[0].record.spec)

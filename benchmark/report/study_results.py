@@ -31,6 +31,10 @@ class GroupResults(RowGroup[ResultRow]):
     ranks: tuple[RowRank | None, ...]
     splits: tuple[GroupResults, ...] = ()
 
+    def list_done_splits(self) -> list[str]:
+        """Return the splits on which a row has a result."""
+        return list(dict.fromkeys(split for row in self.rows for split in row.sides))
+
     def select_rows(self, indices: Sequence[int]) -> GroupResults:
         """Return the group with these rows in this order, on every split that has any of them."""
         order = [identify_row(self.rows[index]) for index in indices]

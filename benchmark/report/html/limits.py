@@ -37,17 +37,25 @@ def list_limits(results: StudyResults) -> list[str]:
 
 def _describe_splits(group: GroupResults, results: StudyResults) -> list[str]:
     place = f"{group.name}: " if len(results.groups) > 1 else ""
-    number = len(group.splits)
-    if not number:
+    number, planned = len(group.list_done_splits()), len(group.splits) or 1
+    lacking = f" {count_done_splits(number, planned)}." if number < planned else ""
+    if number < 2:
         return [
-            f"{place}One choice of unseen classes. No interval covers what another choice would change: on other "
-            "splits the order of the rows may be another one."
+            f"{place}One choice of unseen classes.{lacking} No interval covers what another choice would change: on "
+            "other splits the order of the rows may be another one."
         ]
-    few = f" {number} of them are few: an interval rests on {number} values." if number < FEW_SPLITS else ""
+    least = min(len(row.sides) for row in group.rows if row.done)
+    values = f"{number}" if least == number else f"{least} to {number}"
+    few = f" {number} of them are few: an interval rests on {values} values." if number < FEW_SPLITS else ""
     return [
-        f"{place}{number} choices of unseen classes from the classes of one dataset. Intervals cover others from "
-        f"these classes, and say nothing about classes or images that the dataset does not have.{few}"
+        f"{place}{number} choices of unseen classes from the classes of one dataset.{lacking} Intervals cover others "
+        f"from these classes, and say nothing about classes or images that the dataset does not have.{few}"
     ]
+
+
+def count_done_splits(done: int, planned: int) -> str:
+    """Return how many of the planned splits have results, as words."""
+    return f"{done} of {planned} splits {'has' if done == 1 else 'have'} results"
 
 
 def _describe_seeds(rows: Sequence[ResultRow]) -> list[str]:

@@ -14,7 +14,7 @@ from benchmark.report.compute.paragraph import write_paragraph
 from benchmark.report.html.embedded_images import NO_IMAGES, EmbeddedImages
 from benchmark.report.html.figure_font import embed_font
 from benchmark.report.html.figures import ReportFigure, draw_figures
-from benchmark.report.html.limits import list_limits
+from benchmark.report.html.limits import count_done_splits, list_limits
 from benchmark.report.html.published_beside import BesideTable, lay_beside
 from benchmark.report.html.report_table import MAX_RANKED, ReportTable, lay_out_report_table
 from benchmark.report.html.run_details import describe_row
@@ -197,8 +197,10 @@ def summarize(results: StudyResults) -> str:
     rows = results.rows
     done, planned = sum(len(row.done) for row in rows), sum(len(row.runs) for row in rows)
     splits = len({group.rows[0].split for group in results.by_split.groups})
+    done_splits = len({split for group in results.groups for split in group.list_done_splits()})
+    place = _count(splits, "split") if done_splits == splits else count_done_splits(done_splits, splits)
     images = max((len(counts.image_ids) for row in rows for counts in row.counts[:1]), default=0)
-    parts = [_count(len(rows), "row"), f"{done} of {_count(planned, 'run')} done", _count(splits, "split")]
+    parts = [_count(len(rows), "row"), f"{done} of {_count(planned, 'run')} done", place]
     return " · ".join([*parts, f"up to {_count(images, 'image')} scored per run"])
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmark.core.plan import PlanRow
+from benchmark.core.run_record import Failure
 from benchmark.core.split import load_split
 from benchmark.published.read import read_published
 from benchmark.report.figures.shown_rows import choose_rows
@@ -22,7 +24,17 @@ from benchmark.report.rows import read_rows
 from benchmark.report.study_results import StudyResults, collect_results
 from benchmark.store.store import Store
 from tests.report.html.pages import make_report, study_of_three
-from tests.report.world import even, plan_of, plan_splits, save, save_splits, spec_of, two_rows
+from tests.report.world import (
+    SEEN_BY_SPLIT,
+    even,
+    hand_counts,
+    plan_of,
+    plan_splits,
+    save,
+    save_splits,
+    spec_of,
+    two_rows,
+)
 
 SVG = """<?xml version="1.0"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" width="72pt" height="36pt" viewBox="0 0 72 36">
@@ -134,6 +146,20 @@ def test_limits_name_seeds_splits_and_missing_runs(tmp_path: Path) -> None:
     text = " ".join(make_report(store, study_of_three(store)).limits)
     assert "One choice of unseen classes" in text and "3 seeds per row and split" in text
     assert "1 planned run has no result" in text
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_limits_and_summary_count_the_splits_with_results(done: int, tmp_path: Path) -> None:
+    store, failure, rows = Store(tmp_path), Failure(kind="ValueError", message="no luck", log_tail=""), []
+    for number, seen in enumerate(SEEN_BY_SPLIT):
+        result = hand_counts([[80, 70, 60, 50]] * 4, seen=seen) if number < done else failure
+        spec = spec_of(split=f"mine-{number}", split_digest=str(number))
+        rows.append(PlanRow(label="paper", method="demo", split=spec.split, ids={0: save(store, spec, result)}))
+    report = make_report(store, plan_splits(rows))
+    text, words = report.limits[0], {1: "1 of 3 splits has results", 2: "2 of 3 splits have results"}[done]
+    assert f"{done} of 3 runs done · {words} · up to" in report.summary and f"{words}. " in text
+    begin = {1: "One choice of unseen classes", 2: "2 choices of unseen classes"}[done]
+    assert text.startswith(begin) and ("2 of them are few: an interval rests on 2 values." in text) == (done > 1)
 
 
 def test_published_numbers_stand_beside_ours_on_their_split(tmp_path: Path) -> None:

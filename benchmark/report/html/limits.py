@@ -63,7 +63,10 @@ def _describe_seeds(rows: Sequence[ResultRow]) -> list[str]:
     if not numbers or numbers[0] >= FEW_SEEDS:
         return []
     words = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    return [f"{words} seed{'s' * (words != '1')} per row and split: the variation over seeds is known roughly."]
+    known = "is known roughly"
+    if numbers[0] == 1:
+        known = "is not known" if numbers[-1] == 1 else "is not known where there is 1 seed, and roughly elsewhere"
+    return [f"{words} seed{'s' * (words != '1')} per row and split: the variation over seeds {known}."]
 
 
 def _describe_unfinished(rows: Sequence[ResultRow]) -> list[str]:

@@ -15,6 +15,7 @@ from benchmark.published.read import read_published
 from benchmark.report.figures.shown_rows import choose_rows
 from benchmark.report.html import figures
 from benchmark.report.html.inline_svg import inline_svg
+from benchmark.report.html.limits import list_limits
 from benchmark.report.html.published_beside import lay_beside
 from benchmark.report.html.report_table import spell_supervision
 from benchmark.report.html.run_details import describe_row, make_command
@@ -160,6 +161,25 @@ def test_limits_and_summary_count_the_splits_with_results(done: int, tmp_path: P
     assert f"{done} of 3 runs done · {words} · up to" in report.summary and f"{words}. " in text
     begin = {1: "One choice of unseen classes", 2: "2 choices of unseen classes"}[done]
     assert text.startswith(begin) and ("2 of them are few: an interval rests on 2 values." in text) == (done > 1)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "sentence"),
+    [
+        ((1, 1), "1 seed per row and split: the variation over seeds is not known."),
+        ((1, 2), "1 to 2 seeds per row and split: the variation over seeds is not known where there is 1 seed, and"),
+        ((2, 2), "2 seeds per row and split: the variation over seeds is known roughly."),
+    ],
+)
+def test_of_a_single_seed_the_variation_over_seeds_is_not_known(
+    seeds: tuple[int, int], sentence: str, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    ids = {
+        label: {seed: save(store, spec_of(label, seed=seed), even(80, 60 + seed)) for seed in range(number)}
+        for label, number in zip("ab", seeds, strict=True)
+    }
+    assert sentence in " ".join(list_limits(collect_results(read_rows(store, plan_of(ids)))))
 
 
 def test_published_numbers_stand_beside_ours_on_their_split(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from benchmark.core.run_spec import RunSpec
 from benchmark.evaluation.stats import Interval
-from benchmark.report.figures.captions import add_title
+from benchmark.report.figures.captions import add_title, mark_splits
 from benchmark.report.figures.caution_marks import number_cautions
 from benchmark.report.figures.glyphs import show_text
 from benchmark.report.figures.row_looks import has_hiou
@@ -35,6 +35,7 @@ from benchmark.report.figures.style import (
     make_interval_handles,
     open_figure,
 )
+from benchmark.report.pooled_rows import PooledRow
 from benchmark.report.result_row import Estimate, ResultRow
 from benchmark.utils.frozen_model import format_canonical_json
 
@@ -56,11 +57,12 @@ NARROWEST = 0.09
 
 @dataclass(frozen=True)
 class SettingCurve:
-    """Rows that differ in one number alone.
+    """Rows on the same splits that differ in one number alone.
 
     Attributes:
         key: Dotted key of the number.
-        label: What the rows share of their labels, or the title of their method.
+        label: What the rows share of their labels, or the title of their method; with the number of splits if the rows
+            lack some.
         points: Value and estimate of hIoU of every row, the smallest value first.
     """
 
@@ -127,7 +129,10 @@ def draw_settings(
 
 
 def collect_setting_curves(rows: Sequence[ResultRow]) -> list[SettingCurve]:
-    """Return a curve per number and rows with a defined hIoU that differ in it alone, in the order of the rows."""
+    """Return a curve per number and rows that differ in it alone, in the order of the rows.
+
+    Rows have a defined hIoU, and those of a curve have it on the same splits: means over others are not comparable.
+    """
     known = [(row, _flatten_spec(row.records[0].spec)) for row in rows if has_hiou(row)]
     numbers: dict[str, set[float]] = {}
     for _, leaves in known:
@@ -140,7 +145,8 @@ def collect_setting_curves(rows: Sequence[ResultRow]) -> list[SettingCurve]:
         alike: dict[str, list[tuple[ResultRow, float]]] = {}
         for row, leaves in known:
             if _is_number(leaves.get(key)):
-                rest = format_canonical_json({name: value for name, value in leaves.items() if name != key})
+                others = {name: value for name, value in leaves.items() if name != key}
+                rest = format_canonical_json(others | {"splits": _list_splits(row)})
                 alike.setdefault(rest, []).append((row, float(leaves[key])))
         curves += _make_curves(key, [some for some in alike.values() if len({value for _, value in some}) > 1])
     return curves
@@ -149,10 +155,17 @@ def collect_setting_curves(rows: Sequence[ResultRow]) -> list[SettingCurve]:
 def _make_curves(key: str, groups: Sequence[Sequence[tuple[ResultRow, float]]]) -> list[SettingCurve]:
     """Return the curves of one number; those that would share a label are named by their first rows."""
     rows = [[row for row, _ in members] for members in groups]
-    labels = [find_shared_label([row.label for row in some]) or some[0].title or some[0].method for some in rows]
-    labels = [some[0].label if labels.count(label) > 1 else label for label, some in zip(labels, rows, strict=True)]
+    shared = [find_shared_label([row.label for row in some]) or some[0].title or some[0].method for some in rows]
+    marked = [mark_splits(some[0], label) for label, some in zip(shared, rows, strict=True)]
+    firsts = [mark_splits(some[0], some[0].label) for some in rows]
+    labels = [first if marked.count(label) > 1 else label for label, first in zip(marked, firsts, strict=True)]
     points = [{value: row.estimates["hiou"] for row, value in reversed(members)} for members in groups]
     return [SettingCurve(key, label, tuple(sorted(some.items()))) for label, some in zip(labels, points, strict=True)]
+
+
+def _list_splits(row: ResultRow) -> list[str]:
+    """Return the splits that the hIoU of a row is the mean over."""
+    return sorted(row.list_defined("hiou") if isinstance(row, PooledRow) else row.sides)
 
 
 def find_shared_label(labels: Sequence[str]) -> str:

@@ -96,7 +96,7 @@ _DRAWINGS = {
     ),
     "settings": _Drawing(
         lambda group, _store, out: draw_settings(group.rows, out, formats=FORMATS),
-        "hIoU of rows that differ in one number alone, over this number.",
+        "hIoU of rows on the same splits that differ in one number alone, over this number.",
     ),
     "ranks": _Drawing(
         lambda group, _store, out: draw_ranks(group, out, formats=FORMATS),

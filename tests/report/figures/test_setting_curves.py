@@ -8,11 +8,17 @@ from typing import Any
 
 import pytest
 
-from benchmark.report.figures.setting_curves import collect_setting_curves, draw_settings, find_shared_label
+from benchmark.report.figures.setting_curves import (
+    SettingCurve,
+    collect_setting_curves,
+    draw_settings,
+    find_shared_label,
+)
 from benchmark.report.result_row import ResultRow
 from benchmark.report.rows import read_rows
+from benchmark.report.study_results import collect_results
 from benchmark.store.store import Store
-from tests.report.world import BUDGET, even, plan_of, save, spec_of
+from tests.report.world import BUDGET, even, plan_of, plan_splits, save, save_splits, spec_of
 
 
 def read_configs(store: Store, configs: Mapping[str, Mapping[str, Any]], **changes: Any) -> list[ResultRow]:
@@ -69,3 +75,18 @@ def test_a_curve_is_called_what_its_labels_share(labels: list[str], shared: str)
 def test_curves_that_would_share_a_label_are_named_by_their_first_row(tmp_path: Path) -> None:
     configs = {f"{part}{k}": {"part": part, "k": k} for part in "xy" for k in (1, 2)}
     assert [curve.label for curve in collect_setting_curves(read_configs(Store(tmp_path), configs))] == ["x1", "y1"]
+
+
+def test_means_over_different_splits_are_not_joined(tmp_path: Path) -> None:
+    def save_lengths(name: str, splits: Mapping[int, range]) -> list[SettingCurve]:
+        store, rows = Store(tmp_path / name), []
+        for iterations, numbers in splits.items():
+            budget = BUDGET.model_copy(update={"iterations": iterations})
+            saved = save_splits(store, "v", dict.fromkeys(numbers, 0), seeds=1, budget=budget)
+            rows.append([row.model_copy(update={"label": f"paper, {iterations}"}) for row in saved])
+        return collect_setting_curves(collect_results(read_rows(store, plan_splits(*rows))).rows)
+
+    assert save_lengths("few", {300: range(3), 600: range(1)}) == []
+    curves = save_lengths("more", {300: range(3), 600: range(3), 900: range(2), 1200: range(2)})
+    assert [curve.values for curve in curves] == [[300.0, 600.0], [900.0, 1200.0]]
+    assert [curve.label for curve in curves] == ["paper", "paper (2 of 3 splits)"]

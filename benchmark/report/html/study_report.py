@@ -166,7 +166,9 @@ def build_report(results: StudyResults, store: Store, sources: ReportSources) ->
         warnings=tuple(describe_limits(results)),
         groups=tuple(group.name for group in groups),
         baselines=tuple("" if group.baseline is None else group.baseline.label for group in groups),
-        verdicts=tuple(judge_group(group, family=family, is_only=is_only) for group in groups),
+        verdicts=tuple(
+            judge_group(group, wanted=results.baseline.label, family=family, is_only=is_only) for group in groups
+        ),
         figures=figures,
         font=embed_font(figure.svg for figure in figures),
         table=lay_out_report_table(results, sources.columns),

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from benchmark.evaluation.pooling import PooledDifference
 from benchmark.evaluation.stats import PairedDifference
 from benchmark.report.differences import AdjustedDifference
+from benchmark.report.figures.row_looks import has_hiou
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import GroupResults
 from benchmark.report.tables.layout import OTHER_CLASS
@@ -57,6 +58,7 @@ class GroupVerdicts:
         verdicts: Verdicts in the order of the rows.
         family: Number of comparisons that the p values are corrected for.
         level: Level of the intervals, such as "95%".
+        obstacle: Reason why there are no verdicts; empty if there are some.
     """
 
     group: str
@@ -64,6 +66,7 @@ class GroupVerdicts:
     verdicts: tuple[Verdict, ...]
     family: int
     level: str
+    obstacle: str
 
     @property
     def num_decided(self) -> int:
@@ -76,11 +79,12 @@ class GroupVerdicts:
         return sum(verdict.outcome == OTHER_CLASS for verdict in self.verdicts)
 
 
-def judge_group(group: GroupResults, *, family: int, is_only: bool) -> GroupVerdicts:
+def judge_group(group: GroupResults, *, wanted: str, family: int, is_only: bool) -> GroupVerdicts:
     """Return the verdicts on the rows of a group.
 
     Args:
         group: Results with differences to the baseline.
+        wanted: Label of the baseline of the groups that have one.
         family: Number of comparisons of all groups.
         is_only: Whether there is no other group.
     """
@@ -92,7 +96,25 @@ def judge_group(group: GroupResults, *, family: int, is_only: bool) -> GroupVerd
         verdicts=tuple(_judge(row, known, baseline, family) for row, known in pairs if baseline is not None),
         family=family,
         level=f"{pairs[0][1].paired.interval.level:.0%}" if pairs else "",
+        obstacle="" if pairs else _find_obstacle(group, wanted),
     )
+
+
+def _find_obstacle(group: GroupResults, wanted: str) -> str:
+    """Return the reason why no row of a group is compared with the baseline."""
+    baseline = group.baseline
+    if baseline is None:
+        return f"no row of this group is called {wanted}"
+    if not baseline.done:
+        return f"the baseline has no result ({baseline.state})"
+    if not has_hiou(baseline):
+        return "the hIoU of the baseline is not defined"
+    others = [row for row in group.rows if row is not baseline]
+    if not others:
+        return "there is no other row"
+    if not any(map(has_hiou, others)):
+        return "no other row has a defined hIoU"
+    return "no other row has a defined hIoU on a split that the baseline has, too"
 
 
 def _judge(row: ResultRow, known: AdjustedDifference, baseline: ResultRow, family: int) -> Verdict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def results(tmp_path: Path) -> StudyResults:
 
 
 def test_a_part_that_a_row_lacks_gets_the_verdict(results: StudyResults) -> None:
-    (verdict,) = judge_group(results.groups[0], family=1, is_only=True).verdicts
+    (verdict,) = judge_group(results.groups[0], wanted="paper", family=1, is_only=True).verdicts
     known = results.differences[1]
     assert known is not None and (verdict.outcome, verdict.claim) == ("better", "SGD helps")
     assert verdict.text.startswith(f"SGD helps: +{-known.paired.difference:.1f} [+")
@@ -69,8 +70,32 @@ def test_an_interval_with_0_decides_nothing(tmp_path: Path) -> None:
             for label, values in seeds.items()
         }
     )
-    (verdict,) = judge_group(collect_results(read_rows(store, plan)).groups[0], family=1, is_only=True).verdicts
+    (verdict,) = judge_group(
+        collect_results(read_rows(store, plan)).groups[0], wanted="paper", family=1, is_only=True
+    ).verdicts
     assert (verdict.outcome, verdict.claim) == ("undecided", "other against paper: not decided")
+
+
+def test_without_verdicts_the_true_reason_is_given(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    failure = Failure(kind="ValueError", message="no luck", log_tail="")
+    results = {"paper": even(80, 60), "lost": failure, "b": even(80, 50)}
+    rows = read_rows(
+        store, plan_of({label: {0: save(store, spec_of(label), result)} for label, result in results.items()})
+    )
+
+    def explain(labels: str, baseline: str = "paper") -> str:
+        some = [row for row in rows if row.label in labels.split()]
+        (group,) = collect_results(some, baseline=labels.split()[0]).groups
+        named = next((row for row in group.rows if row.label == baseline), None)
+        group = replace(group, baseline=named)
+        return judge_group(group, wanted=baseline, family=1, is_only=True).obstacle
+
+    assert explain("paper") == "there is no other row"
+    assert explain("paper lost") == "no other row has a defined hIoU"
+    assert explain("lost b", baseline="lost") == "the baseline has no result (failed)"
+    assert explain("b lost") == "no row of this group is called paper"
+    assert explain("paper b") == ""
 
 
 def test_an_svg_is_compact_and_its_ids_are_its_own() -> None:

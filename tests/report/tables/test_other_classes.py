@@ -69,7 +69,7 @@ def test_tables_without_differences_and_of_one_class_have_no_mark(results: Study
 
 
 def test_a_report_gives_no_verdict_on_them(results: StudyResults) -> None:
-    verdicts = judge_group(results.groups[0], family=2, is_only=True)
+    verdicts = judge_group(results.groups[0], wanted="paper", family=2, is_only=True)
     assert [verdict.outcome for verdict in verdicts.verdicts] == ["worse", "other-class"]
     assert "no verdict, as they are of two protocol classes" in verdicts.verdicts[1].claim
     assert (verdicts.num_decided, verdicts.num_other_class) == (1, 1)

@@ -11,6 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from benchmark.evaluation.variation import TINY
 from benchmark.report.figures.captions import add_title, mark_splits
 from benchmark.report.figures.row_looks import has_hiou
 from benchmark.report.figures.short_labels import shorten_labels, wrap_labels
@@ -36,6 +37,8 @@ CLASS_IN = 0.135
 BETTER, WORSE = choose_colors(4)[0], choose_colors(4)[3]
 A_POINT: dict[str, Any] = {"s": 14, "facecolors": "white", "edgecolors": GRAY, "linewidths": 0.8, "zorder": 3}
 B_POINT: dict[str, Any] = {"s": 14, "linewidths": 0, "zorder": 4}
+TIE_POINT: dict[str, Any] = {"s": 14, "linewidths": 0.8, "zorder": 4}
+TIE_MARKER = "x"
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,20 @@ def collect_pairs(baseline: ResultRow, rows: Sequence[ResultRow]) -> list[ClassP
 
 
 def _draw_pair(axes: Axes, a: float, b: float, *, y: int) -> None:
-    if not math.isnan(b):
-        color = BETTER if b >= a else WORSE
-        axes.plot([a, b], [y, y], color=color, linewidth=1.4, alpha=0.6, solid_capstyle="butt")
-        axes.scatter(b, y, color=[color], marker=">" if b >= a else "<", **B_POINT)
     axes.scatter(a, y, **A_POINT)
+    if math.isnan(b):
+        return
+    if is_tie(a, b):
+        axes.scatter(b, y, color=[GRAY], marker=TIE_MARKER, **TIE_POINT)
+        return
+    color = BETTER if b > a else WORSE
+    axes.plot([a, b], [y, y], color=color, linewidth=1.4, alpha=0.6, solid_capstyle="butt")
+    axes.scatter(b, y, color=[color], marker=">" if b > a else "<", **B_POINT)
+
+
+def is_tie(a: float, b: float) -> bool:
+    """Return whether two means of IoU are the same but for the rounding of their sums."""
+    return abs(b - a) <= TINY
 
 
 def _mark_unseen(axes: Axes, pairs: Sequence[ClassPair]) -> None:
@@ -147,6 +159,8 @@ def _list_legend(
         Line2D([], [], marker=">", color=BETTER, label="row of the panel, better", **key),
         Line2D([], [], marker="<", color=WORSE, label="row of the panel, worse", **key),
     ]
+    if any(is_tie(pair.a, b) for pair in pairs for b in pair.others):
+        handles.append(Line2D([], [], marker=TIE_MARKER, color=GRAY, label="row of the panel, equal", **key))
     handles += [Line2D([], [], linewidth=0, label=unseen)] if any(not pair.is_seen for pair in pairs) else []
     num_others = sum(row is not group.baseline and has_hiou(row) for row in group.rows)
     if num_others > len(rows):

@@ -1,4 +1,4 @@
-"""Figure of ranks: the rank of every row, and the ranks that the variation of splits, seeds and images allows."""
+"""Figure of ranks: the rank of every row, and the ranks that the variation of its results allows."""
 
 from __future__ import annotations
 
@@ -99,6 +99,15 @@ def draw_ranks(group: GroupResults, out: Path, *, title: str = "", formats: Sequ
             ],
         )
     return list_paths(out, "ranks", formats)
+
+
+def describe_variation(group: GroupResults) -> str:
+    """Return what the ranks of a group vary with, such as "seeds and images"; on one split not with splits."""
+    ranked = [row for row, rank in zip(group.rows, group.ranks, strict=True) if rank is not None]
+    intervals = [row.estimates["hiou"].interval for row in ranked]
+    kinds = " ".join(interval.kind for interval in intervals if interval is not None)
+    sources = [source for source in ("splits", "seeds") if source in kinds]
+    return " and ".join([", ".join(sources), "images"] if sources else ["images"])
 
 
 def _draw_lines(axes: Axes, lines: Sequence[RankLine], labels: Sequence[str]) -> None:

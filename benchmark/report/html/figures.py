@@ -16,7 +16,7 @@ from benchmark.report.figures.difference_forest import draw_forest
 from benchmark.report.figures.gamma_curves import draw_gamma
 from benchmark.report.figures.loss_curves import draw_curves
 from benchmark.report.figures.published_points import collect_published
-from benchmark.report.figures.rank_ranges import draw_ranks
+from benchmark.report.figures.rank_ranges import describe_variation, draw_ranks
 from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.shown_rows import MAX_PANELS, MAX_ROWS, show_first
@@ -57,7 +57,7 @@ class _Drawing(NamedTuple):
     """A function that draws a figure of a group into a folder, what it shows, and of how many rows at most."""
 
     draw: Callable[[GroupResults, Store, Path], Sequence[Path]]
-    caption: str
+    caption: str | Callable[[GroupResults], str]
     most_rows: int | None = MAX_ROWS
 
 
@@ -100,7 +100,9 @@ _DRAWINGS = {
     ),
     "ranks": _Drawing(
         lambda group, _store, out: draw_ranks(group, out, formats=FORMATS),
-        "Rank of every row, and the ranks that the variation of splits, seeds and images allows at 95%.",
+        lambda group: (
+            f"Rank of every row, and the ranks that the variation of {describe_variation(group)} allows at 95%."
+        ),
     ),
     "losses": _Drawing(
         lambda group, store, out: draw_curves(
@@ -119,11 +121,12 @@ _DRAWINGS = {
 
 
 class _Job(NamedTuple):
-    """A figure of a group to draw: its name, the group and its number, and texts on the group's place and rows."""
+    """A figure of a group to draw: its name, the group and its number, and texts on it, the group's place and rows."""
 
     name: str
     group: GroupResults
     number: int
+    caption: str
     place: str
     limit: str
 
@@ -148,10 +151,11 @@ def _list_jobs(group: GroupResults, number: int, *, is_only: bool) -> list[_Job]
 
 
 def _make_job(name: str, group: GroupResults, number: int, *, place: str) -> _Job:
-    shown = show_first(group, _DRAWINGS[name].most_rows)
+    shown, caption = show_first(group, _DRAWINGS[name].most_rows), _DRAWINGS[name].caption
+    text = caption if isinstance(caption, str) else caption(group)
     left_out = len(group.rows) - len(shown.rows)
     limit = f" The first {len(shown.rows)} rows; {left_out} more are in the table." if left_out else ""
-    return _Job(name, shown, number, place, limit)
+    return _Job(name, shown, number, text, place, limit)
 
 
 def _draw(job: _Job, *, store: Store) -> list[ReportFigure]:
@@ -159,6 +163,6 @@ def _draw(job: _Job, *, store: Store) -> list[ReportFigure]:
     drawing, is_themed = _DRAWINGS[job.name], job.name not in KEPT_WHITE
     with tempfile.TemporaryDirectory() as folder, keep_text():
         texts = [path.read_text(encoding="utf-8") for path in drawing.draw(job.group, store, Path(folder))]
-    label, prefix = f"{drawing.caption} {job.place}".strip(), f"f{job.number}-{job.name}-"
+    label, prefix = f"{job.caption} {job.place}".strip(), f"f{job.number}-{job.name}-"
     elements = [inline_svg(text, prefix=prefix, label=label, is_themed=is_themed) for text in texts]
-    return [ReportFigure(job.name, job.place, svg, drawing.caption + job.limit, is_themed) for svg in elements]
+    return [ReportFigure(job.name, job.place, svg, job.caption + job.limit, is_themed) for svg in elements]

@@ -10,6 +10,12 @@ def clean_text(text: str) -> str:
     return text if text.isprintable() else "".join(map(_clean_character, text))
 
 
+def quote_text(text: str) -> str:
+    """Return a text in quotes, as it is written: no backslash is doubled, as output formats escape notes themselves."""
+    mark = '"' if "'" in text and '"' not in text else "'"
+    return f"{mark}{text}{mark}"
+
+
 def escape_controls(text: str) -> str:
     r"""Return a text with its line breaks and tabs; other control characters are escapes such as \x1b."""
     if text.replace("\n", "").replace("\t", "").isprintable():

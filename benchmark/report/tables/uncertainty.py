@@ -12,6 +12,7 @@ from benchmark.evaluation.stats import NUMBERS, Interval, PairedDifference
 from benchmark.report.result_row import ResultRow
 from benchmark.report.study_results import StudyResults
 from benchmark.report.tables.traits import name_deciding_traits
+from benchmark.utils.plain_text import quote_text
 
 RULE = "Student's t, Satterthwaite's degrees of freedom"
 SOURCES = {
@@ -90,7 +91,7 @@ def describe_groups(results: StudyResults) -> list[str]:
     lacking = [group.name for group in results.groups if group.baseline is None and len(group.rows) > 1]
     texts = [f"{text} each of the {number}."]
     if lacking:
-        texts.append(f"No ΔhIoU and p on {', '.join(lacking)}: there is no row {results.baseline.label!r}.")
+        texts.append(f"No ΔhIoU and p on {', '.join(lacking)}: there is no row {quote_text(results.baseline.label)}.")
     return texts + [f"No mean over {text}." for text in results.obstacles]
 
 
@@ -102,8 +103,8 @@ def describe_differences(results: StudyResults) -> list[str]:
         family = "; not corrected for the number of comparisons, as p is" if len(known) > 1 else ""
         place = _describe_place(results)
         return [
-            f"ΔhIoU: difference from {results.baseline.label!r}{place} in percentage points on the same images, with "
-            f"the {known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
+            f"ΔhIoU: difference from {quote_text(results.baseline.label)}{place} in percentage points on the same "
+            f"images, with the {known[0].interval.level:.0%} interval over {kinds} ({RULE}{family}).",
             *describe_pairing([paired for one in results.differences if one is not None for paired in one.on_splits]),
         ]
     return []
@@ -118,7 +119,9 @@ def describe_other_classes(results: StudyResults) -> list[str]:
             rows.setdefault((baseline.label, traits), {})[row.label] = None
     if not rows:
         return []
-    parts = [f"{traits} than {baseline!r}: {', '.join(labels)}" for (baseline, traits), labels in rows.items()]
+    parts = [
+        f"{traits} than {quote_text(baseline)}: {', '.join(labels)}" for (baseline, traits), labels in rows.items()
+    ]
     return [
         f"Compared with a baseline of another class (other {'; other '.join(parts)}). ΔhIoU and p then say whether the "
         "scores differ, not which method is better, as the two methods were not given the same."
@@ -143,8 +146,8 @@ def describe_baseline(results: StudyResults) -> list[str]:
     """Return the notes that rows cannot be compared because the baseline of their group has no result."""
     return [
         f"No ΔhIoU and p{f' on {group.name}' if len(results.groups) > 1 else ''}: the baseline "
-        f"{group.baseline.label!r} has no finished run ({group.baseline.state}); another row can be the baseline "
-        f"(--baseline LABEL, or baseline: in the file of a paper)."
+        f"{quote_text(group.baseline.label)} has no finished run ({group.baseline.state}); another row can be the "
+        f"baseline (--baseline LABEL, or baseline: in the file of a paper)."
         for group in results.groups
         if group.baseline is not None and not group.baseline.done and len(group.rows) > 1 and group.setting is not None
     ]

@@ -78,3 +78,16 @@ def test_a_report_gives_no_verdict_on_them(results: StudyResults) -> None:
 def test_a_forest_plot_draws_them_gray_with_a_mark(results: StudyResults) -> None:
     less, more = collect_lines(results.groups[0])
     assert (less.label, more.label) == ("less", "more \u2021") and less.color != more.color
+
+
+@pytest.mark.parametrize(
+    ("fmt", "shown"), [("txt", r"'\foo'"), ("md", r"'\\foo'"), ("html", r"'\foo'"), ("tex", r"\textbackslash{}foo")]
+)
+def test_the_label_of_a_baseline_is_shown_as_it_is_written(fmt: str, shown: str, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    traits = {r"\foo": ProtocolClass(), "more": TRANSDUCTIVE}
+    ids = {label: {0: save(store, spec_of(label), even(80, 60), traits=kind)} for label, kind in traits.items()}
+    text = render(collect_results(read_rows(store, plan_of(ids))), fmt=fmt, width=None)
+    assert text.count(shown) >= 2 and r"\\\\foo" not in text
+    assert fmt == "md" or r"\\foo" not in text
+    assert fmt != "tex" or r"\textbackslash{}\textbackslash{}" not in text

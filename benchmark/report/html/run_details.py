@@ -47,6 +47,7 @@ def describe_row(row: ResultRow) -> dict[str, Any]:
     stale = sum(run.is_stale for run in row.done)
     facts = {
         "Method": f"{row.method}: {row.title}" if row.title else row.method,
+        "Variant": "" if row.is_imported else ", ".join(dict.fromkeys(record.spec.variant for record in records)),
         "Study": row.study,
         "Supervision": describe_supervision(row.supervision),
         "Backbone": row.traits.backbone,

@@ -143,6 +143,11 @@ def test_details_of_a_row_over_splits_have_the_split_of_a_run_that_is_missing(tm
     assert f"--split {rows[1].split} --protocol plain --seed 0 --seed 1 --seed 2" in details["command"]
 
 
+def test_details_of_a_row_name_its_variant(results: StudyResults) -> None:
+    facts = [describe_row(row)["facts"] for row in results.rows]
+    assert [(fact["Method"], fact["Variant"]) for fact in facts] == [("demo: Demo", "paper"), ("demo: Demo", "no SGD")]
+
+
 def test_rows_that_lack_splits_of_others_are_named_beside_their_differences(tmp_path: Path) -> None:
     store = Store(tmp_path)
     rows = save_splits(store, "paper", {0: 60, 1: 50}), save_splits(store, "other", {0: 60, 1: 50})

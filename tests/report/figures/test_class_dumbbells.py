@@ -58,7 +58,8 @@ def test_equal_classes_are_neither_better_nor_worse(b: float, color: str) -> Non
     axes = Figure().subplots()
     class_dumbbells._draw_pair(axes, 0.0, b, y=0)
     _, point = sorted(axes.collections, key=lambda points: points.get_zorder())
-    assert to_hex(point.get_edgecolor()[0] if color == GRAY else point.get_facecolor()[0]) == to_hex(color)
+    (shown,) = np.asarray(point.get_edgecolor() if color == GRAY else point.get_facecolor())
+    assert to_hex(tuple(shown)) == to_hex(color)
     assert [line.get_color() for line in axes.lines] == ([] if color == GRAY else [color])
 
 

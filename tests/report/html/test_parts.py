@@ -12,6 +12,7 @@ import pytest
 from benchmark.core.plan import PlanRow
 from benchmark.core.run_record import Failure
 from benchmark.core.split import load_split
+from benchmark.evaluation.counts import Counts
 from benchmark.published.read import read_published
 from benchmark.report.figures.shown_rows import choose_rows
 from benchmark.report.html import figures
@@ -79,7 +80,7 @@ def test_an_interval_with_0_decides_nothing(tmp_path: Path) -> None:
 def test_without_verdicts_the_true_reason_is_given(tmp_path: Path) -> None:
     store = Store(tmp_path)
     failure = Failure(kind="ValueError", message="no luck", log_tail="")
-    results = {"paper": even(80, 60), "lost": failure, "b": even(80, 50)}
+    results: dict[str, Counts | Failure] = {"paper": even(80, 60), "lost": failure, "b": even(80, 50)}
     rows = read_rows(
         store, plan_of({label: {0: save(store, spec_of(label), result)} for label, result in results.items()})
     )

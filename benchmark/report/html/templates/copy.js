@@ -1,42 +1,41 @@
-// The table as Markdown and LaTeX: the shown rows and columns, in their order.
-const LATEX = {
-  "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", $: "\\$", "#": "\\#", _: "\\_", "{": "\\{", "}": "\\}",
-  "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "$<$", ">": "$>$", "±": "$\\pm$", "−": "$-$",
-  "Δ": "$\\Delta$", "≥": "$\\geq$", "…": "\\ldots{}",
-};
-const escapeLatex = (text) => text.replace(/[\\&%$#_{}~^<>±−Δ≥…]/g, (character) => LATEX[character]);
-const escapeMarkdown = (text) => text.replace(/[\\`*_{}[\]<>|#~$&]/g, "\\$&");
+// The table as Markdown and LaTeX: the shown rows and columns in their order, with the warnings that concern them.
 
-/** Text of a cell without the letters of its notes. */
-function readCell(cell) {
-  const copy = cell.cloneNode(true);
-  for (const mark of copy.querySelectorAll("sup")) mark.remove();
-  return copy.textContent.replace(/\s+/g, " ").trim();
-}
-
-/** Header and shown rows of the table, and whether each column is text. */
-function readTable(escape, markBest) {
-  const shown = listShownColumns();
-  const rows = [...body.rows].filter((row) => !row.hidden);
-  const read = (cell) => (cell.querySelector("strong") ? markBest : (text) => text)(escape(readCell(cell)));
+/** Header, lines and notes of the shown table in a format of the page's data, and whether each column is text. */
+function readTable(texts) {
+  const columns = listShownColumns();
+  const rows = [...body.rows].filter((row) => !row.hidden).map((row) => Number(row.dataset.row));
+  const isShown = ([row, column]) => rows.includes(row) && columns.includes(column);
   return {
-    isText: shown.map((at) => headers[at].classList.contains("t")),
-    lines: [headers, ...rows.map((row) => [...row.cells])].map((cells) => shown.map((at) => read(cells[at]))),
+    isText: columns.map((at) => headers[at].classList.contains("t")),
+    lines: [texts.header, ...rows.map((row) => texts.rows[row])].map((cells) => columns.map((at) => cells[at])),
+    notes: texts.notes.filter((_, at) => data.copied.noteCells[at]?.some(isShown) ?? true),
   };
 }
 
 function formatMarkdown() {
-  const { isText, lines } = readTable(escapeMarkdown, (text) => `**${text}**`);
+  const { isText, lines, notes } = readTable(data.copied.markdown);
   const rule = isText.map((text) => (text ? ":--" : "--:"));
-  return [lines[0], rule, ...lines.slice(1)].map((cells) => `| ${cells.join(" | ")} |`).join("\n") + "\n";
+  const table = [lines[0], rule, ...lines.slice(1)].map((cells) => `| ${cells.join(" | ")} |`);
+  return [...table, ...(notes.length ? ["", ...notes] : []), ""].join("\n");
+}
+
+/** Comment and definition for the characters of a text that pdfLaTeX does not know; none if there are none. */
+function defineCharacters(text) {
+  const { characterCommand: command, characterDefinition: definition } = data.copied;
+  const codes = text.split(`${command}{`).slice(1).map((rest) => parseInt(rest));
+  const names = [...new Set(codes)].map((code) => String.fromCodePoint(code)).join(" ");
+  return names ? [`% pdfLaTeX prints ${names} as code points; LuaLaTeX and XeLaTeX need a font that has them`, definition] : [];
 }
 
 function formatLatex() {
-  const { isText, lines } = readTable(escapeLatex, (text) => `\\textbf{${text}}`);
+  const { isText, lines, notes } = readTable(data.copied.latex);
   const [head, ...rows] = lines.map((cells) => `  ${cells.join(" & ")} \\\\`);
   const columns = isText.map((text) => (text ? "l" : "r")).join("");
-  return ["% needs \\usepackage{booktabs}", `\\begin{tabular}{${columns}}`, "  \\toprule", head, "  \\midrule", ...rows,
-    "  \\bottomrule", "\\end{tabular}", ""].join("\n");
+  const below = notes.length ? ["{\\par\\medskip\\footnotesize\\raggedright", notes.join(" \\\\\n"), "\\par}"] : [];
+  const packages = rows.some((row) => row.includes("$\\checkmark$")) ? "booktabs,amssymb" : "booktabs";
+  return [`% needs \\usepackage{${packages}}`, ...defineCharacters([head, ...rows, ...below].join()),
+    `\\begin{tabular}{${columns}}`, "  \\toprule", head, "  \\midrule", ...rows,
+    "  \\bottomrule", "\\end{tabular}", ...below, ""].join("\n");
 }
 
 /** Copy a text if the browser lets us, and show it in any case. */

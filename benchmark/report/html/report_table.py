@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from benchmark.report.html.column_texts import COLUMN_TEXTS
 from benchmark.report.study_results import StudyResults
@@ -13,6 +13,11 @@ from benchmark.report.tables.headers import SUPERVISION_WORDS, describe_supervis
 from benchmark.report.tables.layout import TableCell, TableNote
 from benchmark.report.tables.selection import DEFAULT, SelectedColumns, list_selectable, select_columns
 from benchmark.report.tables.study_table import build_results_frame, lay_out
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from benchmark.report.tables.column import Column
 
 EXTRA_METRICS = ("miou", "pixel_accuracy")
 """Scores beyond those of every table."""
@@ -45,11 +50,13 @@ class ReportTable:
     Attributes:
         columns: Columns; the first one holds the labels.
         rows: Cells by row.
+        values: Unrounded values of the cells by row, which the table is sorted by; None for texts and missing values.
         notes: Notes below the table.
     """
 
     columns: tuple[ReportColumn, ...]
     rows: tuple[tuple[TableCell, ...], ...]
+    values: tuple[tuple[float | None, ...], ...]
     notes: tuple[TableNote, ...]
 
 
@@ -94,6 +101,7 @@ def lay_out_report_table(results: StudyResults, columns: SelectedColumns) -> Rep
             for at in kept
         ),
         rows=tuple(zip(*(cells[at] for at in kept), strict=True)),
+        values=tuple(zip(*(_list_values(frame, printed[at]) for at in kept), strict=True)),
         notes=tuple(replace(note, text=spell_supervision(note.text)) for note in layout.notes),
     )
 
@@ -103,6 +111,16 @@ def spell_supervision(text: str) -> str:
     names = sorted((name for name in SUPERVISION_WORDS if "_" in name), key=len, reverse=True)
     pattern = "|".join(map(re.escape, names))
     return re.sub(rf"(?<![\w+])(?:{pattern})(?![\w+])", lambda match: describe_supervision(match[0]), text)
+
+
+def _list_values(frame: DataFrame, column: Column) -> list[float | None]:
+    """Return the unrounded values of a column of numbers; None for those that are missing, and for texts."""
+    if column.is_text:
+        return [None] * len(frame)
+    return [
+        None if missing else float(value)
+        for value, missing in zip(frame[column.key], frame[column.key].isna(), strict=True)
+    ]
 
 
 def _spell_cells(key: str, cells: Sequence[TableCell]) -> list[TableCell]:

@@ -25,6 +25,14 @@ SCRIPTS = {
         const button = header("hIoU"), th = button.closest("th"), seen = [];
         for (let times = 0; times < 3; times++) { button.click(); seen.push([th.getAttribute("aria-sort"), labels()]); }
         return seen;""",
+    "sort-rounded": """
+        const at = headers.findIndex((one) => one.textContent.trim() === "p");
+        const cells = [...body.rows].map((row) => row.cells[at]);
+        const values = [0.00099, 0.00002, 0.001], texts = ["<0.001", "<0.001", "0.001"];
+        const all = cells.map((cell) => cell.dataset.value ?? null);
+        cells.forEach((cell, row) => { cell.dataset.value = values[row]; cell.textContent = texts[row]; });
+        headers[at].querySelector("button").click();
+        return [all, [...body.rows].map((row) => Number(row.dataset.row))];""",
     "filter": """
         change("filter", "sgd"); const first = [labels(), find("shown").textContent];
         change("filter", "-sgd -script"); return [first, labels()];""",
@@ -78,6 +86,12 @@ def test_a_header_sorts_and_says_so(values: dict[str, Any]) -> None:
     assert falling == ["descending", ["paper", "no SGD", HOSTILE]]
     assert rising == ["ascending", ["no SGD", "paper", HOSTILE]]
     assert none == ["none", ["paper", "no SGD", HOSTILE]]
+
+
+def test_numbers_are_sorted_before_they_are_rounded(values: dict[str, Any]) -> None:
+    (baseline, p_value, failed), order = values["sort-rounded"]
+    assert (baseline, failed) == (None, None) and 0 < float(p_value) < 1 and len(p_value) > len("0.001")
+    assert order == [2, 0, 1]
 
 
 def test_a_filter_keeps_rows_with_its_words(values: dict[str, Any]) -> None:

@@ -4,18 +4,17 @@ const body = table.tBodies[0];
 const studyOrder = [...body.rows];
 const headers = [...table.tHead.rows[0].cells];
 
-/** Number that a cell is sorted by: the first one in its text; null for texts and dashes. */
-function readNumber(text) {
-  const value = parseFloat(text.replace(/^[<≥]/, "").replace("−", "-"));
-  return Number.isNaN(value) ? null : value;
+/** What a cell is sorted by: its unrounded number or its text; null for none. */
+function readKey(cell, isText) {
+  const text = cell.textContent.trim();
+  if (isText) return text === "-" ? null : text;
+  return cell.dataset.value === undefined ? null : Number(cell.dataset.value);
 }
 
 /** Compare cells: numbers by size, others as texts; cells without a value come last in either direction. */
 function compareCells(one, other, isText, sign) {
-  const texts = [one, other].map((cell) => cell.textContent.trim());
-  const keys = isText ? texts : texts.map(readNumber);
-  const isLacking = texts.map((text, at) => (isText ? text === "-" : keys[at] === null));
-  if (isLacking[0] || isLacking[1]) return isLacking[0] - isLacking[1];
+  const keys = [one, other].map((cell) => readKey(cell, isText));
+  if (keys.includes(null)) return (keys[0] === null) - (keys[1] === null);
   return sign * (isText ? keys[0].localeCompare(keys[1]) : keys[0] - keys[1]);
 }
 

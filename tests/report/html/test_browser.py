@@ -52,6 +52,10 @@ SCRIPTS = {
         change("class-a", "0"); change("class-b", "1"); const first = read();
         const caption = find("dumbbells").caption.textContent;
         find("class-swap").click(); return [first, read(), caption];""",
+    "ink": """
+        const kept = (element, part) => getComputedStyle(element, part).printColorAdjust;
+        const marks = [".bar", ".a", ".b"].map((name) => kept(document.querySelector(`.track ${name}`)));
+        return [...marks, ...["a", "b"].map((side) => kept(document.querySelector(`.key-${side}`), "::before"))];""",
     "images": """
         const shown = () => [find("image-view").querySelector("h3").textContent,
                              list.getAttribute("aria-activedescendant")];
@@ -117,6 +121,10 @@ def test_two_rows_are_compared_class_by_class(values: dict[str, Any]) -> None:
     assert set(first) == {"grass seen", "water seen", "cup unseen", "fish unseen"} and first["cup unseen"] > 0
     assert first == {name: -difference for name, difference in swapped.items()}
     assert "A: paper, B: no SGD" in caption
+
+
+def test_marks_and_keys_of_classes_are_printed_without_backgrounds(values: dict[str, Any]) -> None:
+    assert values["ink"] == ["exact"] * 5
 
 
 def test_images_are_browsed_with_the_keyboard(values: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from benchmark.core.best_classes import BestClasses, find_best_classes
 from benchmark.core.compiled_scores import CompiledScores
-from benchmark.core.dense_scores import DenseScores, open_dense_scores
+from benchmark.core.full_size_scores import FullSizeScores, open_full_size_scores
 from benchmark.core.lazy_scores import (
     AnyPrediction,
     ScoreMaps,
@@ -70,7 +70,7 @@ def find_candidates(prediction: AnyPrediction, groups: Sequence[Collection[int]]
     Raises:
         LogitsError: Logits are not floats, or some are not finite.
     """
-    compiled = open_compiled_scores(prediction) or open_dense_scores(prediction)
+    compiled = open_compiled_scores(prediction) or open_full_size_scores(prediction)
     candidates = None if compiled is None else _find_compiled(compiled, groups)
     if candidates is not None:
         return candidates
@@ -88,7 +88,7 @@ def find_labels(prediction: AnyPrediction, *, image_id: str) -> Labels:
         LogitsError: Logits are not floats, or some are not finite.
     """
     groups = [range(get_shape(prediction)[0])]
-    compiled = open_compiled_scores(prediction) or open_dense_scores(prediction)
+    compiled = open_compiled_scores(prediction) or open_full_size_scores(prediction)
     best = None if compiled is None else compiled.find_best(groups)
     if best is None:
         found = _find_best_of_finite(get_score_maps(prediction), groups, image_id=image_id).labels.cpu().numpy()
@@ -98,7 +98,7 @@ def find_labels(prediction: AnyPrediction, *, image_id: str) -> Labels:
     return labels
 
 
-def _find_compiled(scores: CompiledScores | DenseScores, groups: Sequence[Collection[int]]) -> Candidates | None:
+def _find_compiled(scores: CompiledScores | FullSizeScores, groups: Sequence[Collection[int]]) -> Candidates | None:
     """Find the candidates by compiled loops; None if a score is not finite or the bins of many are not certain."""
     from benchmark.evaluation.margin_kernels import bin_margins  # not above: it needs Numba
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.core.dense_scores import load_kernels
+from benchmark.core.full_size_scores import load_kernels
 from benchmark.evaluation.candidates import Candidates
 from benchmark.evaluation.counts import Integers
 from benchmark.evaluation.margin_bins import Labels

@@ -9,7 +9,7 @@ import signal
 import benchmark.engine.fabric
 import benchmark.execution.runner
 import benchmark.execution.worker
-from benchmark.core.dense_scores import load_kernels
+from benchmark.core.full_size_scores import load_kernels
 
 for _number in (signal.SIGTERM, signal.SIGUSR2):
     signal.signal(_number, signal.SIG_IGN)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.core.dense_scores import load_kernels
+from benchmark.core.full_size_scores import load_kernels
 from benchmark.evaluation import pixel_counts
 from benchmark.evaluation.candidates import Candidates
 from benchmark.evaluation.counts import GAMMAS

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core import dense_scores
-from benchmark.core.dense_scores import DenseScores, load_kernels
+from benchmark.core import full_size_scores
+from benchmark.core.full_size_scores import FullSizeScores, load_kernels
 from benchmark.evaluation import candidates, pixel_counts, uncertain_pixels
 from benchmark.evaluation.counter import Counter
 from benchmark.evaluation.counts import Counts
@@ -38,22 +38,22 @@ def count(images: list[Tensor], *, gamma: float = 0) -> Counts:
 
 def count_by_torch(images: list[Tensor], monkeypatch: pytest.MonkeyPatch, *, gamma: float = 0) -> Counts:
     with monkeypatch.context() as patch:
-        for module in (dense_scores, pixel_counts):
+        for module in (full_size_scores, pixel_counts):
             patch.setattr(module, "load_kernels", lambda: None)
         return count(images, gamma=gamma)
 
 
 def disturb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make sums wrong within a larger bound, so that about a tenth of the pixels are uncertain."""
-    find = DenseScores.find_best_and_total
+    find = FullSizeScores.find_best_and_total
 
-    def find_roughly(self: DenseScores, groups: list[list[int]]) -> object:
+    def find_roughly(self: FullSizeScores, groups: list[list[int]]) -> object:
         found = find(self, groups)
         assert found is not None
         best, label, total, error = found
         return best, label, total * 1.001, error + 0.0011
 
-    monkeypatch.setattr(DenseScores, "find_best_and_total", find_roughly)
+    monkeypatch.setattr(FullSizeScores, "find_best_and_total", find_roughly)
     monkeypatch.setattr(candidates, "MAX_DOUBTFUL_SHARE", 1)
 
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmark.core import dense_scores, lazy_scores
-from benchmark.core.dense_scores import Floats, Labels, load_kernels, open_dense_scores
+from benchmark.core import full_size_scores, lazy_scores
+from benchmark.core.full_size_scores import Floats, Labels, load_kernels, open_full_size_scores
 from benchmark.core.lazy_scores import LowResPrediction, compute_small_maps
 
 needs_numba = pytest.mark.skipif(load_kernels() is None, reason="Numba is not installed or does not work here")
@@ -43,7 +43,7 @@ def split(classes: int) -> list[list[int]]:
 
 def find_best_and_total(scores: Tensor) -> tuple[Floats, Labels, Floats, float]:
     """Return what the loops find of finite scores whose classes are split."""
-    opened = open_dense_scores(scores)
+    opened = open_full_size_scores(scores)
     assert opened is not None
     found = opened.find_best_and_total(split(len(scores)))
     assert found is not None
@@ -117,34 +117,34 @@ def test_scores_that_are_not_finite_are_left_to_torch(
 ) -> None:
     scores = draw(5, (10, 9))
     scores[place] = value
-    opened = open_dense_scores(layout(scores))
+    opened = open_full_size_scores(layout(scores))
     assert opened.find_best([range(5)]) is None and opened.find_best_and_total(split(5)) is None
 
 
 @needs_numba
 def test_half_precision_is_converted_if_maps_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     scores = draw(20, (10, 9)).half()
-    assert np.array_equal(open_dense_scores(scores).maps, scores.float().numpy())
+    assert np.array_equal(open_full_size_scores(scores).maps, scores.float().numpy())
     monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
-    assert open_dense_scores(scores) is None and open_dense_scores(cut(scores.float())) is None
-    assert open_dense_scores(scores.float()) is not None and open_dense_scores(put_classes_last(scores.float()))
+    assert open_full_size_scores(scores) is None and open_full_size_scores(cut(scores.float())) is None
+    assert open_full_size_scores(scores.float()) is not None and open_full_size_scores(put_classes_last(scores.float()))
 
 
 @pytest.mark.parametrize("change", [Tensor.double, Tensor.long, Tensor.bool])
 def test_other_types_are_left_to_torch(change: Callable[[Tensor], Tensor]) -> None:
-    assert open_dense_scores(change(draw(5, (10, 9)))) is None
+    assert open_full_size_scores(change(draw(5, (10, 9)))) is None
 
 
 def test_torch_reads_all_scores_without_numba(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dense_scores, "load_kernels", lambda: None)
-    assert open_dense_scores(draw(5, (10, 9))) is None
+    monkeypatch.setattr(full_size_scores, "load_kernels", lambda: None)
+    assert open_full_size_scores(draw(5, (10, 9))) is None
 
 
 @needs_numba
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_single_pixels_are_read_one_class_after_the_other(layout: Callable[[Tensor], Tensor]) -> None:
     scores, rows, columns = draw(20, (10, 9)), np.array([0, 3, 9]), np.array([8, 0, 5])
-    pixels = open_dense_scores(layout(scores)).read_pixels(rows, columns)
+    pixels = open_full_size_scores(layout(scores)).read_pixels(rows, columns)
     assert pixels.flags.c_contiguous and np.array_equal(pixels, scores[:, rows, columns].numpy())
 
 
@@ -165,7 +165,7 @@ def test_small_predictions_have_the_scores_that_are_read(
     prediction = LowResPrediction(low_res=low_res, padded_size=padded, image_size=image, output_size=output)
     maps = compute_small_maps(prediction)
     assert maps is not None and torch.equal(maps, prediction["sem_seg"])
-    opened = open_dense_scores(prediction)
+    opened = open_full_size_scores(prediction)
     assert opened is None or np.array_equal(opened.maps, prediction["sem_seg"].numpy())
 
 
@@ -173,4 +173,4 @@ def test_large_predictions_are_not_computed_at_once(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(lazy_scores, "CHUNK_SCORES", 1)
     size = (64, 64)
     prediction = LowResPrediction(low_res=draw(40, (8, 8))[None], padded_size=size, image_size=size, output_size=size)
-    assert compute_small_maps(prediction) is None and open_dense_scores(prediction) is None
+    assert compute_small_maps(prediction) is None and open_full_size_scores(prediction) is None

@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class DenseScores:
+class FullSizeScores:
     """Scores of one image in memory.
 
     Attributes:
@@ -82,7 +82,7 @@ class DenseScores:
         return (best, label, found.total.reshape(-1, width)) if found.is_finite else None
 
 
-def open_dense_scores(prediction: AnyPrediction) -> DenseScores | None:
+def open_full_size_scores(prediction: AnyPrediction) -> FullSizeScores | None:
     """Return the scores of a prediction for compiled loops; None if torch has to read them.
 
     Args:
@@ -96,10 +96,10 @@ def open_dense_scores(prediction: AnyPrediction) -> DenseScores | None:
         return None
     maps = maps.detach().float()
     if maps.is_contiguous():
-        return DenseScores(maps.numpy())
+        return FullSizeScores(maps.numpy())
     if maps.stride(0) == 1:
-        return DenseScores(maps.permute(1, 2, 0).contiguous().numpy().transpose(2, 0, 1))
-    return DenseScores(maps.contiguous().numpy())
+        return FullSizeScores(maps.permute(1, 2, 0).contiguous().numpy().transpose(2, 0, 1))
+    return FullSizeScores(maps.contiguous().numpy())
 
 
 @cache

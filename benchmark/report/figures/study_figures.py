@@ -20,7 +20,7 @@ from benchmark.report.figures.published_points import collect_published
 from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
 from benchmark.report.figures.short_labels import list_label_key, shorten_labels, wrap_labels
-from benchmark.report.figures.shown_rows import MAX_PANELS, MAX_ROWS, show_first
+from benchmark.report.figures.shown_rows import find_limit, show_first
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import FORMATS, list_paths
 from benchmark.report.imported import describe_missing_scores
@@ -65,11 +65,10 @@ def _draw_seen_unseen(job: FigureJob) -> list[Path]:
 
 
 class StudyFigure(NamedTuple):
-    """One figure: function that draws it, what is missing if it draws none, and how many rows it shows at most."""
+    """One figure: function that draws it, and what is missing if it draws none."""
 
     draw: Callable[[FigureJob], list[Path]]
     lacking: str
-    most_rows: int | None = MAX_ROWS
 
 
 FIGURES: dict[str, StudyFigure] = {
@@ -81,9 +80,7 @@ FIGURES: dict[str, StudyFigure] = {
         lambda job: draw_forest(job.group, job.out, **job.options), "no row can be compared with the baseline"
     ),
     "effect-by-split": StudyFigure(
-        lambda job: draw_effects(job.group, job.out, **job.options),
-        "no row is compared over several splits",
-        MAX_PANELS,
+        lambda job: draw_effects(job.group, job.out, **job.options), "no row is compared over several splits"
     ),
     "seen-unseen": StudyFigure(_draw_seen_unseen, "no row has a defined hIoU"),
     "gamma": StudyFigure(
@@ -94,9 +91,7 @@ FIGURES: dict[str, StudyFigure] = {
     ),
     "classes": StudyFigure(lambda job: draw_classes(job.group.rows, job.out, **job.options), "no run is done"),
     "class-differences": StudyFigure(
-        lambda job: draw_dumbbells(job.group, job.out, **job.options),
-        "no row can be compared with the baseline",
-        None,  # it chooses the best of all rows
+        lambda job: draw_dumbbells(job.group, job.out, **job.options), "no row can be compared with the baseline"
     ),
     "cost": StudyFigure(
         lambda job: draw_cost(job.group.rows, job.out, **job.options), "no measured cost differs between rows"
@@ -129,10 +124,7 @@ def draw_figures(results: StudyResults, store: Store, out: Path, *, formats: Seq
     for group, folder in zip(results.groups, _list_folders(results, out), strict=True):
         title = "" if len(results.groups) == 1 else group.name
         job = FigureJob(group, store, folder, {"title": title, "formats": formats})
-        files = {
-            name: figure.draw(replace(job, group=show_first(group, figure.most_rows)))
-            for name, figure in FIGURES.items()
-        }
+        files = {name: figure.draw(replace(job, group=show_first(group, name))) for name, figure in FIGURES.items()}
         drawn.paths.extend(path for paths in files.values() for path in paths)
         place = f"{title}: " if title else ""
         drawn.left_out.extend(place + text for text in _describe_gaps(files, num_rows=len(group.rows)))
@@ -144,11 +136,10 @@ def _describe_gaps(files: Mapping[str, Sequence[Path]], *, num_rows: int) -> Ite
     lacking: dict[str, list[str]] = {}
     partial: dict[int, list[str]] = {}
     for name, paths in files.items():
-        figure = FIGURES[name]
         if not paths:
-            lacking.setdefault(figure.lacking, []).append(name)
-        elif figure.most_rows is not None and num_rows > figure.most_rows:
-            partial.setdefault(figure.most_rows, []).append(name)
+            lacking.setdefault(FIGURES[name].lacking, []).append(name)
+        elif (most := find_limit(name)) is not None and num_rows > most:
+            partial.setdefault(most, []).append(name)
     if lacking:
         parts = [f"{', '.join(names)} ({reason})" for reason, names in lacking.items()]
         yield f"figures left out: {'; '.join(parts)}"
@@ -190,7 +181,7 @@ def describe_left_out(results: StudyResults) -> list[str]:
         )
         texts += describe_missing_scores(group.rows, consequence="left out of the figure of gamma")
         notes += [place + text for text in texts]
-        labels = [row.label for row in show_first(group, MAX_ROWS).rows]
+        labels = [row.label for row in show_first(group, "hiou").rows]
         key = [text for short in (shorten_labels, wrap_labels) for text in list_label_key(labels, short(labels))]
         notes += [f"{place}in the figures, {'; '.join(dict.fromkeys(key))}"] if key else []
     classes = {name for row in results.rows for counts in row.counts for name in counts.classes}

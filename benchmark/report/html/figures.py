@@ -19,7 +19,7 @@ from benchmark.report.figures.published_points import collect_published
 from benchmark.report.figures.rank_ranges import describe_variation, draw_ranks
 from benchmark.report.figures.seen_unseen import draw_scatter
 from benchmark.report.figures.setting_curves import draw_settings
-from benchmark.report.figures.shown_rows import MAX_PANELS, MAX_ROWS, show_first
+from benchmark.report.figures.shown_rows import show_first
 from benchmark.report.figures.split_effects import draw_effects
 from benchmark.report.figures.style import keep_text
 from benchmark.report.html.inline_svg import inline_svg
@@ -54,11 +54,10 @@ class ReportFigure:
 
 
 class _Drawing(NamedTuple):
-    """A function that draws a figure of a group into a folder, what it shows, and of how many rows at most."""
+    """A function that draws a figure of a group into a folder, and what it shows."""
 
     draw: Callable[[GroupResults, Store, Path], Sequence[Path]]
     caption: str | Callable[[GroupResults], str]
-    most_rows: int | None = MAX_ROWS
 
 
 _DRAWINGS = {
@@ -83,7 +82,6 @@ _DRAWINGS = {
         lambda group, _store, out: draw_effects(group, out, formats=FORMATS),
         "Difference of hIoU from the baseline on every split, with the interval of this split alone; the band is the "
         "mean over the splits with its interval.",
-        MAX_PANELS,
     ),
     "classes": _Drawing(
         lambda group, _store, out: draw_classes(group.rows, out, formats=FORMATS),
@@ -92,7 +90,6 @@ _DRAWINGS = {
     "class-differences": _Drawing(
         lambda group, _store, out: draw_dumbbells(group, out, formats=FORMATS),
         "IoU of every class of the baseline and of the best other rows, an arrow from the former to the latter.",
-        None,
     ),
     "settings": _Drawing(
         lambda group, _store, out: draw_settings(group.rows, out, formats=FORMATS),
@@ -151,7 +148,7 @@ def _list_jobs(group: GroupResults, number: int, *, is_only: bool) -> list[_Job]
 
 
 def _make_job(name: str, group: GroupResults, number: int, *, place: str) -> _Job:
-    shown, caption = show_first(group, _DRAWINGS[name].most_rows), _DRAWINGS[name].caption
+    shown, caption = show_first(group, name), _DRAWINGS[name].caption
     text = caption if isinstance(caption, str) else caption(group)
     left_out = len(group.rows) - len(shown.rows)
     limit = f" The first {len(shown.rows)} rows; {left_out} more are in the table." if left_out else ""

@@ -16,6 +16,7 @@ from benchmark.report.figures.gamma_curves import average_gamma_curves
 from benchmark.report.figures.hiou_bars import draw_bars
 from benchmark.report.figures.loss_curves import group_losses, smooth
 from benchmark.report.figures.seen_unseen import draw_scatter
+from benchmark.report.figures.shown_rows import OTHER_LIMITS
 from benchmark.report.figures.study_figures import FIGURES, FigureJob, draw_all, draw_figures
 from benchmark.report.figures.style import choose_colors, choose_markers, make_interval_handles
 from benchmark.report.rows import read_rows
@@ -108,7 +109,8 @@ def test_figures_of_too_many_rows_show_the_first_and_a_line_says_so(
     store = Store(tmp_path / "runs")
     shown: list[str] = []
     results = collect_results(read_rows(store, plan_of({name: {0: spec_of(name).id} for name in "abc"})))
-    monkeypatch.setitem(FIGURES, "hiou", FIGURES["hiou"]._replace(most_rows=2, draw=note_labels(shown)))
+    monkeypatch.setitem(FIGURES, "hiou", FIGURES["hiou"]._replace(draw=note_labels(shown)))
+    monkeypatch.setitem(OTHER_LIMITS, "hiou", 2)
     _, line = draw_figures(results, store, tmp_path, formats=["svg"]).left_out
     assert line == "of 3 rows, the first 2 are in hiou: name fewer rows, or put others first by --sort"
     assert shown == ["a", "b"]

@@ -14,7 +14,7 @@ from benchmark.core.run_record import Failure
 from benchmark.core.split import load_split
 from benchmark.evaluation.counts import Counts
 from benchmark.published.read import read_published
-from benchmark.report.figures.shown_rows import choose_rows
+from benchmark.report.figures import shown_rows
 from benchmark.report.html import figures
 from benchmark.report.html.inline_svg import inline_svg
 from benchmark.report.html.limits import list_limits
@@ -233,7 +233,8 @@ def test_figures_of_too_many_rows_show_the_first_ones_and_the_baseline(
     store = Store(tmp_path)
     plan = plan_of({name: {0: save(store, spec_of(name), even(80, 60))} for name in "abcd"})
     (group,) = collect_results(read_rows(store, plan), baseline="d").groups
-    few = {name: drawing._replace(most_rows=2) for name, drawing in figures._DRAWINGS.items()}
-    monkeypatch.setattr(figures, "_DRAWINGS", few)
-    assert choose_rows(group, 2) == [0, 3]
+    monkeypatch.setattr(shown_rows, "MAX_ROWS", 2)
+    for name in shown_rows.OTHER_LIMITS:
+        monkeypatch.setitem(shown_rows.OTHER_LIMITS, name, 2)
+    assert shown_rows.choose_rows(group, 2) == [0, 3]
     assert all("The first 2 rows; 2 more" in figure.caption for figure in figures.draw_figures([group], store))

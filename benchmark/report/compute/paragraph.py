@@ -61,7 +61,7 @@ def _describe_runs(rows: Sequence[ComputeRow]) -> str:
     text = f"One run took {describe_time(median(seconds))}"
     if len(seconds) > 1:
         text += f" (median; {describe_time(min(seconds))} to {describe_time(max(seconds))})"
-    if any(attempt.ending is Ending.INTERRUPTED for row in rows for attempt in row.attempts):
+    if sum(seconds) > sum_seconds(attempt for row in rows for attempt in row.done):
         text += ", with the interrupted training that it continued"
     training = [row.train_seconds for row in rows if row.done]
     known = [value for value in training if value is not None]

@@ -21,7 +21,7 @@ from benchmark.store.reruns import list_replaced
 from benchmark.store.store import Store
 from tests.core.machines import GPU, make_environment
 from tests.report.compute.spent import begin, fail, finish, put_failure_aside
-from tests.report.world import BUDGET, even, plan_of, save, spec_of
+from tests.report.world import BUDGET, COST, even, plan_of, save, spec_of
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_the_paragraph_says_what_a_checklist_asks_for(store: Store) -> None:
     )
 
 
-def test_the_paragraph_says_that_the_time_of_runs_has_training_that_was_interrupted(store: Store) -> None:
-    plan = fill(store)
-    spec = spec_of("paper", seed=3)
-    begin(store, spec, 1, 0)
+@pytest.mark.parametrize("trained", [59, 90])
+def test_the_paragraph_says_if_the_time_of_runs_has_training_that_was_interrupted(store: Store, trained: int) -> None:
+    plan, spec = fill(store), spec_of("paper", seed=3)
+    begin(store, spec, 1, 0)  # and killed
     begin(store, spec, 2, 100)
-    ids = plan.rows[0].ids | {3: finish(store, spec, 2, (100, 160))}
-    text = render(collect_compute(store, plan_of({"paper": ids})))
-    assert "minutes), with the interrupted training that it continued; " in " ".join(text.split())
+    run = finish(store, spec, 2, (100, 160), cost=COST.model_copy(update={"train_seconds": 60 * trained}))
+    text = render(collect_compute(store, plan_of({"paper": plan.rows[0].ids | {3: run}})))
+    assert ("minutes), with the interrupted training that it continued; " in " ".join(text.split())) == (trained > 60)
 
 
 @pytest.mark.parametrize("damage", ["cut short", "of another run"])

@@ -16,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from typing import Any, cast
@@ -37,7 +38,7 @@ JOIN_S = 2.0
 """Seconds that a killed worker process may take to end."""
 _ADVICE = "request more memory, or use fewer workers"
 _KILLED = re.compile(r"worker \(pid (\d+)\) is killed by signal: Killed")
-"""Message of torch's signal handler, which raises wherever this process is at work."""
+"""Message of torch's signal handler, which raises while workers are started."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,14 +114,9 @@ class _WorkerPool:
 
     def end(self) -> None:
         """Kill the worker processes and wait for them."""
-        is_main = threading.current_thread() is threading.main_thread()
-        # without torch's signal handler, which raises an error for a worker that was killed
-        handler = signal.signal(signal.SIGCHLD, signal.SIG_DFL) if is_main else None
         self.kill()
         for process in self.processes:
             process.join(JOIN_S)
-        if is_main:
-            signal.signal(signal.SIGCHLD, handler)
 
     def describe_dead(self) -> str:
         """Describe a worker process that died; empty if all are alive or ended in order."""
@@ -165,7 +161,8 @@ def _start_workers(
         generator=torch_generator("loader"),
     )
     try:
-        batches = iter(loader)
+        with _keep_child_handler():
+            batches = iter(loader)
     except (OSError, RuntimeError) as error:
         for process in set(multiprocessing.active_children()) - others:
             process.kill()
@@ -179,6 +176,21 @@ def _start_workers(
         return None
     processes = tuple(set(multiprocessing.active_children()) - others)
     return _WorkerPool(batches, processes, requests.requested)
+
+
+@contextmanager
+def _keep_child_handler() -> Iterator[None]:
+    """Undo that a loader handles SIGCHLD: torch's handler raises the error of a dead worker wherever this process is.
+
+    A loader that waits for a batch looks after its workers every few seconds, and that error is expected.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGCHLD)
+    try:
+        yield
+    finally:
+        if is_main:
+            signal.signal(signal.SIGCHLD, handler)
 
 
 def _describe_killed(pid: int | str | None) -> str:

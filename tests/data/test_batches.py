@@ -128,6 +128,20 @@ def test_a_killed_worker_is_said(tmp_path: Path) -> None:
     assert out.endswith("was killed from outside, or for lack of memory: request more memory, or use fewer workers")
 
 
+def test_no_handler_of_torch_stays_that_raises_wherever_this_process_is() -> None:
+    code = """
+import signal, sys
+from pathlib import Path
+from benchmark.data.batches import load_batches
+from benchmark.data.samplers import SampleKey
+from tests.data.stuck import Images
+before = signal.getsignal(signal.SIGCHLD)
+next(load_batches(Images("none", Path()), [[SampleKey(0, 0, 0)]], workers=1, describe=str))
+sys.exit(signal.getsignal(signal.SIGCHLD) != before)
+"""
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=60, check=False).returncode == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_an_error_of_a_dataset_is_raised(tmp_path: Path, workers: int) -> None:
